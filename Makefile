@@ -1,0 +1,60 @@
+# The two commands are `make demo` and `make test`; `make help` lists the rest.
+SHELL := /bin/bash
+PYTHON ?= python3
+PORT ?= 8000
+BIN := .venv/bin
+
+.PHONY: help demo dev test lint format lock chromium
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+demo: .venv/production ## install, migrate, seed and serve the portal with its workers (RESET=1 starts afresh, PORT=8000)
+	@DEMO=1 $(BIN)/python manage.py demo --port $(PORT) $(if $(RESET),--reset)
+
+dev: .venv/development ## the same on Django's own server, which reloads when a file changes
+	@DEMO=1 DEBUG=1 $(BIN)/python manage.py demo --port $(PORT) --reload $(if $(RESET),--reset)
+
+test: .venv/development chromium ## all tests, the journeys in real Chromium included (ARGS="-k name")
+	$(BIN)/pytest $(ARGS)
+
+lint: .venv/development ## style, format, missing migrations, templates
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	DEMO=1 $(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/djlint --quiet --lint templates
+
+format: .venv/development ## let ruff arrange the code
+	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+lock: .venv/development ## write the locked requirements anew from pyproject.toml
+	$(BIN)/pip install -q pip-tools
+	$(BIN)/pip-compile -q $(LOCK) -o requirements.txt pyproject.toml
+	$(BIN)/pip-compile -q $(LOCK) --extra dev -o requirements-dev.txt pyproject.toml
+
+LOCK := --generate-hashes --strip-extras --allow-unsafe --no-header --no-annotate --no-emit-index-url \
+	--no-emit-find-links --no-emit-trusted-host
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or later is needed; this is $$($(PYTHON) --version). Say which with PYTHON=python3.12."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
+	  { if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -qq && apt-get install -y -qq python3-venv; \
+	    else echo "Python's venv module is missing. On Debian and Ubuntu: sudo apt-get install python3-venv"; exit 1; fi; }
+	$(PYTHON) -m venv .venv
+
+.venv/production: requirements.txt | .venv/bin/python
+	@[ -e .venv/development ] || $(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+.venv/development: requirements-dev.txt | .venv/bin/python
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+chromium:
+	@command -v chromium chromium-browser google-chrome >/dev/null && exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "Installing Chromium for the browser journeys"; apt-get update -qq && apt-get install -y -qq chromium >/dev/null; \
+	else \
+	  echo "The browser journeys need Chromium, which is not installed."; \
+	  echo "On Debian and Ubuntu: sudo apt-get install chromium. Elsewhere: install Chromium or Chrome so that it is on the PATH."; exit 1; fi

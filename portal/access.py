@@ -1,0 +1,91 @@
+"""Who may come in: every page of the portal begins with one of these decorators, and every object with `owned`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+
+from portal.audit import Actor
+from portal.models import Account, Member, User
+
+ACCOUNT_IN_SESSION = "account_id"
+
+M = TypeVar("M", bound=Model)
+
+
+class MemberRequest(HttpRequest):
+    """A request after `member_view`: by `member`, about `account`; `actor` is what the audit trail gets."""
+
+    user: User
+    member: Member
+    memberships: list[Member]
+    account: Account
+    actor: Actor
+
+
+View = Callable[..., HttpResponse]
+
+
+def member_view(view: View) -> View:
+    """For signed-in members: the account is the one chosen at the top, else the first; times are shown in its zone."""
+
+    @login_required
+    @wraps(view)
+    def inner(request: MemberRequest, *args: object, **kwargs: object) -> HttpResponse:
+        request.memberships = list(
+            Member.objects.filter(user=request.user).select_related("account").order_by("account__name", "pk")
+        )
+        if not request.memberships:
+            return render(request, "portal/no_account.html", status=403)
+        chosen = request.session.get(ACCOUNT_IN_SESSION)
+        request.member = next((m for m in request.memberships if m.account_id == chosen), request.memberships[0])
+        request.member.user = request.user
+        request.account = request.member.account
+        request.actor = Actor(user=request.user, via="web")
+        with timezone.override(ZoneInfo(request.account.time_zone)):
+            return view(request, *args, **kwargs)
+
+    return inner
+
+
+def changing_view(view: View) -> View:
+    """For owners and admins. A viewer sees everything and changes nothing: 403, with a page that says so."""
+
+    @member_view
+    @wraps(view)
+    def inner(request: MemberRequest, *args: object, **kwargs: object) -> HttpResponse:
+        if not request.member.may_change:
+            raise PermissionDenied(
+                "You are a viewer in this account: you see everything, but only its owners and admins change things."
+            )
+        return view(request, *args, **kwargs)
+
+    return inner
+
+
+def owner_view(view: View) -> View:
+    """For owners: members, their roles, and the account itself."""
+
+    @member_view
+    @wraps(view)
+    def inner(request: MemberRequest, *args: object, **kwargs: object) -> HttpResponse:
+        if not request.member.is_owner:
+            raise PermissionDenied("Only an owner of this account can do this. Ask one; Members shows who they are.")
+        return view(request, *args, **kwargs)
+
+    return inner
+
+
+def owned(request: MemberRequest, objects: type[M] | QuerySet[M], pk: int) -> M:
+    """The account's object with this id; another account's, like one that does not exist, is a 404."""
+    manager = objects if isinstance(objects, QuerySet) else objects.objects
+    return get_object_or_404(manager.for_account(request.account), pk=pk)

@@ -1,0 +1,82 @@
+"""The audit trail: one row for each thing changed, written in the transaction of the change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Expression, F, Model, QuerySet, Value
+
+from portal.inserting import insert_from
+from portal.models import Account, AuditEvent, User
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who does something and from where: `via` is web, admin, api, task or command; a task has no user."""
+
+    user: User | None
+    via: str
+
+
+SYSTEM = Actor(user=None, via="task")
+
+
+def record(
+    *,
+    account: Account | None,
+    actor: Actor,
+    now: datetime,
+    what: str,
+    subject: Model,
+    before: str = "",
+    after: str = "",
+    reason: str = "",
+) -> None:
+    """Adds one event about one object."""
+    AuditEvent.objects.create(
+        account=account,
+        at=now,
+        actor=actor.user,
+        via=actor.via,
+        what=what,
+        subject=subject._meta.model_name,
+        subject_id=subject.pk,
+        subject_label=str(subject)[:120],
+        before=before[:200],
+        after=after[:200],
+        reason=reason[:500],
+    )
+
+
+def record_changes(
+    changed: QuerySet,
+    *,
+    actor: Actor,
+    now: datetime,
+    what: str,
+    label: str | Expression,
+    before: str | Expression = Value(""),
+    after: str | Expression = Value(""),
+    reason: str | Expression = Value(""),
+) -> int:
+    """Adds one event for each row of `changed`, in one INSERT ... SELECT, and returns how many.
+
+    Call it before the UPDATE it belongs to, in the same transaction and with the same rows, so that `before` can be
+    read from them. `label`, `before`, `after` and `reason` name a column or are expressions (Value(...) for a text).
+    """
+    return insert_from(
+        AuditEvent,
+        changed,
+        account_id=F("account_id"),
+        at=Value(now),
+        actor_id=Value(actor.user.pk if actor.user else None),
+        via=Value(actor.via),
+        what=Value(what),
+        subject=Value(changed.model._meta.model_name),
+        subject_id=F("pk"),
+        subject_label=label,
+        before=before,
+        after=after,
+        reason=reason,
+    )

@@ -1,0 +1,255 @@
+"""All settings, read from the environment (or a .env file); .env.example explains every variable.
+
+`DEMO=1` is for one's own machine: it fills in what production must be told, and a day of the service lasts 20 seconds.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+
+from csp.constants import NONE, SELF
+
+from portal.environment import BASE_DIR, DEMO_SECRET, Problems
+
+problems = Problems()
+read = problems.read
+
+DEMO = read("bool", "DEMO", False)
+DEBUG = read("bool", "DEBUG", False)
+
+# Where the portal is reached, and its secrets
+
+SECRET_KEY = read("str", "SECRET_KEY", DEMO_SECRET if DEMO else "")
+SECRET_KEY_FALLBACKS = read("list", "SECRET_KEY_FALLBACKS", [])
+ALLOWED_HOSTS = read("list", "ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"] if DEMO else [])
+PUBLIC_URL = read("str", "PUBLIC_URL", "http://127.0.0.1:8000" if DEMO else "").rstrip("/")
+SERVED_BY_TLS = PUBLIC_URL.startswith("https://")
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if SERVED_BY_TLS else []
+
+problems.require(
+    DEMO or (len(SECRET_KEY) >= 50 and SECRET_KEY != DEMO_SECRET),
+    "SECRET_KEY is missing or shorter than 50 characters. Make one with: "
+    "python3 -c 'import secrets; print(secrets.token_urlsafe(50))'.",
+)
+problems.require(bool(ALLOWED_HOSTS), "ALLOWED_HOSTS is missing: the host names the portal answers to, with commas.")
+problems.require(
+    PUBLIC_URL.startswith(("http://", "https://")),
+    "PUBLIC_URL is missing or has no scheme: the address people open, such as https://numbers.example.com; "
+    "links in mails begin with it.",
+)
+problems.require(
+    DEMO or SERVED_BY_TLS or read("bool", "ALLOW_PLAIN_HTTP", False),
+    "PUBLIC_URL is not https. Passwords would travel in the open; ALLOW_PLAIN_HTTP=1 says that this is meant.",
+)
+problems.require(DEMO or not DEBUG, "DEBUG shows settings and data to anyone; it needs DEMO=1, on your own machine.")
+
+# Files and database
+
+DATA_DIR = Path(read("str", "DATA_DIR", str(BASE_DIR / "data")))
+DATABASES = {"default": read("db_url", "DATABASE_URL", f"sqlite:///{DATA_DIR / 'portal.sqlite3'}")}
+DATABASES["default"]["CONN_MAX_AGE"] = None
+DATABASES["default"]["ATOMIC_REQUESTS"] = False
+if DATABASES["default"].get("ENGINE") == "django.db.backends.sqlite3":
+    # Writers take the lock when they begin and readers never wait (WAL): anything else ends in "database is locked"
+    # for whoever reads before writing. NORMAL may lose the last commits on power loss, but never corrupts the file.
+    DATABASES["default"]["OPTIONS"] = {
+        "timeout": 20,
+        "transaction_mode": "IMMEDIATE",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit=67108864; "
+        "PRAGMA cache_size=-20000; PRAGMA temp_store=MEMORY; PRAGMA mmap_size=134217728",
+    }
+    # A file, because tests with processes and threads see the same rows through it.
+    DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
+else:
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    "qstat": {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": DATA_DIR / "qstat"},
+}
+
+MEDIA_ROOT = DATA_DIR / "uploads"
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+FILE_UPLOAD_HANDLERS = [
+    "portal.uploads.RefuseWhatIsTooLarge",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
+UPLOAD_LIMIT_MB = read("int", "UPLOAD_LIMIT_MB", 100)
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_000
+
+# Applications
+
+INSTALLED_APPS = [
+    "reputation",
+    "enrollment",
+    "portal",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "csp",
+    "django_htmx",
+    "django_q",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "portal.urls"
+WSGI_APPLICATION = "portal.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "portal.navigation.menu",
+            ],
+            "builtins": [
+                "portal.templatetags.said",
+                "django.templatetags.static",
+                "django.contrib.humanize.templatetags.humanize",
+            ],
+        },
+    },
+]
+FORM_RENDERER = "portal.forms.Renderer"
+
+# People
+
+AUTH_USER_MODEL = "portal.User"
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "sign-in"
+LOGIN_REDIRECT_URL = "overview"
+LOGOUT_REDIRECT_URL = "sign-in"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = True
+USE_THOUSAND_SEPARATOR = True
+
+# Mail
+
+EMAIL_URL = read("str", "EMAIL_URL", "consolemail://" if DEMO else "")
+problems.require(
+    bool(EMAIL_URL),
+    "EMAIL_URL is missing: where mail is handed in, such as smtp+tls://user:password@mail.example.com:587.",
+)
+vars().update(read("email_url", "EMAIL_URL", EMAIL_URL) if EMAIL_URL else {})
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = read("str", "DEFAULT_FROM_EMAIL", "Number Reputation <portal@localhost>" if DEMO else "")
+SERVER_EMAIL = DEFAULT_FROM_EMAIL
+problems.require(bool(DEFAULT_FROM_EMAIL), "DEFAULT_FROM_EMAIL is missing: the address the portal's mails come from.")
+SUPPORT_EMAIL = read("str", "SUPPORT_EMAIL", "")
+REVIEWER_EMAILS = read("list", "REVIEWER_EMAILS", [])
+
+# Security
+
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = SERVED_BY_TLS
+SESSION_COOKIE_HTTPONLY = True
+SECURE_HSTS_SECONDS = 31_536_000 if SERVED_BY_TLS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SERVED_BY_TLS
+if read("bool", "BEHIND_PROXY", False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+    }
+}
+
+# The service
+
+# How long a day of the service lasts: look-ups, verification, deadlines and the simulated engines count in such days.
+DAY = timedelta(seconds=read("float", "DAY_SECONDS", 20.0 if DEMO else 86_400.0))
+problems.require(
+    DEMO or timedelta(days=1) == DAY,
+    "DAY_SECONDS is for the demo and for tests; in production a day has 86400 seconds.",
+)
+PROVIDERS = read("list", "PROVIDERS", ["simulated", "complaints"] if DEMO else ["complaints"])
+SIMULATED_SEED = read("str", "SIMULATED_SEED", "demo")
+COMPLAINTS_THRESHOLD = read("int", "COMPLAINTS_THRESHOLD", 3)
+COMPLAINTS_WINDOW_DAYS = read("int", "COMPLAINTS_WINDOW_DAYS", 30)
+CHECKS_KEPT_DAYS = read("int", "CHECKS_KEPT_DAYS", 400)
+
+# Tasks: docs of django-q2, and what it does when processes die. State, due time and lease live in our own rows;
+# the queue is a hint that may come twice, late or never.
+# `retry` must exceed (timeout + 3) * (1 + ceil((queue_limit + bulk) / workers)), or a waiting task runs twice.
+Q_CLUSTER = {
+    "name": "portal",
+    "orm": "default",
+    "workers": read("int", "WORKERS", 2),
+    "timeout": 120,
+    "retry": 600,
+    "queue_limit": 2,
+    "bulk": 1,
+    "poll": 0.5 if DEMO else 1,
+    "catch_up": False,
+    "ack_failures": True,
+    "max_attempts": 1,
+    "save_limit": -1,
+    "recycle": 500,
+    "max_rss": 300_000,
+    "time_zone": "UTC",
+    "cache": "qstat",
+    "label": "Tasks",
+    "ALT_CLUSTERS": {},
+}
+if read("str", "Q_BROKER_URL", ""):
+    Q_CLUSTER |= {"redis": read("str", "Q_BROKER_URL", ""), "orm": None}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {
+        name: {"level": read("str", "LOG_LEVEL", "INFO")} for name in ("portal", "enrollment", "reputation", "django-q")
+    },
+}
+
+problems.stop_if_any()

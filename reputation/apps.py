@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.apps import AppConfig
+
+if TYPE_CHECKING:
+    from portal.models import Account
+
+
+class ReputationConfig(AppConfig):
+    name = "reputation"
+    verbose_name = "Reputation"
+
+    def ready(self) -> None:
+        from portal import navigation
+        from reputation.liveness import live_token
+        from reputation.models import PhoneNumber
+
+        def of_every_page(account: Account) -> dict[str, Any]:
+            return {
+                "needs_you": PhoneNumber.objects.for_account(account).tagged().count(),
+                "live_token": live_token(account),
+            }
+
+        navigation.on_every_page(of_every_page)

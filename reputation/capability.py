@@ -1,0 +1,108 @@
+"""What the service does for a number: off, verifying, on, failed. The one place where this changes.
+
+Each function takes the ids of one account's numbers (a chunk: at most CHUNK), moves those that may be moved, writes
+an audit event for each, and returns the ids it moved. Called twice, or by two workers at once, it moves nothing twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F, Value
+
+from portal import audit
+from portal.audit import Actor
+from reputation import remediation, standing
+from reputation.models import Check, Engine, PhoneNumber, Registration, Tag
+
+CHUNK = 5_000
+
+Capability = PhoneNumber.Capability
+
+# to: from which. The whole lifecycle.
+TRANSITIONS: dict[str, tuple[str, ...]] = {
+    Capability.VERIFYING: (Capability.OFF, Capability.FAILED),
+    Capability.ON: (Capability.VERIFYING,),
+    Capability.FAILED: (Capability.VERIFYING,),
+    Capability.OFF: (Capability.VERIFYING, Capability.ON, Capability.FAILED),
+}
+
+
+def enable(ids: Sequence[int], *, actor: Actor, now: datetime) -> list[int]:
+    """Begins the verification: every engine in use is to be asked to take the number on.
+
+    Whether a number may be enabled is eligibility's to say; this only moves the state.
+    """
+    with transaction.atomic():
+        moved = _move(ids, to=Capability.VERIFYING, actor=actor, now=now, next_action_at=now)
+        Registration.objects.filter(number__in=moved).delete()
+        engines = list(Engine.objects.filter(in_use=True))
+        owners = dict(PhoneNumber.objects.filter(pk__in=moved).values_list("pk", "account_id"))
+        Registration.objects.bulk_create(
+            [Registration(account_id=owners[pk], number_id=pk, engine=engine) for pk in moved for engine in engines],
+            batch_size=2_000,
+        )
+        standing.recompute(moved)
+    return moved
+
+
+def accept(ids: Sequence[int], *, actor: Actor, now: datetime) -> list[int]:
+    """Every engine took the number on: it is monitored, and looked up at once."""
+    with transaction.atomic():
+        moved = _move(ids, to=Capability.ON, actor=actor, now=now, next_action_at=now)
+        standing.recompute(moved)
+    return moved
+
+
+def fail(ids: Sequence[int], *, actor: Actor, now: datetime, reason: str) -> list[int]:
+    """An engine refused the number; the reason is shown under Capability, and it may be enabled again."""
+    with transaction.atomic():
+        moved = _move(ids, to=Capability.FAILED, actor=actor, now=now, next_action_at=None, reason=reason)
+        standing.recompute(moved)
+    return moved
+
+
+def disable(ids: Sequence[int], *, actor: Actor, now: datetime, reason: str = "") -> list[int]:
+    """Stops monitoring and remediation: open cases are cancelled and the engines told; the history stays.
+
+    Standing tags end as *not monitored*: nobody watches them any more, so nobody may say that they stand.
+    """
+    with transaction.atomic():
+        moved = _move(ids, to=Capability.OFF, actor=actor, now=now, next_action_at=None, reason=reason)
+        remediation.cancel(moved, actor=actor, now=now, reason=reason or "Monitoring was switched off.")
+        Tag.objects.standing().filter(number__in=moved).update(ended_at=now, ended_because=Tag.Ended.NOT_MONITORED)
+        Check.objects.filter(number__in=moved, is_current=True).update(is_current=False)
+        standing.recompute(moved)
+    return moved
+
+
+def _move(
+    ids: Iterable[int], *, to: str, actor: Actor, now: datetime, next_action_at: datetime | None, reason: str = ""
+) -> list[int]:
+    """The transition itself. Rows are locked first (SQLite: the transaction already holds the write lock), so that
+    the event and the update speak of the same rows."""
+    movable = PhoneNumber.objects.filter(pk__in=ids, capability__in=TRANSITIONS[to])
+    moved = list(movable.select_for_update().order_by("pk").values_list("pk", flat=True))
+    numbers = PhoneNumber.objects.filter(pk__in=moved)
+    audit.record_changes(
+        numbers,
+        actor=actor,
+        now=now,
+        what=f"capability.{to}",
+        label="e164",
+        before=F("capability"),
+        after=Value(str(to)),
+        reason=Value(reason[:300]),
+    )
+    numbers.update(
+        capability=to,
+        capability_since=now,
+        capability_reason=reason[:300],
+        next_action_at=next_action_at,
+        lease_until=None,
+        lease_token="",
+        attempts=0,
+    )
+    return moved

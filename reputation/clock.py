@@ -1,0 +1,10 @@
+"""Durations of the service: a day lasts settings.DAY, which the demo shortens and production cannot."""
+
+from datetime import timedelta
+
+from django.conf import settings
+
+
+def days(number: float) -> timedelta:
+    """So many days of the service's clock."""
+    return settings.DAY * number

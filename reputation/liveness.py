@@ -1,0 +1,8 @@
+"""Whether an open page is still true: the account's newest audit event, since every change of state writes one."""
+
+from portal.models import Account, AuditEvent
+
+
+def live_token(account: Account) -> str:
+    """Changes whenever a state of the account's changes; one query on an index."""
+    return str(AuditEvent.objects.for_account(account).order_by("-pk").values_list("pk", flat=True).first() or 0)

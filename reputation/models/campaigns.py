@@ -1,0 +1,35 @@
+"""An outbound dialer campaign: the numbers it calls from, and the one shown where none of them matches."""
+
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+from portal.models import Account, AccountQuerySet
+
+
+class Campaign(models.Model):
+    account = models.ForeignKey(Account, models.CASCADE, related_name="campaigns")
+    name = models.CharField(max_length=80)
+    is_paused = models.BooleanField("paused", default=False)
+    automatic_matching = models.BooleanField(
+        "automatic caller ID matching",
+        default=True,
+        help_text="Shows the called person a local number and skips tagged ones.",
+    )
+    default_number = models.ForeignKey(
+        "PhoneNumber",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="default_of",
+        verbose_name="default caller ID",
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = AccountQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint("account", Lower("name"), name="campaign_name_once_in_account")]
+
+    def __str__(self) -> str:
+        return self.name

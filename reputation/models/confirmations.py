@@ -1,0 +1,69 @@
+"""A confirmation window: the numbers it showed, as they stood at that moment, and what became of them."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from portal.models import Account, AccountQuerySet, User
+from reputation.models.campaigns import Campaign
+from reputation.models.numbers import PhoneNumber
+
+
+class Confirmation(models.Model):
+    """Bound to what it showed: the numbers are written down when it opens, and only these are acted on."""
+
+    class Action(models.TextChoices):
+        ENABLE = "enable", "Enable spam monitoring and remediation"
+        DISABLE = "disable", "Disable spam monitoring and remediation"
+        ASSIGN = "assign", "Assign to the campaign"
+        UNASSIGN = "unassign", "Take out of the campaign"
+
+    class State(models.TextChoices):
+        SHOWN = "shown", "Shown"
+        APPLYING = "applying", "Under way"
+        DONE = "done", "Done"
+
+    account = models.ForeignKey(Account, models.CASCADE, related_name="+")
+    user = models.ForeignKey(User, models.CASCADE, related_name="+")
+    action = models.CharField(max_length=10, choices=Action)
+    campaign = models.ForeignKey(Campaign, models.CASCADE, null=True, related_name="+")
+    chosen_by = models.CharField(
+        max_length=500, blank=True, help_text="The filter's query string, if all that match were chosen."
+    )
+    shown_at = models.DateTimeField()
+    chosen = models.PositiveIntegerField(default=0)
+    state = models.CharField(max_length=10, choices=State, default=State.SHOWN)
+    confirmed_at = models.DateTimeField(null=True)
+    to_do = models.PositiveIntegerField(default=0)
+    applied = models.PositiveIntegerField(default=0)
+    left_alone = models.PositiveIntegerField(default=0, help_text="Changed by somebody else since they were shown.")
+    done_at = models.DateTimeField(null=True)
+    lease_until = models.DateTimeField(null=True)
+
+    objects = AccountQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.get_action_display()}, {self.chosen} numbers"
+
+
+class ConfirmationNumber(models.Model):
+    class Outcome(models.TextChoices):
+        PENDING = "", "Not yet"
+        APPLIED = "applied", "Done"
+        CHANGED = "changed", "Changed by somebody else since it was shown"
+
+    confirmation = models.ForeignKey(Confirmation, models.CASCADE, related_name="numbers")
+    number = models.ForeignKey(PhoneNumber, models.CASCADE, related_name="+")
+    # A code of eligibility.REFUSALS, empty where nothing stands in the way.
+    refusal = models.CharField(max_length=30, blank=True)
+    needs_seat = models.BooleanField(default=False)
+    outcome = models.CharField(max_length=10, choices=Outcome, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["confirmation", "number"], name="confirmation_number_once")]
+        indexes = [
+            models.Index(fields=["confirmation", "refusal", "outcome", "number"], name="confirmation_by_refusal")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.number}: {self.refusal or 'can be done'}"

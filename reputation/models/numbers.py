@@ -1,0 +1,139 @@
+"""A phone number of an account: what the service does for it, and how it stands with the engines."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from portal.models import Account, AccountQuerySet
+from portal.numbers import national, searched_digits
+
+
+class PhoneNumberQuerySet(AccountQuerySet):
+    """Questions asked of the numbers; they chain. `for_account` leaves out what was removed."""
+
+    def for_account(self, account: Account | int) -> PhoneNumberQuerySet:
+        return self.filter(account=account, removed_at__isnull=True)
+
+    def present(self) -> PhoneNumberQuerySet:
+        return self.filter(removed_at__isnull=True)
+
+    def monitored(self) -> PhoneNumberQuerySet:
+        """Those the service works for: verifying or on. These count against the seats."""
+        return self.filter(capability__in=PhoneNumber.MONITORED)
+
+    def tagged(self) -> PhoneNumberQuerySet:
+        """Those that carry a label now, whatever the state of its remediation."""
+        return self.filter(spam_status__in=PhoneNumber.TAGGED)
+
+    def in_campaign(self, campaign: models.Model | int) -> PhoneNumberQuerySet:
+        return self.filter(campaign=campaign)
+
+    def outside_campaigns(self) -> PhoneNumberQuerySet:
+        return self.filter(campaign__isnull=True)
+
+    def matching(self, text: str) -> PhoneNumberQuerySet:
+        """Those with the text in any part of the number, however it is punctuated, or of the label."""
+        text = text.strip()
+        if not text:
+            return self
+        found = Q(label__icontains=text)
+        if digits := searched_digits(text):
+            found |= Q(e164__contains=digits)
+        return self.filter(found)
+
+    def with_spam_status(self, status: str, now: datetime) -> PhoneNumberQuerySet:
+        """Those that a page shows with this status; *clean* only while every engine's answer is fresh."""
+        if status == PhoneNumber.STALE:
+            return self.filter(spam_status=PhoneNumber.SpamStatus.CLEAN, fresh_until__lte=now)
+        if status == PhoneNumber.SpamStatus.CLEAN:
+            return self.filter(spam_status=status, fresh_until__gt=now)
+        if status == "tagged":
+            return self.filter(spam_status__in=(PhoneNumber.SpamStatus.TAGGED, PhoneNumber.SpamStatus.TAGGED_AGAIN))
+        return self.filter(spam_status=status)
+
+
+class PhoneNumber(models.Model):
+    class Source(models.TextChoices):
+        NATIVE = "native", "Native"
+        BYOC = "byoc", "BYOC"
+
+    class Capability(models.TextChoices):
+        OFF = "off", "Off"
+        VERIFYING = "verifying", "Verifying"
+        ON = "on", "On"
+        FAILED = "failed", "Verification failed"
+
+    class SpamStatus(models.TextChoices):
+        """As stored. A page also says *stale*: clean, but longer ago than the answers may be relied on."""
+
+        NOT_MONITORED = "not_monitored", "Not monitored"
+        UNKNOWN = "unknown", "Not yet known"
+        CLEAN = "clean", "Clean"
+        TAGGED = "tagged", "Tagged"
+        TAGGED_AGAIN = "tagged_again", "Tagged again"
+        IN_REMEDIATION = "in_remediation", "In remediation"
+        FAILED = "failed", "Remediation failed"
+
+    STALE = "stale"
+    MONITORED = (Capability.VERIFYING, Capability.ON)
+    TAGGED = (SpamStatus.TAGGED, SpamStatus.TAGGED_AGAIN, SpamStatus.IN_REMEDIATION, SpamStatus.FAILED)
+
+    account = models.ForeignKey(Account, models.CASCADE, related_name="phone_numbers")
+    e164 = models.CharField("number", max_length=16)
+    region = models.CharField(max_length=3)
+    kind = models.CharField(max_length=12)
+    area_code = models.CharField(max_length=3, blank=True)
+    label = models.CharField(max_length=80, blank=True)
+    source = models.CharField(max_length=6, choices=Source, default=Source.NATIVE)
+    campaign = models.ForeignKey("Campaign", models.SET_NULL, null=True, blank=True, related_name="numbers")
+    added_at = models.DateTimeField(default=timezone.now, editable=False)
+    # Removed numbers stay, for their history; adding one again brings it back.
+    removed_at = models.DateTimeField(null=True, editable=False)
+
+    capability = models.CharField(max_length=10, choices=Capability, default=Capability.OFF, editable=False)
+    capability_since = models.DateTimeField(default=timezone.now, editable=False)
+    capability_reason = models.CharField(max_length=300, blank=True, editable=False)
+
+    # Derived from capability, tags, cases and checks by standing.recompute, in the transaction that changes them.
+    spam_status = models.CharField(max_length=15, choices=SpamStatus, default=SpamStatus.NOT_MONITORED, editable=False)
+    tagged_since = models.DateTimeField(null=True, editable=False)
+    checked_at = models.DateTimeField(null=True, editable=False)
+    fresh_until = models.DateTimeField(null=True, editable=False)
+
+    # When something must happen next (ask for the verification's outcome, or look the number up), and who is at it.
+    next_action_at = models.DateTimeField(null=True, editable=False)
+    lease_until = models.DateTimeField(null=True, editable=False)
+    lease_token = models.CharField(max_length=32, blank=True, editable=False)
+    attempts = models.PositiveSmallIntegerField(default=0, editable=False)
+
+    objects = PhoneNumberQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["account", "e164"], name="number_once_in_account")]
+        indexes = [
+            models.Index(fields=["account", "spam_status", "e164"], name="number_by_spam_status"),
+            models.Index(fields=["account", "capability", "e164"], name="number_by_capability"),
+            models.Index(fields=["campaign", "spam_status"], name="number_by_campaign"),
+            models.Index(
+                fields=["capability", "next_action_at"],
+                name="number_due",
+                condition=Q(next_action_at__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return national(self.e164)
+
+    @property
+    def is_tagged(self) -> bool:
+        return self.spam_status in self.TAGGED
+
+    def shown_spam_status(self, now: datetime) -> str:
+        """The status a page shows at this moment: the stored one, or *stale*."""
+        if self.spam_status == self.SpamStatus.CLEAN and (self.fresh_until is None or self.fresh_until <= now):
+            return self.STALE
+        return self.spam_status

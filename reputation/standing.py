@@ -1,0 +1,57 @@
+"""How a number stands: its spam status, derived from capability, tags, cases and checks in one set-based UPDATE."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db.models import Case as When_
+from django.db.models import Count, Exists, F, Min, OuterRef, Q, Subquery, Value, When
+from django.db.models.functions import Coalesce
+
+from reputation.models import Case, Check, Engine, PhoneNumber, Tag
+
+Status = PhoneNumber.SpamStatus
+
+
+def recompute(ids: Sequence[int]) -> None:
+    """Writes spam_status, tagged_since, checked_at and fresh_until of these numbers (a chunk) from what is known.
+
+    Call it in the transaction that changed a tag, a case, a check or the capability. A number is clean only while a
+    current answer of each engine in use says so; without one it is not yet known.
+    """
+    tags = Tag.objects.standing().filter(number=OuterRef("pk"))
+    last_case = Case.objects.filter(number=OuterRef("pk")).order_by("-opened_at", "-pk")
+    checks = (
+        Check.objects.filter(number=OuterRef("pk"), is_current=True, engine__in_use=True).order_by().values("number")
+    )
+    engines = Engine.objects.filter(in_use=True).count()
+    PhoneNumber.objects.filter(pk__in=ids).update(
+        tagged_since=Subquery(tags.order_by().values("number").annotate(at=Min("detected_at")).values("at")),
+        checked_at=Coalesce(Subquery(checks.annotate(at=Min("last_at")).values("at")), F("checked_at")),
+        fresh_until=Subquery(checks.annotate(at=Min("valid_until")).values("at")),
+        spam_status=When_(
+            When(~Q(capability=PhoneNumber.Capability.ON), then=Value(Status.NOT_MONITORED)),
+            When(
+                Exists(tags) & Exists(last_case.filter(state=Case.State.OPEN, former__isnull=False)),
+                then=Value(Status.TAGGED_AGAIN),
+            ),
+            When(Exists(tags) & Exists(last_case.filter(state=Case.State.OPEN)), then=Value(Status.TAGGED)),
+            When(Exists(tags) & Exists(last_case.filter(state__in=Case.UNFINISHED)), then=Value(Status.IN_REMEDIATION)),
+            When(Exists(tags) & Q(pk__in=_with_a_failed_case(ids)), then=Value(Status.FAILED)),
+            When(Exists(tags), then=Value(Status.TAGGED)),
+            When(Q(pk__in=_answered_by_all(ids, engines)), then=Value(Status.CLEAN)),
+            default=Value(Status.UNKNOWN),
+        ),
+    )
+
+
+def _with_a_failed_case(ids: Sequence[int]) -> list[int]:
+    """Those whose standing tag belongs to a case that failed."""
+    failed = Tag.objects.standing().filter(number__in=ids, case__state=Case.State.FAILED)
+    return list(failed.values_list("number_id", flat=True).distinct())
+
+
+def _answered_by_all(ids: Sequence[int], engines: int) -> list[int]:
+    current = Check.objects.filter(number__in=ids, is_current=True, engine__in_use=True)
+    answered = current.order_by().values("number").annotate(answers=Count("pk")).filter(answers__gte=max(engines, 1))
+    return list(answered.values_list("number", flat=True))

@@ -1,0 +1,15 @@
+"""To come."""
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import path
+
+from portal.access import MemberRequest, member_view
+
+
+@member_view
+def number_reputation(request: MemberRequest) -> HttpResponse:
+    return render(request, "reputation/overview.html")
+
+
+urls = [path("number-management/number-reputation/", number_reputation, name="number-reputation")]

@@ -1,0 +1,106 @@
+// What every page shares: elements marked data-live follow the server, dialogs open and give focus back,
+// and forms that send themselves. Every page works without this file; it only makes it quicker.
+"use strict";
+
+document.documentElement.classList.add("scripted");
+
+const announce = (text) => { document.getElementById("announce").textContent = text; };
+
+// --- what changes on the server changes on the page -------------------------------------------------------------
+// The page asks every few seconds, only while it is seen, whether anything of the account changed (one cheap query).
+// If so it reads itself anew and takes over the elements marked data-live, by their ids; never one that has the focus,
+// and never one inside an open dialog unless it says data-live="always".
+const live = {
+  seconds: 3,
+  token: document.body.dataset.liveToken,
+  async look() {
+    if (document.hidden || !document.body.dataset.liveUrl) return;
+    try {
+      const answer = await fetch(`${document.body.dataset.liveUrl}?since=${encodeURIComponent(live.token)}`, { headers: { "X-Live": "1" } });
+      if (answer.status === 204) return;
+      if (!answer.ok || answer.redirected) return;
+      const { token } = await answer.json();
+      await live.refresh();
+      live.token = token;
+    } catch { /* offline or restarting: the next look will tell */ }
+  },
+  async refresh() {
+    const answer = await fetch(window.location.href, { headers: { "X-Live": "1" } });
+    if (!answer.ok || answer.redirected) return;
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    live.take(fresh);
+  },
+  take(fresh) {
+    for (const old of document.querySelectorAll("[data-live]")) {
+      const next = fresh.getElementById(old.id);
+      if (!next || next.outerHTML === old.outerHTML) continue;
+      if (old.contains(document.activeElement) && document.activeElement !== document.body) continue;
+      if (old.querySelector("dialog[open], details[open]") && old.dataset.live !== "always") continue;
+      old.replaceWith(next);
+      htmx.process(next);
+      const said = next.dataset.announce;
+      if (said && said !== old.dataset.announce) announce(said);
+    }
+  },
+};
+window.live = live;
+setInterval(live.look, live.seconds * 1000);
+document.addEventListener("visibilitychange", () => { if (!document.hidden) live.look(); });
+
+// --- dialogs -------------------------------------------------------------------------------------------------------
+// A link with data-dialog opens what it leads to as a modal window: its <dialog> is taken from the answer.
+// Without script the same link leads to the same content as a page of its own.
+let opener = null;
+const openDialog = (dialog) => {
+  if (!dialog || dialog.open) return;
+  dialog.showModal();
+  dialog.addEventListener("close", () => {
+    if (dialog.dataset.reloadOnClose !== undefined) live.refresh();
+    if (dialog.dataset.fetched !== undefined) dialog.remove();
+    if (opener?.isConnected) opener.focus();
+    opener = null;
+  }, { once: true });
+};
+window.openDialog = openDialog;
+document.addEventListener("htmx:afterSettle", () => {
+  for (const dialog of document.querySelectorAll("dialog[data-open]")) openDialog(dialog);
+});
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (event.detail.target?.id === "dialogs" && !document.querySelector("dialog[open]")) opener = document.activeElement;
+});
+document.addEventListener("click", (event) => {
+  const closes = event.target.closest("[data-close]");
+  if (closes?.closest("dialog[open]")) { event.preventDefault(); closes.closest("dialog").close(); }
+  const opens = event.target.closest("[data-open-dialog]");
+  if (opens) { event.preventDefault(); opener = opens; openDialog(document.getElementById(opens.dataset.openDialog)); }
+  const copies = event.target.closest("[data-copy]");
+  if (copies) { navigator.clipboard.writeText(copies.dataset.copy).then(() => announce("Copied")); }
+});
+
+// A number is shown in national format and copied as E.164.
+document.addEventListener("copy", (event) => {
+  const selection = document.getSelection();
+  if (!selection || selection.isCollapsed) return;
+  const node = selection.anchorNode?.parentElement?.closest("[data-e164]");
+  if (node && selection.toString().trim() === node.textContent.trim()) {
+    event.clipboardData.setData("text/plain", node.dataset.e164);
+    event.preventDefault();
+  }
+});
+
+// --- forms that send themselves --------------------------------------------------------------------------------------
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-submit-on-change]")) event.target.form.requestSubmit();
+});
+// A second click while the first is under way does nothing.
+document.addEventListener("submit", (event) => {
+  if (event.target.hasAttribute("hx-post") || event.target.method === "get") return;
+  if (event.target.dataset.sent) { event.preventDefault(); return; }
+  event.target.dataset.sent = "1";
+  setTimeout(() => { delete event.target.dataset.sent; }, 5000);
+});
+// Elements with data-poll read themselves anew every so many seconds, until the server leaves the attribute out.
+setInterval(() => {
+  if (document.hidden) return;
+  if (document.querySelector("[data-poll]")) live.refresh();
+}, 1000);

@@ -1,0 +1,78 @@
+"""Fixtures for every test: an account with an owner, an admin and a viewer, and a browser for each."""
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from portal.audit import Actor
+from portal.licensing import Product
+from portal.models import Account, Member
+from tests.factories import AccountFactory, ApplicationFactory, LicenceFactory, MemberFactory
+
+
+@pytest.fixture
+def account(db) -> Account:
+    return AccountFactory(name="Cascade Solar LLC")
+
+
+@pytest.fixture
+def enrolled(account) -> Account:
+    """The account with an approved enrollment and Contact Center Elite: it may enable numbers in campaigns."""
+    ApplicationFactory(account=account)
+    LicenceFactory(account=account, product=Product.CONTACT_CENTER_ELITE)
+    return account
+
+
+@pytest.fixture
+def owner(account) -> Member:
+    return MemberFactory(account=account, role=Member.Role.OWNER)
+
+
+@pytest.fixture
+def admin(account) -> Member:
+    """An admin of the account (a reviewer in Django admin is `reviewer`)."""
+    return MemberFactory(account=account, role=Member.Role.ADMIN)
+
+
+@pytest.fixture
+def viewer(account) -> Member:
+    return MemberFactory(account=account, role=Member.Role.VIEWER)
+
+
+@pytest.fixture
+def signed_in() -> Callable[[Member], Client]:
+    """A client signed in as the member's user."""
+
+    def sign_in(member: Member) -> Client:
+        client = Client()
+        client.force_login(member.user)
+        return client
+
+    return sign_in
+
+
+@pytest.fixture
+def as_owner(owner, signed_in) -> Client:
+    return signed_in(owner)
+
+
+@pytest.fixture
+def as_admin(admin, signed_in) -> Client:
+    return signed_in(admin)
+
+
+@pytest.fixture
+def as_viewer(viewer, signed_in) -> Client:
+    return signed_in(viewer)
+
+
+@pytest.fixture
+def actor(admin) -> Actor:
+    return Actor(user=admin.user, via="web")
+
+
+@pytest.fixture
+def now():
+    return timezone.now()

@@ -1,0 +1,14 @@
+"""The portal's settings as the tests use them: the demo's, with real days and a quick password hasher."""
+
+import os
+
+os.environ["DEMO"] = "1"
+os.environ.setdefault("DAY_SECONDS", "86400")
+
+from portal.settings import *  # noqa: F403
+from portal.settings import STORAGES
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES = STORAGES | {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
+WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = True
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
