@@ -51,6 +51,7 @@ class ConfirmationNumber(models.Model):
         PENDING = "", "Not yet"
         APPLIED = "applied", "Done"
         CHANGED = "changed", "Changed by somebody else since it was shown"
+        TAKEN_OUT = "taken_out", "Taken out of the window"
 
     confirmation = models.ForeignKey(Confirmation, models.CASCADE, related_name="numbers")
     number = models.ForeignKey(PhoneNumber, models.CASCADE, related_name="+")

@@ -79,6 +79,7 @@ class PhoneNumber(models.Model):
         FAILED = "failed", "Remediation failed"
 
     STALE = "stale"
+    CALLER_ID_KINDS = ("geographic", "toll_free")
     MONITORED = (Capability.VERIFYING, Capability.ON)
     TAGGED = (SpamStatus.TAGGED, SpamStatus.TAGGED_AGAIN, SpamStatus.IN_REMEDIATION, SpamStatus.FAILED)
 

@@ -1,0 +1,49 @@
+"""How tasks run: a sweep takes what is due, in chunks that commit one by one, one process at a time for its kind."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from functools import wraps
+
+from portal.leases import held
+
+logger = logging.getLogger(__name__)
+
+# Below the cluster's timeout (120 s), so that a sweep always ends by itself.
+BUDGET_SECONDS = 55
+# Writers on SQLite are not served in turn: without a pause another writer waits for seconds.
+PAUSE_SECONDS = 0.02
+
+
+def task(function: Callable[..., object]) -> Callable[..., None]:
+    """A task for django-q2: whatever goes wrong is logged, and nothing is returned.
+
+    A task that raised would be taken for done as well; the state in our own rows says what is left, and the next
+    sweep finds it.
+    """
+
+    @wraps(function)
+    def run(*args: object) -> None:
+        try:
+            function(*args)
+        except Exception:
+            logger.exception("%s failed; the next sweep goes on where it stopped", function.__qualname__)
+
+    return run
+
+
+def sweep(name: str, step: Callable[[], int]) -> int:
+    """Calls `step` (which does one chunk and returns how many it did) until it finds nothing more, or time is up.
+
+    Returns how many were done in all, and says so in the log. Whoever comes while another process is at it returns 0.
+    """
+    done, until = 0, time.monotonic() + BUDGET_SECONDS
+    with held(f"sweep:{name}", for_seconds=BUDGET_SECONDS + 35) as mine:
+        while mine and time.monotonic() < until and (did := step()):
+            done += did
+            time.sleep(PAUSE_SECONDS)
+    if done:
+        logger.info("%s: %s done", name, done)
+    return done

@@ -1,0 +1,251 @@
+"""Bulk actions: a confirmation window is bound to what it showed, and does that, once, in chunks.
+
+When a window opens, its numbers are written down with what stands in the way of each. Taking one out, searching, and
+confirming work on what was written down, however many there are and whatever changes meanwhile. What somebody else
+changed between showing and doing is left alone, and the answer says so.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Count, Q, QuerySet, Value
+from django.http import QueryDict
+from django_q.tasks import async_task
+
+from portal.audit import Actor
+from portal.inserting import insert_from
+from portal.models import Account
+from reputation import campaigns, capability
+from reputation.eligibility import QUESTIONS, REFUSALS, Refusal
+from reputation.filters import NumberFilter
+from reputation.models import Campaign, Confirmation, ConfirmationNumber, PhoneNumber
+from reputation.models.numbers import PhoneNumberQuerySet
+
+Action = Confirmation.Action
+State = Confirmation.State
+Outcome = ConfirmationNumber.Outcome
+
+# Up to so many are done while the person waits; more go to the workers, with a progress bar.
+AT_ONCE = 1_000
+CHUNK = 1_000
+SHOWN = 50
+LEASE = timedelta(seconds=90)
+BUDGET_SECONDS = 50
+
+ACTS: dict[str, Callable[..., list[int]]] = {
+    Action.ENABLE: lambda ids, campaign, actor, now: capability.enable(ids, actor=actor, now=now),
+    Action.DISABLE: lambda ids, campaign, actor, now: capability.disable(ids, actor=actor, now=now),
+    Action.ASSIGN: lambda ids, campaign, actor, now: campaigns.assign(ids, campaign=campaign, actor=actor, now=now),
+    Action.UNASSIGN: lambda ids, campaign, actor, now: campaigns.unassign(
+        ids, account_id=campaign.account_id, actor=actor, now=now
+    ),
+}
+
+
+def open_window(
+    *,
+    account: Account,
+    actor: Actor,
+    action: str,
+    numbers: PhoneNumberQuerySet,
+    now: datetime,
+    campaign: Campaign | None = None,
+    chosen_by: str = "",
+) -> Confirmation:
+    """Writes down the chosen numbers and, for each, what stands in its way; one INSERT ... SELECT."""
+    with transaction.atomic():
+        confirmation = Confirmation.objects.create(
+            account=account, user=actor.user, action=action, campaign=campaign, chosen_by=chosen_by, shown_at=now
+        )
+        question = QUESTIONS[action](account, campaign, now)
+        chosen = insert_from(
+            ConfirmationNumber,
+            question.put_to(numbers.order_by()),
+            confirmation_id=Value(confirmation.pk),
+            number_id="pk",
+            refusal="refusal",
+            needs_seat="needs_seat",
+            outcome=Value(""),
+        )
+        confirmation.chosen = chosen
+        confirmation.save(update_fields=["chosen"])
+        _deal_out_seats(confirmation, question.seats)
+    return confirmation
+
+
+def take_out(confirmation: Confirmation, number_id: int, *, now: datetime) -> bool:
+    """Takes a number out of a window that is still shown; a seat it held goes to the next one. False: too late."""
+    with transaction.atomic():
+        if not Confirmation.objects.select_for_update().filter(pk=confirmation.pk, state=State.SHOWN).exists():
+            return False
+        confirmation.numbers.filter(number=number_id).update(outcome=Outcome.TAKEN_OUT)
+        if confirmation.numbers.filter(refusal="no_free_seat").exists():
+            _deal_out_seats(confirmation, QUESTIONS[confirmation.action](confirmation.account, None, now).seats)
+    return True
+
+
+def _deal_out_seats(confirmation: Confirmation, seats: int) -> None:
+    """Of the numbers that need a seat, the first by id get those that are free; the others are refused."""
+    wanting = confirmation.numbers.filter(needs_seat=True, refusal__in=("", "no_free_seat"), outcome=Outcome.PENDING)
+    first_without = wanting.order_by("number").values_list("number", flat=True)[seats : seats + 1].first()
+    if first_without is None:
+        wanting.exclude(refusal="").update(refusal="")
+        return
+    wanting.filter(number__gte=first_without).exclude(refusal="no_free_seat").update(refusal="no_free_seat")
+    wanting.filter(number__lt=first_without).exclude(refusal="").update(refusal="")
+
+
+def confirm(confirmation: Confirmation, *, actor: Actor, now: datetime) -> bool:
+    """Does what the window showed. True for the one who confirmed; False when it was confirmed before: whoever clicks
+    twice, reloads, or comes with a stale window changes nothing, and is shown what was done."""
+    with transaction.atomic():
+        mine = Confirmation.objects.filter(pk=confirmation.pk, state=State.SHOWN).update(
+            state=State.APPLYING, confirmed_at=now, to_do=_pending(confirmation).count()
+        )
+        confirmation.refresh_from_db()
+        if mine and confirmation.to_do > AT_ONCE:
+            async_task("reputation.tasks.confirmations.apply_confirmation", confirmation.pk)
+    if mine and confirmation.to_do <= AT_ONCE:
+        apply(confirmation, actor=actor, now=now)
+    return bool(mine)
+
+
+def apply(confirmation: Confirmation, *, actor: Actor, now: datetime) -> bool:
+    """Works through a confirmed window, chunk by chunk, until it is done (True) or the time is up.
+
+    Each chunk commits by itself, so a killed worker's successor goes on where it stopped. Who comes while another is
+    at it returns at once.
+    """
+    began = time.monotonic()
+    leased = Confirmation.objects.filter(pk=confirmation.pk, state=State.APPLYING).exclude(lease_until__gt=now)
+    if not leased.update(lease_until=now + LEASE):
+        return False
+    while _apply_chunk(confirmation, actor=actor, now=now):
+        if time.monotonic() - began > BUDGET_SECONDS:
+            Confirmation.objects.filter(pk=confirmation.pk).update(lease_until=None)
+            return False
+        time.sleep(0.02)  # writers on SQLite are not served in turn: let the others in
+    Confirmation.objects.filter(pk=confirmation.pk).update(state=State.DONE, done_at=now, lease_until=None)
+    confirmation.refresh_from_db()
+    return True
+
+
+def _apply_chunk(confirmation: Confirmation, *, actor: Actor, now: datetime) -> bool:
+    """Asks each number of the chunk once more, does what may still be done, and notes the rest as changed."""
+    with transaction.atomic():
+        # Two windows of one account share its seats: one after the other.
+        Account.objects.select_for_update().get(pk=confirmation.account_id)
+        ids = list(_pending(confirmation).order_by("number").values_list("number", flat=True)[:CHUNK])
+        if not ids:
+            return False
+        question = QUESTIONS[confirmation.action](confirmation.account, confirmation.campaign, now)
+        present = PhoneNumber.objects.for_account(confirmation.account_id).filter(pk__in=ids)
+        free = question.seats
+        allowed = []
+        for pk, refusal, needs_seat in (
+            question.put_to(present).order_by("pk").values_list("pk", "refusal", "needs_seat")
+        ):
+            if refusal or (needs_seat and free <= 0):
+                continue
+            free -= needs_seat
+            allowed.append(pk)
+        moved = ACTS[confirmation.action](allowed, confirmation.campaign, actor, now)
+        chunk = confirmation.numbers.filter(number__in=ids)
+        chunk.filter(number__in=moved).update(outcome=Outcome.APPLIED)
+        left_alone = chunk.filter(outcome=Outcome.PENDING).update(outcome=Outcome.CHANGED)
+        Confirmation.objects.filter(pk=confirmation.pk).update(
+            applied=confirmation.applied + len(moved),
+            left_alone=confirmation.left_alone + left_alone,
+            lease_until=now + LEASE,
+        )
+        confirmation.refresh_from_db()
+    return True
+
+
+def _pending(confirmation: Confirmation) -> QuerySet[ConfirmationNumber]:
+    return confirmation.numbers.filter(refusal="", outcome=Outcome.PENDING)
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Numbers that are left out for one reason: how many, and the first of them."""
+
+    refusal: Refusal
+    count: int
+    numbers: list[PhoneNumber]
+
+
+@dataclass(frozen=True)
+class Window:
+    """What a window shows: the numbers to be acted on (the first, or those that a search finds), and the refused."""
+
+    confirmation: Confirmation
+    shown: list[PhoneNumber]
+    to_do: int
+    found: int
+    refused: list[Refused]
+    refused_count: int
+    taken_out: int
+    search: str
+
+
+def look_at(confirmation: Confirmation, *, search: str = "") -> Window:
+    """The window as it stands; a fixed number of queries, and at most SHOWN numbers of each kind."""
+    counts = dict(
+        confirmation.numbers.exclude(outcome=Outcome.TAKEN_OUT).order_by().values_list("refusal").annotate(Count("pk"))
+    )
+    to_do = counts.pop("", 0)
+    found = _pending(confirmation)
+    if search.strip():
+        found = found.filter(number__in=PhoneNumber.objects.for_account(confirmation.account_id).matching(search))
+    shown = [row.number for row in found.select_related("number").order_by("number")[:SHOWN]]
+    refused = [
+        Refused(REFUSALS[code], counts[code], _first_refused(confirmation, code)) for code in REFUSALS if code in counts
+    ]
+    return Window(
+        confirmation=confirmation,
+        shown=shown,
+        to_do=to_do,
+        found=found.count() if search.strip() else to_do,
+        refused=refused,
+        refused_count=sum(counts.values()),
+        taken_out=confirmation.chosen - to_do - sum(counts.values()),
+        search=search,
+    )
+
+
+def _first_refused(confirmation: Confirmation, code: str) -> list[PhoneNumber]:
+    rows = confirmation.numbers.filter(refusal=code).exclude(outcome=Outcome.TAKEN_OUT)
+    return [row.number for row in rows.select_related("number").order_by("number")[:5]]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What changed between showing and doing: numbers left alone, and numbers that match by now but were not shown."""
+
+    left_alone: int
+    left_alone_first: list[PhoneNumber]
+    grown: int
+    grown_first: list[PhoneNumber]
+
+
+def difference(confirmation: Confirmation, *, now: datetime) -> Difference:
+    """For the answer after confirming. The filter is asked anew only where *all that match* were chosen."""
+    left = confirmation.numbers.filter(outcome=Outcome.CHANGED).select_related("number").order_by("number")
+    grown = PhoneNumber.objects.none()
+    if confirmation.chosen_by:
+        chosen = NumberFilter.read(QueryDict(confirmation.chosen_by))
+        since = Q(added_at__gt=confirmation.shown_at)
+        numbers = PhoneNumber.objects.for_account(confirmation.account_id).filter(since)
+        grown = chosen.apply(numbers, now).exclude(pk__in=confirmation.numbers.values("number"))
+    return Difference(
+        left_alone=confirmation.left_alone,
+        left_alone_first=[row.number for row in left[:5]],
+        grown=grown.count(),
+        grown_first=list(grown.order_by("pk")[:5]),
+    )

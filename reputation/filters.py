@@ -1,0 +1,67 @@
+"""What somebody filters the numbers by: read from the query string, so that back, reload and sharing work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from urllib.parse import urlencode
+
+from reputation.models import PhoneNumber, Tag
+from reputation.models.numbers import PhoneNumberQuerySet
+from reputation.wording import TALLIES
+
+NO_CAMPAIGN = "none"
+
+
+@dataclass(frozen=True)
+class NumberFilter:
+    """Empty fields do not filter. `campaign` is an id or "none"; `engine` the id of one whose tag stands."""
+
+    q: str = ""
+    status: str = ""
+    capability: str = ""
+    campaign: str = ""
+    source: str = ""
+    engine: str = ""
+
+    @classmethod
+    def read(cls, params: Mapping[str, str]) -> NumberFilter:
+        """Takes what makes sense of the query string and leaves out the rest: a mistyped link still shows the list."""
+        read = {field.name: str(params.get(field.name, "")).strip()[:80] for field in fields(cls)}
+        allowed = {
+            "status": TALLIES,
+            "capability": PhoneNumber.Capability.values,
+            "source": PhoneNumber.Source.values,
+        }
+        for name, values in allowed.items():
+            if read[name] not in values:
+                read[name] = ""
+        if read["campaign"] != NO_CAMPAIGN and not read["campaign"].isdecimal():
+            read["campaign"] = ""
+        if not read["engine"].isdecimal():
+            read["engine"] = ""
+        return cls(**{name: value.replace("\x00", "") for name, value in read.items()})
+
+    def apply(self, numbers: PhoneNumberQuerySet, now: datetime) -> PhoneNumberQuerySet:
+        numbers = numbers.matching(self.q)
+        if self.status:
+            numbers = numbers.with_spam_status(self.status, now)
+        if self.capability:
+            numbers = numbers.filter(capability=self.capability)
+        if self.campaign == NO_CAMPAIGN:
+            numbers = numbers.outside_campaigns()
+        elif self.campaign:
+            numbers = numbers.in_campaign(int(self.campaign))
+        if self.source:
+            numbers = numbers.filter(source=self.source)
+        if self.engine:
+            numbers = numbers.filter(pk__in=Tag.objects.standing().filter(engine=int(self.engine)).values("number"))
+        return numbers
+
+    @property
+    def is_empty(self) -> bool:
+        return not any(getattr(self, field.name) for field in fields(self))
+
+    def query_string(self) -> str:
+        return urlencode({field.name: value for field in fields(self) if (value := getattr(self, field.name))})
