@@ -1,16 +1,20 @@
 from reputation.models.campaigns import Campaign
 from reputation.models.cases import Case, Submission
+from reputation.models.complaints import Complaint, ComplaintFile
 from reputation.models.confirmations import Confirmation, ConfirmationNumber
-from reputation.models.engines import Check, Engine, Registration, Tag
+from reputation.models.engines import Check, Engine, Outage, Registration, Tag
 from reputation.models.numbers import PhoneNumber
 
 __all__ = [
     "Campaign",
     "Case",
     "Check",
+    "Complaint",
+    "ComplaintFile",
     "Confirmation",
     "ConfirmationNumber",
     "Engine",
+    "Outage",
     "PhoneNumber",
     "Registration",
     "Submission",

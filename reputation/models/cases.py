@@ -84,12 +84,14 @@ class Submission(models.Model):
         SUBMITTED = "submitted", "Sent"
         IN_REVIEW = "in_review", "In review"
         DISPUTED = "disputed", "Disputed"
+        AGEING = "ageing", "Ends by itself"
         DONE = "done", "Answered: removed"
         REFUSED = "refused", "Refused"
+        MOOT = "moot", "Label gone before an answer"
         WITHDRAWING = "withdrawing", "Being withdrawn"
         WITHDRAWN = "withdrawn", "Withdrawn"
 
-    UNANSWERED = (State.SUBMITTED, State.IN_REVIEW, State.DISPUTED)
+    UNANSWERED = (State.SUBMITTED, State.IN_REVIEW, State.DISPUTED, State.AGEING)
 
     case = models.ForeignKey(Case, models.CASCADE, related_name="submissions")
     engine = models.ForeignKey(Engine, models.CASCADE, related_name="+")
@@ -99,9 +101,21 @@ class Submission(models.Model):
     sent_at = models.DateTimeField(null=True)
     expected_by = models.DateTimeField(null=True)
     answered_at = models.DateTimeField(null=True)
+    # How often it was begun: an engine that tags again during the case is asked again.
+    times = models.PositiveSmallIntegerField(default=1)
+    # Not to be sent, polled or withdrawn before; null where nothing more is to be done.
+    next_action_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["case", "engine"], name="submission_once")]
+        indexes = [
+            models.Index(fields=["next_action_at"], name="submission_withdraw", condition=Q(state="withdrawing"))
+        ]
 
     def __str__(self) -> str:
         return f"{self.case} at {self.engine}: {self.get_state_display()}"
+
+    @property
+    def key(self) -> str:
+        """Ours for this asking: an engine that gets it twice (we died before noting its answer) takes it once."""
+        return f"submission-{self.pk}-{self.times}"

@@ -27,28 +27,62 @@ class Engine(models.Model):
         return self.name
 
 
+class Outage(models.Model):
+    """A provider's operation that fails now: it is not asked before `retry_at`. The row goes when it answers again."""
+
+    provider = models.CharField(max_length=40)
+    operation = models.CharField(max_length=10)
+    failures = models.PositiveSmallIntegerField(default=1, help_text="In a row.")
+    began_at = models.DateTimeField()
+    retry_at = models.DateTimeField()
+    reason = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["provider", "operation"], name="outage_once")]
+
+    def __str__(self) -> str:
+        return f"{self.provider}, {self.operation}: {self.reason}"
+
+
 class Registration(models.Model):
-    """An engine's answer to our asking it to take the number on. A number is on when every engine accepted."""
+    """An engine's answer to our asking it to take the number on. A number is on when every engine accepted.
+
+    Withdrawing and withdrawn: monitoring was switched off, and the engine is told.
+    """
 
     class State(models.TextChoices):
         WAITING = "waiting", "Not yet asked"
         PENDING = "pending", "Asked"
         ACCEPTED = "accepted", "Accepted"
         REFUSED = "refused", "Refused"
+        WITHDRAWING = "withdrawing", "Being withdrawn"
+        WITHDRAWN = "withdrawn", "Withdrawn"
+
+    UNANSWERED = (State.WAITING, State.PENDING)
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="+")
     number = models.ForeignKey(PhoneNumber, models.CASCADE, related_name="registrations")
     engine = models.ForeignKey(Engine, models.CASCADE, related_name="+")
-    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    state = models.CharField(max_length=12, choices=State, default=State.WAITING)
     reference = models.CharField(max_length=120, blank=True)
     reason = models.CharField(max_length=300, blank=True)
     asked_at = models.DateTimeField(null=True)
+    expected_by = models.DateTimeField(null=True)
     answered_at = models.DateTimeField(null=True)
+
+    # When the engine is to be asked, asked again, or told (null: nothing more), and who is at it.
+    next_action_at = models.DateTimeField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    lease_token = models.CharField(max_length=32, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
 
     objects = AccountQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["number", "engine"], name="registration_once")]
+        indexes = [
+            models.Index(fields=["next_action_at"], name="registration_due", condition=Q(next_action_at__isnull=False))
+        ]
 
     def __str__(self) -> str:
         return f"{self.number} at {self.engine}: {self.get_state_display()}"

@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from portal.models import Account, AccountQuerySet
-from portal.numbers import national, searched_digits
+from portal.numbers import country_name, national, searched_digits
 
 
 class PhoneNumberQuerySet(AccountQuerySet):
@@ -31,6 +31,9 @@ class PhoneNumberQuerySet(AccountQuerySet):
 
     def in_campaign(self, campaign: models.Model | int) -> PhoneNumberQuerySet:
         return self.filter(campaign=campaign)
+
+    def outside_campaign(self, campaign: models.Model | int) -> PhoneNumberQuerySet:
+        return self.filter(~Q(campaign=campaign) | Q(campaign__isnull=True))
 
     def outside_campaigns(self) -> PhoneNumberQuerySet:
         return self.filter(campaign__isnull=True)
@@ -105,8 +108,10 @@ class PhoneNumber(models.Model):
     checked_at = models.DateTimeField(null=True, editable=False)
     fresh_until = models.DateTimeField(null=True, editable=False)
 
-    # When something must happen next (ask for the verification's outcome, or look the number up), and who is at it.
+    # On: when it is looked up next. Verifying: when the engines' time to answer is over. And who is at it.
     next_action_at = models.DateTimeField(null=True, editable=False)
+    # A round of look-ups asks every engine once: since when it is under way, where a provider has not yet answered.
+    round_began_at = models.DateTimeField(null=True, editable=False)
     lease_until = models.DateTimeField(null=True, editable=False)
     lease_token = models.CharField(max_length=32, blank=True, editable=False)
     attempts = models.PositiveSmallIntegerField(default=0, editable=False)
@@ -119,6 +124,7 @@ class PhoneNumber(models.Model):
             models.Index(fields=["account", "spam_status", "e164"], name="number_by_spam_status"),
             models.Index(fields=["account", "capability", "e164"], name="number_by_capability"),
             models.Index(fields=["campaign", "spam_status"], name="number_by_campaign"),
+            models.Index(fields=["e164"], name="number_by_e164"),
             models.Index(
                 fields=["capability", "next_action_at"],
                 name="number_due",
@@ -128,6 +134,11 @@ class PhoneNumber(models.Model):
 
     def __str__(self) -> str:
         return national(self.e164)
+
+    @property
+    def country(self) -> str:
+        """Where the number belongs, in words; the territories of the United States by their own names."""
+        return "United States" if self.region == "US" else country_name(self.region)
 
     @property
     def is_tagged(self) -> bool:
