@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib.resources import files
 
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
@@ -75,6 +76,18 @@ def national(e164: str) -> str:
     except NumberParseException:
         return e164
     return phonenumbers.format_number(number, PhoneNumberFormat.INTERNATIONAL)
+
+
+@cache
+def _countries() -> dict[str, str]:
+    """ISO 3166 codes and English names, as the time zone database ships them."""
+    lines = files("tzdata").joinpath("zoneinfo", "iso3166.tab").read_text(encoding="utf-8").splitlines()
+    return dict(line.split("\t") for line in lines if line and not line.startswith("#"))
+
+
+def country_name(region: str) -> str:
+    """CA as Canada; the code itself for what no country has, such as 001 for satellite and international networks."""
+    return _countries().get(region, "an international network" if region == "001" else region)
 
 
 def searched_digits(text: str) -> str:

@@ -8,12 +8,12 @@ changed between showing and doing is left alone, and the answer says so.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Count, Q, QuerySet, Value
+from django.db.models import Count, QuerySet, Value
 from django.http import QueryDict
 from django_q.tasks import async_task
 
@@ -25,6 +25,7 @@ from reputation.eligibility import QUESTIONS, REFUSALS, Refusal
 from reputation.filters import NumberFilter
 from reputation.models import Campaign, Confirmation, ConfirmationNumber, PhoneNumber
 from reputation.models.numbers import PhoneNumberQuerySet
+from reputation.wording import ACTIONS, SaidOfAction, so_many
 
 Action = Confirmation.Action
 State = Confirmation.State
@@ -34,6 +35,7 @@ Outcome = ConfirmationNumber.Outcome
 AT_ONCE = 1_000
 CHUNK = 1_000
 SHOWN = 50
+SHOWN_REFUSED = 20
 LEASE = timedelta(seconds=90)
 BUDGET_SECONDS = 50
 
@@ -47,6 +49,14 @@ ACTS: dict[str, Callable[..., list[int]]] = {
 }
 
 
+def scope(action: str, account: Account, campaign: Campaign | None) -> PhoneNumberQuerySet:
+    """The numbers among which the action's table lets one choose."""
+    present = PhoneNumber.objects.for_account(account)
+    if action == Action.ASSIGN:
+        return present.outside_campaign(campaign)
+    return present.in_campaign(campaign) if action == Action.UNASSIGN else present
+
+
 def open_window(
     *,
     account: Account,
@@ -55,12 +65,26 @@ def open_window(
     numbers: PhoneNumberQuerySet,
     now: datetime,
     campaign: Campaign | None = None,
+    all_that_match: bool = False,
     chosen_by: str = "",
+    left_out: Sequence[int] = (),
+    expected: int | None = None,
 ) -> Confirmation:
-    """Writes down the chosen numbers and, for each, what stands in its way; one INSERT ... SELECT."""
+    """Writes down the chosen numbers and, for each, what stands in its way; one INSERT ... SELECT.
+
+    Where `all_that_match` were chosen, `chosen_by` is the filter's query string, `left_out` the ids that were
+    unticked again, and `expected` how many the page had counted without these.
+    """
     with transaction.atomic():
         confirmation = Confirmation.objects.create(
-            account=account, user=actor.user, action=action, campaign=campaign, chosen_by=chosen_by, shown_at=now
+            account=account,
+            user=actor.user,
+            action=action,
+            campaign=campaign,
+            all_that_match=all_that_match,
+            chosen_by=chosen_by,
+            expected=expected if all_that_match else None,
+            shown_at=now,
         )
         question = QUESTIONS[action](account, campaign, now)
         chosen = insert_from(
@@ -72,7 +96,9 @@ def open_window(
             needs_seat="needs_seat",
             outcome=Value(""),
         )
-        confirmation.chosen = chosen
+        confirmation.chosen = chosen - confirmation.numbers.filter(number__in=left_out).update(
+            outcome=Outcome.TAKEN_OUT
+        )
         confirmation.save(update_fields=["chosen"])
         _deal_out_seats(confirmation, question.seats)
     return confirmation
@@ -179,6 +205,10 @@ class Refused:
     count: int
     numbers: list[PhoneNumber]
 
+    @property
+    def more(self) -> int:
+        return self.count - len(self.numbers)
+
 
 @dataclass(frozen=True)
 class Window:
@@ -192,6 +222,33 @@ class Window:
     refused_count: int
     taken_out: int
     search: str
+
+    @property
+    def said(self) -> SaidOfAction:
+        return ACTIONS[self.confirmation.action]
+
+    @property
+    def button(self) -> str:
+        """Enable 42 numbers."""
+        return f"{self.said.verb} {so_many(self.to_do)}"
+
+    @property
+    def sentence(self) -> str:
+        """What will happen to how many of the chosen."""
+        chosen = self.confirmation.chosen
+        will = f"{so_many(self.to_do)} {self.said.will}." if self.to_do else "Nothing can be done for these numbers."
+        refused = f" {self.refused_count:,} of the {chosen:,} you chose cannot be {self.said.participle}."
+        taken_out = f" {self.taken_out:,} taken out." if self.taken_out else ""
+        return will + (refused if self.refused_count else "") + taken_out
+
+    @property
+    def drift(self) -> str:
+        """Where all that match were chosen: how the set changed between the page's count and this window."""
+        chosen, expected = self.confirmation.chosen, self.confirmation.expected
+        if expected is None or expected == chosen:
+            return ""
+        then = f"{so_many(expected)} matched when the page was shown"
+        return f"{then}, {chosen:,} when this window opened. It is about the {chosen:,}."
 
 
 def look_at(confirmation: Confirmation, *, search: str = "") -> Window:
@@ -214,20 +271,22 @@ def look_at(confirmation: Confirmation, *, search: str = "") -> Window:
         found=found.count() if search.strip() else to_do,
         refused=refused,
         refused_count=sum(counts.values()),
-        taken_out=confirmation.chosen - to_do - sum(counts.values()),
+        taken_out=max(confirmation.chosen - to_do - sum(counts.values()), 0),
         search=search,
     )
 
 
 def _first_refused(confirmation: Confirmation, code: str) -> list[PhoneNumber]:
     rows = confirmation.numbers.filter(refusal=code).exclude(outcome=Outcome.TAKEN_OUT)
-    return [row.number for row in rows.select_related("number").order_by("number")[:5]]
+    return [row.number for row in rows.select_related("number").order_by("number")[:SHOWN_REFUSED]]
 
 
 @dataclass(frozen=True)
 class Difference:
     """What changed between showing and doing: numbers left alone, and numbers that match by now but were not shown."""
 
+    done: str
+    afterwards: str
     left_alone: int
     left_alone_first: list[PhoneNumber]
     grown: int
@@ -238,12 +297,14 @@ def difference(confirmation: Confirmation, *, now: datetime) -> Difference:
     """For the answer after confirming. The filter is asked anew only where *all that match* were chosen."""
     left = confirmation.numbers.filter(outcome=Outcome.CHANGED).select_related("number").order_by("number")
     grown = PhoneNumber.objects.none()
-    if confirmation.chosen_by:
+    if confirmation.all_that_match:
         chosen = NumberFilter.read(QueryDict(confirmation.chosen_by))
-        since = Q(added_at__gt=confirmation.shown_at)
-        numbers = PhoneNumber.objects.for_account(confirmation.account_id).filter(since)
-        grown = chosen.apply(numbers, now).exclude(pk__in=confirmation.numbers.values("number"))
+        among = scope(confirmation.action, confirmation.account, confirmation.campaign)
+        grown = chosen.apply(among, now).exclude(pk__in=confirmation.numbers.values("number"))
+    said = ACTIONS[confirmation.action]
     return Difference(
+        done=f"{said.done} {so_many(confirmation.applied)}." if confirmation.applied else "Nothing was changed.",
+        afterwards=said.afterwards if confirmation.applied else "",
         left_alone=confirmation.left_alone,
         left_alone_first=[row.number for row in left[:5]],
         grown=grown.count(),

@@ -7,7 +7,7 @@ is `after=START~ID` or `before=START~ID`: the id of the row it continues from, a
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +16,7 @@ from django.db.models import Count, F, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 
 from portal.models import Account
-from reputation.filters import NumberFilter
+from reputation.filters import NO_CAMPAIGN, NumberFilter
 from reputation.models import Campaign, Engine, PhoneNumber
 from reputation.models.numbers import PhoneNumberQuerySet
 from reputation.rows import NumberRow, rows_of
@@ -59,6 +59,8 @@ class NumberTable:
     campaigns: list[Campaign]
     engines: list[Engine]
     now: datetime
+    # Rows that an open page still shows although they no longer match: a live page asks for these, too.
+    departed: list[NumberRow]
 
     @property
     def end(self) -> int:
@@ -77,6 +79,14 @@ class NumberTable:
         return PhoneNumber.Source.choices
 
     @property
+    def campaign_choices(self) -> list[tuple[int | str, str]]:
+        return [(NO_CAMPAIGN, "In no campaign"), *((campaign.pk, campaign.name) for campaign in self.campaigns)]
+
+    @property
+    def engine_choices(self) -> list[tuple[int, str]]:
+        return [(engine.pk, engine.name) for engine in self.engines]
+
+    @property
     def headings(self) -> dict[str, dict[str, str]]:
         """For each sortable column: what a press on its heading sorts by next, and how it is sorted now."""
         headings = {}
@@ -89,8 +99,18 @@ class NumberTable:
         return headings
 
 
-def read(params: Mapping[str, str], *, account: Account, numbers: PhoneNumberQuerySet, now: datetime) -> NumberTable:
-    """The page that the query string asks for, of `numbers` (the account's); eight queries, whatever there is."""
+def read(
+    params: Mapping[str, str],
+    *,
+    account: Account,
+    numbers: PhoneNumberQuerySet,
+    now: datetime,
+    still_shown: Sequence[int] = (),
+) -> NumberTable:
+    """The page that the query string asks for, of `numbers` (the account's); a fixed number of queries.
+
+    `still_shown` are ids that an open page shows: those that are no longer on this page come as `departed`.
+    """
     chosen = NumberFilter.read(params)
     sort = params.get("sort", "number")
     descending, sort = sort.startswith("-"), sort.lstrip("-")
@@ -100,8 +120,16 @@ def read(params: Mapping[str, str], *, account: Account, numbers: PhoneNumberQue
     total = matching.count()
     page, start, more_before, more_after = _page(numbers, matching, params, sort=sort, descending=descending)
     tallies, all_numbers = tallies_of(numbers, now)
+    departed = set(still_shown) - {number.pk for number in page}
+    gone = (
+        list(PhoneNumber.objects.for_account(account).select_related("campaign").filter(pk__in=departed))
+        if departed
+        else []
+    )
+    rows = rows_of([*page, *gone], now)  # an empty IN asks the database nothing
     return NumberTable(
-        rows=rows_of(page, now),
+        rows=rows[: len(page)],
+        departed=rows[len(page) :],
         filter=chosen,
         sort=sort,
         descending=descending,

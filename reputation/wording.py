@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reputation.models import Case, PhoneNumber
+from reputation.models import Case, Confirmation, PhoneNumber
 
 Status = PhoneNumber.SpamStatus
 Capability = PhoneNumber.Capability
@@ -55,3 +55,81 @@ TALLIES = (
     Status.UNKNOWN,
     Status.NOT_MONITORED,
 )
+
+
+@dataclass(frozen=True)
+class SaidOfAction:
+    """How a bulk action is said: on its button, in its window, and when it is done."""
+
+    button: str
+    verb: str
+    participle: str
+    will: str
+    done: str
+    afterwards: str
+    notes: tuple[str, ...]
+    icon: str
+    is_dangerous: bool = False
+
+
+def so_many(count: int) -> str:
+    """1 number, 1,204 numbers."""
+    return f"{count:,} number{'' if count == 1 else 's'}"
+
+
+ACTIONS = {
+    # The notes of the first two are the specification's.
+    Confirmation.Action.ENABLE: SaidOfAction(
+        button="Enable spam monitoring and remediation",
+        verb="Enable",
+        participle="enabled",
+        will="will be verified and then monitored",
+        done="Enabled",
+        afterwards="They are being verified, which may take several days; see Capability.",
+        notes=(
+            "Take a number out with the X next to it.",
+            "Spam monitoring is for outbound dialer numbers. One that is in no campaign takes a seat of the Spam "
+            "Monitoring and Remediation licence.",
+            "The verification may take several days. Its state shows under Capability.",
+        ),
+        icon="shield-check",
+    ),
+    Confirmation.Action.DISABLE: SaidOfAction(
+        button="Disable spam monitoring and remediation",
+        verb="Disable",
+        participle="disabled",
+        will="will no longer be monitored",
+        done="Disabled",
+        afterwards="Nobody watches them any more.",
+        notes=(
+            "Take a number out with the X next to it.",
+            "Once disabled, monitoring and remediation are not provided for these numbers.",
+            "Open cases are cancelled. Nothing of the history is lost.",
+        ),
+        icon="shield-off",
+        is_dangerous=True,
+    ),
+    Confirmation.Action.ASSIGN: SaidOfAction(
+        button="Assign to the campaign",
+        verb="Assign",
+        participle="assigned",
+        will="will be assigned to the campaign",
+        done="Assigned",
+        afterwards="",
+        notes=("A number is in one campaign at a time: one that is in another is moved.",),
+        icon="plus",
+    ),
+    Confirmation.Action.UNASSIGN: SaidOfAction(
+        button="Take out of the campaign",
+        verb="Take out",
+        participle="taken out",
+        will="will be taken out of the campaign",
+        done="Took out",
+        afterwards="",
+        notes=(
+            "Monitoring goes on. A monitored number that is in no campaign takes a seat of the Spam Monitoring and "
+            "Remediation licence.",
+        ),
+        icon="minus",
+    ),
+}

@@ -9,6 +9,11 @@ from reputation.models.campaigns import Campaign
 from reputation.models.numbers import PhoneNumber
 
 
+class ConfirmationQuerySet(AccountQuerySet):
+    def under_way(self) -> ConfirmationQuerySet:
+        return self.filter(state=Confirmation.State.APPLYING)
+
+
 class Confirmation(models.Model):
     """Bound to what it showed: the numbers are written down when it opens, and only these are acted on."""
 
@@ -27,11 +32,13 @@ class Confirmation(models.Model):
     user = models.ForeignKey(User, models.CASCADE, related_name="+")
     action = models.CharField(max_length=10, choices=Action)
     campaign = models.ForeignKey(Campaign, models.CASCADE, null=True, related_name="+")
+    all_that_match = models.BooleanField(default=False)
     chosen_by = models.CharField(
-        max_length=500, blank=True, help_text="The filter's query string, if all that match were chosen."
+        max_length=800, blank=True, help_text="The filter's query string, if all that match were chosen."
     )
     shown_at = models.DateTimeField()
     chosen = models.PositiveIntegerField(default=0)
+    expected = models.PositiveIntegerField(null=True, help_text="How many matched on the page where they were chosen.")
     state = models.CharField(max_length=10, choices=State, default=State.SHOWN)
     confirmed_at = models.DateTimeField(null=True)
     to_do = models.PositiveIntegerField(default=0)
@@ -40,10 +47,15 @@ class Confirmation(models.Model):
     done_at = models.DateTimeField(null=True)
     lease_until = models.DateTimeField(null=True)
 
-    objects = AccountQuerySet.as_manager()
+    objects = ConfirmationQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"{self.get_action_display()}, {self.chosen} numbers"
+
+    @property
+    def through(self) -> int:
+        """How many of `to_do` were gone through so far."""
+        return self.applied + self.left_alone
 
 
 class ConfirmationNumber(models.Model):

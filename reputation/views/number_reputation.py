@@ -1,15 +1,60 @@
-"""To come."""
+"""Number Management > Number Reputation: the table, and the window with the service's details."""
 
-from django.http import HttpResponse
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
+from django.utils import timezone
 
+from enrollment.status import status_of
 from portal.access import MemberRequest, member_view
+from reputation import tables
+from reputation.eligibility import coverage_of
+from reputation.models import Campaign, Confirmation, PhoneNumber
+from reputation.wording import ACTIONS
+
+Action = Confirmation.Action
+
+
+def bulk(*actions: str, campaign: Campaign | None = None) -> dict[str, object]:
+    """The bulk buttons over a table: what `reputation/_number_table.html` takes as `bulk`."""
+    return {"actions": [(action, ACTIONS[action]) for action in actions], "campaign": campaign}
+
+
+def rows_still_shown(request: HttpRequest) -> list[int]:
+    """The ids that an open page says it shows, when it asks what has changed."""
+    ids = request.headers.get("X-Shown-Rows", "").split(",")
+    return [int(pk) for pk in ids[: tables.PAGE_SIZE] if pk.isdecimal() and len(pk) < 19]
 
 
 @member_view
 def number_reputation(request: MemberRequest) -> HttpResponse:
-    return render(request, "reputation/overview.html")
+    table = tables.read(
+        request.GET,
+        account=request.account,
+        numbers=PhoneNumber.objects.for_account(request.account),
+        now=timezone.now(),
+        still_shown=rows_still_shown(request),
+    )
+    context = {
+        "table": table,
+        "bulk": bulk(Action.ENABLE, Action.DISABLE),
+        "under_way": Confirmation.objects.for_account(request.account).under_way(),
+    }
+    return render(request, "reputation/number_reputation.html", context)
 
 
-urls = [path("number-management/number-reputation/", number_reputation, name="number-reputation")]
+@member_view
+def services_details(request: MemberRequest) -> HttpResponse:
+    """The service's state for this account, what is covered by which licence, and the next step."""
+    now = timezone.now()
+    context = {"status": status_of(request.account), "coverage": coverage_of(request.account, now), "now": now}
+    template = "_services_details.html" if request.htmx else "services_details.html"
+    return render(request, f"reputation/{template}", context)
+
+
+urls = [
+    path("number-management/number-reputation/", number_reputation, name="number-reputation"),
+    path("number-management/services-details/", services_details, name="services-details"),
+]

@@ -25,7 +25,8 @@ const live = {
     } catch { /* offline or restarting: the next look will tell */ }
   },
   async refresh() {
-    const answer = await fetch(window.location.href, { headers: { "X-Live": "1" } });
+    const rows = [...document.querySelectorAll("[data-row]")].map((row) => row.dataset.row).join(",");
+    const answer = await fetch(window.location.href, { headers: rows ? { "X-Live": "1", "X-Shown-Rows": rows } : { "X-Live": "1" } });
     if (!answer.ok || answer.redirected) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     live.take(fresh);
@@ -55,7 +56,7 @@ const openDialog = (dialog) => {
   if (!dialog || dialog.open) return;
   dialog.showModal();
   dialog.addEventListener("close", () => {
-    if (dialog.dataset.reloadOnClose !== undefined) live.refresh();
+    live.look();
     if (dialog.dataset.fetched !== undefined) dialog.remove();
     if (opener?.isConnected) opener.focus();
     opener = null;
@@ -63,6 +64,9 @@ const openDialog = (dialog) => {
 };
 window.openDialog = openDialog;
 document.addEventListener("htmx:afterSettle", () => {
+  // What had the focus in a dialog may have been replaced: the keyboard stays in the dialog.
+  const open = document.querySelector("dialog[open]");
+  if (open && !open.contains(document.activeElement)) open.querySelector("[autofocus], [data-focus]")?.focus();
   for (const dialog of document.querySelectorAll("dialog[data-open]")) openDialog(dialog);
 });
 document.addEventListener("htmx:beforeRequest", (event) => {
@@ -88,6 +92,12 @@ document.addEventListener("copy", (event) => {
   }
 });
 
+// An address says only what was chosen: empty filters stay out of it.
+document.addEventListener("htmx:configRequest", (event) => {
+  if (event.detail.verb !== "get") return;
+  for (const [name, value] of [...event.detail.formData]) if (value === "") event.detail.formData.delete(name);
+});
+
 // --- forms that send themselves --------------------------------------------------------------------------------------
 document.addEventListener("change", (event) => {
   if (event.target.matches("[data-submit-on-change]")) event.target.form.requestSubmit();
@@ -101,6 +111,5 @@ document.addEventListener("submit", (event) => {
 });
 // Elements with data-poll read themselves anew every so many seconds, until the server leaves the attribute out.
 setInterval(() => {
-  if (document.hidden) return;
-  if (document.querySelector("[data-poll]")) live.refresh();
+  if (!document.hidden && document.querySelector("[data-poll]")) live.refresh().catch(() => {});
 }, 1000);

@@ -1,0 +1,84 @@
+// The selection over a table of numbers. It survives paging, sorting and reloading: it is kept in the session storage of
+// this tab, as ids, or as "all that match" this filter except some. Without this file the ticked rows of the page, or all
+// that match, are what is sent.
+"use strict";
+
+(() => {
+  const form = document.getElementById("selection");
+  if (!form?.querySelector("[data-bulk]")) return;
+  const key = `selection:${location.pathname}`;
+  const nothing = () => ({ ids: [], all: false, except: [], filter: "", total: 0 });
+  let chosen = nothing();
+  try { chosen = { ...nothing(), ...JSON.parse(sessionStorage.getItem(key)) }; } catch { /* nothing kept */ }
+
+  const results = () => document.getElementById("results");
+  const boxes = () => [...form.querySelectorAll("input[name=number]")];
+  const count = () => (chosen.all ? Math.max(chosen.total - chosen.except.length, 0) : chosen.ids.length);
+  const isChosen = (id) => (chosen.all ? !chosen.except.includes(id) : chosen.ids.includes(id));
+
+  function choose(id, on) {
+    const list = chosen.all ? chosen.except : chosen.ids;
+    const listed = chosen.all ? !on : on;
+    const at = list.indexOf(id);
+    if (listed && at < 0) list.push(id);
+    if (!listed && at >= 0) list.splice(at, 1);
+  }
+
+  function show() {
+    // All that match is bound to the filter it was chosen with: under another filter it is another set.
+    if (chosen.all && chosen.filter !== results().dataset.filter) chosen = nothing();
+    try { sessionStorage.setItem(key, JSON.stringify(chosen)); } catch { /* private windows may refuse */ }
+    const on = boxes().filter((box) => (box.checked = isChosen(box.value))).length;
+    const page = document.getElementById("select-page");
+    if (page) {
+      page.checked = on > 0 && on === boxes().length;
+      page.indeterminate = on > 0 && on < boxes().length;
+    }
+    const all = document.getElementById("select-all");
+    if (all) all.checked = chosen.all;
+    const total = count();
+    const words = total === 0 ? "Nothing selected" : `${total.toLocaleString("en-US")} selected`;
+    const said = document.getElementById("selected");
+    if (said.textContent !== words) said.textContent = words;
+    document.getElementById("clear-selection").hidden = total === 0;
+    for (const button of form.querySelectorAll("[data-bulk]")) button.disabled = total === 0;
+    form.elements.numbers.value = chosen.all ? "" : chosen.ids.join(",");
+    form.elements.except.value = chosen.all ? chosen.except.join(",") : "";
+    if (form.elements.expected) form.elements.expected.value = String(total);
+    const link = document.getElementById("export");
+    if (link) link.href = `${link.dataset.export}?${results().dataset.filter}`;
+  }
+
+  form.addEventListener("change", (event) => {
+    const box = event.target;
+    if (box.name === "number") choose(box.value, box.checked);
+    else if (box.id === "select-page") for (const other of boxes()) choose(other.value, box.checked);
+    else if (box.id === "select-all") {
+      chosen = nothing();
+      if (box.checked) Object.assign(chosen, { all: true, filter: results().dataset.filter, total: Number(results().dataset.total) });
+    } else return;
+    show();
+  });
+  document.getElementById("clear-selection").addEventListener("click", () => {
+    chosen = nothing();
+    show();
+    document.getElementById("select-page")?.focus();
+  });
+  // A range of rows: shift and click, as in a list of mails.
+  let last = null;
+  form.addEventListener("click", (event) => {
+    if (event.target.name !== "number") return;
+    if (event.shiftKey && last?.isConnected) {
+      const rows = boxes();
+      const [from, to] = [rows.indexOf(last), rows.indexOf(event.target)].sort((a, b) => a - b);
+      for (const box of rows.slice(from, to + 1)) choose(box.value, event.target.checked);
+      show();
+    }
+    last = event.target;
+  });
+  document.addEventListener("selectionUsed", () => { chosen = nothing(); show(); });
+  document.addEventListener("htmx:afterSettle", show);
+  document.addEventListener("htmx:historyRestore", show);
+  window.addEventListener("pageshow", show);
+  show();
+})();
