@@ -149,7 +149,8 @@ def tallies_of(numbers: PhoneNumberQuerySet, now: datetime) -> tuple[list[Tally]
     """How many numbers there are of each spam status, and in all; one query."""
     stale = Count("pk", filter=Q(spam_status=PhoneNumber.SpamStatus.CLEAN, fresh_until__lte=now))
     counts: dict[str, int] = dict.fromkeys(TALLIES, 0)
-    for status, count, of_them_stale in numbers.order_by().values_list("spam_status").annotate(Count("pk"), stale):
+    counted = numbers.order_by().values_list("spam_status").annotate(count=Count("pk"), stale=stale)
+    for status, count, of_them_stale in counted:
         shown = "tagged" if status == PhoneNumber.SpamStatus.TAGGED_AGAIN else status
         counts[shown] += count - of_them_stale
         counts[PhoneNumber.STALE] += of_them_stale
