@@ -1,19 +1,200 @@
-"""Which numbers a campaign calls from."""
+"""Outbound dialer campaigns: which numbers each calls from, and which it shows where none of them matches."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import transaction
-from django.db.models import OuterRef, Q, Subquery, Value
+from django.db import IntegrityError, transaction
+from django.db.models import Count, F, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from portal import audit
 from portal.audit import Actor
+from portal.models import Account
+from portal.numbers import national
 from reputation.models import Campaign, PhoneNumber
+from reputation.rows import NumberRow, rows_of
 
 NAME_OF_CAMPAIGN = Coalesce(Subquery(Campaign.objects.filter(pk=OuterRef("campaign")).values("name")), Value(""))
+OFFERED_AT_MOST = 10
+
+
+class NotChanged(Exception):
+    """Nothing was changed; the message tells a person why, and what to do next."""
+
+
+class NameTaken(NotChanged):
+    """Another campaign of the account has this name, however its letters are written."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is already a campaign called {name}. Choose another name.")
+
+
+@dataclass(frozen=True)
+class CampaignRow:
+    """A campaign as a list shows it: how many numbers it has, how many of them are tagged, its default caller ID."""
+
+    campaign: Campaign
+    numbers: int
+    tagged: int
+    default: NumberRow | None
+
+
+def rows_of_campaigns(account: Account, now: datetime) -> list[CampaignRow]:
+    """The account's campaigns by name; four queries, however many there are."""
+    campaigns = list(Campaign.objects.for_account(account).select_related("default_number").order_by("name", "pk"))
+    assigned = PhoneNumber.objects.for_account(account).filter(campaign__isnull=False).order_by()
+    tagged = Count("pk", filter=Q(spam_status__in=PhoneNumber.TAGGED))
+    counted = assigned.values_list("campaign").annotate(numbers=Count("pk"), tagged=tagged)
+    counts = {pk: (numbers, of_them_tagged) for pk, numbers, of_them_tagged in counted}
+    defaults = {campaign.pk: default for campaign in campaigns if (default := default_of(campaign))}
+    rows = {row.number.pk: row for row in rows_of(defaults.values(), now)}
+    return [
+        CampaignRow(
+            campaign,
+            *counts.get(campaign.pk, (0, 0)),
+            default=rows[defaults[campaign.pk].pk] if campaign.pk in defaults else None,
+        )
+        for campaign in campaigns
+    ]
+
+
+def default_of(campaign: Campaign) -> PhoneNumber | None:
+    """The default caller ID, unless the number was removed from the account since it was chosen."""
+    number = campaign.default_number
+    return number if number and number.removed_at is None else None
+
+
+def offered_caller_ids(campaign: Campaign, text: str) -> tuple[list[PhoneNumber], bool]:
+    """Numbers to choose the default caller ID among, and whether there are more than these first.
+
+    Those of the account in whose number or label the text stands; without a text, those of the campaign that are not
+    tagged.
+    """
+    numbers = PhoneNumber.objects.for_account(campaign.account_id).filter(kind__in=PhoneNumber.CALLER_ID_KINDS)
+    if text.strip():
+        numbers = numbers.matching(text)
+    else:
+        numbers = numbers.in_campaign(campaign).exclude(spam_status__in=PhoneNumber.TAGGED)
+    first = list(numbers.order_by("e164")[: OFFERED_AT_MOST + 1])
+    return first[:OFFERED_AT_MOST], len(first) > OFFERED_AT_MOST
+
+
+def create(*, account: Account, name: str, automatic_matching: bool, actor: Actor, now: datetime) -> Campaign:
+    """Adds a running campaign, without numbers. Raises NameTaken."""
+    with _only_one_called(name), transaction.atomic():
+        campaign = Campaign.objects.create(
+            account=account, name=name, automatic_matching=automatic_matching, created_at=now
+        )
+        audit.record(account=account, actor=actor, now=now, what="campaign.added", subject=campaign, after=name)
+    return campaign
+
+
+def rename(campaign: Campaign, *, name: str, shown: str, actor: Actor, now: datetime) -> bool:
+    """Gives it another name; False where it has that name already. `shown` is the name that the person saw.
+
+    Raises NameTaken, and NotChanged if it was renamed since it was shown.
+    """
+    if name == shown:
+        return False
+    with _only_one_called(name), transaction.atomic():
+        renamed = Campaign.objects.filter(pk=campaign.pk, name=shown).update(name=name)
+        campaign.refresh_from_db()
+        if not renamed and campaign.name != name:
+            raise NotChanged(
+                f"Somebody renamed it to {campaign.name} meanwhile. Nothing was changed; look at it again."
+            )
+        if renamed:
+            _record(campaign, actor=actor, now=now, what="campaign.name", before=shown, after=name)
+    return bool(renamed)
+
+
+def pause(campaign: Campaign, *, actor: Actor, now: datetime) -> bool:
+    """The dialer stops calling for it; False if it was paused before."""
+    return _switch(campaign, "is_paused", True, what="campaign.paused", actor=actor, now=now)
+
+
+def resume(campaign: Campaign, *, actor: Actor, now: datetime) -> bool:
+    """The dialer calls for it again; False if it was running."""
+    return _switch(campaign, "is_paused", False, what="campaign.resumed", actor=actor, now=now)
+
+
+def set_matching(campaign: Campaign, *, on: bool, actor: Actor, now: datetime) -> bool:
+    """Switches automatic caller-ID matching on or off; False if it stood so already."""
+    what = "campaign.matching_on" if on else "campaign.matching_off"
+    return _switch(campaign, "automatic_matching", on, what=what, actor=actor, now=now)
+
+
+def choose_default(campaign: Campaign, *, number: int | None, shown: int | None, actor: Actor, now: datetime) -> bool:
+    """Makes the number with this id the default caller ID, or has none; False if it was so already.
+
+    `shown` is the id of the default that the person saw. Raises NotChanged if another was chosen since, and where the
+    number is not one of the account's that can be shown as a caller ID.
+    """
+    if number == shown:
+        return False
+    with transaction.atomic():
+        chosen = _caller_id(campaign, number) if number else None
+        before = Campaign.objects.select_for_update(of=("self",)).select_related("default_number").get(pk=campaign.pk)
+        if before.default_number_id != shown:
+            now_is = national(before.default_number.e164) if before.default_number else "none"
+            raise NotChanged(f"The default caller ID was changed meanwhile: it is {now_is}. Nothing else was changed.")
+        Campaign.objects.filter(pk=campaign.pk).update(default_number=chosen)
+        _record(
+            campaign,
+            actor=actor,
+            now=now,
+            what="campaign.default",
+            before=before.default_number.e164 if before.default_number else "",
+            after=chosen.e164 if chosen else "",
+        )
+    return True
+
+
+def forget_defaults(number_ids: Sequence[int], *, actor: Actor, now: datetime) -> None:
+    """Campaigns whose default caller ID is removed from the account have none from now on."""
+    with transaction.atomic():
+        campaigns = Campaign.objects.filter(default_number__in=number_ids)
+        audit.record_changes(
+            campaigns, actor=actor, now=now, what="campaign.default", label="name", before=F("default_number__e164")
+        )
+        campaigns.update(default_number=None)
+
+
+def _caller_id(campaign: Campaign, number: int) -> PhoneNumber:
+    chosen = PhoneNumber.objects.for_account(campaign.account_id).select_for_update().filter(pk=number).first()
+    if chosen is None:
+        raise NotChanged("This number is not, or no longer, one of the account's. Nothing was changed; choose another.")
+    if chosen.kind not in PhoneNumber.CALLER_ID_KINDS:
+        raise NotChanged(f"{chosen} cannot be shown as a caller ID. Nothing was changed; choose another number.")
+    return chosen
+
+
+def _switch(campaign: Campaign, field: str, to: bool, *, what: str, actor: Actor, now: datetime) -> bool:
+    with transaction.atomic():
+        switched = Campaign.objects.filter(pk=campaign.pk, **{field: not to}).update(**{field: to})
+        if switched:
+            _record(campaign, actor=actor, now=now, what=what)
+    setattr(campaign, field, to)
+    return bool(switched)
+
+
+def _record(campaign: Campaign, *, what: str, actor: Actor, now: datetime, before: str = "", after: str = "") -> None:
+    audit.record(
+        account=campaign.account, actor=actor, now=now, what=what, subject=campaign, before=before, after=after
+    )
+
+
+@contextmanager
+def _only_one_called(name: str) -> Iterator[None]:
+    """The database decides, so that of two people who choose a name at the same moment one is told."""
+    try:
+        yield
+    except IntegrityError as error:
+        raise NameTaken(name) from error
 
 
 def assign(ids: Sequence[int], *, campaign: Campaign, actor: Actor, now: datetime) -> list[int]:
