@@ -1,5 +1,11 @@
-"""INSERT ... SELECT, which the ORM does not have: rows made by the database from rows it already holds."""
+"""Writing many rows with one statement, which the ORM does not do: INSERT ... SELECT from rows the database already
+holds, and INSERT and UPDATE of rows that are handed over as one parameter (the ORM's batches grow with the rows)."""
 
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django.core.exceptions import EmptyResultSet
 from django.db import connections, models, router
 from django.db.models import Expression, F, QuerySet, Value
 from django.db.models.functions import Cast
@@ -21,7 +27,10 @@ def insert_from(
     }
     selected = {f"into_{name}": _typed(expression, fields[name]) for name, expression in columns.items()}
     query = rows.using(using).annotate(**selected).values_list(*selected).query
-    select, params = query.get_compiler(using).as_sql()
+    try:
+        select, params = query.get_compiler(using).as_sql()
+    except EmptyResultSet:  # the ORM knows without asking that no row can match
+        return 0
     quote = connection.ops.quote_name
     into = ", ".join(quote(field.column) for field in fields.values())
     tail = " ON CONFLICT DO NOTHING" if ignore_conflicts else ""
@@ -47,3 +56,62 @@ def _typed(expression: str | Expression, field: models.Field) -> Expression:
         output = models.BigIntegerField() if isinstance(target, models.AutoField) else target.clone()
         return Cast(Value(expression.value, output_field=output), output)
     return expression
+
+
+def insert_rows(model: type[models.Model], rows: Sequence[Mapping[str, Any]], *, ignore_conflicts: bool = False) -> int:
+    """Inserts a row of `model` for each of `rows` (value by attribute name, so `account_id`), and returns how many.
+
+    All rows name the same columns; those that are not named get the field's default. With `ignore_conflicts`, rows
+    that would break a unique constraint are left out. One statement; keep `rows` to some thousands.
+    """
+    if not rows:
+        return 0
+    fields = [field for field in model._meta.concrete_fields if not field.primary_key or field.attname in rows[0]]
+    defaults = {field.attname: field.get_default() for field in fields if field.attname not in rows[0]}
+    source, params = _rows(model, fields, ({**defaults, **row} for row in rows))
+    connection = connections[router.db_for_write(model)]
+    columns = ", ".join(connection.ops.quote_name(field.column) for field in fields)
+    # Without WHERE, SQLite reads ON CONFLICT as the ON of a join.
+    tail = " WHERE true ON CONFLICT DO NOTHING" if ignore_conflicts else ""
+    with connection.cursor() as cursor:
+        table = connection.ops.quote_name(model._meta.db_table)
+        cursor.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {source} AS given{tail}", params)
+        return cursor.rowcount
+
+
+def update_rows(model: type[models.Model], rows: Sequence[Mapping[str, Any]]) -> int:
+    """Writes to each row of `model` its own values: `rows` hold `id` and the same attributes each. One statement."""
+    if not rows:
+        return 0
+    fields = [model._meta.pk, *(field for field in model._meta.concrete_fields if field.attname in rows[0])]
+    fields = list(dict.fromkeys(fields))
+    source, params = _rows(model, fields, rows)
+    connection = connections[router.db_for_write(model)]
+    quote = connection.ops.quote_name
+    sets = ", ".join(f"{quote(field.column)} = given.{quote(field.column)}" for field in fields[1:])
+    table, key = quote(model._meta.db_table), quote(fields[0].column)
+    with connection.cursor() as cursor:
+        cursor.execute(f"UPDATE {table} SET {sets} FROM {source} AS given WHERE {table}.{key} = given.{key}", params)
+        return cursor.rowcount
+
+
+def _rows(
+    model: type[models.Model], fields: Sequence[models.Field], rows: Iterable[Mapping[str, Any]]
+) -> tuple[str, list[str]]:
+    """The rows as something to SELECT from, and its parameter: all of them as one JSON text."""
+    connection = connections[router.db_for_write(model)]
+    quote = connection.ops.quote_name
+    if connection.vendor == "sqlite":
+        adapted = [[field.get_db_prep_save(row[field.attname], connection) for field in fields] for row in rows]
+        columns = ", ".join(
+            f"json_extract(value, '$[{place}]') AS {quote(field.column)}" for place, field in enumerate(fields)
+        )
+        return f"(SELECT {columns} FROM json_each(%s))", [json.dumps(adapted, default=str)]
+    named = [{field.column: _plain(field, row[field.attname], connection) for field in fields} for row in rows]
+    table = quote(model._meta.db_table)
+    return f"json_populate_recordset(NULL::{table}, %s::json)", [json.dumps(named, default=str)]
+
+
+def _plain(field: models.Field, value: object, connection: Any) -> object:
+    """JSON goes into JSON as it is, everything else as the database is given it."""
+    return value if isinstance(field, models.JSONField) else field.get_db_prep_save(value, connection)

@@ -1,19 +1,83 @@
-"""A case's own page."""
+"""A case's own page: its course at each engine, what happens next and by when, and the support ticket if it failed."""
 
 from __future__ import annotations
 
+from django import forms
+from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import path
+from django.utils import timezone
+from django.views.decorators.http import require_POST
 
-from portal.access import MemberRequest, member_view, owned
+from portal.access import MemberRequest, changing_view, member_view, owned
+from portal.models import AuditEvent
+from reputation import remediation
 from reputation.models import Case
+from reputation.rows import rows_of
+from reputation.wording import CASE
+
+
+class TicketForm(forms.ModelForm):
+    class Meta:
+        model = Case
+        fields = ["ticket_reference"]
+        labels = {"ticket_reference": "The ticket's reference"}
+        help_texts = {"ticket_reference": "What support calls your ticket, such as 48213. Whoever comes next finds it here."}
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["ticket_reference"].required = True
 
 
 @member_view
 def case(request: MemberRequest, pk: int) -> HttpResponse:
-    owned(request, Case, pk)
-    return render(request, "reputation/overview.html")
+    return _page(request, _owned_case(request, pk))
 
 
-urls = [path("number-management/cases/<int:pk>/", case, name="case")]
+@require_POST
+@changing_view
+def record_ticket(request: MemberRequest, pk: int) -> HttpResponse:
+    """Notes the reference of the support ticket. A case that did not fail needs none."""
+    shown = _owned_case(request, pk)
+    form = TicketForm(request.POST, instance=_owned_case(request, pk))
+    if shown.state != Case.State.FAILED:
+        messages.error(request, "This case did not fail, so it needs no support ticket. Nothing was changed.")
+    elif not form.is_valid():
+        return _page(request, shown, form=form)
+    else:
+        reference = form.cleaned_data["ticket_reference"]
+        remediation.record_ticket(shown, reference=reference, actor=request.actor, now=timezone.now())
+        messages.success(request, f"Ticket {reference} is noted.")
+    return redirect("case", pk)
+
+
+def _owned_case(request: MemberRequest, pk: int) -> Case:
+    return owned(request, Case.objects.select_related("number", "number__campaign", "former", "account"), pk)
+
+
+def _page(request: MemberRequest, shown: Case, *, form: TicketForm | None = None) -> HttpResponse:
+    now = timezone.now()
+    failed = shown.state == Case.State.FAILED
+    context = {
+        "case": shown,
+        "said": CASE[shown.state],
+        "row": rows_of([shown.number], now)[0],
+        "next": remediation.what_next(shown, now) if shown.is_unfinished else None,
+        "tags": shown.tags.select_related("engine").order_by("detected_at"),
+        "submissions": shown.submissions.select_related("engine").order_by("engine__name"),
+        "later": shown.later.order_by("pk").first(),
+        "events": AuditEvent.objects.for_account(request.account)
+        .filter(subject="case", subject_id=shown.pk)
+        .select_related("actor")
+        .order_by("-pk")[:200],
+        "ticket_text": remediation.open_ticket_text(shown) if failed else "",
+        "form": (form or TicketForm(instance=shown)) if failed else None,
+    }
+    return render(request, "reputation/case.html", context, status=422 if form else 200)
+
+
+urls = [
+    path("number-management/cases/<int:pk>/", case, name="case"),
+    path("number-management/cases/<int:pk>/ticket/", record_ticket, name="case-ticket"),
+]

@@ -1,19 +1,68 @@
-"""A number's own page."""
+"""A number's own page: how it stands, what the engines say, what is being done, and everything that happened."""
 
 from __future__ import annotations
 
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import path
+from django.utils import timezone
 
 from portal.access import MemberRequest, member_view, owned
-from reputation.models import PhoneNumber
+from reputation import complaints, history, remediation
+from reputation.models import Campaign, Case, Engine, PhoneNumber, Registration, Tag
+from reputation.rows import rows_of
+
+COMPLAINTS_SHOWN = 20
 
 
 @member_view
 def number(request: MemberRequest, pk: int) -> HttpResponse:
-    owned(request, PhoneNumber, pk)
-    return render(request, "reputation/overview.html")
+    now = timezone.now()
+    shown = owned(request, PhoneNumber.objects.select_related("campaign"), pk)
+    before = request.GET.get("before", "")
+    engines = list(Engine.objects.filter(in_use=True))
+    checks = list(history.checks_of(shown, now=now)[:500])
+    tags = list(Tag.objects.filter(number=shown).select_related("engine").order_by("-detected_at", "-pk")[:200])
+    cases = list(Case.objects.filter(number=shown).select_related("former").order_by("-opened_at", "-pk")[:50])
+    events = list(
+        history.events_of(shown, before=int(before) if before.isdecimal() and len(before) < 19 else None)[
+            : history.EVENTS_SHOWN + 1
+        ]
+    )
+    row = rows_of([shown], now)[0]
+    latest = cases[0] if cases else None
+    context = {
+        "number": shown,
+        "row": row,
+        "engines": _engines(engines, shown, checks, tags),
+        "picture": history.days_of(engines, checks, tags, now=now),
+        "checks": checks[:50],
+        "cases": cases,
+        "case": latest if latest and (latest.is_unfinished or row.case == latest) else None,
+        "next": remediation.what_next(latest, now) if latest and latest.is_unfinished else None,
+        "events": events[: history.EVENTS_SHOWN],
+        "older": events[history.EVENTS_SHOWN - 1].pk if len(events) > history.EVENTS_SHOWN else None,
+        "complaints": list(complaints.of_number(shown.e164)[: COMPLAINTS_SHOWN + 1]),
+        "complaints_shown": COMPLAINTS_SHOWN,
+        "default_of": list(Campaign.objects.for_account(request.account).filter(default_number=shown)),
+    }
+    return render(request, "reputation/number.html", context)
+
+
+def _engines(engines: list[Engine], shown: PhoneNumber, checks: list, tags: list[Tag]) -> list[dict[str, object]]:
+    """For each engine: whether it took the number on, its current answer, and its standing tag."""
+    registrations = {one.engine_id: one for one in Registration.objects.filter(number=shown)}
+    current = {check.engine_id: check for check in checks if check.is_current}
+    standing = {tag.engine_id: tag for tag in tags if tag.stands}
+    return [
+        {
+            "engine": engine,
+            "registration": registrations.get(engine.pk),
+            "check": current.get(engine.pk),
+            "tag": standing.get(engine.pk),
+        }
+        for engine in engines
+    ]
 
 
 urls = [path("number-management/number-reputation/<int:pk>/", number, name="number")]

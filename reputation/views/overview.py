@@ -1,17 +1,48 @@
-"""The dashboard: how many are monitored, tagged, in remediation, failed, and what needs you."""
+"""The dashboard: how many are monitored, tagged, in remediation, failed, what needs you, and what is under way."""
 
 from __future__ import annotations
 
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import path
+from django.utils import timezone
 
+from enrollment.status import status_of
 from portal.access import MemberRequest, member_view
+from reputation import tables
+from reputation.models import Campaign, Case, Confirmation, PhoneNumber
+from reputation.rows import rows_of
+
+SHOWN = 5
 
 
 @member_view
 def overview(request: MemberRequest) -> HttpResponse:
-    return render(request, "reputation/overview.html")
+    now = timezone.now()
+    numbers = PhoneNumber.objects.for_account(request.account)
+    tallies, all_numbers = tables.tallies_of(numbers, now)
+    tagged = list(numbers.tagged().select_related("campaign").order_by("-tagged_since", "-pk")[: SHOWN + 1])
+    defaults = Campaign.objects.for_account(request.account).filter(
+        default_number__spam_status__in=PhoneNumber.TAGGED, default_number__removed_at__isnull=True
+    )
+    cases = Case.objects.for_account(request.account)
+    context = {
+        "tallies": tallies,
+        "all_numbers": all_numbers,
+        "monitored": numbers.monitored().count(),
+        "verifying": numbers.filter(capability=PhoneNumber.Capability.VERIFYING).count(),
+        "unfinished": cases.unfinished().count(),
+        "status": status_of(request.account),
+        "tagged": rows_of(tagged[:SHOWN], now),
+        "more_tagged": len(tagged) > SHOWN,
+        "tagged_defaults": defaults.select_related("default_number").order_by("name")[:SHOWN],
+        "without_ticket": cases.filter(
+            state=Case.State.FAILED, ticket_reference="", tags__ended_at__isnull=True
+        ).distinct()[: SHOWN + 1],
+        "under_way": Confirmation.objects.for_account(request.account).under_way().order_by("-pk")[:SHOWN],
+        "now": now,
+    }
+    return render(request, "reputation/overview.html", context)
 
 
 urls = [path("", overview, name="overview")]

@@ -1,0 +1,123 @@
+"""Which numbers may be enabled, and the reason why another may not: rows 5, 8, 9, 10 and 11 of the design's table."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from enrollment.models import Application
+from portal.licensing import COVERS_CAMPAIGN_NUMBERS, PRODUCT_LICENCES, Product
+from reputation.eligibility import REFUSALS, coverage_of, may_enable
+from reputation.models import PhoneNumber
+from tests.factories import (
+    ApplicationFactory,
+    CampaignFactory,
+    LicenceFactory,
+    PhoneNumberFactory,
+)
+
+pytestmark = pytest.mark.django_db
+
+CANADIAN, BAHAMIAN, PUERTO_RICAN, TOLL_FREE = "+14165550123", "+12423591234", "+17872345678", "+18002345678"
+
+
+@pytest.fixture
+def campaign(account):
+    return CampaignFactory(account=account)
+
+
+def refusal_of(number: PhoneNumber, now) -> str:
+    question = may_enable(number.account, None, now)
+    return question.put_to(PhoneNumber.objects.filter(pk=number.pk)).values_list("refusal", flat=True).get()
+
+
+def needs_seat(number: PhoneNumber, now) -> bool:
+    question = may_enable(number.account, None, now)
+    return question.put_to(PhoneNumber.objects.filter(pk=number.pk)).values_list("needs_seat", flat=True).get()
+
+
+@pytest.mark.parametrize("state", sorted(set(Application.State) - {Application.State.APPROVED}))
+def test_row_5_numbers_can_be_enabled_only_after_approval(account, campaign, now, state):
+    LicenceFactory(account=account, product=Product.CONTACT_CENTER_ELITE)
+    number = PhoneNumberFactory(account=account, campaign=campaign)
+    application = ApplicationFactory(account=account, state=state)
+    assert refusal_of(number, now) == "not_enrolled"
+    Application.objects.filter(pk=application.pk).update(state=Application.State.APPROVED)
+    assert refusal_of(number, now) == ""
+
+
+@pytest.mark.parametrize("product", sorted(PRODUCT_LICENCES))
+def test_row_8_each_product_licence_covers_a_number_that_has_a_seat(account, now, product):
+    ApplicationFactory(account=account)
+    number = PhoneNumberFactory(account=account)
+    assert refusal_of(number, now) == "no_licence"
+    LicenceFactory(account=account, product=product)
+    assert refusal_of(number, now) == ""
+    assert needs_seat(number, now)
+
+
+@pytest.mark.parametrize("product", sorted(PRODUCT_LICENCES))
+def test_row_9_a_campaign_number_is_free_with_premium_elite_or_auto_dialer_and_takes_a_seat_otherwise(
+    account, campaign, now, product
+):
+    ApplicationFactory(account=account)
+    LicenceFactory(account=account, product=product)
+    inside, outside = PhoneNumberFactory(account=account, campaign=campaign), PhoneNumberFactory(account=account)
+    assert needs_seat(inside, now) == (product not in COVERS_CAMPAIGN_NUMBERS)
+    assert needs_seat(outside, now)
+
+
+def test_row_9_the_sku_alone_covers_nothing(account, now):
+    ApplicationFactory(account=account)
+    LicenceFactory(account=account, product=Product.MONITORING_SKU, seats=10)
+    assert refusal_of(PhoneNumberFactory(account=account), now) == "no_licence"
+
+
+def test_seats_are_taken_by_monitored_numbers_outside_campaigns(enrolled, campaign, now):
+    LicenceFactory(account=enrolled, product=Product.MONITORING_SKU, seats=3)
+    PhoneNumberFactory(account=enrolled, capability=PhoneNumber.Capability.ON)
+    PhoneNumberFactory(account=enrolled, capability=PhoneNumber.Capability.VERIFYING)
+    PhoneNumberFactory(account=enrolled, capability=PhoneNumber.Capability.FAILED)
+    PhoneNumberFactory(account=enrolled, capability=PhoneNumber.Capability.ON, campaign=campaign)
+    coverage = coverage_of(enrolled, now)
+    assert (coverage.seats, coverage.seats_used, coverage.seats_free) == (3, 2, 1)
+
+
+def test_expired_and_future_licences_do_not_count(account, now):
+    today = timezone.localdate()
+    LicenceFactory(account=account, valid_from=today - timedelta(days=9), valid_until=today - timedelta(days=2))
+    LicenceFactory(account=account, valid_from=today + timedelta(days=2))
+    assert not coverage_of(account, now).has_product_licence
+    LicenceFactory(account=account, valid_from=today, valid_until=today + timedelta(days=1))
+    assert coverage_of(account, now).has_product_licence
+
+
+@pytest.mark.parametrize("source", PhoneNumber.Source.values)
+def test_row_10_native_and_byoc_numbers_are_both_supported(enrolled, campaign, now, source):
+    assert refusal_of(PhoneNumberFactory(account=enrolled, campaign=campaign, source=source), now) == ""
+
+
+@pytest.mark.parametrize(("e164", "country"), [(CANADIAN, "Canada"), (BAHAMIAN, "Bahamas")])
+def test_row_11_other_countries_that_share_plus_one_are_refused_and_named(enrolled, campaign, now, e164, country):
+    number = PhoneNumberFactory(account=enrolled, campaign=campaign, e164=e164)
+    assert refusal_of(number, now) == "outside_united_states"
+    assert number.country == country
+
+
+@pytest.mark.parametrize("e164", [PUERTO_RICAN, TOLL_FREE])
+def test_row_11_territories_and_toll_free_numbers_are_in_the_united_states(enrolled, campaign, now, e164):
+    assert refusal_of(PhoneNumberFactory(account=enrolled, campaign=campaign, e164=e164), now) == ""
+
+
+@pytest.mark.parametrize("kind", ["premium", "personal", "other"])
+def test_what_cannot_be_shown_as_a_caller_id_is_refused(enrolled, campaign, now, kind):
+    assert refusal_of(PhoneNumberFactory(account=enrolled, campaign=campaign, kind=kind), now) == "not_a_caller_id"
+
+
+@pytest.mark.parametrize(("capability", "code"), [("on", "already_on"), ("verifying", "being_verified"), ("failed", "")])
+def test_what_is_on_is_refused_and_what_failed_may_be_enabled_again(enrolled, campaign, now, capability, code):
+    assert refusal_of(PhoneNumberFactory(account=enrolled, campaign=campaign, capability=capability), now) == code
+
+
+def test_each_refusal_says_something_to_a_person():
+    assert all(refusal.sentence.endswith(".") for refusal in REFUSALS.values())
