@@ -70,7 +70,7 @@ CACHES = {
 
 MEDIA_ROOT = DATA_DIR / "uploads"
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT = DATA_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -210,8 +210,11 @@ problems.require(
     DEMO or timedelta(days=1) == DAY,
     "DAY_SECONDS is for the demo and for tests; in production a day has 86400 seconds.",
 )
+# What makes the demo's data: called with `now`, returns who can sign in (portal.demonstration.SignIn).
+DEMO_SEED = "reputation.demo.seed"
 PROVIDERS = read("list", "PROVIDERS", ["simulated", "complaints"] if DEMO else ["complaints"])
 SIMULATED_SEED = read("str", "SIMULATED_SEED", "demo")
+SIMULATED_DIR = DATA_DIR / "simulated"
 COMPLAINTS_THRESHOLD = read("int", "COMPLAINTS_THRESHOLD", 3)
 COMPLAINTS_WINDOW_DAYS = read("int", "COMPLAINTS_WINDOW_DAYS", 30)
 CHECKS_KEPT_DAYS = read("int", "CHECKS_KEPT_DAYS", 400)

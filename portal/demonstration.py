@@ -1,0 +1,13 @@
+"""What the demo's data has to say to the command that starts it; the data itself is another app's (DEMO_SEED)."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class SignIn:
+    """Somebody to sign in as: `who` in words; `path` where they work, if it is not the portal's first page."""
+
+    email: str
+    password: str
+    who: str
+    path: str = ""

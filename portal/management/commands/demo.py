@@ -1,0 +1,206 @@
+"""`make demo`: the whole portal in one terminal, on data of its own."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shutil
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connections
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from portal.demonstration import SignIn
+from portal.environment import BASE_DIR
+from portal.processes import Program, Stopping, run_until_stopped
+
+HOST = "127.0.0.1"
+# Longer than a sweep needs to notice; what is cut off is done again, since tasks are safe to run twice.
+PATIENCE_SECONDS = 30
+START_SECONDS = 60
+
+
+class Command(BaseCommand):
+    help = "Prepares a portal with demo data, and runs it with its workers until Ctrl-C. Only with DEMO=1."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--port", type=int, default=8000, help="where the portal is served (8000)")
+        parser.add_argument("--reset", action="store_true", help="throw the demo's data away and start afresh")
+        parser.add_argument("--reload", action="store_true", help="Django's own server, which reloads changed files")
+
+    def handle(self, *, port: int, reset: bool, reload: bool, **options: object) -> None:
+        if not settings.DEMO:
+            raise CommandError("This needs DEMO=1: it makes accounts whose passwords everybody can read.")
+        address = f"http://{HOST}:{port}"
+        try:
+            with the_data_to_oneself(address) as lock:
+                refuse_a_port_in_use(port)
+                self.say("Preparing the database and the pages...")
+                if reset:
+                    throw_away()
+                sign_ins = prepare(serves_static_files=not reload)
+                self.run(address, port=port, reload=reload, lock=lock, sign_ins=sign_ins)
+        except KeyboardInterrupt:
+            self.say("Stopped before it was ready. Run it again to go on.")
+            sys.exit(130)
+
+    def run(self, address: str, *, port: int, reload: bool, lock: TextIO, sign_ins: list[SignIn]) -> None:
+        stopping = Stopping()
+        stopping.listen()
+        environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+        environment.setdefault("PUBLIC_URL", address)
+        kept = (lock.fileno(),)
+        web = Program("web server", web_command(port, reload=reload), environment, inherits=kept)
+        # Only its main process is told, and by SIGINT: SIGTERM to the group lets django-q's sentinel hang.
+        tasks = Program("worker", manage("qcluster"), environment, stop_signal=signal.SIGINT, inherits=kept)
+
+        def when_started() -> None:
+            groups = " ".join(str(program.process.pid) for program in (web, tasks) if program.process)
+            write_into(lock, f"{os.getpid()} {address} {groups}")
+            if answers(port, stopping=stopping, web=web):
+                self.introduce(address, sign_ins)
+
+        run_until_stopped(
+            [web, tasks], stopping=stopping, patience=PATIENCE_SECONDS, say=self.say, when_started=when_started
+        )
+        self.say("Stopped. Your data is kept; `make demo RESET=1` starts afresh.")
+
+    def introduce(self, address: str, sign_ins: list[SignIn]) -> None:
+        width = max((len(sign_in.email) for sign_in in sign_ins), default=0)
+        password = max((len(sign_in.password) for sign_in in sign_ins), default=0)
+        lines = [
+            f"  {sign_in.email:{width}}  {sign_in.password:{password}}  {sign_in.who}"
+            + (f" ({address}{sign_in.path})" if sign_in.path else "")
+            for sign_in in sign_ins
+        ]
+        day = settings.DAY.total_seconds()
+        self.say(
+            f"\nThe portal is at {address}/\n\nSign in with\n"
+            + "\n".join(lines)
+            + f"\n\nA day of the service lasts {day:g} seconds here. Mails are printed below. Ctrl-C stops it.\n"
+        )
+
+    def say(self, text: str) -> None:
+        self.stdout.write(text)
+        self.stdout.flush()
+
+
+@contextmanager
+def the_data_to_oneself(address: str) -> Iterator[TextIO]:
+    """Holds the lock of the data directory, or says who does. The programs started here inherit it, so that it is
+    held as long as one of them lives, even when this process was killed."""
+    settings.DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with open(settings.DATA_DIR / "demo.lock", "a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise CommandError(who_runs_it(lock.read().split())) from None
+        write_into(lock, f"{os.getpid()} {address}")
+        yield lock
+
+
+def write_into(lock: TextIO, line: str) -> None:
+    lock.seek(0)
+    lock.truncate()
+    lock.write(line)
+    lock.flush()
+
+
+def who_runs_it(written: list[str]) -> str:
+    """What the lock file says, in words: the process, its address, and the process groups it started."""
+    process, address, *groups = written or ["?", "another address"]
+    if process.isdecimal() and not is_alive(int(process)):
+        stop = " ".join(f"-{group}" for group in groups)
+        return (
+            f"A demo on {settings.DATA_DIR} was killed, and its programs still run. End them with: kill -KILL -- {stop}"
+        )
+    return (
+        f"A demo already runs on {settings.DATA_DIR}: {address}, process {process}. Use that one, stop it with Ctrl-C "
+        "in its terminal, or give this one data of its own: DATA_DIR=/tmp/another-portal make demo PORT=8001."
+    )
+
+
+def is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def refuse_a_port_in_use(port: int) -> None:
+    """Asked before anything is prepared, so that nothing has happened when the answer is no."""
+    with socket.socket() as attempt:
+        # As servers do: a port whose last connections are still closing is free.
+        attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            attempt.bind((HOST, port))
+        except (OSError, OverflowError) as error:
+            in_use = getattr(error, "errno", None) == errno.EADDRINUSE
+            why = "is in use by another program" if in_use else f"cannot be used ({error})"
+            raise CommandError(
+                f"Port {port} {why}. Nothing was started. Choose another one: make demo PORT={port + 1 if in_use else 8000}"
+            ) from None
+
+
+def throw_away() -> None:
+    """Removes what a demo makes, by name, and nothing else that may lie in the directory."""
+    database = settings.DATABASES["default"]
+    if not database["ENGINE"].endswith("sqlite3"):
+        raise CommandError(
+            "--reset throws away the demo's SQLite file only. Your DATABASE_URL names another database: empty it there."
+        )
+    file = Path(database["NAME"])
+    for path in (*file.parent.glob(f"{file.name}*"), settings.MEDIA_ROOT, *settings.DATA_DIR.glob("simulated*")):
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    shutil.rmtree(settings.CACHES["qstat"]["LOCATION"], ignore_errors=True)
+
+
+def prepare(*, serves_static_files: bool) -> list[SignIn]:
+    """Everything that must be there before the programs start, once and by one process: several at a time would
+    stand in each other's way (migrations; SQLite's switch to WAL, made by the first connection)."""
+    call_command("migrate", interactive=False, verbosity=0)
+    if serves_static_files:
+        call_command("collectstatic", interactive=False, verbosity=0)
+    sign_ins = import_string(settings.DEMO_SEED)(now=timezone.now())
+    connections.close_all()
+    return sign_ins
+
+
+def manage(*arguments: str) -> list[str]:
+    return [sys.executable, str(BASE_DIR / "manage.py"), *arguments]
+
+
+def web_command(port: int, *, reload: bool) -> list[str]:
+    if reload:
+        return manage("runserver", f"{HOST}:{port}")
+    gunicorn = [sys.executable, "-m", "gunicorn", "portal.wsgi", "--chdir", str(BASE_DIR), "--bind", f"{HOST}:{port}"]
+    quietly = ["--log-level", "warning", "--no-control-socket", "--graceful-timeout", "5"]
+    return [*gunicorn, "--worker-class", "gthread", "--threads", "8", *quietly]
+
+
+def answers(port: int, *, stopping: Stopping, web: Program) -> bool:
+    """Waits until the web server takes connections. False when it does not, or when asked to stop meanwhile."""
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until and web.is_running():
+        with socket.socket() as attempt:
+            if attempt.connect_ex((HOST, port)) == 0:
+                return True
+        if stopping.asked.wait(0.1):
+            return False
+    return False
