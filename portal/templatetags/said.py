@@ -12,9 +12,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from portal.numbers import national
+from portal.wording import said
 
 register = template.Library()
 register.filter("national", national)
+register.simple_tag(said, name="event_said")
 
 
 @register.simple_tag
