@@ -1,6 +1,12 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class EnrollmentConfig(AppConfig):
     name = "enrollment"
     verbose_name = "Enrollment"
+
+    def ready(self) -> None:
+        from enrollment.reviewers import create_group
+
+        post_migrate.connect(create_group, sender=self, dispatch_uid="enrollment.reviewers")

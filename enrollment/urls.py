@@ -1,4 +1,3 @@
-from django.http import HttpResponse
-from django.urls import path
+from enrollment import views
 
-urlpatterns = [path("", lambda request: HttpResponse(""), name="enrollment")]
+urlpatterns = views.urls

@@ -5,7 +5,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
+
+from django.conf import settings
+from django.db import transaction
+from django_q.tasks import async_task
 
 from portal.leases import held
 
@@ -32,6 +36,18 @@ def task(function: Callable[..., object]) -> Callable[..., None]:
             logger.exception("%s failed; the next sweep goes on where it stopped", function.__qualname__)
 
     return run
+
+
+def hint(task_path: str) -> None:
+    """Asks for a sweep soon, because something became due in this transaction; without it the schedule finds it.
+
+    A queue in the database gets its row in the same transaction. Any other is told after the commit, and one that
+    cannot be reached is no reason to fail.
+    """
+    if settings.Q_CLUSTER.get("orm"):
+        async_task(task_path)
+    else:
+        transaction.on_commit(partial(async_task, task_path), robust=True)
 
 
 def sweep(name: str, step: Callable[[], int]) -> int:

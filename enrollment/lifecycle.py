@@ -1,0 +1,282 @@
+"""The way of an application: draft, submitted, approved, rejected, more information, revoked. The one place where its
+state changes.
+
+Each change is bound to what was shown: sending to the draft's `edits`, a decision to the `revision` that was read. It
+writes the audit events, the step and the mail that is due in one transaction, so that of two at once only one does it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F, Value
+from django.utils import timezone
+
+from enrollment import signals
+from enrollment.models import Application, Step
+from enrollment.questions import Answer
+from enrollment.snapshot import Snapshot, answers_of, values_of
+from portal import audit
+from portal.audit import Actor
+from portal.sweeping import hint
+
+State = Application.State
+
+# to: from which. The whole lifecycle.
+TRANSITIONS: dict[str, tuple[str, ...]] = {
+    State.SUBMITTED: (State.DRAFT, State.MORE_INFORMATION),
+    State.APPROVED: (State.SUBMITTED,),
+    State.REJECTED: (State.SUBMITTED,),
+    State.MORE_INFORMATION: (State.SUBMITTED,),
+    State.REVOKED: (State.APPROVED,),
+}
+
+SEND_MAILS = "enrollment.tasks.send_due_mails"
+
+
+class NotSent(Exception):
+    """Nothing was sent; the message tells the applicant why."""
+
+
+class CannotDecide(Exception):
+    """Nothing was decided; the message tells the reviewer why."""
+
+
+class ReasonMissing(CannotDecide):
+    def __init__(self) -> None:
+        super().__init__("Write the reason: the applicant reads it, and it stays in the history.")
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a reviewer may decide: how it is said, and what its reason is for."""
+
+    to: str
+    verb: str
+    done: str
+    reason_help: str
+    needs_reason: bool = True
+
+
+DECISIONS = {
+    decision.to: decision
+    for decision in (
+        Decision(
+            State.APPROVED,
+            "Approve",
+            "Approved",
+            "Optional. The applicant reads it.",
+            needs_reason=False,
+        ),
+        Decision(
+            State.MORE_INFORMATION,
+            "Ask for more",
+            "Asked for more",
+            "What is missing or unclear, all of it at once. The applicant reads it and may send the form again.",
+        ),
+        Decision(
+            State.REJECTED,
+            "Reject",
+            "Rejected",
+            "Which answer or fact caused it, and what to mend. The applicant reads it and may apply again.",
+        ),
+        Decision(
+            State.REVOKED,
+            "Revoke",
+            "Revoked",
+            "Why the approval ends. Monitoring stops for all numbers of the account, and its members read this.",
+        ),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Refused:
+    application: Application | None
+    why: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.application.legal_name or self.application.account}: {self.why}" if self.application else self.why
+        )
+
+
+@dataclass
+class Outcome:
+    decided: list[Application] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+
+
+def submit(application: Application, *, edits: int, snapshot: Snapshot, actor: Actor, now: datetime) -> Application:
+    """Sends the draft as it was read (`edits`), and returns it as it is then.
+
+    Raises NotSent when it was sent before, or changed since it was read.
+    """
+    with transaction.atomic():
+        mine = Application.objects.filter(pk=application.pk, edits=edits, state__in=TRANSITIONS[State.SUBMITTED])
+        before = application.state
+        sent = mine.update(
+            state=State.SUBMITTED,
+            state_since=now,
+            revision=F("revision") + 1,
+            snapshot=snapshot,
+            legal_name=values_of(snapshot)["legal_name"],
+            ein=values_of(snapshot)["ein"],
+            no_answers=sum(given["answer"] == Answer.NO for given in answers_of(snapshot).values()),
+            signed_by=snapshot["signed_by"],
+            submitted_at=now,
+            submitted_by=actor.user,
+            decided_at=None,
+            decided_by=None,
+            reason="",
+        )
+        application = Application.objects.select_related("account").get(pk=application.pk)
+        if not sent:
+            raise NotSent(why_not_sent(application))
+        _note_steps([application], actor=actor, now=now, snapshot=snapshot)
+        audit.record(
+            account=application.account,
+            actor=actor,
+            now=now,
+            what="application.submitted",
+            subject=application,
+            before=before,
+            after=State.SUBMITTED,
+        )
+        hint(SEND_MAILS)
+    return application
+
+
+def approve(application: Application, *, actor: Actor, now: datetime, reason: str = "") -> None:
+    """The account may enable numbers from now on. Raises CannotDecide, as all of these do."""
+    _decide_one(application, to=State.APPROVED, actor=actor, now=now, reason=reason)
+
+
+def reject(application: Application, *, actor: Actor, now: datetime, reason: str) -> None:
+    """The account may begin a new application, which starts with what this one said."""
+    _decide_one(application, to=State.REJECTED, actor=actor, now=now, reason=reason)
+
+
+def ask_for_more(application: Application, *, actor: Actor, now: datetime, reason: str) -> None:
+    """The account may change the application and send it again."""
+    _decide_one(application, to=State.MORE_INFORMATION, actor=actor, now=now, reason=reason)
+
+
+def revoke(application: Application, *, actor: Actor, now: datetime, reason: str) -> None:
+    """Takes an approval back; `signals.revoked` stops the monitoring in the same transaction."""
+    _decide_one(application, to=State.REVOKED, actor=actor, now=now, reason=reason)
+
+
+def decide(shown: Mapping[int, int], *, to: str, actor: Actor, now: datetime, reason: str = "") -> Outcome:
+    """Decides several, each only if it still is at the revision that was shown (`shown` maps ids to revisions).
+
+    Those that cannot be decided are left alone and named with the reason. Raises ReasonMissing.
+    """
+    reason = reason.strip()
+    if DECISIONS[to].needs_reason and not reason:
+        raise ReasonMissing
+    with transaction.atomic():
+        found = {
+            application.pk: application
+            for application in Application.objects.filter(pk__in=shown)
+            .select_for_update(of=("self",))
+            .select_related("account", "decided_by")
+            .order_by("submitted_at", "pk")
+        }
+        outcome = Outcome()
+        for pk in [*found, *(shown.keys() - found.keys())]:
+            why = why_not(found.get(pk), to=to, revision=shown[pk])
+            if why:
+                outcome.refused.append(Refused(found.get(pk), why))
+            else:
+                outcome.decided.append(found[pk])
+        _apply(outcome.decided, to=to, actor=actor, now=now, reason=reason)
+    return outcome
+
+
+def why_not(application: Application | None, *, to: str, revision: int) -> str:
+    """Why this decision cannot be taken on what was shown; empty if it can."""
+    if application is None:
+        return "It no longer exists."
+    if application.state not in TRANSITIONS[to]:
+        return _already(application)
+    if application.revision != revision:
+        return (
+            f"It was changed and sent again: you read revision {revision}, now it is {application.revision}. "
+            "Open it and read it once more."
+        )
+    return ""
+
+
+def _decide_one(application: Application, *, to: str, actor: Actor, now: datetime, reason: str) -> None:
+    outcome = decide({application.pk: application.revision}, to=to, actor=actor, now=now, reason=reason)
+    if outcome.refused:
+        raise CannotDecide(outcome.refused[0].why)
+
+
+def _apply(applications: list[Application], *, to: str, actor: Actor, now: datetime, reason: str) -> None:
+    if not applications:
+        return
+    rows = Application.objects.filter(pk__in=[application.pk for application in applications])
+    audit.record_changes(
+        rows,
+        actor=actor,
+        now=now,
+        what=f"application.{to}",
+        label=Value("Enrollment application"),
+        before=F("state"),
+        after=Value(str(to)),
+        reason=Value(reason[:500]),
+    )
+    rows.update(state=to, state_since=now, decided_at=now, decided_by=actor.user, reason=reason)
+    signal = signals.revoked if to == State.REVOKED else signals.decided
+    for application in applications:
+        application.state, application.state_since, application.reason = to, now, reason
+        application.decided_at, application.decided_by = now, actor.user
+        signal.send(Application, application=application, account=application.account, actor=actor, now=now)
+    _note_steps(applications, actor=actor, now=now)
+    hint(SEND_MAILS)
+
+
+def _note_steps(
+    applications: list[Application], *, actor: Actor, now: datetime, snapshot: Snapshot | None = None
+) -> None:
+    Step.objects.bulk_create(
+        Step(
+            application=application,
+            to=application.state,
+            revision=application.revision,
+            at=now,
+            by=actor.user,
+            reason=application.reason,
+            snapshot=snapshot or {},
+            mail_due_at=now,
+        )
+        for application in applications
+    )
+
+
+def _already(application: Application) -> str:
+    state = application.get_state_display().lower()
+    if application.state == State.DRAFT:
+        return "It has not been sent."
+    if application.state == State.SUBMITTED:
+        return "It is still under review, so there is no approval to take back."
+    who = f" by {application.decided_by}" if application.decided_by else ""
+    when = timezone.localtime(application.decided_at).strftime(", %-d %b %Y %H:%M %Z") if application.decided_at else ""
+    return f"It is already decided: {state}{who}{when}."
+
+
+def why_not_sent(application: Application) -> str:
+    """For a member who sends what can no longer be sent, or not as it was read."""
+    if application.is_editable:
+        return (
+            "The form was changed since this page was opened, by you in another window or by another member. "
+            "Nothing was sent. Read it once more, then send it."
+        )
+    if application.state == State.SUBMITTED:
+        return "It was already sent and is under review. Nothing was sent twice."
+    return f"It was already sent and decided: {application.get_state_display().lower()}. Nothing was sent."

@@ -1,0 +1,140 @@
+"""How an account's enrollment stands: one answer for every page that says it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from enrollment.models import Application
+from enrollment.questions import Answer
+from portal.models import Account
+
+State = Application.State
+NONE = "none"
+
+
+@dataclass(frozen=True)
+class Said:
+    """A state in words for the account: a word with its tone and icon, a sentence, and the next step (label, URL)."""
+
+    word: str
+    tone: str
+    icon: str
+    sentence: str
+    next_step_label: str
+    next_step_url_name: str
+
+
+SAID = {
+    NONE: Said(
+        "Not enrolled",
+        "calm",
+        "circle-minus",
+        "Numbers can be monitored once a reviewer has approved your business.",
+        "Enable spam monitoring and remediation",
+        "enrollment-business",
+    ),
+    State.DRAFT: Said(
+        "Not sent yet",
+        "wait",
+        "pencil",
+        "The form is begun and saved, but not sent.",
+        "Continue the enrollment form",
+        "enrollment-business",
+    ),
+    State.SUBMITTED: Said(
+        "Under review",
+        "wait",
+        "clock",
+        "A reviewer reads it and answers within two working days as a rule. You are told by mail and here.",
+        "See what was sent",
+        "enrollment-check",
+    ),
+    State.MORE_INFORMATION: Said(
+        "More information wanted",
+        "wait",
+        "circle-question-mark",
+        "A reviewer asks for more. Change the form and send it again.",
+        "Change the form and send it again",
+        "enrollment-business",
+    ),
+    State.APPROVED: Said(
+        "Enrolled",
+        "good",
+        "check",
+        "Your business is enrolled: choose numbers and enable spam monitoring and remediation.",
+        "Choose numbers",
+        "number-reputation",
+    ),
+    State.REJECTED: Said(
+        "Rejected",
+        "bad",
+        "triangle-alert",
+        "The enrollment was rejected. Mend what is named, then apply again; what you wrote is kept.",
+        "Apply again",
+        "enrollment-business",
+    ),
+    State.REVOKED: Said(
+        "Revoked",
+        "bad",
+        "triangle-alert",
+        "The approval was taken back, and monitoring has stopped for all numbers. You may apply again.",
+        "Apply again",
+        "enrollment-business",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class EnrollmentStatus:
+    """`state` is one of Application.State, or none; `since` when it came to it; `no_answers` how many practices are
+    answered with No, in what was sent or, in a draft, what is typed."""
+
+    state: str
+    since: datetime | None
+    reason: str
+    no_answers: int
+    application_id: int | None
+
+    @property
+    def said(self) -> Said:
+        return SAID[self.state]
+
+    @property
+    def sentence(self) -> str:
+        return self.said.sentence
+
+    @property
+    def next_step_label(self) -> str:
+        return self.said.next_step_label
+
+    @property
+    def next_step_url_name(self) -> str:
+        return self.said.next_step_url_name
+
+    @property
+    def is_approved(self) -> bool:
+        return self.state == State.APPROVED
+
+
+def status_of(account: Account) -> EnrollmentStatus:
+    """One query."""
+    application = Application.objects.for_account(account).defer("business", "snapshot").newest()
+    return standing(application)
+
+
+def standing(application: Application | None) -> EnrollmentStatus:
+    """The same of an application that is at hand, without a query."""
+    if application is None:
+        return EnrollmentStatus(NONE, None, "", 0, None)
+    return EnrollmentStatus(
+        state=application.state,
+        since=application.state_since,
+        reason=application.reason,
+        no_answers=_noes_typed(application) if application.is_editable else application.no_answers,
+        application_id=application.pk,
+    )
+
+
+def _noes_typed(application: Application) -> int:
+    return sum(given.get("answer") == Answer.NO for given in application.answers.values())

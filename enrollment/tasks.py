@@ -1,0 +1,12 @@
+"""Tasks of the enrollment, for the schedule and for a hint right after a decision."""
+
+from django.utils import timezone
+
+from enrollment import mails
+from portal.sweeping import sweep, task
+
+
+@task
+def send_due_mails() -> None:
+    """Sends every mail that is due; those that cannot be handed in stay due for a later run."""
+    sweep("enrollment mails", lambda: mails.send_due(timezone.now()))

@@ -1,0 +1,83 @@
+"""A filled form, as text from a browser; each test changes what it is about."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from enrollment import drafts, lifecycle, snapshot
+from enrollment.forms import forms_of
+from enrollment.models import Application
+from enrollment.questions import QUESTIONS
+from portal.audit import Actor
+from portal.models import Account
+
+BUSINESS = {
+    "legal_name": "Cascade Solar LLC",
+    "trade_name": "Cascade Solar",
+    "business_type": "llc",
+    "ein": "91-1234567",
+    "duns": "",
+    "industry": "energy",
+    "employees": "51-200",
+    "website": "https://www.cascadesolar.example",
+    "street": "1200 Fifth Avenue, Suite 500",
+    "city": "Seattle",
+    "state": "WA",
+    "zip_code": "98101",
+    "use_case": "appointments",
+    "use_case_details": "We confirm the visits that home owners booked on our site.",
+    "on_behalf": "own",
+    "calls_per_day": "1,500",
+    "number_count": "40",
+    "phone_company": "Example Telecom",
+    "complaints": "",
+    "contact_name": "Dana Reyes",
+    "contact_title": "Head of operations",
+    "contact_phone": "(206) 555-0143",
+    "contact_email": "dana@cascadesolar.example",
+}
+
+
+def business(**changed: str) -> dict[str, str]:
+    return BUSINESS | changed
+
+
+def practices(**given: str) -> dict[str, str]:
+    """All Yes but for the questions named, as a browser posts it; `note_<question>` is a note."""
+    posted = {}
+    for question in QUESTIONS:
+        posted[f"{question.id}-answer"] = given.get(question.id, "yes")
+        posted[f"{question.id}-note"] = given.get(f"note_{question.id}", "")
+        posted[f"{question.id}-wording"] = question.wording
+    return posted
+
+
+def answers(**given: str) -> dict[str, dict[str, str]]:
+    """The same as it is stored."""
+    posted = practices(**given)
+    return {
+        question.id: {part: posted[f"{question.id}-{part}"] for part in ("answer", "note", "wording")}
+        for question in QUESTIONS
+    }
+
+
+def drafted(account: Account, actor: Actor, now: datetime, **given: str) -> Application:
+    """A complete draft, with these answers; names of business fields are taken as such."""
+    fields = {name: text for name, text in given.items() if name in BUSINESS}
+    return drafts.save(account, business=business(**fields), answers=answers(**given), actor=actor, now=now)
+
+
+def sent(account: Account, actor: Actor, now: datetime, **given: str) -> Application:
+    return send(drafted(account, actor, now, **given), actor, now)
+
+
+def send(application: Application, actor: Actor, now: datetime) -> Application:
+    sections = forms_of(application, check=True)
+    assert all(section.is_valid() for section in sections), [section.errors for section in sections]
+    return lifecycle.submit(
+        application,
+        edits=application.edits,
+        snapshot=snapshot.taken(*sections, signed_by="Dana Reyes"),
+        actor=actor,
+        now=now,
+    )
