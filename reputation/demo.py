@@ -8,7 +8,7 @@ The numbers end in 555-01xx, which the North American Numbering Plan keeps for f
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 

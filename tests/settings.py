@@ -6,7 +6,9 @@ os.environ["DEMO"] = "1"
 os.environ.setdefault("DAY_SECONDS", "86400")
 
 from portal.settings import *  # noqa: F403
-from portal.settings import STORAGES
+from portal.settings import DATA_DIR, STORAGES
+
+DATA_DIR.mkdir(parents=True, exist_ok=True)
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = STORAGES | {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}

@@ -153,8 +153,9 @@ def refuse_a_port_in_use(port: int) -> None:
         except (OSError, OverflowError) as error:
             in_use = getattr(error, "errno", None) == errno.EADDRINUSE
             why = "is in use by another program" if in_use else f"cannot be used ({error})"
+            other = port + 1 if in_use else 8000
             raise CommandError(
-                f"Port {port} {why}. Nothing was started. Choose another one: make demo PORT={port + 1 if in_use else 8000}"
+                f"Port {port} {why}. Nothing was started. Choose another one: make demo PORT={other}"
             ) from None
 
 

@@ -1,0 +1,93 @@
+"""All addresses of the portal, taken from its URL patterns, and an object for each address that names one.
+
+Tests that walk them cover a new address by themselves; one whose object they cannot make says what to add here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+from django.db.models import Model
+from django.urls import URLPattern, get_resolver, reverse
+from django.utils import timezone
+
+from portal.audit import Actor
+from portal.models import Account
+from reputation import confirmations
+from reputation.models import Case, Confirmation, PhoneNumber
+from tests.factories import CampaignFactory, MemberFactory, PhoneNumberFactory
+
+
+@dataclass(frozen=True)
+class Url:
+    name: str
+    arguments: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def of(self, account: Account) -> str:
+        """The address about an object of the account."""
+        if not self.arguments:
+            return reverse(self.name)
+        beginnings = [name for name in OBJECTS if self.name == name or self.name.startswith(f"{name}-")]
+        if self.arguments != ("pk",) or not beginnings:
+            pytest.fail(
+                f"The tests that walk all addresses do not know what {self.name} {list(self.arguments)} is about. "
+                f"Add to tests/every_url.py: OBJECTS['{self.name.split('-')[0]}'], a function that makes such an object for "
+                "an account."
+            )
+        return reverse(self.name, args=[OBJECTS[max(beginnings, key=len)](account).pk])
+
+
+def a_case(account: Account, state: str = Case.State.OPEN, **fields: object) -> Case:
+    now = timezone.now()
+    number = PhoneNumberFactory(
+        account=account, capability=PhoneNumber.Capability.ON, spam_status=PhoneNumber.SpamStatus.TAGGED
+    )
+    times = {"opened_at": now, "state_since": now, "deadline_at": now + timedelta(days=7)}
+    return Case.objects.create(account=account, number=number, state=state, **times | fields)
+
+
+def a_confirmation(account: Account, action: str = Confirmation.Action.ENABLE) -> Confirmation:
+    PhoneNumberFactory(account=account)
+    return confirmations.open_window(
+        account=account,
+        actor=Actor(user=MemberFactory(account=account).user, via="web"),
+        action=action,
+        numbers=PhoneNumber.objects.for_account(account),
+        now=timezone.now(),
+    )
+
+
+# By the beginning of the URL's name: what makes the object that its `pk` names, for an account.
+OBJECTS: dict[str, Callable[[Account], Model]] = {
+    "campaign": lambda account: CampaignFactory(account=account),
+    "case": a_case,
+    "confirmation": a_confirmation,
+    "member": lambda account: MemberFactory(account=account),
+    "number": lambda account: PhoneNumberFactory(account=account),
+    "phone-number": lambda account: PhoneNumberFactory(account=account),
+}
+
+# What a POST must say to be about something; without it some addresses answer 404 to everybody.
+POSTED: dict[str, dict[str, str]] = {
+    "campaign-change": {"change": "pause"},
+    "confirm": {"action": "enable"},
+}
+
+
+def every_url() -> list[Url]:
+    """Those of the portal itself; Django admin guards its own."""
+    return list(_walk(get_resolver().url_patterns))
+
+
+def _walk(patterns: Iterable) -> Iterator[Url]:
+    for pattern in patterns:
+        if isinstance(pattern, URLPattern):
+            yield Url(pattern.name or str(pattern.pattern), tuple(pattern.pattern.converters))
+        elif pattern.app_name != "admin":
+            yield from _walk(pattern.url_patterns)
