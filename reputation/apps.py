@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 if TYPE_CHECKING:
     from portal.models import Account
@@ -13,7 +14,9 @@ class ReputationConfig(AppConfig):
     verbose_name = "Reputation"
 
     def ready(self) -> None:
+        from enrollment.signals import revoked
         from portal import navigation
+        from reputation import migrated, unenrolled
         from reputation.liveness import live_token
         from reputation.models import PhoneNumber
 
@@ -24,3 +27,5 @@ class ReputationConfig(AppConfig):
             }
 
         navigation.on_every_page(of_every_page)
+        post_migrate.connect(migrated.set_up, sender=self)
+        revoked.connect(unenrolled.stop_soon)

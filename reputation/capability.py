@@ -14,10 +14,13 @@ from django.db.models import F, Value
 
 from portal import audit
 from portal.audit import Actor
-from reputation import remediation, standing
+from reputation import engines, remediation, standing
+from reputation.clock import days
 from reputation.models import Check, Engine, PhoneNumber, Registration, Tag
 
 CHUNK = 5_000
+# Days in which every engine has to answer; a number that one of them leaves without an answer has failed.
+ANSWER_WITHIN = 7
 
 Capability = PhoneNumber.Capability
 
@@ -36,14 +39,9 @@ def enable(ids: Sequence[int], *, actor: Actor, now: datetime) -> list[int]:
     Whether a number may be enabled is eligibility's to say; this only moves the state.
     """
     with transaction.atomic():
-        moved = _move(ids, to=Capability.VERIFYING, actor=actor, now=now, next_action_at=now)
+        moved = _move(ids, to=Capability.VERIFYING, actor=actor, now=now, next_action_at=now + days(ANSWER_WITHIN))
         Registration.objects.filter(number__in=moved).delete()
-        engines = list(Engine.objects.filter(in_use=True))
-        owners = dict(PhoneNumber.objects.filter(pk__in=moved).values_list("pk", "account_id"))
-        Registration.objects.bulk_create(
-            [Registration(account_id=owners[pk], number_id=pk, engine=engine) for pk in moved for engine in engines],
-            batch_size=2_000,
-        )
+        engines.register(moved, list(Engine.objects.filter(in_use=True)), now=now)
         standing.recompute(moved)
     return moved
 
@@ -52,6 +50,8 @@ def accept(ids: Sequence[int], *, actor: Actor, now: datetime) -> list[int]:
     """Every engine took the number on: it is monitored, and looked up at once."""
     with transaction.atomic():
         moved = _move(ids, to=Capability.ON, actor=actor, now=now, next_action_at=now)
+        unanswered = Registration.objects.filter(number__in=moved, state__in=Registration.UNANSWERED)
+        unanswered.update(state=Registration.State.ACCEPTED, answered_at=now, next_action_at=None, lease_token="")
         standing.recompute(moved)
     return moved
 
@@ -60,6 +60,7 @@ def fail(ids: Sequence[int], *, actor: Actor, now: datetime, reason: str) -> lis
     """An engine refused the number; the reason is shown under Capability, and it may be enabled again."""
     with transaction.atomic():
         moved = _move(ids, to=Capability.FAILED, actor=actor, now=now, next_action_at=None, reason=reason)
+        _withdraw(moved, now=now)
         standing.recompute(moved)
     return moved
 
@@ -71,11 +72,22 @@ def disable(ids: Sequence[int], *, actor: Actor, now: datetime, reason: str = ""
     """
     with transaction.atomic():
         moved = _move(ids, to=Capability.OFF, actor=actor, now=now, next_action_at=None, reason=reason)
+        _withdraw(moved, now=now)
         remediation.cancel(moved, actor=actor, now=now, reason=reason or "Monitoring was switched off.")
         Tag.objects.standing().filter(number__in=moved).update(ended_at=now, ended_because=Tag.Ended.NOT_MONITORED)
         Check.objects.filter(number__in=moved, is_current=True).update(is_current=False)
         standing.recompute(moved)
     return moved
+
+
+def _withdraw(ids: Sequence[int], *, now: datetime) -> None:
+    """The engines that were asked are told that they need not watch these numbers any more; a sweep does it."""
+    registrations = Registration.objects.filter(number__in=ids)
+    asked = registrations.filter(state__in=(Registration.State.PENDING, Registration.State.ACCEPTED))
+    asked.exclude(reference="").update(state=Registration.State.WITHDRAWING, next_action_at=now, lease_token="")
+    asked.filter(reference="").update(state=Registration.State.WITHDRAWN, next_action_at=None, lease_token="")
+    waiting = registrations.filter(state=Registration.State.WAITING)
+    waiting.update(state=Registration.State.WITHDRAWN, next_action_at=None, lease_token="")
 
 
 def _move(
@@ -104,5 +116,6 @@ def _move(
         lease_until=None,
         lease_token="",
         attempts=0,
+        round_began_at=None,
     )
     return moved

@@ -58,6 +58,6 @@ def rows_of(numbers: Iterable[PhoneNumber], now: datetime) -> list[NumberRow]:
     for pk, case in newest.items():
         rows[pk].case = case
     verifying = [pk for pk, row in rows.items() if row.number.capability == PhoneNumber.Capability.VERIFYING]
-    for pk, progress in verification.progress_of(verifying).items():
+    for pk, progress in verification.progress_of(verifying, now).items():
         rows[pk].progress = progress
     return list(rows.values())

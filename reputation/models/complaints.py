@@ -36,13 +36,13 @@ class Complaint(models.Model):
     created_at = models.DateTimeField()
     # created_at on the service's clock, by which it ages out; equal to it in production, where a day is a day.
     counts_from = models.DateTimeField()
-    violation_at = models.DateTimeField(null=True)
+    violated_at = models.DateTimeField(null=True)
     city = models.CharField(max_length=80, blank=True)
     state = models.CharField(max_length=40, blank=True)
     area_code = models.CharField(max_length=10, blank=True)
     subject = models.CharField(max_length=200, blank=True)
-    # Y, N or empty: whether it was a recorded message or robocall, as far as the consumer said.
-    robocall = models.CharField(max_length=1, blank=True)
+    # A recorded message or robocall; null where the consumer did not say.
+    robocall = models.BooleanField(null=True)
     file = models.ForeignKey(ComplaintFile, models.CASCADE, related_name="complaints")
     # The whole row in short, and which of several equal rows of a file it is: rows carry no id of their own.
     fingerprint = models.UUIDField()

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from portal.models import Account, AccountQuerySet
 from reputation.models.numbers import PhoneNumber
@@ -107,6 +108,8 @@ class Check(models.Model):
     learnt_by = models.CharField(max_length=20, help_text="How it was learnt: look-up, complaints, webhook.")
     first_at = models.DateTimeField()
     last_at = models.DateTimeField()
+    # When the last answer came; `last_at` is when the engine itself looked, which may be earlier.
+    learnt_at = models.DateTimeField(default=timezone.now)
     looks = models.PositiveIntegerField(default=1)
     valid_until = models.DateTimeField(help_text="Until when the last answer may be relied on.")
     proof = models.JSONField(default=dict, help_text="The engine's last answer, as it came.")

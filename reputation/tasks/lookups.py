@@ -1,0 +1,11 @@
+"""Look the monitored numbers up that are due."""
+
+from django.utils import timezone
+
+from portal.sweeping import sweep, task
+from reputation import lookups
+
+
+@task
+def look_up_numbers() -> None:
+    sweep("look up numbers", lambda: lookups.look_up_due(timezone.now()))

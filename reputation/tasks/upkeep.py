@@ -1,0 +1,37 @@
+"""Keeping house: the engines in step with the providers, old rows thrown away, and a sign of life."""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+
+from django.utils import timezone
+
+from portal.models import Heartbeat
+from portal.sweeping import sweep, task
+from reputation import engines, pruning
+
+# What a page asks for to say whether the tasks run.
+HEARTBEAT = "tasks"
+
+
+@task
+def canary() -> None:
+    """Says that tasks run: a stuck cluster goes on reporting itself as alive, but runs none."""
+    Heartbeat.objects.update_or_create(name=HEARTBEAT, defaults={"at": timezone.now()})
+
+
+@task
+def keep_engines_in_step() -> None:
+    engines.sync_engines()
+    sweep("register with new engines", lambda: engines.register_monitored(timezone.now()))
+    sweep("let go of unused engines", lambda: engines.let_go_unused(timezone.now()))
+
+
+@task
+def prune() -> None:
+    for name, step in pruning.EVERYTHING.items():
+        sweep(name, partial(_now, step))
+
+
+def _now(step: Callable[[datetime], int]) -> int:
+    return step(timezone.now())

@@ -1,0 +1,12 @@
+"""Verify numbers: ask the engines to take them on, and ask how far they are."""
+
+from django.utils import timezone
+
+from portal.sweeping import sweep, task
+from reputation import verification
+
+
+@task
+def verify_numbers() -> None:
+    sweep("verify numbers", lambda: verification.ask(timezone.now()))
+    sweep("give verifications up", lambda: verification.give_up(timezone.now()))
