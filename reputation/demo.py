@@ -219,9 +219,7 @@ def _enroll(account: Account, users: dict[str, User], now: datetime) -> None:
     for question in QUESTIONS:
         answer, note = ANSWERS.get(question.id, (Answer.YES, ""))
         answers[question.id] = {"answer": str(answer), "note": note, "wording": question.wording}
-    application = drafts.save(
-        account, business=BUSINESS, answers=answers, signed_by="Dana Whitfield", actor=applicant, now=now - days(40)
-    )
+    application = drafts.save(account, business=BUSINESS, answers=answers, actor=applicant, now=now - days(40))
     business, practices = forms_of(application, check=True)
     if not (business.is_valid() and practices.is_valid()):
         raise ValueError(f"The demo's application is not complete: {business.errors} {practices.errors}")

@@ -37,8 +37,8 @@ class Url:
         if self.arguments != ("pk",) or not beginnings:
             pytest.fail(
                 f"The tests that walk all addresses do not know what {self.name} {list(self.arguments)} is about. "
-                f"Add to tests/every_url.py: OBJECTS['{self.name.split('-')[0]}'], a function that makes such an object for "
-                "an account."
+                f"Add to tests/every_url.py: OBJECTS['{self.name.split('-')[0]}'], a function that makes one for an "
+                "account."
             )
         return reverse(self.name, args=[OBJECTS[max(beginnings, key=len)](account).pk])
 
