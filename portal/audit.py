@@ -42,7 +42,8 @@ def record(
         what=what,
         subject=subject._meta.model_name,
         subject_id=subject.pk,
-        subject_label=str(subject)[:120],
+        # Numbers as they are searched for, and as record_changes has them.
+        subject_label=getattr(subject, "e164", str(subject))[:120],
         before=before[:200],
         after=after[:200],
         reason=reason[:500],

@@ -1,21 +1,24 @@
 from django.contrib import admin
+from django.contrib.auth.models import Group
 from django.urls import include, path
+from django_q.models import OrmQ, Schedule, Success
 
-from portal import views
+from portal.views import audit_trail, members, preferences, signing_in
 
 admin.site.site_header = admin.site.site_title = "Number Reputation: administration"
 admin.site.index_title = "Reviews and accounts"
+# What people may do is said by roles, not groups; a wrong schedule would block all of them, so nobody edits one.
+for model in (Group, OrmQ, Schedule, Success):
+    admin.site.unregister(model)
 
 urlpatterns = [
     path("admin/", admin.site.urls),
-    path("sign-in/", views.SignIn.as_view(), name="sign-in"),
-    path("sign-out/", views.SignOut.as_view(), name="sign-out"),
+    *signing_in.urls,
     path("password/", include("portal.password_urls")),
-    path("account/switch/", views.switch_account, name="switch-account"),
-    path("account/members/", views.members, name="members"),
-    path("account/audit-trail/", views.audit_trail, name="audit-trail"),
-    path("account/settings/", views.preferences, name="preferences"),
+    *members.urls,
+    *audit_trail.urls,
+    *preferences.urls,
     path("enrollment/", include("enrollment.urls")),
     path("", include("reputation.urls")),
 ]
-handler403 = "portal.views.refused"
+handler403 = "portal.views.signing_in.refused"

@@ -26,3 +26,74 @@ def test_someone_without_an_account_is_told_whom_to_ask(client):
 
 def test_pages_ask_a_stranger_to_sign_in(client):
     assert client.get(reverse("overview")).url.startswith(reverse("sign-in"))
+
+
+def sign_in(client, password="correct horse battery", **data):
+    MemberFactory(user__email="dana@example.com")
+    return client.post(reverse("sign-in"), {"username": "dana@example.com", "password": password, **data})
+
+
+def test_one_goes_on_where_one_wanted_to(client):
+    wanted = reverse("audit-trail") + "?kind=members"
+    page = client.get(wanted, follow=True)
+    assert page.context["next"] == wanted
+    assert sign_in(client, next=wanted).url == wanted
+
+
+def test_where_one_goes_on_is_never_another_site(client):
+    assert sign_in(client, next="https://evil.example/").url == reverse("overview")
+
+
+def test_a_wrong_password_is_said_in_plain_words_and_the_address_stays(client):
+    answer = sign_in(client, password="wrong", next="/account/members/")
+    page = answer.content.decode()
+    assert "The e-mail address or the password is not right" in page
+    assert 'value="dana@example.com"' in page
+    assert 'value="/account/members/"' in page
+
+
+def test_what_is_no_address_is_said_at_the_field(client):
+    page = client.post(reverse("sign-in"), {"username": "dana", "password": "x"}).content.decode()
+    assert "This is not an e-mail address" in page
+
+
+def test_who_is_kept_from_signing_in_cannot(client):
+    UserFactory(email="gone@example.com", is_active=False)
+    data = {"username": "gone@example.com", "password": "correct horse battery"}
+    assert "is not right" in client.post(reverse("sign-in"), data).content.decode()
+
+
+def test_somebody_in_several_accounts_switches_at_the_top(client):
+    first = MemberFactory(account__name="Acme")
+    second = MemberFactory(user=first.user, account__name="Zenith")
+    client.force_login(first.user)
+    page = client.get(reverse("overview"))
+    assert page.context["account"] == first.account
+    assert "Zenith" in page.content.decode()
+    page = client.post(reverse("switch-account"), {"account": second.account_id}, follow=True)
+    assert page.context["account"] == second.account
+    assert client.get(reverse("members")).context["account"] == second.account
+
+
+@pytest.mark.parametrize("chosen", ["another account's", "99999999999999999999999", "abc", ""])
+def test_an_account_one_is_not_in_cannot_be_switched_to(client, chosen):
+    member = MemberFactory()
+    client.force_login(member.user)
+    if chosen == "another account's":
+        chosen = MemberFactory().account_id
+    assert client.post(reverse("switch-account"), {"account": chosen}).status_code == 404
+    assert client.get(reverse("members")).context["account"] == member.account
+
+
+def test_who_is_removed_from_the_chosen_account_sees_another_of_theirs(client):
+    first = MemberFactory(account__name="Acme")
+    second = MemberFactory(user=first.user, account__name="Zenith")
+    client.force_login(first.user)
+    client.post(reverse("switch-account"), {"account": second.account_id})
+    second.delete()
+    assert client.get(reverse("members")).context["account"] == first.account
+
+
+def test_signing_out_leads_to_the_sign_in_page(as_viewer):
+    assert as_viewer.post(reverse("sign-out")).url == reverse("sign-in")
+    assert as_viewer.get(reverse("members")).status_code == 302

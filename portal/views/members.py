@@ -1,0 +1,111 @@
+"""Account > Members: who is in the account, and, for owners, adding people, changing roles and removing."""
+
+from __future__ import annotations
+
+import logging
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import path
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from portal import members, passwords
+from portal.access import MemberRequest, member_view, owned, owner_view
+from portal.members import NotChanged
+from portal.models import Member
+
+logger = logging.getLogger(__name__)
+
+
+class AddForm(forms.Form):
+    email = forms.EmailField(
+        label="E-mail",
+        widget=forms.EmailInput(attrs={"autocomplete": "off"}),
+        error_messages={
+            "required": "Write the e-mail address of the person to add.",
+            "invalid": "This is not an e-mail address. Write it as dana@example.com.",
+        },
+    )
+    role = forms.ChoiceField(choices=Member.Role.choices, initial=Member.Role.VIEWER)
+
+
+@member_view
+def member_list(request: MemberRequest) -> HttpResponse:
+    return _page(request, AddForm())
+
+
+@require_POST
+@owner_view
+def add(request: MemberRequest) -> HttpResponse:
+    form = AddForm(request.POST)
+    if not form.is_valid():
+        return _page(request, form)
+    try:
+        added = members.add(account=request.account, **form.cleaned_data, actor=request.actor, now=timezone.now())
+    except NotChanged as not_changed:
+        form.add_error("email", str(not_changed))
+        return _page(request, form)
+    try:
+        passwords.invite(added.user, to=request.account, by=request.user)
+    except OSError as error:
+        logger.warning("the mail to a new member could not be sent: %s", error)
+        messages.warning(
+            request,
+            f"{added.user.email} was added, but the mail that tells them could not be sent. They can sign in, or make "
+            "a password with “Forgotten your password?” on the sign-in page.",
+        )
+    else:
+        messages.success(request, f"{added.user.email} was added, and gets a mail that says how to sign in.")
+    return redirect("members")
+
+
+@require_POST
+@owner_view
+def change_role(request: MemberRequest, pk: int) -> HttpResponse:
+    member = owned(request, Member.objects.select_related("user", "account"), pk)
+    role = request.POST.get("role", "")
+    if role not in Member.Role.values:
+        messages.error(request, "There is no such role. Nothing was changed.")
+        return redirect("members")
+    try:
+        changed = members.change_role(
+            member, role=role, shown=request.POST.get("shown", ""), actor=request.actor, now=timezone.now()
+        )
+    except NotChanged as not_changed:
+        messages.error(request, str(not_changed))
+    else:
+        name = member.user.get_full_name()
+        is_now = f"is now {member.get_role_display().lower()}" if changed else "has this role already"
+        messages.success(request, f"{name} {is_now}.")
+    return redirect("members")
+
+
+@owner_view
+def remove(request: MemberRequest, pk: int) -> HttpResponse:
+    """Asks first, on a page of its own; done with POST."""
+    member = owned(request, Member.objects.select_related("user", "account"), pk)
+    if request.method != "POST":
+        return render(request, "portal/member_remove.html", {"leaving": member})
+    try:
+        members.remove(member, actor=request.actor, now=timezone.now())
+    except NotChanged as not_changed:
+        messages.error(request, str(not_changed))
+    else:
+        messages.success(request, f"{member.user.get_full_name()} is no longer a member.")
+    return redirect("members")
+
+
+def _page(request: MemberRequest, form: AddForm) -> HttpResponse:
+    people = Member.objects.for_account(request.account).select_related("user").order_by("user__email")
+    return render(request, "portal/members.html", {"form": form, "people": people, "roles": Member.Role.choices})
+
+
+urls = [
+    path("account/members/", member_list, name="members"),
+    path("account/members/add/", add, name="member-add"),
+    path("account/members/<int:pk>/role/", change_role, name="member-change"),
+    path("account/members/<int:pk>/remove/", remove, name="member-remove"),
+]

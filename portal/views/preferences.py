@@ -1,0 +1,125 @@
+"""Account > Your settings: one's own name and mails, and, for owners, the account's name and time zone."""
+
+from __future__ import annotations
+
+from zoneinfo import available_timezones
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import path
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from portal import accounts, members
+from portal.access import MemberRequest, member_view, owner_view
+from portal.models import Member, User
+
+UNITED_STATES = (
+    "America/New_York",
+    "America/Chicago",
+    "America/Denver",
+    "America/Phoenix",
+    "America/Los_Angeles",
+    "America/Anchorage",
+    "Pacific/Honolulu",
+    "America/Puerto_Rico",
+    "Pacific/Guam",
+)
+
+
+def time_zones() -> list[tuple[str, list[tuple[str, str]]]]:
+    """Every time zone there is, those of the United States first, as the groups of a select."""
+    others = sorted(name for name in available_timezones() if name not in UNITED_STATES)
+    groups = {"United States": UNITED_STATES, "Everywhere": others}
+    return [(group, [(name, name.replace("_", " ")) for name in names]) for group, names in groups.items()]
+
+
+class YouForm(forms.Form):
+    """One's own name, and for each account how often mail about spam tags comes."""
+
+    name = forms.CharField(
+        max_length=120,
+        required=False,
+        label="Your name",
+        help_text="Other members see it, and the audit trail. Without it they see your e-mail address.",
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
+    )
+
+    def __init__(self, *args: object, memberships: list[Member], **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        self.memberships = memberships
+        for member in memberships:
+            self.fields[f"digest_{member.pk}"] = forms.ChoiceField(
+                label=f"Mail about spam tags in {member.account.name}",
+                choices=Member.Digest.choices,
+                initial=member.digest,
+                help_text="Which numbers were newly tagged or cleared, and where remediation failed. No mail if there "
+                "is nothing new.",
+            )
+
+    def digests(self) -> list[tuple[Member, str]]:
+        return [(member, self.cleaned_data[f"digest_{member.pk}"]) for member in self.memberships]
+
+
+class AccountForm(forms.Form):
+    """The fields carry what they showed, so that a page opened long ago changes only what its reader changed."""
+
+    name = forms.CharField(
+        max_length=120,
+        label="Account name",
+        show_hidden_initial=True,
+        widget=forms.TextInput(attrs={"autocomplete": "organization"}),
+        error_messages={"required": "The account needs a name."},
+    )
+    time_zone = forms.ChoiceField(
+        choices=time_zones,
+        show_hidden_initial=True,
+        help_text="Times in the portal and in mails are shown in it, and licences begin and end by its days.",
+    )
+
+
+@member_view
+def preferences(request: MemberRequest) -> HttpResponse:
+    if request.method != "POST":
+        return _page(request)
+    form = YouForm(request.POST, memberships=request.memberships)
+    if not form.is_valid():
+        return _page(request, you=form)
+    User.objects.filter(pk=request.user.pk).update(name=form.cleaned_data["name"])
+    for member, digest in form.digests():
+        if digest != member.digest:
+            members.choose_digest(member, digest=digest, now=timezone.now())
+    messages.success(request, "Saved.")
+    return redirect("preferences")
+
+
+@require_POST
+@owner_view
+def change_account(request: MemberRequest) -> HttpResponse:
+    form = AccountForm(request.POST, auto_id="account_%s")
+    if not form.is_valid():
+        return _page(request, about_account=form)
+    values = {field: form.cleaned_data[field] for field in form.changed_data}
+    changed = accounts.change(request.account, **values, actor=request.actor, now=timezone.now())
+    messages.success(request, "Saved." if changed else "Nothing was different, so nothing was changed.")
+    return redirect("preferences")
+
+
+def _page(
+    request: MemberRequest, *, you: YouForm | None = None, about_account: AccountForm | None = None
+) -> HttpResponse:
+    account = request.account
+    shown = {"name": account.name, "time_zone": account.time_zone}
+    context = {
+        "you": you or YouForm(initial={"name": request.user.name}, memberships=request.memberships),
+        "about_account": about_account or AccountForm(initial=shown, auto_id="account_%s"),
+    }
+    return render(request, "portal/preferences.html", context)
+
+
+urls = [
+    path("account/settings/", preferences, name="preferences"),
+    path("account/settings/account/", change_account, name="preferences-account"),
+]

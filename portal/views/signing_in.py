@@ -1,0 +1,68 @@
+"""Signing in and out, and choosing the account."""
+
+from __future__ import annotations
+
+from django import forms
+from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.views import LoginView, LogoutView
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path, reverse_lazy
+from django.views.decorators.http import require_POST
+
+from portal.access import ACCOUNT_IN_SESSION, MemberRequest, member_view
+
+
+class SignInForm(AuthenticationForm):
+    error_messages = {
+        "invalid_login": "The e-mail address or the password is not right. Check both; capital letters count in the "
+        "password. You can also make a new one.",
+        "inactive": "You are kept from signing in. Ask whoever runs the portal.",
+    }
+    username = forms.EmailField(
+        label="E-mail",
+        widget=forms.EmailInput(attrs={"autofocus": True, "autocomplete": "username"}),
+        error_messages={
+            "required": "Write your e-mail address.",
+            "invalid": "This is not an e-mail address. Write it as dana@example.com.",
+        },
+    )
+    password = forms.CharField(
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+        error_messages={"required": "Write your password."},
+    )
+
+
+class SignIn(LoginView):
+    template_name = "portal/sign_in.html"
+    authentication_form = SignInForm
+    redirect_authenticated_user = True
+
+
+class SignOut(LogoutView):
+    next_page = reverse_lazy("sign-in")
+
+
+@require_POST
+@member_view
+def switch_account(request: MemberRequest) -> HttpResponse:
+    """Goes to another account of the same person; one they are not a member of is a 404."""
+    chosen = request.POST.get("account", "")
+    if not (chosen.isdecimal() and len(chosen) < 19):
+        raise Http404("There is no such account.")
+    member = get_object_or_404(request.user.memberships, account_id=chosen)
+    request.session[ACCOUNT_IN_SESSION] = member.account_id
+    return redirect("overview")
+
+
+def refused(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """403, in plain words: what was refused and whom to ask."""
+    return render(request, "portal/refused.html", {"reason": str(exception or "")}, status=403)
+
+
+urls = [
+    path("sign-in/", SignIn.as_view(), name="sign-in"),
+    path("sign-out/", SignOut.as_view(), name="sign-out"),
+    path("account/switch/", switch_account, name="switch-account"),
+]

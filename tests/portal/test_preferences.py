@@ -1,0 +1,92 @@
+"""Account > Your settings: one's own name and mails, and the account's name and time zone."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+
+from portal.models import AuditEvent, Member
+from tests.factories import MemberFactory
+
+pytestmark = pytest.mark.django_db
+
+Digest = Member.Digest
+
+
+def told(answer) -> str:
+    return " ".join(str(message) for message in answer.context["messages"])
+
+
+def account_form(account, **changed) -> dict[str, str]:
+    shown = {"name": account.name, "time_zone": account.time_zone}
+    return {f"initial-{field}": value for field, value in shown.items()} | shown | changed
+
+
+def test_a_viewer_changes_their_own_name_and_mails(as_viewer, viewer):
+    data = {"name": "Dana Diaz", f"digest_{viewer.pk}": Digest.AT_ONCE}
+    assert "Saved" in told(as_viewer.post(reverse("preferences"), data, follow=True))
+    viewer.refresh_from_db()
+    assert (viewer.user.name, viewer.digest) == ("Dana Diaz", Digest.AT_ONCE)
+
+
+def test_each_account_has_its_own_choice_of_mail(as_admin, admin):
+    other = MemberFactory(user=admin.user, digest=Digest.DAILY)
+    data = {"name": "", f"digest_{admin.pk}": Digest.NEVER, f"digest_{other.pk}": Digest.AT_ONCE}
+    as_admin.post(reverse("preferences"), data)
+    admin.refresh_from_db()
+    other.refresh_from_db()
+    assert (admin.digest, other.digest) == (Digest.NEVER, Digest.AT_ONCE)
+
+
+def test_a_choice_that_does_not_exist_is_refused_at_the_field(as_viewer, viewer):
+    answer = as_viewer.post(reverse("preferences"), {"name": "Dana", f"digest_{viewer.pk}": "hourly"})
+    assert answer.context["you"].errors
+    viewer.refresh_from_db()
+    assert viewer.digest == Digest.DAILY
+    assert viewer.user.name != "Dana"
+
+
+def test_after_never_the_first_mail_is_about_what_comes_from_now_on(as_viewer, viewer, now):
+    Member.objects.filter(pk=viewer.pk).update(digest=Digest.NEVER, digest_sent_at=now - timedelta(days=90))
+    as_viewer.post(reverse("preferences"), {"name": "", f"digest_{viewer.pk}": Digest.AT_ONCE})
+    viewer.refresh_from_db()
+    assert viewer.digest_sent_at >= now
+
+
+def test_an_owner_changes_the_accounts_name_and_time_zone(as_owner, account):
+    data = account_form(account, name="Cascade Energy LLC", time_zone="America/Chicago")
+    as_owner.post(reverse("preferences-account"), data)
+    account.refresh_from_db()
+    assert (account.name, account.time_zone) == ("Cascade Energy LLC", "America/Chicago")
+    events = AuditEvent.objects.order_by("pk").values_list("what", "before", "after")
+    assert list(events) == [
+        ("account.name", "Cascade Solar LLC", "Cascade Energy LLC"),
+        ("account.time_zone", "America/New_York", "America/Chicago"),
+    ]
+
+
+def test_an_old_page_changes_only_what_its_reader_changed(as_owner, account):
+    old_page = account_form(account, time_zone="America/Chicago")
+    account.name = "Renamed meanwhile"
+    account.save()
+    as_owner.post(reverse("preferences-account"), old_page)
+    account.refresh_from_db()
+    assert (account.name, account.time_zone) == ("Renamed meanwhile", "America/Chicago")
+
+
+def test_a_time_zone_that_does_not_exist_is_refused_and_the_name_typed_stays(as_owner, account):
+    data = account_form(account, name="Typed name", time_zone="America/Atlantis")
+    answer = as_owner.post(reverse("preferences-account"), data)
+    assert answer.context["about_account"].errors["time_zone"]
+    assert 'value="Typed name"' in answer.content.decode()
+    account.refresh_from_db()
+    assert account.name == "Cascade Solar LLC"
+
+
+@pytest.mark.parametrize("who", ["as_admin", "as_viewer"])
+def test_only_an_owner_changes_the_account(request, who, account):
+    client = request.getfixturevalue(who)
+    assert reverse("preferences-account") not in client.get(reverse("preferences")).content.decode()
+    assert client.post(reverse("preferences-account"), account_form(account, name="Mine")).status_code == 403
+    account.refresh_from_db()
+    assert account.name == "Cascade Solar LLC"
