@@ -70,7 +70,7 @@ def _send(step: Step, now: datetime) -> None:
     except (SMTPException, OSError) as error:
         logger.warning("The mail of step %s could not be handed in: %s", step.pk, error)
     else:
-        Step.objects.filter(pk=step.pk).update(mail_due_at=None, mailed_at=now)
+        Step.objects.filter(pk=step.pk).update(mail_due_at=None, mailed_at=now if recipients else None)
 
 
 def recipients_of(step: Step) -> list[str]:

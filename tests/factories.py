@@ -52,6 +52,9 @@ class ApplicationFactory(DjangoModelFactory):
 
     account = factory.SubFactory(AccountFactory)
     state = Application.State.APPROVED
+    legal_name = factory.LazyAttribute(lambda application: application.account.name)
+    revision = factory.LazyAttribute(lambda application: int(application.state != Application.State.DRAFT))
+    submitted_at = factory.LazyAttribute(lambda application: timezone.now() if application.revision else None)
 
 
 class CampaignFactory(DjangoModelFactory):

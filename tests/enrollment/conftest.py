@@ -1,0 +1,42 @@
+"""Fixtures of the enrollment's tests: a filled form in its states, and a reviewer."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import Group
+from django.test import Client
+
+from enrollment.models import Application
+from portal.audit import Actor
+from portal.models import User
+from tests.enrollment import filled
+from tests.factories import UserFactory
+
+
+@pytest.fixture
+def draft(account, actor, now) -> Application:
+    return filled.drafted(account, actor, now)
+
+
+@pytest.fixture
+def sent(account, actor, now) -> Application:
+    return filled.sent(account, actor, now)
+
+
+@pytest.fixture
+def reviewer(db) -> User:
+    user = UserFactory(email="rita@example.com", is_staff=True)
+    user.groups.add(Group.objects.get(name="Reviewers"))
+    return user
+
+
+@pytest.fixture
+def reviewing(reviewer) -> Actor:
+    return Actor(user=reviewer, via="admin")
+
+
+@pytest.fixture
+def as_reviewer(reviewer) -> Client:
+    client = Client()
+    client.force_login(reviewer)
+    return client

@@ -1,0 +1,92 @@
+"""What the answers mean to the applicant and the reviewer."""
+
+import pytest
+
+from enrollment.assessment import assess
+from enrollment.forms import BusinessForm
+from enrollment.questions import Weight
+from tests.enrollment import filled
+
+
+def assessed(business=None, **given):
+    form = BusinessForm(filled.business(**(business or {})))
+    assert form.is_valid(), form.errors
+    return assess(filled.answers(**given), form.cleaned_data)
+
+
+def test_all_yes_needs_no_words():
+    assessment = assessed()
+    assert (assessment.headline, assessment.sentence, assessment.warnings) == ("", "", ())
+    assert assessment.suggestion.to == "approved"
+
+
+def test_no_answers_come_heaviest_first_with_what_to_mend():
+    assessment = assessed(reassigned_number_check="no", attempt_limits="no", calling_hours="no")
+    weights = [no.question.weight for no in assessment.no_answers]
+    assert weights == [Weight.BLOCK, Weight.HARD, Weight.NOTE]
+    assert assessment.first_to_mend.id == "calling_hours"
+    assert (assessment.blocks, assessment.hard) == (1, 1)
+
+
+def test_two_no_are_several():
+    assert not assessed(calling_hours="no").is_several
+    several = assessed(calling_hours="no", ring_15_seconds="no")
+    assert several.is_several
+    assert "the service may be unable to help" in several.sentence
+
+
+@pytest.mark.parametrize(
+    ("given", "suggested"),
+    [
+        ({"calling_hours": "no"}, "rejected"),
+        ({"calling_hours": "no", "note_calling_hours": "From 1 March we stop at 9 p.m."}, "more_information"),
+        ({"attempt_limits": "no"}, "more_information"),
+        ({"reassigned_number_check": "no"}, "approved"),
+        ({"national_dnc_scrub": "not_applicable", "note_national_dnc_scrub": "Businesses only."}, "approved"),
+    ],
+)
+def test_the_reviewer_gets_a_suggestion(given, suggested):
+    assert assessed(**given).suggestion.to == suggested
+
+
+@pytest.mark.parametrize(
+    ("business", "word"),
+    [
+        ({"ein": "07-1234567"}, "No EIN beginning with 07"),
+        ({"street": "P.O. Box 12"}, "P.O. box"),
+        ({"street": "12 Main St PMB 4"}, "private mailbox"),
+        ({"contact_email": "dana@othersolar.example"}, "othersolar.example"),
+        ({"contact_email": "dana@gmail.com"}, "which anyone can have"),
+        ({"on_behalf": "others"}, "letter of authorization"),
+        ({"employees": "1-10", "calls_per_day": "10001"}, "10,001 calls a day"),
+        ({"legal_name": "A" * 65}, "64 characters"),
+    ],
+)
+def test_something_odd_about_the_business_makes_the_reviewer_ask_but_blocks_nothing(business, word):
+    assessment = assessed(business=business)
+    assert len(assessment.warnings) == 1
+    assert word in assessment.warnings[0]
+    assert assessment.suggestion.to == "more_information"
+
+
+@pytest.mark.parametrize(
+    "business",
+    [
+        {"contact_email": "dana@mail.cascadesolar.example"},
+        {"employees": "1-10", "calls_per_day": "10000"},
+        {"employees": "10001+", "calls_per_day": "9000000"},
+        {"street": "Boxwood Post Office Road 1"},
+    ],
+)
+def test_what_is_plain_raises_no_doubt(business):
+    assert assessed(business=business).warnings == ()
+
+
+def test_sales_calls_to_which_the_registry_does_not_apply_make_the_reviewer_ask_which_exemption():
+    given = {"national_dnc_scrub": "not_applicable", "note_national_dnc_scrub": "It doesn't."}
+    assert "exemption" in assessed(business={"use_case": "telemarketing"}, **given).warnings[0]
+
+
+def test_a_half_filled_draft_can_be_assessed():
+    assessment = assess({"calling_hours": {"answer": "no"}}, {"ein": "12", "calls_per_day": "many"})
+    assert (assessment.answered, assessment.asked) == (1, 16)

@@ -1,0 +1,58 @@
+"""The questions are data: each is complete, rests on a law that exists, and says what to mend."""
+
+import re
+
+import pytest
+
+from enrollment.questions import QUESTION, QUESTIONS, Weight
+
+LAW = re.compile(r"(47 CFR 64\.\d+|16 CFR 310\.\d|47 U\.S\.C\. 227|12 CFR 1006)")
+
+
+def test_there_is_one_question_for_each_id():
+    assert len(QUESTION) == len(QUESTIONS) == 16
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.id)
+class TestEachQuestion:
+    def test_says_why_it_is_asked_and_on_which_law_it_rests(self, question):
+        assert question.why.endswith(".")
+        assert LAW.search(question.law)
+
+    def test_says_what_to_mend_and_how_to_name_the_practice(self, question):
+        assert question.mend.endswith(".")
+        assert question.practice[0].islower() or question.practice.startswith("the")
+
+    def test_carries_the_version_of_its_wording_and_when_the_law_was_checked(self, question):
+        assert question.wording
+        assert re.fullmatch(r"20\d\d-(0\d|1[0-2])", question.checked)
+
+    def test_can_be_answered_with_yes_as_the_good_answer(self, question):
+        assert question.text.rstrip(")").rstrip(".").endswith(("?", "none", "one"))
+
+    def test_is_weighed(self, question):
+        assert question.weight in Weight
+
+
+@pytest.mark.parametrize(
+    ("topic", "name"),
+    [
+        ("consent", "consent_for_automated"),
+        ("the registry at least every 31 days", "national_dnc_scrub"),
+        ("opt-out honoured", "stop_requests_10_days"),
+        ("8 to 21 o'clock of the called person", "calling_hours"),
+        ("abandoned calls at most 3 %", "abandoned_calls_3pct"),
+        ("a caller ID that is called back and answered", "caller_id_shown_and_answered"),
+        ("no spoofing", "caller_id_not_misleading"),
+        ("reassigned numbers", "reassigned_number_check"),
+        ("calls per number and day", "attempt_limits"),
+        ("records kept", "own_do_not_call_list"),
+    ],
+)
+def test_the_topics_a_reviewer_needs_are_asked(topic, name):
+    assert name in QUESTION
+
+
+def test_questions_about_what_not_everybody_uses_say_that_yes_is_right_then():
+    for name in ("consent_for_automated", "lead_source_proof", "recorded_or_ai_voice_rules", "abandoned_calls_3pct"):
+        assert "(Yes if you" in QUESTION[name].text
