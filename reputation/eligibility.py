@@ -53,7 +53,7 @@ REFUSALS = {
         Refusal(
             "no_free_seat",
             "Not an outbound dialer number, and no seat of the Spam Monitoring and Remediation licence is free.",
-            "Put it in a campaign, or see the seats",
+            "Put them in a campaign, or see the seats",
             "services-details",
         ),
         Refusal("already_off", "Already off."),

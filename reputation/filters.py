@@ -37,9 +37,9 @@ class NumberFilter:
         for name, values in allowed.items():
             if read[name] not in values:
                 read[name] = ""
-        if read["campaign"] != NO_CAMPAIGN and not read["campaign"].isdecimal():
+        if read["campaign"] != NO_CAMPAIGN and not _is_id(read["campaign"]):
             read["campaign"] = ""
-        if not read["engine"].isdecimal():
+        if not _is_id(read["engine"]):
             read["engine"] = ""
         return cls(**{name: value.replace("\x00", "") for name, value in read.items()})
 
@@ -65,3 +65,7 @@ class NumberFilter:
 
     def query_string(self) -> str:
         return urlencode({field.name: value for field in fields(self) if (value := getattr(self, field.name))})
+
+
+def _is_id(text: str) -> bool:
+    return text.isdecimal() and len(text) < 19

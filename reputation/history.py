@@ -28,7 +28,9 @@ class EngineDays:
     def in_words(self) -> str:
         counts = Counter(self.cells)
         said = {"tagged": "tagged", "clean": "clean", "none": "not known"}
-        parts = [f"{counts[cell]} {'day' if counts[cell] == 1 else 'days'} {said[cell]}" for cell in said if counts[cell]]
+        parts = [
+            f"{counts[cell]} {'day' if counts[cell] == 1 else 'days'} {said[cell]}" for cell in said if counts[cell]
+        ]
         return f"{self.engine}: {', '.join(parts)}"
 
 

@@ -87,6 +87,21 @@ class NumberTable:
         return [(engine.pk, engine.name) for engine in self.engines]
 
     @property
+    def sorts(self) -> list[tuple[str, str]]:
+        """The orders as choices; the default one needs no value in the address."""
+        both = ((name, words) for name, (words, _key) in SORTS.items())
+        return [
+            ("" if value == "number" else value, f"By {words.lower()}{way}")
+            for name, words in both
+            for value, way in ((name, ""), (f"-{name}", ", descending"))
+        ]
+
+    @property
+    def sorted_by(self) -> str:
+        value = f"-{self.sort}" if self.descending else self.sort
+        return "" if value == "number" else value
+
+    @property
     def headings(self) -> dict[str, dict[str, str]]:
         """For each sortable column: what a press on its heading sorts by next, and how it is sorted now."""
         headings = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -23,7 +24,9 @@ class TicketForm(forms.ModelForm):
         model = Case
         fields = ["ticket_reference"]
         labels = {"ticket_reference": "The ticket's reference"}
-        help_texts = {"ticket_reference": "What support calls your ticket, such as 48213. Whoever comes next finds it here."}
+        help_texts = {
+            "ticket_reference": "What support calls your ticket, such as 48213. Whoever comes next finds it here."
+        }
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
@@ -72,6 +75,8 @@ def _page(request: MemberRequest, shown: Case, *, form: TicketForm | None = None
         .select_related("actor")
         .order_by("-pk")[:200],
         "ticket_text": remediation.open_ticket_text(shown) if failed else "",
+        "ticket_subject": f"Spam label on {shown.number}",
+        "support_email": settings.SUPPORT_EMAIL,
         "form": (form or TicketForm(instance=shown)) if failed else None,
     }
     return render(request, "reputation/case.html", context, status=422 if form else 200)

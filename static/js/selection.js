@@ -45,8 +45,6 @@
     form.elements.numbers.value = chosen.all ? "" : chosen.ids.join(",");
     form.elements.except.value = chosen.all ? chosen.except.join(",") : "";
     if (form.elements.expected) form.elements.expected.value = String(total);
-    const link = document.getElementById("export");
-    if (link) link.href = `${link.dataset.export}?${results().dataset.filter}`;
   }
 
   form.addEventListener("change", (event) => {

@@ -114,7 +114,9 @@ def test_what_cannot_be_shown_as_a_caller_id_is_refused(enrolled, campaign, now,
     assert refusal_of(PhoneNumberFactory(account=enrolled, campaign=campaign, kind=kind), now) == "not_a_caller_id"
 
 
-@pytest.mark.parametrize(("capability", "code"), [("on", "already_on"), ("verifying", "being_verified"), ("failed", "")])
+@pytest.mark.parametrize(
+    ("capability", "code"), [("on", "already_on"), ("verifying", "being_verified"), ("failed", "")]
+)
 def test_what_is_on_is_refused_and_what_failed_may_be_enabled_again(enrolled, campaign, now, capability, code):
     assert refusal_of(PhoneNumberFactory(account=enrolled, campaign=campaign, capability=capability), now) == code
 

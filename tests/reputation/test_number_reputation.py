@@ -1,0 +1,209 @@
+"""Row 1: the table of numbers with checkboxes, search, filters and bulk actions; its whole state is in the address."""
+
+from datetime import timedelta
+from urllib.parse import urlencode
+
+import pytest
+from django.db import connection
+from django.http import QueryDict
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from reputation import tables
+from reputation.models import PhoneNumber
+from tests.factories import (
+    AccountFactory,
+    CampaignFactory,
+    MonitoredNumberFactory,
+    PhoneNumberFactory,
+)
+
+pytestmark = pytest.mark.django_db
+
+PAGE = reverse("number-reputation")
+Status = PhoneNumber.SpamStatus
+
+
+@pytest.fixture
+def read(account, now):
+    """Reads the account's table with the given parameters of the address."""
+
+    def read_table(**params) -> tables.NumberTable:
+        numbers = PhoneNumber.objects.for_account(account)
+        return tables.read(QueryDict(urlencode(params)), account=account, numbers=numbers, now=now)
+
+    return read_table
+
+
+def shown(table: tables.NumberTable) -> list[PhoneNumber]:
+    return [row.number for row in table.rows]
+
+
+def test_row_1_the_table_has_checkboxes_search_filters_and_bulk_actions(as_admin, account):
+    number = PhoneNumberFactory(account=account, label="Seattle outbound 1", campaign=CampaignFactory(account=account))
+    page = as_admin.get(PAGE).content.decode()
+    for expected in (
+        f'name="number" value="{number.pk}"',
+        'type="search"',
+        'name="capability"',
+        "Enable spam monitoring and remediation",
+        "Disable spam monitoring and remediation",
+        "(206) 2",
+        number.e164,
+        "Seattle outbound 1",
+        number.campaign.name,
+        "Native",
+        "Not monitored",
+        "Off",
+        "Services details",
+    ):
+        assert expected in page
+
+
+def test_a_viewer_sees_the_numbers_and_no_way_to_change_them(as_viewer, account):
+    PhoneNumberFactory(account=account, label="Seattle outbound 1")
+    page = as_viewer.get(PAGE).content.decode()
+    assert "Seattle outbound 1" in page
+    assert "Enable spam monitoring" not in page
+    assert 'type="checkbox"' not in page
+
+
+def test_only_the_accounts_own_present_numbers_are_shown(read, account, now):
+    mine = PhoneNumberFactory(account=account)
+    PhoneNumberFactory(account=account, removed_at=now)
+    PhoneNumberFactory(account=AccountFactory())
+    assert shown(read()) == [mine]
+
+
+@pytest.mark.parametrize("text", ["55501", "(415) 555", "415-555-01", "+1 415", "bay", "BAY AR"])
+def test_search_finds_any_part_of_the_number_or_label(read, account, text):
+    found = PhoneNumberFactory(account=account, e164="+14155550123", label="Bay Area 7", region="US", kind="geographic")
+    PhoneNumberFactory(account=account)
+    assert shown(read(q=text)) == [found]
+
+
+def test_search_takes_wildcards_for_what_they_are(read, account):
+    PhoneNumberFactory(account=account, label="Plain")
+    percent = PhoneNumberFactory(account=account, label="100% sure")
+    assert shown(read(q="0%")) == [percent]
+    assert shown(read(q="_")) == []
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "fields"),
+    [
+        ("status", "tagged", {"spam_status": Status.TAGGED_AGAIN}),
+        ("status", "in_remediation", {"spam_status": Status.IN_REMEDIATION}),
+        ("status", "failed", {"spam_status": Status.FAILED}),
+        ("status", "unknown", {"spam_status": Status.UNKNOWN}),
+        ("capability", "verifying", {"capability": PhoneNumber.Capability.VERIFYING}),
+        ("source", "byoc", {"source": PhoneNumber.Source.BYOC}),
+    ],
+)
+def test_each_filter_leaves_what_it_names(read, account, parameter, value, fields):
+    PhoneNumberFactory(account=account)
+    found = PhoneNumberFactory(account=account, **fields)
+    assert shown(read(**{parameter: value})) == [found]
+
+
+def test_the_campaign_filter_knows_numbers_in_no_campaign(read, account):
+    campaign = CampaignFactory(account=account)
+    inside, outside = PhoneNumberFactory(account=account, campaign=campaign), PhoneNumberFactory(account=account)
+    assert shown(read(campaign=campaign.pk)) == [inside]
+    assert shown(read(campaign="none")) == [outside]
+
+
+def test_a_number_is_clean_only_while_its_answers_are_fresh(read, account, now):
+    fresh = MonitoredNumberFactory(account=account, spam_status=Status.CLEAN, fresh_until=now + timedelta(hours=1))
+    stale = MonitoredNumberFactory(account=account, spam_status=Status.CLEAN, fresh_until=now)
+    assert shown(read(status="clean")) == [fresh]
+    assert shown(read(status="stale")) == [stale]
+    assert {row.number: row.said.word for row in read().rows} == {fresh: "Clean", stale: "Stale"}
+    assert {tally.value: tally.count for tally in read().tallies if tally.count} == {"clean": 1, "stale": 1}
+
+
+@pytest.mark.parametrize("sort", [*tables.SORTS, *(f"-{name}" for name in tables.SORTS)])
+def test_paging_shows_each_number_once_in_each_order_and_back_again(read, account, now, monkeypatch, sort):
+    monkeypatch.setattr(tables, "PAGE_SIZE", 3)
+    for place in range(8):
+        PhoneNumberFactory(
+            account=account,
+            label=f"Label {place % 3}",
+            spam_status=[Status.CLEAN, Status.UNKNOWN][place % 2],
+            capability=["on", "off"][place % 2],
+            checked_at=now - timedelta(hours=place % 3) if place else None,
+        )
+    pages, table = [], read(sort=sort)
+    while True:
+        pages.append(shown(table))
+        if not table.next:
+            break
+        table = read(sort=sort, after=table.next)
+    assert [len(page) for page in pages] == [3, 3, 2]
+    assert len({number.pk for page in pages for number in page}) == 8
+    assert (table.start, table.end, table.total) == (7, 8, 8)
+    back = read(sort=sort, before=table.previous)
+    assert (shown(back), back.start) == (pages[1], 4)
+    first = read(sort=sort, before=back.previous)
+    assert (shown(first), first.start, first.previous) == (pages[0], 1, "")
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"after": "nonsense"},
+        {"after": "1~999999999"},
+        {"before": "-1~x"},
+        {"sort": "password"},
+        {"status": "x", "capability": "y", "campaign": "z", "source": "q", "engine": "DROP"},
+        {"q": "\x00"},
+        {"campaign": "9" * 30},
+        {"engine": "9" * 30},
+        {"after": "999999999~" + "9" * 18},
+    ],
+)
+def test_a_mistyped_address_still_shows_the_table(as_admin, account, params):
+    PhoneNumberFactory(account=account)
+    assert as_admin.get(PAGE, params).status_code == 200
+
+
+def test_the_empty_list_says_what_to_do(as_admin, account):
+    assert "Import a CSV file" in as_admin.get(PAGE).content.decode()
+    PhoneNumberFactory(account=account)
+    assert "No number matches" in as_admin.get(PAGE, {"q": "zzz"}).content.decode()
+
+
+def test_a_row_that_no_longer_matches_still_comes_to_the_open_page_that_shows_it(as_admin, account):
+    gone = PhoneNumberFactory(account=account, spam_status=Status.CLEAN)
+    page = as_admin.get(PAGE, {"status": "tagged"}, headers={"X-Shown-Rows": str(gone.pk)}).content.decode()
+    assert f'id="status-{gone.pk}"' in page
+    foreign = PhoneNumberFactory()
+    page = as_admin.get(PAGE, headers={"X-Shown-Rows": f"{foreign.pk},x"}).content.decode()
+    assert foreign.e164 not in page
+
+
+def test_the_page_costs_the_same_queries_for_5_and_for_500_numbers(as_admin, account):
+    campaign = CampaignFactory(account=account)
+
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert as_admin.get(PAGE).status_code == 200
+        return len(captured)
+
+    statuses = [Status.TAGGED, Status.CLEAN, Status.UNKNOWN, Status.FAILED, Status.IN_REMEDIATION]
+    for status in statuses:
+        MonitoredNumberFactory(account=account, campaign=campaign, spam_status=status)
+    queries()
+    few = queries()
+    for status in statuses * 99:
+        MonitoredNumberFactory(account=account, campaign=campaign, spam_status=status)
+    assert queries() == few
+
+
+def test_services_details_open_as_a_window_and_as_a_page(as_viewer, account):
+    window = as_viewer.get(reverse("services-details"), headers={"HX-Request": "true"}).content.decode()
+    assert "<dialog" in window
+    assert "<html" not in window
+    page = as_viewer.get(reverse("services-details")).content.decode()
+    assert "Spam monitoring &amp; remediation" in page
+    assert reverse("enrollment") in page
