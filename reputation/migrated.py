@@ -1,12 +1,14 @@
 """What every start sees to, right after the migrations: the engines and the schedules."""
 
+from django.apps import apps as of_today
 from django.apps.registry import Apps
 
 from reputation import engines, schedules
 
 
-def set_up(apps: Apps, **about: object) -> None:
-    """Receives post_migrate. `apps` is the state after the migrations, which may have been backwards."""
+def set_up(apps: Apps = of_today, **about: object) -> None:
+    """Receives post_migrate. `apps` is the state after the migrations, which may have been backwards; a flush, which
+    empties the tables between tests, sends none."""
     installed = {model._meta.label for model in apps.get_models()}
     if "reputation.Engine" in installed:
         engines.sync_engines()

@@ -98,7 +98,7 @@ class Simulated:
 
     def __init__(self, *, path: Path | None = None, clock: Callable[[], datetime] = timezone.now) -> None:
         self._path = path
-        self._clock = clock
+        self.clock = clock
         self.fault: Exception | None = None
 
     # The protocol ----------------------------------------------------------------------------------------------------
@@ -218,7 +218,7 @@ class Simulated:
     def _begin(self) -> datetime:
         if self.fault:
             raise self.fault
-        return self._clock()
+        return self.clock()
 
     @contextmanager
     def _memory(self) -> Iterator[Memory]:

@@ -11,6 +11,8 @@ from portal.sweeping import BUDGET_SECONDS, task
 from reputation import schedules
 
 PAUSE_SECONDS = 1.0
+# Short, because a worker that is told to stop first ends its task: whoever presses Ctrl-C waits no longer than this.
+ROUND_SECONDS = 5
 
 
 @task
@@ -18,7 +20,7 @@ def rounds() -> None:
     """Goes round until the time is up, and then has itself begun again; the schedule sees to it that one is running.
     Whoever comes while one is under way returns at once."""
     tasks = [import_string(entry.func) for entry in schedules.SCHEDULES if entry.quick]
-    until = time.monotonic() + BUDGET_SECONDS
+    until = time.monotonic() + ROUND_SECONDS
     with held("rounds", for_seconds=2 * BUDGET_SECONDS) as mine:
         while mine and time.monotonic() < until:
             for run in tasks:
