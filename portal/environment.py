@@ -26,10 +26,17 @@ class Problems:
         A value that cannot be read as that kind is noted, and the default returned.
         """
         try:
+            if kind == "bool":
+                return _yes_or_no(env.str(name, default=str(default)))
             return getattr(env, kind)(name, default=default)
         except (ValueError, ImproperlyConfigured) as error:
             self.found.append(f"{name} cannot be read: {error}.")
             return default if "url" not in kind else {}
+
+    def at_least(self, least: int, name: str, value: int) -> int:
+        """The value, noted where it is less than makes sense."""
+        self.require(value >= least, f"{name} is {value}; it must be {least} or more.")
+        return value
 
     def require(self, held: bool, sentence: str) -> None:
         """Notes the sentence unless what it asks for holds."""
@@ -44,3 +51,13 @@ class Problems:
                 f"The portal cannot start with this environment:\n{lines}\n"
                 "Every variable is explained in .env.example; `make demo` needs none of them."
             )
+
+
+def _yes_or_no(text: str) -> bool:
+    """environ takes whatever it does not know for no: a mistyped yes would go unnoticed."""
+    said = text.strip().lower()
+    if said in env.BOOLEAN_TRUE_STRINGS:
+        return True
+    if said in ("", "false", "off", "no", "n", "0"):
+        return False
+    raise ValueError(f"{text!r} is neither 1 nor 0")

@@ -61,6 +61,11 @@ if DATABASES["default"].get("ENGINE") == "django.db.backends.sqlite3":
     DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
 else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    problems.require(
+        DATABASES["default"].get("ENGINE") in (None, "django.db.backends.postgresql"),
+        "DATABASE_URL is for another database than SQLite or PostgreSQL, such as "
+        "postgres://portal:password@127.0.0.1:5432/portal.",
+    )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CACHES = {
@@ -84,7 +89,7 @@ FILE_UPLOAD_HANDLERS = [
     "portal.uploads.RefuseWhatIsTooLarge",
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
-UPLOAD_LIMIT_MB = read("int", "UPLOAD_LIMIT_MB", 100)
+UPLOAD_LIMIT_MB = problems.at_least(1, "UPLOAD_LIMIT_MB", read("int", "UPLOAD_LIMIT_MB", 100))
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_000
 
@@ -225,7 +230,7 @@ CHECKS_KEPT_DAYS = read("int", "CHECKS_KEPT_DAYS", 400)
 Q_CLUSTER = {
     "name": "portal",
     "orm": "default",
-    "workers": read("int", "WORKERS", 2),
+    "workers": problems.at_least(1, "WORKERS", read("int", "WORKERS", 2)),
     "timeout": 120,
     "retry": 600,
     "queue_limit": 2,
@@ -242,18 +247,25 @@ Q_CLUSTER = {
     "label": "Tasks",
     "ALT_CLUSTERS": {},
 }
-if read("str", "Q_BROKER_URL", ""):
-    Q_CLUSTER |= {"redis": read("str", "Q_BROKER_URL", ""), "orm": None}
+if Q_BROKER_URL := read("str", "Q_BROKER_URL", ""):
+    problems.require(
+        Q_BROKER_URL.startswith(("redis://", "rediss://", "unix://")),
+        "Q_BROKER_URL is not the address of a Redis, such as redis://127.0.0.1:6379/0.",
+    )
+    Q_CLUSTER |= {"redis": Q_BROKER_URL, "orm": None}
 
+LOG_LEVEL = read("str", "LOG_LEVEL", "INFO").upper()
+problems.require(
+    LOG_LEVEL in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"),
+    f"LOG_LEVEL is {LOG_LEVEL}; it must be DEBUG, INFO, WARNING, ERROR or CRITICAL.",
+)
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
-    "loggers": {
-        name: {"level": read("str", "LOG_LEVEL", "INFO")} for name in ("portal", "enrollment", "reputation", "django-q")
-    },
+    "loggers": {name: {"level": LOG_LEVEL} for name in ("portal", "enrollment", "reputation", "django-q")},
 }
 
 problems.stop_if_any()

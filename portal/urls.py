@@ -9,7 +9,8 @@ admin.site.site_header = admin.site.site_title = "Number Reputation: administrat
 admin.site.index_title = "Reviews and accounts"
 # What people may do is said by roles, not groups; a wrong schedule would block all of them, so nobody edits one.
 for model in (Group, OrmQ, Schedule, Success):
-    admin.site.unregister(model)
+    if admin.site.is_registered(model):
+        admin.site.unregister(model)
 
 urlpatterns = [
     path("admin/", admin.site.urls),

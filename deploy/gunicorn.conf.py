@@ -1,0 +1,23 @@
+"""gunicorn's settings: deploy/portal-web.service starts it with this file."""
+
+import multiprocessing
+import os
+
+# Caddy or nginx stands in front and is the only one that may reach it.
+bind = os.environ.get("BIND", "127.0.0.1:8000")
+# Pages wait for the database and nothing else: few processes, with some threads each for slow readers and uploads.
+workers = int(os.environ.get("WEB_CONCURRENCY", min(multiprocessing.cpu_count() + 1, 5)))
+worker_class = "gthread"
+threads = 8
+# A worker that does not report for so long is replaced. With threads this is not a limit on a request.
+timeout = 60
+graceful_timeout = 30
+# Replaces workers now and then, not all at once, so that nothing they gather grows for ever.
+max_requests = 5_000
+max_requests_jitter = 500
+# Not on a disk, where a slow write would look like a stuck worker.
+worker_tmp_dir = "/dev/shm"
+accesslog = "-"
+access_log_format = '%({x-forwarded-for}i)s "%(r)s" %(s)s %(b)s %(L)ss'
+# systemd starts, stops and reloads it; a socket to command it by is one way more to do harm.
+control_socket_disable = True

@@ -1,0 +1,185 @@
+"""What a portal is told by its environment: all of it explained, and a production portal refuses to start on less."""
+
+import ast
+import configparser
+import json
+import os
+import re
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from portal.sweeping import BUDGET_SECONDS
+
+ROOT = Path(settings.BASE_DIR)
+REQUIRED = ("SECRET_KEY", "ALLOWED_HOSTS", "PUBLIC_URL", "EMAIL_URL", "DEFAULT_FROM_EMAIL")
+
+
+def read_in_settings() -> set[str]:
+    """The variables that portal/settings.py reads: read("kind", "NAME", default)."""
+    calls = (
+        node for node in ast.walk(ast.parse((ROOT / "portal/settings.py").read_text())) if isinstance(node, ast.Call)
+    )
+    return {call.args[1].value for call in calls if getattr(call.func, "id", "") == "read"}
+
+
+def example() -> dict[str, tuple[str, str]]:
+    """For each variable of .env.example: its explanation, and its value ("" where the default is meant)."""
+    found, explanation = {}, ""
+    for line in (ROOT / ".env.example").read_text().splitlines():
+        if setting := re.fullmatch(r"(# )?([A-Z][A-Z_]*)=(.*)", line):
+            found[setting[2]] = (explanation, "" if setting[1] else setting[3])
+            explanation = ""
+        elif line.startswith("# ") and not line.startswith("# ---"):
+            explanation += line[1:]
+        else:
+            explanation = ""
+    return found
+
+
+@pytest.fixture
+def production(tmp_path) -> dict[str, str]:
+    """The environment of .env.example, with what it leaves to be filled in."""
+    values = {name: value for name, (_, value) in example().items() if value}
+    return values | {"SECRET_KEY": secrets.token_urlsafe(50), "DATA_DIR": str(tmp_path)}
+
+
+def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess:
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    settled = {"DJANGO_SETTINGS_MODULE": "portal.settings", "DEMO": "0"}
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env=kept | settled | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_the_example_names_every_variable_and_no_other():
+    assert set(example()) == read_in_settings()
+
+
+def test_the_example_explains_every_variable():
+    assert [name for name, (explanation, _) in example().items() if len(explanation) < 15] == []
+
+
+def test_the_example_has_no_secret_that_could_be_left_in():
+    assert example()["SECRET_KEY"][1] == ""
+
+
+def test_production_does_not_start_without_what_it_needs_and_names_all_of_it(tmp_path):
+    answer = run(dict.fromkeys(REQUIRED, "") | {"DATA_DIR": str(tmp_path)}, "manage.py", "check")
+    assert answer.returncode != 0
+    assert "The portal cannot start with this environment" in answer.stderr
+    assert {name for name in REQUIRED if f"{name} is missing" in answer.stderr} == set(REQUIRED)
+    assert ".env.example" in answer.stderr
+
+
+WRONG = {
+    "SECRET_KEY": ("short", "shorter than 50 characters"),
+    "PUBLIC_URL": ("numbers.example.com", "has no scheme"),
+    "DEBUG": ("1", "DEBUG shows settings and data to anyone"),
+    "BEHIND_PROXY": ("ture", "BEHIND_PROXY cannot be read: 'ture' is neither 1 nor 0"),
+    "DATABASE_URL": ("mysql://a:b@localhost/portal", "DATABASE_URL is for another database"),
+    "EMAIL_URL": ("pigeon://roof", "EMAIL_URL cannot be read"),
+    "UPLOAD_LIMIT_MB": ("many", "UPLOAD_LIMIT_MB cannot be read"),
+    "WORKERS": ("0", "WORKERS is 0; it must be 1 or more"),
+    "Q_BROKER_URL": ("localhost", "Q_BROKER_URL is not the address of a Redis"),
+    "LOG_LEVEL": ("LOUD", "LOG_LEVEL is LOUD"),
+    "DAY_SECONDS": ("20", "in production a day has 86400 seconds"),
+}
+
+
+def test_production_does_not_start_with_wrong_values_and_names_all_of_them(production):
+    wrong = {name: value for name, (value, _) in WRONG.items()}
+    answer = run(production | wrong, "manage.py", "check")
+    assert answer.returncode != 0
+    assert [said for _, said in WRONG.values() if said not in answer.stderr] == []
+
+
+def test_a_public_address_without_tls_must_be_meant(production):
+    plain = production | {"PUBLIC_URL": "http://numbers.lan"}
+    assert "ALLOW_PLAIN_HTTP=1 says that this is meant" in run(plain, "manage.py", "check").stderr
+    assert run(plain | {"ALLOW_PLAIN_HTTP": "1"}, "manage.py", "check").returncode == 0
+
+
+def test_the_demos_secret_is_refused_in_production(production):
+    from portal.environment import DEMO_SECRET
+
+    assert "SECRET_KEY" in run(production | {"SECRET_KEY": DEMO_SECRET}, "manage.py", "check").stderr
+
+
+def test_a_secret_may_be_kept_in_a_file(production, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text(production.pop("SECRET_KEY"))
+    answer = run(production | {"SECRET_KEY_FILE": str(secret)}, "manage.py", "check")
+    assert answer.returncode == 0, answer.stderr
+
+
+def test_djangos_deployment_check_finds_nothing_with_the_production_example(production):
+    answer = run(production, "manage.py", "check", "--deploy", "--fail-level", "DEBUG")
+    assert answer.returncode == 0, answer.stderr
+    assert "no issues" in answer.stdout + answer.stderr
+
+
+# Asks for the sign-in page as Caddy would, and for the style sheet that it names.
+VISIT = """
+import json, re, django
+django.setup()
+from django.test import Client
+client = Client(headers={"host": "numbers.example.com", "x-forwarded-proto": "https"})
+page = client.get("/sign-in/")
+sheet = re.search(r'/static/css/portal\\.[0-9a-f]{12}\\.css', page.content.decode())[0]
+answer = client.get(sheet)
+print(json.dumps({
+    "page": page.status_code, "csp": page["Content-Security-Policy"], "hsts": page["Strict-Transport-Security"],
+    "sheet": answer.status_code, "cache": answer["Cache-Control"], "secure": page.cookies["csrftoken"]["secure"],
+    "plain": Client(headers={"host": "numbers.example.com"}).get("/sign-in/").status_code,
+}))
+"""
+
+
+def test_static_files_are_collected_and_served_by_the_production_portal(production):
+    for command in ("migrate", "collectstatic"):
+        answer = run(production, "manage.py", command, "--noinput", "-v", "0")
+        assert answer.returncode == 0, answer.stderr
+    answer = run(production, "-c", VISIT)
+    assert answer.returncode == 0, answer.stderr
+    seen = json.loads(answer.stdout)
+    assert (seen["page"], seen["sheet"], seen["plain"]) == (200, 200, 301)
+    assert "immutable" in seen["cache"]
+    assert "script-src 'self'" in seen["csp"]
+    assert seen["hsts"].startswith("max-age=31536000")
+    assert seen["secure"]
+
+
+def test_gunicorn_takes_its_settings_and_the_portal(production):
+    answer = run(production, "-m", "gunicorn", "--check-config", "--config", "deploy/gunicorn.conf.py", "portal.wsgi")
+    assert answer.returncode == 0, answer.stderr
+
+
+def unit(name: str) -> configparser.SectionProxy:
+    parser = configparser.RawConfigParser(strict=False)
+    parser.optionxform = str
+    parser.read(ROOT / "deploy" / name)
+    return parser["Service"]
+
+
+def test_the_worker_is_given_the_time_its_tasks_need_to_end():
+    worker = unit("portal-worker.service")
+    assert worker["KillMode"] == "mixed"
+    assert worker["Restart"] == "always"
+    assert int(worker["TimeoutStopSec"]) >= 3 * BUDGET_SECONDS
+
+
+@pytest.mark.parametrize("name", ["portal-web.service", "portal-worker.service"])
+def test_the_units_write_only_where_the_example_keeps_its_data(name):
+    assert unit(name)["ReadWritePaths"] == example()["DATA_DIR"][1]
+    assert unit(name)["EnvironmentFile"] == "/etc/portal/portal.env"
