@@ -1,0 +1,172 @@
+"""A number's own page: its state, its engines, its days, what happened, and the case with what happens next."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from portal import audit
+from portal.audit import SYSTEM
+from reputation import capability, history
+from reputation.models import Case, Check, PhoneNumber, Tag
+from tests.factories import (
+    CampaignFactory,
+    CaseFactory,
+    CheckFactory,
+    ComplaintFactory,
+    EngineFactory,
+    MonitoredNumberFactory,
+    PhoneNumberFactory,
+    TagFactory,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def number(account):
+    return MonitoredNumberFactory(account=account, label="Seattle outbound 1", e164="+12065550143")
+
+
+def page_of(client, number: PhoneNumber) -> str:
+    return client.get(reverse("number", args=[number.pk])).content.decode()
+
+
+def test_row_12_a_tagged_number_has_its_alert_with_the_engine_and_a_link_to_the_case(as_viewer, number, account):
+    tag = TagFactory(account=account, number=number, case=CaseFactory(account=account, number=number))
+    PhoneNumber.objects.filter(pk=number.pk).update(
+        spam_status=PhoneNumber.SpamStatus.IN_REMEDIATION, tagged_since=tag.detected_at
+    )
+    page = page_of(as_viewer, number)
+    assert f'data-spam-alert="{number.pk}"' in page
+    assert f"is labelled as spam by {tag.engine}" in page
+    assert reverse("case", args=[tag.case_id]) in page
+
+
+def test_row_12_a_number_without_a_tag_has_no_alert(as_viewer, number):
+    assert "data-spam-alert" not in page_of(as_viewer, number)
+
+
+def test_it_says_what_happens_next_in_the_open_case(as_viewer, number, account):
+    case = CaseFactory(account=account, number=number)
+    TagFactory(account=account, number=number, case=case)
+    page = page_of(as_viewer, number)
+    assert f"Case {case.pk}" in page
+    assert 'class="next"' in page
+
+
+def test_the_timeline_holds_the_events_of_the_number_its_tags_and_its_cases(as_viewer, number, account, now):
+    case = CaseFactory(account=account, number=number)
+    tag = TagFactory(account=account, number=number, case=case)
+    foreign = PhoneNumberFactory(account=account)
+    for what, subject in (("number.added", number), ("case.opened", case), ("tag.detected", tag)):
+        audit.record(account=account, actor=SYSTEM, now=now, what=what, subject=subject)
+    audit.record(account=account, actor=SYSTEM, now=now, what="number.changed", subject=foreign)
+    assert [event.what for event in history.events_of(number)] == ["tag.detected", "case.opened", "number.added"]
+    page = page_of(as_viewer, number)
+    assert "Number added" in page
+    assert "Number changed" not in page
+
+
+def test_older_events_follow_on_further_pages(as_viewer, number, account, now, monkeypatch):
+    monkeypatch.setattr(history, "EVENTS_SHOWN", 2)
+    for what in ("number.added", "number.changed", "number.restored"):
+        audit.record(account=account, actor=SYSTEM, now=now, what=what, subject=number)
+    page = page_of(as_viewer, number)
+    assert "Number added again" in page
+    older = history.events_of(number)[1].pk
+    assert f"?before={older}" in page
+    assert (
+        "Number added again"
+        not in as_viewer.get(f"{reverse('number', args=[number.pk])}?before={older}").content.decode()
+    )
+
+
+def test_the_picture_says_for_each_day_and_engine_what_was_known(number, account, now):
+    engine, silent = EngineFactory(), EngineFactory()
+    check = CheckFactory(
+        account=account,
+        number=number,
+        engine=engine,
+        result=Check.Result.CLEAN,
+        first_at=now - timedelta(days=10),
+        last_at=now - timedelta(days=1),
+        valid_until=now + timedelta(days=1),
+    )
+    tag = TagFactory(
+        account=account,
+        number=number,
+        engine=engine,
+        detected_at=now - timedelta(days=5, hours=12),
+        ended_at=now - timedelta(days=3, hours=12),
+        ended_because=Tag.Ended.CLEARED,
+    )
+    known, unknown = history.days_of([engine, silent], [check], [tag], now=now)
+    assert known.cells[-10:] == ["clean"] * 4 + ["tagged"] * 3 + ["clean"] * 3
+    assert set(known.cells[:-10]) == {"none"}
+    assert set(unknown.cells) == {"none"}
+    assert known.in_words == f"{engine}: 3 days tagged, 7 days clean, 50 days not known"
+
+
+def test_row_15_nothing_of_the_history_is_lost_when_monitoring_is_disabled(as_viewer, number, account, actor, now):
+    engine = EngineFactory()
+    CheckFactory(account=account, number=number, engine=engine, first_at=now - timedelta(days=3), last_at=now)
+    case = CaseFactory(account=account, number=number)
+    TagFactory(account=account, number=number, engine=engine, case=case, detected_at=now - timedelta(days=2))
+    PhoneNumber.objects.filter(pk=number.pk).update(capability=PhoneNumber.Capability.ON)
+    capability.disable([number.pk], actor=actor, now=now)
+    case.refresh_from_db()
+    assert case.state == Case.State.CANCELLED
+    page = page_of(as_viewer, number)
+    assert "3 days tagged" in page
+    assert "Monitoring disabled" in page
+
+
+def test_complaints_at_the_ftc_stand_on_the_page(as_viewer, number):
+    ComplaintFactory(e164=number.e164, subject="Dropped call or no message")
+    ComplaintFactory(e164="+12065550199", subject="Another number's complaint")
+    page = page_of(as_viewer, number)
+    assert "Dropped call or no message" in page
+    assert "Another number" not in page
+
+
+def test_row_14_it_says_that_a_tagged_default_caller_id_is_still_used(as_viewer, number, account):
+    CampaignFactory(account=account, default_number=number, name="Spring renewals")
+    assert "still uses this number" not in page_of(as_viewer, number)
+    PhoneNumber.objects.filter(pk=number.pk).update(spam_status=PhoneNumber.SpamStatus.TAGGED)
+    assert "still uses this number where no other matches, although it is tagged" in page_of(as_viewer, number)
+
+
+def test_a_viewer_has_no_button_to_disable_it(as_viewer, as_admin, number):
+    assert 'value="disable"' in page_of(as_admin, number)
+    assert 'value="disable"' not in page_of(as_viewer, number)
+
+
+def test_another_accounts_number_is_not_found(as_admin):
+    assert as_admin.get(reverse("number", args=[PhoneNumberFactory().pk])).status_code == 404
+
+
+def test_the_page_costs_the_same_queries_however_much_happened(as_viewer, number, account, now):
+    engine = EngineFactory()
+
+    def more(times: int) -> None:
+        for day in range(times):
+            case = CaseFactory(account=account, number=number, state=Case.State.CLEARED)
+            moment = now - timedelta(days=2 + day)
+            TagFactory(account=account, number=number, engine=engine, case=case, detected_at=moment, ended_at=moment)
+            CheckFactory(account=account, number=number, engine=engine, is_current=False, last_at=moment)
+            ComplaintFactory(e164=number.e164)
+            audit.record(account=account, actor=SYSTEM, now=now, what="tag.detected", subject=number)
+
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            page_of(as_viewer, number)
+        return len(captured)
+
+    more(5)
+    queries()
+    few = queries()
+    more(95)
+    assert queries() == few

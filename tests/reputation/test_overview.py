@@ -1,0 +1,88 @@
+"""The dashboard: how many numbers are monitored, tagged, in remediation and failed, and what needs somebody."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from reputation.models import Case, PhoneNumber
+from tests.factories import (
+    AccountFactory,
+    CampaignFactory,
+    CaseFactory,
+    MonitoredNumberFactory,
+    PhoneNumberFactory,
+    TagFactory,
+)
+
+pytestmark = pytest.mark.django_db
+
+Status = PhoneNumber.SpamStatus
+
+
+def page_of(client) -> str:
+    return client.get(reverse("overview")).content.decode()
+
+
+def tagged(account, status=Status.TAGGED, state=Case.State.OPEN, **fields) -> PhoneNumber:
+    number = MonitoredNumberFactory(account=account, spam_status=status, **fields)
+    TagFactory(account=account, number=number, case=CaseFactory(account=account, number=number, state=state))
+    return number
+
+
+def test_a_new_account_is_told_to_enroll_and_to_add_numbers(as_admin):
+    page = page_of(as_admin)
+    assert reverse("enrollment") in page
+    assert "Add the numbers you call from" in page
+
+
+def test_row_12_a_tag_raises_alerts_on_the_dashboard_and_in_the_menu(as_viewer, account):
+    number = tagged(account)
+    tagged(AccountFactory())
+    page = page_of(as_viewer)
+    assert f'data-spam-alert="{number.pk}"' in page
+    assert page.count("data-spam-alert") == 1
+    assert '1<span class="sr"> tagged numbers</span>' in page
+
+
+def test_it_counts_what_is_monitored_and_each_state(as_viewer, account):
+    PhoneNumberFactory(account=account)
+    tagged(account)
+    tagged(account, Status.IN_REMEDIATION, Case.State.SUBMITTED)
+    tagged(account, Status.FAILED, Case.State.FAILED)
+    page = page_of(as_viewer)
+    assert "3 of 4 numbers are monitored" in page
+    for value in ("tagged", "in_remediation", "failed"):
+        assert f"?status={value}" in page
+
+
+def test_a_case_that_failed_needs_somebody_until_its_ticket_is_noted(as_viewer, account):
+    number = tagged(account, Status.FAILED, Case.State.FAILED)
+    assert "could not be cleared" in page_of(as_viewer)
+    Case.objects.filter(number=number).update(ticket_reference="SUP-1")
+    assert "could not be cleared" not in page_of(as_viewer)
+
+
+def test_row_14_a_tagged_default_caller_id_needs_somebody(as_viewer, account):
+    CampaignFactory(account=account, name="Spring renewals", default_number=tagged(account))
+    page = page_of(as_viewer)
+    assert "The default caller ID of Spring renewals is tagged." in page
+    assert "It is still used where no other number matches." in page
+
+
+def test_the_page_costs_the_same_queries_for_5_and_for_500_numbers(as_viewer, account):
+    def more(times: int) -> None:
+        for _ in range(times):
+            number = tagged(account, Status.FAILED, Case.State.FAILED)
+        CampaignFactory(account=account, default_number=number)
+
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            page_of(as_viewer)
+        return len(captured)
+
+    more(5)
+    queries()
+    few = queries()
+    more(495)
+    assert queries() == few
