@@ -25,7 +25,9 @@ def insert_from(
     fields = {
         name: model._meta.get_field(name.removesuffix("_id") if _is_relation(model, name) else name) for name in columns
     }
-    selected = {f"into_{name}": _typed(expression, fields[name]) for name, expression in columns.items()}
+    selected = {
+        f"into_{name}": _typed(expression, fields[name], connection.vendor) for name, expression in columns.items()
+    }
     query = rows.using(using).annotate(**selected).values_list(*selected).query
     try:
         select, params = query.get_compiler(using).as_sql()
@@ -47,14 +49,16 @@ def _is_relation(model: type[models.Model], name: str) -> bool:
     )
 
 
-def _typed(expression: str | Expression, field: models.Field) -> Expression:
-    """A bare parameter has no type in a PostgreSQL SELECT: constants are cast to the column's."""
+def _typed(expression: str | Expression, field: models.Field, vendor: str) -> Expression:
+    """A bare parameter has no type in a PostgreSQL SELECT: constants are cast to the column's. SQLite needs none, and
+    a moment would lose its microseconds by it."""
     if isinstance(expression, str):
         return F(expression)
     if isinstance(expression, Value):
         target = field.target_field if field.is_relation else field
         output = models.BigIntegerField() if isinstance(target, models.AutoField) else target.clone()
-        return Cast(Value(expression.value, output_field=output), output)
+        value = Value(expression.value, output_field=output)
+        return value if vendor == "sqlite" else Cast(value, output)
     return expression
 
 

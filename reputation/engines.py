@@ -27,16 +27,16 @@ def sync_engines() -> None:
     """
     cards = {card.slug: (name, card) for name, provider in providers().items() for card in provider.engines()}
     known = {engine.slug: engine for engine in Engine.objects.all()}
-    missing = [Engine(slug=slug, name=card.name, provider=name) for slug, (name, card) in cards.items()]
-    Engine.objects.bulk_create([engine for engine in missing if engine.slug not in known], ignore_conflicts=True)
-    for engine in Engine.objects.all():
+    # Carriers are the operator's to correct later, since sources disagree on who labels whose calls.
+    missing = [
+        Engine(slug=slug, name=card.name, provider=name, carriers=", ".join(card.carriers)[:200])
+        for slug, (name, card) in cards.items()
+        if slug not in known
+    ]
+    Engine.objects.bulk_create(missing, ignore_conflicts=True)
+    for engine in known.values():
         name, card = cards.get(engine.slug, ("", None))
-        if card is None:
-            wanted = {"in_use": False}
-        else:
-            wanted = {"in_use": True, "name": card.name, "provider": name}
-            if engine.slug not in known:  # later it is the operator's: sources disagree on who labels whose calls
-                wanted["carriers"] = ", ".join(card.carriers)
+        wanted = {"in_use": True, "name": card.name, "provider": name} if card else {"in_use": False}
         if any(getattr(engine, field) != value for field, value in wanted.items()):
             Engine.objects.filter(pk=engine.pk).update(**wanted)
             logger.info("Engine %s: %s", engine.slug, wanted)

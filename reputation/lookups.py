@@ -41,6 +41,15 @@ LEFT_OUT = 1 / 8
 
 Result = Check.Result
 
+# An engine is at work, or claims to be done. Labels that end by themselves are in no hurry.
+WORKED_ON = (
+    Submission.State.WAITING,
+    Submission.State.SUBMITTED,
+    Submission.State.IN_REVIEW,
+    Submission.State.DISPUTED,
+    Submission.State.DONE,
+)
+
 
 def look_up_due(now: datetime) -> int:
     """One chunk: the numbers that are due are looked up at every provider. Returns how many numbers."""
@@ -107,8 +116,7 @@ def _finish(ids: Sequence[int], token: str, retry_at: dict[int, datetime], now: 
         being_worked_on = Submission.objects.filter(
             case__number=OuterRef("pk"),
             case__state__in=Case.UNFINISHED,
-            # A label that ends by itself is in no hurry.
-            state__in=set(Submission.UNANSWERED) - {Submission.State.AGEING} | {Submission.State.DONE},
+            state__in=WORKED_ON,
         )
         PhoneNumber.objects.filter(pk__in=mine - retry_at.keys()).update(
             round_began_at=None,

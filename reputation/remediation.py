@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, QuerySet, Subquery, Value
-from django.db.models.functions import Greatest
+from django.db.models import Case as When_
+from django.db.models import CharField, Exists, F, OuterRef, QuerySet, Subquery, Value, When
+from django.db.models.functions import Cast, Concat, Greatest
 
 from portal import audit
 from portal.audit import SYSTEM, Actor
@@ -85,7 +86,14 @@ def open(number_ids: Sequence[int], *, now: datetime) -> list[int]:
             what="case.opened",
             label=F("number__e164"),
             after=Value(str(State.OPEN)),
-            reason=F("former__outcome"),
+            reason=When_(
+                When(
+                    former__isnull=False,
+                    then=Concat(Value("Tagged again, after case "), Cast("former_id", CharField())),
+                ),
+                default=Value(""),
+                output_field=CharField(),
+            ),
         )
         _join(untreated, number_ids, opened_now=ids, now=now)
     return list(opened.values_list("pk", flat=True))
@@ -148,25 +156,26 @@ def _join(untreated: QuerySet[Tag], number_ids: Sequence[int], *, opened_now: Se
 
 
 def close_without_tags(number_ids: Sequence[int], *, now: datetime) -> list[int]:
-    """Ends the unfinished cases of these numbers whose labels are all gone: as cleared, or, where the last label only
-    ended because its engine is no longer asked, as cancelled. Returns those that were cleared."""
-    tags = Tag.objects.filter(case=OuterRef("pk"))
-    gone = Case.objects.unfinished().filter(~Exists(tags.standing()), number__in=number_ids)
-    unwatched = Exists(tags.filter(ended_because=Tag.Ended.NOT_MONITORED))
-    cancelled = list(gone.filter(unwatched).values_list("pk", flat=True))
-    cleared = list(gone.exclude(unwatched).values_list("pk", flat=True))
+    """After labels of these numbers ended: what their engines still owe an answer to is moot, and an unfinished case
+    without any label left ends. It is cleared, or, where its last label only ended because its engine is no longer
+    asked, cancelled. Returns those that were cleared."""
     with transaction.atomic():
+        of_engine = Tag.objects.standing().filter(case=OuterRef("case"), engine=OuterRef("engine"))
+        owed = Submission.objects.filter(case__number__in=number_ids, case__state__in=Case.UNFINISHED)
+        owed = owed.filter(~Exists(of_engine), state__in=(Sub.WAITING, *Submission.UNANSWERED))
+        owed.update(state=Sub.MOOT, next_action_at=None)
+        tags = Tag.objects.filter(case=OuterRef("pk"))
+        gone = Case.objects.unfinished().filter(~Exists(tags.standing()), number__in=number_ids)
+        unwatched = Exists(tags.filter(ended_because=Tag.Ended.NOT_MONITORED))
+        cancelled = list(gone.filter(unwatched).values_list("pk", flat=True))
+        cleared = list(gone.exclude(unwatched).values_list("pk", flat=True))
         _cancel(cancelled, actor=SYSTEM, now=now, reason="The engine is no longer asked.")
         return clear(cleared, now=now)
 
 
 def clear(case_ids: Sequence[int], *, now: datetime) -> list[int]:
-    """A look-up no longer found the label: what the engines still owe an answer to is moot."""
-    with transaction.atomic():
-        moved = _move(case_ids, to=State.CLEARED, now=now, reason="A look-up no longer found the label.")
-        open_ones = Submission.objects.filter(case__in=moved, state__in=(Sub.WAITING, *Submission.UNANSWERED))
-        open_ones.update(state=Sub.MOOT, next_action_at=None)
-    return moved
+    """A look-up no longer found any label."""
+    return _move(case_ids, to=State.CLEARED, now=now, reason="A look-up no longer found the label.")
 
 
 def cancel(number_ids: Sequence[int], *, actor: Actor, now: datetime, reason: str) -> list[int]:

@@ -76,3 +76,9 @@ def actor(admin) -> Actor:
 @pytest.fixture
 def now():
     return timezone.now()
+
+
+@pytest.fixture(autouse=True)
+def simulated_engines_begin_anew(settings, tmp_path_factory) -> None:
+    """What the simulated engines remember is not the database's, so that no test rolls it back."""
+    settings.SIMULATED_DIR = tmp_path_factory.mktemp("simulated")

@@ -1,5 +1,8 @@
 """What tests are made of. Numbers are valid ones of the United States unless a test says otherwise."""
 
+import uuid
+from datetime import timedelta
+
 import factory
 from django.utils import timezone
 from factory.django import DjangoModelFactory
@@ -8,7 +11,7 @@ from enrollment.models import Application
 from portal.licensing import Product
 from portal.models import Account, Licence, Member, User
 from portal.numbers import parse
-from reputation.models import Campaign, Engine, PhoneNumber
+from reputation.models import Campaign, Case, Check, Complaint, ComplaintFile, Engine, PhoneNumber, Submission, Tag
 
 
 class UserFactory(DjangoModelFactory):
@@ -92,3 +95,74 @@ class EngineFactory(DjangoModelFactory):
     slug = factory.Sequence(lambda n: f"engine-{n}")
     name = factory.LazyAttribute(lambda engine: engine.slug.title())
     provider = "simulated"
+
+
+class CheckFactory(DjangoModelFactory):
+    """A current run of clean answers, fresh."""
+
+    class Meta:
+        model = Check
+
+    number = factory.SubFactory(MonitoredNumberFactory)
+    account = factory.SelfAttribute("number.account")
+    engine = factory.SubFactory(EngineFactory)
+    result = Check.Result.CLEAN
+    learnt_by = "look-up"
+    first_at = factory.LazyFunction(timezone.now)
+    last_at = factory.LazyAttribute(lambda check: check.first_at)
+    learnt_at = factory.LazyAttribute(lambda check: check.last_at)
+    valid_until = factory.LazyAttribute(lambda check: check.last_at + timedelta(days=2))
+
+
+class CaseFactory(DjangoModelFactory):
+    """Opened now, by a tag. The number's spam status is standing.recompute's to say."""
+
+    class Meta:
+        model = Case
+
+    number = factory.SubFactory(MonitoredNumberFactory)
+    account = factory.SelfAttribute("number.account")
+    opened_at = factory.LazyFunction(timezone.now)
+    state_since = factory.LazyAttribute(lambda case: case.opened_at)
+    expected_by = factory.LazyAttribute(lambda case: case.opened_at + timedelta(days=2))
+    deadline_at = factory.LazyAttribute(lambda case: case.opened_at + timedelta(days=7))
+    next_action_at = factory.LazyAttribute(lambda case: case.opened_at)
+
+
+class TagFactory(DjangoModelFactory):
+    """A label that stands."""
+
+    class Meta:
+        model = Tag
+
+    number = factory.SubFactory(MonitoredNumberFactory)
+    account = factory.SelfAttribute("number.account")
+    engine = factory.SubFactory(EngineFactory)
+    label = "Spam Likely"
+    detected_at = factory.LazyFunction(timezone.now)
+
+
+class SubmissionFactory(DjangoModelFactory):
+    class Meta:
+        model = Submission
+
+    case = factory.SubFactory(CaseFactory)
+    engine = factory.SubFactory(EngineFactory)
+    next_action_at = factory.LazyAttribute(lambda submission: submission.case.opened_at)
+
+
+class ComplaintFactory(DjangoModelFactory):
+    """A complaint at the FTC, made now."""
+
+    class Meta:
+        model = Complaint
+
+    e164 = "+12065550143"
+    created_at = factory.LazyFunction(timezone.now)
+    counts_from = factory.LazyAttribute(lambda complaint: complaint.created_at)
+    subject = "Dropped call or no message"
+    file = factory.LazyFunction(
+        lambda: ComplaintFile.objects.get_or_create(sha256="0" * 64, defaults={"begun_at": timezone.now()})[0]
+    )
+    fingerprint = factory.LazyFunction(uuid.uuid4)
+    occurrence = 0
