@@ -85,7 +85,8 @@ document.addEventListener("click", (event) => {
 document.addEventListener("copy", (event) => {
   const selection = document.getSelection();
   if (!selection || selection.isCollapsed) return;
-  const node = selection.anchorNode?.parentElement?.closest("[data-e164]");
+  const start = selection.anchorNode;
+  const node = (start instanceof Element ? start : start?.parentElement)?.closest("[data-e164]");
   if (node && selection.toString().trim() === node.textContent.trim()) {
     event.clipboardData.setData("text/plain", node.dataset.e164);
     event.preventDefault();

@@ -76,7 +76,6 @@
   });
   document.addEventListener("selectionUsed", () => { chosen = nothing(); show(); });
   document.addEventListener("htmx:afterSettle", show);
-  document.addEventListener("htmx:historyRestore", show);
   window.addEventListener("pageshow", show);
   show();
 })();

@@ -1,0 +1,232 @@
+"""The table of numbers in a real browser: selecting, confirming, and rows that change by themselves."""
+
+import re
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from portal import audit
+from portal.audit import SYSTEM
+from portal.models import Member
+from reputation.models import PhoneNumber
+from tests.browser.conftest import NARROW, axe
+from tests.factories import (
+    AccountFactory,
+    ApplicationFactory,
+    CampaignFactory,
+    CaseFactory,
+    LicenceFactory,
+    MemberFactory,
+    PhoneNumberFactory,
+    TagFactory,
+)
+
+PATH = "/number-management/number-reputation/"
+ENABLE = "Enable spam monitoring and remediation"
+DISABLE = "Disable spam monitoring and remediation"
+
+
+@pytest.fixture
+def admin(live) -> Member:
+    account = AccountFactory()
+    ApplicationFactory(account=account)
+    LicenceFactory(account=account)
+    return MemberFactory(account=account, role=Member.Role.ADMIN)
+
+
+@pytest.fixture
+def numbers(admin) -> list[PhoneNumber]:
+    campaign = CampaignFactory(account=admin.account)
+    return PhoneNumberFactory.create_batch(120, account=admin.account, campaign=campaign)
+
+
+@pytest.fixture
+def page(window, live, admin, numbers) -> Page:
+    page = window(live, as_=admin)
+    page.goto(PATH)
+    return page
+
+
+def tick(page: Page, number: PhoneNumber) -> None:
+    page.get_by_label(f"Select {number}").check()
+
+
+def selected(page: Page, words: str) -> None:
+    expect(page.locator("#selected")).to_have_text(words)
+
+
+def capabilities(numbers) -> list[str]:
+    return list(
+        PhoneNumber.objects.filter(pk__in=[number.pk for number in numbers])
+        .order_by("pk")
+        .values_list("capability", flat=True)
+    )
+
+
+def test_the_buttons_are_active_only_when_something_is_selected(page, numbers):
+    button = page.get_by_role("button", name=ENABLE)
+    expect(button).to_be_disabled()
+    tick(page, numbers[0])
+    expect(button).to_be_enabled()
+    selected(page, "1 selected")
+    page.get_by_role("button", name="Clear").click()
+    expect(button).to_be_disabled()
+
+
+def test_the_selection_survives_paging_sorting_and_reloading(page, numbers):
+    tick(page, numbers[1])
+    page.get_by_role("link", name="Next").click()
+    page.wait_for_url("**after=**")
+    tick(page, numbers[60])
+    selected(page, "2 selected")
+    page.locator("#sort-number").click()
+    page.wait_for_url("**sort=**")
+    selected(page, "2 selected")
+    page.reload()
+    selected(page, "2 selected")
+    page.evaluate("history.go(-2)")
+    expect(page.locator("#range")).to_have_text("1–50 of 120")
+    selected(page, "2 selected")
+    expect(page.get_by_label(f"Select {numbers[1]}")).to_be_checked()
+
+
+def test_the_filters_are_in_the_address_so_that_back_reload_and_sharing_work(page, numbers):
+    expect(page.locator("#range")).to_have_text("1–50 of 120")
+    page.get_by_label("Search").fill(numbers[7].e164[-6:])
+    expect(page.locator("#range")).to_have_text("1–1 of 1")
+    expect(page).to_have_url(re.compile(r"\?q=\d{6}$"))
+    page.reload()
+    expect(page.locator("#range")).to_have_text("1–1 of 1")
+    page.go_back()
+    expect(page.locator("#range")).to_have_text("1–50 of 120")
+
+
+def test_all_that_match_can_be_selected_and_one_taken_out_with_its_x(page, numbers):
+    page.get_by_label("Select all 120 numbers").check()
+    page.get_by_label(f"Select {numbers[0]}").uncheck()
+    selected(page, "119 selected")
+    page.get_by_role("button", name=ENABLE).click()
+    dialog = page.get_by_role("dialog", name=ENABLE)
+    expect(dialog.get_by_text("The first 50 of 119.")).to_be_visible()
+    dialog.get_by_label("Find one of the 119 numbers").fill(numbers[100].e164[-7:])
+    dialog.get_by_role("button", name=f"Take out {numbers[100]}").click()
+    dialog.get_by_role("button", name="Enable 118 numbers").click()
+    expect(dialog.get_by_text("Enabled 118 numbers.")).to_be_visible()
+    dialog.get_by_role("button", name="Close").last.click()
+    selected(page, "Nothing selected")
+    expect(page.locator(f"#capability-{numbers[1].pk}")).to_contain_text("Verifying")
+    assert capabilities(numbers).count("verifying") == 118
+    assert capabilities([numbers[0], numbers[100]]) == ["off", "off"]
+
+
+def test_the_window_works_by_keyboard_and_gives_the_focus_back(page, numbers):
+    tick(page, numbers[0])
+    tick(page, numbers[1])
+    opener = page.get_by_role("button", name=ENABLE)
+    opener.focus()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog", name=ENABLE)
+    expect(dialog).to_be_visible()
+    assert dialog.evaluate("dialog => dialog.matches(':modal')")
+    take_out = dialog.get_by_role("button", name=f"Take out {numbers[0]}")
+    take_out.focus()
+    page.keyboard.press("Enter")
+    expect(dialog.get_by_role("button", name="Enable 1 number")).to_be_visible()
+    expect(dialog.get_by_role("button", name=f"Take out {numbers[1]}")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(opener).to_be_focused()
+    assert capabilities(numbers[:2]) == ["off", "off"]
+
+
+def test_a_double_click_on_enable_enables_once(page, numbers):
+    tick(page, numbers[0])
+    page.get_by_role("button", name=ENABLE).click()
+    page.get_by_role("dialog").get_by_role("button", name="Enable 1 number").dblclick()
+    expect(page.get_by_role("dialog").get_by_text("Enabled 1 number.")).to_be_visible()
+    from portal.models import AuditEvent
+
+    assert AuditEvent.objects.filter(what="capability.verifying").count() == 1
+
+
+def test_rows_change_by_themselves_without_touching_the_selection(page, numbers, admin):
+    tick(page, numbers[3])
+    search = page.get_by_label("Search")
+    search.focus()
+    number = numbers[2]
+    case = CaseFactory(account=admin.account, number=number)
+    tag = TagFactory(account=admin.account, number=number, case=case)
+    PhoneNumber.objects.filter(pk=number.pk).update(
+        spam_status=PhoneNumber.SpamStatus.TAGGED, capability=PhoneNumber.Capability.ON, tagged_since=tag.detected_at
+    )
+    audit.record(account=admin.account, actor=SYSTEM, now=timezone.now(), what="tag.detected", subject=tag)
+    expect(page.locator(f"#status-{number.pk}")).to_contain_text("Tagged")
+    expect(page.locator(f"#status-{number.pk}")).to_contain_text(tag.engine.name)
+    expect(page.locator("#tallies")).to_contain_text(re.compile(r"1\s*Tagged"))
+    expect(page.locator("#needs-you")).to_have_text("1 tagged numbers")
+    selected(page, "1 selected")
+    expect(search).to_be_focused()
+
+
+def test_a_row_that_leaves_the_filter_says_so_instead_of_what_it_was(window, live, admin, numbers):
+    number = numbers[0]
+    PhoneNumber.objects.filter(pk=number.pk).update(capability="verifying")
+    page = window(live, as_=admin)
+    page.goto(f"{PATH}?capability=verifying")
+    expect(page.locator(f"#capability-{number.pk}")).to_contain_text("Verifying")
+    PhoneNumber.objects.filter(pk=number.pk).update(capability="on")
+    audit.record(account=admin.account, actor=SYSTEM, now=timezone.now(), what="capability.on", subject=number)
+    expect(page.locator(f"#capability-{number.pk}")).to_contain_text("On")
+
+
+def test_a_number_is_copied_as_e164(page, numbers):
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.locator(f"tr[data-row='{numbers[0].pk}'] .number").evaluate("node => getSelection().selectAllChildren(node)")
+    page.keyboard.press("Control+c")
+    assert page.evaluate("navigator.clipboard.readText()") == numbers[0].e164
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_open_windows_have_no_accessibility_violation(window, live, admin, numbers, dark):
+    PhoneNumberFactory(account=admin.account, e164="+14165550123", region="CA")
+    page = window(live, as_=admin, dark=dark)
+    page.goto(PATH)
+    page.get_by_role("link", name="Services details").click()
+    expect(page.get_by_role("dialog", name="Services details")).to_be_visible()
+    assert axe(page) == []
+    page.keyboard.press("Escape")
+    page.get_by_label("Select all 121 numbers").check()
+    page.get_by_role("button", name=ENABLE).click()
+    expect(page.get_by_role("dialog", name=ENABLE)).to_be_visible()
+    assert axe(page) == []
+    page.get_by_role("dialog").get_by_role("button", name="Enable 120 numbers").click()
+    expect(page.get_by_role("dialog").get_by_text("Enabled 120 numbers.")).to_be_visible()
+    assert axe(page) == []
+
+
+def test_it_works_without_javascript(chromium, live, admin, numbers, client):
+    client.force_login(admin.user)
+    cookie = client.cookies["sessionid"].value
+    context = chromium.new_context(base_url=live, java_script_enabled=False)
+    context.add_cookies([{"name": "sessionid", "value": cookie, "url": live}])
+    page = context.new_page()
+    page.goto(PATH)
+    page.get_by_label(f"Select {numbers[0]}").check()
+    page.get_by_role("button", name=ENABLE).click()
+    page.get_by_role("button", name="Enable 1 number").click()
+    expect(page.get_by_text("Enabled 1 number.")).to_be_visible()
+    page.goto(PATH)
+    page.get_by_label("Select all 120 numbers").check()
+    page.get_by_role("button", name=DISABLE).click()
+    page.get_by_role("button", name="Disable 1 number").click()
+    expect(page.get_by_text("Disabled 1 number.")).to_be_visible()
+    context.close()
+
+
+def test_narrow_rows_are_cards_and_can_be_sorted(window, live, admin, numbers):
+    page = window(live, as_=admin, width=NARROW)
+    page.goto(PATH)
+    page.get_by_label("Sort by").select_option("-number")
+    expect(page.locator("tr[data-row]").first).to_contain_text(str(numbers[-1]))
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
