@@ -163,6 +163,9 @@ class Tag(models.Model):
         indexes = [
             models.Index(fields=["number", "detected_at"], name="tag_by_number"),
             models.Index(fields=["account", "detected_at"], name="tag_by_account"),
+            models.Index(
+                fields=["account", "ended_at"], name="tag_by_account_ended", condition=Q(ended_at__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,19 @@
+"""Mail about spam tags to the members who want it."""
+
+from django.utils import timezone
+
+from portal.sweeping import sweep, task
+from reputation import digests
+
+
+@task
+def send_digests() -> None:
+    """Sends every digest that is due; who cannot be told now stays due for a later run."""
+    beyond = 0
+
+    def step() -> int:
+        nonlocal beyond
+        tried, beyond = digests.send(now=timezone.now(), beyond=beyond)
+        return tried
+
+    sweep("digests", step)
