@@ -3,6 +3,7 @@ from reputation.models.cases import Case, Submission
 from reputation.models.complaints import Complaint, ComplaintFile
 from reputation.models.confirmations import Confirmation, ConfirmationNumber
 from reputation.models.engines import Check, Engine, Outage, Registration, Tag
+from reputation.models.imports import ImportRow, NumberImport
 from reputation.models.numbers import PhoneNumber
 
 __all__ = [
@@ -14,6 +15,8 @@ __all__ = [
     "Confirmation",
     "ConfirmationNumber",
     "Engine",
+    "ImportRow",
+    "NumberImport",
     "Outage",
     "PhoneNumber",
     "Registration",

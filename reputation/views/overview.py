@@ -10,7 +10,7 @@ from django.utils import timezone
 from enrollment.status import status_of
 from portal.access import MemberRequest, member_view
 from reputation import tables
-from reputation.models import Campaign, Case, Confirmation, PhoneNumber
+from reputation.models import Campaign, Case, Confirmation, NumberImport, PhoneNumber
 from reputation.rows import rows_of
 
 SHOWN = 5
@@ -43,6 +43,7 @@ def overview(request: MemberRequest) -> HttpResponse:
             state=Case.State.FAILED, ticket_reference="", tags__ended_at__isnull=True
         ).distinct()[: SHOWN + 1],
         "under_way": Confirmation.objects.for_account(request.account).under_way().order_by("-pk")[:SHOWN],
+        "imports": NumberImport.objects.for_account(request.account).under_way()[:SHOWN],
         "now": now,
     }
     return render(request, "reputation/overview.html", context)

@@ -1,0 +1,146 @@
+"""The numbers of an account: added, changed, removed, and brought back with their history."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+
+from portal import audit
+from portal.audit import Actor
+from portal.models import Account
+from portal.numbers import NotANumber, Parsed, parse
+from reputation import campaigns, capability
+from reputation.models import Campaign, PhoneNumber
+
+# A personal (500) or premium-rate (900) number cannot be called back at the ordinary rate, so none may be shown.
+NO_CALLER_ID = {
+    "premium": "This is a premium-rate number. Callers would pay to call it back, so it cannot be a caller ID.",
+    "personal": "This is a personal number, which follows its holder. It cannot be a caller ID.",
+}
+
+
+@dataclass(frozen=True)
+class Added:
+    """What became of a number that somebody added: `now_is` is added, brought_back, or there (it was already)."""
+
+    number: PhoneNumber
+    now_is: str
+
+
+def parse_caller_id(text: str, *, letters: bool = False) -> Parsed:
+    """As portal.numbers.parse, for a number that is to be shown to called people: raises NotANumber for others."""
+    parsed = parse(text, letters=letters)
+    if parsed.kind in NO_CALLER_ID:
+        raise NotANumber(NO_CALLER_ID[parsed.kind])
+    return parsed
+
+
+def clean_label(text: str) -> str:
+    """A label is one line of text: what would break or hide in one becomes a space."""
+    return re.sub(r"[\x00-\x1f\x7f\u2028\u2029]+", " ", text).strip()
+
+
+def add(
+    *,
+    account: Account,
+    parsed: Parsed,
+    label: str = "",
+    source: str = PhoneNumber.Source.NATIVE,
+    campaign: Campaign | None = None,
+    actor: Actor,
+    now: datetime,
+) -> Added:
+    """Adds the number; one that was removed comes back with its history, and one that is there is left as it is.
+
+    Of several who add it at the same moment, one adds it: the database keeps a number once in an account.
+    """
+    with transaction.atomic():
+        Account.objects.select_for_update().get(pk=account.pk)  # an import of this account waits, and then sees it
+        mine = PhoneNumber.objects.filter(account=account, e164=parsed.e164).select_for_update()
+        number = mine.first()
+        if number is None:
+            try:
+                with transaction.atomic():
+                    number = PhoneNumber.objects.create(
+                        account=account,
+                        e164=parsed.e164,
+                        region=parsed.region,
+                        kind=parsed.kind,
+                        area_code=parsed.area_code,
+                        label=clean_label(label),
+                        source=source,
+                        campaign=campaign,
+                        added_at=now,
+                        capability_since=now,
+                    )
+            except IntegrityError:
+                return Added(mine.get(), "there")
+            audit.record(account=account, actor=actor, now=now, what="number.added", subject=number, after=number.label)
+            return Added(number, "added")
+        if number.removed_at is None:
+            return Added(number, "there")
+        _bring_back(number, label=label, source=source, campaign=campaign, actor=actor, now=now)
+        return Added(number, "brought_back")
+
+
+def _bring_back(
+    number: PhoneNumber, *, label: str, source: str, campaign: Campaign | None, actor: Actor, now: datetime
+) -> None:
+    """Its history and, where none is given, its label are what they were; monitoring stays off."""
+    number.label, number.source, number.campaign = clean_label(label) or number.label, source, campaign
+    number.removed_at, number.added_at = None, now
+    number.save(update_fields=["label", "source", "campaign", "removed_at", "added_at"])
+    audit.record(
+        account=number.account, actor=actor, now=now, what="number.restored", subject=number, after=number.label
+    )
+
+
+def change(
+    number: PhoneNumber, *, label: str, source: str, campaign: Campaign | None, actor: Actor, now: datetime
+) -> bool:
+    """Changes label, source and campaign, with an audit event for each that differs; False if none did."""
+    with transaction.atomic():
+        before = PhoneNumber.objects.select_for_update().get(pk=number.pk)
+        label = clean_label(label)
+        for was, will_be in (
+            (before.label, label),
+            (before.get_source_display(), PhoneNumber.Source(source).label),
+        ):
+            if was != will_be:
+                audit.record(
+                    account=before.account,
+                    actor=actor,
+                    now=now,
+                    what="number.changed",
+                    subject=before,
+                    before=was,
+                    after=will_be,
+                )
+        changed = PhoneNumber.objects.filter(pk=before.pk).exclude(label=label, source=source)
+        is_changed = bool(changed.update(label=label, source=source))
+        if campaign:
+            moved = campaigns.assign([before.pk], campaign=campaign, actor=actor, now=now)
+        else:
+            moved = campaigns.unassign([before.pk], account_id=before.account_id, actor=actor, now=now)
+    return is_changed or bool(moved)
+
+
+def remove(ids: Sequence[int], *, actor: Actor, now: datetime) -> list[int]:
+    """Takes these numbers (a chunk) out of the account and returns those that were there. The history stays.
+
+    Monitoring stops, open cases are cancelled, and campaigns call from them no more, nor show them as the default.
+    """
+    with transaction.atomic():
+        present = PhoneNumber.objects.present().filter(pk__in=ids)
+        removed = list(present.select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True))
+        capability.disable(removed, actor=actor, now=now, reason="The number was removed.")
+        campaigns.forget_defaults(removed, actor=actor, now=now)
+        numbers = PhoneNumber.objects.filter(pk__in=removed)
+        audit.record_changes(numbers, actor=actor, now=now, what="number.removed", label="e164", before=F("label"))
+        numbers.update(removed_at=now, campaign=None)
+    return removed

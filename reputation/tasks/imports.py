@@ -1,0 +1,38 @@
+"""CSV imports in the background: reading and applying in chunks, going on after a kill, and tidying up."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+from django_q.tasks import async_task
+
+from portal.sweeping import sweep, task
+from reputation import importing
+from reputation.models import NumberImport
+
+
+@task
+def advance_import(pk: int) -> None:
+    """Queued when a file comes and when it is confirmed, and by itself while there is more to do."""
+    batch = NumberImport.objects.filter(pk=pk).first()
+    if batch and importing.advance(batch, now=timezone.now()):
+        async_task("reputation.tasks.imports.advance_import", pk)
+
+
+@task
+def continue_imports() -> None:
+    """The sweep: goes on with what a killed worker, or a lost queue, left."""
+    waiting = list(importing.waiting(timezone.now()))
+
+    def step() -> int:
+        if not waiting:
+            return 0
+        importing.advance(waiting.pop(0), now=timezone.now(), budget_seconds=20)
+        return 1
+
+    sweep("continue imports", step)
+
+
+@task
+def end_stale_imports() -> None:
+    """The sweep: ends what nobody confirmed, and deletes rows and files that are kept no longer."""
+    sweep("end stale imports", lambda: importing.end_stale(now=timezone.now()))
