@@ -1,0 +1,315 @@
+"""The FTC's complaints: files are taken in, twice without harm, and tag the monitored numbers that are reported."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import time_machine
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from portal.audit import SYSTEM
+from reputation import advancing, capability, complaints, lookups, remediation, verification
+from reputation.models import Case, Complaint, ComplaintFile, PhoneNumber, Tag
+from tests.factories import ComplaintFactory, MonitoredNumberFactory, PhoneNumberFactory
+
+pytestmark = pytest.mark.django_db
+
+DIGITS = "2067824021"
+NUMBER = f"+1{DIGITS}"
+HEADER = (
+    "Company_Phone_Number,Created_Date,Violation_Date,Consumer_City,Consumer_State,Consumer_Area_Code,Subject,"
+    "Recorded_Message_Or_Robocall"
+)
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+def row(number=DIGITS, created="2026-11-20 13:05:22", second=None, **more):
+    if second is not None:
+        created = f"2026-11-20 13:05:{second:02}"
+    cells = {
+        "violated": "2026-11-19 10:00:00",
+        "city": "Denver",
+        "subject": "Reducing your debt",
+        "robocall": "Y",
+    } | more
+    return f"{number},{created},{cells['violated']},{cells['city']},Colorado,303,{cells['subject']},{cells['robocall']}"
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(*rows, name="DNC_Complaint_Numbers_2026-11-23.csv", header=HEADER, end="\r\n") -> Path:
+        path = tmp_path / name
+        path.write_bytes(("".join(line + end for line in (header, *rows))).encode())
+        return path
+
+    return write
+
+
+@pytest.fixture
+def only_complaints(settings):
+    from reputation.engines import sync_engines
+
+    settings.PROVIDERS = ["complaints"]
+    sync_engines()
+
+
+# Files ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_row_becomes_a_complaint(write):
+    path = write(row(city='"Winston, Salem"', subject="Dropped call  or no message", robocall="N"))
+    taken = complaints.load(path, now=NOW)
+    complaint = complaints.of_number(NUMBER).get()
+    assert (taken.rows, taken.taken) == (1, 1)
+    assert complaint.created_at == datetime(2026, 11, 20, 13, 5, 22, tzinfo=UTC)
+    assert complaint.violated_at == datetime(2026, 11, 19, 10, tzinfo=UTC)
+    assert (complaint.city, complaint.state, complaint.area_code) == ("Winston, Salem", "Colorado", "303")
+    assert (complaint.subject, complaint.robocall) == ("Dropped call or no message", False)
+
+
+def test_whether_it_was_a_robocall_may_be_left_open(write):
+    complaints.load(write(row(robocall="", second=1), row(robocall="Y", second=2)), now=NOW)
+    assert list(Complaint.objects.order_by("created_at").values_list("robocall", flat=True)) == [None, True]
+
+
+def test_blank_and_broken_numbers_are_left_out_and_counted_by_reason(write):
+    path = write(
+        row(),
+        row(number=""),
+        row(number="   "),
+        row(number="206782402"),
+        row(number="206-CALL-NOW"),
+        row(number='"2067824021,2067824022"'),
+        row(number="4165550143"),
+        row(number="0000000000"),
+        row(created="yesterday"),
+        row(created="2027-03-01 00:00:00"),
+    )
+    taken = complaints.load(path, now=NOW)
+    assert (taken.rows, taken.taken) == (10, 1)
+    assert taken.left_out == {
+        "without a number": 2,
+        "not a number of the United States": 5,
+        "without a date that can be read": 1,
+        "dated in the future": 1,
+    }
+
+
+def test_the_same_file_again_is_no_new_complaint_whatever_it_is_called(write):
+    complaints.load(write(row()), now=NOW)
+    again = complaints.load(write(row(), name="another.csv"), now=NOW)
+    assert again.again
+    assert Complaint.objects.count() == 1
+
+
+def test_two_equal_rows_of_a_file_are_two_complaints(write):
+    complaints.load(write(row(), row()), now=NOW)
+    assert Complaint.objects.count() == 2
+
+
+def test_a_row_that_overlapping_files_share_counts_once(write):
+    complaints.load(write(row(), row(), row(second=1)), now=NOW)
+    taken = complaints.load(write(row(), row(), row(), row(second=2), name="corrected.csv"), now=NOW)
+    assert (taken.taken, taken.known) == (2, 2)
+    assert Complaint.objects.count() == 5
+
+
+def test_a_file_whose_taking_in_was_killed_half_way_is_completed(write, monkeypatch, settings):
+    monkeypatch.setattr(complaints, "CHUNK", 2)
+    path = write(*(row(second=second) for second in range(6)))
+    really, calls = complaints._insert, []
+
+    def killed_at_the_second(chunk, taken):
+        calls.append(1)
+        if len(calls) == 2:
+            raise SystemExit
+        really(chunk, taken)
+
+    monkeypatch.setattr(complaints, "_insert", killed_at_the_second)
+    with pytest.raises(SystemExit):
+        complaints.load(path, now=NOW)
+    monkeypatch.setattr(complaints, "_insert", really)
+    taken = complaints.load(path, now=NOW)
+    assert (taken.rows, taken.taken, taken.known) == (6, 6, 0)
+    assert Complaint.objects.count() == 6
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is empty"),
+        (b"phone,date\r\n2067824021,2026-11-20\r\n", "has no Company_Phone_Number"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00", "is not"),
+        (HEADER.encode() + b'\r\n2067824021,"2026-11-20\r\n', "not readable as CSV"),
+        (HEADER.encode() + b"\r\n" + row().encode() + b"\r\n\xff\xfe\x00", "not a text file"),
+    ],
+)
+def test_a_file_that_cannot_be_read_gets_a_clear_answer_and_nothing_of_it_is_taken_in(tmp_path, content, said):
+    path = tmp_path / "file.csv"
+    path.write_bytes(content)
+    with pytest.raises(complaints.UnreadableFile, match=said):
+        complaints.load(path, now=NOW)
+    assert not ComplaintFile.objects.exists()
+    assert not Complaint.objects.exists()
+
+
+def test_a_file_that_is_not_there_gets_a_clear_answer(tmp_path):
+    with pytest.raises(complaints.UnreadableFile, match="cannot be opened: No such file"):
+        complaints.load(tmp_path / "missing.csv", now=NOW)
+
+
+def test_columns_may_come_in_any_order_and_more_of_them(write):
+    path = write("N,x,2067824021,2026-11-20 13:05:22,,,,,Other", header=",".join(
+        ["Recorded_Message_Or_Robocall", "New_Column", *HEADER.split(",")[:-2], "Subject"]
+    ))  # fmt: skip
+    complaints.load(path, now=NOW)
+    assert complaints.of_number(NUMBER).get().subject == "Other"
+
+
+def test_the_command_takes_files_and_prints_what_was_taken_and_left_out(write, capsys):
+    good = write(row(), row(number=""), row(second=1))
+    bad = good.with_name("bad.csv")
+    bad.write_text("nonsense")
+    with pytest.raises(CommandError, match="1 of 2 files could not be read"):
+        call_command("load_complaints", str(good), str(bad))
+    out = capsys.readouterr()
+    assert "3 rows, 2 complaints taken in" in out.out
+    assert "1 left out: without a number" in out.out
+    assert "Nothing of it was taken in" in out.err
+    call_command("load_complaints", str(good))
+    assert "taken in before, nothing to do" in capsys.readouterr().out
+
+
+def test_a_files_rows_are_written_in_chunks_with_as_many_queries_for_500_rows_as_for_5(write):
+    counts = []
+    for count in (5, 500):
+        path = write(*(row(created=f"2026-11-{count % 20 + 1:02} 10:00:00", city=f"City {n}") for n in range(count)))
+        with CaptureQueriesContext(connection) as queries:
+            complaints.load(path, now=NOW)
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
+
+
+# What follows ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_whole_way_of_a_reported_number(only_complaints, write, account, settings):
+    """A file is loaded, the number among the monitored ones is tagged, shown with its complaints, and cleared when
+    they age out."""
+    settings.COMPLAINTS_THRESHOLD, settings.COMPLAINTS_WINDOW_DAYS = 3, 30
+    reported = PhoneNumberFactory(account=account, e164=NUMBER)
+    other = PhoneNumberFactory(account=account)
+    with time_machine.travel(NOW, tick=False) as clock:
+        capability.enable([reported.pk, other.pk], actor=SYSTEM, now=NOW)
+        verification.ask(NOW)
+        lookups.look_up_due(NOW)
+        reported.refresh_from_db()
+        assert reported.spam_status == "clean"
+
+        clock.shift(3600)
+        now = NOW + timedelta(hours=1)
+        dates = ("2026-11-10 10:00:00", "2026-11-12 10:00:00", "2026-11-20 10:00:00", "2026-11-22 10:00:00")
+        taken = complaints.load(write(*(row(created=date) for date in dates)), now=now)
+        assert taken.looked_up == 1
+        assert lookups.look_up_due(now) == 1
+        reported.refresh_from_db()
+        assert reported.spam_status == "tagged"
+        tag = Tag.objects.get()
+        assert (tag.engine.name, tag.label) == ("FTC complaints", "Reported to the FTC")
+        assert [complaint.created_at.day for complaint in complaints.of_number(NUMBER)] == [22, 20, 12, 10]
+
+        advancing.advance(now)
+        case = Case.objects.get()
+        ages_out = datetime(2026, 12, 12, 10, tzinfo=UTC)  # with that of 12 November, only two are left
+        said = remediation.what_next(case, now)
+        assert (case.state, case.expected_by) == ("in_review", ages_out)
+        assert (said.sentence.split(",")[0], said.by) == ("The complaints age out", ages_out)
+
+        for day in range(1, 18):  # longer than a week: such a case does not fail
+            now = NOW + timedelta(days=day)
+            clock.move_to(now)
+            lookups.look_up_due(now)
+            advancing.advance(now)
+        assert Case.objects.get().state == "in_review"
+
+        now = ages_out + timedelta(hours=2)
+        clock.move_to(now)
+        advancing.advance(now)
+        lookups.look_up_due(now + timedelta(seconds=1))
+        reported.refresh_from_db()
+        assert Case.objects.get().state == "cleared"
+        assert Tag.objects.get().ended_because == "cleared"
+        assert reported.spam_status == "clean"
+        assert complaints.of_number(NUMBER).count() == 4
+
+
+def test_fewer_complaints_than_the_threshold_tag_nothing(only_complaints, write, account, settings):
+    settings.COMPLAINTS_THRESHOLD = 3
+    number = MonitoredNumberFactory(account=account, e164=NUMBER, next_action_at=NOW)
+    with time_machine.travel(NOW, tick=False):
+        complaints.load(write(row(second=1), row(second=2)), now=NOW)
+        lookups.look_up_due(NOW)
+    number.refresh_from_db()
+    assert number.spam_status == "clean"
+
+
+def test_complaints_from_before_the_window_do_not_count(settings):
+    settings.COMPLAINTS_WINDOW_DAYS, settings.COMPLAINTS_THRESHOLD = 30, 1
+    ComplaintFactory(e164=NUMBER, created_at=NOW - timedelta(days=31))
+    assert not complaints.counts_of([NUMBER], now=NOW)[NUMBER].is_enough
+    ComplaintFactory(e164=NUMBER, created_at=NOW - timedelta(days=29))
+    assert complaints.counts_of([NUMBER], now=NOW)[NUMBER].complaints == 1
+
+
+def test_new_complaints_put_the_ageing_out_off(settings):
+    settings.COMPLAINTS_THRESHOLD, settings.COMPLAINTS_WINDOW_DAYS = 1, 30
+    ComplaintFactory(e164=NUMBER, created_at=NOW - timedelta(days=20))
+    ComplaintFactory(e164=NUMBER, created_at=NOW - timedelta(days=2))
+    tally = complaints.counts_of([NUMBER], now=NOW)[NUMBER]
+    assert tally.ages_out_at == NOW + timedelta(days=28)
+
+
+def test_on_a_quick_clock_a_complaint_ages_from_when_its_file_was_taken_in(write, settings):
+    """In the demo a day lasts 20 seconds: three real days old at first, 27 short days until it no longer counts."""
+    settings.DAY = timedelta(seconds=20)
+    settings.COMPLAINTS_THRESHOLD, settings.COMPLAINTS_WINDOW_DAYS = 1, 30
+    complaints.load(write(row(created="2026-11-21 12:00:00")), now=NOW)
+    assert complaints.of_number(NUMBER).get().created_at == NOW - timedelta(days=3)
+    tally = complaints.counts_of([NUMBER], now=NOW + timedelta(seconds=60))[NUMBER]
+    assert tally.is_enough
+    assert tally.ages_out_at == NOW + 27 * timedelta(seconds=20)
+
+
+def test_a_number_that_is_enabled_after_it_was_reported_is_tagged_by_its_first_look_up(
+    only_complaints, write, account, settings
+):
+    settings.COMPLAINTS_THRESHOLD = 2
+    with time_machine.travel(NOW, tick=False):
+        complaints.load(write(row(second=1), row(second=2)), now=NOW)
+        number = MonitoredNumberFactory(account=account, e164=NUMBER, next_action_at=NOW)
+        lookups.look_up_due(NOW)
+    number.refresh_from_db()
+    assert number.spam_status == PhoneNumber.SpamStatus.TAGGED
+
+
+def test_a_file_has_only_those_looked_up_that_are_monitored_and_reported_enough(write, account, settings):
+    settings.COMPLAINTS_THRESHOLD = 2
+    later = NOW + timedelta(days=1)
+    on = MonitoredNumberFactory(account=account, e164=NUMBER, next_action_at=later)
+    once = MonitoredNumberFactory(account=account, e164="+12067824022", next_action_at=later)
+    PhoneNumberFactory(e164=NUMBER)
+    path = write(row(second=1), row(second=2), row(number="2067824022"))
+    assert complaints.load(path, now=NOW).looked_up == 1
+    on.refresh_from_db()
+    once.refresh_from_db()
+    assert (on.next_action_at, once.next_action_at) == (NOW, later)
+
+
+def test_counting_is_one_query_for_any_list_of_numbers(django_assert_num_queries):
+    numbers = [f"+1206782{n:04}" for n in range(200)]
+    for number in numbers[:20]:
+        ComplaintFactory(e164=number)
+    with django_assert_num_queries(1):
+        assert len(complaints.counts_of(numbers, now=NOW)) == 200

@@ -1,0 +1,241 @@
+"""Verification: every engine is asked to take a number on; it may take days, and its state shows under Capability."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from portal.audit import SYSTEM
+from portal.models import AuditEvent
+from reputation import capability, verification
+from reputation.clock import days
+from reputation.models import PhoneNumber, Registration
+from reputation.providers.protocol import Refused, Stage, TryLater, Wait
+from reputation.rows import rows_of
+from tests.factories import PhoneNumberFactory
+
+pytestmark = pytest.mark.django_db
+
+Capability = PhoneNumber.Capability
+
+
+def enabled(account, now, count=1):
+    numbers = [PhoneNumberFactory(account=account) for _ in range(count)]
+    capability.enable([number.pk for number in numbers], actor=SYSTEM, now=now)
+    return numbers
+
+
+def capability_of(number):
+    number.refresh_from_db()
+    return number.capability
+
+
+@pytest.mark.parametrize("to", capability.TRANSITIONS)
+@pytest.mark.parametrize("state", Capability.values)
+def test_capability_moves_only_as_the_table_of_transitions_says(account, now, state, to):
+    number = PhoneNumberFactory(account=account, capability=state)
+    move = {
+        Capability.VERIFYING: capability.enable,
+        Capability.ON: capability.accept,
+        Capability.OFF: capability.disable,
+        Capability.FAILED: lambda ids, **more: capability.fail(ids, reason="No.", **more),
+    }[to]
+    allowed = state in capability.TRANSITIONS[to]
+    assert move([number.pk], actor=SYSTEM, now=now) == ([number.pk] if allowed else [])
+    assert capability_of(number) == (to if allowed else state)
+    assert AuditEvent.objects.filter(what=f"capability.{to}", before=state, after=to).count() == int(allowed)
+
+
+def test_a_number_is_on_when_every_engine_accepted_it(vendor, account, now):
+    (number,) = enabled(account, now)
+    assert capability_of(number) == Capability.VERIFYING
+    verification.ask(now)
+    assert capability_of(number) == Capability.ON
+    assert number.next_action_at == now
+    assert AuditEvent.objects.filter(what="capability.on", subject_id=number.pk, via="task").count() == 1
+
+
+def test_verification_may_last_days_and_the_engines_are_asked_how_far_they_are(vendor, account, now):
+    expected_by = now + days(3)
+    vendor.answers["verify"] = {"stage": Stage.RECEIVED, "expected_by": expected_by}
+    vendor.answers["poll"] = {"stage": Stage.RECEIVED}
+    (number,) = enabled(account, now)
+    verification.ask(now)
+    assert verification.ask(now) == 0
+    assert capability_of(number) == Capability.VERIFYING
+    verification.ask(now + days(1))
+    vendor.answers["poll"] = {"stage": Stage.DONE}
+    verification.ask(now + days(2))
+    assert capability_of(number) == Capability.ON
+    assert len(vendor.called("verify")) == 1
+
+
+def test_how_far_a_verification_is_shows_under_capability(vendor, account, now):
+    vendor.answers["verify"] = {"stage": Stage.RECEIVED, "expected_by": now + days(3)}
+    (number,) = enabled(account, now)
+    assert verification.progress_of([number.pk], now) == {number.pk: "0 of 2 engines"}
+    verification.ask(now)
+    Registration.objects.filter(engine__slug="alpha").update(state="accepted")
+    assert verification.progress_of([number.pk], now) == {number.pk: "1 of 2 engines · up to 3 days"}
+    assert verification.progress_of([number.pk], now + days(2.5)) == {number.pk: "1 of 2 engines · up to 1 day"}
+    assert verification.progress_of([number.pk], now + days(4)) == {number.pk: "1 of 2 engines · any time now"}
+    assert rows_of([PhoneNumber.objects.get()], now)[0].progress == "1 of 2 engines · up to 3 days"
+
+
+def test_progress_is_one_query_for_any_list(vendor, account, now, django_assert_num_queries):
+    numbers = enabled(account, now, 50)
+    with django_assert_num_queries(1):
+        assert len(verification.progress_of([number.pk for number in numbers], now)) == 50
+
+
+def test_a_number_that_an_engine_refused_has_failed_with_its_reason_and_may_be_enabled_again(vendor, account, now):
+    vendor.answers["verify"] = {"stage": Stage.REFUSED, "reason": "Alpha knows another owner."}
+    (number,) = enabled(account, now)
+    verification.ask(now)
+    assert capability_of(number) == Capability.FAILED
+    assert number.capability_reason == "Alpha knows another owner."
+    vendor.answers.clear()
+    later = now + days(1)
+    assert capability.enable([number.pk], actor=SYSTEM, now=later) == [number.pk]
+    verification.ask(later)
+    assert capability_of(number) == Capability.ON
+
+
+def test_a_number_that_is_not_answered_within_a_week_has_failed(vendor, account, now):
+    vendor.answers["verify"] = vendor.answers["poll"] = {"stage": Stage.RECEIVED}
+    (number,) = enabled(account, now)
+    verification.ask(now)
+    assert verification.give_up(now + days(6.9)) == 0
+    assert verification.give_up(now + days(7)) == 1
+    assert capability_of(number) == Capability.FAILED
+    assert "within 7 days" in number.capability_reason
+
+
+def test_a_wait_is_kept_and_the_engine_asked_again_afterwards(vendor, account, now):
+    until = now + days(2)
+    vendor.answers["verify"] = {"stage": Stage.NOT_YET, "wait": Wait("gate", until), "reference": ""}
+    enabled(account, now)
+    verification.ask(now)
+    verification.ask(now + days(1))
+    assert len(vendor.called("verify")) == 1
+    vendor.answers.clear()
+    assert verification.ask(until) == 2
+    assert PhoneNumber.objects.get().capability == Capability.ON
+
+
+def test_engines_left_out_of_an_answer_are_asked_again(vendor, account, now):
+    really = vendor.verify
+    vendor.verify = lambda numbers: [answer for answer in really(numbers) if answer.engine == "alpha"]
+    (number,) = enabled(account, now)
+    verification.ask(now)
+    assert capability_of(number) == Capability.VERIFYING
+    vendor.verify = really
+    verification.ask(now + days(0.5))
+    assert capability_of(number) == Capability.ON
+
+
+def test_a_provider_that_cannot_be_reached_is_asked_again_later(vendor, account, now):
+    vendor.failures["verify"] = TryLater("busy")
+    (number,) = enabled(account, now)
+    verification.ask(now)
+    vendor.failures.clear()
+    assert verification.ask(now + days(0.001)) == 0
+    verification.ask(now + days(0.01))
+    assert capability_of(number) == Capability.ON
+
+
+def test_a_number_that_a_vendor_refuses_with_its_whole_list_fails_alone(vendor, account, now):
+    numbers = enabled(account, now, 5)
+    really = vendor.verify
+
+    def all_or_none(items):
+        if numbers[3].e164 in items:
+            raise Refused("Not a number of yours.")
+        return really(items)
+
+    vendor.verify = all_or_none
+    verification.ask(now)
+    states = [capability_of(number) for number in numbers]
+    assert states == [Capability.ON] * 3 + [Capability.FAILED] + [Capability.ON]
+    assert numbers[3].capability_reason == "Not a number of yours."
+
+
+def test_disabled_while_it_is_verified_the_number_stays_off_and_the_engines_are_told(vendor, account, actor, now):
+    vendor.answers["verify"] = {"stage": Stage.RECEIVED}
+    (number,) = enabled(account, now)
+    verification.ask(now)
+    capability.disable([number.pk], actor=actor, now=now)
+    assert verification.ask(now + days(1)) == 0
+    assert capability_of(number) == Capability.OFF
+    assert verification.withdraw(now) == 2
+    assert sorted(vendor.called("withdraw")[0]) == [f"v-alpha-{number.e164}", f"v-beta-{number.e164}"]
+    assert set(Registration.objects.values_list("state", flat=True)) == {"withdrawn"}
+
+
+def test_a_number_that_another_account_still_monitors_is_not_withdrawn_at_the_engines(vendor, account, actor, now):
+    (mine,) = enabled(account, now)
+    theirs = PhoneNumberFactory(e164=mine.e164)
+    capability.enable([theirs.pk], actor=SYSTEM, now=now)
+    verification.ask(now)
+    capability.disable([mine.pk], actor=actor, now=now)
+    verification.withdraw(now)
+    assert vendor.called("withdraw") == []
+    assert set(Registration.objects.filter(number=mine).values_list("state", flat=True)) == {"withdrawn"}
+    assert set(Registration.objects.filter(number=theirs).values_list("state", flat=True)) == {"accepted"}
+
+
+def test_disabled_while_an_engine_is_being_asked_the_number_stays_off(vendor, account, actor, now):
+    (number,) = enabled(account, now)
+    really = vendor.verify
+
+    def disabled_meanwhile(numbers):
+        capability.disable([number.pk], actor=actor, now=now)
+        return really(numbers)
+
+    vendor.verify = disabled_meanwhile
+    verification.ask(now)
+    assert capability_of(number) == Capability.OFF
+
+
+def test_a_killed_workers_registrations_are_taken_over_when_its_lease_runs_out(vendor, account, now):
+    (number,) = enabled(account, now)
+    really = vendor.verify
+
+    def die(numbers):
+        raise SystemExit
+
+    vendor.verify = die
+    with pytest.raises(SystemExit):
+        verification.ask(now)
+    vendor.verify = really
+    assert verification.ask(now + timedelta(seconds=60)) == 0
+    verification.ask(now + timedelta(seconds=200))
+    assert capability_of(number) == Capability.ON
+
+
+@pytest.mark.parametrize("stage", [Stage.DONE, Stage.RECEIVED, Stage.REFUSED])
+def test_verifying_costs_as_many_queries_for_500_registrations_as_for_5(vendor, account, now, stage):
+    vendor.cards.pop()  # one engine, so that a registration is a number
+    from reputation.engines import sync_engines
+
+    sync_engines()
+    vendor.answers["verify"] = {"stage": stage}
+    counts = []
+    for count in (5, 500):
+        enabled(account, now, count)
+        with CaptureQueriesContext(connection) as queries:
+            assert verification.ask(now) == count
+        counts.append(len(queries))
+        Registration.objects.update(next_action_at=None)
+    assert counts[0] == counts[1]
+
+
+def test_enabling_costs_as_many_queries_for_500_numbers_as_for_5(vendor, account, actor, now):
+    counts = []
+    for count in (5, 500):
+        ids = [PhoneNumberFactory(account=account).pk for _ in range(count)]
+        with CaptureQueriesContext(connection) as queries:
+            assert len(capability.enable(ids, actor=actor, now=now)) == count
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
