@@ -1,0 +1,264 @@
+"""Providers: which are in use, what the simulated engines do, and the example of the documentation."""
+
+import re
+import threading
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import time_machine
+from django.core.exceptions import ImproperlyConfigured
+
+from portal.audit import SYSTEM
+from reputation import advancing, capability, engines, lookups, verification
+from reputation.clock import days
+from reputation.models import Case, PhoneNumber
+from reputation.providers import registry
+from reputation.providers.protocol import Provider, Stage, SubmitRequest
+from reputation.providers.simulated import COURSE, ENGINES, Simulated, removal
+from tests.factories import PhoneNumberFactory
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+NUMBERS = [f"+1206782{n:04}" for n in range(400)]
+DAY = timedelta(days=1)
+
+
+# The registry ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", registry.BUILT_IN)
+def test_a_built_in_provider_keeps_to_the_protocol(settings, name):
+    settings.PROVIDERS = [name]
+    assert isinstance(registry.providers()[name], Provider)
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["simulatd"], "names 'simulatd', which is neither built in .simulated, complaints."),
+        (["nowhere.Provider"], "nor the dotted path"),
+        (["datetime.datetime.now"], "nor the dotted path"),
+        (["collections.OrderedDict"], "which is no provider"),
+        (["simulated", "reputation.providers.simulated.Simulated"], "names the provider simulated twice"),
+        (["simulated", f"{__name__}.Rival"], "both simulated and rival speak for the engine sim-hiya"),
+    ],
+)
+def test_a_wrong_name_in_the_settings_gets_a_clear_error(settings, names, said):
+    settings.PROVIDERS = names
+    with pytest.raises(ImproperlyConfigured, match=said):
+        registry.providers()
+
+
+class Rival(Simulated):
+    name = "rival"
+
+
+@pytest.mark.django_db
+def test_the_example_of_the_documentation_works_as_it_stands(settings, account, tmp_path, monkeypatch):
+    page = (Path(settings.BASE_DIR) / "docs" / "providers.md").read_text()
+    code = re.search(r"```python\n(.*?)```", page, re.DOTALL)[1]
+    (tmp_path / "acme_reputation.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    settings.PROVIDERS = ["acme_reputation.Acme"]
+    engines.sync_engines()
+    number = PhoneNumberFactory(account=account, e164="+12067824021")
+    with time_machine.travel(NOW, tick=False) as clock:
+        capability.enable([number.pk], actor=SYSTEM, now=NOW)
+        verification.ask(NOW)
+        lookups.look_up_due(NOW)
+        case = Case.objects.get(number=number)
+        assert case.state == "open"
+        advancing.advance(NOW)
+        later = NOW + days(1)
+        clock.move_to(later)
+        advancing.advance(later)
+        lookups.look_up_due(later)
+    case.refresh_from_db()
+    number.refresh_from_db()
+    assert (case.state, number.spam_status) == ("cleared", PhoneNumber.SpamStatus.CLEAN)
+
+
+# The simulated engines ------------------------------------------------------------------------------------------------
+
+
+class Clock:
+    def __init__(self):
+        self.now = NOW
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def simulated(tmp_path, clock):
+    return Simulated(path=tmp_path / "engines.sqlite3", clock=clock)
+
+
+def tagged(simulated, numbers):
+    return [observation for observation in simulated.look_up(numbers) if observation.tagged]
+
+
+def request(observation, key="k"):
+    return SubmitRequest(f"{key}-{observation.number}-{observation.engine}", observation.number, observation.engine,
+                         observation.label, NOW)  # fmt: skip
+
+
+def test_verification_takes_half_a_day_to_three_days_and_a_few_are_refused_with_a_reason(simulated, clock):
+    asked = simulated.verify(NUMBERS)
+    assert len(asked) == len(NUMBERS) * len(ENGINES)
+    assert {answer.stage for answer in asked} == {Stage.RECEIVED}
+    clock.now = NOW + 0.49 * DAY
+    assert {answer.stage for answer in simulated.poll([answer.reference for answer in asked])} == {Stage.RECEIVED}
+    clock.now = NOW + 1.5 * DAY
+    half_way = Counter(answer.stage for answer in simulated.poll([answer.reference for answer in asked]))
+    assert half_way[Stage.DONE] > 100
+    assert half_way[Stage.RECEIVED] > 100
+    clock.now = NOW + 3 * DAY
+    outcome = simulated.poll([answer.reference for answer in asked])
+    refused = [answer for answer in outcome if answer.stage is Stage.REFUSED]
+    assert len(outcome) == len(asked)
+    assert 2 <= len({answer.number for answer in refused}) <= 30
+    assert all("could not confirm" in answer.reason for answer in refused)
+    assert {answer.stage for answer in outcome} == {Stage.DONE, Stage.REFUSED}
+
+
+def test_asked_twice_to_verify_they_give_the_same_reference_and_after_a_refusal_a_new_one(simulated, clock):
+    first, again = simulated.verify(NUMBERS), simulated.verify(NUMBERS)
+    assert [answer.reference for answer in first] == [answer.reference for answer in again]
+    clock.now = NOW + 3 * DAY
+    third = {(answer.number, answer.engine): answer for answer in simulated.verify(NUMBERS)}
+    before = {(answer.number, answer.engine): answer.reference for answer in first}
+    new = [pair for pair, answer in third.items() if answer.reference != before[pair]]
+    assert 0 < len(new) <= 30
+    assert {third[pair].stage for pair in new} == {Stage.RECEIVED}
+    clock.now = NOW + 6 * DAY
+    assert {answer.stage for answer in simulated.poll([third[pair].reference for pair in new])} == {Stage.DONE}
+
+
+def test_about_a_fifth_of_the_numbers_is_tagged_within_the_first_days(simulated, clock):
+    assert tagged(simulated, NUMBERS) == []
+    clock.now = NOW + 5 * DAY
+    share = len({observation.number for observation in tagged(simulated, NUMBERS)}) / len(NUMBERS)
+    assert 0.15 <= share <= 0.25
+
+
+def test_the_same_seed_gives_the_same_course_and_another_seed_another(tmp_path, settings):
+    def course(seed):
+        settings.SIMULATED_SEED = seed
+        clock = Clock()
+        engine = Simulated(path=tmp_path / f"{seed}-{len(list(tmp_path.iterdir()))}.sqlite3", clock=clock)
+        engine.look_up(NUMBERS)
+        clock.now = NOW + 4 * DAY
+        return [(one.number, one.engine, one.label) for one in tagged(engine, NUMBERS)]
+
+    assert course("a") == course("a")
+    assert course("a") != course("b")
+
+
+def test_a_removed_label_is_not_found_any_more_and_a_refused_one_still_is(simulated, clock):
+    simulated.look_up(NUMBERS)
+    clock.now = NOW + 5 * DAY
+    labels = tagged(simulated, NUMBERS)
+    answers = simulated.submit([request(label) for label in labels])
+    assert {answer.stage for answer in answers} == {Stage.RECEIVED}
+    references = [answer.reference for answer in answers]
+    seen = Counter()
+    for quarter in range(1, 29):
+        clock.now = NOW + (5 + quarter / 4) * DAY
+        seen.update({answer.reference: answer.stage for answer in simulated.poll(references)}.values())
+        done = {(one.number, one.engine) for one in simulated.poll(references) if one.stage is Stage.DONE}
+        assert not done & {(one.number, one.engine) for one in labelled_since(simulated, labels, clock.now)}
+    outcome = Counter(answer.stage for answer in simulated.poll(references))
+    assert set(outcome) == {Stage.DONE, Stage.REFUSED}
+    assert 1 <= outcome[Stage.REFUSED] < len(labels) / 4
+    assert seen[Stage.DISPUTED] > 0
+    assert seen[Stage.IN_REVIEW] > 0
+    refused = {(one.number, one.engine) for one in simulated.poll(references) if one.stage is Stage.REFUSED}
+    assert refused <= {(one.number, one.engine) for one in tagged(simulated, NUMBERS)}
+
+
+def labelled_since(simulated, labels, now):
+    """Of the labels submitted, those still found; one that came back since counts as another label."""
+    again = COURSE.again[0] * DAY
+    return [] if now - NOW > 5 * DAY + again else tagged(simulated, sorted({label.number for label in labels}))
+
+
+def test_most_are_remediated_in_one_to_two_days_and_disputes_end_within_a_week(simulated, clock):
+    simulated.look_up(NUMBERS)
+    clock.now = NOW + 5 * DAY
+    simulated.submit([request(label) for label in tagged(simulated, NUMBERS)])
+    with simulated._memory() as memory:
+        courses = [removal(one) for ones in memory.requests("remove", NUMBERS).values() for one in ones]
+    lasted = [(course.answered_at - clock.now) / DAY for course in courses if not course.disputed_at]
+    disputes = [(course.answered_at - clock.now) / DAY for course in courses if course.disputed_at]
+    assert 1 <= min(lasted) <= max(lasted) <= 2
+    assert 3 <= min(disputes) <= max(disputes) <= 7
+    assert len(lasted) > 2 * len(disputes)
+
+
+def test_a_request_repeated_under_its_key_is_the_same_request(simulated, clock):
+    simulated.look_up(NUMBERS)
+    clock.now = NOW + 5 * DAY
+    label = tagged(simulated, NUMBERS)[0]
+    (first,) = simulated.submit([request(label)])
+    clock.now += timedelta(hours=1)
+    (again,) = simulated.submit([request(label)])
+    (other,) = simulated.submit([request(label, key="other")])
+    assert first.reference == again.reference != other.reference
+    assert (first.key, other.key) == (request(label).key, request(label, key="other").key)
+
+
+def test_a_withdrawn_request_removes_nothing(simulated, clock):
+    simulated.look_up(NUMBERS)
+    clock.now = NOW + 5 * DAY
+    labels = tagged(simulated, NUMBERS)
+    answers = simulated.submit([request(label) for label in labels])
+    simulated.withdraw([answer.reference for answer in answers])
+    assert {answer.stage for answer in simulated.poll([answer.reference for answer in answers])} == {Stage.WITHDRAWN}
+    clock.now += 10 * DAY
+    pairs = {(label.number, label.engine) for label in labels}
+    assert pairs <= {(one.number, one.engine) for one in tagged(simulated, NUMBERS)}
+
+
+def test_some_labels_come_back(simulated, clock):
+    simulated.look_up(NUMBERS)
+    clock.now = NOW + 5 * DAY
+    labels = tagged(simulated, NUMBERS)
+    pairs = {(label.number, label.engine) for label in labels}
+    simulated.submit([request(label) for label in labels])
+    seen_clean, came_back = set(), set()
+    for day in range(6, 28):
+        clock.now = NOW + day * DAY
+        now_tagged = {(one.number, one.engine) for one in tagged(simulated, NUMBERS)}
+        came_back |= now_tagged & seen_clean
+        seen_clean |= pairs - now_tagged
+    assert 0.1 < len(came_back) / len(pairs) < 0.6
+
+
+def test_several_processes_may_ask_at_once(tmp_path):
+    path, references, failures = tmp_path / "engines.sqlite3", [], []
+
+    def ask():
+        try:
+            references.append([one.reference for one in Simulated(path=path, clock=lambda: NOW).verify(NUMBERS[:50])])
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=ask) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert len({tuple(mine) for mine in references}) == 1
+
+
+def test_references_of_another_vendor_are_left_out_of_the_answer(simulated):
+    assert simulated.poll(["HY-88213", "SIM-x", "SIM-999999"]) == []
+    simulated.withdraw(["HY-88213"])
