@@ -1,0 +1,80 @@
+"""Old rows are thrown away in chunks; the audit trail, tags and cases stay."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django_q.models import Task
+
+from portal.models import AuditEvent
+from reputation import pruning, remediation
+from reputation.clock import days
+from reputation.models import Case, Check, Complaint, Confirmation, ConfirmationNumber
+from tests.factories import CaseFactory, CheckFactory, ComplaintFactory, PhoneNumberFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def test_runs_of_answers_that_ended_long_ago_go_and_current_ones_stay(settings, now):
+    settings.CHECKS_KEPT_DAYS = 400
+    old = now - days(401)
+    CheckFactory(first_at=old, is_current=False)
+    current = CheckFactory(first_at=old)
+    recent = CheckFactory(first_at=now - days(399), is_current=False)
+    assert pruning.checks(now) == 1
+    assert set(Check.objects.all()) == {current, recent}
+
+
+def test_complaints_that_no_longer_count_and_are_old_go(settings, now):
+    settings.CHECKS_KEPT_DAYS, settings.COMPLAINTS_WINDOW_DAYS = 100, 200
+    ComplaintFactory(created_at=now - days(201))
+    kept = ComplaintFactory(created_at=now - days(199))
+    assert pruning.complaints(now) == 1
+    assert Complaint.objects.get() == kept
+
+
+def test_old_windows_go_with_what_they_showed_but_not_while_they_are_under_way(account, admin, now):
+    number = PhoneNumberFactory(account=account)
+    shown = {"account": account, "user": admin.user, "action": "disable"}
+    for state, age in (("done", 31), ("shown", 31), ("applying", 31), ("done", 29)):
+        window = Confirmation.objects.create(shown_at=now - timedelta(days=age), state=state, **shown)
+        ConfirmationNumber.objects.create(confirmation=window, number=number)
+    for step in (pruning.confirmed_numbers, pruning.confirmations):
+        while step(now):
+            pass
+    assert sorted(Confirmation.objects.values_list("state", flat=True)) == ["applying", "done"]
+    assert ConfirmationNumber.objects.count() == 2
+
+
+def test_failed_tasks_are_kept_for_thirty_days(now):
+    for n, age in enumerate((31, 29)):
+        moment = now - timedelta(days=age)
+        Task.objects.create(id=f"{n:032}", name=f"t{n}", func="f", started=moment, stopped=moment, success=False)
+    assert pruning.failures(now) == 1
+    assert Task.objects.get().name == "t1"
+
+
+def test_the_audit_trail_and_cases_stay_however_old(account, now):
+    case = CaseFactory(account=account, number__account=account, opened_at=now - days(2_000))
+    remediation.fail([case.pk], now=now - days(1_990), reason="It stays.")
+    for step in pruning.EVERYTHING.values():
+        while step(now):
+            pass
+    assert Case.objects.exists()
+    assert AuditEvent.objects.filter(what="case.failed").exists()
+
+
+def test_a_chunk_of_pruning_costs_as_many_queries_for_500_rows_as_for_5(settings, now):
+    check = CheckFactory(first_at=now - days(500), is_current=False)
+    counts = []
+    for count in (5, 500):
+        rows = Check.objects.filter(pk=check.pk).values(
+            "account_id", "number_id", "engine_id", "result", "learnt_by", "first_at", "last_at", "valid_until"
+        )[0]
+        Check.objects.bulk_create([Check(is_current=False, **rows) for _ in range(count)])
+        with CaptureQueriesContext(connection) as queries:
+            assert pruning.checks(now) >= count
+        counts.append(len(queries))
+        check = CheckFactory(first_at=now - days(500), is_current=False)
+    assert counts[0] == counts[1]

@@ -1,0 +1,350 @@
+"""Schedules: one table, rows without doubles however many start at once, tasks that are safe to run twice."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.db import IntegrityError, connection, connections, transaction
+from django.utils import timezone
+from django.utils.module_loading import import_string
+from django_q.models import OrmQ, Schedule
+from django_q.tasks import async_task
+
+from portal.audit import SYSTEM, Actor
+from portal.leases import held
+from portal.models import AuditEvent, Heartbeat
+from portal.sweeping import sweep
+from reputation import capability, lookups, schedules, verification
+from reputation.models import Case, Check, Confirmation, PhoneNumber, Registration, Tag
+from reputation.tasks import cases, rounds, upkeep
+from tests.factories import ApplicationFactory, MonitoredNumberFactory, PhoneNumberFactory
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+# Names ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("entry", [*schedules.SCHEDULES, schedules.ROUNDS], ids=lambda entry: entry.name)
+def test_each_schedule_names_a_task_that_can_be_called_without_arguments(entry):
+    """A function that cannot be imported would be begun for ever, without a word."""
+    function = import_string(entry.func)
+    assert function.__wrapped__.__code__.co_argcount == 0, f"{entry.func} is no portal.sweeping.task without arguments"
+
+
+@pytest.mark.django_db
+def test_the_schedules_are_there_after_the_migrations():
+    rows = {row.name: row for row in Schedule.objects.all()}
+    for entry in schedules.SCHEDULES:
+        row = rows[f"portal: {entry.name}"]
+        assert (row.func, row.minutes, row.repeats, row.args) == (entry.func, entry.minutes, -1, None)
+    for words in ("verify", "look up", "advance", "stale imports", "prune"):
+        assert any(words in name for name in rows)
+
+
+@pytest.mark.django_db
+def test_making_them_again_changes_no_row_and_puts_nothing_off():
+    Schedule.objects.update(next_run=timezone.now() + timedelta(seconds=30))
+    before = list(Schedule.objects.order_by("pk").values())
+    schedules.make_schedules()
+    assert list(Schedule.objects.order_by("pk").values()) == before
+
+
+@pytest.mark.django_db
+def test_a_schedule_of_ours_that_is_no_longer_wanted_goes_and_others_stay():
+    Schedule.objects.create(name="portal: long gone", func="nowhere.task")
+    Schedule.objects.create(name="somebody else's", func="elsewhere.task")
+    Schedule.objects.filter(name="portal: canary").update(minutes=7)
+    schedules.make_schedules()
+    assert not Schedule.objects.filter(name="portal: long gone").exists()
+    assert Schedule.objects.filter(name="somebody else's").exists()
+    assert Schedule.objects.get(name="portal: canary").minutes == 1
+
+
+@pytest.mark.django_db
+def test_the_database_allows_no_two_schedules_of_one_name():
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Schedule.objects.create(name="portal: canary", func="reputation.tasks.upkeep.canary")
+
+
+@pytest.mark.django_db
+def test_the_rounds_are_scheduled_only_where_days_are_short(settings):
+    assert not Schedule.objects.filter(name="portal: rounds").exists()
+    settings.DAY = timedelta(seconds=20)
+    schedules.make_schedules()
+    assert Schedule.objects.filter(name="portal: rounds").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_four_processes_that_start_at_once_make_each_schedule_once():
+    Schedule.objects.all().delete()
+    make = "import django; django.setup(); from reputation.schedules import make_schedules; make_schedules()"
+    started = [process(make) for _ in range(4)]
+    assert [one.wait(60) for one in started] == [0, 0, 0, 0]
+    names = list(Schedule.objects.values_list("name", flat=True))
+    assert sorted(names) == sorted(f"portal: {entry.name}" for entry in schedules.SCHEDULES)
+
+
+def process(code, *arguments, **environment):
+    """Another process on the test's database."""
+    database = {"DATABASE_URL": f"sqlite:///{connection.settings_dict['NAME']}"}
+    if connection.vendor != "sqlite":
+        pytest.skip("The other process finds the test's database as a file.")
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        cwd=ROOT,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", **database, **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+# Tasks ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_the_canary_says_that_tasks_run(now):
+    upkeep.canary()
+    assert Heartbeat.objects.get(name=upkeep.HEARTBEAT).at >= now
+
+
+@pytest.mark.django_db
+def test_each_sweep_says_in_the_log_what_it_did(vendor, account, now, caplog):
+    MonitoredNumberFactory(account=account, next_action_at=now)
+    with caplog.at_level("INFO"):
+        import_string("reputation.tasks.lookups.look_up_numbers")()
+    assert "look up: 1 numbers, 2 answers" in caplog.text
+    assert "look up numbers: 1 done" in caplog.text
+
+
+@pytest.mark.django_db
+def test_a_task_that_fails_is_logged_and_does_not_raise(vendor, account, now, monkeypatch, caplog):
+    monkeypatch.setattr("reputation.advancing.advance", lambda now: 1 / 0)
+    cases.advance_cases()
+    assert "advance_cases failed" in caplog.text
+
+
+@pytest.mark.django_db
+def test_every_sweep_takes_only_what_is_due_and_an_idle_one_writes_nothing_but_its_lease(vendor, account):
+    MonitoredNumberFactory(account=account, next_action_at=timezone.now() + timedelta(hours=1))
+    before = (list(PhoneNumber.objects.values()), AuditEvent.objects.count())
+    for entry in schedules.SCHEDULES:
+        if entry.func.startswith("reputation.tasks."):
+            import_string(entry.func)()
+    after = (list(PhoneNumber.objects.values()), AuditEvent.objects.count())
+    assert before == after
+
+
+@pytest.mark.django_db
+def test_a_revoked_enrollment_stops_monitoring_for_all_of_the_accounts_numbers(vendor, account, actor, now):
+    from enrollment.models import Application
+    from enrollment.signals import revoked
+
+    application = ApplicationFactory(account=account, state=Application.State.REVOKED)
+    other = MonitoredNumberFactory()
+    ApplicationFactory(account=other.account)
+    numbers = [MonitoredNumberFactory(account=account) for _ in range(3)]
+    with transaction.atomic():
+        revoked.send(sender=Application, application=application, account=account, actor=actor, now=now)
+    assert [row.func() for row in OrmQ.objects.all()] == ["reputation.tasks.unenrolled.stop_unenrolled"]
+    import_string("reputation.tasks.unenrolled.stop_unenrolled")()
+    assert set(PhoneNumber.objects.filter(account=account).values_list("capability", flat=True)) == {"off"}
+    other.refresh_from_db()
+    assert other.capability == "on"
+    events = AuditEvent.objects.filter(what="capability.off", account=account)
+    assert events.count() == len(numbers)
+    assert set(events.values_list("reason", flat=True)) == {"The enrollment was revoked."}
+
+
+@pytest.mark.django_db
+def test_an_account_that_was_approved_again_goes_on(vendor, account):
+    from enrollment.models import Application
+
+    ApplicationFactory(account=account, state=Application.State.REVOKED)
+    ApplicationFactory(account=account)
+    MonitoredNumberFactory(account=account)
+    import_string("reputation.tasks.unenrolled.stop_unenrolled")()
+    assert PhoneNumber.objects.get().capability == "on"
+
+
+@pytest.mark.django_db
+def test_a_confirmed_window_whose_worker_died_is_gone_on_with(vendor, enrolled, admin, now):
+    from reputation import confirmations
+
+    numbers = [MonitoredNumberFactory(account=enrolled) for _ in range(3)]
+    confirmation = confirmations.open_window(
+        account=enrolled, actor=Actor(admin.user, "web"), action="disable", numbers=PhoneNumber.objects.all(), now=now
+    )
+    Confirmation.objects.update(state="applying", confirmed_at=now, to_do=3, lease_until=now - timedelta(seconds=1))
+    import_string("reputation.tasks.confirmations.continue_confirmations")()
+    confirmation.refresh_from_db()
+    assert (confirmation.state, confirmation.applied) == ("done", len(numbers))
+    assert AuditEvent.objects.filter(what="capability.off", actor=admin.user).count() == len(numbers)
+
+
+@pytest.mark.django_db
+def test_a_confirmed_window_that_a_worker_is_at_is_left_alone(enrolled, admin, now):
+    confirmation = Confirmation.objects.create(
+        account=enrolled, user=admin.user, action="disable", shown_at=now, state="applying",
+        lease_until=timezone.now() + timedelta(seconds=60),
+    )  # fmt: skip
+    import_string("reputation.tasks.confirmations.continue_confirmations")()
+    confirmation.refresh_from_db()
+    assert confirmation.state == "applying"
+
+
+@pytest.mark.django_db
+def test_the_rounds_call_every_quick_task_and_begin_anew(vendor, account, now, monkeypatch):
+    monkeypatch.setattr(rounds, "ROUND_SECONDS", 0.3)
+    monkeypatch.setattr(rounds, "PAUSE_SECONDS", 0.05)
+    number = PhoneNumberFactory(account=account)
+    capability.enable([number.pk], actor=SYSTEM, now=now)
+    rounds.rounds()
+    number.refresh_from_db()
+    assert (number.capability, number.spam_status) == ("on", "clean")
+    assert "reputation.tasks.rounds.rounds" in [row.func() for row in OrmQ.objects.all()]
+
+
+@pytest.mark.django_db
+def test_rounds_that_come_while_others_go_return_at_once_and_do_not_multiply(vendor):
+    with held("rounds", for_seconds=60) as mine:
+        assert mine
+        rounds.rounds()
+    assert not OrmQ.objects.exists()
+
+
+# Two at once, and killed ones -----------------------------------------------------------------------------------------
+
+
+def in_threads(count, work):
+    failures = []
+
+    def run():
+        try:
+            work()
+        except Exception as error:
+            failures.append(error)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert failures == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_at_once_look_nothing_up_twice_and_detect_each_tag_once(vendor, account, now, monkeypatch):
+    monkeypatch.setattr(lookups, "CHUNK", 10)
+    numbers = [MonitoredNumberFactory(account=account, next_action_at=now) for _ in range(60)]
+    vendor.labels |= {(number.e164, "alpha"): "Spam Likely" for number in numbers[::3]}
+
+    def work():
+        while lookups.look_up_due(now):
+            time.sleep(0.005)
+
+    in_threads(3, work)
+    asked = [number for items in vendor.called("look_up") for number in items]
+    assert sorted(asked) == sorted(number.e164 for number in numbers)
+    assert Tag.objects.count() == Case.objects.count() == AuditEvent.objects.filter(what="tag.detected").count() == 20
+    assert set(Check.objects.values_list("looks", flat=True)) == {1}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_at_once_verify_and_advance_nothing_twice(vendor, account, now, monkeypatch):
+    monkeypatch.setattr(verification, "CHUNK", 10)
+    numbers = [PhoneNumberFactory(account=account) for _ in range(30)]
+    capability.enable([number.pk for number in numbers], actor=SYSTEM, now=now)
+
+    def work():
+        while verification.ask(now):
+            time.sleep(0.005)
+
+    in_threads(3, work)
+    assert set(PhoneNumber.objects.values_list("capability", flat=True)) == {"on"}
+    assert AuditEvent.objects.filter(what="capability.on").count() == 30
+    vendor.labels |= {(number.e164, "alpha"): "Spam Likely" for number in numbers}
+    lookups.look_up_due(timezone.now())
+    in_threads(3, lambda: import_string("reputation.advancing.advance")(timezone.now()))
+    keys = [request.key for items in vendor.called("submit") for request in items]
+    assert len(keys) == len(set(keys)) == 30
+    assert AuditEvent.objects.filter(what="case.submitted").count() == 30
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_observations_applied_by_three_at_once_detect_each_tag_once(vendor, account, now):
+    numbers = [MonitoredNumberFactory(account=account) for _ in range(20)]
+    vendor.labels |= {(number.e164, "alpha"): "Spam Likely" for number in numbers}
+    said = vendor.look_up([number.e164 for number in numbers])
+    in_threads(3, lambda: lookups.apply(said, now=now))
+    assert Tag.objects.count() == Case.objects.count() == AuditEvent.objects.filter(what="case.opened").count() == 20
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_process_sweeps_a_kind_at_a_time():
+    ran = []
+
+    def step():
+        ran.append(1)
+        time.sleep(0.2)
+        return 0
+
+    in_threads(3, lambda: sweep("one at a time", step))
+    assert len(ran) == 1
+
+
+KILLED = """
+import django; django.setup()
+import os, signal
+from django.utils import timezone
+from reputation import lookups
+from reputation.providers.simulated import Simulated
+really = Simulated.look_up
+def die(self, numbers):
+    really(self, numbers)
+    os.kill(os.getpid(), signal.SIGKILL)
+Simulated.look_up = die
+lookups.look_up_due(timezone.now())
+"""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_killed_while_it_asks_an_engine_loses_nothing(account):
+    now = timezone.now()
+    numbers = [MonitoredNumberFactory(account=account, next_action_at=now) for _ in range(5)]
+    assert process(KILLED).wait(60) == -9
+    assert PhoneNumber.objects.exclude(lease_token="").count() == len(numbers)
+    assert lookups.look_up_due(timezone.now()) == 0
+    PhoneNumber.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    assert lookups.look_up_due(timezone.now()) == len(numbers)
+    assert set(PhoneNumber.objects.values_list("spam_status", flat=True)) == {"clean"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_real_cluster_runs_the_sweeps(account, tmp_path):
+    """The hint is enqueued, as a schedule does it; a subprocess's cluster takes it and does the work."""
+    Schedule.objects.all().delete()
+    numbers = [PhoneNumberFactory(account=account) for _ in range(3)]
+    capability.enable([number.pk for number in numbers], actor=SYSTEM, now=timezone.now())
+    async_task("reputation.tasks.upkeep.canary")
+    async_task("reputation.tasks.verification.verify_numbers")
+    run = "from django.core.management import execute_from_command_line as run; run(['manage.py', 'qcluster'])"
+    cluster = process(run, DATA_DIR=str(tmp_path), WORKERS="1", TMPDIR=str(tmp_path))
+    try:
+        until = time.monotonic() + 40
+        while time.monotonic() < until and not (
+            Heartbeat.objects.exists() and Registration.objects.filter(state="pending").count() >= 3 * len(numbers)
+        ):
+            time.sleep(0.2)
+    finally:
+        cluster.terminate()
+        cluster.wait(30)
+    assert Heartbeat.objects.get(name="tasks").at
+    assert Registration.objects.filter(engine__provider="simulated", state="pending").count() == 3 * len(numbers)
+    assert not OrmQ.objects.exists()
