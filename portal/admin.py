@@ -76,6 +76,9 @@ def _delete_licence(request: HttpRequest, licence: Licence) -> None:
 
 def _save_member(request: HttpRequest, member: Member) -> None:
     stored = _is_stored(member)
+    if stored and stored.user_id != member.user_id:  # another person takes the row
+        _record(request, stored, what="member.removed", before=stored.role)
+        stored = None
     member.save()
     what = "member.role" if stored else "member.added"
     if stored is None or stored.role != member.role:

@@ -129,6 +129,12 @@ def test_the_last_owner_is_not_removed_in_the_administration_either(as_reviewer,
     assert owner.role == Member.Role.OWNER
 
 
+def test_giving_a_members_place_to_somebody_else_is_told_as_what_it_is(as_reviewer, account, owner):
+    row = {"id": owner.pk, "user": UserFactory().pk, "role": Member.Role.OWNER}
+    as_reviewer.post(reverse("admin:portal_account_change", args=[account.pk]), account_form(account, members=[row]))
+    assert [what for what, *_ in events()] == ["member.removed", "member.added"]
+
+
 def test_an_account_is_never_deleted_since_its_audit_trail_would_go_with_it(as_superuser, account):
     assert as_superuser.post(reverse("admin:portal_account_delete", args=[account.pk])).status_code == 403
 
