@@ -72,15 +72,27 @@ class DecisionForm(forms.Form):
 
 @admin.register(Application)
 class ApplicationAdmin(admin.ModelAdmin):
-    list_display = ("business", "account", "state", "waiting_for", "no_answers", "revision", "decided_by", "decided_at")
+    list_display = (
+        "legal_name",
+        "account",
+        "state",
+        "waiting_for",
+        "no_answers",
+        "revision",
+        "decided_by",
+        "decided_at",
+    )
     list_filter = (StateFilter,)
     list_select_related = ("account", "decided_by")
     list_per_page = 50
     search_fields = ("legal_name", "ein", "account__name")
-    search_help_text = "Business, EIN or account"
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     ordering = ("submitted_at", "pk")
     actions = ("approve", "ask_for_more", "reject", "revoke")
+
+    class Media:
+        css = {"all": ["css/review.css"]}
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -90,10 +102,6 @@ class ApplicationAdmin(admin.ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         return super().get_queryset(request).seen_by_reviewers()
-
-    @admin.display(ordering="legal_name")
-    def business(self, application: Application) -> str:
-        return application.legal_name or "(no name)"
 
     @admin.display(description="waiting for", ordering="submitted_at")
     def waiting_for(self, application: Application) -> str:
@@ -122,6 +130,9 @@ class ApplicationAdmin(admin.ModelAdmin):
     def get_urls(self) -> list[URLPattern]:
         decide = self.admin_site.admin_view(self.decide_view)
         return [path("decide/<str:to>/", decide, name="enrollment_application_decide"), *super().get_urls()]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return super().changelist_view(request, {"title": "Applications", **(extra_context or {})})
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

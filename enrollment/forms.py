@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django import forms
 from django.core.validators import RegexValidator
@@ -164,17 +165,18 @@ class BusinessForm(forms.Form):
         (
             "What you call about",
             (
-                "use_case",
-                "on_behalf",
-                "use_case_details",
-                "calls_per_day",
-                "number_count",
-                "phone_company",
-                "complaints",
+                *("use_case", "phone_company", "calls_per_day", "number_count"),
+                *("on_behalf", "use_case_details", "complaints"),
             ),
         ),
         ("Whom reviewers may ask", ("contact_name", "contact_title", "contact_phone", "contact_email")),
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            if field.error_messages["required"] == forms.Field.default_error_messages["required"]:
+                field.error_messages["required"] = "Fill this in."
 
     @staticmethod
     def typed_in(data: QueryDict) -> dict[str, str]:

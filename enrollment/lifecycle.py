@@ -13,6 +13,7 @@ from datetime import datetime
 
 from django.db import transaction
 from django.db.models import F, Value
+from django.db.models.functions import Concat, Left
 from django.utils import timezone
 
 from enrollment import signals
@@ -226,7 +227,7 @@ def _apply(applications: list[Application], *, to: str, actor: Actor, now: datet
         actor=actor,
         now=now,
         what=f"application.{to}",
-        label=Value("Enrollment application"),
+        label=Left(Concat(Value("Enrollment of "), "legal_name"), 120),
         before=F("state"),
         after=Value(str(to)),
         reason=Value(reason[:500]),

@@ -86,7 +86,7 @@ class Application(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"Application {self.pk} of {self.legal_name or self.account}"
+        return f"Enrollment of {self.legal_name or self.account}"
 
     @property
     def is_editable(self) -> bool:

@@ -83,6 +83,14 @@ def test_a_decision_is_in_the_audit_trail(sent, reviewing, now):
         "approved",
     )
     assert (event.account, event.subject_id, event.actor) == (sent.account, sent.pk, reviewing.user)
+    assert event.subject_label == str(sent) == "Enrollment of Cascade Solar LLC"
+
+
+def test_a_name_of_any_length_fits_the_audit_trail(account, reviewing, actor, now):
+    application = filled.sent(account, actor, now, legal_name="A" * 255)
+    lifecycle.reject(application, actor=reviewing, now=now, reason="B" * 3_000)
+    event = AuditEvent.objects.latest("pk")
+    assert (len(event.subject_label), len(event.reason)) == (120, 500)
 
 
 @pytest.mark.parametrize("decide", [lifecycle.reject, lifecycle.ask_for_more, lifecycle.revoke])

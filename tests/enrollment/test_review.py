@@ -70,6 +70,13 @@ class TestTheQueue:
         assert "Cascade Solar" not in read(as_reviewer, QUEUE, state="all")
         assert as_reviewer.get(page_of(draft)).status_code == 302
 
+    def test_shows_nothing_of_what_is_typed_but_not_sent(self, as_reviewer, account, sent, reviewing, actor, now):
+        lifecycle.ask_for_more(sent, actor=reviewing, now=now, reason="Which city?")
+        drafts.save(account, business={"legal_name": "Not sent yet LLC"}, actor=actor, now=now)
+        html = read(as_reviewer, QUEUE, state="all")
+        assert "Cascade Solar LLC" in html
+        assert "Not sent yet" not in html
+
     def test_finds_by_business_and_ein(self, as_reviewer, sent):
         assert "Cascade Solar LLC" in read(as_reviewer, QUEUE, q="91-1234567")
         assert "Cascade Solar LLC" not in read(as_reviewer, QUEUE, q="Somebody else")
