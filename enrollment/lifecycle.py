@@ -69,7 +69,7 @@ DECISIONS = {
             State.APPROVED,
             "Approve",
             "Approved",
-            "Optional. The applicant reads it.",
+            "The applicant reads it.",
             needs_reason=False,
         ),
         Decision(
