@@ -37,7 +37,7 @@ problems.require(
     "links in mails begin with it.",
 )
 problems.require(
-    DEMO or SERVED_BY_TLS or read("bool", "ALLOW_PLAIN_HTTP", False),
+    DEMO or not PUBLIC_URL.startswith("http://") or read("bool", "ALLOW_PLAIN_HTTP", False),
     "PUBLIC_URL is not https. Passwords would travel in the open; ALLOW_PLAIN_HTTP=1 says that this is meant.",
 )
 problems.require(DEMO or not DEBUG, "DEBUG shows settings and data to anyone; it needs DEMO=1, on your own machine.")
@@ -265,7 +265,11 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
-    "loggers": {name: {"level": LOG_LEVEL} for name in ("portal", "enrollment", "reputation", "django-q")},
+    "loggers": {
+        **{name: {"level": LOG_LEVEL} for name in ("portal", "enrollment", "reputation")},
+        # The demo's day is short: its tasks begin every few seconds, and mails would be lost among them.
+        "django-q": {"level": "WARNING" if DEMO else LOG_LEVEL},
+    },
 }
 
 problems.stop_if_any()

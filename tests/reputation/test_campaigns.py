@@ -83,7 +83,9 @@ def test_the_list_shows_each_campaign_with_its_numbers_and_how_many_are_tagged(a
     assert (row.numbers, row.tagged) == (5, 3)
 
 
-def test_the_list_shows_the_tag_of_a_default_caller_id_and_that_it_is_still_used(as_viewer, account, campaign, now):
+def test_row_12_the_list_shows_the_tag_of_a_default_caller_id_and_that_it_is_still_used(
+    as_viewer, account, campaign, now
+):
     number = MonitoredNumberFactory(account=account)
     tag(number, now=now)
     Campaign.objects.filter(pk=campaign.pk).update(default_number=number)
@@ -248,7 +250,7 @@ def test_another_accounts_campaign_is_not_found(as_admin):
 # The default caller ID: row 14 of the specification's table
 
 
-def test_a_tagged_number_that_is_the_default_caller_id_raises_a_warning_that_it_is_still_used(
+def test_row_14_a_tagged_default_caller_id_is_not_skipped_and_the_page_warns_that_it_is_still_used(
     as_viewer, account, campaign, now
 ):
     number = MonitoredNumberFactory(account=account, campaign=campaign)
@@ -277,7 +279,9 @@ def test_a_tagged_default_with_matching_off_is_said_to_be_shown_by_every_call(as
     assert "automatic matching is off: every call will still show it" in page
 
 
-def test_the_page_says_how_many_of_its_numbers_are_tagged_and_leads_to_them(as_viewer, account, campaign, now):
+def test_row_12_the_campaign_page_says_how_many_of_its_numbers_are_tagged_and_leads_to_them(
+    as_viewer, account, campaign, now
+):
     for number in MonitoredNumberFactory.create_batch(2, account=account, campaign=campaign):
         tag(number, now=now)
     MonitoredNumberFactory.create_batch(3, account=account, campaign=campaign)
