@@ -141,11 +141,11 @@ class Simulated:
             pairs = [(request.number, request.engine) for request in requests]
             memory.note("remove", pairs, now, keys=[request.key for request in requests])
             asked = memory.requests("remove", numbers)
-        by_key = {mine.key: mine for ours in asked.values() for mine in ours}
+        by_key = {(mine.key, *pair): mine for pair, ours in asked.items() for mine in ours}
         answers = []
         for request in requests:
-            known_since, all_of_them = known[request.number], asked[request.number, request.engine]
-            answer = self._removed(by_key[request.key], known_since, all_of_them, now)
+            pair = (request.number, request.engine)
+            answer = self._removed(by_key[request.key, *pair], known[request.number], asked[pair], now)
             answers.append(replace(answer, key=request.key))
         return answers
 
@@ -314,8 +314,8 @@ def episode_at(
 
 SCHEMA = (
     "CREATE TABLE IF NOT EXISTS known (number TEXT PRIMARY KEY, since TEXT NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS request (id INTEGER PRIMARY KEY, key TEXT UNIQUE, kind TEXT NOT NULL,"
-    " number TEXT NOT NULL, engine TEXT NOT NULL, at TEXT NOT NULL, withdrawn_at TEXT)",
+    "CREATE TABLE IF NOT EXISTS request (id INTEGER PRIMARY KEY, key TEXT, kind TEXT NOT NULL, number TEXT NOT NULL,"
+    " engine TEXT NOT NULL, at TEXT NOT NULL, withdrawn_at TEXT, UNIQUE (key, number, engine))",
     "CREATE INDEX IF NOT EXISTS request_by_number ON request (number, kind)",
 )
 
@@ -340,7 +340,7 @@ class Memory:
     ) -> None:
         """Notes a request for each number and engine; one with a key that came before is the same request."""
         self._connection.executemany(
-            "INSERT INTO request (key, kind, number, engine, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
+            "INSERT INTO request (key, kind, number, engine, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
             [
                 (key, kind, number, engine, _text(now))
                 for (number, engine), key in zip(pairs, keys or [None] * len(pairs), strict=True)

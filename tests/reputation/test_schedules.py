@@ -91,9 +91,9 @@ def test_four_processes_that_start_at_once_make_each_schedule_once():
 
 def process(code, *arguments, **environment):
     """Another process on the test's database."""
-    database = {"DATABASE_URL": f"sqlite:///{connection.settings_dict['NAME']}"}
-    if connection.vendor != "sqlite":
-        pytest.skip("The other process finds the test's database as a file.")
+    here = connection.settings_dict
+    address = f"postgres://{here['USER']}:{here['PASSWORD']}@{here['HOST']}:{here['PORT']}/{here['NAME']}"
+    database = {"DATABASE_URL": f"sqlite:///{here['NAME']}" if connection.vendor == "sqlite" else address}
     return subprocess.Popen(
         [sys.executable, "-c", code, *arguments],
         cwd=ROOT,
