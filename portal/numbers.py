@@ -58,10 +58,11 @@ def parse(text: str, *, letters: bool = False) -> Parsed:
         raise NotANumber("This is not a phone number. Write it as (206) 555-0143 or +12065550143.") from None
     if number.extension:
         raise NotANumber("This has an extension, or holds two numbers. A caller ID is one number without extension.")
-    if not phonenumbers.is_valid_number(number):
+    type_ = phonenumbers.number_type(number)
+    if type_ == PhoneNumberType.UNKNOWN:  # as is_valid_number finds it; asked once, it is what a file costs
         raise NotANumber("No such number can exist: its area code or exchange is not assigned, or digits are missing.")
     region = phonenumbers.region_code_for_number(number) or "001"
-    kind = KINDS.get(phonenumbers.number_type(number), "other")
+    kind = KINDS.get(type_, "other")
     area_code = str(number.national_number)[:3] if number.country_code == 1 and kind == "geographic" else ""
     return Parsed(phonenumbers.format_number(number, PhoneNumberFormat.E164), region, kind, area_code)
 

@@ -251,6 +251,7 @@ def records(file: BinaryIO, delimiter: str, *, line: int = 0) -> Iterator[Record
         line += 1
         first, problem, cells = line, "", []
         if len(raw) > LINE_LIMIT:
+            cells = [raw[:200].decode(errors="ignore")]
             while not raw.endswith(b"\n") and (raw := file.readline(LINE_LIMIT)):
                 pass
             problem = f"This line is longer than {LINE_LIMIT:,} characters."

@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db.models import Model
 from django.urls import URLPattern, get_resolver, reverse
 from django.utils import timezone
 
 from portal.audit import Actor
 from portal.models import Account
-from reputation import confirmations
-from reputation.models import Case, Confirmation, PhoneNumber
+from reputation import confirmations, importing
+from reputation.models import Case, Confirmation, NumberImport, PhoneNumber
 from tests.factories import CampaignFactory, MemberFactory, PhoneNumberFactory
 
 
@@ -63,11 +64,21 @@ def a_confirmation(account: Account, action: str = Confirmation.Action.ENABLE) -
     )
 
 
+def an_import(account: Account) -> NumberImport:
+    return importing.receive(
+        account=account,
+        upload=SimpleUploadedFile("numbers.csv", b"number\n(206) 255-0143\nno number\n"),
+        actor=Actor(user=MemberFactory(account=account).user, via="web"),
+        now=timezone.now(),
+    )
+
+
 # By the beginning of the URL's name: what makes the object that its `pk` names, for an account.
 OBJECTS: dict[str, Callable[[Account], Model]] = {
     "campaign": lambda account: CampaignFactory(account=account),
     "case": a_case,
     "confirmation": a_confirmation,
+    "import": an_import,
     "member": lambda account: MemberFactory(account=account),
     "number": lambda account: PhoneNumberFactory(account=account),
     "phone-number": lambda account: PhoneNumberFactory(account=account),

@@ -1,0 +1,144 @@
+"""CSV export: what the filters show, harmless in a spreadsheet, and the same when it is imported again."""
+
+import csv
+import io
+import tracemalloc
+from datetime import UTC, datetime
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from portal.numbers import national
+from reputation import exporting, importing
+from reputation.exporting import as_it_was, harmless, stream_csv
+from reputation.models import PhoneNumber
+from tests.factories import CampaignFactory, MonitoredNumberFactory, PhoneNumberFactory
+
+pytestmark = pytest.mark.django_db
+
+EXPORT = reverse("phone-numbers-export")
+FORMULAS = ["=1+1", "+1+1", "-1", "@SUM(A1)", "=HYPERLINK(0)", "'=1", "''+1", "-", "＝1", "+1 206"]
+
+
+def rows_of(answer) -> list[dict[str, str]]:
+    text = b"".join(answer.streaming_content).decode("utf-8-sig")
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def test_it_works(as_viewer, account):
+    at = datetime(2026, 11, 21, 17, 39, 5, tzinfo=UTC)
+    MonitoredNumberFactory(
+        account=account,
+        e164="+12062550143",
+        label='Seattle, "main"',
+        source="byoc",
+        campaign=CampaignFactory(account=account, name="Spring"),
+        spam_status="in_remediation",
+        tagged_since=at,
+        checked_at=at,
+    )
+    answer = as_viewer.get(EXPORT)
+    assert answer["Content-Type"] == "text/csv; charset=utf-8"
+    assert answer["Content-Disposition"].startswith('attachment; filename="phone-numbers-2')
+    assert rows_of(answer) == [
+        {
+            "number": "+12062550143",
+            "national": "(206) 255-0143",
+            "label": 'Seattle, "main"',
+            "source": "byoc",
+            "campaign": "Spring",
+            "capability": "On",
+            "spam status": "In remediation",
+            "tagged since": "2026-11-21T17:39:05Z",
+            "last checked": "2026-11-21T17:39:05Z",
+        }
+    ]
+
+
+def test_it_holds_what_the_filters_show(as_admin, account, now):
+    found = PhoneNumberFactory(account=account, label="Seattle", source="byoc")
+    PhoneNumberFactory(account=account, label="Seattle")
+    PhoneNumberFactory(account=account, label="Bellevue", source="byoc")
+    PhoneNumberFactory(account=account, label="Seattle", source="byoc", removed_at=now)
+    PhoneNumberFactory(label="Seattle", source="byoc")
+    answer = as_admin.get(EXPORT, {"q": "seattle", "source": "byoc", "sort": "-label", "after": "1~2"})
+    assert [row["number"] for row in rows_of(answer)] == [found.e164]
+
+
+def test_without_numbers_it_has_the_headings_alone(as_admin):
+    assert b"".join(as_admin.get(EXPORT).streaming_content).decode() == "\ufeff" + ",".join(exporting.HEADINGS) + "\r\n"
+
+
+@pytest.mark.parametrize("cell", FORMULAS)
+def test_a_cell_that_a_spreadsheet_would_run_is_made_harmless_and_comes_back_as_it_was(cell):
+    assert harmless(cell) == f"'{cell}"
+    assert as_it_was(harmless(cell)) == cell
+
+
+@pytest.mark.parametrize("cell", ["", "a", "a=1", "'", "'a", "5-1", "(206) 255-0143", "+12062550143"])
+def test_other_cells_stay_as_they_are(cell):
+    assert as_it_was(harmless(cell)) == harmless(cell) == cell
+
+
+def test_what_is_exported_and_imported_again_changes_nothing(as_admin, account, actor, now):
+    for number, label in enumerate([*FORMULAS, "", "plain", "a,b;c", '"quoted"', "Süd 😀", "it's"]):
+        PhoneNumberFactory(
+            account=account,
+            e164=f"+1206255{number:04d}",
+            label=label,
+            source=["native", "byoc"][number % 2],
+            campaign=CampaignFactory(account=account, name=f"{label} {number}".strip()) if number % 3 else None,
+        )
+    PhoneNumberFactory(account=account, e164="+14162550144")
+    PhoneNumberFactory(account=account, e164="+442079460958")
+    exported = b"".join(as_admin.get(EXPORT).streaming_content)
+    upload = SimpleUploadedFile("phone-numbers.csv", exported)
+    batch = importing.receive(account=account, upload=upload, actor=actor, now=now)
+    batch.refresh_from_db()
+    assert list(batch.rows.exclude(outcome="unchanged").values()) == []
+    assert batch.unchanged == PhoneNumber.objects.count() == 18
+
+
+def test_its_queries_grow_with_the_chunks_and_not_with_the_numbers(account, now, monkeypatch):
+    def queries(count: int) -> int:
+        PhoneNumberFactory.create_batch(
+            count - PhoneNumber.objects.count(), account=account, campaign=CampaignFactory(account=account)
+        )
+        monkeypatch.setattr(exporting, "CHUNK", count // 5)
+        with CaptureQueriesContext(connection) as captured:
+            lines = sum(1 for _ in stream_csv(PhoneNumber.objects.for_account(account), now))
+        assert lines == count + 1
+        return len(captured)
+
+    assert queries(5) == queries(500)
+
+
+def test_memory_does_not_grow_with_the_numbers(account, now, monkeypatch):
+    monkeypatch.setattr(exporting, "CHUNK", 200)
+
+    def peak() -> int:
+        numbers = PhoneNumber.objects.for_account(account)
+        tracemalloc.start()
+        try:
+            for _ in stream_csv(numbers, now):
+                pass
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    def create(first: int, last: int) -> None:
+        PhoneNumber.objects.bulk_create(
+            PhoneNumber(account=account, e164=f"+1206{2_000_000 + n}", region="US", kind="geographic", label="L" * 60)
+            for n in range(first, last)
+        )
+
+    create(0, 600)
+    peak()  # what is loaded once
+    for n in range(4_096):  # and the numbers in national format that are kept at hand, but no more of them
+        national(f"+1425{n:07}")
+    small = peak()
+    create(600, 8_000)
+    assert peak() < 1.3 * small
