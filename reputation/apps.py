@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.apps import AppConfig
+from django.core.checks import register
 from django.db.models.signals import post_migrate
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ class ReputationConfig(AppConfig):
     def ready(self) -> None:
         from enrollment.signals import revoked
         from portal import navigation
-        from reputation import migrated, unenrolled
+        from reputation import checks, migrated, unenrolled
         from reputation.liveness import live_token
         from reputation.models import PhoneNumber
 
@@ -27,5 +28,6 @@ class ReputationConfig(AppConfig):
             }
 
         navigation.on_every_page(of_every_page)
+        register(checks.providers_can_be_made)
         post_migrate.connect(migrated.set_up, sender=self)
         revoked.connect(unenrolled.stop_soon)

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import time_machine
 from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
 
 from portal.audit import SYSTEM
 from reputation import advancing, capability, engines, lookups, verification
@@ -48,6 +50,12 @@ def test_a_wrong_name_in_the_settings_gets_a_clear_error(settings, names, said):
     settings.PROVIDERS = names
     with pytest.raises(ImproperlyConfigured, match=said):
         registry.providers()
+
+
+def test_a_wrong_name_keeps_the_portal_from_starting(settings):
+    settings.PROVIDERS = ["simulatd"]
+    with pytest.raises(SystemCheckError, match="names 'simulatd'"):
+        call_command("check")
 
 
 class Rival(Simulated):
