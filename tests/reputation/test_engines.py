@@ -1,6 +1,8 @@
 """Engines are kept in step with what the providers in use speak for."""
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from portal.models import AuditEvent
 from reputation import engines, lookups, verification
@@ -87,3 +89,20 @@ def test_a_label_of_an_engine_that_is_no_longer_asked_ends_as_not_watched_and_it
     assert Case.objects.get().state == "cancelled"
     assert number.spam_status == PhoneNumber.SpamStatus.CLEAN
     assert AuditEvent.objects.filter(what="tag.unwatched", account=account).count() == 1
+
+
+def test_keeping_engines_in_step_costs_as_many_queries_for_500_numbers_as_for_5(vendor, account, now):
+    counts = []
+    for count in (5, 500):
+        numbers = [MonitoredNumberFactory(account=account, next_action_at=now) for _ in range(count)]
+        with CaptureQueriesContext(connection) as registering:
+            assert engines.register_monitored(now) == 2 * count
+        Registration.objects.update(state="accepted", next_action_at=None)
+        vendor.labels |= {(number.e164, "beta"): "Spam Likely" for number in numbers}
+        lookups.look_up_due(now)
+        Engine.objects.filter(slug="beta").update(in_use=False)
+        with CaptureQueriesContext(connection) as letting_go:
+            assert engines.let_go_unused(now) == count
+        Engine.objects.filter(slug="beta").update(in_use=True)
+        counts.append((len(registering), len(letting_go)))
+    assert counts[0] == counts[1]

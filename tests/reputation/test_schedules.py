@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from django.db import IntegrityError, connection, connections, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django.utils.module_loading import import_string
 from django_q.models import OrmQ, Schedule
@@ -19,7 +20,7 @@ from portal.audit import SYSTEM, Actor
 from portal.leases import held
 from portal.models import AuditEvent, Heartbeat
 from portal.sweeping import sweep
-from reputation import capability, lookups, schedules, verification
+from reputation import capability, lookups, schedules, unenrolled, verification
 from reputation.models import Case, Check, Confirmation, PhoneNumber, Registration, Tag
 from reputation.tasks import cases, rounds, upkeep
 from tests.factories import ApplicationFactory, MonitoredNumberFactory, PhoneNumberFactory
@@ -158,6 +159,21 @@ def test_a_revoked_enrollment_stops_monitoring_for_all_of_the_accounts_numbers(v
     events = AuditEvent.objects.filter(what="capability.off", account=account)
     assert events.count() == len(numbers)
     assert set(events.values_list("reason", flat=True)) == {"The enrollment was revoked."}
+
+
+@pytest.mark.django_db
+def test_stopping_costs_as_many_queries_for_500_numbers_as_for_5(vendor, account, now):
+    from enrollment.models import Application
+
+    ApplicationFactory(account=account, state=Application.State.REVOKED)
+    counts = []
+    for count in (5, 500):
+        for _ in range(count):
+            MonitoredNumberFactory(account=account)
+        with CaptureQueriesContext(connection) as queries:
+            assert unenrolled.stop(now) == count
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
 
 
 @pytest.mark.django_db

@@ -239,3 +239,22 @@ def test_enabling_costs_as_many_queries_for_500_numbers_as_for_5(vendor, account
             assert len(capability.enable(ids, actor=actor, now=now)) == count
         counts.append(len(queries))
     assert counts[0] == counts[1]
+
+
+def test_withdrawing_and_giving_up_cost_as_many_queries_for_500_numbers_as_for_5(vendor, account, actor, now):
+    vendor.cards.pop()
+    from reputation.engines import sync_engines
+
+    sync_engines()
+    vendor.answers["verify"] = {"stage": Stage.RECEIVED}
+    counts = []
+    for count in (5, 500):
+        numbers = enabled(account, now, count)
+        verification.ask(now)
+        with CaptureQueriesContext(connection) as giving_up:
+            assert verification.give_up(now + days(8)) == count
+        with CaptureQueriesContext(connection) as withdrawing:
+            assert verification.withdraw(now + days(8)) == count
+        assert capability_of(numbers[0]) == Capability.FAILED
+        counts.append((len(giving_up), len(withdrawing)))
+    assert counts[0] == counts[1]
