@@ -45,12 +45,15 @@ def ago(at: datetime | None) -> SafeString | str:
 
 @register.filter
 def by(at: datetime | None) -> SafeString | str:
-    """A time to come, in words: 6 hours from now; exact on hover. What is already due is said to be."""
+    """A time to come, in words: within 6 hours, or from a week on, by 3 Dec; what is due already, any moment now."""
     if at is None:
         return "—"
-    return _time(at, "any moment" if at <= timezone.now() else naturaltime(at).replace(" from now", "")).replace(
-        "&nbsp;", " "
-    )
+    left = at - timezone.now()
+    if left <= timedelta(0):
+        return _time(at, "any moment now")
+    if left < timedelta(days=7):
+        return _time(at, f"within {naturaltime(at).removesuffix(' from now')}")
+    return _time(at, f"by {formatted(timezone.localtime(at), 'j M')}")
 
 
 @register.filter
