@@ -569,7 +569,7 @@ class Group:
 
 
 def groups_of(batch: NumberImport) -> list[Group]:
-    """What will happen, or what was left out, by outcome; one query for each, and at most SHOWN lines."""
+    """What will happen, or what was left out, by outcome: a query for each and one more, and at most SHOWN lines."""
     counts = {
         Outcome.REFUSED: batch.refused,
         Outcome.LEFT_ALONE: batch.left_alone,
@@ -578,18 +578,23 @@ def groups_of(batch: NumberImport) -> list[Group]:
         Outcome.CHANGED: batch.will_change,
         Outcome.UNCHANGED: batch.unchanged,
     }
-    return [
+    groups = [
         Group(
             outcome,
             words,
             icon,
             tone,
             counts[outcome],
-            list(batch.rows.filter(outcome=outcome).select_related("campaign", "number").order_by("line")[:SHOWN]),
+            list(batch.rows.filter(outcome=outcome).select_related("campaign").order_by("line")[:SHOWN]),
         )
         for outcome, (words, icon, tone) in SAID.items()
         if counts[outcome]
     ]
+    rows = [row for group in groups for row in group.rows]
+    campaigns = Campaign.objects.in_bulk({row.seen_campaign_id for row in rows if row.seen_campaign_id})
+    for row in rows:
+        row.seen_campaign = campaigns.get(row.seen_campaign_id)
+    return groups
 
 
 def columns_of(batch: NumberImport) -> tuple[list[tuple[str, str]], list[str]]:

@@ -72,7 +72,7 @@ def number_list(request: MemberRequest) -> HttpResponse:
         still_shown=rows_still_shown(request),
     )
     imports = NumberImport.objects.for_account(request.account)
-    context = {"table": table, "imports": [*imports.under_way()[:3], *imports.waiting_for_you()[:3]]}
+    context = {"table": table, "under_way": imports.under_way()[:3], "waiting": imports.waiting_for_you()[:3]}
     return render(request, "reputation/phone_numbers.html", context)
 
 
