@@ -113,6 +113,16 @@ class TestTheList:
         assert reverse("phone-number-add") not in page
         assert reverse("phone-number-remove", args=[number.pk]) not in page
 
+    def test_ids_are_written_without_separators_and_counts_with(self, as_admin, account):
+        number = PhoneNumberFactory(pk=1_234_567, account=account)
+        PhoneNumber.objects.bulk_create(
+            PhoneNumber(account=account, e164=f"+1425{2_000_000 + n}", region="US", kind="geographic")
+            for n in range(1_000)
+        )
+        page = text_of(as_admin.get(PAGE))
+        assert f'data-row="{number.pk}"' in page
+        assert "1–50 of 1,001" in page
+
     def test_its_queries_do_not_grow_with_the_numbers(self, as_admin, account, now):
         def queries() -> int:
             with CaptureQueriesContext(
