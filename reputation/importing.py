@@ -8,35 +8,33 @@ is left alone, and the result says so.
 from __future__ import annotations
 
 import logging
-import re
 import secrets
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.core.files import File
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
-from django.db.models import Case, CharField, Exists, F, OuterRef, QuerySet, Subquery, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models import F, QuerySet
 from django_q.tasks import async_task
 
 from portal import audit
 from portal.audit import SYSTEM, Actor
-from portal.inserting import insert_from, insert_rows
+from portal.inserting import insert_rows
 from portal.models import Account
-from portal.numbers import UNITED_STATES, NotANumber, Parsed
-from reputation.campaigns import NAME_OF_CAMPAIGN
+from portal.numbers import UNITED_STATES
+from reputation.applying import write
 from reputation.clock import days
 from reputation.csv_files import Record, records, shape_of, write_as_utf8
-from reputation.exporting import as_it_was
-from reputation.models import Campaign, ImportRow, NumberImport, PhoneNumber
-from reputation.phone_numbers import clean_label, parse_caller_id
+from reputation.models import Campaign, ImportRow, NumberImport
+from reputation.phone_numbers import clean_label
+from reputation.staging import compare, names_of_campaigns, row_of
 
 logger = logging.getLogger(__name__)
 
@@ -54,23 +52,6 @@ PAUSE_SECONDS = 0.02
 # Taken up so often without a chunk getting done, an import is given up.
 ATTEMPTS = 5
 
-SOURCES = {
-    "native": PhoneNumber.Source.NATIVE,
-    "internal": PhoneNumber.Source.NATIVE,
-    "byoc": PhoneNumber.Source.BYOC,
-    "byocp": PhoneNumber.Source.BYOC,
-    "byocc": PhoneNumber.Source.BYOC,
-    "bringyourowncarrier": PhoneNumber.Source.BYOC,
-    "carrier": PhoneNumber.Source.BYOC,
-    "external": PhoneNumber.Source.BYOC,
-}
-SHORTENED_BY_A_SPREADSHEET = re.compile(r"\d([.,]\d+)?E\+?\d+", re.IGNORECASE)
-
-# Every column of a staged row, empty: rows that are inserted together name the same ones.
-BLANK_ROW: dict[str, Any] = {
-    field.attname: field.get_default() for field in ImportRow._meta.concrete_fields if not field.primary_key
-} | {"outcome": Outcome.NEW}
-
 # Which count of the import each outcome goes into.
 COUNTED = {
     Outcome.NEW: "will_add",
@@ -79,6 +60,9 @@ COUNTED = {
     Outcome.UNCHANGED: "unchanged",
     Outcome.REFUSED: "refused",
 }
+
+# All counts, without the state and the lease, which another may have changed meanwhile.
+COUNTS = (*COUNTED.values(), "abroad", "added", "brought_back", "changed", "left_alone")
 
 # The groups of a preview in the order of the page: words, icon, tone.
 SAID = {
@@ -89,22 +73,6 @@ SAID = {
     Outcome.CHANGED: ("Changed", "pencil", "wait"),
     Outcome.UNCHANGED: ("Unchanged", "check", "calm"),
 }
-
-LEFT_ALONE = {
-    Outcome.NEW: "Somebody else added this number after the preview.",
-    Outcome.BACK: "Somebody else added this number again after the preview.",
-    Outcome.CHANGED: "Somebody else changed or removed this number after the preview.",
-}
-
-
-class Seen(NamedTuple):
-    """A number as it was when its line was read."""
-
-    pk: int
-    label: str
-    source: str
-    campaign_id: int | None
-    removed_at: datetime | None
 
 
 def kept_for() -> timedelta:
@@ -135,11 +103,15 @@ def receive(*, account: Account, upload: UploadedFile, actor: Actor, now: dateti
         batch.size = text.seek(0, 2)
         text.seek(0)
         batch.file.save(f"{secrets.token_hex(16)}.csv", File(text), save=False)
-    with transaction.atomic():
-        batch.save()
-        _record(batch, "import.uploaded", actor=actor, now=now)
-        if batch.size > READ_AT_ONCE:
-            async_task("reputation.tasks.imports.advance_import", batch.pk)
+    try:
+        with transaction.atomic():
+            batch.save()
+            _record(batch, "import.uploaded", actor=actor, now=now)
+            if batch.size > READ_AT_ONCE:
+                async_task("reputation.tasks.imports.advance_import", batch.pk)
+    except Exception:
+        batch.file.delete(save=False)
+        raise
     if batch.size <= READ_AT_ONCE:
         advance(batch, now=now)
     return batch
@@ -198,12 +170,12 @@ def _read(batch: NumberImport, *, until: float, now: datetime) -> bool:
         if not _claimed(batch).update(state=State.READING):
             raise _TakenOver
         batch.state = State.READING
-    names = _names_of_campaigns(batch.account_id)
+    campaigns = names_of_campaigns(batch.account_id)
     with batch.file.open("rb") as file:
         file.seek(batch.position)
         rest = records(file, batch.delimiter, line=batch.line)
         while chunk := list(islice(rest, CHUNK)):
-            _stage(batch, [_staged(record, batch, names) for record in chunk], chunk[-1])
+            _stage(batch, chunk, campaigns)
             if time.monotonic() > until:
                 return True
             time.sleep(PAUSE_SECONDS)
@@ -211,89 +183,11 @@ def _read(batch: NumberImport, *, until: float, now: datetime) -> bool:
     return False
 
 
-def _names_of_campaigns(account_id: int) -> dict[str, int]:
-    """The account's campaigns by name, as written and in lower case."""
-    names = dict(Campaign.objects.for_account(account_id).values_list("name", "pk"))
-    return {name.casefold(): pk for name, pk in names.items()} | names
-
-
-class _Refused(ValueError):
-    """This line is left out; the message says why."""
-
-
-def _staged(record: Record, batch: NumberImport, campaigns: dict[str, int]) -> dict[str, Any]:
-    """The row for this record, as far as the file alone says what it is: new with what its cells hold, or refused."""
-    cells = {
-        name: as_it_was(record.cells[place]) if place < len(record.cells) else ""
-        for name, place in batch.columns.items()
-    }
-    row = BLANK_ROW | {"line": record.line, "text": (clean_label(cells["number"]) or record.cells[0])[:80]}
-    try:
-        _refuse_broken(record, width=len(batch.headings) or batch.columns["number"] + 1)
-        parsed = _parsed(cells["number"])
-        return row | {
-            "e164": parsed.e164,
-            "region": parsed.region,
-            "kind": parsed.kind,
-            "area_code": parsed.area_code,
-            "label": _label(cells.get("label", "")),
-            "source": _source(cells.get("source", "")),
-            "campaign_id": _campaign(cells.get("campaign", ""), campaigns),
-        }
-    except (_Refused, NotANumber) as error:
-        return row | {"outcome": Outcome.REFUSED, "reason": str(error)[:200]}
-
-
-def _refuse_broken(record: Record, *, width: int) -> None:
-    if record.problem:
-        raise _Refused(record.problem)
-    if any(record.cells[width:]):
-        raise _Refused(
-            f"This line has {len(record.cells)} cells, the file has {width} column{'s' if width > 1 else ''}. "
-            "Put quotation marks round a cell that holds a separator."
-        )
-
-
-def _parsed(text: str) -> Parsed:
-    if SHORTENED_BY_A_SPREADSHEET.fullmatch(text):
-        raise _Refused("A spreadsheet shortened this number, and its last digits are lost. Make the column text first.")
-    return parse_caller_id(text)
-
-
-def _label(text: str) -> str:
-    label = clean_label(text)
-    if len(label) > 80:
-        raise _Refused(f"The label has {len(label)} characters. It may have 80.")
-    return label
-
-
-def _source(text: str) -> str:
-    plain = re.sub(r"[^a-z]", "", text.casefold())
-    if text and plain not in SOURCES:
-        raise _Refused(f"The source is “{text[:40]}”. It can be native or BYOC.")
-    return SOURCES[plain] if text else ""
-
-
-def _campaign(name: str, campaigns: dict[str, int]) -> int | None:
-    campaign = campaigns.get(name) or campaigns.get(name.casefold())
-    if name and not campaign:
-        raise _Refused(f"There is no campaign “{name[:80]}”. Add it first, or leave the cell empty.")
-    return campaign
-
-
-def _stage(batch: NumberImport, rows: list[dict[str, Any]], last: Record) -> None:
-    """Compares a chunk with the lines before it and with the numbers there are, and keeps what will be done."""
-    wanted = [row["e164"] for row in rows if row["e164"]]
-    first_lines = dict(batch.rows.filter(e164__in=wanted).values_list("e164", "line"))
-    there = {
-        e164: Seen(*rest)
-        for e164, *rest in PhoneNumber.objects.filter(account=batch.account_id, e164__in=wanted).values_list(
-            "e164", "pk", "label", "source", "campaign_id", "removed_at"
-        )
-    }
-    for row in rows:
-        if row["outcome"] != Outcome.REFUSED:
-            _decide(row, first_lines, there.get(row["e164"]))
+def _stage(batch: NumberImport, chunk: list[Record], campaigns: dict[str, int]) -> None:
+    """Keeps, for each line of a chunk, what will be done."""
+    rows = [row_of(record, batch, campaigns) for record in chunk]
+    compare(batch, rows)
+    last = chunk[-1]
     found = Counter(row["outcome"] for row in rows)
     abroad = sum(row["outcome"] == Outcome.NEW and row["region"] not in UNITED_STATES for row in rows)
     with transaction.atomic():
@@ -310,41 +204,9 @@ def _stage(batch: NumberImport, rows: list[dict[str, Any]], last: Record) -> Non
     batch.line, batch.position = last.last_line, last.position
 
 
-def _decide(row: dict[str, Any], first_lines: dict[str, int], seen: Seen | None) -> None:
-    """What will happen to this number. An empty cell takes nothing away: it keeps what the number has."""
-    if row["e164"] in first_lines:
-        row |= BLANK_ROW | {
-            "line": row["line"],
-            "text": row["text"],
-            "outcome": Outcome.REFUSED,
-            "reason": f"The same number as in line {first_lines[row['e164']]:,}, which counts.",
-        }
-        return
-    first_lines[row["e164"]] = row["line"]
-    row["text"] = ""
-    if seen is None:
-        row["source"] = row["source"] or PhoneNumber.Source.NATIVE
-        return
-    row["label"] = row["label"] or seen.label
-    row["source"] = row["source"] or seen.source
-    row["campaign_id"] = row["campaign_id"] or seen.campaign_id
-    row |= {
-        "number_id": seen.pk,
-        "seen_label": seen.label,
-        "seen_source": seen.source,
-        "seen_campaign_id": seen.campaign_id,
-    }
-    if seen.removed_at:
-        row["outcome"] = Outcome.BACK
-    elif (row["label"], row["source"], row["campaign_id"]) == (seen.label, seen.source, seen.campaign_id):
-        row["outcome"] = Outcome.UNCHANGED
-    else:
-        row["outcome"] = Outcome.CHANGED
-
-
 def _finish_reading(batch: NumberImport, *, now: datetime) -> None:
     """The preview is complete. A file that would change nothing is done with it."""
-    batch.refresh_from_db()
+    batch.refresh_from_db(fields=COUNTS)
     state = State.READY if batch.to_do else State.DONE
     with transaction.atomic():
         if not _claimed(batch).update(state=state, ready_at=now, ended_at=None if batch.to_do else now):
@@ -403,7 +265,7 @@ def _apply(batch: NumberImport, *, until: float, now: datetime) -> bool:
         if time.monotonic() > until:
             return True
         time.sleep(PAUSE_SECONDS)
-    batch.refresh_from_db()
+    batch.refresh_from_db(fields=COUNTS)
     with transaction.atomic():
         if not _claimed(batch).update(state=State.DONE, ended_at=now):
             raise _TakenOver
@@ -416,7 +278,7 @@ def _who_confirmed(batch: NumberImport) -> Actor:
 
 
 def _apply_chunk(batch: NumberImport, *, now: datetime) -> bool:
-    """The next CHUNK numbers: those that stand as the preview saw them are written, the others left alone."""
+    """The next CHUNK numbers; False when there are no more."""
     with transaction.atomic():
         # Numbers of an account are added by one at a time; see also phone_numbers.add.
         Account.objects.select_for_update().get(pk=batch.account_id)
@@ -427,126 +289,18 @@ def _apply_chunk(batch: NumberImport, *, now: datetime) -> bool:
         if not _claimed(batch, applied_line=batch.applied_line).update(applied_line=lines[-1], attempts=0):
             raise _TakenOver
         chunk = batch.rows.filter(line__gt=batch.applied_line, line__lte=lines[-1])
-        left_alone = _leave_alone(batch.account_id, chunk)
-        by = {"actor": _who_confirmed(batch), "now": now, "reason": Value(f"Import of {batch.file_name}")}
+        written = write(
+            chunk,
+            account_id=batch.account_id,
+            actor=_who_confirmed(batch),
+            now=now,
+            reason=f"Import of {batch.file_name}",
+        )
         NumberImport.objects.filter(pk=batch.pk).update(
-            left_alone=F("left_alone") + left_alone,
-            added=F("added") + _add(batch.account_id, chunk.filter(outcome=Outcome.NEW), **by),
-            changed=F("changed") + _change(chunk.filter(outcome=Outcome.CHANGED), **by),
-            brought_back=F("brought_back") + _bring_back(chunk.filter(outcome=Outcome.BACK), **by),
+            **{field: F(field) + count for field, count in asdict(written).items()}
         )
     batch.applied_line = lines[-1]
     return True
-
-
-def _leave_alone(account_id: int, chunk: QuerySet[ImportRow]) -> int:
-    """Marks those whose number is no longer as the preview saw it."""
-    numbers = PhoneNumber.objects.select_for_update(of=("self",))
-    list(numbers.filter(pk__in=chunk.filter(number__isnull=False).values("number")).order_by("pk").values_list("pk"))
-    there = PhoneNumber.objects.filter(account=account_id, e164=OuterRef("e164"))
-    itself = PhoneNumber.objects.filter(pk=OuterRef("number"))
-    as_seen = itself.alias(in_campaign=Coalesce("campaign_id", 0)).filter(
-        removed_at__isnull=True,
-        label=OuterRef("seen_label"),
-        source=OuterRef("seen_source"),
-        in_campaign=Coalesce(OuterRef("seen_campaign_id"), 0),
-    )
-    otherwise = {
-        Outcome.NEW: Exists(there),
-        Outcome.BACK: ~Exists(itself.filter(removed_at__isnull=False)),
-        Outcome.CHANGED: ~Exists(as_seen),
-    }
-    return sum(
-        chunk.filter(condition, outcome=outcome).update(outcome=Outcome.LEFT_ALONE, reason=LEFT_ALONE[outcome])
-        for outcome, condition in otherwise.items()
-    )
-
-
-def _add(account_id: int, rows: QuerySet[ImportRow], *, actor: Actor, now: datetime, reason: Value) -> int:
-    added = insert_from(
-        PhoneNumber,
-        rows,
-        account_id=Value(account_id),
-        e164="e164",
-        region="region",
-        kind="kind",
-        area_code="area_code",
-        label="label",
-        source="source",
-        campaign_id="campaign_id",
-        added_at=Value(now),
-        capability=Value(PhoneNumber.Capability.OFF.value),
-        capability_since=Value(now),
-        capability_reason=Value(""),
-        spam_status=Value(PhoneNumber.SpamStatus.NOT_MONITORED.value),
-        lease_token=Value(""),
-        attempts=Value(0),
-    )
-    numbers = PhoneNumber.objects.filter(account=account_id, e164__in=rows.values("e164"))
-    audit.record_changes(numbers, actor=actor, now=now, what="number.added", label="e164", after="label", reason=reason)
-    return added
-
-
-def _change(rows: QuerySet[ImportRow], *, actor: Actor, now: datetime, reason: Value) -> int:
-    """One event for each field that differs, as where a person changes a number."""
-    numbers = _with_what_it_will_have(rows)
-    by = {"actor": actor, "now": now, "label": "e164", "reason": reason}
-    audit.record_changes(
-        numbers.exclude(label=F("new_label")), what="number.changed", before="label", after="new_label", **by
-    )
-    audit.record_changes(
-        numbers.exclude(source=F("new_source")),
-        what="number.changed",
-        before=_in_words("source"),
-        after=_in_words("new_source"),
-        **by,
-    )
-    moved = numbers.alias(was_in=Coalesce("campaign_id", 0), will_be_in=Coalesce("new_campaign", 0))
-    audit.record_changes(
-        moved.exclude(was_in=F("will_be_in")),
-        what="number.campaign",
-        before=NAME_OF_CAMPAIGN,
-        after=Coalesce(Subquery(Campaign.objects.filter(pk=OuterRef("new_campaign")).values("name")), Value("")),
-        **by,
-    )
-    return _write(rows)
-
-
-def _bring_back(rows: QuerySet[ImportRow], *, actor: Actor, now: datetime, reason: Value) -> int:
-    audit.record_changes(
-        _with_what_it_will_have(rows),
-        actor=actor,
-        now=now,
-        what="number.restored",
-        label="e164",
-        after="new_label",
-        reason=reason,
-    )
-    return _write(rows, removed_at=None, added_at=now)
-
-
-def _with_what_it_will_have(rows: QuerySet[ImportRow]) -> QuerySet[PhoneNumber]:
-    row = rows.filter(number=OuterRef("pk"))
-    return PhoneNumber.objects.filter(pk__in=rows.values("number")).annotate(
-        new_label=Subquery(row.values("label")),
-        new_source=Subquery(row.values("source")),
-        new_campaign=Subquery(row.values("campaign_id")),
-    )
-
-
-def _write(rows: QuerySet[ImportRow], **also: Any) -> int:
-    row = rows.filter(number=OuterRef("pk"))
-    return PhoneNumber.objects.filter(pk__in=rows.values("number")).update(
-        label=Subquery(row.values("label")),
-        source=Subquery(row.values("source")),
-        campaign=Subquery(row.values("campaign_id")),
-        **also,
-    )
-
-
-def _in_words(source: str) -> Case:
-    words = (When(**{source: value}, then=Value(word)) for value, word in PhoneNumber.Source.choices)
-    return Case(*words, default=Value(""), output_field=CharField())
 
 
 # Showing

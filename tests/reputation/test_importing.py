@@ -104,6 +104,16 @@ class TestThePreview:
         PhoneNumberFactory(account=account, e164="+12062550143", label="Front", source="byoc", campaign=campaign)
         assert receive("number,label,source,campaign\n2062550143,,,\n").unchanged == 1
 
+    def test_no_file_is_kept_for_an_import_that_could_not_be_written_down(self, receive, files, monkeypatch):
+        def broken(*args: object, **kwargs: object) -> None:
+            raise RuntimeError("the database is gone")
+
+        monkeypatch.setattr(importing.audit, "record", broken)
+        with pytest.raises(RuntimeError):
+            receive("number\n2062550143\n")
+        assert not NumberImport.objects.exists()
+        assert not list(files.rglob("*.csv"))
+
     def test_the_file_is_deleted_as_soon_as_it_is_read(self, receive, files):
         batch = receive("number\n2062550143\n")
         assert batch.file.name == ""
@@ -289,8 +299,9 @@ class TestInTheBackground:
         batch.refresh_from_db()
         assert (batch.rows.count(), batch.line, batch.lease_token) == (10, 11, "of another")
 
-    def test_cancelled_while_it_is_read_it_stops(self, receive, actor, now, monkeypatch, files):
-        batch = receive(a_file(35))
+    @pytest.mark.parametrize("lines", [35, 10])
+    def test_cancelled_while_it_is_read_it_stops(self, receive, actor, now, monkeypatch, files, lines):
+        batch = receive(a_file(lines))
         monkeypatch.setattr(importing.time, "sleep", lambda seconds: importing.cancel(batch, actor=actor, now=now))
         importing.advance(NumberImport.objects.get(pk=batch.pk), now=now)
         batch.refresh_from_db()
