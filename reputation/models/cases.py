@@ -5,16 +5,21 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from portal.models import Account, AccountQuerySet
-from reputation.models.engines import Engine
+from reputation.models.engines import Engine, Tag
 from reputation.models.numbers import PhoneNumber
 
 
 class CaseQuerySet(AccountQuerySet):
     def unfinished(self) -> CaseQuerySet:
         return self.filter(state__in=Case.UNFINISHED)
+
+    def needing_a_ticket(self) -> CaseQuerySet:
+        """Those that failed, whose label still stands, and that support was not asked about yet."""
+        standing = Tag.objects.standing().filter(case=OuterRef("pk"))
+        return self.filter(Exists(standing), state=Case.State.FAILED, ticket_reference="")
 
     def due(self, now: datetime) -> CaseQuerySet:
         return self.filter(next_action_at__lte=now)

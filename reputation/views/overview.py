@@ -39,9 +39,8 @@ def overview(request: MemberRequest) -> HttpResponse:
         "tagged": rows_of(tagged[:SHOWN], now),
         "more_tagged": len(tagged) > SHOWN,
         "tagged_defaults": defaults.select_related("default_number").order_by("name")[:SHOWN],
-        "without_ticket": cases.filter(
-            state=Case.State.FAILED, ticket_reference="", tags__ended_at__isnull=True
-        ).distinct()[: SHOWN + 1],
+        "without_ticket": cases.needing_a_ticket().select_related("number").order_by("-pk")[: SHOWN + 1],
+        "imports_waiting": NumberImport.objects.for_account(request.account).waiting_for_you().order_by("-pk")[:SHOWN],
         "under_way": Confirmation.objects.for_account(request.account).under_way().order_by("-pk")[:SHOWN],
         "imports": NumberImport.objects.for_account(request.account).under_way()[:SHOWN],
         "now": now,
