@@ -88,9 +88,14 @@ def test_the_page_costs_the_same_queries_for_5_and_for_500_numbers(as_viewer, ac
     assert queries() == few
 
 
-def test_an_import_that_was_read_waits_for_somebody_to_confirm_it(as_viewer, account, owner):
+def test_an_import_that_was_read_waits_for_somebody_to_confirm_it(as_viewer, account, owner, now):
     assert "waits for you" not in page_of(as_viewer)
     NumberImport.objects.create(
-        account=account, user=owner.user, file_name="numbers-nov.csv", size=1, state=NumberImport.State.READY
+        account=account,
+        user=owner.user,
+        file_name="numbers-nov.csv",
+        size=1,
+        received_at=now,
+        state=NumberImport.State.READY,
     )
     assert "numbers-nov.csv is read and waits for you." in page_of(as_viewer)
