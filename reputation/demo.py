@@ -8,12 +8,15 @@ The numbers end in 555-01xx, which the North American Numbering Plan keeps for f
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.db import transaction
+from django_q.tasks import async_task
 
 from enrollment import drafts, lifecycle
 from enrollment.forms import forms_of
@@ -25,10 +28,12 @@ from portal.demonstration import SignIn
 from portal.licensing import Product
 from portal.models import Account, Licence, Member, User
 from portal.numbers import parse
-from reputation import campaigns, capability
+from reputation import advancing, campaigns, capability, lookups, schedules, verification
 from reputation.clock import days
 from reputation.eligibility import today_of
 from reputation.models import Campaign, PhoneNumber
+from reputation.providers.registry import providers
+from reputation.providers.simulated import Simulated
 
 PASSWORD = "demo-portal-2026"
 CASCADE, HARBOR = "Cascade Solar LLC", "Harbor Dental Group"
@@ -110,10 +115,15 @@ NUMBERS = (
     Range("", "Toronto supplier desk", "416 555 0144", 1, byoc=1),
     Range("", "Kingston project", "876 555 0109", 1, byoc=1),
 )
-DEFAULT_CALLER_IDS = {SPRING: "+12065550141", SURVEYS: "+14155550117", BATTERY: "+19165550148"}
+DEFAULT_CALLER_IDS = {SPRING: "+12065550141", SURVEYS: "+14155550118", BATTERY: "+19165550148"}
 # Left off, so that there is something to enable at once.
 LEFT_OFF = ("Austin outbound", "Las Vegas", "Vancouver", "Tacoma office", "Honolulu office", "San Juan office",
             "Toronto supplier desk", "Kingston project")  # fmt: skip
+# Watched for some days when the demo begins, so that there is a history to look at. The others are being verified.
+WATCHED = ("Seattle outbound", "Bellevue outbound", "Portland outbound", "Denver outbound", "San Francisco panel",
+           "Oakland panel", "Front desk", "Support line")  # fmt: skip
+WATCHED_DAYS = 20
+STEP = 1 / 2
 
 BUSINESS = {
     "legal_name": "Cascade Solar LLC",
@@ -150,7 +160,7 @@ ANSWERS = {
 
 
 def seed(*, now: datetime) -> list[SignIn]:
-    """Makes the demo's data if it is not there, and returns who can sign in."""
+    """Makes the demo's data if it is not there, has the tasks begin at once, and returns who can sign in."""
     with transaction.atomic():
         if not User.objects.filter(email=PEOPLE[0].email).exists():
             accounts = _accounts(now)
@@ -164,6 +174,10 @@ def seed(*, now: datetime) -> list[SignIn]:
                 actor=Actor(user=users["hana@harbordental.example"], via="command"),
                 now=now - days(6),
             )
+    # Rather than at the scheduler's first look, half a minute after the start.
+    for entry in schedules.wanted():
+        if entry.minutes == 1:
+            async_task(entry.func)
     return [
         SignIn(person.email, PASSWORD, person.who, path="/admin/" if person.is_reviewer else "") for person in PEOPLE
     ]
@@ -193,10 +207,11 @@ def _accounts(now: datetime) -> dict[str, Account]:
 
 def _people(accounts: dict[str, Account], now: datetime) -> dict[str, User]:
     users = {}
+    password = make_password(PASSWORD)
     for person in PEOPLE:
-        user = User.objects.create_user(
-            person.email,
-            PASSWORD,
+        user = User.objects.create(
+            email=person.email,
+            password=password,
             name=person.name,
             is_staff=person.is_reviewer,
             # The demo's reviewer edits licences and members as well, which in production an administrator does.
@@ -251,8 +266,35 @@ def _numbers(account: Account, actor: Actor, now: datetime) -> None:
         campaigns.choose_default(
             of_name[name], number=numbers.get(e164=e164).pk, shown=None, actor=actor, now=now - days(30)
         )
-    enabled = [pk for pk, label in numbers.values_list("pk", "label") if not label.startswith(LEFT_OFF)]
-    capability.enable(enabled, actor=actor, now=now)
+    labels = dict(numbers.values_list("pk", "label"))
+    watched = [pk for pk, label in labels.items() if label.startswith(WATCHED)]
+    _watch(watched, actor, now)
+    just_enabled = [pk for pk, label in labels.items() if not label.startswith((*WATCHED, *LEFT_OFF))]
+    capability.enable(just_enabled, actor=actor, now=now)
+
+
+def _watch(ids: Sequence[int], actor: Actor, now: datetime) -> None:
+    """Lets the service work for these numbers through the days that lie behind, so that pages have a history. Only the
+    simulated engines can be asked in the past."""
+    simulated = providers().get(Simulated.name)
+    if not isinstance(simulated, Simulated):
+        return
+    moment = now - days(WATCHED_DAYS)
+    capability.enable(ids, actor=actor, now=moment)
+    with _clock_of(simulated, lambda: moment):
+        while moment < now:
+            for step in (verification.ask, lookups.look_up_due, advancing.advance):
+                step(moment)
+            moment += days(STEP)
+
+
+@contextmanager
+def _clock_of(simulated: Simulated, clock: Callable[[], datetime]) -> Iterator[None]:
+    former, simulated.clock = simulated.clock, clock
+    try:
+        yield
+    finally:
+        simulated.clock = former
 
 
 def _rows(account: Account, of_name: dict[str, Campaign], now: datetime) -> Iterator[PhoneNumber]:

@@ -25,10 +25,7 @@ from tests.demo_process import DemoProcess, start_demo
 WIDE, NARROW = 1360, 390
 HEIGHT = 900
 HERE = Path(__file__).parent
-WCAG = {
-    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]},
-    "resultTypes": ["violations"],
-}
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
@@ -149,9 +146,10 @@ def sign_in(page: Page, email: str, password: str = PASSWORD) -> None:
     page.wait_for_url("/")
 
 
-def axe(page: Page) -> list[str]:
-    """What axe finds against WCAG 2.2 AA, a line for each element; empty where the page is accessible."""
-    found = Axe().run(page, options=WCAG).response["violations"]
+def axe(page: Page, *, rules: list[str] | None = None) -> list[str]:
+    """What axe finds against WCAG 2.2 AA (or against these rules only), a line for each element; empty is good."""
+    only = {"type": "rule", "values": rules} if rules else {"type": "tag", "values": WCAG}
+    found = Axe().run(page, options={"runOnly": only, "resultTypes": ["violations"]}).response["violations"]
     return [
         f"{violation['id']} ({violation['help']}): {node['html'][:200]} {node.get('failureSummary', '')}"
         for violation in found
@@ -163,4 +161,4 @@ def screenshot(page: Page, name: str) -> None:
     """Kept as NAME.png where SCREENSHOTS says; nothing otherwise."""
     if directory := os.environ.get("SCREENSHOTS"):
         Path(directory).mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=Path(directory) / f"{name}.png", full_page=True)
+        page.screenshot(path=Path(directory) / f"{name}.png", full_page=True, caret="initial")

@@ -24,6 +24,7 @@ from django.utils.module_loading import import_string
 
 from portal.demonstration import SignIn
 from portal.environment import BASE_DIR
+from portal.models import Lease
 from portal.processes import Program, Stopping, run_until_stopped
 
 HOST = "127.0.0.1"
@@ -176,6 +177,8 @@ def prepare(*, serves_static_files: bool) -> list[SignIn]:
     """Everything that must be there before the programs start, once and by one process: several at a time would
     stand in each other's way (migrations; SQLite's switch to WAL, made by the first connection)."""
     call_command("migrate", interactive=False, verbosity=0)
+    # Nobody else works on this data, so whatever is still held was held by somebody who was killed.
+    Lease.objects.all().delete()
     if serves_static_files:
         call_command("collectstatic", interactive=False, verbosity=0)
     sign_ins = import_string(settings.DEMO_SEED)(now=timezone.now())
