@@ -1,0 +1,147 @@
+"""Every page of the portal with something on it: for each address, the states in which it looks different.
+
+A new address gets one scene by itself, about an object that tests/every_url.py makes. One that shows different things
+in different states has its states here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from django.urls import reverse
+from django.utils import timezone
+
+from enrollment.models import Application
+from portal.audit import Actor
+from portal.licensing import Product
+from portal.models import Account, Member
+from reputation import confirmations
+from reputation.demo import ANSWERS, BUSINESS, CASCADE
+from reputation.models import Campaign, Case, Confirmation, PhoneNumber
+from tests.every_url import Url, a_case, every_url
+from tests.factories import AccountFactory, LicenceFactory, MemberFactory
+
+Action = Confirmation.Action
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A page as somebody sees it; `member` is None for a stranger."""
+
+    name: str
+    address: str
+    member: Member | None
+
+
+def scenes() -> Iterator[Scene]:
+    """On top of the demo's data, which must have been made."""
+    account = Account.objects.get(name=CASCADE)
+    owner = account.members.filter(role=Member.Role.OWNER).get()
+    viewer = account.members.filter(role=Member.Role.VIEWER).get()
+    empty = MemberFactory(account=AccountFactory(name="Nothing Yet Inc."), role=Member.Role.OWNER)
+    for url in every_url():
+        if url.name in FOR_STRANGERS:
+            yield Scene(url.name, FOR_STRANGERS[url.name](url), None)
+        elif url.name in STATES:
+            for name, address, member in STATES[url.name](url, account, owner):
+                yield Scene(f"{url.name}: {name}", address, member)
+        else:
+            yield Scene(url.name, url.of(account), owner)
+        if not url.arguments and url.name not in FOR_STRANGERS:
+            yield Scene(f"{url.name}: nothing there yet", reverse(url.name), empty)
+            yield Scene(f"{url.name}: as a viewer", reverse(url.name), viewer)
+    for url_name in ("number-reputation", "services-details"):
+        for state in Application.State:
+            member = _of_an_account_that_is(state)
+            yield Scene(f"{url_name}: enrollment {state}", reverse(url_name), member)
+
+
+State = tuple[str, str, Member]
+
+
+def _numbers(url: Url, account: Account, owner: Member) -> Iterator[State]:
+    present = PhoneNumber.objects.for_account(account)
+    for status, capability in present.order_by().values_list("spam_status", "capability").distinct():
+        number = present.filter(spam_status=status, capability=capability).first()
+        yield f"{status}, {capability}", reverse(url.name, args=[number.pk]), owner
+    yield "abroad", reverse(url.name, args=[present.exclude(region="US").first().pk]), owner
+
+
+def _cases(url: Url, account: Account, owner: Member) -> Iterator[State]:
+    for state in Case.State:
+        case = Case.objects.for_account(account).filter(state=state).first() or a_case(account, state)
+        yield str(state), reverse(url.name, args=[case.pk]), owner
+
+
+def _campaigns(url: Url, account: Account, owner: Member) -> Iterator[State]:
+    for campaign in Campaign.objects.for_account(account):
+        yield campaign.name, reverse(url.name, args=[campaign.pk]), owner
+    paused = Campaign.objects.create(account=account, name=f"Paused for {url.name}", is_paused=True)
+    yield "paused, without numbers", reverse(url.name, args=[paused.pk]), owner
+
+
+def _confirmations(url: Url, account: Account, owner: Member) -> Iterator[State]:
+    def opened(action: str) -> Confirmation:
+        campaign = Campaign.objects.for_account(account).first() if "assign" in action else None
+        return confirmations.open_window(
+            account=account,
+            actor=actor,
+            action=action,
+            numbers=confirmations.scope(action, account, campaign),
+            campaign=campaign,
+            now=timezone.now(),
+        )
+
+    actor = Actor(user=owner.user, via="web")
+    for action in Action:
+        yield f"{action}, shown", reverse(url.name, args=[opened(action).pk]), owner
+    under_way = opened(Action.DISABLE)
+    Confirmation.objects.filter(pk=under_way.pk).update(state=Confirmation.State.APPLYING, to_do=40, applied=13)
+    yield "under way", reverse(url.name, args=[under_way.pk]), owner
+    done = opened(Action.ASSIGN)
+    confirmations.confirm(done, actor=actor, now=timezone.now())
+    yield "done", reverse(url.name, args=[done.pk]), owner
+
+
+def _enrollments(url: Url, account: Account, owner: Member) -> Iterator[State]:
+    for state in Application.State:
+        yield str(state), reverse(url.name), _of_an_account_that_is(state)
+
+
+def _of_an_account_that_is(state: str) -> Member:
+    name = f"{Application.State(state).label} Inc."
+    if member := Member.objects.filter(account__name=name).first():
+        return member
+    member = MemberFactory(account=AccountFactory(name=name), role=Member.Role.OWNER)
+    LicenceFactory(account=member.account, product=Product.MONITORING_SKU, seats=5)
+    Application.objects.create(
+        account=member.account,
+        state=state,
+        business=BUSINESS,
+        answers={name: {"answer": answer, "note": note, "wording": "1"} for name, (answer, note) in ANSWERS.items()},
+        reason="" if state in (Application.State.DRAFT, Application.State.SUBMITTED) else "The EIN names another firm.",
+    )
+    return member
+
+
+# By URL name: (what the state is, the address, as whom).
+STATES: dict[str, Callable[[Url, Account, Member], Iterator[State]]] = {
+    "number": _numbers,
+    "case": _cases,
+    "case-ticket": _cases,
+    "campaign": _campaigns,
+    "campaign-assign": _campaigns,
+    "campaign-default": _campaigns,
+    "confirmation": _confirmations,
+    **dict.fromkeys(("enrollment", "enrollment-business", "enrollment-practices", "enrollment-check"), _enrollments),
+}
+
+FOR_STRANGERS: dict[str, Callable[[Url], str]] = {
+    "sign-in": lambda url: reverse("sign-in"),
+    "sign-out": lambda url: reverse("sign-out"),
+    "password_reset": lambda url: reverse("password_reset"),
+    "password_reset_done": lambda url: reverse("password_reset_done"),
+    "password_reset_complete": lambda url: reverse("password_reset_complete"),
+    "password_reset_confirm": lambda url: reverse("password_reset_confirm", args=["MQ", "no-such-token"]),
+}

@@ -1,0 +1,115 @@
+"""What the demo begins with: two businesses, a history, and a file of numbers to import."""
+
+import csv
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from django.urls import reverse
+
+from enrollment.models import Application
+from portal.models import Account, AuditEvent, Licence, Member, User
+from portal.numbers import UNITED_STATES, NotANumber, parse
+from reputation import demo
+from reputation.eligibility import coverage_of, is_enrolled
+from reputation.models import Case, Check, PhoneNumber
+from reputation.rows import rows_of
+
+pytestmark = pytest.mark.django_db
+
+SAMPLE = Path(__file__).resolve().parent.parent.parent / "docs" / "sample-numbers.csv"
+Capability = PhoneNumber.Capability
+
+
+@pytest.fixture
+def sign_ins(settings, tmp_path, now):
+    settings.SIMULATED_DIR = tmp_path
+    return demo.seed(now=now)
+
+
+def test_there_is_a_person_for_each_role_who_can_sign_in(sign_ins, client):
+    assert [sign_in.email.split("@")[0] for sign_in in sign_ins] == ["dana", "vic", "hana", "alex", "riley"]
+    for sign_in in sign_ins:
+        client.post(reverse("sign-in"), {"username": sign_in.email, "password": sign_in.password})
+        assert client.get(sign_in.path or reverse("overview")).status_code == 200
+        client.logout()
+    roles = {
+        (member.user.email.split("@")[0], member.account.name, member.role)
+        for member in Member.objects.select_related("user", "account")
+    }
+    assert roles == {
+        ("dana", demo.CASCADE, "owner"),
+        ("vic", demo.CASCADE, "viewer"),
+        ("hana", demo.HARBOR, "admin"),
+        ("alex", demo.CASCADE, "admin"),
+        ("alex", demo.HARBOR, "admin"),
+    }
+    assert User.objects.get(email="riley@portal.example").is_staff
+
+
+def test_one_business_is_monitored_with_a_history_and_the_other_begins(sign_ins, now):
+    cascade, harbor = Account.objects.get(name=demo.CASCADE), Account.objects.get(name=demo.HARBOR)
+    assert is_enrolled(cascade)
+    assert not Application.objects.for_account(harbor).exists()
+    coverage = coverage_of(cascade, now)
+    assert coverage.includes_campaign_numbers
+    assert (coverage.seats, coverage.seats_overused) == (5, 0)
+    assert len(coverage.licences) < Licence.objects.for_account(cascade).count(), "one licence has expired"
+    assert not PhoneNumber.objects.for_account(harbor).exists()
+
+    capabilities = Counter(PhoneNumber.objects.values_list("capability", flat=True))
+    assert set(capabilities) == set(Capability)
+    assert capabilities[Capability.ON] > 20
+    assert capabilities[Capability.VERIFYING] > 15
+    statuses = set(PhoneNumber.objects.values_list("spam_status", flat=True))
+    assert {"clean", "failed", "in_remediation", "not_monitored"} <= statuses
+    cases = Counter(Case.objects.values_list("state", flat=True))
+    assert cases["cleared"]
+    assert cases["failed"]
+    assert Case.objects.unfinished().exists()
+    assert Case.objects.filter(former__isnull=False).exists(), "one was tagged again"
+    assert Check.objects.filter(looks__gt=15).exists()
+    assert set(PhoneNumber.objects.exclude(region__in=UNITED_STATES).values_list("region", flat=True)) == {"CA", "JM"}
+
+    # What the table says agrees with what happened.
+    for row in rows_of(PhoneNumber.objects.all(), now):
+        assert bool(row.tags) == row.number.is_tagged
+        assert row.status != PhoneNumber.STALE
+    defaults = PhoneNumber.objects.filter(default_of__isnull=False)
+    assert defaults.count() == 3
+    assert defaults.tagged().exists(), "one default caller ID is tagged"
+
+
+def test_again_it_changes_nothing(sign_ins, now):
+    before = AuditEvent.objects.count(), PhoneNumber.objects.count(), User.objects.count()
+    assert demo.seed(now=now) == sign_ins
+    assert (AuditEvent.objects.count(), PhoneNumber.objects.count(), User.objects.count()) == before
+
+
+def test_the_sample_file_has_something_of_every_kind():
+    kinds = Counter(map(kind_of, rows_of_the_sample()))
+    assert sum(kinds.values()) == 500
+    assert kinds["United States"] > 400
+    assert min(kinds["Canada"], kinds["elsewhere"], kinds["toll_free"], kinds["PR"], kinds["no number"]) >= 4
+    numbers = [parse(row["Phone Number"]).e164 for row in rows_of_the_sample() if kind_of(row) != "no number"]
+    assert 10 <= len(numbers) - len(set(numbers)) <= 30
+    campaigns = Counter(row["Campaign"] for row in rows_of_the_sample())
+    assert campaigns["Recall calls"] > 400
+    assert campaigns[""] > 20, "more than Harbor Dental has seats for"
+
+
+def rows_of_the_sample() -> list[dict[str, str]]:
+    with SAMPLE.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def kind_of(row: dict[str, str]) -> str:
+    try:
+        number = parse(row["Phone Number"])
+    except NotANumber:
+        return "no number"
+    if number.region not in UNITED_STATES:
+        return "Canada" if number.region == "CA" else "elsewhere"
+    if number.region != "US":
+        return number.region
+    return "United States" if number.kind == "geographic" else number.kind
