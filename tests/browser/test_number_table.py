@@ -230,3 +230,38 @@ def test_narrow_rows_are_cards_and_can_be_sorted(window, live, admin, numbers):
     page.get_by_label("Sort by").select_option("-number")
     expect(page.locator("tr[data-row]").first).to_contain_text(str(numbers[-1]))
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def test_what_is_in_use_is_taken_over_as_soon_as_it_is_not(window, live, admin, numbers):
+    number = numbers[0]
+    PhoneNumber.objects.filter(pk=number.pk).update(capability="on", spam_status="tagged")
+    tag = TagFactory(account=admin.account, number=number, case=CaseFactory(account=admin.account, number=number))
+    page = window(live, as_=admin)
+    page.goto(PATH)
+    status = page.locator(f"#status-{number.pk}")
+    status.get_by_role("link").focus()
+    PhoneNumber.objects.filter(pk=number.pk).update(spam_status="clean")
+    audit.record(account=admin.account, actor=SYSTEM, now=timezone.now(), what="tag.cleared", subject=tag)
+    expect(page.locator("#needs-you")).to_be_hidden()
+    expect(status.get_by_role("link")).to_be_focused()
+    page.get_by_label("Search").focus()
+    expect(status).not_to_contain_text("Tagged")
+
+
+def test_a_page_of_one_account_takes_nothing_over_from_another_that_was_chosen_meanwhile(
+    window, live, admin, numbers, watch
+):
+    watch.expects.append("403")
+    other = MemberFactory(user=admin.user, account__name="Zenith")
+    page = window(live, as_=admin)
+    page.goto(PATH)
+    tick(page, numbers[0])
+    elsewhere = page.context.new_page()
+    elsewhere.goto("/")
+    elsewhere.get_by_label("Account", exact=True).select_option("Zenith")
+    expect(elsewhere.get_by_label("Account", exact=True)).to_have_value(str(other.account_id))
+    expect(page.locator("#messages")).to_contain_text(f"This page is about {admin.account.name}")
+    expect(page.locator("#tallies")).to_contain_text("120")
+    page.get_by_role("button", name=ENABLE).click()
+    expect(page.locator("#messages")).to_contain_text("nothing was changed")
+    expect(page.get_by_role("dialog")).to_have_count(0)

@@ -1,0 +1,41 @@
+"""A session that ended while a page was open: nothing typed is lost, and one comes back to where one was."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from portal.models import Member
+from tests.factories import AccountFactory, MemberFactory
+
+PATH = "/number-management/number-reputation/"
+
+
+@pytest.fixture
+def admin(live) -> Member:
+    return MemberFactory(account=AccountFactory(), role=Member.Role.ADMIN)
+
+
+def end_the_session(page: Page) -> None:
+    page.context.clear_cookies(name="sessionid")
+
+
+def test_a_window_that_is_opened_leads_to_the_sign_in_page_and_back(window, live, admin):
+    page = window(live, as_=admin)
+    page.goto(f"{PATH}?status=clean")
+    end_the_session(page)
+    page.get_by_role("link", name="Services details").click()
+    page.get_by_label("E-mail").fill(admin.user.email)
+    page.get_by_label("Password").fill("correct horse battery")
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(f"**{PATH}?status=clean")
+
+
+def test_a_draft_that_cannot_be_saved_says_so_and_stays_on_the_page(window, live, admin):
+    page = window(live, as_=admin)
+    page.goto("/enrollment/business/")
+    field = page.locator("#enrollment-form [name=legal_name]")
+    field.fill("Cascade Solar LLC")
+    expect(page.locator("#saved")).to_contain_text("Draft saved")
+    end_the_session(page)
+    field.fill("Cascade Solar and Sons LLC")
+    expect(page.locator("#saved")).to_contain_text("Not saved")
+    expect(field).to_have_value("Cascade Solar and Sons LLC")
