@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import TypeVar
+from urllib.parse import urlsplit, urlunsplit
 from zoneinfo import ZoneInfo
 
-from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 from django.utils import timezone
+from django_htmx.http import HttpResponseClientRedirect
 
 from portal.audit import Actor
 from portal.models import Account, Member, User
@@ -38,9 +41,10 @@ View = Callable[..., HttpResponse]
 def member_view(view: View) -> View:
     """For signed-in members: the account is the one chosen at the top, else the first; times are shown in its zone."""
 
-    @login_required
     @wraps(view)
     def inner(request: MemberRequest, *args: object, **kwargs: object) -> HttpResponse:
+        if not request.user.is_authenticated:
+            return _sign_in_first(request)
         request.memberships = list(
             Member.objects.filter(user=request.user).select_related("account").order_by("account__name", "pk")
         )
@@ -55,6 +59,23 @@ def member_view(view: View) -> View:
             return view(request, *args, **kwargs)
 
     return inner
+
+
+def _sign_in_first(request: HttpRequest) -> HttpResponse:
+    """To the sign-in page, and from there to where the person was: a POST leads back to the page it was sent from,
+    since its own address may have nothing to show. What htmx asked for is not put into the page, but opened instead."""
+    came_from = request.get_full_path()
+    if request.method not in ("GET", "HEAD") or request.htmx:
+        came_from = _page_sent_from(request)
+    answer = redirect_to_login(came_from)
+    return HttpResponseClientRedirect(answer.url) if request.htmx else answer
+
+
+def _page_sent_from(request: HttpRequest) -> str:
+    page = urlsplit(request.htmx.current_url or request.headers.get("Referer", ""))
+    if page.netloc != request.get_host():
+        return reverse("overview")
+    return urlunsplit(("", "", page.path, page.query, ""))
 
 
 def changing_view(view: View) -> View:

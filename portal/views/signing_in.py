@@ -6,6 +6,7 @@ from django import forms
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, LogoutView
 from django.http import Http404, HttpRequest, HttpResponse
+from django.middleware.csrf import rotate_token
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse_lazy
 from django.views.decorators.http import require_POST
@@ -47,12 +48,16 @@ class SignOut(LogoutView):
 @require_POST
 @member_view
 def switch_account(request: MemberRequest) -> HttpResponse:
-    """Goes to another account of the same person; one they are not a member of is a 404."""
+    """Goes to another account of the same person; one they are not a member of is a 404.
+
+    Forms of pages opened before carry the former token, so that what is typed there cannot go to the other account.
+    """
     chosen = request.POST.get("account", "")
     if not (chosen.isdecimal() and len(chosen) < 19):
         raise Http404("There is no such account.")
     member = get_object_or_404(request.user.memberships, account_id=chosen)
     request.session[ACCOUNT_IN_SESSION] = member.account_id
+    rotate_token(request)
     return redirect("overview")
 
 

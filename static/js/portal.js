@@ -6,37 +6,72 @@ document.documentElement.classList.add("scripted");
 
 const announce = (text) => { document.getElementById("announce").textContent = text; };
 
+// What went wrong is said at the top of the page, and a window that would hide it is closed.
+const complain = (text) => {
+  for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
+  const alert = document.createElement("div");
+  alert.className = "alert bad";
+  const words = document.createElement("p");
+  words.textContent = text;
+  alert.append(words);
+  const messages = document.getElementById("messages");
+  messages.replaceChildren(alert);
+  messages.scrollIntoView({ block: "nearest" });
+};
+// A refusal or a failure is a page of its own: what it says is shown, instead of the page within the page.
+document.addEventListener("htmx:beforeOnLoad", (event) => {
+  const { elt, xhr } = event.detail;
+  if (xhr.status < 400 || elt.dataset?.failed) return;  // data-failed: it says so itself
+  const said = new DOMParser().parseFromString(xhr.responseText, "text/html").querySelector("main .alert p");
+  if (!said && xhr.status < 500) return;
+  event.preventDefault();
+  complain(said ? said.textContent.trim() : "The portal did not answer. Try again in a moment.");
+});
+document.addEventListener("htmx:sendError", (event) => {
+  if (!event.detail.elt.dataset?.failed) complain("The portal could not be reached. Try again in a moment.");
+});
+
 // --- what changes on the server changes on the page -------------------------------------------------------------
 // The page asks every few seconds, only while it is seen, whether anything of the account changed (one cheap query).
 // If so it reads itself anew and takes over the elements marked data-live, by their ids; never one that has the focus,
-// and never one inside an open dialog unless it says data-live="always".
+// and never one inside an open dialog unless it says data-live="always". What had to be left out is taken over later.
 const live = {
   seconds: 3,
   token: document.body.dataset.liveToken,
+  missed: false,
   async look() {
     if (document.hidden || !document.body.dataset.liveUrl) return;
     try {
       const answer = await fetch(`${document.body.dataset.liveUrl}?since=${encodeURIComponent(live.token)}`, { headers: { "X-Live": "1" } });
-      if (answer.status === 204) return;
-      if (!answer.ok || answer.redirected) return;
-      const { token } = await answer.json();
-      await live.refresh();
-      live.token = token;
+      if (!answer.ok || answer.redirected || (answer.status === 204 && !live.missed)) return;
+      const token = answer.status === 204 ? live.token : (await answer.json()).token;
+      if (await live.refresh()) live.token = token;
     } catch { /* offline or restarting: the next look will tell */ }
   },
   async refresh() {
     const rows = [...document.querySelectorAll("[data-row]")].map((row) => row.dataset.row).join(",");
     const answer = await fetch(window.location.href, { headers: rows ? { "X-Live": "1", "X-Shown-Rows": rows } : { "X-Live": "1" } });
-    if (!answer.ok || answer.redirected) return;
+    if (!answer.ok || answer.redirected) return false;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    // Another account was chosen in another window: this page is about the former one, and mixes in nothing of the other.
+    if (fresh.body.dataset.account !== document.body.dataset.account) {
+      delete document.body.dataset.liveUrl;
+      complain(document.body.dataset.otherAccount);
+      return false;
+    }
     live.take(fresh);
+    return true;
   },
   take(fresh) {
+    live.missed = false;
     for (const old of document.querySelectorAll("[data-live]")) {
       const next = fresh.getElementById(old.id);
       if (!next || next.outerHTML === old.outerHTML) continue;
-      if (old.contains(document.activeElement) && document.activeElement !== document.body) continue;
-      if (old.querySelector("dialog[open], details[open]") && old.dataset.live !== "always") continue;
+      const inUse = old.contains(document.activeElement) && document.activeElement !== document.body;
+      if (inUse || (old.querySelector("dialog[open], details[open]") && old.dataset.live !== "always")) {
+        live.missed = true;
+        continue;
+      }
       old.replaceWith(next);
       htmx.process(next);
       const said = next.dataset.announce;
@@ -112,5 +147,5 @@ document.addEventListener("submit", (event) => {
 });
 // Elements with data-poll read themselves anew every so many seconds, until the server leaves the attribute out.
 setInterval(() => {
-  if (!document.hidden && document.querySelector("[data-poll]")) live.refresh().catch(() => {});
+  if (!document.hidden && document.body.dataset.liveUrl && document.querySelector("[data-poll]")) live.refresh().catch(() => {});
 }, 1000);

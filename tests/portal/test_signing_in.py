@@ -1,9 +1,12 @@
 """People sign in by e-mail, and see the account they are a member of."""
 
 import pytest
+from django.test import Client
 from django.urls import reverse
 
-from tests.factories import MemberFactory, UserFactory
+from portal.models import User
+from reputation.models import Campaign
+from tests.factories import CampaignFactory, MemberFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -97,3 +100,43 @@ def test_who_is_removed_from_the_chosen_account_sees_another_of_theirs(client):
 def test_signing_out_leads_to_the_sign_in_page(as_viewer):
     assert as_viewer.post(reverse("sign-out")).url == reverse("sign-in")
     assert as_viewer.get(reverse("members")).status_code == 302
+
+
+def test_what_was_sent_after_the_session_ended_leads_back_to_its_page(client, account):
+    campaign = CampaignFactory(account=account)
+    page = reverse("campaign", args=[campaign.pk])
+    answer = client.post(
+        reverse("campaign-change", args=[campaign.pk]),
+        {"change": "pause"},
+        headers={"Referer": f"http://testserver{page}?q=206"},
+    )
+    assert answer.url == f"{reverse('sign-in')}?next={page}%3Fq%3D206"
+    elsewhere = client.post(reverse("confirm"), headers={"Referer": "https://evil.example/"})
+    assert elsewhere.url == f"{reverse('sign-in')}?next={reverse('overview')}"
+
+
+def test_what_htmx_asks_for_opens_the_sign_in_page_instead_of_putting_it_into_the_page(client):
+    page = reverse("number-reputation")
+    headers = {"HX-Request": "true", "HX-Current-URL": f"http://testserver{page}"}
+    answer = client.get(reverse("services-details"), headers=headers)
+    assert answer.headers["HX-Redirect"] == f"{reverse('sign-in')}?next={page}"
+
+
+def test_a_page_opened_before_another_account_was_chosen_changes_nothing(admin):
+    """Else a form of the one account, left open in another window, would be about the other."""
+    other = MemberFactory(user=admin.user, role="admin", account__name="Zenith")
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(User.objects.get(pk=admin.user_id))
+
+    def token(path: str) -> str:
+        return str(client.get(path).context["csrf_token"])
+
+    add = reverse("campaign-add")
+    old = token(add)
+    client.post(reverse("switch-account"), {"account": other.account_id, "csrfmiddlewaretoken": token(add)})
+    refused = client.post(add, {"name": "Renewals", "csrfmiddlewaretoken": old})
+    assert refused.status_code == 403
+    assert "another account was chosen" in refused.content.decode()
+    assert not Campaign.objects.exists()
+    client.post(add, {"name": "Renewals", "csrfmiddlewaretoken": token(add)})
+    assert Campaign.objects.get().account == other.account

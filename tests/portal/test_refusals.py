@@ -1,0 +1,50 @@
+"""What cannot be done is said on a page of the portal, in words, and never by an empty or a foreign one."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+pytestmark = pytest.mark.django_db
+
+
+def test_what_is_not_there_is_said_in_the_portals_look(as_admin):
+    answer = as_admin.get(reverse("number", args=[999_999]))
+    assert answer.status_code == 404
+    page = answer.content.decode()
+    assert "There is nothing here" in page
+    assert "Main" in page, "the menu is there"
+
+
+def test_an_unknown_address_is_said_to_a_stranger_too(client):
+    answer = client.get("/nothing/")
+    assert (answer.status_code, "There is nothing here" in answer.content.decode()) == (404, True)
+
+
+def test_an_address_that_only_takes_post_says_so_to_whoever_opens_it(as_admin):
+    answer = as_admin.get(reverse("confirm"))
+    assert answer.status_code == 405
+    assert answer.headers["Allow"] == "POST"
+    assert "only takes what a form or a button sends" in answer.content.decode()
+
+
+def test_a_form_without_its_token_says_what_to_do(admin):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(admin.user)
+    answer = client.post(reverse("campaign-add"), {"name": "Renewals"})
+    assert answer.status_code == 403
+    assert "open the page anew" in answer.content.decode()
+
+
+def test_too_many_fields_are_answered_in_words(as_admin):
+    answer = as_admin.post(reverse("confirm"), {"action": "enable", "number": [str(n) for n in range(6_000)]})
+    assert answer.status_code == 400
+    assert "too large or not well-formed" in answer.content.decode()
+
+
+def test_a_failure_of_the_portal_shows_no_insides(as_admin, monkeypatch):
+    monkeypatch.setattr("portal.trail.read", lambda *args, **kwargs: 1 / 0)
+    as_admin.raise_request_exception = False
+    answer = as_admin.get(reverse("audit-trail"))
+    assert answer.status_code == 500
+    assert "Something went wrong here" in answer.content.decode()
+    assert "ZeroDivision" not in answer.content.decode()
