@@ -200,7 +200,7 @@ def test_a_number_twice_in_the_file_counts_once_and_names_the_first_line(receive
         (b"number,label\r\n,\r\n\r\n", "headings, but no line below them"),
         (b"PK\x03\x04rest of it", "This is an Excel workbook or a ZIP file, not CSV."),
         (b"%PDF-1.7", "This is a PDF file"),
-        (gzip.compress(b"number\n2062550143\n"), "This is a compressed file"),
+        (gzip.compress(b"number\n2062550143\n", mtime=0), "This is a compressed file"),
         (b"\x89PNG\r\n\x1a\n\x00\x00", "This is a picture"),
         (b"number\n\x00\x01\x02", "This is not a text file."),
         ("number\n2062550143\n".encode("utf-16-le"), "This is not a text file."),
