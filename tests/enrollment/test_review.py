@@ -288,7 +288,7 @@ class TestWhoMayReview:
         assert "delete_application" not in before
 
 
-def test_specification_row_3_the_form_has_business_information_and_dialing_practices_and_several_no_are_said_to_both(
+def test_row_3_the_form_has_business_information_and_dialing_practices_and_several_no_are_said_to_both(
     as_admin, as_reviewer, account
 ):
     as_admin.post(reverse("enrollment-business"), filled.business() | {"continue": "1"})
@@ -303,7 +303,7 @@ def test_specification_row_3_the_form_has_business_information_and_dialing_pract
     assert "2 practices are answered with No." in read(as_reviewer, page_of(application))
 
 
-def test_specification_row_4_a_reviewer_decides_in_django_admin_with_a_reason_and_the_applicant_sees_it_and_is_mailed(
+def test_row_4_a_reviewer_decides_in_django_admin_with_a_reason_and_the_applicant_sees_it_and_is_mailed(
     as_reviewer, as_admin, sent, admin, mailoutbox
 ):
     as_reviewer.post(decide("rejected"), {"shown": shown(sent), "reason": "Stop calling at night."})

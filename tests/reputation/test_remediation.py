@@ -91,7 +91,7 @@ def test_a_closed_case_has_nothing_to_do_any_more(account, now):
 # The course -----------------------------------------------------------------------------------------------------------
 
 
-def test_remediation_starts_by_itself_when_a_tag_is_detected(tagged, vendor, now):
+def test_row_13_remediation_starts_by_itself_when_a_tag_is_detected(tagged, vendor, now):
     """The specification: no manual action from the customer is required."""
     assert case_of(tagged).state == State.OPEN
     advance(vendor, now)
@@ -102,7 +102,7 @@ def test_remediation_starts_by_itself_when_a_tag_is_detected(tagged, vendor, now
     assert tagged.spam_status == PhoneNumber.SpamStatus.IN_REMEDIATION
 
 
-def test_it_is_expected_to_take_two_days_and_given_up_after_a_week(tagged, now):
+def test_row_13_it_is_expected_to_take_two_days_and_given_up_after_a_week(tagged, now):
     case = case_of(tagged)
     assert (case.expected_by, case.deadline_at) == (now + days(2), now + days(7))
 
@@ -121,7 +121,7 @@ def test_a_vendors_answer_alone_clears_nothing_but_brings_the_next_look_up_forwa
     assert case_of(tagged).state == State.CLEARED
 
 
-def test_on_success_the_label_vanishes_by_itself(tagged, vendor, now):
+def test_row_13_on_success_the_label_vanishes_by_itself(tagged, vendor, now):
     advance(vendor, now)
     vendor.labels.clear()
     lookups.look_up_due(now + days(0.25))
@@ -138,7 +138,7 @@ def test_a_label_that_goes_without_a_word_of_the_engine_clears_the_case_before_i
     assert list(case.submissions.values_list("state", flat=True)) == ["moot"]
 
 
-def test_a_dispute_may_take_up_to_a_week(tagged, vendor, now):
+def test_row_13_a_dispute_may_take_up_to_a_week(tagged, vendor, now):
     advance(vendor, now)
     disputed_at = now + days(1)
     advance(vendor, disputed_at, Stage.DISPUTED, reason="The carriers are asked.")
@@ -421,7 +421,7 @@ def _case_at(account, engine, submission_state, **more):
     return case
 
 
-def test_a_failed_case_offers_a_support_ticket_with_all_that_support_needs(tagged, vendor, now):
+def test_row_13_a_failed_case_offers_a_support_ticket_with_all_that_support_needs(tagged, vendor, now):
     advance(vendor, now)
     advance(vendor, now + days(1), Stage.REFUSED, reason="Complaints bear the label out.")
     case = case_of(tagged)

@@ -1,10 +1,12 @@
 """Verification: every engine is asked to take a number on; it may take days, and its state shows under Capability."""
 
+import re
 from datetime import timedelta
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from portal.audit import SYSTEM
 from portal.models import AuditEvent
@@ -56,7 +58,7 @@ def test_a_number_is_on_when_every_engine_accepted_it(vendor, account, now):
     assert AuditEvent.objects.filter(what="capability.on", subject_id=number.pk, via="task").count() == 1
 
 
-def test_verification_may_last_days_and_the_engines_are_asked_how_far_they_are(vendor, account, now):
+def test_row_7_verification_may_last_days_and_the_engines_are_asked_how_far_they_are(vendor, account, now):
     expected_by = now + days(3)
     vendor.answers["verify"] = {"stage": Stage.RECEIVED, "expected_by": expected_by}
     vendor.answers["poll"] = {"stage": Stage.RECEIVED}
@@ -71,10 +73,14 @@ def test_verification_may_last_days_and_the_engines_are_asked_how_far_they_are(v
     assert len(vendor.called("verify")) == 1
 
 
-def test_how_far_a_verification_is_shows_under_capability(vendor, account, now):
+def test_row_7_how_far_a_verification_is_shows_under_capability(vendor, account, as_viewer, now):
     vendor.answers["verify"] = {"stage": Stage.RECEIVED, "expected_by": now + days(3)}
     (number,) = enabled(account, now)
     assert verification.progress_of([number.pk], now) == {number.pk: "0 of 2 engines"}
+    page = " ".join(as_viewer.get(reverse("number-reputation")).content.decode().split())
+    assert re.search(
+        rf'<div id="capability-{number.pk}" data-live>.{{,900}}Verifying</span> <span class="under">0 of 2', page
+    )
     verification.ask(now)
     Registration.objects.filter(engine__slug="alpha").update(state="accepted")
     assert verification.progress_of([number.pk], now) == {number.pk: "1 of 2 engines · up to 3 days"}
