@@ -8,6 +8,7 @@ import time_machine
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from portal.audit import SYSTEM
 from reputation import advancing, capability, complaints, lookups, remediation, verification
@@ -195,9 +196,14 @@ def test_a_files_rows_are_written_in_chunks_with_as_many_queries_for_500_rows_as
 # What follows ---------------------------------------------------------------------------------------------------------
 
 
-def test_the_whole_way_of_a_reported_number(only_complaints, write, account, settings):
-    """A file is loaded, the number among the monitored ones is tagged, shown with its complaints, and cleared when
-    they age out."""
+def test_a_reported_number_is_tagged_shown_with_its_complaints_and_cleared_when_they_age_out(
+    only_complaints, write, account, viewer, signed_in, settings
+):
+    """The whole way, from the FTC's file to the page and back."""
+
+    def page() -> str:
+        return signed_in(viewer).get(reverse("number", args=[reported.pk])).content.decode()
+
     settings.COMPLAINTS_THRESHOLD, settings.COMPLAINTS_WINDOW_DAYS = 3, 30
     reported = PhoneNumberFactory(account=account, e164=NUMBER)
     other = PhoneNumberFactory(account=account)
@@ -207,18 +213,24 @@ def test_the_whole_way_of_a_reported_number(only_complaints, write, account, set
         lookups.look_up_due(NOW)
         reported.refresh_from_db()
         assert reported.spam_status == "clean"
+        assert "Complaints at the FTC" not in page()
 
         clock.shift(3600)
         now = NOW + timedelta(hours=1)
         dates = ("2026-11-10 10:00:00", "2026-11-12 10:00:00", "2026-11-20 10:00:00", "2026-11-22 10:00:00")
-        taken = complaints.load(write(*(row(created=date) for date in dates)), now=now)
-        assert taken.looked_up == 1
+        file = write(*(row(created=date) for date in dates), row(number="", created=dates[0]))
+        call_command("load_complaints", str(file))
+        call_command("load_complaints", str(file))
+        assert Complaint.objects.count() == 4
         assert lookups.look_up_due(now) == 1
         reported.refresh_from_db()
         assert reported.spam_status == "tagged"
         tag = Tag.objects.get()
         assert (tag.engine.name, tag.label) == ("FTC complaints", "Reported to the FTC")
         assert [complaint.created_at.day for complaint in complaints.of_number(NUMBER)] == [22, 20, 12, 10]
+        shown = page()
+        for expected in ("is labelled as spam by FTC complaints", "Complaints at the FTC", "22 Nov 2026", "Denver"):
+            assert expected in shown
 
         advancing.advance(now)
         case = Case.objects.get()
@@ -243,6 +255,9 @@ def test_the_whole_way_of_a_reported_number(only_complaints, write, account, set
         assert Tag.objects.get().ended_because == "cleared"
         assert reported.spam_status == "clean"
         assert complaints.of_number(NUMBER).count() == 4
+        shown = page()
+        assert "is labelled as spam" not in shown
+        assert "Spam label gone" in shown
 
 
 def test_fewer_complaints_than_the_threshold_tag_nothing(only_complaints, write, account, settings):
