@@ -34,7 +34,7 @@ document.addEventListener("htmx:sendError", (event) => {
 // --- what changes on the server changes on the page -------------------------------------------------------------
 // The page asks every few seconds, only while it is seen, whether anything of the account changed (one cheap query).
 // If so it reads itself anew and takes over the elements marked data-live, by their ids; never one that has the focus,
-// and never one inside an open dialog unless it says data-live="always". What had to be left out is taken over later.
+// or in which something was typed, and never one inside an open dialog unless it says data-live="always". What had to be left out is taken over later.
 const live = {
   seconds: 3,
   token: document.body.dataset.liveToken,
@@ -62,13 +62,20 @@ const live = {
     live.take(fresh);
     return true;
   },
+  // Whether somebody typed or chose something in it that is not sent yet.
+  isTyped(element) {
+    return [...element.querySelectorAll("input, textarea, select")].some((field) =>
+      field.options ? field.value !== ([...field.options].find((one) => one.defaultSelected) ?? field.options[0])?.value
+        : field.type === "checkbox" || field.type === "radio" ? field.checked !== field.defaultChecked
+          : field.value !== field.defaultValue);
+  },
   take(fresh) {
     live.missed = false;
     for (const old of document.querySelectorAll("[data-live]")) {
       const next = fresh.getElementById(old.id);
       if (!next || next.outerHTML === old.outerHTML) continue;
       const inUse = old.contains(document.activeElement) && document.activeElement !== document.body;
-      if (inUse || (old.querySelector("dialog[open], details[open]") && old.dataset.live !== "always")) {
+      if (inUse || live.isTyped(old) || (old.querySelector("dialog[open], details[open]") && old.dataset.live !== "always")) {
         live.missed = true;
         continue;
       }

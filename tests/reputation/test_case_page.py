@@ -1,8 +1,11 @@
 """A case's own page: its course, what happens next and by when, and the support ticket where it failed."""
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from portal.audit import SYSTEM, record
 from portal.models import AuditEvent
 from reputation.models import Case
 from tests.factories import CaseFactory, MonitoredNumberFactory, SubmissionFactory, TagFactory
@@ -77,3 +80,22 @@ def test_a_number_tagged_again_names_the_former_case_and_the_later_one(as_viewer
     later = CaseFactory(account=failed.account, number=failed.number, former=failed)
     assert f"case {failed.pk}" in page_of(as_viewer, later)
     assert reverse("case", args=[later.pk]) in page_of(as_viewer, failed)
+
+
+def test_the_page_asks_as_much_for_5_engines_and_events_as_for_500(as_viewer, case, account, now):
+    def more(count: int) -> None:
+        for _ in range(count):
+            submission = SubmissionFactory(case=case)
+            TagFactory(account=account, number=case.number, case=case, engine=submission.engine)
+            record(account=account, actor=SYSTEM, now=now, what="case.submitted", subject=case)
+
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            page_of(as_viewer, case)
+        return len(captured)
+
+    more(5)
+    queries()
+    few = queries()
+    more(495)
+    assert queries() == few

@@ -136,7 +136,9 @@ def test_row_14_it_says_that_a_tagged_default_caller_id_is_still_used(as_viewer,
     CampaignFactory(account=account, default_number=number, name="Spring renewals")
     assert "still uses this number" not in page_of(as_viewer, number)
     PhoneNumber.objects.filter(pk=number.pk).update(spam_status=PhoneNumber.SpamStatus.TAGGED)
-    assert "still uses this number where no other matches, although it is tagged" in page_of(as_viewer, number)
+    page = page_of(as_viewer, number)
+    assert "still uses this number where no other matches, although it is tagged" in page
+    assert '<div id="default-of" class="stack" data-live>' in page, "it comes and goes on open pages, too"
 
 
 def test_a_viewer_has_no_button_to_disable_it(as_viewer, as_admin, number):
