@@ -30,7 +30,7 @@ class NumberFilter:
         """Takes what makes sense of the query string and leaves out the rest: a mistyped link still shows the list."""
         read = {field.name: str(params.get(field.name, "")).strip()[:80] for field in fields(cls)}
         allowed = {
-            "status": TALLIES,
+            "status": (PhoneNumber.LABELLED, *TALLIES),
             "capability": PhoneNumber.Capability.values,
             "source": PhoneNumber.Source.values,
         }

@@ -68,7 +68,7 @@ class NumberTable:
 
     @property
     def statuses(self) -> list[tuple[str, str]]:
-        return [(value, SPAM_STATUS.get(value, SPAM_STATUS["tagged"]).word) for value in TALLIES]
+        return [(PhoneNumber.LABELLED, "Any spam label"), *((value, SPAM_STATUS[value].word) for value in TALLIES)]
 
     @property
     def capabilities(self) -> list[tuple[str, str]]:

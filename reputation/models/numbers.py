@@ -54,6 +54,8 @@ class PhoneNumberQuerySet(AccountQuerySet):
             return self.filter(spam_status=PhoneNumber.SpamStatus.CLEAN, fresh_until__lte=now)
         if status == PhoneNumber.SpamStatus.CLEAN:
             return self.filter(spam_status=status, fresh_until__gt=now)
+        if status == PhoneNumber.LABELLED:
+            return self.tagged()
         if status == "tagged":
             return self.filter(spam_status__in=(PhoneNumber.SpamStatus.TAGGED, PhoneNumber.SpamStatus.TAGGED_AGAIN))
         return self.filter(spam_status=status)
@@ -82,6 +84,7 @@ class PhoneNumber(models.Model):
         FAILED = "failed", "Remediation failed"
 
     STALE = "stale"
+    LABELLED = "labelled"  # a filter only: any status of TAGGED
     CALLER_ID_KINDS = ("geographic", "toll_free")
     MONITORED = (Capability.VERIFYING, Capability.ON)
     TAGGED = (SpamStatus.TAGGED, SpamStatus.TAGGED_AGAIN, SpamStatus.IN_REMEDIATION, SpamStatus.FAILED)

@@ -9,6 +9,7 @@ from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from enrollment.models import Application
 from reputation import tables
 from reputation.models import PhoneNumber
 from tests.factories import (
@@ -16,6 +17,7 @@ from tests.factories import (
     CampaignFactory,
     MonitoredNumberFactory,
     PhoneNumberFactory,
+    TagFactory,
 )
 
 pytestmark = pytest.mark.django_db
@@ -93,6 +95,8 @@ def test_search_takes_wildcards_for_what_they_are(read, account):
     ("parameter", "value", "fields"),
     [
         ("status", "tagged", {"spam_status": Status.TAGGED_AGAIN}),
+        ("status", "labelled", {"spam_status": Status.FAILED}),
+        ("status", "labelled", {"spam_status": Status.TAGGED}),
         ("status", "in_remediation", {"spam_status": Status.IN_REMEDIATION}),
         ("status", "failed", {"spam_status": Status.FAILED}),
         ("status", "unknown", {"spam_status": Status.UNKNOWN}),
@@ -104,6 +108,13 @@ def test_each_filter_leaves_what_it_names(read, account, parameter, value, field
     PhoneNumberFactory(account=account)
     found = PhoneNumberFactory(account=account, **fields)
     assert shown(read(**{parameter: value})) == [found]
+
+
+def test_the_engine_filter_leaves_numbers_whose_tag_of_that_engine_stands(read, account, now):
+    tag, other = (TagFactory(account=account, number=PhoneNumberFactory(account=account)) for _ in range(2))
+    TagFactory(account=account, engine=tag.engine, number=other.number, ended_at=now)
+    assert shown(read(engine=tag.engine_id)) == [tag.number]
+    assert shown(read(engine=999_999)) == []
 
 
 def test_the_campaign_filter_knows_numbers_in_no_campaign(read, account):
@@ -198,6 +209,23 @@ def test_the_page_costs_the_same_queries_for_5_and_for_500_numbers(as_admin, acc
     for status in statuses * 99:
         MonitoredNumberFactory(account=account, campaign=campaign, spam_status=status)
     assert queries() == few
+
+
+def test_row_2_services_details_open_a_window_with_the_services_state_and_the_way_to_the_form(as_admin, account):
+    page = as_admin.get(PAGE).content.decode()
+    assert f'hx-get="{reverse("services-details")}"' in page
+    window = as_admin.get(reverse("services-details"), headers={"HX-Request": "true"}).content.decode()
+    for expected in ("Spam monitoring &amp; remediation", "Not enrolled", "Enable spam monitoring and remediation"):
+        assert expected in window
+    assert f'href="{reverse("enrollment-business")}"' in window
+
+
+def test_services_details_say_since_when_the_account_is_enrolled(as_viewer, enrolled, now):
+    since = now - timedelta(days=40)
+    Application.objects.update(state_since=since)
+    page = as_viewer.get(reverse("services-details")).content.decode()
+    assert "Enrolled" in page
+    assert f'since <time datetime="{since.isoformat()}" title=' in page
 
 
 def test_services_details_open_as_a_window_and_as_a_page(as_viewer, account):

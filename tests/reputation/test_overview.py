@@ -63,6 +63,18 @@ def test_a_case_that_failed_needs_somebody_until_its_ticket_is_noted(as_viewer, 
     assert "could not be cleared" not in page_of(as_viewer)
 
 
+def test_more_tagged_numbers_than_fit_are_all_in_the_list_that_is_linked(as_viewer, account):
+    numbers = [tagged(account, Status.IN_REMEDIATION, Case.State.SUBMITTED) for _ in range(6)]
+    assert "?status=labelled" in page_of(as_viewer)
+    listed = as_viewer.get(reverse("number-reputation"), {"status": "labelled"}).context["table"]
+    assert [row.number for row in listed.rows] == numbers
+
+
+def test_a_viewer_is_led_to_no_page_that_refuses_them(as_viewer, as_admin):
+    assert reverse("import-new") in page_of(as_admin)
+    assert reverse("import-new") not in page_of(as_viewer)
+
+
 def test_row_14_a_tagged_default_caller_id_needs_somebody(as_viewer, account):
     CampaignFactory(account=account, name="Spring renewals", default_number=tagged(account))
     page = page_of(as_viewer)
