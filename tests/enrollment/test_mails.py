@@ -7,6 +7,8 @@ import pytest
 import time_machine
 from django.core import mail
 from django.core.mail.backends.locmem import EmailBackend
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from enrollment import lifecycle, mails, tasks
 from enrollment.models import Step
@@ -188,3 +190,15 @@ def test_the_task_sends_what_is_due_now(decided):
     Step.objects.update(mail_due_at="2026-11-24 12:00:01+00:00")
     tasks.send_due_mails()
     assert mail.outbox == []
+
+
+def test_a_mail_costs_as_many_queries_for_500_members_as_for_5(decided, reviewing, account, now):
+    def queries(members: int) -> int:
+        MemberFactory.create_batch(members, account=account)
+        Step.objects.filter(to="rejected").update(mail_due_at=now, mailed_at=None)
+        with CaptureQueriesContext(connection) as captured:
+            mails.send_due(now)
+        assert len(mail.outbox.pop().to) >= members
+        return len(captured)
+
+    assert queries(5) == queries(495)

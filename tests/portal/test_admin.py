@@ -3,10 +3,13 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from portal.audit import record
 from portal.licensing import Product
 from portal.models import Account, AuditEvent, Licence, Member, User
 from tests.factories import AccountFactory, LicenceFactory, MemberFactory, UserFactory
@@ -176,6 +179,26 @@ def test_every_list_and_form_opens(as_superuser, account, owner):
         assert as_superuser.get(reverse(f"admin:portal_{model}_add")).status_code == 200
         pk = objects.objects.first().pk
         assert as_superuser.get(reverse(f"admin:portal_{model}_change", args=[pk])).status_code == 200
+
+
+@pytest.mark.parametrize("model", ["account", "licence", "user", "auditevent"])
+def test_a_list_asks_as_much_for_5_rows_as_for_50(as_superuser, actor, now, model):
+    def more(count: int) -> None:
+        for _ in range(count):
+            member = MemberFactory()
+            licence = LicenceFactory(account=member.account)
+            record(account=member.account, actor=actor, now=now, what="licence.added", subject=licence)
+
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert as_superuser.get(reverse(f"admin:portal_{model}_changelist")).status_code == 200
+        return len(captured)
+
+    more(5)
+    queries()
+    few = queries()
+    more(45)
+    assert queries() == few
 
 
 def test_people_are_found_when_a_member_is_added(as_reviewer):

@@ -199,6 +199,29 @@ def test_the_window_costs_the_same_queries_for_5_and_for_500_numbers(window, enr
     assert len(look_at(window()).shown) == confirmations.SHOWN
 
 
+@pytest.mark.parametrize("action", ["enable", "disable", "assign", "unassign"])
+def test_confirming_costs_the_same_queries_for_5_and_for_500_numbers(enrolled, campaign, actor, now, action):
+    def queries(count: int) -> int:
+        fields = {"capability": Capability.ON} if action == "disable" else {}
+        mine = None if action == "assign" else campaign
+        numbers = PhoneNumberFactory.create_batch(count, account=enrolled, campaign=mine, **fields)
+        shown = open_window(
+            account=enrolled,
+            actor=actor,
+            action=action,
+            numbers=PhoneNumber.objects.filter(pk__in=[number.pk for number in numbers]),
+            campaign=campaign if "assign" in action else None,
+            now=now,
+        )
+        with CaptureQueriesContext(connection) as captured:
+            confirm(shown, actor=actor, now=now)
+        shown.refresh_from_db()
+        assert shown.applied == count
+        return len(captured)
+
+    assert queries(5) == queries(500)
+
+
 def test_the_page_opens_takes_out_confirms_and_says_what_was_done(as_admin, numbers):
     opened = as_admin.post(
         reverse("confirm"), {"action": "enable", "number": [number.pk for number in numbers[:3]]}, follow=True

@@ -400,6 +400,16 @@ class TestTidyingUp:
         assert events("import.expired")
         assert not list(files.rglob("*.csv"))
 
+    def test_it_costs_as_many_queries_for_500_lines_as_for_5(self, receive, now):
+        def queries(lines: int) -> int:
+            receive(a_file(lines))
+            with CaptureQueriesContext(connection) as captured:
+                while importing.end_stale(now=now + importing.kept_for()):
+                    pass
+            return len(captured)
+
+        assert queries(5) == queries(500)
+
     def test_until_then_it_stays(self, receive, now):
         batch = receive(a_file(3))
         assert importing.end_stale(now=now + importing.kept_for() - timedelta(seconds=1)) == 0

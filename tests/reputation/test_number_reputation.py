@@ -235,3 +235,16 @@ def test_services_details_open_as_a_window_and_as_a_page(as_viewer, account):
     page = as_viewer.get(reverse("services-details")).content.decode()
     assert "Spam monitoring &amp; remediation" in page
     assert reverse("enrollment") in page
+
+
+def test_services_details_cost_the_same_queries_for_5_and_for_500_numbers(as_viewer, enrolled):
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert as_viewer.get(reverse("services-details")).status_code == 200
+        return len(captured)
+
+    MonitoredNumberFactory.create_batch(5, account=enrolled)
+    queries()
+    few = queries()
+    MonitoredNumberFactory.create_batch(495, account=enrolled)
+    assert queries() == few
