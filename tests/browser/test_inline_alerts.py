@@ -1,0 +1,84 @@
+"""Row 12: an alert comes and goes in all its places on pages that are open, without a reload."""
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from portal import audit
+from portal.audit import SYSTEM
+from portal.models import Member
+from reputation import standing
+from reputation.models import Case, PhoneNumber, Tag
+from tests.factories import (
+    AccountFactory,
+    ApplicationFactory,
+    CampaignFactory,
+    CaseFactory,
+    MemberFactory,
+    MonitoredNumberFactory,
+    TagFactory,
+)
+
+
+@pytest.fixture
+def viewer(live) -> Member:
+    account = AccountFactory()
+    ApplicationFactory(account=account)
+    return MemberFactory(account=account, role=Member.Role.VIEWER)
+
+
+@pytest.fixture
+def number(viewer) -> PhoneNumber:
+    """In a campaign, and its default caller ID."""
+    campaign = CampaignFactory(account=viewer.account)
+    number = MonitoredNumberFactory(account=viewer.account, campaign=campaign)
+    campaign.default_number = number
+    campaign.save()
+    return number
+
+
+@pytest.fixture
+def places(window, live, viewer, number) -> dict[str, tuple[Page, str]]:
+    """By what it is: an open page, and where on it the alert is to be."""
+    alert = f"[data-spam-alert='{number.pk}']"
+    addresses = {
+        "the table row": ("/number-management/number-reputation/", f"#status-{number.pk} {alert}"),
+        "the number's page": (f"/number-management/number-reputation/{number.pk}/", f"#alert-{number.pk} {alert}"),
+        "what it is the default of": (f"/number-management/number-reputation/{number.pk}/", "#default-of .alert"),
+        "the phone-number list": ("/number-management/phone-numbers/", f"#status-{number.pk} {alert}"),
+        "the campaign page": (f"/outbound-dialer/campaigns/{number.campaign_id}/", f"#numbers {alert}"),
+        "the default caller ID": (f"/outbound-dialer/campaigns/{number.campaign_id}/", f"#campaign-default {alert}"),
+        "its warning": (f"/outbound-dialer/campaigns/{number.campaign_id}/", f"#campaign-alert {alert}"),
+        "the list of campaigns": ("/outbound-dialer/campaigns/", alert),
+        "the dashboard": ("/", f"#tagged {alert}"),
+        "what needs somebody": ("/", "#needs-you-card .alert:has-text('default caller ID')"),
+        "the menu": ("/account/members/", "#needs-you:not([hidden])"),
+    }
+    context = window(live, as_=viewer).context
+    pages = {}
+    for address, _ in addresses.values():
+        if address not in pages:
+            pages[address] = context.new_page()
+            pages[address].goto(address)
+    return {place: (pages[address], where) for place, (address, where) in addresses.items()}
+
+
+def tell(number: PhoneNumber, what: str, tag: Tag) -> None:
+    standing.recompute([number.pk])
+    audit.record(account=number.account, actor=SYSTEM, now=timezone.now(), what=what, subject=tag)
+
+
+def test_row_12_alerts_come_when_a_tag_is_detected_and_go_when_it_is_cleared_on_open_pages(places, number):
+    for page, where in places.values():
+        expect(page.locator(where)).to_have_count(0)
+    case = CaseFactory(account=number.account, number=number)
+    tag = TagFactory(account=number.account, number=number, case=case)
+    tell(number, "tag.detected", tag)
+    for page, where in places.values():
+        expect(page.locator(where)).to_be_visible(timeout=15_000)
+    now = timezone.now()
+    Tag.objects.filter(pk=tag.pk).update(ended_at=now, ended_because=Tag.Ended.CLEARED)
+    Case.objects.filter(pk=case.pk).update(state=Case.State.CLEARED, closed_at=now)
+    tell(number, "tag.cleared", tag)
+    for page, where in places.values():
+        expect(page.locator(where)).to_have_count(0, timeout=15_000)
