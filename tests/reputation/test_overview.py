@@ -73,6 +73,10 @@ def test_more_tagged_numbers_than_fit_are_all_in_the_list_that_is_linked(as_view
 def test_a_viewer_is_led_to_no_page_that_refuses_them(as_viewer, as_admin):
     assert reverse("import-new") in page_of(as_admin)
     assert reverse("import-new") not in page_of(as_viewer)
+    assert "See how it stands" in page_of(as_viewer)
+    services = as_viewer.get(reverse("services-details")).content.decode()
+    assert "The next step is an owner's or admin's of the account" in services
+    assert f'href="{reverse("enrollment-business")}"' not in services
 
 
 def test_row_14_a_tagged_default_caller_id_needs_somebody(as_viewer, account):
