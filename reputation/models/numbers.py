@@ -40,7 +40,7 @@ class PhoneNumberQuerySet(AccountQuerySet):
 
     def matching(self, text: str) -> PhoneNumberQuerySet:
         """Those with the text in any part of the number, however it is punctuated, or of the label."""
-        text = text.strip()
+        text = text.replace("\x00", "").strip()  # which PostgreSQL cannot be asked about
         if not text:
             return self
         found = Q(label__icontains=text)

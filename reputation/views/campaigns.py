@@ -41,7 +41,7 @@ class CampaignForm(forms.Form):
 
     @property
     def shown_name(self) -> str:
-        return self.data.get(self.add_initial_prefix("name"), "")
+        return self.data.get(self.add_initial_prefix("name"), "").replace("\x00", "")
 
 
 @member_view
