@@ -74,6 +74,43 @@ def test_someone_without_an_account_sees_none(url, client):
     assert answers <= {403, 405}
 
 
+# What people, scripts and broken links put into fields and addresses.
+ODD = [
+    "\x00",
+    "a\x00b",
+    "\N{GRINNING FACE}" * 50,
+    "x" * 10_000,
+    "-1",
+    "9" * 30,
+    "\u0663",
+    "\u00b2",
+    "'\"<script>",
+    "1~1",
+    "%00",
+]
+FIELDS = """
+action account after agreed all answer automatic_matching before campaign capability change digest email engine except
+expected find filter kind label name new_password1 new_password2 next number numbers old_password page password q role
+shown signed_by sort source status step ticket_reference time_zone username who
+""".split()  # noqa: SIM905
+
+
+@pytest.mark.parametrize("url", [url for url in URLS if set(url.arguments) <= {"pk"}], ids=ids)
+def test_odd_input_breaks_nothing(url, owner, signed_in):
+    client = signed_in(owner)
+    client.raise_request_exception = False
+    for odd in ODD:
+        address = url.of(owner.account)
+        typed = dict.fromkeys(FIELDS, odd)
+        shown_rows = odd if odd.isascii() and odd.isprintable() else "1"
+        answers = [
+            client.get(address, typed),
+            client.get(address, typed, headers={"HX-Request": "true", "X-Shown-Rows": shown_rows}),
+            client.post(address, typed | POSTED.get(url.name, {})),
+        ]
+        assert all(answer.status_code < 500 for answer in answers), f"{answers} from {address} for {odd[:20]!r}"
+
+
 def test_names_are_unique():
     names = [url.name for url in URLS]
     assert len(set(names)) == len(names)
