@@ -231,6 +231,17 @@ QUESTIONS = (
         weight=Weight.HARD,
         mend="Set the dialer to at most three attempts a day to one person, and end them at “wrong number”.",
     ),
+    Question(
+        id="records_kept",
+        text="Do you keep your scripts, call records, permissions and do-not-call requests for five years?",
+        practice="keeping records",
+        why="Where an engine or a carrier disputes, only records show who was called, when, and with which permission.",
+        law="16 CFR 310.5(a); 47 CFR 64.1200(d)(6)",
+        help="Five years from when each was made. For each call: both numbers, the time, how long, and the outcome.",
+        weight=Weight.NOTE,
+        mend="Keep each script, call record, permission and do-not-call request for five years, where it can be found.",
+        for_reviewer="Business-to-business sales calls are free of 16 CFR 310.5.",
+    ),
 )
 
 QUESTION = {question.id: question for question in QUESTIONS}
