@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db.models import Count, F, Q, QuerySet, Value
+from django.db.models import Case, Count, F, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce
 
 from portal.models import Account
@@ -23,13 +23,31 @@ from reputation.rows import NumberRow, rows_of
 from reputation.wording import SPAM_STATUS, TALLIES, Said
 
 PAGE_SIZE = 50
+Status = PhoneNumber.SpamStatus
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+# What asks for attention first.
+URGENCY = (
+    Status.FAILED,
+    Status.TAGGED_AGAIN,
+    Status.TAGGED,
+    Status.IN_REMEDIATION,
+    Status.UNKNOWN,
+    Status.CLEAN,
+    Status.NOT_MONITORED,
+)
 
 # What the table can be sorted by: the name in the address, the heading, and the key.
 SORTS: dict[str, tuple[str, Any]] = {
     "number": ("Number", F("e164")),
     "label": ("Label", F("label")),
-    "status": ("Spam status", F("spam_status")),
+    "status": (
+        "Spam status",
+        Case(
+            *(When(spam_status=status, then=Value(place)) for place, status in enumerate(URGENCY)),
+            default=Value(len(URGENCY)),
+        ),
+    ),
     "capability": ("Capability", F("capability")),
     "checked": ("Last checked", Coalesce(F("checked_at"), Value(NEVER))),
 }

@@ -159,6 +159,12 @@ def test_paging_shows_each_number_once_in_each_order_and_back_again(read, accoun
     assert (shown(first), first.start, first.previous) == (pages[0], 1, "")
 
 
+def test_sorted_by_spam_status_what_asks_for_attention_comes_first(read, account):
+    for status in Status:
+        PhoneNumberFactory(account=account, spam_status=status)
+    assert [number.spam_status for number in shown(read(sort="status"))] == list(tables.URGENCY)
+
+
 @pytest.mark.parametrize(
     "params",
     [
