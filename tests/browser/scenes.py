@@ -9,29 +9,34 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from django.utils import timezone
 
 from enrollment.models import Application
 from portal.audit import Actor
+from portal.environment import BASE_DIR
 from portal.licensing import Product
 from portal.models import Account, Member
-from reputation import confirmations
+from reputation import confirmations, importing
 from reputation.demo import ANSWERS, BUSINESS, CASCADE
-from reputation.models import Campaign, Case, Confirmation, PhoneNumber
+from reputation.models import Campaign, Case, Confirmation, NumberImport, PhoneNumber
 from tests.every_url import Url, a_case, every_url
 from tests.factories import AccountFactory, LicenceFactory, MemberFactory
 
 Action = Confirmation.Action
+SAMPLE_NUMBERS = BASE_DIR / "docs" / "sample-numbers.csv"
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A page as somebody sees it; `member` is None for a stranger."""
+    """A page as somebody sees it; `member` is None for a stranger. What differs little from another scene is not
+    `looked_at_closely`."""
 
     name: str
     address: str
     member: Member | None
+    looked_at_closely: bool = True
 
 
 def scenes() -> Iterator[Scene]:
@@ -49,12 +54,9 @@ def scenes() -> Iterator[Scene]:
         else:
             yield Scene(url.name, url.of(account), owner)
         if not url.arguments and url.name not in FOR_STRANGERS:
-            yield Scene(f"{url.name}: nothing there yet", reverse(url.name), empty)
-            yield Scene(f"{url.name}: as a viewer", reverse(url.name), viewer)
-    for url_name in ("number-reputation", "services-details"):
-        for state in Application.State:
-            member = _of_an_account_that_is(state)
-            yield Scene(f"{url_name}: enrollment {state}", reverse(url_name), member)
+            yield Scene(f"{url.name}: nothing there yet", reverse(url.name), empty, looked_at_closely=False)
+            yield Scene(f"{url.name}: as a viewer", reverse(url.name), viewer, looked_at_closely=False)
+    yield Scene("a page that does not exist", "/no-such-page/", owner)
 
 
 State = tuple[str, str, Member]
@@ -75,9 +77,9 @@ def _cases(url: Url, account: Account, owner: Member) -> Iterator[State]:
 
 
 def _campaigns(url: Url, account: Account, owner: Member) -> Iterator[State]:
-    for campaign in Campaign.objects.for_account(account):
-        yield campaign.name, reverse(url.name, args=[campaign.pk]), owner
-    paused = Campaign.objects.create(account=account, name=f"Paused for {url.name}", is_paused=True)
+    tagged = Campaign.objects.for_account(account).filter(default_number__in=PhoneNumber.objects.tagged()).first()
+    yield "tagged default", reverse(url.name, args=[tagged.pk]), owner
+    paused, _ = Campaign.objects.get_or_create(account=account, name="Paused", is_paused=True, automatic_matching=False)
     yield "paused, without numbers", reverse(url.name, args=[paused.pk]), owner
 
 
@@ -102,6 +104,28 @@ def _confirmations(url: Url, account: Account, owner: Member) -> Iterator[State]
     done = opened(Action.ASSIGN)
     confirmations.confirm(done, actor=actor, now=timezone.now())
     yield "done", reverse(url.name, args=[done.pk]), owner
+
+
+def _imports(url: Url, account: Account, owner: Member) -> Iterator[State]:
+    actor, state = Actor(user=owner.user, via="web"), NumberImport.State
+
+    def received() -> NumberImport:
+        file = SimpleUploadedFile("sample-numbers.csv", SAMPLE_NUMBERS.read_bytes())
+        return importing.receive(account=account, upload=file, actor=actor, now=timezone.now())
+
+    shown = received()
+    yield "ready", reverse(url.name, args=[shown.pk]), owner
+    for way, fields in {
+        state.READING: {"position": shown.size // 3},
+        state.APPLYING: {"added": shown.will_add // 3, "confirmed_at": timezone.now()},
+        state.FAILED: {"reason": "The file ends within a quoted cell.", "ended_at": timezone.now()},
+        state.CANCELLED: {"ended_at": timezone.now()},
+    }.items():
+        other = received()
+        NumberImport.objects.filter(pk=other.pk).update(state=way, **fields)
+        yield str(way), reverse(url.name, args=[other.pk]), owner
+    importing.confirm(shown, actor=actor, now=timezone.now())
+    yield "done", reverse(url.name, args=[shown.pk]), owner
 
 
 def _enrollments(url: Url, account: Account, owner: Member) -> Iterator[State]:
@@ -134,6 +158,8 @@ STATES: dict[str, Callable[[Url, Account, Member], Iterator[State]]] = {
     "campaign-assign": _campaigns,
     "campaign-default": _campaigns,
     "confirmation": _confirmations,
+    "import": _imports,
+    "services-details": _enrollments,
     **dict.fromkeys(("enrollment", "enrollment-business", "enrollment-practices", "enrollment-check"), _enrollments),
 }
 

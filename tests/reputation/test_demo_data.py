@@ -92,7 +92,7 @@ def test_the_sample_file_has_something_of_every_kind():
     assert kinds["United States"] > 400
     assert min(kinds["Canada"], kinds["elsewhere"], kinds["toll_free"], kinds["PR"], kinds["no number"]) >= 4
     numbers = [parse(row["Phone Number"]).e164 for row in rows_of_the_sample() if kind_of(row) != "no number"]
-    assert 10 <= len(numbers) - len(set(numbers)) <= 30
+    assert len(numbers) - len(set(numbers)) >= 10
     campaigns = Counter(row["Campaign"] for row in rows_of_the_sample())
     assert campaigns["Recall calls"] > 400
     assert campaigns[""] > 20, "more than Harbor Dental has seats for"
