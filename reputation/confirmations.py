@@ -20,6 +20,7 @@ from django_q.tasks import async_task
 from portal.audit import Actor
 from portal.inserting import insert_from
 from portal.models import Account
+from portal.sweeping import PAUSE_SECONDS
 from reputation import campaigns, capability
 from reputation.eligibility import QUESTIONS, REFUSALS, Refusal
 from reputation.filters import NumberFilter
@@ -155,7 +156,7 @@ def apply(confirmation: Confirmation, *, actor: Actor, now: datetime) -> bool:
         if time.monotonic() - began > BUDGET_SECONDS:
             Confirmation.objects.filter(pk=confirmation.pk).update(lease_until=None)
             return False
-        time.sleep(0.02)  # writers on SQLite are not served in turn: let the others in
+        time.sleep(PAUSE_SECONDS)
     Confirmation.objects.filter(pk=confirmation.pk).update(state=State.DONE, done_at=now, lease_until=None)
     confirmation.refresh_from_db()
     return True
