@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import logging
 import os
 import shutil
 import signal
@@ -176,6 +177,8 @@ def throw_away() -> None:
 def prepare(*, serves_static_files: bool) -> list[SignIn]:
     """Everything that must be there before the programs start, once and by one process: several at a time would
     stand in each other's way (migrations; SQLite's switch to WAL, made by the first connection)."""
+    # What the demo's past was like is on its pages; the terminal begins with now.
+    logging.disable(logging.INFO)
     call_command("migrate", interactive=False, verbosity=0)
     # Nobody else works on this data, so whatever is still held was held by somebody who was killed.
     Lease.objects.all().delete()
@@ -183,6 +186,7 @@ def prepare(*, serves_static_files: bool) -> list[SignIn]:
         call_command("collectstatic", interactive=False, verbosity=0)
     sign_ins = import_string(settings.DEMO_SEED)(now=timezone.now())
     connections.close_all()
+    logging.disable(logging.NOTSET)
     return sign_ins
 
 
