@@ -232,6 +232,16 @@ QUESTIONS = (
         mend="Set the dialer to at most three attempts a day to one person, and end them at “wrong number”.",
     ),
     Question(
+        id="calls_per_number",
+        text="Do you limit how many calls go out from each of your numbers a day, and spread them over the day?",
+        practice="the limit of calls per number and day",
+        why="Bursts of calls from one number are what analytics act on first, however good each call is.",
+        law="47 CFR 64.1200(k), on which calls analytics may block; no rule sets a number",
+        help="What is usual depends on your calls. Changing numbers to shake off a label makes it worse.",
+        weight=Weight.HARD,
+        mend="Set a daily limit for each number in the dialer, and let the numbers take turns.",
+    ),
+    Question(
         id="records_kept",
         text="Do you keep your scripts, call records, permissions and do-not-call requests for five years?",
         practice="keeping records",

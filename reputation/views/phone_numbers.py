@@ -152,7 +152,8 @@ def remove(request: MemberRequest, pk: int) -> HttpResponse:
 def _back(request: MemberRequest) -> str:
     """The list as it was filtered, or the page that led here; never another site."""
     back = request.POST.get("back") or request.GET.get("back", "")
-    return back if url_has_allowed_host_and_scheme(back, allowed_hosts=None) else reverse("phone-numbers")
+    is_ours = back.startswith("/") and url_has_allowed_host_and_scheme(back, allowed_hosts=None)
+    return back if is_ours else reverse("phone-numbers")
 
 
 @member_view

@@ -94,7 +94,7 @@ def test_saving_itself_tells_what_the_answers_now_mean(as_admin):
         PRACTICES, filled.practices(calling_hours="no", attempt_limits="no"), headers=AS_HTMX
     ).content.decode()
     assert "2 practices are answered with No" in html
-    assert "17 of 17 answered" in html
+    assert "18 of 18 answered" in html
 
 
 def test_saving_the_same_again_changes_nothing(account, actor, now):

@@ -10,7 +10,7 @@ LAW = re.compile(r"(47 CFR 64\.\d+|16 CFR 310\.\d|47 U\.S\.C\. 227|12 CFR 1006)"
 
 
 def test_there_is_one_question_for_each_id():
-    assert len(QUESTION) == len(QUESTIONS) == 17
+    assert len(QUESTION) == len(QUESTIONS) == 18
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.id)

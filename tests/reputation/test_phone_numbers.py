@@ -410,3 +410,18 @@ def test_a_member_of_two_accounts_sees_the_chosen_ones_numbers(signed_in, accoun
     page = text_of(client.get(PAGE))
     assert theirs.e164 in page
     assert mine.e164 not in page
+
+
+def test_a_row_that_leaves_the_filter_still_comes_to_the_open_list_that_shows_it(as_admin, account):
+    number = PhoneNumberFactory(account=account)
+    page = as_admin.get(
+        reverse("phone-numbers"), {"status": "in_remediation"}, headers={"X-Shown-Rows": str(number.pk)}
+    ).content.decode()
+    assert f'id="status-{number.pk}"' in page
+
+
+@pytest.mark.parametrize("back", ["0", "sign-in", "a\0b", "//elsewhere.example/", "https://elsewhere.example/"])
+def test_removing_leads_back_to_a_page_of_the_portal_only(as_admin, account, back):
+    number = PhoneNumberFactory(account=account)
+    answer = as_admin.post(reverse("phone-number-remove", args=[number.pk]), {"back": back})
+    assert answer.url == reverse("phone-numbers")
