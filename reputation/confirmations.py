@@ -167,7 +167,8 @@ def _apply_chunk(confirmation: Confirmation, *, actor: Actor, now: datetime) -> 
     with transaction.atomic():
         # Two windows of one account share its seats: one after the other.
         Account.objects.select_for_update().get(pk=confirmation.account_id)
-        ids = list(_pending(confirmation).order_by("number").values_list("number", flat=True)[:CHUNK])
+        ahead = _pending(confirmation).filter(number__gt=confirmation.worked_up_to)
+        ids = list(ahead.order_by("number").values_list("number", flat=True)[:CHUNK])
         if not ids:
             return False
         question = QUESTIONS[confirmation.action](confirmation.account, confirmation.campaign, now)
@@ -188,6 +189,7 @@ def _apply_chunk(confirmation: Confirmation, *, actor: Actor, now: datetime) -> 
         Confirmation.objects.filter(pk=confirmation.pk).update(
             applied=confirmation.applied + len(moved),
             left_alone=confirmation.left_alone + left_alone,
+            worked_up_to=ids[-1],
             lease_until=now + LEASE,
         )
         confirmation.refresh_from_db()
@@ -255,7 +257,10 @@ class Window:
 def look_at(confirmation: Confirmation, *, search: str = "") -> Window:
     """The window as it stands; a fixed number of queries, and at most SHOWN numbers of each kind."""
     counts = dict(
-        confirmation.numbers.exclude(outcome=Outcome.TAKEN_OUT).order_by().values_list("refusal").annotate(Count("pk"))
+        confirmation.numbers.exclude(outcome=Outcome.TAKEN_OUT)
+        .order_by()
+        .values_list("refusal")
+        .annotate(Count("number"))
     )
     to_do = counts.pop("", 0)
     found = _pending(confirmation)

@@ -44,6 +44,7 @@ class Confirmation(models.Model):
     to_do = models.PositiveIntegerField(default=0)
     applied = models.PositiveIntegerField(default=0)
     left_alone = models.PositiveIntegerField(default=0, help_text="Changed by somebody else since they were shown.")
+    worked_up_to = models.BigIntegerField(default=0, help_text="The id of the last number gone through.")
     done_at = models.DateTimeField(null=True)
     lease_until = models.DateTimeField(null=True)
 
@@ -59,24 +60,24 @@ class Confirmation(models.Model):
 
 
 class ConfirmationNumber(models.Model):
+    """A number as the window showed it. Written by the hundred thousand while somebody waits for the window, so it has
+    no index but its key, and no constraint that would look each number up again."""
+
     class Outcome(models.TextChoices):
         PENDING = "", "Not yet"
         APPLIED = "applied", "Done"
         CHANGED = "changed", "Changed by somebody else since it was shown"
         TAKEN_OUT = "taken_out", "Taken out of the window"
 
-    confirmation = models.ForeignKey(Confirmation, models.CASCADE, related_name="numbers")
-    number = models.ForeignKey(PhoneNumber, models.CASCADE, related_name="+")
+    pk = models.CompositePrimaryKey("confirmation_id", "number_id")
+    confirmation = models.ForeignKey(
+        Confirmation, models.CASCADE, related_name="numbers", db_index=False, db_constraint=False
+    )
+    number = models.ForeignKey(PhoneNumber, models.CASCADE, related_name="+", db_index=False, db_constraint=False)
     # A code of eligibility.REFUSALS, empty where nothing stands in the way.
     refusal = models.CharField(max_length=30, blank=True)
     needs_seat = models.BooleanField(default=False)
     outcome = models.CharField(max_length=10, choices=Outcome, blank=True)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["confirmation", "number"], name="confirmation_number_once")]
-        indexes = [
-            models.Index(fields=["confirmation", "refusal", "outcome", "number"], name="confirmation_by_refusal")
-        ]
 
     def __str__(self) -> str:
         return f"{self.number}: {self.refusal or 'can be done'}"
