@@ -25,17 +25,18 @@ def overview(request: MemberRequest) -> HttpResponse:
     defaults = Campaign.objects.for_account(request.account).filter(
         default_number__spam_status__in=PhoneNumber.TAGGED, default_number__removed_at__isnull=True
     )
-    monitored = numbers.monitored().count()
+    monitored = numbers.filter(capability=PhoneNumber.Capability.ON).count()
+    verifying = numbers.filter(capability=PhoneNumber.Capability.VERIFYING).count()
     status = status_of(request.account)
     cases = Case.objects.for_account(request.account)
     context = {
         "tallies": tallies,
         "all_numbers": all_numbers,
         "monitored": monitored,
-        "verifying": numbers.filter(capability=PhoneNumber.Capability.VERIFYING).count(),
+        "verifying": verifying,
         "unfinished": cases.unfinished().count(),
         "status": status,
-        "asks_for_enrollment": bool(status.next_step_label) and (status.state != "approved" or not monitored),
+        "asks_for_enrollment": bool(status.next_step_label) and (status.state != "approved" or not monitored + verifying),
         "tagged": rows_of(tagged[:SHOWN], now),
         "more_tagged": len(tagged) > SHOWN,
         "tagged_defaults": defaults.select_related("default_number").order_by("name")[:SHOWN],
