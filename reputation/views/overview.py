@@ -36,7 +36,7 @@ def overview(request: MemberRequest) -> HttpResponse:
         "verifying": verifying,
         "unfinished": cases.unfinished().count(),
         "status": status,
-        "asks_for_enrollment": bool(status.next_step_label) and (status.state != "approved" or not monitored + verifying),
+        "asks_for_enrollment": status.next_step_label and not (status.is_approved and monitored + verifying),
         "tagged": rows_of(tagged[:SHOWN], now),
         "more_tagged": len(tagged) > SHOWN,
         "tagged_defaults": defaults.select_related("default_number").order_by("name")[:SHOWN],
