@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from zoneinfo import available_timezones
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
@@ -119,6 +119,12 @@ class Member(models.Model):
         return self.role == self.Role.OWNER
 
 
+def begun_everywhere() -> date:
+    """The latest day that has begun in every time zone, the last of which is twelve hours behind UTC: what is valid
+    from this day counts at once, in whatever zone the account is."""
+    return (timezone.now() - timedelta(hours=12)).date()
+
+
 class LicenceQuerySet(AccountQuerySet):
     def valid_on(self, day: date) -> LicenceQuerySet:
         """Those that count on the day: begun, and not yet expired. `valid_until` is the last day that counts."""
@@ -131,7 +137,7 @@ class Licence(models.Model):
     account = models.ForeignKey(Account, models.CASCADE, related_name="licences")
     product = models.CharField(max_length=40, choices=Product)
     seats = models.PositiveIntegerField(default=1, help_text="For the SKU: how many numbers it covers.")
-    valid_from = models.DateField("from", default=timezone.localdate)
+    valid_from = models.DateField("from", default=begun_everywhere)
     valid_until = models.DateField("until", null=True, blank=True, help_text="The last day; empty: without end.")
 
     objects = LicenceQuerySet.as_manager()

@@ -1,13 +1,14 @@
 """Which numbers may be enabled, and the reason why another may not: rows 5, 8, 9, 10 and 11 of the design's table."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 from django.utils import timezone
 
 from enrollment.models import Application
 from portal.licensing import COVERS_CAMPAIGN_NUMBERS, PRODUCT_LICENCES, Product
-from reputation.eligibility import REFUSALS, coverage_of, may_enable
+from reputation.eligibility import REFUSALS, coverage_of, may_enable, today_of
 from reputation.models import PhoneNumber
 from tests.factories import (
     ApplicationFactory,
@@ -84,12 +85,22 @@ def test_seats_are_taken_by_monitored_numbers_outside_campaigns(enrolled, campai
 
 
 def test_expired_and_future_licences_do_not_count(account, now):
-    today = timezone.localdate()
+    today = today_of(account, now)
     LicenceFactory(account=account, valid_from=today - timedelta(days=9), valid_until=today - timedelta(days=2))
     LicenceFactory(account=account, valid_from=today + timedelta(days=2))
     assert not coverage_of(account, now).has_product_licence
     LicenceFactory(account=account, valid_from=today, valid_until=today + timedelta(days=1))
     assert coverage_of(account, now).has_product_licence
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Pacific/Guam", "Pacific/Pago_Pago"])
+@pytest.mark.parametrize("hour", [0, 3, 10, 14, 23])
+def test_a_licence_entered_now_counts_at_once_in_every_time_zone(account, zone, hour):
+    account.time_zone = zone
+    account.save()
+    with time_machine.travel(datetime(2026, 11, 25, hour, 30, tzinfo=UTC), tick=False):
+        LicenceFactory(account=account)
+        assert coverage_of(account, timezone.now()).has_product_licence
 
 
 @pytest.mark.parametrize("source", PhoneNumber.Source.values)
