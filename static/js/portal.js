@@ -84,6 +84,7 @@ const live = {
       const said = next.dataset.announce;
       if (said && said !== old.dataset.announce) announce(said);
     }
+    document.dispatchEvent(new Event("liveTaken"));
   },
 };
 window.live = live;

@@ -76,6 +76,7 @@
   });
   document.addEventListener("selectionUsed", () => { chosen = nothing(); show(); });
   document.addEventListener("htmx:afterSettle", show);
+  document.addEventListener("liveTaken", show);  // an empty table may have got its first rows
   window.addEventListener("pageshow", show);
   show();
 })();

@@ -180,6 +180,23 @@ def test_a_row_that_leaves_the_filter_says_so_instead_of_what_it_was(window, liv
     expect(page.locator(f"#capability-{number.pk}")).to_contain_text("On")
 
 
+@pytest.mark.parametrize("path", [PATH, "/number-management/phone-numbers/"])
+def test_an_empty_filtered_list_shows_what_comes_to_match(window, live, admin, numbers, path):
+    page = window(live, as_=admin)
+    page.goto(f"{path}?status=failed")
+    expect(page.get_by_role("heading", name="No number matches")).to_be_visible()
+    number = numbers[5]
+    PhoneNumber.objects.filter(pk=number.pk).update(capability="on", spam_status="failed")
+    tag = TagFactory(account=admin.account, number=number, case=CaseFactory(account=admin.account, number=number))
+    audit.record(account=admin.account, actor=SYSTEM, now=timezone.now(), what="case.failed", subject=tag)
+    expect(page.locator(f"tr[data-row='{number.pk}']")).to_contain_text(str(number))
+    expect(page.locator("#announce")).to_have_text("1 number in the table")
+    if path == PATH:
+        tick(page, number)
+        selected(page, "1 selected")
+        expect(page.get_by_role("button", name=ENABLE)).to_be_enabled()
+
+
 def test_a_number_is_copied_as_e164(page, numbers):
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.locator(f"tr[data-row='{numbers[0].pk}'] .number").evaluate("node => getSelection().selectAllChildren(node)")
