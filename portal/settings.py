@@ -221,6 +221,8 @@ DEMO_SEED = "reputation.demo.seed"
 PROVIDERS = read("list", "PROVIDERS", ["simulated", "complaints"] if DEMO else ["complaints"])
 SIMULATED_SEED = read("str", "SIMULATED_SEED", "demo")
 SIMULATED_DIR = DATA_DIR / "simulated"
+# Of how many of the dialer's questions one is recorded for the figures: 1 for all, 0 for none.
+RECORD_DECISIONS = problems.at_least(0, "RECORD_DECISIONS", read("int", "RECORD_DECISIONS", 1))
 COMPLAINTS_THRESHOLD = read("int", "COMPLAINTS_THRESHOLD", 3)
 COMPLAINTS_WINDOW_DAYS = read("int", "COMPLAINTS_WINDOW_DAYS", 30)
 CHECKS_KEPT_DAYS = read("int", "CHECKS_KEPT_DAYS", 400)

@@ -61,6 +61,7 @@ EVENTS: dict[str, What] = {
     "campaign.resumed": What("Campaign resumed", "good"),
     "campaign.matching_on": What("Automatic matching switched on"),
     "campaign.matching_off": What("Automatic matching switched off"),
+    "campaign.daily_limit": What("Daily limit of calls per number changed", with_values=True),
     "campaign.default": What("Default caller ID changed", with_values=True),
     "member.added": What("Member added", with_values=True),
     "member.role": What("Role changed", with_values=True),

@@ -9,6 +9,7 @@ from django.utils import timezone
 from portal.audit import Actor
 from portal.licensing import Product
 from portal.models import Account, Member
+from reputation import recording
 from tests.factories import AccountFactory, ApplicationFactory, LicenceFactory, MemberFactory
 
 
@@ -82,3 +83,11 @@ def now():
 def simulated_engines_begin_anew(settings, tmp_path_factory) -> None:
     """What the simulated engines remember is not the database's, so that no test rolls it back."""
     settings.SIMULATED_DIR = tmp_path_factory.mktemp("simulated")
+
+
+@pytest.fixture(autouse=True)
+def decisions_are_written_when_the_test_says(monkeypatch) -> None:
+    """By no thread of its own, which would see nothing of the test's transaction, and none of another test."""
+    monkeypatch.setattr(recording, "_begin_to_write", lambda: None)
+    recording._of_numbers.clear()
+    recording._of_campaigns.clear()
