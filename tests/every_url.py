@@ -15,8 +15,9 @@ from django.db.models import Model
 from django.urls import URLPattern, get_resolver, reverse
 from django.utils import timezone
 
-from portal.audit import Actor
-from portal.models import Account
+from portal import api_keys
+from portal.audit import SYSTEM, Actor
+from portal.models import Account, ApiKey
 from reputation import confirmations, importing
 from reputation.models import Case, Confirmation, NumberImport, PhoneNumber
 from tests.factories import CampaignFactory, MemberFactory, PhoneNumberFactory
@@ -42,6 +43,13 @@ class Url:
                 "account."
             )
         return reverse(self.name, args=[OBJECTS[max(beginnings, key=len)](account).pk])
+
+
+def an_api_key(account: Account, *scopes: str, **fields: object) -> tuple[ApiKey, str]:
+    """A key of the account with these scopes (none named: all), and its token."""
+    now = timezone.now()
+    asked = {"name": "Dialer", "scopes": scopes or tuple(api_keys.SCOPES), "expires_at": None} | fields
+    return api_keys.make(account=account, actor=SYSTEM, now=now, **asked)
 
 
 def a_case(account: Account, state: str = Case.State.OPEN, **fields: object) -> Case:
@@ -75,6 +83,7 @@ def an_import(account: Account) -> NumberImport:
 
 # By the beginning of the URL's name: what makes the object that its `pk` names, for an account.
 OBJECTS: dict[str, Callable[[Account], Model]] = {
+    "api-key": lambda account: an_api_key(account)[0],
     "campaign": lambda account: CampaignFactory(account=account),
     "case": a_case,
     "confirmation": a_confirmation,
