@@ -194,7 +194,7 @@ class ApiUse(models.Model):
 
     key = models.ForeignKey(ApiKey, models.CASCADE, related_name="+", db_index=False)
     policy = models.CharField(max_length=12)
-    window = models.BigIntegerField(help_text="Which minute since 1970.")
+    minute = models.BigIntegerField(help_text="Which minute since 1970.")
     used = models.BigIntegerField()
 
     class Meta:

@@ -58,7 +58,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('policy', models.CharField(max_length=12)),
-                ('window', models.BigIntegerField(help_text='Which minute since 1970.')),
+                ('minute', models.BigIntegerField(help_text='Which minute since 1970.')),
                 ('used', models.BigIntegerField()),
                 ('key', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='portal.apikey')),
             ],
