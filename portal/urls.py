@@ -3,7 +3,7 @@ from django.contrib.auth.models import Group
 from django.urls import include, path
 from django_q.models import OrmQ, Schedule, Success
 
-from portal.views import audit_trail, members, preferences, signing_in
+from portal.views import api_keys, audit_trail, members, preferences, signing_in
 
 admin.site.site_header = admin.site.site_title = "Number Reputation: administration"
 admin.site.index_title = "Reviews and accounts"
@@ -17,6 +17,7 @@ urlpatterns = [
     *signing_in.urls,
     path("password/", include("portal.password_urls")),
     *members.urls,
+    *api_keys.urls,
     *audit_trail.urls,
     *preferences.urls,
     path("enrollment/", include("enrollment.urls")),

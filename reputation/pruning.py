@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django_q.models import Failure
 
+from portal.api import replaying
 from reputation.clock import days
 from reputation.models import Check, Complaint, Confirmation, ConfirmationNumber
 
@@ -53,6 +54,7 @@ EVERYTHING = {
     "prune confirmed numbers": confirmed_numbers,
     "prune confirmations": confirmations,
     "prune failed tasks": failures,
+    "prune API answers": replaying.prune,
 }
 
 

@@ -1,6 +1,10 @@
 """Every page says its own addresses, beside its views."""
 
+from django.urls import path
+
+from reputation.api.v1 import api
 from reputation.views import (
+    api_reference,
     campaigns,
     cases,
     confirmations,
@@ -22,4 +26,6 @@ urlpatterns = [
     *number.urls,
     *cases.urls,
     *campaigns.urls,
+    *api_reference.urls,
+    path("api/v1/", api.urls),
 ]

@@ -10,6 +10,7 @@ from portal.audit import Actor
 from portal.licensing import Product
 from portal.models import Account, Member
 from reputation import recording
+from tests.every_url import an_api_key
 from tests.factories import AccountFactory, ApplicationFactory, LicenceFactory, MemberFactory
 
 
@@ -67,6 +68,22 @@ def as_admin(admin, signed_in) -> Client:
 @pytest.fixture
 def as_viewer(viewer, signed_in) -> Client:
     return signed_in(viewer)
+
+
+@pytest.fixture
+def with_key() -> Callable[..., Client]:
+    """A client that calls the API with a new key of the account, which has these scopes (none named: all)."""
+
+    def make(account: Account, *scopes: str) -> Client:
+        return Client(headers={"Authorization": f"Bearer {an_api_key(account, *scopes)[1]}"})
+
+    return make
+
+
+@pytest.fixture
+def api(account, with_key) -> Client:
+    """The API, with a key of the account that may do everything."""
+    return with_key(account)
 
 
 @pytest.fixture

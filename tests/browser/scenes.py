@@ -8,20 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from django.utils import timezone
 
 from enrollment.models import Application
+from portal import api_keys
 from portal.audit import Actor
 from portal.environment import BASE_DIR
 from portal.licensing import Product
-from portal.models import Account, Member
+from portal.models import Account, ApiKey, Member
 from reputation import confirmations, importing
 from reputation.demo import ANSWERS, BUSINESS, CASCADE
 from reputation.models import Campaign, Case, Confirmation, NumberImport, PhoneNumber
-from tests.every_url import Url, a_case, every_url
+from tests.every_url import Url, a_case, an_api_key, every_url
 from tests.factories import AccountFactory, LicenceFactory, MemberFactory
 
 Action = Confirmation.Action
@@ -149,8 +151,19 @@ def _of_an_account_that_is(state: str) -> Member:
     return member
 
 
+def _api_keys(url: Url, account: Account, owner: Member) -> Iterator[State]:
+    actor, now = Actor(user=owner.user, via="web"), timezone.now()
+    an_api_key(account, "match", name="Dialer in Seattle", expires_at=now + timedelta(days=90))
+    an_api_key(account, name="Reports", expires_at=now - timedelta(days=1))
+    revoked, _ = an_api_key(account, "read", "write", name="The former CRM")
+    api_keys.revoke(revoked, actor=actor, now=now)
+    ApiKey.objects.filter(pk=revoked.pk).update(last_used_at=now)
+    yield "some that work", reverse(url.name), owner
+
+
 # By URL name: (what the state is, the address, as whom).
 STATES: dict[str, Callable[[Url, Account, Member], Iterator[State]]] = {
+    "api-keys": _api_keys,
     "number": _numbers,
     "case": _cases,
     "case-ticket": _cases,

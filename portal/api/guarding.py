@@ -1,0 +1,65 @@
+"""Who is let in: the one way from a request to a view of the API.
+
+No session, no cookie and no CSRF token count here: a browser sends those by itself, a bearer token never.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import wraps
+
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+
+from portal import api_keys
+from portal.api import limits
+from portal.api.problems import problem_of
+from portal.audit import Actor
+from portal.models import Account, ApiKey
+
+
+class ApiRequest(HttpRequest):
+    """A request after `guarded`: with `key`, about `account`, at `now`; `actor` is what the audit trail gets."""
+
+    key: ApiKey
+    account: Account
+    actor: Actor
+    now: datetime
+
+
+View = Callable[..., HttpResponse]
+
+
+def guarded(scope: str, *, policy: str = "default") -> Callable[[View], View]:
+    """For requests whose key has the scope and asks no more often than the policy lets it.
+
+    Whatever the view raises is answered as a problem. Beside the view it takes one query, and a write about once a
+    second.
+    """
+
+    def decorate(view: View) -> View:
+        @csrf_exempt
+        @wraps(view)
+        def inner(request: ApiRequest, *args: object, **kwargs: object) -> HttpResponse:
+            request.now = now = timezone.now()
+            headers = {"Cache-Control": "no-store"}
+            try:
+                key = api_keys.authenticate(request.META.get("HTTP_AUTHORIZATION"), scope=scope, now=now)
+                request.key, request.account = key, key.account
+                request.actor = Actor(user=None, via="api", key=key)
+                api_keys.note_use(key, now=now)
+                spent = limits.spend(key, policy, now=now)
+                headers |= spent.headers
+                spent.refuse_too_much()
+                answer = view(request, *args, **kwargs)
+            except Exception as error:
+                answer = problem_of(error).answer()
+            for name, value in headers.items():
+                answer.headers.setdefault(name, value)
+            return answer
+
+        return inner
+
+    return decorate
