@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 from django import forms
 from django.contrib import messages
@@ -13,10 +14,12 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from portal.access import MemberRequest, changing_view, member_view, owned
+from portal.numbers import NotANumber
 from reputation import campaigns, tables
 from reputation.campaigns import NameTaken, NotChanged
 from reputation.models import Campaign, Confirmation, PhoneNumber
 from reputation.rows import rows_of
+from reputation.trying import Trial, try_call
 from reputation.views.number_reputation import bulk, rows_still_shown
 
 Action = Confirmation.Action
@@ -42,6 +45,16 @@ class CampaignForm(forms.Form):
     @property
     def shown_name(self) -> str:
         return self.data.get(self.add_initial_prefix("name"), "").replace("\x00", "")
+
+
+class CallForm(forms.Form):
+    """A number to call, for *Try it*."""
+
+    call = forms.CharField(
+        label="Number to call",
+        widget=forms.TextInput(attrs={"type": "tel", "autocomplete": "off", "placeholder": "(206) 555-0143"}),
+        error_messages={"required": "Write the number to call, as (206) 555-0143 or +12065550143."},
+    )
 
 
 @member_view
@@ -183,9 +196,12 @@ def _page(request: MemberRequest, shown: Campaign, form: CampaignForm) -> HttpRe
         now=now,
         still_shown=rows_still_shown(request),
     )
+    call_form, trial = _tried(request, shown, now)
     context = {
         "campaign": shown,
         "form": form,
+        "call_form": call_form,
+        "trial": trial,
         "default": rows_of([default], now)[0] if default else None,
         "table": table,
         "tagged": [tally for tally in table.tallies if tally.count and tally.value in TAGGED_TALLIES],
@@ -194,6 +210,18 @@ def _page(request: MemberRequest, shown: Campaign, form: CampaignForm) -> HttpRe
         "under_way": Confirmation.objects.for_account(request.account).under_way(),
     }
     return render(request, "reputation/campaign.html", context)
+
+
+def _tried(request: MemberRequest, shown: Campaign, now: datetime) -> tuple[CallForm, Trial | None]:
+    """What the address asks for with `call`, and the answer, if it is a number."""
+    form = CallForm(request.GET if "call" in request.GET else None)
+    if not form.is_valid():
+        return form, None
+    try:
+        return form, try_call(shown, form.cleaned_data["call"], now)
+    except NotANumber as not_a_number:
+        form.add_error("call", str(not_a_number))
+        return form, None
 
 
 def _settings_of(shown: Campaign) -> CampaignForm:
