@@ -85,11 +85,23 @@ def offered_caller_ids(campaign: Campaign, text: str) -> tuple[list[PhoneNumber]
     return first[:OFFERED_AT_MOST], len(first) > OFFERED_AT_MOST
 
 
-def create(*, account: Account, name: str, automatic_matching: bool, actor: Actor, now: datetime) -> Campaign:
+def create(
+    *,
+    account: Account,
+    name: str,
+    automatic_matching: bool,
+    daily_limit: int | None = None,
+    actor: Actor,
+    now: datetime,
+) -> Campaign:
     """Adds a running campaign, without numbers. Raises NameTaken."""
     with _only_one_called(name), transaction.atomic():
         campaign = Campaign.objects.create(
-            account=account, name=name, automatic_matching=automatic_matching, created_at=now
+            account=account,
+            name=name,
+            automatic_matching=automatic_matching,
+            daily_limit=daily_limit,
+            created_at=now,
         )
         audit.record(account=account, actor=actor, now=now, what="campaign.added", subject=campaign, after=name)
     return campaign

@@ -25,7 +25,10 @@ _COUNT = f"""
 
 def count(number_id: int, *, account_id: int, day: date, limit: int, at_most: bool = False) -> int:
     """Counts a call of the number on this day and returns the day's sum. With `at_most`, 0 is returned and nothing is
-    counted where the limit was reached before."""
+    counted where the limit was reached before.
+
+    A number is exhausted by the limit of the campaign it is in, not by another's whose default caller ID it is.
+    """
     parameters: list[object] = [account_id, number_id, day]
     sql = _COUNT
     if at_most:
@@ -36,7 +39,10 @@ def count(number_id: int, *, account_id: int, day: date, limit: int, at_most: bo
         row = cursor.fetchone()
         calls = row[0] if row else 0
         if not row or calls >= limit:
-            PhoneNumber.objects.filter(pk=number_id).exclude(exhausted_on=day).update(exhausted_on=day)
+            reached = PhoneNumber.objects.filter(pk=number_id)
+            if not at_most:  # a default caller ID, which may be in another campaign
+                reached = reached.filter(campaign__daily_limit__lte=calls)
+            reached.exclude(exhausted_on=day).update(exhausted_on=day)
     return calls
 
 

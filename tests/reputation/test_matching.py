@@ -247,6 +247,19 @@ def test_a_number_moved_to_another_campaign_keeps_its_calls_of_the_day(account, 
     assert asked(campaign_id=third.pk).caller_id == SAME_AREA
 
 
+def test_a_default_from_another_campaign_is_not_exhausted_there_by_this_campaigns_limit(
+    account, number, asked, campaign, now
+):
+    limit(campaign, 1, now)
+    unlimited = CampaignFactory(account=account)
+    default(campaign, number(SAME_AREA, campaign=unlimited))
+    assert [asked().is_exhausted for _ in range(3)] == [False, True, True]
+    assert asked(campaign_id=unlimited.pk).caller_id == SAME_AREA
+    Campaign.objects.filter(pk=unlimited.pk).update(daily_limit=4)
+    asked()
+    assert asked(campaign_id=unlimited.pk).caller_id is None, "its own campaign's limit is reached, by calls of both"
+
+
 # --- what it costs, and what it reads
 
 
