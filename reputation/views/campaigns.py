@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.db import transaction
 from django.http import Http404, HttpResponse
@@ -16,8 +17,9 @@ from django.views.decorators.http import require_POST
 
 from portal.access import MemberRequest, changing_view, member_view, owned
 from portal.numbers import NotANumber
-from reputation import campaigns, tables
+from reputation import calls, campaigns, tables
 from reputation.campaigns import NameTaken, NotChanged
+from reputation.eligibility import today_of
 from reputation.models import Campaign, Confirmation, PhoneNumber
 from reputation.rows import rows_of
 from reputation.trying import Trial, try_call
@@ -229,6 +231,8 @@ def _page(request: MemberRequest, shown: Campaign, form: CampaignForm) -> HttpRe
         "form": form,
         "call_form": call_form,
         "trial": trial,
+        "cost": calls.cost_of_tags(shown, today_of(request.account, now)),
+        "one_in": settings.RECORD_DECISIONS,
         "default": rows_of([default], now)[0] if default else None,
         "table": table,
         "tagged": [tally for tally in table.tallies if tally.count and tally.value in TAGGED_TALLIES],
