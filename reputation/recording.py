@@ -116,6 +116,18 @@ def _write_at_end(pid: int) -> None:
         connections.close_all()
 
 
+def _begin_anew() -> None:
+    """In a process that was forked: what its parent noted is the parent's to write, and a lock that one of the parent's
+    threads held at that moment would never be released here."""
+    global _lock
+    _lock = threading.Lock()
+    _of_numbers.clear()
+    _of_campaigns.clear()
+
+
+os.register_at_fork(after_in_child=_begin_anew)
+
+
 def _write_safely() -> None:
     try:
         write()

@@ -242,9 +242,10 @@ def test_a_number_moved_to_another_campaign_keeps_its_calls_of_the_day(account, 
     other = CampaignFactory(account=account, daily_limit=2)
     campaigns.assign([moved.pk], campaign=other, actor=SYSTEM, now=now)
     assert asked(campaign_id=other.pk).caller_id is None
-    third = CampaignFactory(account=account, daily_limit=3)
-    campaigns.assign([moved.pk], campaign=third, actor=SYSTEM, now=now)
-    assert asked(campaign_id=third.pk).caller_id == SAME_AREA
+    for higher in (3, None):
+        third = CampaignFactory(account=account, daily_limit=higher)
+        campaigns.assign([moved.pk], campaign=third, actor=SYSTEM, now=now)
+        assert asked(campaign_id=third.pk).caller_id == SAME_AREA
 
 
 def test_a_default_from_another_campaign_is_not_exhausted_there_by_this_campaigns_limit(
