@@ -85,6 +85,12 @@ def _campaigns(url: Url, account: Account, owner: Member) -> Iterator[State]:
     yield "paused, without numbers", reverse(url.name, args=[paused.pk]), owner
 
 
+def _campaign_pages(url: Url, account: Account, owner: Member) -> Iterator[State]:
+    for name, address, member in _campaigns(url, account, owner):
+        yield name, address, member
+        yield f"{name}, tried", f"{address}?call=2063550199", member
+
+
 def _confirmations(url: Url, account: Account, owner: Member) -> Iterator[State]:
     def opened(action: str) -> Confirmation:
         campaign = Campaign.objects.for_account(account).first() if "assign" in action else None
@@ -167,7 +173,7 @@ STATES: dict[str, Callable[[Url, Account, Member], Iterator[State]]] = {
     "number": _numbers,
     "case": _cases,
     "case-ticket": _cases,
-    "campaign": _campaigns,
+    "campaign": _campaign_pages,
     "campaign-assign": _campaigns,
     "campaign-default": _campaigns,
     "confirmation": _confirmations,

@@ -239,6 +239,15 @@ def test_a_viewer_sees_the_settings_and_can_change_none(as_viewer, campaign):
     assert not campaign.is_paused
 
 
+def test_a_viewer_reads_what_automatic_matching_does(as_viewer, campaign):
+    page = reverse("campaign", args=[campaign.pk])
+    assert "On: a call shows a number that is local to the called person, and tagged numbers are skipped.</dd>" in (
+        text_of(as_viewer.get(page))
+    )
+    Campaign.objects.update(automatic_matching=False)
+    assert "<dd>Off: every call shows the default caller ID.</dd>" in text_of(as_viewer.get(page))
+
+
 def test_a_change_that_does_not_exist_is_not_found(as_admin, campaign):
     assert change(as_admin, campaign, change="explode").status_code == 404
 
