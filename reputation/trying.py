@@ -1,6 +1,7 @@
 """*Try it*: which number a call would show right now, and what becomes of each number that might have been shown.
 
-The answer is matching's own, asked without taking a turn: nothing is counted, recorded or changed by it.
+The answer is matching's own, asked without taking a turn: nothing is counted or recorded, and no turn is over. Like
+every question it notices that a new day began, on which no number has reached its daily limit yet.
 """
 
 from __future__ import annotations

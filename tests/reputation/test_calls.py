@@ -181,9 +181,7 @@ def test_a_number_that_was_never_shown_says_so(as_viewer, number, settings):
 @pytest.mark.parametrize("of", ["campaign", "number"])
 def test_figures_are_one_query_however_many_days(campaign, number, of):
     def cost() -> int:
-        with CaptureQueriesContext(
-            connection,
-        ) as queries:
+        with CaptureQueriesContext(connection) as queries:
             cost_of_tags(campaign, TODAY) if of == "campaign" else shown_of(number, TODAY)
         return len(queries)
 
