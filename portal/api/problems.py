@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import pydantic
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, TooManyFilesSent
 from django.http import Http404, HttpRequest, HttpResponse
@@ -228,6 +229,17 @@ class Problem(Exception):
 def wrong(where: str, detail: str, *, code: str = "invalid") -> Problem:
     """What stands at `where` (body.number, query.limit) is wrong, for a reason that no schema can say."""
     return Problem(code, detail, errors=[{"where": where, "detail": detail}])
+
+
+def problem_of_body(error: pydantic.ValidationError) -> Problem:
+    """The problem with a JSON body that pydantic itself read: it is no JSON, or does not hold what it should."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    if any(one["type"] == "json_invalid" for one in found):
+        return Problem("malformed")
+    return Problem(
+        "invalid",
+        errors=[{"where": ".".join(map(str, ("body", *one["loc"]))), "detail": one["msg"]} for one in found[:50]],
+    )
 
 
 def problem_of(error: Exception) -> Problem:
