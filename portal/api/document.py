@@ -123,6 +123,9 @@ def _complete(operation: dict[str, Any]) -> None:
     operation["security"] = [{"key": [scope]}]
     operation["responses"] = {str(status): answer for status, answer in operation["responses"].items()}
     parameters = operation.setdefault("parameters", [])
+    for media_type, body in operation.get("requestBody", {}).get("content", {}).items():
+        if media_type == "multipart/form-data":
+            body["encoding"] = {"file": {"contentType": "text/csv"}}
     if is_write:
         parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
     if is_versioned:

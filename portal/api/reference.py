@@ -132,6 +132,8 @@ class _Reader:
     def rows(self, schema: dict[str, Any], depth: int = 0) -> list[Row]:
         """The members of an object, and beneath each those of the object or the list of objects that it holds."""
         schema = self.follow(schema)
+        if "properties" not in schema and "anyOf" in schema:  # one of several objects: the members of each
+            return list(dict.fromkeys(row for one in schema["anyOf"] for row in self.rows(one, depth)))
         required = schema.get("required", [])
         rows = []
         for name, member in schema.get("properties", {}).items():

@@ -324,14 +324,27 @@ class CampaignChange(Asked):
 # Bulk actions
 
 
-class Chosen(Asked):
-    """Which numbers: either `ids`, or all that match a `filter`."""
+DryRun = Annotated[
+    bool,
+    Field(description="Only say what would be done. The answer can be confirmed later, and then does just that."),
+]
 
-    ids: Annotated[list[Id], Field(min_length=1, max_length=20_000)] | None = None
-    filter: NumberFiltersIn | None = None
-    dry_run: bool = Field(
-        False, description="Only say what would be done. The answer can be confirmed later, and then does just that."
-    )
+
+class ByIds(Asked):
+    """These numbers. Ids that the account does not have are left out."""
+
+    ids: Annotated[list[Id], Field(min_length=1, max_length=20_000)]
+    dry_run: DryRun = False
+
+
+class ByFilter(Asked):
+    """All numbers that match; an empty filter means all."""
+
+    filter: NumberFiltersIn
+    dry_run: DryRun = False
+
+
+Chosen = ByIds | ByFilter
 
 
 class NumberName(Said):
