@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 
+from portal.api.endpoints import OF_EVERY_OPERATION
 from portal.api.problems import KINDS, Kind
 
 
@@ -43,7 +44,7 @@ class Operation:
     body_type: str
     body: list[Row]
     answers: list[Answer]
-    refusals: list[Kind]
+    refusals: list[Kind]  # besides those of every operation
     curl: str
 
 
@@ -63,6 +64,7 @@ class Reference:
     version: str
     groups: list[Group]
     problems: list[Kind]
+    always: list[Kind]
 
 
 def read(document: dict[str, Any]) -> Reference:
@@ -77,6 +79,7 @@ def read(document: dict[str, Any]) -> Reference:
         version=document["info"]["version"],
         groups=[Group(name, operations) for name, operations in groups.items()],
         problems=list(KINDS.values()),
+        always=[KINDS[code] for code in OF_EVERY_OPERATION],
     )
 
 
@@ -104,7 +107,8 @@ class _Reader:
                 rows = self.rows(of_answer["application/json"]["schema"]) if of_answer else []
                 answers.append(Answer(status, answer["description"], rows))
             else:
-                refusals += [KINDS[code] for code in of_answer["application/problem+json"]["examples"]]
+                codes = of_answer["application/problem+json"]["examples"]
+                refusals += [KINDS[code] for code in codes if code not in OF_EVERY_OPERATION]
         return Operation(
             id=operation["operationId"],
             method=method,
