@@ -28,7 +28,7 @@ ANSWERS = {200: ConfirmationOut, 202: ConfirmationOut}
 def enable_numbers(request: ApiRequest, given: Body[Chosen]) -> Status:
     """Enable spam monitoring and remediation.
 
-    Those that may be enabled are; the others are named with the reason. Verification then takes up to some days.
+    Those that may be enabled are; the others are named with the reason. The verification may take several days.
     """
     return _act(request, Action.ENABLE, given)
 
