@@ -249,7 +249,7 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, Refused):
         return Problem(error.code, error.detail, headers={"WWW-Authenticate": error.challenge})
     if isinstance(error, ValidationError):
-        errors = [{"where": ".".join(map(str, one["loc"])), "detail": one["msg"]} for one in error.errors]
+        errors = [{"where": _where(one["loc"]), "detail": one["msg"]} for one in error.errors]
         return Problem("invalid", errors=errors[:50])
     if isinstance(error, Http404):
         return Problem("not_found")
@@ -259,6 +259,11 @@ def problem_of(error: Exception) -> Problem:
         return Problem("malformed")
     logger.error("A request of the API failed", exc_info=error)
     return Problem("server_error")
+
+
+def _where(place: tuple[str | int, ...]) -> str:
+    """body.label, query.limit; how the function calls its whole body is nothing that a caller wrote."""
+    return ".".join(map(str, (place[0], *place[2:]) if place[0] == "body" else place))
 
 
 # What an answer that is not ours becomes: Django's own for addresses and methods that are none.
