@@ -14,6 +14,7 @@ from portal.area_codes import states
 from portal.audit import SYSTEM
 from portal.inserting import insert_rows
 from portal.models import Account
+from portal.numbers import NotANumber, parse
 from reputation.models import Campaign, PhoneNumber
 
 TAGGED_SHARE = 0.02
@@ -66,9 +67,16 @@ def called_near(campaign: Campaign, count: int, seed: int = 2) -> list[str]:
     called: list[str] = []
     while len(called) < count:
         e164 = f"{chance.choice(areas)}{_subscriber(chance)}"
-        if e164[:8] not in exchanges:
+        if e164[:8] not in exchanges and _can_be_called(e164):
             called.append(e164)
     return called
+
+
+def _can_be_called(e164: str) -> bool:
+    try:
+        return bool(parse(e164))
+    except NotANumber:
+        return False
 
 
 def _some_numbers(count: int, chance: random.Random) -> list[str]:

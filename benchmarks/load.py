@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import selectors
 import socket
 import sys
@@ -34,6 +35,9 @@ def ask(port: int, requests: list[bytes], *, connections: int, seconds: float) -
     while waiting.get_map():
         for key, _ in waiting.select(timeout=30):
             answer = key.fileobj.recv(65536)
+            while answer and not _is_whole(answer):
+                more = key.fileobj.recv(65536)
+                answer = answer + more if more else b""
             waiting.unregister(key.fileobj)
             took.append(time.perf_counter() - key.data)
             failed += not answer.startswith(b"HTTP/1.1 200")
@@ -45,6 +49,13 @@ def ask(port: int, requests: list[bytes], *, connections: int, seconds: float) -
             else:
                 key.fileobj.close()
     return took, failed
+
+
+def _is_whole(answer: bytes) -> bool:
+    """Whether the body is there, too: head and body may come one after the other."""
+    head, end, body = answer.partition(b"\r\n\r\n")
+    length = re.search(rb"content-length: *(\d+)", head, re.IGNORECASE)
+    return bool(end) and len(body) >= int(length[1] if length else 0)
 
 
 def main() -> None:

@@ -30,6 +30,7 @@ CONNECTIONS = 8
 
 def measure(*, quick: bool) -> list[Row]:
     call_command("migrate", verbosity=0)
+    call_command("collectstatic", verbosity=0, interactive=False)
     numbers = 150_000 if quick else 1_000_000
     print(f"Making {numbers:,} numbers...", flush=True)
     data = fill(numbers=numbers, campaigns=SIZES, now=timezone.now())
@@ -67,7 +68,7 @@ def _served(port: int, data: Data, *, rounds: int, seconds: float) -> list[Row]:
     campaign = data.campaigns[1_000]
     address, head = reverse("match"), f"Authorization: Bearer {data.token}\r\nContent-Type: application/json\r\n"
     asked = [
-        _request(address, head, json.dumps({"campaign": campaign.pk, "called": called}))
+        _request(address, head, json.dumps({"campaign_id": campaign.pk, "called": called}))
         for called in called_near(campaign, 5_000)
     ]
     kinds = {"match": asked, "empty": [_request("/empty/", head, "{}")]}

@@ -140,18 +140,38 @@ WHERE k.prefix = %s
 _NOBODY = (0, "", "", "0" * 64, False, False, True, 0, "", "")
 
 
-def authenticate(authorization: str | None, *, scope: str, now: datetime) -> ApiKey:
-    """The key that the Authorization header names, with its account, if it may do `scope`; one query.
+class Caller:
+    """Who calls the API: what there is to know of a key and its account, without their rows. Two model instances would
+    cost more than the query that fetches them, and most requests need neither."""
+
+    __slots__ = ("_account", "_fields", "account_id", "name", "pk", "prefix", "used_lately")
+
+    def __init__(
+        self, *, pk: int, name: str, prefix: str, used_lately: bool, account_id: int, account_name: str, time_zone: str
+    ) -> None:
+        self.pk, self.name, self.prefix, self.used_lately = pk, name, prefix, used_lately
+        self.account_id, self._fields = account_id, (account_id, account_name, time_zone)
+        self._account: Account | None = None
+
+    @property
+    def account(self) -> Account:
+        if self._account is None:
+            self._account = Account.from_db(connection.alias, ("id", "name", "time_zone"), self._fields)
+        return self._account
+
+
+def authenticate(authorization: str | None, *, scope: str, now: datetime) -> Caller:
+    """Whose key the Authorization header holds, if it may do `scope`; one query.
 
     Raises a Refused. Whether a prefix is unknown or its secret wrong cannot be told apart, neither by what is said nor
-    by how long it takes. `used_lately` of the key says whether `note_use` has nothing to write.
+    by how long it takes.
     """
     prefix, secret = _read(authorization)
     adapt = connection.ops.adapt_datetimefield_value
     with connection.cursor() as cursor:
-        cursor.execute(_FIND, [adapt(now), adapt(now - NOTED_EVERY), prefix])
+        cursor.execute(_FIND, (adapt(now), adapt(now - NOTED_EVERY), prefix))
         found = cursor.fetchone()
-    pk, name, scopes, secret_hash, revoked, expired, used_lately, *account = found or _NOBODY
+    pk, name, scopes, secret_hash, revoked, expired, used_lately, account_id, account_name, zone = found or _NOBODY
     if not hmac.compare_digest(_hashed(secret), secret_hash) or found is None:
         raise KeyUnknown("There is no such API key, or its secret is wrong.")
     if revoked:
@@ -160,20 +180,23 @@ def authenticate(authorization: str | None, *, scope: str, now: datetime) -> Api
         raise KeyExpired("This API key has expired.")
     if scope not in scopes.split():
         raise ScopeMissing(f"This API key may not do this: it lacks the scope {scope}.", scope=scope)
-    key = ApiKey.from_db(connection.alias, ("id", "account_id", "name", "prefix", "scopes"),
-                         (pk, account[0], name, prefix, scopes))  # fmt: skip
-    key.account = Account.from_db(connection.alias, ("id", "name", "time_zone"), account)
-    key.used_lately = bool(used_lately)
-    return key
+    return Caller(
+        pk=pk,
+        name=name,
+        prefix=prefix,
+        used_lately=bool(used_lately),
+        account_id=account_id,
+        account_name=account_name,
+        time_zone=zone,
+    )
 
 
-def note_use(key: ApiKey, *, now: datetime) -> None:
-    """Writes when the key was last used, at most once a minute. Call it outside any transaction, with a key that
-    `authenticate` returned."""
-    if key.used_lately:
+def note_use(caller: Caller, *, now: datetime) -> None:
+    """Writes when the key was last used, at most once a minute. Call it outside any transaction."""
+    if caller.used_lately:
         return
-    key.used_lately = True
-    due = ApiKey.objects.filter(Q(last_used_at__isnull=True) | Q(last_used_at__lte=now - NOTED_EVERY), pk=key.pk)
+    caller.used_lately = True
+    due = ApiKey.objects.filter(Q(last_used_at__isnull=True) | Q(last_used_at__lte=now - NOTED_EVERY), pk=caller.pk)
     due.update(last_used_at=now)
 
 

@@ -8,17 +8,17 @@ from datetime import datetime
 from django.db.models import Expression, F, Model, QuerySet, Value
 
 from portal.inserting import insert_from
-from portal.models import Account, ApiKey, AuditEvent, User
+from portal.models import Account, AuditEvent, User
 
 
 @dataclass(frozen=True)
 class Actor:
     """Who does something and from where: `via` is web, admin, api, task or command; a task has no user, and who comes
-    by the API has a key instead."""
+    by the API has the id of a key instead."""
 
     user: User | None
     via: str
-    key: ApiKey | None = None
+    key_id: int | None = None
 
 
 SYSTEM = Actor(user=None, via="task")
@@ -41,7 +41,7 @@ def record(
         at=now,
         actor=actor.user,
         via=actor.via,
-        api_key=actor.key,
+        api_key_id=actor.key_id,
         what=what,
         subject=subject._meta.model_name,
         subject_id=subject.pk,
@@ -76,7 +76,7 @@ def record_changes(
         at=Value(now),
         actor_id=Value(actor.user.pk if actor.user else None),
         via=Value(actor.via),
-        api_key_id=Value(actor.key.pk if actor.key else None),
+        api_key_id=Value(actor.key_id),
         what=Value(what),
         subject=Value(changed.model._meta.model_name),
         subject_id=F("pk"),

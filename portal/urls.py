@@ -13,6 +13,7 @@ for model in (Group, OrmQ, Schedule, Success):
         admin.site.unregister(model)
 
 urlpatterns = [
+    path("", include("reputation.urls")),
     path("admin/", admin.site.urls),
     *signing_in.urls,
     path("password/", include("portal.password_urls")),
@@ -21,6 +22,5 @@ urlpatterns = [
     *audit_trail.urls,
     *preferences.urls,
     path("enrollment/", include("enrollment.urls")),
-    path("", include("reputation.urls")),
 ]
 handler403 = "portal.views.signing_in.refused"

@@ -80,7 +80,7 @@ def open_window(
         confirmation = Confirmation.objects.create(
             account=account,
             user=actor.user,
-            api_key=actor.key,
+            api_key_id=actor.key_id,
             action=action,
             campaign=campaign,
             all_that_match=all_that_match,
@@ -137,7 +137,7 @@ def confirm(confirmation: Confirmation, *, actor: Actor, now: datetime) -> bool:
             confirmed_at=now,
             to_do=_pending(confirmation).count(),
             user=actor.user,
-            api_key=actor.key,
+            api_key=actor.key_id,
         )
         confirmation.refresh_from_db()
         if mine and confirmation.to_do > AT_ONCE:

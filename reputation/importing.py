@@ -94,7 +94,7 @@ def receive(*, account: Account, upload: UploadedFile, actor: Actor, now: dateti
     batch = NumberImport(
         account=account,
         user=actor.user,
-        api_key=actor.key,
+        api_key_id=actor.key_id,
         file_name=clean_label(upload.name or "")[:120] or "file",
         received_at=now,
     )
@@ -227,7 +227,7 @@ def confirm(batch: NumberImport, *, actor: Actor, now: datetime) -> bool:
     with transaction.atomic():
         ready = NumberImport.objects.filter(pk=batch.pk, state=State.READY)
         mine = ready.update(
-            state=State.APPLYING, confirmed_at=now, confirmed_by=actor.user, confirmed_with=actor.key, attempts=0
+            state=State.APPLYING, confirmed_at=now, confirmed_by=actor.user, confirmed_with=actor.key_id, attempts=0
         )
         if mine:
             _record(batch, "import.confirmed", actor=actor, now=now)

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from reputation.api import matches
 from reputation.api.v1 import api
 from reputation.views import (
     api_reference,
@@ -17,6 +18,7 @@ from reputation.views import (
 )
 
 urlpatterns = [
+    *matches.urls,
     *overview.urls,
     *live.urls,
     *phone_numbers.urls,

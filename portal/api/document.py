@@ -111,7 +111,7 @@ def document(api: NinjaAPI) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": dict(made["info"]),
         "servers": [{"url": "/"}],
-        "tags": [{"name": tag} for tag in _tags(made["paths"])],
+        "tags": made["tags"],
         "paths": made["paths"],
         "components": {name: value for name, value in components.items() if value},
     }
@@ -120,9 +120,14 @@ def document(api: NinjaAPI) -> dict[str, Any]:
 def _complete(operation: dict[str, Any]) -> None:
     scope, codes = operation["x-scope"], operation.pop("x-refuses")
     is_write, is_versioned = operation.pop("x-write"), operation.pop("x-versioned")
+    if operation.get("description", "").strip().rstrip(".") == operation["summary"]:
+        del operation["description"]  # a docstring of one line is the summary
     operation["security"] = [{"key": [scope]}]
     operation["responses"] = {str(status): answer for status, answer in operation["responses"].items()}
     parameters = operation.setdefault("parameters", [])
+    for media_type, body in operation.get("requestBody", {}).get("content", {}).items():
+        if media_type == "multipart/form-data":
+            body["encoding"] = {"file": {"contentType": "text/csv"}}
     if is_write:
         parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
     if is_versioned:
@@ -180,7 +185,3 @@ def _refusals(status: int, kinds: list[Kind], names: list[str]) -> dict[str, Any
 
 def _refer(names: list[str]) -> dict[str, Any]:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
-
-
-def _tags(paths: dict[str, Any]) -> list[str]:
-    return list(dict.fromkeys(tag for of_path in paths.values() for one in of_path.values() for tag in one["tags"]))

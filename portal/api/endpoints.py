@@ -40,13 +40,14 @@ def endpoint(
     body: str = "",
     versioned: bool = False,
     in_one_transaction: bool = True,
+    policy: str = "default",
 ) -> Callable[[Callable], Callable]:
     """An operation of the router. Its name is the function's, its summary the docstring's first line.
 
     `answers` are the schemas by status, `refuses` the codes of problems.KINDS beyond those that the others say
     already, `body` is json or file where it takes one, and `versioned` says that it heeds If-Match.
     """
-    is_write = method != "GET"
+    is_write = scope == "write"
     codes = [*OF_EVERY_OPERATION, *(OF_EVERY_WRITE if is_write else ()), *(WITH_A_BODY if body else ()), *refuses]
     if "{" in path:
         codes += ["not_found", "invalid"]
@@ -58,7 +59,7 @@ def endpoint(
         layers: list[Callable] = [once(in_one_transaction=in_one_transaction)] if is_write else []
         if body:
             layers.append(_reads(body))
-        decorate_view(*layers, guarded(scope))(function)
+        decorate_view(*layers, guarded(scope, policy=policy))(function)
         return router.api_operation(
             [method],
             path,
@@ -84,13 +85,7 @@ def _reads(body: str) -> Callable[[Callable], Callable]:
     def decorate(view: Callable) -> Callable:
         @wraps(view)
         def inner(request: ApiRequest, *args: object, **kwargs: object) -> HttpResponse:
-            wanted = "application/json" if body == "json" else "multipart/form-data"
-            most = JSON_LIMIT if body == "json" else settings.UPLOAD_LIMIT_MB * 1024 * 1024
-            length = request.headers.get("Content-Length", "")
-            if length.isdecimal() and int(length) > most:
-                raise Problem("too_large", f"The body is larger than {most // (1024 * 1024)} MB.")
-            if request.content_type != wanted:
-                raise Problem("media_type", f"This address reads {wanted}.")
+            refuse_another_body(body, request)
             return view(request, *args, **kwargs)
 
         return inner
@@ -98,11 +93,27 @@ def _reads(body: str) -> Callable[[Callable], Callable]:
     return decorate
 
 
+def refuse_another_body(body: str, request: HttpRequest) -> None:
+    """Raises a Problem for what is not `json` or a `file`, or larger than it may be, by what the headers say."""
+    wanted = "application/json" if body == "json" else "multipart/form-data"
+    most = JSON_LIMIT if body == "json" else settings.UPLOAD_LIMIT_MB * 1024 * 1024
+    length = request.META.get("CONTENT_LENGTH") or ""
+    if length.isdecimal() and int(length) > most:
+        raise Problem("too_large", f"The body is larger than {most // (1024 * 1024)} MB.")
+    if request.content_type != wanted:
+        raise Problem("media_type", f"This address reads {wanted}.")
+
+
 class _Parser(Parser):
-    """JSON as RFC 8259 has it: NaN and Infinity are none."""
+    """JSON as RFC 8259 has it: NaN and Infinity are none. And 17.0 is the integer 17, as JSON Schema has it."""
 
     def parse_body(self, request: HttpRequest) -> Any:
-        return json.loads(request.body, parse_constant=_no_number)
+        return json.loads(request.body, parse_constant=_no_number, parse_float=_number)
+
+
+def _number(text: str) -> int | float:
+    number = float(text)
+    return int(number) if number.is_integer() else number
 
 
 def _no_number(text: str) -> None:

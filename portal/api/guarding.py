@@ -16,14 +16,15 @@ from django.views.decorators.csrf import csrf_exempt
 from portal import api_keys
 from portal.api import limits
 from portal.api.problems import problem_of
+from portal.api_keys import Caller
 from portal.audit import Actor
-from portal.models import Account, ApiKey
+from portal.models import Account
 
 
 class ApiRequest(HttpRequest):
-    """A request after `guarded`: with `key`, about `account`, at `now`; `actor` is what the audit trail gets."""
+    """A request after `guarded`: by `caller`, about `account`, at `now`; `actor` is what the audit trail gets."""
 
-    key: ApiKey
+    caller: Caller
     account: Account
     actor: Actor
     now: datetime
@@ -46,11 +47,11 @@ def guarded(scope: str, *, policy: str = "default") -> Callable[[View], View]:
             request.now = now = timezone.now()
             headers = {"Cache-Control": "no-store"}
             try:
-                key = api_keys.authenticate(request.META.get("HTTP_AUTHORIZATION"), scope=scope, now=now)
-                request.key, request.account = key, key.account
-                request.actor = Actor(user=None, via="api", key=key)
-                api_keys.note_use(key, now=now)
-                spent = limits.spend(key, policy, now=now)
+                caller = api_keys.authenticate(request.META.get("HTTP_AUTHORIZATION"), scope=scope, now=now)
+                request.caller, request.account = caller, caller.account
+                request.actor = Actor(user=None, via="api", key_id=caller.pk)
+                api_keys.note_use(caller, now=now)
+                spent = limits.spend(caller, policy, now=now)
                 headers |= spent.headers
                 spent.refuse_too_much()
                 answer = view(request, *args, **kwargs)

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import connection
 
 from portal.api.problems import Problem
-from portal.models import ApiKey
+from portal.api_keys import Caller
 
 SECONDS = 60
 SYNCED_EVERY = 1.0
@@ -68,14 +68,14 @@ _counted: dict[tuple[str, str], _Counted] = {}
 _lock = threading.Lock()
 
 
-def spend(key: ApiKey, policy: str, *, now: datetime) -> Spent:
-    """Counts one request of the key. Call it outside any transaction: once a second it writes."""
+def spend(caller: Caller, policy: str, *, now: datetime) -> Spent:
+    """Counts one request of the caller's key. Call it outside any transaction: once a second it writes."""
     limit = getattr(settings, POLICIES[policy])
     seconds = int(now.timestamp())
     minute, into_it = divmod(seconds, SECONDS)
     if not limit:
         return Spent(policy, 0, 0, SECONDS - into_it)
-    name, tell = (key.prefix, policy), 0
+    name, tell = (caller.prefix, policy), 0
     with _lock:
         counted = _counted.get(name)
         if counted is None or counted.minute != minute:
@@ -85,7 +85,7 @@ def spend(key: ApiKey, policy: str, *, now: datetime) -> Spent:
             counted.told_at = time.monotonic()
             tell, counted.untold = counted.untold, 0
     if tell:
-        by_all = _add(key.pk, policy, minute, tell)
+        by_all = _add(caller.pk, policy, minute, tell)
         with _lock:
             counted.by_all = by_all
     return Spent(policy, limit, counted.by_all + counted.untold, SECONDS - into_it)

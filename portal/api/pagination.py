@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from django.db.models import QuerySet
 from ninja import Query, Schema
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from portal.api.problems import wrong
 
@@ -18,13 +18,9 @@ MOST = 200
 
 class PageAsked(Schema):
     cursor: Annotated[
-        str,
-        Field(
-            max_length=80,
-            description="`next_cursor` of the page before; leave it out to begin.",
-            json_schema_extra={"format": "cursor"},
-        ),
-    ] = ""
+        Annotated[str, StringConstraints(pattern="^[A-Za-z0-9_-]{4,80}$")] | None,
+        Field(description="`next_cursor` of the page before; leave it out to begin."),
+    ] = None
     limit: Annotated[int, Field(ge=1, le=MOST, description="How many at most.")] = 50
 
 
@@ -48,7 +44,7 @@ def cursor(of: str, pk: int) -> str:
     return base64.urlsafe_b64encode(f"{of}:{pk}".encode()).decode().rstrip("=")
 
 
-def read_cursor(text: str, *, of: str) -> int | None:
+def read_cursor(text: str | None, *, of: str) -> int | None:
     """The id that a cursor of this list stands for; None for no cursor. Raises a Problem for anything else."""
     if not text:
         return None

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import pydantic
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, TooManyFilesSent
 from django.http import Http404, HttpRequest, HttpResponse
@@ -230,6 +231,17 @@ def wrong(where: str, detail: str, *, code: str = "invalid") -> Problem:
     return Problem(code, detail, errors=[{"where": where, "detail": detail}])
 
 
+def problem_of_body(error: pydantic.ValidationError) -> Problem:
+    """The problem with a JSON body that pydantic itself read: it is no JSON, or does not hold what it should."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    if any(one["type"] == "json_invalid" for one in found):
+        return Problem("malformed")
+    return Problem(
+        "invalid",
+        errors=[{"where": ".".join(map(str, ("body", *one["loc"]))), "detail": one["msg"]} for one in found[:50]],
+    )
+
+
 def problem_of(error: Exception) -> Problem:
     """The problem that says what an exception means; one that nobody thought of is logged, and its insides not said."""
     if isinstance(error, Problem):
@@ -237,7 +249,7 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, Refused):
         return Problem(error.code, error.detail, headers={"WWW-Authenticate": error.challenge})
     if isinstance(error, ValidationError):
-        errors = [{"where": ".".join(map(str, one["loc"])), "detail": one["msg"]} for one in error.errors]
+        errors = [{"where": _where(one["loc"]), "detail": one["msg"]} for one in error.errors]
         return Problem("invalid", errors=errors[:50])
     if isinstance(error, Http404):
         return Problem("not_found")
@@ -247,6 +259,11 @@ def problem_of(error: Exception) -> Problem:
         return Problem("malformed")
     logger.error("A request of the API failed", exc_info=error)
     return Problem("server_error")
+
+
+def _where(place: tuple[str | int, ...]) -> str:
+    """body.label, query.limit; how the function calls its whole body is nothing that a caller wrote."""
+    return ".".join(map(str, (place[0], *place[2:]) if place[0] == "body" else place))
 
 
 # What an answer that is not ours becomes: Django's own for addresses and methods that are none.

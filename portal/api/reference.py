@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.conf import settings
 
+from portal.api.endpoints import OF_EVERY_OPERATION
 from portal.api.problems import KINDS, Kind
 
 
@@ -43,7 +45,7 @@ class Operation:
     body_type: str
     body: list[Row]
     answers: list[Answer]
-    refusals: list[Kind]
+    refusals: list[Kind]  # besides those of every operation
     curl: str
 
 
@@ -63,6 +65,7 @@ class Reference:
     version: str
     groups: list[Group]
     problems: list[Kind]
+    always: list[Kind]
 
 
 def read(document: dict[str, Any]) -> Reference:
@@ -77,6 +80,7 @@ def read(document: dict[str, Any]) -> Reference:
         version=document["info"]["version"],
         groups=[Group(name, operations) for name, operations in groups.items()],
         problems=list(KINDS.values()),
+        always=[KINDS[code] for code in OF_EVERY_OPERATION],
     )
 
 
@@ -104,19 +108,20 @@ class _Reader:
                 rows = self.rows(of_answer["application/json"]["schema"]) if of_answer else []
                 answers.append(Answer(status, answer["description"], rows))
             else:
-                refusals += [KINDS[code] for code in of_answer["application/problem+json"]["examples"]]
+                codes = of_answer["application/problem+json"]["examples"]
+                refusals += [KINDS[code] for code in codes if code not in OF_EVERY_OPERATION]
         return Operation(
             id=operation["operationId"],
             method=method,
             path=path,
             summary=operation["summary"],
-            description=operation.get("description", ""),
+            description=_plain(operation.get("description", "")),
             scope=operation["x-scope"],
             parameters=[
                 Row(
                     one["name"],
                     self.type_of(one["schema"]),
-                    one.get("description", ""),
+                    _plain(one.get("description", "")),
                     one.get("required", False),
                     one["in"],
                 )
@@ -132,11 +137,14 @@ class _Reader:
     def rows(self, schema: dict[str, Any], depth: int = 0) -> list[Row]:
         """The members of an object, and beneath each those of the object or the list of objects that it holds."""
         schema = self.follow(schema)
+        if "properties" not in schema and "anyOf" in schema:  # one of several objects: none of them must be given
+            rows = (replace(row, required=False) for one in schema["anyOf"] for row in self.rows(one, depth))
+            return list(dict.fromkeys(rows))
         required = schema.get("required", [])
         rows = []
         for name, member in schema.get("properties", {}).items():
             description = member.get("description") or self.follow(member).get("description", "")
-            rows.append(Row(name, self.type_of(member), description, name in required, depth=depth))
+            rows.append(Row(name, self.type_of(member), _plain(description), name in required, depth=depth))
             if depth < 3 and (inner := self.object_in(member)):
                 rows += self.rows(inner, depth + 1)
         return rows
@@ -192,3 +200,8 @@ class _Reader:
         if schema.get("type") == "array":
             return [self.example(schema["items"])]
         return {"integer": 17, "boolean": True}.get(schema.get("type", ""), "Seattle outbound 4")
+
+
+def _plain(description: str) -> str:
+    """The document's descriptions are Markdown, of which they use nothing but `code`."""
+    return re.sub(r"`([^`]+)`", "“\\1”", description)

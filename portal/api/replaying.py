@@ -86,7 +86,9 @@ def _begin(request: ApiRequest, given: str) -> ApiAnswer:
         "token": secrets.token_hex(16),
         "answered_at": None,
     }
-    held, is_new = ApiAnswer.objects.get_or_create(key=request.key, idempotency_key=given.strip('"'), defaults=new)
+    held, is_new = ApiAnswer.objects.get_or_create(
+        key_id=request.caller.pk, idempotency_key=given.strip('"'), defaults=new
+    )
     if is_new:
         return held
     if held.begun_at > request.now - KEPT_FOR:

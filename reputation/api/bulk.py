@@ -6,14 +6,13 @@ is confirmed does that and nothing else.
 
 from __future__ import annotations
 
-from ninja import Router, Status
+from ninja import Body, Router, Status
 
 from portal.api.endpoints import endpoint
 from portal.api.guarding import ApiRequest
-from portal.api.problems import wrong
 from reputation import confirmations
 from reputation.api.finding import IdInPath, owned
-from reputation.api.shapes import Chosen, ConfirmationOut, NumberName, RefusedOut, seats
+from reputation.api.shapes import ByFilter, Chosen, ConfirmationOut, NumberName, RefusedOut, seats
 from reputation.eligibility import coverage_of
 from reputation.filters import NumberFilter
 from reputation.models import Campaign, Confirmation
@@ -26,16 +25,16 @@ ANSWERS = {200: ConfirmationOut, 202: ConfirmationOut}
 
 
 @endpoint(router, "POST", "/numbers/enable", scope="write", answers=ANSWERS, body="json")
-def enable_numbers(request: ApiRequest, given: Chosen) -> Status:
+def enable_numbers(request: ApiRequest, given: Body[Chosen]) -> Status:
     """Enable spam monitoring and remediation.
 
-    Those that may be enabled are; the others are named with the reason. Verification then takes up to some days.
+    Those that may be enabled are; the others are named with the reason. The verification may take several days.
     """
     return _act(request, Action.ENABLE, given)
 
 
 @endpoint(router, "POST", "/numbers/disable", scope="write", answers=ANSWERS, body="json")
-def disable_numbers(request: ApiRequest, given: Chosen) -> Status:
+def disable_numbers(request: ApiRequest, given: Body[Chosen]) -> Status:
     """Disable spam monitoring and remediation.
 
     Open cases are cancelled. Nothing of the history is lost.
@@ -44,7 +43,7 @@ def disable_numbers(request: ApiRequest, given: Chosen) -> Status:
 
 
 @endpoint(router, "POST", "/campaigns/{campaign_id}/assign", scope="write", answers=ANSWERS, body="json")
-def assign_numbers(request: ApiRequest, campaign_id: IdInPath, given: Chosen) -> Status:
+def assign_numbers(request: ApiRequest, campaign_id: IdInPath, given: Body[Chosen]) -> Status:
     """Assign numbers to a campaign.
 
     A number is in one campaign at a time: one that is in another is moved.
@@ -53,7 +52,7 @@ def assign_numbers(request: ApiRequest, campaign_id: IdInPath, given: Chosen) ->
 
 
 @endpoint(router, "POST", "/campaigns/{campaign_id}/unassign", scope="write", answers=ANSWERS, body="json")
-def unassign_numbers(request: ApiRequest, campaign_id: IdInPath, given: Chosen) -> Status:
+def unassign_numbers(request: ApiRequest, campaign_id: IdInPath, given: Body[Chosen]) -> Status:
     """Take numbers out of a campaign."""
     return _act(request, Action.UNASSIGN, given, campaign=owned(request, Campaign, campaign_id))
 
@@ -74,18 +73,17 @@ def confirm_confirmation(request: ApiRequest, confirmation_id: IdInPath) -> Stat
 
 
 def _act(request: ApiRequest, action: str, given: Chosen, *, campaign: Campaign | None = None) -> Status:
-    if (given.ids is None) == (given.filter is None):
-        raise wrong("body", "Say which numbers: either ids or filter, and not both. An empty filter means all.")
+    by_filter = isinstance(given, ByFilter)
     numbers = confirmations.scope(action, request.account, campaign)
-    chosen_by = NumberFilter.read(given.filter.dict() if given.filter else {})
-    numbers = numbers.filter(pk__in=given.ids) if given.ids else chosen_by.apply(numbers, request.now)
+    chosen_by = NumberFilter.read(given.filter.dict() if by_filter else {})
+    numbers = chosen_by.apply(numbers, request.now) if by_filter else numbers.filter(pk__in=given.ids)
     shown = confirmations.open_window(
         account=request.account,
         actor=request.actor,
         action=action,
         numbers=numbers,
         campaign=campaign,
-        all_that_match=given.ids is None,
+        all_that_match=by_filter,
         chosen_by=chosen_by.query_string(),
         now=request.now,
     )

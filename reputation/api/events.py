@@ -26,7 +26,7 @@ def list_events(request: ApiRequest, filters: Query[FeedFilters], asked: Page) -
     """
     settled = feed.events(account=request.account, kind=filters.kind, now=request.now)
     found = page(settled, asked, of="events", shown=said)
-    last = cursor("events", found["items"][-1].id) if found["items"] else asked.cursor or None
+    last = cursor("events", found["items"][-1].id) if found["items"] else asked.cursor
     return {"items": found["items"], "next_cursor": last, "has_more": found["next_cursor"] is not None}
 
 

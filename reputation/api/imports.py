@@ -100,7 +100,7 @@ def cancel_import(request: ApiRequest, import_id: IdInPath) -> ImportDetail:
 
 
 def _imports() -> QuerySet[NumberImport]:
-    return NumberImport.objects.select_related("account", "confirmed_by", "confirmed_with")
+    return NumberImport.objects.select_related("account", "confirmed_by")
 
 
 def _state(batch: NumberImport) -> str:

@@ -234,7 +234,7 @@ class FeedFilters(Schema):
 # Cases
 
 
-class CaseNumber(Said):
+class NumberLabel(Said):
     id: int
     number: str
     label: str
@@ -242,7 +242,7 @@ class CaseNumber(Said):
 
 class CaseOut(Said):
     id: int
-    number: CaseNumber
+    number: NumberLabel
     state: CaseState
     state_since: datetime
     opened_at: datetime
@@ -298,7 +298,7 @@ class CampaignOut(Said):
     name: str
     is_paused: bool
     automatic_matching: bool
-    default_number: CaseNumber | None = Field(description="The default caller ID.")
+    default_number: NumberLabel | None = Field(description="The default caller ID.")
     created_at: datetime
 
 
@@ -324,14 +324,29 @@ class CampaignChange(Asked):
 # Bulk actions
 
 
-class Chosen(Asked):
-    """Which numbers: either `ids`, or all that match a `filter`."""
+DryRun = Annotated[
+    bool,
+    Field(description="Only say what would be done. The answer can be confirmed later, and then does just that."),
+]
 
-    ids: Annotated[list[Id], Field(min_length=1, max_length=20_000)] | None = None
-    filter: NumberFiltersIn | None = None
-    dry_run: bool = Field(
-        False, description="Only say what would be done. The answer can be confirmed later, and then does just that."
-    )
+
+class ByIds(Asked):
+    """These numbers. Ids that the account does not have are left out."""
+
+    ids: Annotated[
+        list[Id], Field(min_length=1, max_length=20_000, description="These numbers; either this or `filter`.")
+    ]
+    dry_run: DryRun = False
+
+
+class ByFilter(Asked):
+    """All numbers that match; an empty filter means all."""
+
+    filter: NumberFiltersIn = Field(description="All that match; either this or `ids`. An empty one means all.")
+    dry_run: DryRun = False
+
+
+Chosen = ByIds | ByFilter
 
 
 class NumberName(Said):
@@ -445,5 +460,5 @@ def campaign_out(campaign: Campaign) -> CampaignOut:
     )
 
 
-def number_name(number: PhoneNumber) -> CaseNumber:
-    return CaseNumber(id=number.pk, number=number.e164, label=number.label)
+def number_name(number: PhoneNumber) -> NumberLabel:
+    return NumberLabel(id=number.pk, number=number.e164, label=number.label)

@@ -59,7 +59,7 @@ class Confirmation(models.Model):
     @property
     def confirmed_by(self) -> Actor:
         """Whom the audit trail names for what a worker does of it."""
-        return Actor(user=self.user, via="web" if self.user else "api", key=self.api_key)
+        return Actor(user=self.user, via="web" if self.user_id else "api", key_id=self.api_key_id)
 
     @property
     def through(self) -> int:

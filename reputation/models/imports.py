@@ -100,8 +100,8 @@ class NumberImport(models.Model):
     @property
     def who_confirmed(self) -> Actor:
         """Whom the audit trail names for what a worker does of it."""
-        via = "web" if self.confirmed_by else "api" if self.confirmed_with else "task"
-        return Actor(user=self.confirmed_by, via=via, key=self.confirmed_with)
+        via = "web" if self.confirmed_by_id else "api" if self.confirmed_with_id else "task"
+        return Actor(user=self.confirmed_by, via=via, key_id=self.confirmed_with_id)
 
     @property
     def is_under_way(self) -> bool:

@@ -11,7 +11,7 @@ from reputation.models import Confirmation
 @task
 def apply_confirmation(pk: int) -> None:
     """Works on one confirmed window, unless it is done or another worker is at it."""
-    confirmation = Confirmation.objects.select_related("account", "user", "api_key", "campaign").get(pk=pk)
+    confirmation = Confirmation.objects.select_related("account", "user", "campaign").get(pk=pk)
     confirmations.apply(confirmation, actor=confirmation.confirmed_by, now=timezone.now())
 
 

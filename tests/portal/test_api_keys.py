@@ -45,9 +45,9 @@ def test_a_key_is_shown_once_and_works(as_owner, account, owner):
     answer = make(as_owner)
     token = token_on(answer)
     assert "no-store" in answer.headers["Cache-Control"]
-    key = authenticate(bearer(token), scope="match", now=timezone.now())
-    assert (key.account, key.name, key.scope_list) == (account, "Dialer", ["match", "read"])
-    assert ApiKey.objects.get().made_by == owner.user
+    caller = authenticate(bearer(token), scope="match", now=timezone.now())
+    assert (caller.account, caller.name, caller.pk) == (account, "Dialer", ApiKey.objects.get().pk)
+    assert (ApiKey.objects.get().made_by, ApiKey.objects.get().scope_list) == (owner.user, ["match", "read"])
     assert token not in as_owner.get(reverse("api-keys")).content.decode()
 
 
