@@ -13,6 +13,7 @@ api = make_api(
         "tags": [
             {"name": tag, "description": description}
             for tag, description in (
+                ("Matching", "Which number a call shows."),
                 ("Numbers", "The account's phone numbers."),
                 ("Reputation", "What the engines say of a number, and said before."),
                 ("Bulk actions", "Many numbers at once, shown before it is done."),
