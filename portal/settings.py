@@ -224,6 +224,8 @@ SIMULATED_DIR = DATA_DIR / "simulated"
 COMPLAINTS_THRESHOLD = read("int", "COMPLAINTS_THRESHOLD", 3)
 COMPLAINTS_WINDOW_DAYS = read("int", "COMPLAINTS_WINDOW_DAYS", 30)
 CHECKS_KEPT_DAYS = read("int", "CHECKS_KEPT_DAYS", 400)
+# Webhooks go to public addresses only; in the demo also to one's own machine.
+WEBHOOK_PRIVATE_ADDRESSES = read("bool", "WEBHOOK_PRIVATE_ADDRESSES", DEMO)
 
 # Tasks: docs of django-q2, and what it does when processes die. State, due time and lease live in our own rows;
 # the queue is a hint that may come twice, late or never.
