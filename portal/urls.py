@@ -3,7 +3,7 @@ from django.contrib.auth.models import Group
 from django.urls import include, path
 from django_q.models import OrmQ, Schedule, Success
 
-from portal.views import audit_trail, members, preferences, signing_in
+from portal.views import audit_trail, members, preferences, signing_in, webhooks
 
 admin.site.site_header = admin.site.site_title = "Number Reputation: administration"
 admin.site.index_title = "Reviews and accounts"
@@ -19,6 +19,7 @@ urlpatterns = [
     *members.urls,
     *audit_trail.urls,
     *preferences.urls,
+    *webhooks.urls,
     path("enrollment/", include("enrollment.urls")),
     path("", include("reputation.urls")),
 ]

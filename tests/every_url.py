@@ -17,9 +17,11 @@ from django.utils import timezone
 
 from portal.audit import Actor
 from portal.models import Account
+from portal.webhooks import endpoints
+from portal.webhooks.models import WebhookDelivery
 from reputation import confirmations, importing
 from reputation.models import Case, Confirmation, NumberImport, PhoneNumber
-from tests.factories import CampaignFactory, MemberFactory, PhoneNumberFactory
+from tests.factories import CampaignFactory, MemberFactory, PhoneNumberFactory, WebhookEndpointFactory
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,11 @@ def an_import(account: Account) -> NumberImport:
     )
 
 
+def a_webhook_delivery(account: Account) -> WebhookDelivery:
+    actor = Actor(user=MemberFactory(account=account).user, via="web")
+    return endpoints.test(WebhookEndpointFactory(account=account), actor=actor, now=timezone.now())
+
+
 # By the beginning of the URL's name: what makes the object that its `pk` names, for an account.
 OBJECTS: dict[str, Callable[[Account], Model]] = {
     "campaign": lambda account: CampaignFactory(account=account),
@@ -82,12 +89,15 @@ OBJECTS: dict[str, Callable[[Account], Model]] = {
     "member": lambda account: MemberFactory(account=account),
     "number": lambda account: PhoneNumberFactory(account=account),
     "phone-number": lambda account: PhoneNumberFactory(account=account),
+    "webhook": lambda account: WebhookEndpointFactory(account=account),
+    "webhook-delivery": a_webhook_delivery,
 }
 
 # What a POST must say to be about something; without it some addresses answer 404 to everybody.
 POSTED: dict[str, dict[str, str]] = {
     "campaign-change": {"change": "pause"},
     "confirm": {"action": "enable"},
+    "webhook-change": {"change": "pause"},
 }
 
 

@@ -89,9 +89,10 @@ ODD = [
     "%00",
 ]
 FIELDS = """
-account action after agreed all answer automatic_matching back before campaign capability change digest email engine
-except expected filter find kind label name new_password1 new_password2 next number numbers old_password page
-password q role shown signed_by sort source status step ticket_reference time_zone username who
+account action after agreed all answer automatic_matching back before campaign capability change description digest
+email engine event_types except expected filter find kind label name new_password1 new_password2 next number numbers
+old_password page password q role shown signed_by sort source state status step ticket_reference time_zone url username
+who
 """.split()  # noqa: SIM905
 
 

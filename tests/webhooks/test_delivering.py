@@ -6,13 +6,15 @@ import time
 from datetime import timedelta
 
 import pytest
+from django.core import mail
 from django.utils import timezone
 
 from portal.audit import SYSTEM
-from portal.webhooks import delivering, endpoints, sending
+from portal.models import AuditEvent, Member
+from portal.webhooks import delivering, endpoints, mails, sending
 from portal.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookMessage
 from reputation import capability
-from tests.factories import PhoneNumberFactory, WebhookEndpointFactory
+from tests.factories import AccountFactory, MemberFactory, PhoneNumberFactory, WebhookEndpointFactory
 from tests.webhooks.receiver import Receiver, receiving, status
 
 pytestmark = pytest.mark.django_db
@@ -345,6 +347,42 @@ def test_the_waits_grow_and_end_within_three_days():
 def test_waits_are_of_the_services_clock(settings):
     settings.DAY = timedelta(seconds=20)
     assert delivering.wait_after(1) < timedelta(milliseconds=2)
+
+
+def test_after_three_days_it_is_paused_its_owners_told_and_nothing_lost(
+    endpoint, receiver, numbers, owner, account, now
+):
+    MemberFactory(account=account, role=Member.Role.ADMIN)
+    MemberFactory(account=AccountFactory(), role=Member.Role.OWNER)
+    receiver.answer = status(500)
+    change(numbers, now)
+    hours = 0
+    while not WebhookEndpoint.objects.get().is_paused:
+        deliver(now + timedelta(hours=hours))
+        hours += 1
+        assert hours < 24 * 4
+    assert hours > 24 * 2
+    endpoint.refresh_from_db()
+    reason = "For three days it took nothing that was sent. The last attempt: Answered 500 Internal Server Error."
+    assert endpoint.paused_because == reason
+    assert AuditEvent.objects.get(what="webhook.paused").reason == reason
+    later = now + timedelta(hours=hours)
+    tried = len(receiver.got)
+    assert deliver(later + timedelta(days=5)) == 0
+    assert len(receiver.got) == tried
+    mails.send_due(later)
+    mails.send_due(later)
+    [message] = mail.outbox
+    assert message.to == [owner.user.email]
+    assert endpoint.url in message.body
+    assert reason in message.body
+    assert "9 events wait now" in message.body
+    assert f"/account/webhooks/{endpoint.pk}/" in message.body
+    # What it missed goes out in order when it is resumed.
+    receiver.answer = status(200)
+    assert endpoints.resume(endpoint, actor=SYSTEM, now=later)
+    deliver(later)
+    assert in_order(receiver.took(), numbers)
 
 
 def test_one_that_says_it_is_gone_is_paused_at_once(endpoint, receiver, numbers, now):
