@@ -33,10 +33,12 @@ logger = logging.getLogger(__name__)
 
 # Between the attempts: 5 seconds, 5 and 30 minutes, and then hours. Just under three days in all.
 WAITS = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 72_000)
-PER_ENDPOINT = 8
+PER_ENDPOINT = 16
 MOST_AT_ONCE = 200
 # How often new ones are looked for while others are under way, and how long it is worth to wait for a second attempt.
 LOOK_SECONDS = 0.5
+# Those that land at about the same time are noted together: a round of queries costs as much for one as for many.
+GATHER_SECONDS = 0.03
 LINGER_SECONDS = 10
 
 State = WebhookDelivery.State
@@ -88,8 +90,8 @@ def deliver(
                 time.sleep(pause)
                 again_at = 0.0
                 continue
-            landed, _ = wait(flying, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED)
-            if landed:
+            if wait(flying, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED).done:
+                landed = wait(flying, timeout=GATHER_SECONDS).done
                 soon = _note([(flying.pop(future), future.result()) for future in landed], clock())
                 tried += len(landed)
                 if soon is not None and soon.total_seconds() <= linger_seconds:
@@ -108,15 +110,15 @@ def _take_off(flying: Sequence[Flight], now: datetime) -> list[Flight]:
     taken: list[Flight] = []
     if free <= 0:
         return taken
-    for endpoint in _endpoints_with_something_due(now)[:MOST_AT_ONCE]:
+    for endpoint in _endpoints_with_something_to_send(now)[:MOST_AT_ONCE]:
         slots = (1 if endpoint.failures else PER_ENDPOINT) - busy[endpoint.pk]
         if slots > 0 and len(taken) < free:
             taken += _claim(endpoint, now, most=min(slots, free - len(taken)))
     return taken
 
 
-def _endpoints_with_something_due(now: datetime) -> list[WebhookEndpoint]:
-    unclaimed = WebhookDelivery.objects.due(now).filter(Q(lease_until__isnull=True) | Q(lease_until__lte=now))
+def _endpoints_with_something_to_send(now: datetime) -> list[WebhookEndpoint]:
+    unclaimed = WebhookDelivery.objects.in_time(now).filter(Q(lease_until__isnull=True) | Q(lease_until__lte=now))
     return list(WebhookEndpoint.objects.filter(Exists(unclaimed.filter(endpoint=OuterRef("pk")))).order_by("pk"))
 
 

@@ -105,15 +105,19 @@ class WebhookDeliveryQuerySet(models.QuerySet):
     def pending(self) -> WebhookDeliveryQuerySet:
         return self.filter(state=WebhookDelivery.State.PENDING)
 
+    def in_time(self, now: datetime) -> WebhookDeliveryQuerySet:
+        """Those whose time has come, at endpoints that are neither paused nor resting; what a person asked for is sent
+        all the same. They may have to wait for others still: see `due`."""
+        rested = Q(endpoint__rests_until__isnull=True) | Q(endpoint__rests_until__lte=now)
+        told = Q(endpoint__state=WebhookEndpoint.State.ACTIVE) & rested
+        return self.pending().filter(Q(once=True) | told, next_action_at__lte=now)
+
     def due(self, now: datetime) -> WebhookDeliveryQuerySet:
-        """Those that may be sent now: nothing earlier of their lane is still to be delivered to the endpoint, and the
-        endpoint is neither paused nor resting. What a person asked for is sent all the same."""
+        """Those that may be sent now: nothing earlier of their lane is still to be delivered to the endpoint."""
         earlier = WebhookDelivery.objects.pending().filter(
             endpoint=OuterRef("endpoint"), lane=OuterRef("lane"), pk__lt=OuterRef("pk")
         )
-        rested = Q(endpoint__rests_until__isnull=True) | Q(endpoint__rests_until__lte=now)
-        told = Q(endpoint__state=WebhookEndpoint.State.ACTIVE) & rested
-        return self.pending().filter(Q(once=True) | told, ~Exists(earlier), next_action_at__lte=now)
+        return self.in_time(now).filter(~Exists(earlier))
 
 
 class WebhookDelivery(models.Model):
@@ -147,7 +151,9 @@ class WebhookDelivery(models.Model):
         indexes = [
             models.Index(fields=["endpoint", "id"], name="delivery_by_endpoint"),
             models.Index(fields=["endpoint", "state", "id"], name="delivery_by_state"),
-            models.Index(fields=["endpoint", "next_action_at"], name="delivery_due", condition=Q(state="pending")),
+            models.Index(
+                fields=["endpoint", "next_action_at", "id"], name="delivery_due", condition=Q(state="pending")
+            ),
             models.Index(fields=["endpoint", "lane", "id"], name="delivery_in_lane", condition=Q(state="pending")),
             models.Index(fields=["ended_at"], name="delivery_prunable", condition=Q(ended_at__isnull=False)),
         ]
