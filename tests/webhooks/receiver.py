@@ -81,7 +81,11 @@ def receiving(receiver: Receiver | None = None, *, tls: object = None) -> Iterat
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            length = int(self.headers["Content-Length"])
+            body = self.rfile.read(length)
+            if len(body) < length:  # the sender died before it had said all
+                self.close_connection = True
+                return
             got = Got({name.lower(): value for name, value in self.headers.items()}, body, self.path)
             self.got = got
             receiver.got.append(got)
