@@ -65,6 +65,10 @@ class WebhookEndpoint(models.Model):
         return self.state == self.State.PAUSED
 
     @property
+    def is_encrypted(self) -> bool:
+        return self.url.lower().startswith("https:")
+
+    @property
     def types(self) -> list[str]:
         return self.event_types.split()
 

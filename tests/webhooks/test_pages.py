@@ -241,6 +241,13 @@ def test_the_list_shows_how_each_endpoint_stands(as_viewer, account, now):
     assert "stranger" not in page
 
 
+def test_an_address_without_tls_is_pointed_out(as_viewer, account):
+    for url, warned in (("http://8.8.8.8/hook", True), ("HTTPS://8.8.8.8/hook", False)):
+        endpoint = WebhookEndpointFactory(account=account, url=url)
+        page = as_viewer.get(reverse("webhook", args=[endpoint.pk])).content.decode()
+        assert ("It is sent in the open" in page) == warned
+
+
 def test_the_menu_leads_there_and_says_where_one_is(as_viewer, endpoint):
     page = as_viewer.get(reverse("webhook", args=[endpoint.pk])).content.decode()
     assert f'<a href="{reverse("webhooks")}" aria-current="page">' in page
