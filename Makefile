@@ -4,7 +4,7 @@ PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
 
-.PHONY: help demo dev test lint format lock chromium
+.PHONY: help demo dev test bench lint format lock chromium
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -17,6 +17,9 @@ dev: .venv/development ## the same on Django's own server, which reloads when a 
 
 test: .venv/development chromium ## all tests, the journeys in real Chromium included (ARGS="-k name")
 	$(BIN)/pytest $(ARGS)
+
+bench: .venv/development ## measure against peers in the same run, into benchmarks/results.md (QUICK=1 for a short one)
+	$(BIN)/python -m benchmarks.run
 
 lint: .venv/development ## style, format, missing migrations, templates
 	$(BIN)/ruff check .

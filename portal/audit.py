@@ -17,10 +17,12 @@ from portal.webhooks import outbox
 
 @dataclass(frozen=True)
 class Actor:
-    """Who does something and from where: `via` is web, admin, api, task or command; a task has no user."""
+    """Who does something and from where: `via` is web, admin, api, task or command; a task has no user, and who comes
+    by the API has the id of a key instead."""
 
     user: User | None
     via: str
+    key_id: int | None = None
 
 
 SYSTEM = Actor(user=None, via="task")
@@ -43,6 +45,7 @@ def record(
         at=now,
         actor=actor.user,
         via=actor.via,
+        api_key_id=actor.key_id,
         what=what,
         subject=subject._meta.model_name,
         subject_id=subject.pk,
@@ -79,6 +82,7 @@ def record_changes(
         at=Value(now),
         actor_id=Value(actor.user.pk if actor.user else None),
         via=Value(actor.via),
+        api_key_id=Value(actor.key_id),
         what=Value(what),
         subject=Value(changed.model._meta.model_name),
         subject_id=F("pk"),

@@ -46,6 +46,7 @@ MENU = (
         "Account",
         (
             Item("Members", "users", ("members", "member")),
+            Item("API keys", "key-round", ("api-keys", "api-key", "api-reference")),
             Item("Webhooks", "webhook", ("webhooks", "webhook")),
             Item("Your settings", "settings", ("preferences", "password_change")),
         ),

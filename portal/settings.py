@@ -114,6 +114,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "portal.api.problems.answer_in_problems",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -221,11 +222,17 @@ DEMO_SEED = "reputation.demo.seed"
 PROVIDERS = read("list", "PROVIDERS", ["simulated", "complaints"] if DEMO else ["complaints"])
 SIMULATED_SEED = read("str", "SIMULATED_SEED", "demo")
 SIMULATED_DIR = DATA_DIR / "simulated"
+# Of how many of the dialer's questions one is recorded for the figures: 1 for all, 0 for none.
+RECORD_DECISIONS = problems.at_least(0, "RECORD_DECISIONS", read("int", "RECORD_DECISIONS", 1))
 COMPLAINTS_THRESHOLD = read("int", "COMPLAINTS_THRESHOLD", 3)
 COMPLAINTS_WINDOW_DAYS = read("int", "COMPLAINTS_WINDOW_DAYS", 30)
 CHECKS_KEPT_DAYS = read("int", "CHECKS_KEPT_DAYS", 400)
 # Webhooks go to public addresses only; in the demo also to one's own machine.
 WEBHOOK_PRIVATE_ADDRESSES = read("bool", "WEBHOOK_PRIVATE_ADDRESSES", DEMO)
+
+# Requests that an API key may make in a minute: reading and writing, and asking which caller ID to show. 0: no limit.
+API_RATE_LIMIT = problems.at_least(0, "API_RATE_LIMIT", read("int", "API_RATE_LIMIT", 600))
+API_MATCH_RATE_LIMIT = problems.at_least(0, "API_MATCH_RATE_LIMIT", read("int", "API_MATCH_RATE_LIMIT", 60_000))
 
 # Tasks: docs of django-q2, and what it does when processes die. State, due time and lease live in our own rows;
 # the queue is a hint that may come twice, late or never.

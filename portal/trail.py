@@ -14,7 +14,11 @@ from portal.paging import number
 from portal.wording import KINDS, codes_of
 
 # Besides the id of a member's user, `who` may be one of these.
-NOT_MEMBERS = {"service": "The service, by itself", "administration": "Reviewers, in the administration"}
+NOT_MEMBERS = {
+    "service": "The service, by itself",
+    "administration": "Reviewers, in the administration",
+    "api": "Other systems, by the API",
+}
 
 
 @dataclass(frozen=True)
@@ -39,9 +43,11 @@ class TrailFilter:
         if self.kind:
             events = events.filter(what__in=codes_of(self.kind))
         if self.who == "service":
-            events = events.filter(actor__isnull=True)
+            events = events.filter(actor__isnull=True).exclude(via="api")
         elif self.who == "administration":
             events = events.filter(via="admin")
+        elif self.who == "api":
+            events = events.filter(via="api")
         elif self.who:
             events = events.filter(actor=int(self.who))
         if self.q:
@@ -69,6 +75,6 @@ class Page:
 def read(params: Mapping[str, str], *, account: Account) -> Page:
     """The page that the query string asks for; one query, by key, so that old pages cost what the first costs."""
     chosen = TrailFilter.read(params)
-    events = chosen.apply(AuditEvent.objects.for_account(account)).select_related("actor")
+    events = chosen.apply(AuditEvent.objects.for_account(account)).select_related("actor", "api_key")
     page = paging.read(events, params)
     return Page(events=page.rows, filter=chosen, older=page.older, newer=page.newer)

@@ -3,7 +3,7 @@ from django.contrib.auth.models import Group
 from django.urls import include, path
 from django_q.models import OrmQ, Schedule, Success
 
-from portal.views import audit_trail, members, preferences, signing_in, webhooks
+from portal.views import api_keys, audit_trail, members, preferences, signing_in, webhooks
 
 admin.site.site_header = admin.site.site_title = "Number Reputation: administration"
 admin.site.index_title = "Reviews and accounts"
@@ -13,14 +13,15 @@ for model in (Group, OrmQ, Schedule, Success):
         admin.site.unregister(model)
 
 urlpatterns = [
+    path("", include("reputation.urls")),
     path("admin/", admin.site.urls),
     *signing_in.urls,
     path("password/", include("portal.password_urls")),
     *members.urls,
+    *api_keys.urls,
     *audit_trail.urls,
     *preferences.urls,
     *webhooks.urls,
     path("enrollment/", include("enrollment.urls")),
-    path("", include("reputation.urls")),
 ]
 handler403 = "portal.views.signing_in.refused"

@@ -61,6 +61,7 @@ EVENTS: dict[str, What] = {
     "campaign.resumed": What("Campaign resumed", "good"),
     "campaign.matching_on": What("Automatic matching switched on"),
     "campaign.matching_off": What("Automatic matching switched off"),
+    "campaign.daily_limit": What("Daily limit of calls per number changed", with_values=True),
     "campaign.default": What("Default caller ID changed", with_values=True),
     "webhook.added": What("Webhook added", with_values=True),
     "webhook.changed": What("Webhook changed", with_values=True),
@@ -74,6 +75,8 @@ EVENTS: dict[str, What] = {
     "account.added": What("Account set up"),
     "account.name": What("Account renamed", with_values=True),
     "account.time_zone": What("Time zone changed", with_values=True),
+    "api_key.made": What("API key made", with_values=True),
+    "api_key.revoked": What("API key revoked"),
     "licence.added": What("Licence added", with_values=True),
     "licence.changed": What("Licence changed", with_values=True),
     "licence.removed": What("Licence removed"),
@@ -88,7 +91,7 @@ KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "enrollment": ("Enrollment", ("application.",)),
     "webhooks": ("Webhooks", ("webhook.",)),
     "members": ("Members", ("member.",)),
-    "account": ("Account and licences", ("account.", "licence.")),
+    "account": ("Account, licences and API keys", ("account.", "licence.", "api_key.")),
 }
 
 VIA = {
@@ -121,7 +124,7 @@ class Said:
 
 
 def said(event: AuditEvent) -> Said:
-    """The event in words; its `actor` is read, so select it with the events."""
+    """The event in words; its `actor` and `api_key` are read, so select them with the events."""
     what = EVENTS.get(event.what) or What(event.what.replace(".", " ").replace("_", " ").capitalize())
     return Said(
         words=what.words,
@@ -147,6 +150,8 @@ def _value(text: str) -> str:
 
 def _who(event: AuditEvent) -> str:
     via = VIA.get(event.via, event.via)
+    if event.api_key is not None:
+        return f"API key {event.api_key.name}"
     if event.actor is None:
         return "The service, by itself" if event.via == "task" else f"Somebody, {via}"
     name = event.actor.get_full_name()

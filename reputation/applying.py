@@ -12,6 +12,7 @@ from django.db.models.functions import Coalesce
 from portal import audit
 from portal.audit import Actor
 from portal.inserting import insert_from
+from reputation import daily_limit
 from reputation.campaigns import NAME_OF_CAMPAIGN
 from reputation.models import Campaign, ImportRow, PhoneNumber
 
@@ -43,8 +44,8 @@ def write(chunk: QuerySet[ImportRow], *, account_id: int, actor: Actor, now: dat
     by = {"actor": actor, "now": now, "reason": Value(reason)}
     return Written(
         added=_add(account_id, chunk.filter(outcome=Outcome.NEW), **by),
-        changed=_change(chunk.filter(outcome=Outcome.CHANGED), **by),
-        brought_back=_bring_back(chunk.filter(outcome=Outcome.BACK), **by),
+        changed=_change(account_id, chunk.filter(outcome=Outcome.CHANGED), **by),
+        brought_back=_bring_back(account_id, chunk.filter(outcome=Outcome.BACK), **by),
         left_alone=left_alone,
     )
 
@@ -97,7 +98,7 @@ def _add(account_id: int, rows: QuerySet[ImportRow], *, actor: Actor, now: datet
     return added
 
 
-def _change(rows: QuerySet[ImportRow], *, actor: Actor, now: datetime, reason: Value) -> int:
+def _change(account_id: int, rows: QuerySet[ImportRow], *, actor: Actor, now: datetime, reason: Value) -> int:
     """One event for each field that differs, as where a person changes a number."""
     numbers = _with_what_it_will_have(rows)
     by = {"actor": actor, "now": now, "label": "e164", "reason": reason}
@@ -119,10 +120,10 @@ def _change(rows: QuerySet[ImportRow], *, actor: Actor, now: datetime, reason: V
         after=Coalesce(Subquery(Campaign.objects.filter(pk=OuterRef("new_campaign")).values("name")), Value("")),
         **by,
     )
-    return _write(rows)
+    return _write(account_id, rows, now)
 
 
-def _bring_back(rows: QuerySet[ImportRow], *, actor: Actor, now: datetime, reason: Value) -> int:
+def _bring_back(account_id: int, rows: QuerySet[ImportRow], *, actor: Actor, now: datetime, reason: Value) -> int:
     audit.record_changes(
         _with_what_it_will_have(rows),
         actor=actor,
@@ -132,7 +133,7 @@ def _bring_back(rows: QuerySet[ImportRow], *, actor: Actor, now: datetime, reaso
         after="new_label",
         reason=reason,
     )
-    return _write(rows, removed_at=None, added_at=now)
+    return _write(account_id, rows, now, removed_at=None, added_at=now)
 
 
 def _with_what_it_will_have(rows: QuerySet[ImportRow]) -> QuerySet[PhoneNumber]:
@@ -144,14 +145,17 @@ def _with_what_it_will_have(rows: QuerySet[ImportRow]) -> QuerySet[PhoneNumber]:
     )
 
 
-def _write(rows: QuerySet[ImportRow], **also: Any) -> int:
+def _write(account_id: int, rows: QuerySet[ImportRow], now: datetime, **also: Any) -> int:
     row = rows.filter(number=OuterRef("pk"))
-    return PhoneNumber.objects.filter(pk__in=rows.values("number")).update(
+    numbers = PhoneNumber.objects.filter(pk__in=rows.values("number"))
+    written = numbers.update(
         label=Subquery(row.values("label")),
         source=Subquery(row.values("source")),
         campaign=Subquery(row.values("campaign_id")),
         **also,
     )
+    daily_limit.recompute(numbers, account_id=account_id, now=now)
+    return written
 
 
 def _in_words(source: str) -> Case:

@@ -15,6 +15,8 @@ from portal import audit
 from portal.audit import Actor
 from portal.models import Account
 from portal.numbers import national
+from reputation import daily_limit
+from reputation.eligibility import today_of
 from reputation.models import Campaign, PhoneNumber
 from reputation.rows import NumberRow, rows_of
 
@@ -83,11 +85,23 @@ def offered_caller_ids(campaign: Campaign, text: str) -> tuple[list[PhoneNumber]
     return first[:OFFERED_AT_MOST], len(first) > OFFERED_AT_MOST
 
 
-def create(*, account: Account, name: str, automatic_matching: bool, actor: Actor, now: datetime) -> Campaign:
+def create(
+    *,
+    account: Account,
+    name: str,
+    automatic_matching: bool,
+    daily_limit: int | None = None,
+    actor: Actor,
+    now: datetime,
+) -> Campaign:
     """Adds a running campaign, without numbers. Raises NameTaken."""
     with _only_one_called(name), transaction.atomic():
         campaign = Campaign.objects.create(
-            account=account, name=name, automatic_matching=automatic_matching, created_at=now
+            account=account,
+            name=name,
+            automatic_matching=automatic_matching,
+            daily_limit=daily_limit,
+            created_at=now,
         )
         audit.record(account=account, actor=actor, now=now, what="campaign.added", subject=campaign, after=name)
     return campaign
@@ -126,6 +140,27 @@ def set_matching(campaign: Campaign, *, on: bool, actor: Actor, now: datetime) -
     """Switches automatic caller-ID matching on or off; False if it stood so already."""
     what = "campaign.matching_on" if on else "campaign.matching_off"
     return _switch(campaign, "automatic_matching", on, what=what, actor=actor, now=now)
+
+
+def set_daily_limit(campaign: Campaign, *, calls: int | None, shown: int | None, actor: Actor, now: datetime) -> bool:
+    """So many calls a day may show the same number; None for any number of them. False if it was so already.
+
+    `shown` is the limit that the person saw. Raises NotChanged if it was changed since.
+    """
+    if calls == shown:
+        return False
+    with transaction.atomic():
+        before = Campaign.objects.select_for_update(of=("self",)).select_related("account").get(pk=campaign.pk)
+        if before.daily_limit != shown:
+            now_is = f"{before.daily_limit} calls" if before.daily_limit else "none"
+            raise NotChanged(f"The daily limit was changed meanwhile: it is {now_is}. Nothing else was changed.")
+        day = today_of(before.account, now)
+        Campaign.objects.filter(pk=campaign.pk).update(daily_limit=calls, limits_began_on=day)
+        daily_limit.recompute(PhoneNumber.objects.in_campaign(campaign), account_id=before.account_id, now=now)
+        limits = {"before": str(shown or "none"), "after": str(calls or "none")}
+        _record(campaign, actor=actor, now=now, what="campaign.daily_limit", **limits)
+    campaign.daily_limit = calls
+    return True
 
 
 def choose_default(campaign: Campaign, *, number: int | None, shown: int | None, actor: Actor, now: datetime) -> bool:
@@ -223,4 +258,5 @@ def _move(ids: Sequence[int], *, campaign: Campaign | None, account_id: int, act
             after=Value(campaign.name if campaign else ""),
         )
         numbers.update(campaign=campaign)
+        daily_limit.recompute(numbers, account_id=account_id, now=now)
     return moved

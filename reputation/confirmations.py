@@ -80,6 +80,7 @@ def open_window(
         confirmation = Confirmation.objects.create(
             account=account,
             user=actor.user,
+            api_key_id=actor.key_id,
             action=action,
             campaign=campaign,
             all_that_match=all_that_match,
@@ -132,7 +133,11 @@ def confirm(confirmation: Confirmation, *, actor: Actor, now: datetime) -> bool:
     twice, reloads, or comes with a stale window changes nothing, and is shown what was done."""
     with transaction.atomic():
         mine = Confirmation.objects.filter(pk=confirmation.pk, state=State.SHOWN).update(
-            state=State.APPLYING, confirmed_at=now, to_do=_pending(confirmation).count()
+            state=State.APPLYING,
+            confirmed_at=now,
+            to_do=_pending(confirmation).count(),
+            user=actor.user,
+            api_key=actor.key_id,
         )
         confirmation.refresh_from_db()
         if mine and confirmation.to_do > AT_ONCE:
@@ -282,6 +287,14 @@ def look_at(confirmation: Confirmation, *, search: str = "") -> Window:
     )
 
 
+def done_so_far(confirmation: Confirmation) -> str:
+    """What a confirmed window came to, or how far it is, in a sentence."""
+    said = ACTIONS[confirmation.action]
+    if confirmation.state == State.APPLYING:
+        return f"Under way: {confirmation.through:,} of {so_many(confirmation.to_do)}."
+    return f"{said.done} {so_many(confirmation.applied)}." if confirmation.applied else "Nothing was changed."
+
+
 def _first_refused(confirmation: Confirmation, code: str) -> list[PhoneNumber]:
     rows = confirmation.numbers.filter(refusal=code).exclude(outcome=Outcome.TAKEN_OUT)
     return [row.number for row in rows.select_related("number").order_by("number")[:SHOWN_REFUSED]]
@@ -309,7 +322,7 @@ def difference(confirmation: Confirmation, *, now: datetime) -> Difference:
         grown = chosen.apply(among, now).exclude(pk__in=confirmation.numbers.values("number"))
     said = ACTIONS[confirmation.action]
     return Difference(
-        done=f"{said.done} {so_many(confirmation.applied)}." if confirmation.applied else "Nothing was changed.",
+        done=done_so_far(confirmation),
         afterwards=said.afterwards if confirmation.applied else "",
         left_alone=confirmation.left_alone,
         left_alone_first=[row.number for row in left[:5]],

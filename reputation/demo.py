@@ -8,10 +8,12 @@ The numbers end in 555-01xx, which the North American Numbering Plan keeps for f
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
+from random import Random
 
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
@@ -27,11 +29,12 @@ from portal.audit import Actor
 from portal.demonstration import SignIn
 from portal.licensing import Product
 from portal.models import Account, Licence, Member, User
-from portal.numbers import parse
+from portal.numbers import UNITED_STATES, parse
 from reputation import advancing, campaigns, capability, lookups, schedules, verification
 from reputation.clock import days
 from reputation.eligibility import today_of
-from reputation.models import Campaign, PhoneNumber
+from reputation.matching import Basis
+from reputation.models import Campaign, CampaignCalls, NumberCalls, PhoneNumber
 from reputation.providers.registry import providers
 from reputation.providers.simulated import Simulated
 
@@ -124,6 +127,9 @@ WATCHED = ("Seattle outbound", "Bellevue outbound", "Portland outbound", "Denver
            "Oakland panel", "Front desk", "Support line")  # fmt: skip
 WATCHED_DAYS = 20
 STEP = 1 / 2
+# What the dialer asked for, about, in the days before and today.
+CALLED_DAYS = 20
+CALLS_A_DAY = {SPRING: 1_400, SURVEYS: 640, BATTERY: 360}
 
 BUSINESS = {
     "legal_name": "Cascade Solar LLC",
@@ -167,6 +173,7 @@ def seed(*, now: datetime) -> list[SignIn]:
             users = _people(accounts, now)
             _enroll(accounts[CASCADE], users, now)
             _numbers(accounts[CASCADE], Actor(user=users[PEOPLE[0].email], via="command"), now)
+            _calls(accounts[CASCADE], now)
             campaigns.create(
                 account=accounts[HARBOR],
                 name="Recall calls",
@@ -286,6 +293,46 @@ def _watch(ids: Sequence[int], actor: Actor, now: datetime) -> None:
             for step in (verification.ask, lookups.look_up_due, advancing.advance):
                 step(moment)
             moment += days(STEP)
+
+
+def _calls(account: Account, now: datetime) -> None:
+    """What the dialer would have asked for in CALLED_DAYS, as sums. Calls are counted in calendar days, however quick
+    the service's clock is."""
+    today = today_of(account, now)
+    numbers = PhoneNumber.objects.for_account(account).filter(region__in=UNITED_STATES).order_by("pk")
+    of_campaigns, of_numbers = [], []
+    for campaign in Campaign.objects.for_account(account).order_by("pk"):
+        own = list(numbers.in_campaign(campaign))
+        for before in range(CALLED_DAYS):
+            day = today - timedelta(days=before)
+            kinds = _kinds_of_calls(campaign, day, before)
+            of_campaigns += [
+                CampaignCalls(account=account, campaign=campaign, day=day, basis=basis, skipped_tagged=tagged, calls=n)
+                for (basis, tagged), n in kinds.items()
+            ]
+            # Equals take turns, and whoever is tagged has none.
+            turns = [number.pk for number in own if before > 1 or not number.is_tagged]
+            local = sum(n for (basis, _), n in kinds.items() if basis != Basis.DEFAULT)
+            shown = Counter({pk: local // len(turns) + (place < local % len(turns)) for place, pk in enumerate(turns)})
+            shown[campaign.default_number_id] += sum(kinds.values()) - local
+            of_numbers += [NumberCalls(account=account, number_id=pk, day=day, calls=n) for pk, n in shown.items()]
+    CampaignCalls.objects.bulk_create(of_campaigns)
+    NumberCalls.objects.bulk_create(of_numbers)
+
+
+def _kinds_of_calls(campaign: Campaign, day: date, before: int) -> dict[tuple[str, bool], int]:
+    """How many calls of a day showed what, and whether for a tag: fewer at weekends, and more by default of late."""
+    chance = Random(f"{campaign.name} {before}")
+    calls = int(chance.uniform(0.9, 1.1) * CALLS_A_DAY[campaign.name] * (0.25 if day.weekday() > 4 else 1))
+    calls = calls * 2 // 5 if before == 0 else calls
+    kinds = {
+        (Basis.DEFAULT, True): int(calls * chance.uniform(0.01, 0.02) * max(1, 5 - before)),
+        (Basis.DEFAULT, False): int(calls * chance.uniform(0.02, 0.03)),
+        (Basis.EXCHANGE, False): int(calls * chance.uniform(0.02, 0.04)),
+        (Basis.STATE, True): int(calls * chance.uniform(0.04, 0.06)),
+        (Basis.STATE, False): int(calls * chance.uniform(0.2, 0.25)),
+    }
+    return kinds | {(Basis.AREA_CODE, False): calls - sum(kinds.values())}
 
 
 @contextmanager

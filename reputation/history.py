@@ -79,5 +79,5 @@ def events_of(number: PhoneNumber, *, before: int | None = None) -> QuerySet[Aud
         | Q(subject="case", subject_id__in=Case.objects.filter(number=number).values("pk"))
         | Q(subject="tag", subject_id__in=Tag.objects.filter(number=number).values("pk"))
     )
-    events = AuditEvent.objects.for_account(number.account_id).filter(about).select_related("actor")
+    events = AuditEvent.objects.for_account(number.account_id).filter(about).select_related("actor", "api_key")
     return (events.filter(pk__lt=before) if before else events).order_by("-pk")

@@ -92,7 +92,11 @@ def receive(*, account: Account, upload: UploadedFile, actor: Actor, now: dateti
     Raises CannotRead, with nothing kept, for what is no CSV file with a column of phone numbers.
     """
     batch = NumberImport(
-        account=account, user=actor.user, file_name=clean_label(upload.name or "")[:120] or "file", received_at=now
+        account=account,
+        user=actor.user,
+        api_key_id=actor.key_id,
+        file_name=clean_label(upload.name or "")[:120] or "file",
+        received_at=now,
     )
     with tempfile.TemporaryFile() as text:
         write_as_utf8(upload.file, text)
@@ -222,7 +226,9 @@ def confirm(batch: NumberImport, *, actor: Actor, now: datetime) -> bool:
     """Does what the preview showed. False when it is no longer waiting: a second click, or a stale page."""
     with transaction.atomic():
         ready = NumberImport.objects.filter(pk=batch.pk, state=State.READY)
-        mine = ready.update(state=State.APPLYING, confirmed_at=now, confirmed_by=actor.user, attempts=0)
+        mine = ready.update(
+            state=State.APPLYING, confirmed_at=now, confirmed_by=actor.user, confirmed_with=actor.key_id, attempts=0
+        )
         if mine:
             _record(batch, "import.confirmed", actor=actor, now=now)
             if batch.to_do > APPLY_AT_ONCE:
@@ -269,12 +275,8 @@ def _apply(batch: NumberImport, *, until: float, now: datetime) -> bool:
     with transaction.atomic():
         if not _claimed(batch).update(state=State.DONE, ended_at=now):
             raise _TakenOver
-        _record(batch, "import.done", actor=_who_confirmed(batch), now=now, after=summary_of(batch))
+        _record(batch, "import.done", actor=batch.who_confirmed, now=now, after=summary_of(batch))
     return False
-
-
-def _who_confirmed(batch: NumberImport) -> Actor:
-    return Actor(user=batch.confirmed_by, via="web" if batch.confirmed_by else "task")
 
 
 def _apply_chunk(batch: NumberImport, *, now: datetime) -> bool:
@@ -292,7 +294,7 @@ def _apply_chunk(batch: NumberImport, *, now: datetime) -> bool:
         written = write(
             chunk,
             account_id=batch.account_id,
-            actor=_who_confirmed(batch),
+            actor=batch.who_confirmed,
             now=now,
             reason=f"Import of {batch.file_name}",
         )

@@ -14,7 +14,7 @@ from portal import audit
 from portal.audit import Actor
 from portal.models import Account
 from portal.numbers import NotANumber, Parsed, parse
-from reputation import campaigns, capability
+from reputation import campaigns, capability, daily_limit
 from reputation.models import Campaign, PhoneNumber
 
 # A personal (500) or premium-rate (900) number cannot be called back at the ordinary rate, so none may be shown.
@@ -95,6 +95,7 @@ def _bring_back(
     number.label, number.source, number.campaign = clean_label(label) or number.label, source, campaign
     number.removed_at, number.added_at = None, now
     number.save(update_fields=["label", "source", "campaign", "removed_at", "added_at"])
+    daily_limit.recompute(PhoneNumber.objects.filter(pk=number.pk), account_id=number.account_id, now=now)
     audit.record(
         account=number.account, actor=actor, now=now, what="number.restored", subject=number, after=number.label
     )

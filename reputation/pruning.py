@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from django.conf import settings
 from django.db.models import QuerySet
 from django_q.models import Failure
 
+from portal.api import replaying
 from portal.webhooks.models import WebhookDelivery, WebhookMessage
+from reputation.calls import DAYS as DAYS_OF_CALLS
 from reputation.clock import days
-from reputation.models import Check, Complaint, Confirmation, ConfirmationNumber
+from reputation.models import CampaignCalls, Check, Complaint, Confirmation, ConfirmationNumber, NumberCalls
 
 CHUNK = 2_000
 # Of what only operators and people who confirmed something look back at.
@@ -26,6 +28,21 @@ def complaints(now: datetime) -> int:
     """One chunk of complaints that were made more than CHECKS_KEPT_DAYS ago, and no longer count."""
     kept = max(settings.CHECKS_KEPT_DAYS, settings.COMPLAINTS_WINDOW_DAYS)
     return _delete(Complaint.objects.filter(counts_from__lt=now - days(kept)))
+
+
+def number_calls(now: datetime) -> int:
+    """One chunk of days on which numbers were shown more than CHECKS_KEPT_DAYS ago."""
+    return _delete(NumberCalls.objects.filter(day__lt=_first_day_of_calls(now)))
+
+
+def campaign_calls(now: datetime) -> int:
+    """One chunk of days on which campaigns called more than CHECKS_KEPT_DAYS ago."""
+    return _delete(CampaignCalls.objects.filter(day__lt=_first_day_of_calls(now)))
+
+
+def _first_day_of_calls(now: datetime) -> date:
+    """In calendar days, which calls are counted in; what pages show stays in every time zone."""
+    return now.date() - timedelta(days=max(settings.CHECKS_KEPT_DAYS, DAYS_OF_CALLS + 1))
 
 
 def confirmed_numbers(now: datetime) -> int:
@@ -61,11 +78,14 @@ def webhook_messages(now: datetime) -> int:
 EVERYTHING = {
     "prune checks": checks,
     "prune complaints": complaints,
+    "prune calls of numbers": number_calls,
+    "prune calls of campaigns": campaign_calls,
     "prune confirmed numbers": confirmed_numbers,
     "prune confirmations": confirmations,
     "prune failed tasks": failures,
     "prune webhook deliveries": webhook_deliveries,
     "prune webhook messages": webhook_messages,
+    "prune API answers": replaying.prune,
 }
 
 

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.utils import timezone
+
 from reputation import verification, wording
 from reputation.models import Case, PhoneNumber, Tag
 from reputation.wording import Said
@@ -21,6 +23,8 @@ class NumberRow:
     tags: list[Tag] = field(default_factory=list)
     case: Case | None = None
     progress: str = ""
+    # Its campaign's daily limit of calls is reached today.
+    is_exhausted: bool = False
 
     @property
     def said(self) -> Said:
@@ -46,8 +50,13 @@ class NumberRow:
 
 
 def rows_of(numbers: Iterable[PhoneNumber], now: datetime) -> list[NumberRow]:
-    """The numbers of one page as rows; three queries, however many there are."""
-    rows = {number.pk: NumberRow(number, number.shown_spam_status(now)) for number in numbers}
+    """The numbers of one page as rows; three queries, however many there are. Today is that of the active time zone,
+    which on every page is the account's."""
+    today = timezone.localdate(now)
+    rows = {
+        number.pk: NumberRow(number, number.shown_spam_status(now), is_exhausted=number.exhausted_on == today)
+        for number in numbers
+    }
     tagged = [pk for pk, row in rows.items() if row.number.is_tagged]
     for tag in Tag.objects.standing().filter(number__in=tagged).select_related("engine").order_by("detected_at"):
         rows[tag.number_id].tags.append(tag)

@@ -1,6 +1,11 @@
 """Every page says its own addresses, beside its views."""
 
+from django.urls import path
+
+from reputation.api import matches
+from reputation.api.v1 import api
 from reputation.views import (
+    api_reference,
     campaigns,
     cases,
     confirmations,
@@ -13,6 +18,7 @@ from reputation.views import (
 )
 
 urlpatterns = [
+    *matches.urls,
     *overview.urls,
     *live.urls,
     *phone_numbers.urls,
@@ -22,4 +28,6 @@ urlpatterns = [
     *number.urls,
     *cases.urls,
     *campaigns.urls,
+    *api_reference.urls,
+    path("api/v1/", api.urls),
 ]

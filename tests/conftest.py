@@ -9,6 +9,8 @@ from django.utils import timezone
 from portal.audit import Actor
 from portal.licensing import Product
 from portal.models import Account, Member
+from reputation import recording
+from tests.every_url import an_api_key
 from tests.factories import AccountFactory, ApplicationFactory, LicenceFactory, MemberFactory
 
 
@@ -69,6 +71,22 @@ def as_viewer(viewer, signed_in) -> Client:
 
 
 @pytest.fixture
+def with_key() -> Callable[..., Client]:
+    """A client that calls the API with a new key of the account, which has these scopes (none named: all)."""
+
+    def make(account: Account, *scopes: str) -> Client:
+        return Client(headers={"Authorization": f"Bearer {an_api_key(account, *scopes)[1]}"})
+
+    return make
+
+
+@pytest.fixture
+def api(account, with_key) -> Client:
+    """The API, with a key of the account that may do everything."""
+    return with_key(account)
+
+
+@pytest.fixture
 def actor(admin) -> Actor:
     return Actor(user=admin.user, via="web")
 
@@ -82,3 +100,11 @@ def now():
 def simulated_engines_begin_anew(settings, tmp_path_factory) -> None:
     """What the simulated engines remember is not the database's, so that no test rolls it back."""
     settings.SIMULATED_DIR = tmp_path_factory.mktemp("simulated")
+
+
+@pytest.fixture(autouse=True)
+def decisions_are_written_when_the_test_says(monkeypatch) -> None:
+    """By no thread of its own, which would see nothing of the test's transaction, and none of another test."""
+    monkeypatch.setattr(recording, "_begin_to_write", lambda: None)
+    recording._of_numbers.clear()
+    recording._of_campaigns.clear()

@@ -5,25 +5,26 @@ from django.apps import apps
 from django.core.handlers.wsgi import WSGIRequest
 from django.urls import reverse
 
-from tests.every_url import POSTED, Url, every_url
+from tests.every_url import POSTED, ApiOperation, Url, every_operation, every_url
 from tests.factories import AccountFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 
 # Open to strangers, and about a person rather than an account.
 FOR_STRANGERS = {"sign-in", "sign-out", "password_reset", "password_reset_done", "password_reset_confirm",
-                 "password_reset_complete"}  # fmt: skip
+                 "password_reset_complete", "openapi"}  # fmt: skip
 # What a viewer may do, because it is about themselves and not about the account.
 THEIR_OWN = {"switch-account", "preferences", "password_change", "password_change_done"}
 # Password pages are for whoever has no account yet, too.
 WITHOUT_AN_ACCOUNT = {"password_change", "password_change_done"}
 
 URLS = every_url()
+OPERATIONS = every_operation()
 MEMBERS_ONLY = [url for url in URLS if url.name not in FOR_STRANGERS]
 
 
-def ids(url: Url) -> str:
-    return url.name
+def ids(url: Url | ApiOperation) -> str:
+    return str(url)
 
 
 @pytest.mark.parametrize("url", MEMBERS_ONLY, ids=ids)
@@ -74,6 +75,57 @@ def test_someone_without_an_account_sees_none(url, client):
     assert answers <= {403, 405}
 
 
+# The API
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=ids)
+def test_without_a_key_the_api_does_nothing(operation, account, owner, signed_in):
+    address, client = operation.of(account), signed_in(owner)  # who is signed in has no key by that
+    before = contents()
+    answer = operation.send(client, address)
+    assert (answer.status_code, answer.json()["code"]) == (401, "key_missing")
+    assert contents() == before
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=ids)
+def test_a_key_without_the_scope_does_nothing(operation, account, with_key):
+    others = [scope for scope in ("match", "read", "write") if scope != operation.scope]
+    address, client = operation.of(account), with_key(account, *others)
+    before = contents()
+    answer = operation.send(client, address)
+    assert (answer.status_code, answer.json()["code"]) == (403, "scope_missing")
+    assert f'scope="{operation.scope}"' in answer.headers["WWW-Authenticate"]
+    assert contents() == before
+
+
+@pytest.mark.parametrize("operation", [one for one in OPERATIONS if one.arguments], ids=ids)
+def test_the_api_does_not_find_another_accounts_ids(operation, account, with_key):
+    client = with_key(account)
+    theirs, own = operation.of(AccountFactory()), operation.of(account)
+    operation.send(client, theirs)  # that a key was used is noted, and nothing else
+    before = contents()
+    answer = operation.send(client, theirs)
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert contents() == before
+    # The same about an object of one's own is found: it is the account that makes the difference.
+    found = operation.send(client, own)
+    assert found.status_code in (200, 202, 204, 409), found.content
+
+
+@pytest.mark.parametrize("operation", [one for one in OPERATIONS if one.scope == "read"], ids=ids)
+def test_reading_changes_nothing(operation, account, with_key):
+    address, client = operation.of(account), with_key(account, "read")
+    operation.send(client, address)
+    before = contents()
+    assert operation.send(client, address).status_code == 200
+    assert contents() == before
+
+
+def test_what_only_reads_is_a_get_and_what_writes_is_not():
+    found = {(one.scope, one.method == "GET") for one in OPERATIONS}
+    assert found == {("read", True), ("write", False), ("match", False)}
+
+
 # What people, scripts and broken links put into fields and addresses.
 ODD = [
     "\x00",
@@ -89,10 +141,10 @@ ODD = [
     "%00",
 ]
 FIELDS = """
-account action after agreed all answer automatic_matching back before campaign capability change description digest
-email engine event_types except expected filter find kind label name new_password1 new_password2 next number numbers
-old_password page password q role shown signed_by sort source state status step ticket_reference time_zone url username
-who
+account action after agreed all answer automatic_matching back before call campaign capability change daily_limit
+description digest email engine event_types except expected filter find kind label name new_password1 new_password2 next
+number numbers old_password page password q role shown signed_by sort source state status step ticket_reference
+time_zone url username who
 """.split()  # noqa: SIM905
 
 
@@ -118,8 +170,8 @@ def test_names_are_unique():
 
 
 def contents() -> dict[str, list]:
-    """Everything the database holds, except who is signed in and when."""
-    left_out = {"sessions.session"}
+    """Everything the database holds, except who is signed in and when, and how often a key asked."""
+    left_out = {"sessions.session", "portal.apiuse"}
     return {
         model._meta.label: list(model._base_manager.order_by("pk").values().iterator())
         for model in apps.get_models()

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('portal', '0002_licences_begin_at_once'),
+        ('portal', '0003_api_keys'),
     ]
 
     operations = [

@@ -62,8 +62,9 @@ def switch_account(request: MemberRequest) -> HttpResponse:
 
 
 def refused(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """403, in plain words: what was refused and whom to ask."""
-    return render(request, "portal/refused.html", {"reason": str(exception or "")}, status=403)
+    """403, in plain words: what was refused and whom to ask. There is nothing on it to follow, so it is not live."""
+    context = {"reason": str(exception or ""), "live_token": None}
+    return render(request, "portal/refused.html", context, status=403)
 
 
 urls = [

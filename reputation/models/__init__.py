@@ -1,3 +1,4 @@
+from reputation.models.calls import CampaignCalls, NumberCalls
 from reputation.models.campaigns import Campaign
 from reputation.models.cases import Case, Submission
 from reputation.models.complaints import Complaint, ComplaintFile
@@ -8,6 +9,7 @@ from reputation.models.numbers import PhoneNumber
 
 __all__ = [
     "Campaign",
+    "CampaignCalls",
     "Case",
     "Check",
     "Complaint",
@@ -16,6 +18,7 @@ __all__ = [
     "ConfirmationNumber",
     "Engine",
     "ImportRow",
+    "NumberCalls",
     "NumberImport",
     "Outage",
     "PhoneNumber",

@@ -24,6 +24,14 @@ class Campaign(models.Model):
         related_name="default_of",
         verbose_name="default caller ID",
     )
+    daily_limit = models.PositiveIntegerField(
+        "daily limit of calls per number",
+        null=True,
+        blank=True,
+        help_text="So many calls a day show the same number; then it is skipped until the next day.",
+    )
+    # The day of the account's time zone on which the numbers' limits last began anew.
+    limits_began_on = models.DateField(null=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = AccountQuerySet.as_manager()

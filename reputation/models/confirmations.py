@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.db import models
 
-from portal.models import Account, AccountQuerySet, User
+from portal.audit import Actor
+from portal.models import Account, AccountQuerySet, ApiKey, User
 from reputation.models.campaigns import Campaign
 from reputation.models.numbers import PhoneNumber
 
@@ -29,7 +30,9 @@ class Confirmation(models.Model):
         DONE = "done", "Done"
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="+")
-    user = models.ForeignKey(User, models.CASCADE, related_name="+")
+    # Who opened it, and then who confirmed it: a person, or another system with an API key.
+    user = models.ForeignKey(User, models.CASCADE, null=True, related_name="+")
+    api_key = models.ForeignKey(ApiKey, models.SET_NULL, null=True, related_name="+")
     action = models.CharField(max_length=10, choices=Action)
     campaign = models.ForeignKey(Campaign, models.CASCADE, null=True, related_name="+")
     all_that_match = models.BooleanField(default=False)
@@ -52,6 +55,11 @@ class Confirmation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_action_display()}, {self.chosen} numbers"
+
+    @property
+    def confirmed_by(self) -> Actor:
+        """Whom the audit trail names for what a worker does of it."""
+        return Actor(user=self.user, via="web" if self.user_id else "api", key_id=self.api_key_id)
 
     @property
     def through(self) -> int:

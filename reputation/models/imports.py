@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
-from portal.models import Account, AccountQuerySet, User
+from portal.audit import Actor
+from portal.models import Account, AccountQuerySet, ApiKey, User
 from portal.numbers import country_name
 from reputation.models.campaigns import Campaign
 from reputation.models.numbers import PhoneNumber
@@ -39,6 +40,7 @@ class NumberImport(models.Model):
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="+")
     user = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    api_key = models.ForeignKey(ApiKey, models.SET_NULL, null=True, related_name="+")
     file_name = models.CharField(max_length=120)
     # As UTF-8 with \n at the end of each line, whatever it came as; deleted as soon as it is read.
     file = models.FileField(upload_to="imports/", max_length=200, blank=True)
@@ -54,6 +56,7 @@ class NumberImport(models.Model):
     ready_at = models.DateTimeField(null=True)
     confirmed_at = models.DateTimeField(null=True)
     confirmed_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    confirmed_with = models.ForeignKey(ApiKey, models.SET_NULL, null=True, related_name="+")
     ended_at = models.DateTimeField(null=True)
 
     position = models.PositiveBigIntegerField(default=0)
@@ -93,6 +96,12 @@ class NumberImport(models.Model):
 
     def __str__(self) -> str:
         return self.file_name
+
+    @property
+    def who_confirmed(self) -> Actor:
+        """Whom the audit trail names for what a worker does of it."""
+        via = "web" if self.confirmed_by_id else "api" if self.confirmed_with_id else "task"
+        return Actor(user=self.confirmed_by, via=via, key_id=self.confirmed_with_id)
 
     @property
     def is_under_way(self) -> bool:

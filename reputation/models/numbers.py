@@ -111,6 +111,9 @@ class PhoneNumber(models.Model):
     checked_at = models.DateTimeField(null=True, editable=False)
     fresh_until = models.DateTimeField(null=True, editable=False)
 
+    # The day of the account's time zone on which its campaign's daily limit of calls was reached.
+    exhausted_on = models.DateField(null=True, editable=False)
+
     # On: when it is looked up next. Verifying: when the engines' time to answer is over. And who is at it.
     next_action_at = models.DateTimeField(null=True, editable=False)
     # A round of look-ups asks every engine once: since when it is under way, where a provider has not yet answered.
@@ -127,6 +130,25 @@ class PhoneNumber(models.Model):
             models.Index(fields=["account", "spam_status", "e164"], name="number_by_spam_status"),
             models.Index(fields=["account", "capability", "e164"], name="number_by_capability"),
             models.Index(fields=["campaign", "spam_status"], name="number_by_campaign"),
+            # What matching asks for: in E.164, numbers of an exchange or an area code stand side by side.
+            models.Index(
+                fields=["campaign", "e164"],
+                name="number_to_show",
+                condition=Q(removed_at__isnull=True, exhausted_on__isnull=True)
+                & ~Q(spam_status__in=["tagged", "tagged_again", "in_remediation", "failed"]),
+            ),
+            models.Index(
+                fields=["campaign", "e164"],
+                name="number_skipped_tagged",
+                condition=Q(removed_at__isnull=True)
+                & Q(spam_status__in=["tagged", "tagged_again", "in_remediation", "failed"]),
+            ),
+            models.Index(
+                fields=["campaign", "e164"],
+                name="number_skipped_exhausted",
+                condition=Q(removed_at__isnull=True, exhausted_on__isnull=False)
+                & ~Q(spam_status__in=["tagged", "tagged_again", "in_remediation", "failed"]),
+            ),
             models.Index(fields=["e164"], name="number_by_e164"),
             models.Index(
                 fields=["capability", "next_action_at"],

@@ -3,7 +3,6 @@
 from django.db.models import Q
 from django.utils import timezone
 
-from portal.audit import Actor
 from portal.sweeping import sweep, task
 from reputation import confirmations
 from reputation.models import Confirmation
@@ -13,8 +12,7 @@ from reputation.models import Confirmation
 def apply_confirmation(pk: int) -> None:
     """Works on one confirmed window, unless it is done or another worker is at it."""
     confirmation = Confirmation.objects.select_related("account", "user", "campaign").get(pk=pk)
-    actor = Actor(user=confirmation.user, via="web")
-    confirmations.apply(confirmation, actor=actor, now=timezone.now())
+    confirmations.apply(confirmation, actor=confirmation.confirmed_by, now=timezone.now())
 
 
 @task

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
+from django.db import transaction
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
@@ -13,13 +16,18 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from portal.access import MemberRequest, changing_view, member_view, owned
-from reputation import campaigns, tables
+from portal.numbers import NotANumber
+from reputation import calls, campaigns, tables
 from reputation.campaigns import NameTaken, NotChanged
+from reputation.eligibility import today_of
 from reputation.models import Campaign, Confirmation, PhoneNumber
 from reputation.rows import rows_of
+from reputation.trying import Trial, try_call
 from reputation.views.number_reputation import bulk, rows_still_shown
 
 Action = Confirmation.Action
+# More calls a day than one number can be shown for: it only keeps what is typed within what the database holds.
+MOST_CALLS = 1_000_000
 
 
 class CampaignForm(forms.Form):
@@ -39,9 +47,39 @@ class CampaignForm(forms.Form):
         "numbers are skipped until their tag is gone. Off: every call shows the default caller ID.",
     )
 
+    daily_limit = forms.IntegerField(
+        label="Daily limit of calls per number",
+        required=False,
+        min_value=1,
+        max_value=MOST_CALLS,
+        show_hidden_initial=True,
+        widget=forms.NumberInput(attrs={"autocomplete": "off"}),
+        help_text="So many calls a day show the same number; then it is skipped, like a tagged one, until the next "
+        "day. The default caller ID is shown beyond it. Empty: no limit.",
+        error_messages={
+            "invalid": "Write a whole number, such as 75, or leave it empty for no limit.",
+            "min_value": "A limit is at least 1 call a day. Leave it empty for no limit, or pause the campaign.",
+            "max_value": f"A limit is at most {MOST_CALLS:,} calls a day. Leave it empty for no limit.",
+        },
+    )
+
     @property
     def shown_name(self) -> str:
         return self.data.get(self.add_initial_prefix("name"), "").replace("\x00", "")
+
+    @property
+    def shown_daily_limit(self) -> int | None:
+        return _id(self.data.get(self.add_initial_prefix("daily_limit")))
+
+
+class CallForm(forms.Form):
+    """A number to call, for *Try it*."""
+
+    call = forms.CharField(
+        label="Number to call",
+        widget=forms.TextInput(attrs={"type": "tel", "autocomplete": "off", "placeholder": "(206) 555-0143"}),
+        error_messages={"required": "Write the number to call, as (206) 555-0143 or +12065550143."},
+    )
 
 
 @member_view
@@ -91,14 +129,18 @@ def _change_settings(request: MemberRequest, shown: Campaign) -> HttpResponse | 
     form = CampaignForm(request.POST)
     if not form.is_valid():
         return _page(request, shown, form)
-    by = {"actor": request.actor, "now": timezone.now()}
+    to, by = form.cleaned_data, {"actor": request.actor, "now": timezone.now()}
     try:
-        changed = campaigns.rename(shown, name=form.cleaned_data["name"], shown=form.shown_name, **by)
+        with transaction.atomic():  # all of it, or nothing
+            changed = campaigns.rename(shown, name=to["name"], shown=form.shown_name, **by)
+            if "automatic_matching" in form.changed_data:
+                changed |= campaigns.set_matching(shown, on=to["automatic_matching"], **by)
+            if "daily_limit" in form.changed_data:
+                limits = {"calls": to["daily_limit"], "shown": form.shown_daily_limit}
+                changed |= campaigns.set_daily_limit(shown, **limits, **by)
     except NameTaken as taken:
         form.add_error("name", str(taken))
         return _page(request, shown, form)
-    if "automatic_matching" in form.changed_data:
-        changed |= campaigns.set_matching(shown, on=form.cleaned_data["automatic_matching"], **by)
     messages.success(request, "Saved." if changed else "Nothing was different, so nothing was changed.")
     return None
 
@@ -183,9 +225,14 @@ def _page(request: MemberRequest, shown: Campaign, form: CampaignForm) -> HttpRe
         now=now,
         still_shown=rows_still_shown(request),
     )
+    call_form, trial = _tried(request, shown, now)
     context = {
         "campaign": shown,
         "form": form,
+        "call_form": call_form,
+        "trial": trial,
+        "cost": calls.cost_of_tags(shown, today_of(request.account, now)),
+        "one_in": settings.RECORD_DECISIONS,
         "default": rows_of([default], now)[0] if default else None,
         "table": table,
         "tagged": [tally for tally in table.tallies if tally.count and tally.value in TAGGED_TALLIES],
@@ -196,8 +243,21 @@ def _page(request: MemberRequest, shown: Campaign, form: CampaignForm) -> HttpRe
     return render(request, "reputation/campaign.html", context)
 
 
+def _tried(request: MemberRequest, shown: Campaign, now: datetime) -> tuple[CallForm, Trial | None]:
+    """What the address asks for with `call`, and the answer, if it is a number."""
+    form = CallForm(request.GET if "call" in request.GET else None)
+    if not form.is_valid():
+        return form, None
+    try:
+        return form, try_call(shown, form.cleaned_data["call"], now)
+    except NotANumber as not_a_number:
+        form.add_error("call", str(not_a_number))
+        return form, None
+
+
 def _settings_of(shown: Campaign) -> CampaignForm:
-    return CampaignForm(initial={"name": shown.name, "automatic_matching": shown.automatic_matching})
+    fields = ("name", "automatic_matching", "daily_limit")
+    return CampaignForm(initial={field: getattr(shown, field) for field in fields})
 
 
 def _id(text: str | None) -> int | None:

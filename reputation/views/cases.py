@@ -72,7 +72,7 @@ def _page(request: MemberRequest, shown: Case, *, form: TicketForm | None = None
         "later": shown.later.order_by("pk").first(),
         "events": AuditEvent.objects.for_account(request.account)
         .filter(subject="case", subject_id=shown.pk)
-        .select_related("actor")
+        .select_related("actor", "api_key")
         .order_by("-pk")[:200],
         "ticket_text": remediation.open_ticket_text(shown) if failed else "",
         "ticket_subject": f"Spam label on {shown.number}",

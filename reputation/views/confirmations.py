@@ -59,7 +59,7 @@ def confirm(request: MemberRequest) -> HttpResponse:
 @member_view
 def confirmation(request: MemberRequest, pk: int) -> HttpResponse:
     """The window, or, once it is confirmed, how far it is and what was done."""
-    shown = owned(request, Confirmation.objects.select_related("campaign", "user"), pk)
+    shown = owned(request, Confirmation.objects.select_related("campaign", "user", "api_key"), pk)
     context = {"confirmation": shown, "said": ACTIONS[shown.action], "back": where_from(shown)}
     if shown.state == State.SHOWN:
         after = _id(request.GET.get("after"))

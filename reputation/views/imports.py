@@ -54,7 +54,7 @@ def new(request: MemberRequest) -> HttpResponse:
 def import_list(request: MemberRequest) -> HttpResponse:
     """The account's imports, the newest first; older ones go by key."""
     before = request.GET.get("before", "")
-    imports = NumberImport.objects.for_account(request.account).select_related("user").order_by("-pk")
+    imports = NumberImport.objects.for_account(request.account).select_related("user", "api_key").order_by("-pk")
     if before.isdecimal() and len(before) < 19:
         imports = imports.filter(pk__lt=int(before))
     shown = list(imports[: SHOWN + 1])
@@ -69,7 +69,7 @@ def import_list(request: MemberRequest) -> HttpResponse:
 @member_view
 def import_page(request: MemberRequest, pk: int) -> HttpResponse:
     """How far it is; what it will do; or what it did."""
-    batch = owned(request, NumberImport.objects.select_related("user", "confirmed_by"), pk)
+    batch = owned(request, NumberImport.objects.select_related("user", "api_key", "confirmed_by", "confirmed_with"), pk)
     context = {
         "import": batch,
         "groups": [] if batch.is_under_way else importing.groups_of(batch),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import path
 from django.utils import timezone
 
 from portal.access import MemberRequest, member_view, owned
-from reputation import complaints, history, remediation
+from reputation import calls, complaints, history, remediation
+from reputation.eligibility import today_of
 from reputation.models import Campaign, Case, Engine, PhoneNumber, Registration, Tag
 from reputation.rows import rows_of
 
@@ -44,6 +46,8 @@ def number(request: MemberRequest, pk: int) -> HttpResponse:
         "older": events[history.EVENTS_SHOWN - 1].pk if len(events) > history.EVENTS_SHOWN else None,
         "complaints": list(complaints.of_number(shown.e164)[: COMPLAINTS_SHOWN + 1]),
         "complaints_shown": COMPLAINTS_SHOWN,
+        "calls": calls.shown_of(shown, today_of(request.account, now)),
+        "one_in": settings.RECORD_DECISIONS,
         "default_of": list(Campaign.objects.for_account(request.account).filter(default_number=shown)),
     }
     return render(request, "reputation/number.html", context)

@@ -136,6 +136,9 @@ document.addEventListener("copy", (event) => {
   }
 });
 
+// What htmx put into the page says itself, like what a live page takes over.
+document.addEventListener("htmx:afterSettle", ({ target }) => { if (target.dataset?.announce) announce(target.dataset.announce); });
+
 // An address says only what was chosen: empty filters stay out of it.
 document.addEventListener("htmx:configRequest", (event) => {
   if (event.detail.verb !== "get") return;

@@ -15,16 +15,17 @@ from django.urls import reverse
 from django.utils import timezone
 
 from enrollment.models import Application
+from portal import api_keys
 from portal.audit import Actor
 from portal.environment import BASE_DIR
 from portal.licensing import Product
-from portal.models import Account, Member
+from portal.models import Account, ApiKey, Member
 from portal.webhooks import endpoints
 from portal.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from reputation import capability, confirmations, importing
 from reputation.demo import ANSWERS, BUSINESS, CASCADE
 from reputation.models import Campaign, Case, Confirmation, NumberImport, PhoneNumber
-from tests.every_url import Url, a_case, every_url
+from tests.every_url import Url, a_case, an_api_key, every_url
 from tests.factories import AccountFactory, LicenceFactory, MemberFactory, PhoneNumberFactory, WebhookEndpointFactory
 
 Action = Confirmation.Action
@@ -84,6 +85,12 @@ def _campaigns(url: Url, account: Account, owner: Member) -> Iterator[State]:
     yield "tagged default", reverse(url.name, args=[tagged.pk]), owner
     paused, _ = Campaign.objects.get_or_create(account=account, name="Paused", is_paused=True, automatic_matching=False)
     yield "paused, without numbers", reverse(url.name, args=[paused.pk]), owner
+
+
+def _campaign_pages(url: Url, account: Account, owner: Member) -> Iterator[State]:
+    for name, address, member in _campaigns(url, account, owner):
+        yield name, address, member
+        yield f"{name}, tried", f"{address}?call=2063550199", member
 
 
 def _confirmations(url: Url, account: Account, owner: Member) -> Iterator[State]:
@@ -195,12 +202,23 @@ def _webhook_deliveries(url: Url, account: Account, owner: Member) -> Iterator[S
         yield str(delivery.state), reverse(url.name, args=[delivery.pk]), owner
 
 
+def _api_keys(url: Url, account: Account, owner: Member) -> Iterator[State]:
+    actor, now = Actor(user=owner.user, via="web"), timezone.now()
+    an_api_key(account, "match", name="Dialer in Seattle", expires_at=now + timedelta(days=90))
+    an_api_key(account, name="Reports", expires_at=now - timedelta(days=1))
+    revoked, _ = an_api_key(account, "read", "write", name="The former CRM")
+    api_keys.revoke(revoked, actor=actor, now=now)
+    ApiKey.objects.filter(pk=revoked.pk).update(last_used_at=now)
+    yield "some that work", reverse(url.name), owner
+
+
 # By URL name: (what the state is, the address, as whom).
 STATES: dict[str, Callable[[Url, Account, Member], Iterator[State]]] = {
+    "api-keys": _api_keys,
     "number": _numbers,
     "case": _cases,
     "case-ticket": _cases,
-    "campaign": _campaigns,
+    "campaign": _campaign_pages,
     "campaign-assign": _campaigns,
     "campaign-default": _campaigns,
     "confirmation": _confirmations,

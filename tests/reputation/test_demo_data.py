@@ -5,14 +5,16 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from django.db.models import Sum
 from django.urls import reverse
 
 from enrollment.models import Application
 from portal.models import Account, AuditEvent, Licence, Member, User
 from portal.numbers import UNITED_STATES, NotANumber, parse
 from reputation import demo
-from reputation.eligibility import coverage_of, is_enrolled
-from reputation.models import Case, Check, PhoneNumber
+from reputation.calls import cost_of_tags, shown_of
+from reputation.eligibility import coverage_of, is_enrolled, today_of
+from reputation.models import Campaign, CampaignCalls, Case, Check, NumberCalls, PhoneNumber
 from reputation.rows import rows_of
 
 pytestmark = pytest.mark.django_db
@@ -78,6 +80,20 @@ def test_one_business_is_monitored_with_a_history_and_the_other_begins(sign_ins,
     defaults = PhoneNumber.objects.filter(default_of__isnull=False)
     assert defaults.count() == 3
     assert defaults.tagged().exists(), "one default caller ID is tagged"
+
+
+def test_campaigns_have_called_for_20_days_and_tags_have_cost_them_calls(sign_ins, now):
+    today = today_of(Account.objects.get(name=demo.CASCADE), now)
+    for campaign in Campaign.objects.filter(account__name=demo.CASCADE):
+        cost = cost_of_tags(campaign, today)
+        assert 0 < cost.month.as_tagged < cost.month.local / 5
+        assert cost.today.as_tagged
+        shown = NumberCalls.objects.filter(number__campaign=campaign, day=today).aggregate(calls=Sum("calls"))["calls"]
+        assert shown == cost.today.total, "what campaigns and numbers say agrees"
+    assert CampaignCalls.objects.values("day").distinct().count() == 20
+    tagged = PhoneNumber.objects.tagged().filter(campaign__isnull=False, default_of=None).first()
+    assert shown_of(tagged, today).today == 0
+    assert shown_of(tagged, today).month > 0
 
 
 def test_again_it_changes_nothing(sign_ins, now):

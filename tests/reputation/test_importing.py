@@ -13,7 +13,8 @@ from django_q.models import OrmQ
 
 from portal.models import AuditEvent
 from reputation import importing, phone_numbers
-from reputation.models import ImportRow, NumberImport, PhoneNumber
+from reputation.matching import match
+from reputation.models import Campaign, ImportRow, NumberImport, PhoneNumber
 from reputation.tasks import imports as tasks
 from tests.factories import CampaignFactory, MonitoredNumberFactory, PhoneNumberFactory
 
@@ -449,6 +450,24 @@ class TestTidyingUp:
         while importing.end_stale(now=now + importing.kept_for()):
             pass
         assert len(numbers(account)) == 3
+
+
+class TestTheDailyLimit:
+    @pytest.mark.parametrize(("daily_limit", "shown"), [(None, True), (3, True), (2, False)])
+    def test_a_number_at_its_limit_is_shown_again_where_its_new_campaigns_limit_allows(
+        self, receive, account, actor, now, daily_limit, shown
+    ):
+        limited = CampaignFactory(account=account, name="Spring", daily_limit=2)
+        other = CampaignFactory(account=account, name="Summer", daily_limit=daily_limit)
+        PhoneNumberFactory(account=account, e164="+12062550143", campaign=limited)
+
+        def asked(campaign: Campaign) -> str | None:
+            by = {"account_id": account.pk, "campaign_id": campaign.pk}
+            return match(**by, called="+12063550199", now=now).caller_id
+
+        assert [asked(limited) for _ in range(3)] == ["+12062550143", "+12062550143", None]
+        confirm(receive("number,campaign\n2062550143,Summer\n"), actor, now)
+        assert asked(other) == ("+12062550143" if shown else None)
 
 
 @pytest.mark.django_db(transaction=True)

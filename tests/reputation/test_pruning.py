@@ -12,8 +12,23 @@ from portal.webhooks import outbox
 from portal.webhooks.models import WebhookDelivery, WebhookMessage
 from reputation import pruning, remediation
 from reputation.clock import days
-from reputation.models import Case, Check, Complaint, Confirmation, ConfirmationNumber
-from tests.factories import CaseFactory, CheckFactory, ComplaintFactory, PhoneNumberFactory, WebhookEndpointFactory
+from reputation.models import (
+    CampaignCalls,
+    Case,
+    Check,
+    Complaint,
+    Confirmation,
+    ConfirmationNumber,
+    NumberCalls,
+)
+from tests.factories import (
+    CampaignFactory,
+    CaseFactory,
+    CheckFactory,
+    ComplaintFactory,
+    PhoneNumberFactory,
+    WebhookEndpointFactory,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -34,6 +49,34 @@ def test_complaints_that_no_longer_count_and_are_old_go(settings, now):
     kept = ComplaintFactory(created_at=now - days(199))
     assert pruning.complaints(now) == 1
     assert Complaint.objects.get() == kept
+
+
+@pytest.mark.parametrize("kept", [400, 5])
+def test_calls_of_days_long_ago_go_and_what_pages_show_stays(settings, account, now, kept):
+    settings.CHECKS_KEPT_DAYS = kept
+    number, campaign = PhoneNumberFactory(account=account), CampaignFactory(account=account)
+    days_ago = [now.date() - timedelta(days=before) for before in (0, 30, 31, 32, 400, 401)]
+    of = {"account": account, "calls": 5}
+    NumberCalls.objects.bulk_create(NumberCalls(number=number, day=day, **of) for day in days_ago)
+    CampaignCalls.objects.bulk_create(
+        CampaignCalls(campaign=campaign, day=day, basis="state", skipped_tagged=False, **of) for day in days_ago
+    )
+    for step in (pruning.number_calls, pruning.campaign_calls):
+        while step(now):
+            pass
+    left = days_ago[:5] if kept == 400 else days_ago[:3]
+    assert sorted(NumberCalls.objects.values_list("day", flat=True), reverse=True) == left
+    assert sorted(CampaignCalls.objects.values_list("day", flat=True), reverse=True) == left
+
+
+def test_calls_go_in_chunks(settings, account, now, monkeypatch):
+    monkeypatch.setattr(pruning, "CHUNK", 2)
+    number = PhoneNumberFactory(account=account)
+    NumberCalls.objects.bulk_create(
+        NumberCalls(account=account, number=number, day=now.date() - timedelta(days=500 + before), calls=1)
+        for before in range(5)
+    )
+    assert [pruning.number_calls(now) for _ in range(4)] == [2, 2, 1, 0]
 
 
 def test_old_windows_go_with_what_they_showed_but_not_while_they_are_under_way(account, admin, now):

@@ -1,12 +1,8 @@
 """Schedules: one table, rows without doubles however many start at once, tasks that are safe to run twice."""
 
-import os
-import subprocess
-import sys
 import threading
 import time
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from django.db import IntegrityError, connection, connections, transaction
@@ -23,9 +19,8 @@ from portal.sweeping import sweep
 from reputation import capability, lookups, schedules, unenrolled, verification
 from reputation.models import Case, Check, Confirmation, PhoneNumber, Registration, Tag
 from reputation.tasks import cases, rounds, upkeep
+from tests import other_process
 from tests.factories import ApplicationFactory, MonitoredNumberFactory, PhoneNumberFactory
-
-ROOT = Path(__file__).resolve().parent.parent.parent
 
 # Names ----------------------------------------------------------------------------------------------------------------
 
@@ -84,24 +79,10 @@ def test_the_rounds_are_scheduled_only_where_days_are_short(settings):
 def test_four_processes_that_start_at_once_make_each_schedule_once():
     Schedule.objects.all().delete()
     make = "import django; django.setup(); from reputation.schedules import make_schedules; make_schedules()"
-    started = [process(make) for _ in range(4)]
+    started = [other_process.start(make) for _ in range(4)]
     assert [one.wait(60) for one in started] == [0, 0, 0, 0]
     names = list(Schedule.objects.values_list("name", flat=True))
     assert sorted(names) == sorted(f"portal: {entry.name}" for entry in schedules.SCHEDULES)
-
-
-def process(code, *arguments, **environment):
-    """Another process on the test's database."""
-    here = connection.settings_dict
-    address = f"postgres://{here['USER']}:{here['PASSWORD']}@{here['HOST']}:{here['PORT']}/{here['NAME']}"
-    database = {"DATABASE_URL": f"sqlite:///{here['NAME']}" if connection.vendor == "sqlite" else address}
-    return subprocess.Popen(
-        [sys.executable, "-c", code, *arguments],
-        cwd=ROOT,
-        env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", **database, **environment},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
 
 
 # Tasks ----------------------------------------------------------------------------------------------------------------
@@ -334,7 +315,7 @@ lookups.look_up_due(timezone.now())
 def test_a_worker_killed_while_it_asks_an_engine_loses_nothing(account):
     now = timezone.now()
     numbers = [MonitoredNumberFactory(account=account, next_action_at=now) for _ in range(5)]
-    assert process(KILLED).wait(60) == -9
+    assert other_process.start(KILLED).wait(60) == -9
     assert PhoneNumber.objects.exclude(lease_token="").count() == len(numbers)
     assert lookups.look_up_due(timezone.now()) == 0
     PhoneNumber.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
@@ -351,7 +332,7 @@ def test_a_real_cluster_runs_the_sweeps(account, tmp_path):
     async_task("reputation.tasks.upkeep.canary")
     async_task("reputation.tasks.verification.verify_numbers")
     run = "from django.core.management import execute_from_command_line as run; run(['manage.py', 'qcluster'])"
-    cluster = process(run, DATA_DIR=str(tmp_path), WORKERS="1", TMPDIR=str(tmp_path))
+    cluster = other_process.start(run, DATA_DIR=str(tmp_path), WORKERS="1", TMPDIR=str(tmp_path))
     try:
         until = time.monotonic() + 40
         while time.monotonic() < until and not (

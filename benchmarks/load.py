@@ -1,0 +1,69 @@
+"""Requests over kept connections, one after the other on each: how many a second, and how long each took."""
+
+from __future__ import annotations
+
+import json
+import re
+import selectors
+import socket
+import sys
+import time
+
+
+def ask(port: int, requests: list[bytes], *, connections: int, seconds: float) -> tuple[list[float], int]:
+    """Sends the requests in turn over so many connections at once for so long, to this machine.
+
+    Returns how long each took in seconds, and how many answers were not 200. A connection that the server closes is
+    opened again; what that takes belongs to the request.
+    """
+    waiting = selectors.DefaultSelector()
+    took: list[float] = []
+    failed = place = 0
+
+    def send(line: socket.socket | None) -> None:
+        nonlocal place
+        begun = time.perf_counter()
+        line = line or socket.create_connection(("127.0.0.1", port), timeout=30)
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        line.sendall(requests[place % len(requests)])
+        place += 1
+        waiting.register(line, selectors.EVENT_READ, begun)
+
+    for _ in range(connections):
+        send(None)
+    until = time.perf_counter() + seconds
+    while waiting.get_map():
+        for key, _ in waiting.select(timeout=30):
+            answer = key.fileobj.recv(65536)
+            while answer and not _is_whole(answer):
+                more = key.fileobj.recv(65536)
+                answer = answer + more if more else b""
+            waiting.unregister(key.fileobj)
+            took.append(time.perf_counter() - key.data)
+            failed += not answer.startswith(b"HTTP/1.1 200")
+            if time.perf_counter() < until:
+                closed = not answer or b"connection: close" in answer.lower()
+                if closed:
+                    key.fileobj.close()
+                send(None if closed else key.fileobj)
+            else:
+                key.fileobj.close()
+    return took, failed
+
+
+def _is_whole(answer: bytes) -> bool:
+    """Whether the body is there, too: head and body may come one after the other."""
+    head, end, body = answer.partition(b"\r\n\r\n")
+    length = re.search(rb"content-length: *(\d+)", head, re.IGNORECASE)
+    return bool(end) and len(body) >= int(length[1] if length else 0)
+
+
+def main() -> None:
+    """Reads {port, requests, connections, seconds} from its standard input, and writes [took, failed]."""
+    asked = json.load(sys.stdin)
+    requests = [request.encode() for request in asked.pop("requests")]
+    json.dump(ask(asked.pop("port"), requests, **asked), sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

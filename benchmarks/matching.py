@@ -1,0 +1,144 @@
+"""The match endpoint against an empty view of the same processes, and large campaigns against small ones."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from django.core.management import call_command
+from django.db import connections
+from django.urls import reverse
+from django.utils import timezone
+
+from benchmarks.data import Data, called_near, fill
+from benchmarks.report import Row
+from reputation.matching import match
+
+ROOT = Path(__file__).parent.parent
+SIZES = (10, 1_000, 100_000)
+CONNECTIONS = 8
+
+
+def measure(*, quick: bool) -> list[Row]:
+    call_command("migrate", verbosity=0)
+    call_command("collectstatic", verbosity=0, interactive=False)
+    numbers = 150_000 if quick else 1_000_000
+    print(f"Making {numbers:,} numbers...", flush=True)
+    data = fill(numbers=numbers, campaigns=SIZES, now=timezone.now())
+    connections.close_all()
+    rounds, seconds = (3, 3.0) if quick else (7, 8.0)
+    with web_server() as port:
+        served = _served(port, data, rounds=rounds, seconds=seconds)
+    return [*served, _by_size(data, calls=2_000 if quick else 10_000)]
+
+
+@contextmanager
+def web_server() -> Iterator[int]:
+    """gunicorn as the README recommends it (deploy/gunicorn.conf.py), on a free port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "gunicorn", "portal.wsgi", "-c", str(ROOT / "deploy" / "gunicorn.conf.py")]
+    server = subprocess.Popen(
+        command, cwd=ROOT, env=os.environ | {"BIND": f"127.0.0.1:{port}"}, stdout=subprocess.DEVNULL
+    )
+    try:
+        until = time.monotonic() + 30
+        while time.monotonic() < until:
+            with socket.socket() as attempt:
+                if attempt.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.1)
+        yield port
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait(60)
+
+
+def _served(port: int, data: Data, *, rounds: int, seconds: float) -> list[Row]:
+    campaign = data.campaigns[1_000]
+    address, head = reverse("match"), f"Authorization: Bearer {data.token}\r\nContent-Type: application/json\r\n"
+    asked = [
+        _request(address, head, json.dumps({"campaign_id": campaign.pk, "called": called}))
+        for called in called_near(campaign, 5_000)
+    ]
+    kinds = {"match": asked, "empty": [_request("/empty/", head, "{}")]}
+    rates: dict[str, list[float]] = {kind: [] for kind in kinds}
+    p99: dict[str, list[float]] = {kind: [] for kind in kinds}
+    for number in range(rounds + 1):  # the first warms up
+        for kind, requests in kinds.items():
+            took, failed = _load(port, requests, seconds=seconds if number else 2.0)
+            if failed:
+                raise SystemExit(f"{failed} of {len(took)} answers of {kind} were not 200.")
+            if number:
+                rates[kind].append(len(took) / seconds)
+                p99[kind].append(statistics.quantiles(took, n=100)[98])
+                print(f"  {kind}: {rates[kind][-1]:.0f}/s, p99 {p99[kind][-1] * 1000:.1f} ms", flush=True)
+    rate = {kind: statistics.median(values) for kind, values in rates.items()}
+    slow = {kind: statistics.median(values) for kind, values in p99.items()}
+    return [
+        Row(
+            "the match endpoint, authenticated, a campaign of 1,000 numbers: requests a second",
+            f"{rate['match']:.0f}",
+            "an empty view",
+            f"{rate['empty']:.0f}",
+            rate["match"] / rate["empty"],
+            0.6,
+            at_least=True,
+        ),
+        Row(
+            f"the same with {CONNECTIONS} connections: p99",
+            f"{slow['match'] * 1000:.1f} ms",
+            "an empty view",
+            f"{slow['empty'] * 1000:.1f} ms",
+            slow["match"] / slow["empty"],
+            2.0,
+            at_least=False,
+        ),
+    ]
+
+
+def _request(address: str, head: str, body: str) -> str:
+    return f"POST {address} HTTP/1.1\r\nHost: 127.0.0.1\r\n{head}Content-Length: {len(body)}\r\n\r\n{body}"
+
+
+def _load(port: int, requests: list[str], *, seconds: float) -> tuple[list[float], int]:
+    """By a process of its own, so that what measures does not wait for what is measured."""
+    asked = {"port": port, "requests": requests, "connections": CONNECTIONS, "seconds": seconds}
+    load = [sys.executable, str(Path(__file__).with_name("load.py"))]
+    took, failed = json.loads(subprocess.run(load, input=json.dumps(asked).encode(), stdout=-1, check=True).stdout)
+    return took, failed
+
+
+def _by_size(data: Data, *, calls: int) -> Row:
+    """What an answer takes, without the web server: the middle of many, each size in turn."""
+    called = {size: called_near(campaign, 1_000) for size, campaign in data.campaigns.items()}
+    took: dict[int, list[float]] = {size: [] for size in data.campaigns}
+    now = timezone.now()
+    for place in range(calls):
+        for size, campaign in data.campaigns.items():
+            number = called[size][place % 1_000]
+            begun = time.perf_counter()
+            match(account_id=data.account.pk, campaign_id=campaign.pk, called=number, now=now)
+            took[size].append(time.perf_counter() - begun)
+    middle = {size: statistics.median(values) for size, values in took.items()}
+    small, large = min(middle), max(middle)
+    print("  " + ", ".join(f"{size:,} numbers: {value * 1e6:.0f} µs" for size, value in middle.items()), flush=True)
+    return Row(
+        f"an answer for a campaign of {large:,} numbers",
+        f"{middle[large] * 1e6:.0f} µs",
+        f"a campaign of {small:,}",
+        f"{middle[small] * 1e6:.0f} µs",
+        middle[large] / middle[small],
+        1.2,
+        at_least=False,
+    )

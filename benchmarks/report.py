@@ -1,0 +1,61 @@
+"""The table of what was measured, with the machine and the versions it was measured on."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sqlite3
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Row:
+    """A figure beside its peer's of the same run. `ratio` must be at least or at most `goal`."""
+
+    what: str
+    figure: str
+    peer: str
+    peers_figure: str
+    ratio: float
+    goal: float
+    at_least: bool
+
+    @property
+    def is_reached(self) -> bool:
+        return self.ratio >= self.goal if self.at_least else self.ratio <= self.goal
+
+
+def table(rows: list[Row], *, quick: bool, seconds: float) -> str:
+    """As Markdown."""
+    lines = [
+        "# Measured",
+        "",
+        f"By `make bench{' QUICK=1' if quick else ''}` in {seconds:.0f} seconds, on {_machine()}.",
+        "Each figure stands beside its peer's of the same run.",
+        "",
+        "| what | measured | peer | peer measured | ratio | goal | |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        sign, said = ("≥" if row.at_least else "≤"), ("reached" if row.is_reached else "**not reached**")
+        lines.append(
+            f"| {row.what} | {row.figure} | {row.peer} | {row.peers_figure} | {row.ratio:.2f} | {sign} {row.goal:g} "
+            f"| {said} |"
+        )
+    return "\n".join(lines)
+
+
+def _machine() -> str:
+    versions = ", ".join(f"{name} {version(name)}" for name in ("Django", "gunicorn", "phonenumbers"))
+    return (
+        f"{os.cpu_count()} processors ({_processor()}), {platform.system()} {platform.release()}, "
+        f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {versions}"
+    )
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    names = [line for line in info.read_text().splitlines() if line.startswith("model name")] if info.exists() else []
+    return names[0].partition(":")[2].strip() if names else platform.machine()

@@ -1,0 +1,108 @@
+"""Account > API keys: what other systems call the API with. Everybody sees the list; owners make and revoke."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import path
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+
+from portal import api_keys
+from portal.access import MemberRequest, member_view, owned, owner_view
+from portal.api_keys import SCOPES
+from portal.models import ApiKey
+
+
+class KeyForm(forms.Form):
+    name = forms.CharField(
+        max_length=80,
+        help_text="What uses it, such as Dialer in Seattle. The audit trail names the key by it.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        error_messages={"required": "Give the key a name, such as Dialer in Seattle."},
+    )
+    scopes = forms.MultipleChoiceField(
+        label="What it may do",
+        choices=[(scope.code, f"{scope.words}: {scope.gives}") for scope in SCOPES.values()],
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": "Choose what the key may do."},
+    )
+    expires_on = forms.DateField(
+        label="Last day",
+        required=False,
+        help_text="After this day it is refused. Empty: it works until it is revoked.",
+        widget=forms.DateInput(attrs={"type": "date"}),
+        error_messages={"invalid": "This is not a date. Write it as 2027-12-31."},
+    )
+
+    def clean_expires_on(self) -> datetime | None:
+        """The moment at which the day ends in the account's time zone."""
+        day = self.cleaned_data["expires_on"]
+        if day is None:
+            return None
+        if day < timezone.localdate() or day.year > 9000:
+            raise forms.ValidationError("This day is over. Choose today or a later one.")
+        midnight = datetime.combine(day + timedelta(days=1), datetime.min.time())
+        return timezone.make_aware(midnight)
+
+
+@member_view
+def key_list(request: MemberRequest) -> HttpResponse:
+    keys = ApiKey.objects.for_account(request.account).select_related("made_by").order_by("-pk")
+    now = timezone.now()
+    context = {
+        "keys": [(key, _state(key, now), [SCOPES[code] for code in key.scope_list]) for key in keys],
+    }
+    return render(request, "portal/api_keys.html", context)
+
+
+@never_cache
+@owner_view
+def make(request: MemberRequest) -> HttpResponse:
+    """The form; sent, it answers with the token, which no other page can ever show."""
+    form = KeyForm(request.POST or None)
+    if request.method != "POST" or not form.is_valid():
+        return render(request, "portal/api_key_make.html", {"form": form})
+    key, token = api_keys.make(
+        account=request.account,
+        name=form.cleaned_data["name"],
+        scopes=form.cleaned_data["scopes"],
+        expires_at=form.cleaned_data["expires_on"],
+        actor=request.actor,
+        now=timezone.now(),
+    )
+    return render(request, "portal/api_key_made.html", {"key": key, "token": token})
+
+
+@owner_view
+def revoke(request: MemberRequest, pk: int) -> HttpResponse:
+    """Says what will happen, and does it when it is confirmed."""
+    key = owned(request, ApiKey.objects.select_related("account"), pk)
+    if request.method == "POST" or key.revoked_at:
+        if request.method == "POST" and api_keys.revoke(key, actor=request.actor, now=timezone.now()):
+            messages.success(request, f"{key.name} was revoked. Requests with it are refused from now on.")
+        else:
+            messages.info(request, f"{key.name} was revoked before. Nothing was changed.")
+        return redirect("api-keys")
+    template = "_api_key_revoke.html" if request.htmx else "api_key_revoke.html"
+    return render(request, f"portal/{template}", {"key": key})
+
+
+def _state(key: ApiKey, now: datetime) -> dict[str, Any]:
+    if key.revoked_at:
+        return {"word": "Revoked", "tone": "calm", "icon": "circle-minus", "works": False}
+    if key.has_expired(now):
+        return {"word": "Expired", "tone": "wait", "icon": "clock", "works": False}
+    return {"word": "Works", "tone": "good", "icon": "check", "works": True}
+
+
+urls = [
+    path("account/api-keys/", key_list, name="api-keys"),
+    path("account/api-keys/make/", make, name="api-key-make"),
+    path("account/api-keys/<int:pk>/revoke/", revoke, name="api-key-revoke"),
+]

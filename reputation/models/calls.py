@@ -1,0 +1,50 @@
+"""How often a dialer was told to show a number, and why: sums for each day, not a row for each call."""
+
+from django.db import models
+
+from portal.models import Account, AccountQuerySet
+from reputation.models.campaigns import Campaign
+from reputation.models.numbers import PhoneNumber
+
+
+class NumberCalls(models.Model):
+    """How many calls were to show this number on a day of the account's time zone."""
+
+    account = models.ForeignKey(Account, models.CASCADE, related_name="+", db_index=False)
+    number = models.ForeignKey(PhoneNumber, models.CASCADE, related_name="calls", db_index=False)
+    day = models.DateField()
+    calls = models.PositiveIntegerField(default=0)
+
+    objects = AccountQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["number", "day"], name="number_calls_once_a_day")]
+        indexes = [models.Index(fields=["day"], name="number_calls_by_day")]
+
+    def __str__(self) -> str:
+        return f"{self.number_id} on {self.day}: {self.calls}"
+
+
+class CampaignCalls(models.Model):
+    """How many calls of a campaign were decided on a day, by what the shown number was matched on (a Basis), and
+    whether numbers that are as near as the shown one, or nearer, were skipped for a tag."""
+
+    account = models.ForeignKey(Account, models.CASCADE, related_name="+", db_index=False)
+    campaign = models.ForeignKey(Campaign, models.CASCADE, related_name="calls", db_index=False)
+    day = models.DateField()
+    basis = models.CharField(max_length=10)
+    skipped_tagged = models.BooleanField()
+    calls = models.PositiveIntegerField(default=0)
+
+    objects = AccountQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["campaign", "day", "basis", "skipped_tagged"], name="campaign_calls_once_a_day"
+            )
+        ]
+        indexes = [models.Index(fields=["day"], name="campaign_calls_by_day")]
+
+    def __str__(self) -> str:
+        return f"{self.campaign_id} on {self.day}, {self.basis}: {self.calls}"

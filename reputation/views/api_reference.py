@@ -1,0 +1,37 @@
+"""The API's document for programs, and the same as a page for people."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.urls import path
+from django.views.decorators.http import require_GET
+
+from portal.access import MemberRequest, member_view
+from portal.api import reference
+from portal.api.document import document
+from reputation.api.v1 import api
+
+
+@cache
+def the_document() -> dict:
+    return document(api)
+
+
+@require_GET
+def openapi(request: HttpRequest) -> JsonResponse:
+    """For everybody: it says how to ask, and nothing of anybody's data."""
+    return JsonResponse(the_document())
+
+
+@member_view
+def api_reference(request: MemberRequest) -> HttpResponse:
+    return render(request, "portal/api_reference.html", {"reference": reference.read(the_document())})
+
+
+urls = [
+    path("api/", api_reference, name="api-reference"),
+    path("api/v1/openapi.json", openapi, name="openapi"),
+]

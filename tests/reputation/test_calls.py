@@ -1,0 +1,192 @@
+"""What tags cost a campaign in calls, and how often a number was shown: on pages, from the recorded sums."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils.formats import date_format
+
+from reputation.calls import HEIGHT, Calls, cost_of_tags, share, shown_of
+from reputation.eligibility import today_of
+from reputation.matching import Basis, match
+from reputation.models import Campaign, CampaignCalls, NumberCalls, PhoneNumber
+from reputation.recording import write
+from tests.factories import CampaignFactory, PhoneNumberFactory
+
+pytestmark = pytest.mark.django_db
+
+TODAY = date(2026, 11, 25)
+
+
+@pytest.fixture
+def campaign(account) -> Campaign:
+    return CampaignFactory(account=account)
+
+
+@pytest.fixture
+def number(account) -> PhoneNumber:
+    return PhoneNumberFactory(account=account)
+
+
+def of_campaign(campaign: Campaign, basis: str, calls: int, *, day: date = TODAY, skipped_tagged: bool = False) -> None:
+    of = {"account": campaign.account, "campaign": campaign}
+    CampaignCalls.objects.create(**of, basis=basis, calls=calls, day=day, skipped_tagged=skipped_tagged)
+
+
+def of_number(number: PhoneNumber, calls: int, *, day: date = TODAY) -> None:
+    NumberCalls.objects.create(account=number.account, number=number, day=day, calls=calls)
+
+
+def text_of(answer) -> str:
+    return " ".join(answer.content.decode().split())
+
+
+# What tags cost
+
+
+def test_calls_are_told_apart_by_what_they_showed_and_why(campaign):
+    of_campaign(campaign, Basis.EXCHANGE, 1)
+    of_campaign(campaign, Basis.AREA_CODE, 10, skipped_tagged=True)
+    of_campaign(campaign, Basis.STATE, 100)
+    of_campaign(campaign, Basis.DEFAULT, 1_000, skipped_tagged=True)
+    of_campaign(campaign, Basis.DEFAULT, 10_000)
+    of_campaign(campaign, Basis.NONE, 100_000, skipped_tagged=True)
+    of_campaign(campaign, Basis.NONE, 1_000_000)
+    today = cost_of_tags(campaign, TODAY).today
+    assert today == Calls(local=111, as_tagged=1_000, otherwise=10_000, without=1_100_000)
+    assert (today.total, today.by_default) == (1_111_111, 11_000)
+
+
+def test_the_last_30_days_are_today_and_the_29_before(campaign):
+    for before, calls in ((0, 1), (29, 10), (30, 100)):
+        of_campaign(campaign, Basis.STATE, calls, day=TODAY - timedelta(days=before))
+    of_campaign(campaign, Basis.STATE, 1_000, day=TODAY + timedelta(days=1))
+    cost = cost_of_tags(campaign, TODAY)
+    assert (cost.today.total, cost.month.total) == (1, 11)
+
+
+def test_another_campaigns_calls_do_not_count(account, campaign):
+    of_campaign(CampaignFactory(account=account), Basis.STATE, 5)
+    assert cost_of_tags(campaign, TODAY).month.total == 0
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "said"),
+    [
+        (17_611, 18_240, "97 %"),
+        (214, 18_240, "1.2 %"),
+        (0, 10, "0 %"),
+        (10, 10, "100 %"),
+        (1, 100_000, "under 0.1 %"),
+        (996, 10_000, "10 %"),
+        (0, 0, ""),
+    ],
+)
+def test_a_share_is_said_shortly(part, whole, said):
+    assert share(part, whole) == said
+
+
+def test_what_was_matched_stands_on_the_page_by_the_accounts_own_day(as_viewer, account, campaign):
+    account.time_zone = "Pacific/Guam"
+    account.save()
+    PhoneNumberFactory(account=account, campaign=campaign, e164="+12064551000")
+    now = datetime.now(tz=UTC)
+    for _ in range(3):
+        match(account_id=account.pk, campaign_id=campaign.pk, called="+12063550199", now=now)
+    write()
+    assert CampaignCalls.objects.get().day == today_of(account, now)
+    page = text_of(as_viewer.get(reverse("campaign", args=[campaign.pk])))
+    assert '<th scope="row">In all</th><td class="figure num">3</td><td class="figure num">3</td>' in page
+    assert '<th scope="row">Local</th><td class="figure num">3<span class="under">100 %</span></td>' in page
+
+
+def test_without_calls_the_page_says_how_they_come_about(as_viewer, campaign):
+    page = text_of(as_viewer.get(reverse("campaign", args=[campaign.pk])))
+    assert "No call was asked about in the last 30 days." in page
+    assert f'<a href="{reverse("api-reference")}">API</a>' in page
+
+
+def test_the_page_says_when_nothing_is_recorded(as_viewer, campaign, settings):
+    settings.RECORD_DECISIONS = 0
+    page = text_of(as_viewer.get(reverse("campaign", args=[campaign.pk])))
+    assert "RECORD_DECISIONS is 0" in page
+    assert "No call was asked about" not in page
+
+
+def test_the_page_says_when_figures_are_estimates(as_viewer, account, campaign, settings, now):
+    of_campaign(campaign, Basis.STATE, 50, day=today_of(account, now))
+    page = reverse("campaign", args=[campaign.pk])
+    assert "Estimated" not in text_of(as_viewer.get(page))
+    settings.RECORD_DECISIONS = 10
+    assert "Estimated: one in 10 answers is recorded" in text_of(as_viewer.get(page))
+
+
+def test_the_warning_about_a_tagged_default_says_how_many_calls_showed_it_today(as_viewer, account, campaign, now):
+    tagged = PhoneNumberFactory(account=account, spam_status="tagged")
+    Campaign.objects.update(default_number=tagged)
+    page = reverse("campaign", args=[campaign.pk])
+    assert "showed the default today" not in text_of(as_viewer.get(page))
+    of_campaign(campaign, Basis.DEFAULT, 200, day=today_of(account, now), skipped_tagged=True)
+    of_campaign(campaign, Basis.DEFAULT, 14, day=today_of(account, now))
+    assert "calls will still show it. 214 calls showed the default today." in text_of(as_viewer.get(page))
+
+
+# How often a number was shown
+
+
+def test_a_number_has_its_calls_of_today_7_and_30_days(number):
+    for before, calls in ((0, 1), (6, 10), (7, 100), (29, 1_000), (30, 10_000)):
+        of_number(number, calls, day=TODAY - timedelta(days=before))
+    of_number(PhoneNumberFactory(), 5)
+    shown = shown_of(number, TODAY)
+    assert (shown.today, shown.week, shown.month) == (1, 11, 1_111)
+    assert (len(shown.days), shown.days[0].day, shown.days[-1].day) == (30, date(2026, 10, 27), TODAY)
+    assert (shown.most.day, shown.most.calls) == (date(2026, 10, 27), 1_000)
+
+
+def test_bars_are_as_high_as_their_days_and_one_call_can_be_seen(number):
+    for before, calls in ((0, 1_000), (1, 500), (2, 1)):
+        of_number(number, calls, day=TODAY - timedelta(days=before))
+    heights = [one.height for one in shown_of(number, TODAY).days]
+    assert heights[-1] == HEIGHT
+    assert heights[-2] == HEIGHT / 2
+    assert 1 < heights[-3] < heights[-2]
+    assert heights[-4] < heights[-3]
+    assert all(one.top + one.height == HEIGHT for one in shown_of(number, TODAY).days)
+
+
+def test_the_picture_is_also_said_in_words(as_viewer, account, number, now):
+    today = today_of(account, now)
+    of_number(number, 1_240, day=today - timedelta(days=3))
+    of_number(number, 12, day=today)
+    page = text_of(as_viewer.get(reverse("number", args=[number.pk])))
+    assert f"1,252 in all, the most on {date_format(today - timedelta(days=3), 'j M')} with 1,240." in page
+    assert "<dt>Today</dt><dd>12</dd>" in page
+    assert page.partition('<svg class="bars"')[2].partition("</svg>")[0].count("<rect") == 30
+
+
+def test_a_number_that_was_never_shown_says_so(as_viewer, number, settings):
+    address = reverse("number", args=[number.pk])
+    assert "No call was to show it in the last 30 days." in text_of(as_viewer.get(address))
+    settings.RECORD_DECISIONS = 0
+    page = text_of(as_viewer.get(address))
+    assert "RECORD_DECISIONS is 0" in page
+    assert "No call was to show it" not in page
+
+
+@pytest.mark.parametrize("of", ["campaign", "number"])
+def test_figures_are_one_query_however_many_days(campaign, number, of):
+    def cost() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            cost_of_tags(campaign, TODAY) if of == "campaign" else shown_of(number, TODAY)
+        return len(queries)
+
+    assert cost() == 1
+    for before in range(40):
+        of_campaign(campaign, Basis.STATE, 5, day=TODAY - timedelta(days=before))
+        of_number(number, 5, day=TODAY - timedelta(days=before))
+    assert cost() == 1

@@ -1,0 +1,272 @@
+"""*Try it*: the number that a call would show, the candidates in order, and that nothing changes by asking."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils.formats import date_format
+
+from portal.numbers import NotANumber
+from reputation import campaigns
+from reputation.matching import REASONS, Basis, match
+from reputation.models import Campaign, CampaignCalls, NumberCalls, PhoneNumber
+from reputation.recording import write
+from reputation.trying import SHOWN, WHAT_TO_DO, Trial, place_of, try_call
+from tests.factories import CampaignFactory, EngineFactory, PhoneNumberFactory, TagFactory
+
+pytestmark = pytest.mark.django_db
+
+CALLED = "(206) 355-0199"
+SAME_EXCHANGE, SAME_AREA, SAME_STATE, ELSEWHERE = "+12063551000", "+12064551000", "+15093551000", "+13053551000"
+Status = PhoneNumber.SpamStatus
+
+
+@pytest.fixture
+def campaign(account) -> Campaign:
+    return CampaignFactory(account=account, name="Spring renewals")
+
+
+@pytest.fixture
+def number(account, campaign):
+    """Adds a number to the campaign."""
+
+    def add(e164: str, **fields: object) -> PhoneNumber:
+        return PhoneNumberFactory(**{"account": account, "campaign": campaign, "e164": e164} | fields)
+
+    return add
+
+
+@pytest.fixture
+def tried(campaign, now):
+    def ask(called: str = CALLED) -> Trial:
+        return try_call(Campaign.objects.select_related("default_number").get(pk=campaign.pk), called, now)
+
+    return ask
+
+
+@pytest.fixture
+def page(campaign):
+    """The campaign's page for a call, as a line of text."""
+
+    def read(client, called: str = CALLED) -> str:
+        answer = client.get(reverse("campaign", args=[campaign.pk]), {"call": called})
+        return " ".join(answer.content.decode().split())
+
+    return read
+
+
+def default(campaign: Campaign, number: PhoneNumber) -> None:
+    Campaign.objects.filter(pk=campaign.pk).update(default_number=number)
+
+
+def outcome(trial: Trial) -> list[tuple[str, str, str]]:
+    return [
+        (candidate.row.number.e164, tier.basis.value, candidate.verdict.value)
+        for tier in trial.tiers
+        for candidate in tier.candidates
+    ]
+
+
+# The decision and the candidates
+
+
+def test_the_candidates_stand_in_order_each_with_what_becomes_of_it(number, tried, campaign):
+    number(SAME_EXCHANGE, spam_status=Status.TAGGED)
+    shown, waiting = number(SAME_AREA), number("+12064552000")
+    number(SAME_STATE)
+    default(campaign, number(ELSEWHERE))
+    trial = tried()
+    assert trial.decision.basis == Basis.AREA_CODE
+    first, second = (shown, waiting) if trial.decision.number_id == shown.pk else (waiting, shown)
+    assert outcome(trial) == [
+        (SAME_EXCHANGE, "exchange", "skipped"),
+        (first.e164, "area_code", "shown"),
+        (second.e164, "area_code", "waits"),
+        (SAME_STATE, "state", "not_reached"),
+        (ELSEWHERE, "default", "not_reached"),
+    ]
+
+
+def test_candidates_come_in_the_order_of_their_turns(number, tried, campaign, now):
+    for place in range(5):
+        number(f"+1206455{1000 + place}")
+    trial = tried()
+    order = [e164 for e164, *_ in outcome(trial)]
+    turns = [
+        match(account_id=campaign.account_id, campaign_id=campaign.pk, called=CALLED, now=now).caller_id
+        for _ in range(5)
+    ]
+    assert order == turns
+    assert tried().decision.caller_id == turns[0], "after one round it is the first one's turn again"
+
+
+def test_each_number_stands_in_one_tier_only(number, tried):
+    for place in range(3):
+        number(f"+1206355{1000 + place}", spam_status=Status.TAGGED)
+    for e164 in ("+12063549999", "+12063560000", "+12062010000", "+12069999999"):
+        number(e164)
+    trial = tried()
+    assert [len(tier.candidates) for tier in trial.tiers] == [3, 4]
+    assert len({e164 for e164, *_ in outcome(trial)}) == 7
+
+
+def test_of_many_equals_ten_are_listed_with_the_number_of_the_rest_and_the_shown_one_among_them(
+    number, tried, campaign, now
+):
+    for place in range(30):
+        number(f"+1206455{1000 + place}", spam_status=Status.TAGGED)
+    shown = number("+12064559000")
+    # Its turn was the last, so that all the others come before it.
+    match(account_id=campaign.account_id, campaign_id=campaign.pk, called=CALLED, now=now)
+    [tier] = tried().tiers
+    assert (len(tier.candidates), tier.rest) == (SHOWN, 31 - SHOWN)
+    assert [one.row.number.pk for one in tier.candidates if one.verdict == "shown"] == [shown.pk]
+
+
+def test_a_number_at_its_daily_limit_is_skipped(number, tried, campaign, now, actor):
+    campaigns.set_daily_limit(campaign, calls=1, shown=None, actor=actor, now=now)
+    number(SAME_EXCHANGE)
+    number(SAME_AREA)
+    match(account_id=campaign.account_id, campaign_id=campaign.pk, called=CALLED, now=now)
+    assert outcome(tried()) == [(SAME_EXCHANGE, "exchange", "skipped"), (SAME_AREA, "area_code", "shown")]
+    tomorrow = try_call(campaign, CALLED, now + timedelta(days=1))
+    assert outcome(tomorrow)[0] == (SAME_EXCHANGE, "exchange", "shown")
+
+
+def test_where_matching_does_not_look_at_the_numbers_only_the_default_is_a_candidate(number, tried, campaign):
+    number(SAME_EXCHANGE)
+    default(campaign, number(ELSEWHERE))
+    assert outcome(tried("+442079460958")) == [(ELSEWHERE, "default", "shown")]
+    Campaign.objects.update(automatic_matching=False)
+    assert outcome(tried()) == [(ELSEWHERE, "default", "shown")]
+    Campaign.objects.update(is_paused=True)
+    assert outcome(tried()) == []
+
+
+def test_a_tagged_default_stands_twice_skipped_among_the_numbers_and_shown_as_the_default(number, tried, campaign):
+    default(campaign, number(SAME_AREA, spam_status=Status.TAGGED))
+    assert outcome(tried()) == [(SAME_AREA, "area_code", "skipped"), (SAME_AREA, "default", "shown")]
+
+
+def test_a_default_that_was_removed_is_no_candidate(number, tried, campaign, now):
+    default(campaign, number(ELSEWHERE, removed_at=now))
+    assert outcome(tried()) == []
+
+
+@pytest.mark.parametrize("called", ["", "911", "call me", "x" * 100])
+def test_what_cannot_be_called_is_refused(tried, called):
+    with pytest.raises(NotANumber):
+        tried(called)
+
+
+@pytest.mark.parametrize(
+    ("e164", "place"),
+    [("+12063550199", "Washington"), ("+17873550199", "Puerto Rico"), ("+18002345678", ""), ("+14165550123", "Canada")],
+)
+def test_it_says_where_the_called_number_belongs(e164, place):
+    assert place_of(e164) == place
+
+
+def test_for_each_reason_there_is_something_to_do():
+    assert set(WHAT_TO_DO) == set(REASONS) - {""}
+
+
+# Nothing changes
+
+
+def test_trying_changes_nothing(as_viewer, number, page, campaign, now, actor):
+    campaigns.set_daily_limit(campaign, calls=5, shown=None, actor=actor, now=now)
+    for place in range(3):
+        number(f"+1206455{1000 + place}")
+    before = list(PhoneNumber.objects.order_by("pk").values()), list(Campaign.objects.values())
+    sentences = {page(as_viewer).partition(" shows ")[2].partition("</p>")[0] for _ in range(3)}
+    assert len(sentences) == 1, "no turn is over"
+    assert (list(PhoneNumber.objects.order_by("pk").values()), list(Campaign.objects.values())) == before
+    write()
+    assert not NumberCalls.objects.exists()
+    assert not CampaignCalls.objects.exists()
+
+
+def test_it_asks_as_much_for_5_numbers_as_for_500(number, tried, campaign):
+    add = iter(range(1000))
+
+    def more(count: int) -> None:
+        for _ in range(count):
+            place = next(add)
+            prefix = ("+1206355", "+1206455", "+1509355")[place % 3]
+            number(f"{prefix}{place:04}", spam_status=Status.TAGGED if place % 2 else Status.CLEAN)
+
+    def cost() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            tried()
+        return len(queries)
+
+    more(6)
+    default(campaign, number(ELSEWHERE))
+    few = cost()
+    more(494)
+    assert cost() == few
+
+
+# The page
+
+
+def test_a_viewer_may_try_and_reads_the_answer_as_a_sentence(as_viewer, number, page):
+    number(SAME_AREA)
+    text = page(as_viewer)
+    assert (
+        'A call to <strong class="num" data-e164="+12063550199">(206) 355-0199</strong> (Washington) shows '
+        '<strong class="num" data-e164="+12064551000">(206) 455-1000</strong>: same area code.'
+    ) in text
+    assert "Next in turn" in text
+    assert 'value="(206) 355-0199"' in text
+
+
+def test_a_skipped_number_says_who_tagged_it_and_since_when(as_viewer, account, number, page, now):
+    noon_in_new_york = now.replace(hour=17) - timedelta(days=3)
+    tagged = number(SAME_AREA, spam_status=Status.TAGGED, tagged_since=noon_in_new_york)
+    TagFactory(account=account, number=tagged, engine=EngineFactory(slug="hiya", name="Hiya"))
+    text = page(as_viewer)
+    assert "Tagged by Hiya since <time" in text
+    assert "shows <strong>no caller ID</strong>" in text
+    assert f">{date_format(noon_in_new_york, 'j M')}</time></span>" in text
+
+
+def test_a_default_is_said_to_be_one_with_the_reason_and_its_tag(as_viewer, number, page, campaign):
+    default(campaign, number(ELSEWHERE, spam_status=Status.TAGGED, campaign=None))
+    text = page(as_viewer)
+    assert "the default caller ID. The campaign has no number in the called person&#x27;s State." in text
+    assert "It is tagged, and shown all the same: the default is not skipped." in text
+    assert "It is not one of the campaign’s numbers." in text
+    assert "Default: shown though tagged" in text
+
+
+def test_without_a_caller_id_it_says_why_and_what_to_do(as_viewer, campaign, page):
+    assert "Add a number of that State, or choose a default caller ID." in page(as_viewer)
+    Campaign.objects.update(is_paused=True)
+    text = page(as_viewer)
+    assert "shows <strong>no caller ID</strong>. The campaign is paused" in text
+    assert "Resume the campaign to call for it again." in text
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"), [("911", "No such number can exist"), ("call me", "This is not a phone number"), ("", "Write")]
+)
+def test_what_is_no_number_is_said_at_the_field_and_stays_in_it(as_viewer, number, page, typed, said):
+    number(SAME_AREA)
+    text = page(as_viewer, typed)
+    assert f'<ul class="error" id="id_call_error"><li>{said}' in text
+    assert "aria-invalid" in text
+    if typed:
+        assert f'value="{typed}"' in text
+    assert "A call to" not in text
+
+
+def test_without_a_call_the_page_asks_for_none(as_viewer, campaign):
+    text = as_viewer.get(reverse("campaign", args=[campaign.pk])).content.decode()
+    assert "Type a number as you would dial it." in text
+    assert "aria-invalid" not in text
