@@ -1,4 +1,7 @@
-"""The audit trail: one row for each thing changed, written in the transaction of the change."""
+"""The audit trail: one row for each thing changed, written in the transaction of the change.
+
+Webhooks tell what it notes, so the outbox is filled here, in the same transaction.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from django.db.models import Expression, F, Model, QuerySet, Value
 
 from portal.inserting import insert_from
 from portal.models import Account, AuditEvent, User
+from portal.webhooks import outbox
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,8 @@ def record(
         after=after[:200],
         reason=reason[:500],
     )
+    changed = type(subject)._base_manager.filter(pk=subject.pk)
+    outbox.note(changed, what=what, now=now, before=Value(before), after=Value(after), reason=Value(reason))
 
 
 def record_changes(
@@ -69,7 +75,7 @@ def record_changes(
     Call it before the UPDATE it belongs to, in the same transaction and with the same rows, so that `before` can be
     read from them. `label`, `before`, `after` and `reason` name a column or are expressions (Value(...) for a text).
     """
-    return insert_from(
+    noted = insert_from(
         AuditEvent,
         changed,
         account_id=F("account_id"),
@@ -85,3 +91,6 @@ def record_changes(
         after=after,
         reason=reason,
     )
+    if noted:
+        outbox.note(changed, what=what, now=now, before=before, after=after, reason=reason)
+    return noted

@@ -276,3 +276,7 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+# Django finds an app's models here. Imported by its own name, so that either of the two may be imported first.
+import portal.webhooks.models  # noqa: E402, F401

@@ -47,6 +47,7 @@ MENU = (
         (
             Item("Members", "users", ("members", "member")),
             Item("API keys", "key-round", ("api-keys", "api-key", "api-reference")),
+            Item("Webhooks", "webhook", ("webhooks", "webhook")),
             Item("Your settings", "settings", ("preferences", "password_change")),
         ),
     ),

@@ -227,6 +227,8 @@ RECORD_DECISIONS = problems.at_least(0, "RECORD_DECISIONS", read("int", "RECORD_
 COMPLAINTS_THRESHOLD = read("int", "COMPLAINTS_THRESHOLD", 3)
 COMPLAINTS_WINDOW_DAYS = read("int", "COMPLAINTS_WINDOW_DAYS", 30)
 CHECKS_KEPT_DAYS = read("int", "CHECKS_KEPT_DAYS", 400)
+# Webhooks go to public addresses only; in the demo also to one's own machine.
+WEBHOOK_PRIVATE_ADDRESSES = read("bool", "WEBHOOK_PRIVATE_ADDRESSES", DEMO)
 
 # Requests that an API key may make in a minute: reading and writing, and asking which caller ID to show. 0: no limit.
 API_RATE_LIMIT = problems.at_least(0, "API_RATE_LIMIT", read("int", "API_RATE_LIMIT", 600))

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from django.db.models import Q, QuerySet
 
+from portal import paging
 from portal.models import Account, AuditEvent
 from portal.numbers import searched_digits
+from portal.paging import number
 from portal.wording import KINDS, codes_of
 
-PAGE_SIZE = 50
 # Besides the id of a member's user, `who` may be one of these.
 NOT_MEMBERS = {
     "service": "The service, by itself",
@@ -34,7 +35,7 @@ class TrailFilter:
         kind, who = params.get("kind", ""), params.get("who", "")
         return cls(
             kind=kind if kind in KINDS else "",
-            who=who if who in NOT_MEMBERS or _id(who) else "",
+            who=who if who in NOT_MEMBERS or number(who) else "",
             q=params.get("q", "").replace("\x00", "").strip()[:80],
         )
 
@@ -75,22 +76,5 @@ def read(params: Mapping[str, str], *, account: Account) -> Page:
     """The page that the query string asks for; one query, by key, so that old pages cost what the first costs."""
     chosen = TrailFilter.read(params)
     events = chosen.apply(AuditEvent.objects.for_account(account)).select_related("actor", "api_key")
-    before, after = _id(params.get("before")), _id(params.get("after"))
-    if after:
-        found = list(events.filter(pk__gt=after).order_by("pk")[: PAGE_SIZE + 1])
-        more_newer, more_older = len(found) > PAGE_SIZE, True
-        found = found[:PAGE_SIZE][::-1]
-    else:
-        found = list((events.filter(pk__lt=before) if before else events).order_by("-pk")[: PAGE_SIZE + 1])
-        more_newer, more_older = bool(before), len(found) > PAGE_SIZE
-        found = found[:PAGE_SIZE]
-    return Page(
-        events=found,
-        filter=chosen,
-        older=found[-1].pk if found and more_older else 0,
-        newer=found[0].pk if found and more_newer else 0,
-    )
-
-
-def _id(text: str | None) -> int:
-    return int(text) if text and text.isdecimal() and len(text) < 19 else 0
+    page = paging.read(events, params)
+    return Page(events=page.rows, filter=chosen, older=page.older, newer=page.newer)

@@ -3,7 +3,7 @@ from django.contrib.auth.models import Group
 from django.urls import include, path
 from django_q.models import OrmQ, Schedule, Success
 
-from portal.views import api_keys, audit_trail, members, preferences, signing_in
+from portal.views import api_keys, audit_trail, members, preferences, signing_in, webhooks
 
 admin.site.site_header = admin.site.site_title = "Number Reputation: administration"
 admin.site.index_title = "Reviews and accounts"
@@ -21,6 +21,7 @@ urlpatterns = [
     *api_keys.urls,
     *audit_trail.urls,
     *preferences.urls,
+    *webhooks.urls,
     path("enrollment/", include("enrollment.urls")),
 ]
 handler403 = "portal.views.signing_in.refused"

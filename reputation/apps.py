@@ -17,7 +17,8 @@ class ReputationConfig(AppConfig):
     def ready(self) -> None:
         from enrollment.signals import revoked
         from portal import navigation
-        from reputation import checks, migrated, unenrolled
+        from portal.webhooks.events import tell
+        from reputation import checks, migrated, telling, unenrolled
         from reputation.liveness import live_token
         from reputation.models import PhoneNumber
 
@@ -28,6 +29,7 @@ class ReputationConfig(AppConfig):
             }
 
         navigation.on_every_page(of_every_page)
+        tell(telling.TOLD)
         register(checks.providers_can_be_made)
         post_migrate.connect(migrated.set_up, sender=self)
         revoked.connect(unenrolled.stop_soon)

@@ -267,6 +267,8 @@ def _clear(ids: Sequence[int], said: _Said, now: datetime) -> list[int]:
         if (number, engine) in clean
     ]
     ending = Tag.objects.filter(pk__in=[pk for pk, _ in gone])
+    # Ended before it is noted: webhooks say whether the number carries other labels, and two may end at once.
+    ending.update(ended_at=now, ended_because=Tag.Ended.CLEARED)
     audit.record_changes(
         ending,
         actor=SYSTEM,
@@ -276,5 +278,4 @@ def _clear(ids: Sequence[int], said: _Said, now: datetime) -> list[int]:
         before="label",
         reason=F("engine__name"),
     )
-    ending.update(ended_at=now, ended_because=Tag.Ended.CLEARED)
     return [number for _, number in gone]

@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django_q.models import Failure
 
 from portal.api import replaying
+from portal.webhooks.models import WebhookDelivery, WebhookMessage
 from reputation.calls import DAYS as DAYS_OF_CALLS
 from reputation.clock import days
 from reputation.models import CampaignCalls, Check, Complaint, Confirmation, ConfirmationNumber, NumberCalls
@@ -63,6 +64,16 @@ def failures(now: datetime) -> int:
     return _delete(Failure.objects.filter(stopped__lt=now - KEPT_FOR))
 
 
+def webhook_deliveries(now: datetime) -> int:
+    """One chunk of deliveries that ended long ago, with their attempts. What is still to be delivered stays."""
+    return _delete(WebhookDelivery.objects.filter(ended_at__lt=now - KEPT_FOR))
+
+
+def webhook_messages(now: datetime) -> int:
+    """One chunk of old messages that no delivery is about any more."""
+    return _delete(WebhookMessage.objects.filter(at__lt=now - KEPT_FOR, deliveries__isnull=True))
+
+
 # In this order: what hangs on another row goes before it.
 EVERYTHING = {
     "prune checks": checks,
@@ -72,6 +83,8 @@ EVERYTHING = {
     "prune confirmed numbers": confirmed_numbers,
     "prune confirmations": confirmations,
     "prune failed tasks": failures,
+    "prune webhook deliveries": webhook_deliveries,
+    "prune webhook messages": webhook_messages,
     "prune API answers": replaying.prune,
 }
 

@@ -37,6 +37,8 @@ SCHEDULES = (
     Entry("continue imports", "reputation.tasks.imports.continue_imports"),
     Entry("send enrollment mails", "enrollment.tasks.send_due_mails"),
     Entry("send digests", "reputation.tasks.digests.send_digests"),
+    # Not in the rounds: it may wait for slow receivers, and is begun by each change anyway.
+    Entry("deliver webhooks", "portal.webhooks.tasks.deliver_webhooks", quick=False),
     Entry("canary", "reputation.tasks.upkeep.canary", quick=False),
     Entry("end stale imports", "reputation.tasks.imports.end_stale_imports", minutes=10, quick=False),
     Entry("keep engines in step", "reputation.tasks.upkeep.keep_engines_in_step", minutes=60, quick=False),

@@ -22,10 +22,12 @@ from django.utils import timezone
 from portal import api_keys
 from portal.audit import SYSTEM, Actor
 from portal.models import Account, ApiKey
+from portal.webhooks import endpoints
+from portal.webhooks.models import WebhookDelivery
 from reputation import confirmations, importing
 from reputation.models import Case, Confirmation, NumberImport, PhoneNumber
 from reputation.views.api_reference import the_document
-from tests.factories import CampaignFactory, MemberFactory, PhoneNumberFactory
+from tests.factories import CampaignFactory, MemberFactory, PhoneNumberFactory, WebhookEndpointFactory
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,11 @@ def an_import(account: Account) -> NumberImport:
     )
 
 
+def a_webhook_delivery(account: Account) -> WebhookDelivery:
+    actor = Actor(user=MemberFactory(account=account).user, via="web")
+    return endpoints.test(WebhookEndpointFactory(account=account), actor=actor, now=timezone.now())
+
+
 # By the beginning of the URL's name: what makes the object that its `pk` names, for an account.
 OBJECTS: dict[str, Callable[[Account], Model]] = {
     "api-key": lambda account: an_api_key(account)[0],
@@ -96,12 +103,15 @@ OBJECTS: dict[str, Callable[[Account], Model]] = {
     "member": lambda account: MemberFactory(account=account),
     "number": lambda account: PhoneNumberFactory(account=account),
     "phone-number": lambda account: PhoneNumberFactory(account=account),
+    "webhook": lambda account: WebhookEndpointFactory(account=account),
+    "webhook-delivery": a_webhook_delivery,
 }
 
 # What a POST must say to be about something; without it some addresses answer 404 to everybody.
 POSTED: dict[str, dict[str, str]] = {
     "campaign-change": {"change": "pause"},
     "confirm": {"action": "enable"},
+    "webhook-change": {"change": "pause"},
 }
 
 

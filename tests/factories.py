@@ -11,6 +11,8 @@ from enrollment.models import Application
 from portal.licensing import Product
 from portal.models import Account, Licence, Member, User
 from portal.numbers import parse
+from portal.webhooks.events import TYPES
+from portal.webhooks.models import WebhookEndpoint
 from reputation.models import Campaign, Case, Check, Complaint, ComplaintFile, Engine, PhoneNumber, Submission, Tag
 
 
@@ -47,6 +49,20 @@ class LicenceFactory(DjangoModelFactory):
     account = factory.SubFactory(AccountFactory)
     product = Product.CONTACT_CENTER_ELITE
     seats = 1
+
+
+class WebhookEndpointFactory(DjangoModelFactory):
+    """Told of everything."""
+
+    class Meta:
+        model = WebhookEndpoint
+
+    account = factory.SubFactory(AccountFactory)
+    url = factory.Sequence(lambda n: f"https://receiver{n}.example.com/hook")
+    event_types = " ".join(TYPES)
+    secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    made_at = factory.LazyFunction(timezone.now)
+    state_since = factory.SelfAttribute("made_at")
 
 
 class ApplicationFactory(DjangoModelFactory):

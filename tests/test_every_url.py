@@ -142,8 +142,9 @@ ODD = [
 ]
 FIELDS = """
 account action after agreed all answer automatic_matching back before call campaign capability change daily_limit
-digest email engine except expected filter find kind label name new_password1 new_password2 next number numbers
-old_password page password q role shown signed_by sort source status step ticket_reference time_zone username who
+description digest email engine event_types except expected filter find kind label name new_password1 new_password2 next
+number numbers old_password page password q role shown signed_by sort source state status step ticket_reference
+time_zone url username who
 """.split()  # noqa: SIM905
 
 

@@ -20,11 +20,13 @@ from portal.audit import Actor
 from portal.environment import BASE_DIR
 from portal.licensing import Product
 from portal.models import Account, ApiKey, Member
-from reputation import confirmations, importing
+from portal.webhooks import endpoints
+from portal.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from reputation import capability, confirmations, importing
 from reputation.demo import ANSWERS, BUSINESS, CASCADE
 from reputation.models import Campaign, Case, Confirmation, NumberImport, PhoneNumber
 from tests.every_url import Url, a_case, an_api_key, every_url
-from tests.factories import AccountFactory, LicenceFactory, MemberFactory
+from tests.factories import AccountFactory, LicenceFactory, MemberFactory, PhoneNumberFactory, WebhookEndpointFactory
 
 Action = Confirmation.Action
 SAMPLE_NUMBERS = BASE_DIR / "docs" / "sample-numbers.csv"
@@ -66,9 +68,9 @@ State = tuple[str, str, Member]
 
 def _numbers(url: Url, account: Account, owner: Member) -> Iterator[State]:
     present = PhoneNumber.objects.for_account(account)
-    for status, capability in present.order_by().values_list("spam_status", "capability").distinct():
-        number = present.filter(spam_status=status, capability=capability).first()
-        yield f"{status}, {capability}", reverse(url.name, args=[number.pk]), owner
+    for status, enabled in present.order_by().values_list("spam_status", "capability").distinct():
+        number = present.filter(spam_status=status, capability=enabled).first()
+        yield f"{status}, {enabled}", reverse(url.name, args=[number.pk]), owner
     yield "abroad", reverse(url.name, args=[present.exclude(region="US").first().pk]), owner
 
 
@@ -157,6 +159,49 @@ def _of_an_account_that_is(state: str) -> Member:
     return member
 
 
+def _told(account: Account, owner: Member) -> WebhookEndpoint:
+    """An endpoint to which something was delivered, something failed, and something is on its way."""
+    actor, now = Actor(user=owner.user, via="web"), timezone.now()
+    endpoint = WebhookEndpointFactory(account=account, url=f"https://receiver.example.com/{'long-path/' * 12}")
+    number = PhoneNumberFactory(account=account)
+    capability.enable([number.pk], actor=actor, now=now)
+    endpoints.test(endpoint, actor=actor, now=now)
+    endpoints.test(endpoint, actor=actor, now=now)
+    answers = {"delivered": (200, "Answered 200 OK."), "failed": (None, "No answer within 15 seconds.")}
+    deliveries = WebhookDelivery.objects.filter(endpoint=endpoint).order_by("pk")
+    for delivery, (state, (status, said)) in zip(deliveries, answers.items(), strict=False):
+        WebhookAttempt.objects.create(
+            delivery=delivery, at=now, status=status, said=said, duration_ms=1234, answer="x" * 300
+        )
+        WebhookDelivery.objects.filter(pk=delivery.pk).update(
+            state=state, attempts=1, last_said=said, ended_at=now, next_action_at=None
+        )
+    return endpoint
+
+
+def _webhooks(url: Url, account: Account, owner: Member) -> Iterator[State]:
+    endpoint = _told(account, owner)
+    admin = account.members.filter(role=Member.Role.ADMIN).first()
+    row = WebhookEndpoint.objects.filter(pk=endpoint.pk)
+    row.update(previous_secret=endpoint.secret, previous_until=timezone.now() + timedelta(hours=20))
+    yield "active, secret replaced", reverse(url.name, args=[endpoint.pk]), owner
+    yield "as an admin", reverse(url.name, args=[endpoint.pk]), admin
+    failing = _told(account, owner)
+    soon = timezone.now() + timedelta(hours=1)
+    WebhookEndpoint.objects.filter(pk=failing.pk).update(
+        failures=3, failing_since=timezone.now(), rests_until=soon, last_said="No answer within 15 seconds."
+    )
+    yield "failing", reverse(url.name, args=[failing.pk]), owner
+    paused = _told(account, owner)
+    endpoints.give_up(paused, because=endpoints.GONE, actor=Actor(user=None, via="task"), now=timezone.now())
+    yield "paused", reverse(url.name, args=[paused.pk]), owner
+
+
+def _webhook_deliveries(url: Url, account: Account, owner: Member) -> Iterator[State]:
+    for delivery in WebhookDelivery.objects.filter(endpoint=_told(account, owner)):
+        yield str(delivery.state), reverse(url.name, args=[delivery.pk]), owner
+
+
 def _api_keys(url: Url, account: Account, owner: Member) -> Iterator[State]:
     actor, now = Actor(user=owner.user, via="web"), timezone.now()
     an_api_key(account, "match", name="Dialer in Seattle", expires_at=now + timedelta(days=90))
@@ -179,6 +224,8 @@ STATES: dict[str, Callable[[Url, Account, Member], Iterator[State]]] = {
     "confirmation": _confirmations,
     "import": _imports,
     "services-details": _enrollments,
+    "webhook": _webhooks,
+    "webhook-delivery": _webhook_deliveries,
     **dict.fromkeys(("enrollment", "enrollment-business", "enrollment-practices", "enrollment-check"), _enrollments),
 }
 

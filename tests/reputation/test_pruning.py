@@ -8,6 +8,8 @@ from django.test.utils import CaptureQueriesContext
 from django_q.models import Task
 
 from portal.models import AuditEvent
+from portal.webhooks import outbox
+from portal.webhooks.models import WebhookDelivery, WebhookMessage
 from reputation import pruning, remediation
 from reputation.clock import days
 from reputation.models import (
@@ -19,7 +21,14 @@ from reputation.models import (
     ConfirmationNumber,
     NumberCalls,
 )
-from tests.factories import CampaignFactory, CaseFactory, CheckFactory, ComplaintFactory, PhoneNumberFactory
+from tests.factories import (
+    CampaignFactory,
+    CaseFactory,
+    CheckFactory,
+    ComplaintFactory,
+    PhoneNumberFactory,
+    WebhookEndpointFactory,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -89,6 +98,22 @@ def test_failed_tasks_are_kept_for_thirty_days(now):
         Task.objects.create(id=f"{n:032}", name=f"t{n}", func="f", started=moment, stopped=moment, success=False)
     assert pruning.failures(now) == 1
     assert Task.objects.get().name == "t1"
+
+
+def test_ended_deliveries_of_webhooks_are_kept_for_thirty_days_and_pending_ones_as_long_as_it_takes(account, now):
+    endpoint = WebhookEndpointFactory(account=account)
+    ages = {"old": 31, "pending": 400, "recent": 29}
+    made = {}
+    for name, age in ages.items():
+        moment = now - timedelta(days=age)
+        made[name] = outbox.test(endpoint, by=None, now=moment)
+        if name != "pending":
+            WebhookDelivery.objects.filter(pk=made[name].pk).update(state="delivered", ended_at=moment)
+    assert pruning.webhook_deliveries(now) == 1
+    assert pruning.webhook_messages(now) == 1
+    assert pruning.webhook_messages(now) == 0
+    assert set(WebhookDelivery.objects.all()) == {made["pending"], made["recent"]}
+    assert WebhookMessage.objects.count() == 2
 
 
 def test_the_audit_trail_and_cases_stay_however_old(account, now):

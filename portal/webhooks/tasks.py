@@ -1,0 +1,24 @@
+"""Webhooks, for the schedule and for a hint with each change: what is due is sent, and mails about those that failed.
+
+One process at a time, so that however many hints there are, one worker waits for receivers and the others do not.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from django.utils import timezone
+
+from portal.leases import held
+from portal.sweeping import BUDGET_SECONDS, sweep, task
+from portal.webhooks import delivering, mails
+
+logger = logging.getLogger(__name__)
+
+
+@task
+def deliver_webhooks() -> None:
+    with held("sweep:deliver webhooks", for_seconds=BUDGET_SECONDS + 35) as mine:
+        if mine and (tried := delivering.deliver(clock=timezone.now)):
+            logger.info("deliver webhooks: %s sent", tried)
+    sweep("webhook mails", lambda: mails.send_due(timezone.now()))

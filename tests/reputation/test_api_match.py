@@ -1,0 +1,77 @@
+"""What a dialer asks before each call, over HTTP; which number is chosen is matching's to test."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from reputation.models import Campaign
+from tests.factories import AccountFactory, CampaignFactory, PhoneNumberFactory
+
+pytestmark = pytest.mark.django_db
+
+ADDRESS = "/api/v1/match"
+
+
+@pytest.fixture
+def campaign(account) -> Campaign:
+    campaign = CampaignFactory(account=account)
+    PhoneNumberFactory(account=account, campaign=campaign, e164="+12064551000", spam_status="tagged")
+    PhoneNumberFactory(account=account, campaign=campaign, e164="+12064552000")
+    return campaign
+
+
+def ask(client, body: object, **how: object):
+    text = body if isinstance(body, str) else json.dumps(body)
+    return client.generic("POST", ADDRESS, text, **{"content_type": "application/json"} | how)
+
+
+def test_the_answer_names_the_number_and_says_why(api, campaign):
+    answer = ask(api, {"campaign_id": campaign.pk, "called": "(206) 355-0199"})
+    assert answer.status_code == 200
+    said = answer.json()
+    assert (said["called"], said["caller_id"], said["basis"]) == ("+12063550199", "+12064552000", "area_code")
+    assert said["skipped"] == {"tagged": 1, "daily_limit": 0}
+    assert answer.headers["RateLimit-Policy"].startswith('"match"')
+
+
+def test_another_accounts_campaign_is_not_found(api):
+    foreign = CampaignFactory(account=AccountFactory())
+    answer = ask(api, {"campaign_id": foreign.pk, "called": "+12063550199"})
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"called": "+12063550199"}, 422, "invalid"),
+        ({"campaign_id": "1", "called": "+12063550199"}, 422, "invalid"),
+        ({"campaign_id": 1, "called": "+12063550199", "more": 1}, 422, "invalid"),
+        ([], 422, "invalid"),
+        ("{", 400, "malformed"),
+    ],
+)
+def test_a_wrong_request_is_refused_in_words(api, body, status, code):
+    answer = ask(api, body)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+def test_what_cannot_be_called_is_refused_at_its_place(api, campaign):
+    answer = ask(api, {"campaign_id": campaign.pk, "called": "911"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "not_a_number")
+    assert answer.json()["errors"][0]["where"] == "body.called"
+
+
+def test_another_type_and_another_method_are_refused(api, campaign):
+    assert ask(api, "x", content_type="text/plain").status_code == 415
+    answer = api.get(ADDRESS)
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
+
+
+def test_without_a_key_or_its_scope_nothing_is_answered(client, account, with_key, campaign):
+    body = {"campaign_id": campaign.pk, "called": "+12063550199"}
+    assert ask(client, body).status_code == 401
+    assert ask(with_key(account, "read", "write"), body).status_code == 403
+    assert ask(with_key(account, "match"), body).status_code == 200

@@ -1,0 +1,90 @@
+"""docs/webhooks.md says what is true: its example is what is sent, its receiver runs as it stands there."""
+
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.utils import timezone
+
+from portal.audit import SYSTEM
+from portal.webhooks import delivering, sending
+from portal.webhooks.events import TYPES
+from portal.webhooks.models import WebhookMessage
+from reputation import capability, lookups
+from reputation.models import Engine, PhoneNumber, Tag
+from tests.factories import (
+    AccountFactory,
+    CampaignFactory,
+    CheckFactory,
+    MonitoredNumberFactory,
+    PhoneNumberFactory,
+    TagFactory,
+    WebhookEndpointFactory,
+)
+from tests.webhooks.receiver import receiving, status
+
+pytestmark = pytest.mark.django_db
+
+PAGE = (Path(settings.BASE_DIR) / "docs" / "webhooks.md").read_text()
+
+
+def block(language: str) -> str:
+    return re.search(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)[1]
+
+
+def test_the_example_is_what_is_sent(vendor):
+    at = datetime(2026, 11, 25, 14, 30, 0, 250_000, tzinfo=UTC)
+    account = AccountFactory(pk=7)
+    WebhookEndpointFactory(account=account)
+    Engine.objects.filter(slug="alpha").update(name="Example Analytics")
+    number = MonitoredNumberFactory(
+        pk=1893,
+        account=account,
+        e164="+12065550143",
+        label="Front desk",
+        campaign=CampaignFactory(pk=12, account=account, name="Spring renewals"),
+        next_action_at=at,
+        spam_status=PhoneNumber.SpamStatus.TAGGED,
+    )
+    alpha = Engine.objects.get(slug="alpha")
+    before = at - settings.DAY
+    CheckFactory(number=number, engine=alpha, result="tagged", label="Spam Likely", first_at=before, valid_until=at)
+    TagFactory(pk=4310, number=number, account=account, engine=alpha, detected_at=before)
+    lookups.look_up_due(at)
+    assert not Tag.objects.standing().exists()
+    [sent] = WebhookMessage.objects.filter(type="number.cleared")
+    assert json.loads(sent.payload) == json.loads(block("json"))
+
+
+def test_every_type_is_listed_with_its_words():
+    listed = dict(re.findall(r"^\| `([a-z.]+)` \| (.+) \|$", PAGE, re.MULTILINE))
+    assert listed == TYPES
+
+
+def test_the_receiver_runs_as_it_stands_there(vendor, capsys):
+    account = AccountFactory()
+    with receiving() as receiver:
+        endpoint = WebhookEndpointFactory(account=account, url=receiver.url)
+        there: dict = {}
+        exec(block("python").replace("whsec_...", endpoint.secret), there)
+        receiver.answer = lambda handler, got: status(there["receive"](got.headers, got.body), b"")(handler, got)
+        number = PhoneNumberFactory(account=account)
+        capability.enable([number.pk], actor=SYSTEM, now=timezone.now())
+        delivering.deliver(clock=timezone.now, linger_seconds=0)
+        assert len(receiver.taken) == 1
+        assert number.e164 in capsys.readouterr().out
+        got = receiver.got[0]
+        assert there["receive"](got.headers, got.body) == 204
+        assert capsys.readouterr().out == ""
+        assert there["receive"](got.headers, got.body + b" ") == 401
+
+
+def test_the_times_are_those_of_the_code():
+    first, second, third, *later = delivering.WAITS
+    *hours, last = (str(seconds // 3_600) for seconds in later)
+    words = f"{first} seconds, {second // 60} minutes, {third // 60} minutes, and {', '.join(hours)} and {last} hours"
+    assert words in " ".join(PAGE.split())
+    assert f"within {sending.TOTAL_SECONDS} seconds" in PAGE

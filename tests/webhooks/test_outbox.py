@@ -1,0 +1,256 @@
+"""The outbox: each change is told once, with the change or not at all, and to whoever wants to know."""
+
+import json
+from datetime import timedelta
+from itertools import permutations
+
+import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+from django_q.models import OrmQ
+
+from enrollment import lifecycle
+from enrollment.models import Application
+from portal import audit
+from portal.audit import SYSTEM, Actor
+from portal.webhooks import outbox
+from portal.webhooks.events import TEST, TYPES, told
+from portal.webhooks.models import WebhookDelivery, WebhookMessage
+from portal.wording import EVENTS
+from reputation import capability, lookups, remediation
+from reputation.models import Case, Tag
+from tests.factories import (
+    AccountFactory,
+    ApplicationFactory,
+    CampaignFactory,
+    CaseFactory,
+    EngineFactory,
+    MonitoredNumberFactory,
+    PhoneNumberFactory,
+    TagFactory,
+    UserFactory,
+    WebhookEndpointFactory,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def messages(event_type: str = "") -> list[dict]:
+    found = WebhookMessage.objects.filter(type=event_type) if event_type else WebhookMessage.objects.all()
+    return [json.loads(message.payload) for message in found.order_by("pk")]
+
+
+def types() -> list[str]:
+    return list(WebhookMessage.objects.order_by("pk").values_list("type", flat=True))
+
+
+# The tables
+
+
+def test_no_type_is_a_part_of_another():
+    assert [pair for pair in permutations([*TYPES, TEST], 2) if pair[0] in pair[1]] == []
+
+
+def test_every_type_is_sent_for_some_code_of_the_audit_trail_and_every_such_code_exists():
+    assert {one.type for one in told.values()} == set(TYPES)
+    assert set(told) - set(EVENTS) == set()
+
+
+def test_all_types_together_fit_their_column():
+    from portal.webhooks.models import WebhookEndpoint
+
+    assert len(" ".join(TYPES)) <= WebhookEndpoint._meta.get_field("event_types").max_length
+
+
+# What is told
+
+
+def test_a_label_is_told_and_so_is_the_case_it_opens(endpoint, vendor, account, now):
+    campaign = CampaignFactory(account=account, name="Spring")
+    number = MonitoredNumberFactory(account=account, campaign=campaign, label="Front desk", next_action_at=now)
+    vendor.labels[number.e164, "alpha"] = "Spam Likely"
+    lookups.look_up_due(now)
+    assert types() == ["number.tagged", "case.opened"]
+    about = {
+        "id": number.pk,
+        "e164": number.e164,
+        "label": "Front desk",
+        "campaign_id": campaign.pk,
+        "campaign": "Spring",
+    }
+    tag, case = Tag.objects.get(), Case.objects.get()
+    tagged, opened = messages()
+    assert tagged == {
+        "type": "number.tagged",
+        "timestamp": outbox.timestamp(now),
+        "data": {
+            "account_id": account.pk,
+            "number": about,
+            "tag": {"id": tag.pk, "engine": "Alpha", "label": "Spam Likely"},
+        },
+    }
+    assert opened["data"] == {
+        "account_id": account.pk,
+        "number": about,
+        "case": {"id": case.pk, "former_id": None},
+    }
+    assert set(WebhookMessage.objects.values_list("lane", flat=True)) == {number.pk}
+
+
+def test_a_number_that_lost_one_label_of_two_is_said_to_be_still_tagged(endpoint, vendor, account, now):
+    number = MonitoredNumberFactory(account=account, next_action_at=now)
+    vendor.labels |= {(number.e164, "alpha"): "Spam Likely", (number.e164, "beta"): "Scam"}
+    lookups.look_up_due(now)
+    for day, left in enumerate(({(number.e164, "beta"): "Scam"}, {}), 1):
+        vendor.labels = left
+        lookups.look_up_due(now + timedelta(days=2 * day))
+    told_of = [(one["data"]["tag"]["engine"], one["data"]["still_tagged"]) for one in messages("number.cleared")]
+    assert told_of == [("Alpha", True), ("Beta", False)]
+
+
+def test_of_two_labels_that_go_at_once_neither_is_said_to_be_left(endpoint, vendor, account, now):
+    number = MonitoredNumberFactory(account=account, next_action_at=now)
+    vendor.labels |= {(number.e164, "alpha"): "Spam Likely", (number.e164, "beta"): "Scam"}
+    lookups.look_up_due(now)
+    vendor.labels = {}
+    lookups.look_up_due(now + timedelta(days=2))
+    assert [one["data"]["still_tagged"] for one in messages("number.cleared")] == [False, False]
+
+
+def test_a_failed_case_is_told_with_its_reason(endpoint, account, now):
+    case = CaseFactory(number=MonitoredNumberFactory(account=account))
+    TagFactory(number=case.number, account=account, case=case)
+    remediation.fail([case.pk], now=now, reason="Hiya refused the request.")
+    [failed] = messages("case.failed")
+    assert failed["data"]["case"] == {"id": case.pk, "former_id": None}
+    assert failed["data"]["reason"] == "Hiya refused the request."
+
+
+def test_a_number_tagged_again_names_its_former_case(endpoint, vendor, account, now):
+    number = MonitoredNumberFactory(account=account, next_action_at=now)
+    former = CaseFactory(number=number, state=Case.State.CLEARED, closed_at=now)
+    vendor.labels[number.e164, "alpha"] = "Spam Likely"
+    lookups.look_up_due(now)
+    assert messages("case.opened")[0]["data"]["case"]["former_id"] == former.pk
+
+
+def test_each_step_of_the_capability_is_told_with_before_after_and_reason(endpoint, vendor, account, actor, now):
+    number = PhoneNumberFactory(account=account)
+    capability.enable([number.pk], actor=actor, now=now)
+    capability.accept([number.pk], actor=SYSTEM, now=now)
+    capability.disable([number.pk], actor=actor, now=now, reason="No longer called from.")
+    steps = [(one["data"]["before"], one["data"]["after"], one["data"]["reason"]) for one in messages()]
+    assert steps == [("off", "verifying", ""), ("verifying", "on", ""), ("on", "off", "No longer called from.")]
+
+
+def test_a_decided_enrollment_is_told_in_one_order(endpoint, account, now):
+    application = ApplicationFactory(account=account, state=Application.State.SUBMITTED, legal_name='Cascade "Solar" é')
+    reviewer = Actor(user=UserFactory(is_staff=True), via="admin")
+    lifecycle.approve(application, actor=reviewer, now=now, reason="Well run.")
+    lifecycle.revoke(application, actor=reviewer, now=now, reason="Complaints.")
+    assert [one["data"]["after"] for one in messages("enrollment.decided")] == ["approved", "revoked"]
+    first = messages()[0]["data"]
+    assert first["application"] == {"id": application.pk, "legal_name": 'Cascade "Solar" é'}
+    assert first["reason"] == "Well run."
+    assert set(WebhookMessage.objects.values_list("lane", flat=True)) == {0}
+
+
+def test_what_is_recorded_singly_is_told_too(endpoint, account, now):
+    number = PhoneNumberFactory(account=account)
+    audit.record(
+        account=account, actor=SYSTEM, now=now, what="capability.on", subject=number, before="verifying", after="on"
+    )
+    assert messages()[0]["data"]["after"] == "on"
+
+
+def test_what_nobody_needs_to_know_elsewhere_is_not_told(endpoint, account, actor, now):
+    CampaignFactory(account=account)
+    audit.record(
+        account=account, actor=actor, now=now, what="number.added", subject=PhoneNumberFactory(account=account)
+    )
+    assert types() == []
+
+
+# To whom
+
+
+def test_each_endpoint_of_the_account_is_told_what_it_wants_and_no_other_account(vendor, account, actor, now):
+    everything = WebhookEndpointFactory(account=account)
+    capabilities = WebhookEndpointFactory(account=account, event_types="capability.changed", state="paused")
+    WebhookEndpointFactory(account=account, event_types="case.opened case.failed")
+    WebhookEndpointFactory(account=AccountFactory())
+    capability.enable([PhoneNumberFactory(account=account).pk], actor=actor, now=now)
+    deliveries = WebhookDelivery.objects.order_by("endpoint")
+    assert [delivery.endpoint for delivery in deliveries] == [everything, capabilities]
+    assert {delivery.message for delivery in deliveries} == {WebhookMessage.objects.get()}
+
+
+def test_an_account_that_wants_to_know_nothing_leaves_nothing_in_the_outbox(vendor, account, actor, now):
+    WebhookEndpointFactory(account=AccountFactory())
+    WebhookEndpointFactory(account=account, event_types="case.opened")
+    capability.enable([PhoneNumberFactory(account=account).pk], actor=actor, now=now)
+    assert types() == []
+    assert not OrmQ.objects.exists()
+
+
+def test_the_workers_are_told_at_once(endpoint, vendor, account, actor, now):
+    capability.enable([PhoneNumberFactory(account=account).pk], actor=actor, now=now)
+    assert [row.func() for row in OrmQ.objects.all()] == [outbox.DELIVER]
+
+
+def test_each_message_has_an_id_of_its_own(endpoint, vendor, account, actor, now):
+    numbers = [PhoneNumberFactory(account=account).pk for _ in range(3)]
+    capability.enable(numbers, actor=actor, now=now)
+    capability.accept(numbers, actor=actor, now=now)
+    ids = {message.event_id for message in WebhookMessage.objects.all()}
+    assert len(ids) == 6
+    assert all(one.startswith("msg_") for one in ids)
+
+
+# With the change, or not at all
+
+
+def test_a_change_that_is_rolled_back_leaves_no_message(endpoint, vendor, account, actor, now):
+    number = PhoneNumberFactory(account=account)
+    with transaction.atomic():
+        capability.enable([number.pk], actor=actor, now=now)
+        assert types() == ["capability.changed"]
+        transaction.set_rollback(True)
+    assert types() == []
+    assert not WebhookDelivery.objects.exists()
+    assert not OrmQ.objects.exists()
+
+
+# What it costs
+
+
+def queries_to_enable(count: int, account, actor, now) -> list[str]:
+    ids = [PhoneNumberFactory(account=account).pk for _ in range(count)]
+    with CaptureQueriesContext(connection) as captured:
+        assert len(capability.enable(ids, actor=actor, now=now)) == count
+    return [query["sql"] for query in captured]
+
+
+def test_500_numbers_cost_as_many_queries_as_5(endpoint, vendor, account, actor, now):
+    few, many = (len(queries_to_enable(count, account, actor, now)) for count in (5, 500))
+    assert few == many
+    assert WebhookDelivery.objects.count() == 505
+
+
+def test_without_an_endpoint_a_change_costs_one_query_that_reads(vendor, account, actor, now):
+    about = [sql for sql in queries_to_enable(5, account, actor, now) if "webhook" in sql]
+    assert len(about) == 1
+    assert about[0].startswith("SELECT")
+
+
+def test_labels_and_cases_are_told_in_as_many_queries_for_500_as_for_5(endpoint, vendor, account, now):
+    EngineFactory(slug="alpha")
+    counts = []
+    for count in (5, 500):
+        numbers = [MonitoredNumberFactory(account=account, next_action_at=now) for _ in range(count)]
+        vendor.labels |= {(number.e164, "alpha"): "Spam Likely" for number in numbers}
+        with CaptureQueriesContext(connection) as captured:
+            lookups.look_up_due(now)
+        counts.append(len([query for query in captured if "webhook" in query["sql"]]))
+    assert counts[0] == counts[1]
+    assert WebhookMessage.objects.filter(type="case.opened").count() == 505

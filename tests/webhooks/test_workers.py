@@ -1,0 +1,131 @@
+"""Workers that die, and workers that come together: real processes on the test's database, and a real receiver."""
+
+import signal
+import time
+from collections import defaultdict
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from portal.audit import SYSTEM
+from portal.claiming import LEASE
+from portal.webhooks import delivering
+from portal.webhooks.models import WebhookDelivery
+from reputation import capability
+from tests.factories import AccountFactory, PhoneNumberFactory, WebhookEndpointFactory
+from tests.reputation.test_schedules import process
+from tests.webhooks.receiver import receiving, status
+from tests.webhooks.test_delivering import STEPS, change, in_order
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+DELIVER = """
+import sys
+from datetime import timedelta
+import django; django.setup()
+from django.utils import timezone
+from portal.webhooks import delivering
+later = timedelta(seconds=float(sys.argv[1]))
+delivering.deliver(clock=lambda: timezone.now() + later, linger_seconds=0)
+"""
+
+
+@pytest.fixture
+def numbers(vendor):
+    account = AccountFactory()
+    return account, [PhoneNumberFactory(account=account).pk for _ in range(20)]
+
+
+def slowly(handler, got):
+    time.sleep(0.05)
+    status(200)(handler, got)
+
+
+def test_a_worker_killed_in_the_middle_of_sending_loses_no_event(numbers):
+    """Killed at three moments with what it has in hand, which is sent again when its lease is over."""
+    account, numbers = numbers
+    with receiving() as receiver:
+        receiver.answer = slowly
+        endpoint = WebhookEndpointFactory(account=account, url=receiver.url)
+        change(numbers, timezone.now())
+        later = timedelta(0)
+        for arrived in (3, 17, 41):
+            worker = process(DELIVER, str(later.total_seconds()))
+            until = time.monotonic() + 30
+            while len(receiver.got) < arrived and time.monotonic() < until:
+                time.sleep(0.005)
+            worker.send_signal(signal.SIGKILL)
+            assert worker.wait(10) == -signal.SIGKILL
+            assert len(receiver.got) >= arrived
+            assert WebhookDelivery.objects.pending().filter(lease_until__isnull=False).exists(), "it died at work"
+            later += LEASE + timedelta(seconds=5)
+        delivering.deliver(clock=lambda: timezone.now() + later, linger_seconds=0)
+        assert set(WebhookDelivery.objects.values_list("state", flat=True)) == {"delivered"}
+        assert len({got.event_id for got in receiver.got}) == len(numbers) * len(STEPS)
+        assert in_order(receiver.took(), numbers)
+        assert all(got.is_signed_by(endpoint.secret) for got in receiver.got)
+
+
+def test_two_workers_at_once_send_everything_once_and_in_order(numbers):
+    account, numbers = numbers
+    with receiving() as receiver:
+        receiver.answer = slowly
+        WebhookEndpointFactory(account=account, url=receiver.url)
+        change(numbers, timezone.now())
+        workers = [process(DELIVER, "0") for _ in range(2)]
+        assert [worker.wait(60) for worker in workers] == [0, 0]
+        delivering.deliver(clock=timezone.now, linger_seconds=0)
+        assert len(receiver.got) == len(numbers) * len(STEPS)
+        arrived = defaultdict(list)
+        for got in receiver.got:
+            data = got.message["data"]
+            arrived[data["number"]["id"]].append(data["after"])
+        assert set(map(tuple, arrived.values())) == {STEPS}
+        assert len(arrived) == len(numbers)
+
+
+def test_a_change_whose_process_is_killed_before_its_commit_is_not_told(numbers):
+    account, numbers = numbers
+    with receiving() as receiver:
+        WebhookEndpointFactory(account=account, url=receiver.url)
+        code = """
+import os, signal, sys
+import django; django.setup()
+from django.db import transaction
+from django.utils import timezone
+from portal.audit import SYSTEM
+from portal.webhooks.models import WebhookDelivery
+from reputation import capability
+with transaction.atomic():
+    capability.enable([int(sys.argv[1])], actor=SYSTEM, now=timezone.now())
+    assert WebhookDelivery.objects.exists()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+        assert process(code, str(numbers[0])).wait(30) == -signal.SIGKILL
+        delivering.deliver(clock=timezone.now, linger_seconds=0)
+        assert receiver.got == []
+        capability.enable(numbers[:1], actor=SYSTEM, now=timezone.now())
+        delivering.deliver(clock=timezone.now, linger_seconds=0)
+        assert len(receiver.got) == 1
+
+
+def test_the_task_delivers_and_one_that_comes_meanwhile_returns_at_once(numbers):
+    account, numbers = numbers
+    code = "import django; django.setup(); from portal.webhooks.tasks import deliver_webhooks; deliver_webhooks()"
+    with receiving() as receiver:
+        receiver.answer = lambda handler, got: (time.sleep(1.5), status(200)(handler, got))
+        WebhookEndpointFactory(account=account, url=receiver.url)
+        capability.enable(numbers[:1], actor=SYSTEM, now=timezone.now())
+        first = process(code)
+        until = time.monotonic() + 30
+        while not receiver.got and time.monotonic() < until:
+            time.sleep(0.01)
+        from portal.webhooks.tasks import deliver_webhooks
+
+        began = time.monotonic()
+        deliver_webhooks()
+        assert time.monotonic() - began < 1
+        assert first.wait(30) == 0
+        assert WebhookDelivery.objects.get().state == "delivered"
+        assert len(receiver.got) == 1
