@@ -14,7 +14,7 @@ from portal.webhooks import delivering
 from portal.webhooks.models import WebhookDelivery
 from reputation import capability
 from tests.factories import AccountFactory, PhoneNumberFactory, WebhookEndpointFactory
-from tests.reputation.test_schedules import process
+from tests.other_process import start as process
 from tests.webhooks.receiver import receiving, status
 from tests.webhooks.test_delivering import STEPS, change, in_order
 
