@@ -1,43 +1,106 @@
-"""An account with a table full of numbers, of which campaigns of several sizes call from some; 2 % are tagged."""
+"""A large account and a hundred small ones: of all numbers a fifth is monitored, and one in fifty is tagged."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
-from django.db import connection, transaction
+from django.db import transaction
+from django.db.models import F, Q, Value
 
+from enrollment.models import Application
 from portal.api_keys import make
 from portal.area_codes import states
 from portal.audit import SYSTEM
-from portal.inserting import insert_rows
-from portal.models import Account
+from portal.inserting import insert_from, insert_rows
+from portal.licensing import Product
+from portal.models import Account, Licence, Member, User
 from portal.numbers import NotANumber, parse
-from reputation.models import Campaign, PhoneNumber
+from reputation.clock import days
+from reputation.models import Campaign, Case, Check, Engine, PhoneNumber, Registration, Tag
 
-TAGGED_SHARE = 0.02
+# Campaigns of the large account by their size, where it has as many numbers; a fifth of its numbers is in none.
+CAMPAIGN_SIZES = (10, 1_000, 100_000)
+SMALL_ACCOUNTS = 100
 CHUNK = 20_000
+NAME = "Large account"
+EMAIL = "admin@bench.example.com"
+
+Status = PhoneNumber.SpamStatus
+# Of a hundred monitored numbers.
+STATUSES = [Status.TAGGED] * 1 + [Status.IN_REMEDIATION] * 8 + [Status.FAILED] * 1 + [Status.UNKNOWN] * 2
+STATUSES += [Status.CLEAN] * (100 - len(STATUSES))
+CASE_STATES = {
+    Status.TAGGED: Case.State.OPEN,
+    Status.IN_REMEDIATION: Case.State.IN_REVIEW,
+    Status.FAILED: Case.State.FAILED,
+}
 
 
 @dataclass(frozen=True)
 class Data:
-    """`campaigns` by their size; `token` of a key that may match."""
+    """The large account, its admin, and its campaigns by size (those of CAMPAIGN_SIZES that it has room for)."""
 
     account: Account
+    user: User
     campaigns: dict[int, Campaign]
-    token: str
 
 
-def fill(*, numbers: int, campaigns: tuple[int, ...], now: datetime, seed: int = 1) -> Data:
-    """Makes so many numbers, spread over all area codes of the United States, the same at every run."""
+def find() -> Data:
+    """What `fill` made in the database that is connected."""
+    account = Account.objects.get(name=NAME)
+    campaigns = Campaign.objects.filter(account=account, name__startswith="Size ")
+    return Data(
+        account=account,
+        user=User.objects.get(email=EMAIL),
+        campaigns={int(campaign.name.removeprefix("Size ")): campaign for campaign in campaigns},
+    )
+
+
+def a_token(account: Account, *scopes: str, now: datetime) -> str:
+    """Of a new API key."""
+    return make(account=account, name="Benchmark", scopes=scopes, expires_at=None, actor=SYSTEM, now=now)[1]
+
+
+def fill(*, numbers: int, now: datetime, seed: int = 1) -> None:
+    """Fills an empty database, the same at every run. `numbers` are the large account's; the small ones have fifty to
+    two hundred each."""
     chance = random.Random(seed)
-    account = Account.objects.create(name="Benchmark")
-    made = {size: Campaign.objects.create(account=account, name=f"{size:,} numbers") for size in campaigns}
-    members = [campaign.pk for size, campaign in made.items() for _ in range(size)]
-    members += [None] * (numbers - len(members))
+    large = _account(NAME, now)
+    user = User.objects.create(email=EMAIL, name="Bench Admin")
+    Member.objects.create(account=large, user=user, role=Member.Role.OWNER)
+    sizes = [size for size in CAMPAIGN_SIZES if size <= numbers // 2]
+    made = {size: Campaign.objects.create(account=large, name=f"Size {size}") for size in sizes}
+    rest = Campaign.objects.create(account=large, name="The rest")
+    members: list[int | None] = [campaign.pk for size, campaign in made.items() for _ in range(size)]
+    left = numbers - len(members)
+    members += [None] * (numbers // 5) + [rest.pk] * (left - numbers // 5)
     chance.shuffle(members)
+    _insert(large, _some_numbers(numbers, chance), members, chance, now)
+    for number in range(SMALL_ACCOUNTS):
+        account = _account(f"Small account {number}", now)
+        count = chance.randrange(50, 200)
+        _insert(account, _some_numbers(count, chance), [None] * count, chance, now)
+    _with_what_engines_said(now)
+
+
+def _account(name: str, now: datetime) -> Account:
+    """Enrolled, with a licence for numbers in campaigns and seats for a million others."""
+    account = Account.objects.create(name=name)
+    Application.objects.create(
+        account=account, state=Application.State.APPROVED, legal_name=name, revision=1, submitted_at=now
+    )
+    for product, seats in ((Product.CONTACT_CENTER_ELITE, 1), (Product.MONITORING_SKU, 1_000_000)):
+        Licence.objects.create(account=account, product=product, seats=seats)
+    return account
+
+
+def _insert(
+    account: Account, e164s: list[str], members: list[int | None], chance: random.Random, now: datetime
+) -> None:
+    """A row for each, of which one in five is monitored; of the others one in a hundred is being verified."""
     rows = (
         {
             "account_id": account.pk,
@@ -45,17 +108,106 @@ def fill(*, numbers: int, campaigns: tuple[int, ...], now: datetime, seed: int =
             "region": "US",
             "kind": "geographic",
             "area_code": e164[2:5],
+            "label": f"{states()[e164[2:5]]} {chance.choice(('outbound', 'support', 'billing'))} {place % 977}",
+            "source": "byoc" if chance.random() < 0.3 else "native",
             "campaign_id": campaign,
-            "spam_status": "tagged" if chance.random() < TAGGED_SHARE else "clean",
+            "added_at": now,
+            "capability_since": now,
+            **_standing(chance, now),
         }
-        for e164, campaign in zip(_some_numbers(numbers, chance), members, strict=True)
+        for place, (e164, campaign) in enumerate(zip(e164s, members, strict=True))
     )
-    for chunk in _chunks(rows):
-        _insert(chunk, now)
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")
-    _key, token = make(account=account, name="Benchmark", scopes=["match"], expires_at=None, actor=SYSTEM, now=now)
-    return Data(account, made, token)
+    while chunk := list(islice(rows, CHUNK)):
+        with transaction.atomic():
+            insert_rows(PhoneNumber, chunk)
+
+
+def _standing(chance: random.Random, now: datetime) -> dict[str, object]:
+    if chance.random() >= 0.2:
+        capability = "verifying" if chance.random() < 0.01 else "off"
+        nothing = {"tagged_since": None, "checked_at": None, "fresh_until": None, "next_action_at": None}
+        return {"capability": capability, "spam_status": Status.NOT_MONITORED.value, **nothing}
+    status = chance.choice(STATUSES)
+    checked = now - days(chance.random()) if status != Status.UNKNOWN else None
+    return {
+        "capability": "on",
+        "spam_status": status.value,
+        "tagged_since": now - days(1 + chance.random() * 5) if status in PhoneNumber.TAGGED else None,
+        "checked_at": checked,
+        # One in fifty answers has run out.
+        "fresh_until": checked and checked + days(2 if chance.random() < 0.98 else 0),
+        "next_action_at": now + days(30),
+    }
+
+
+def _with_what_engines_said(now: datetime) -> None:
+    """Registrations, current checks, and for the tagged ones a standing tag with its case, each in one statement."""
+    engines = list(Engine.objects.filter(in_use=True).order_by("pk"))
+    on = PhoneNumber.objects.filter(capability="on")
+    tagged = on.tagged()
+    checked = on.filter(checked_at__isnull=False)
+    for engine in engines:
+        insert_from(
+            Registration,
+            on,
+            account_id="account_id",
+            number_id="pk",
+            engine_id=Value(engine.pk),
+            state=Value(Registration.State.ACCEPTED.value),
+            reference="e164",
+            reason=Value(""),
+            answered_at=Value(now - days(30)),
+            lease_token=Value(""),
+            attempts=Value(0),
+        )
+        by_first = tagged if engine == engines[0] else tagged.none()
+        for result, numbers in (("tagged", by_first), ("clean", checked.exclude(pk__in=by_first.values("pk")))):
+            insert_from(
+                Check,
+                numbers,
+                account_id="account_id",
+                number_id="pk",
+                engine_id=Value(engine.pk),
+                result=Value(result),
+                label=Value("Spam Likely" if result == "tagged" else ""),
+                learnt_by=Value("look-up"),
+                first_at="checked_at",
+                last_at="checked_at",
+                learnt_at="checked_at",
+                looks=Value(1),
+                valid_until="fresh_until",
+                proof=Value({}),
+                is_current=Value(True),
+            )
+    for status, state in CASE_STATES.items():
+        insert_from(
+            Case,
+            tagged.filter(spam_status=status),
+            account_id="account_id",
+            number_id="pk",
+            state=Value(state.value),
+            state_since="tagged_since",
+            opened_at="tagged_since",
+            closed_at=Value(now if state == Case.State.FAILED else None),
+            deadline_at=Value(now + days(30)),
+            outcome=Value(""),
+            ticket_reference=Value(""),
+            next_action_at=Value(None if state == Case.State.FAILED else now + days(30)),
+            lease_token=Value(""),
+            attempts=Value(0),
+        )
+    insert_from(
+        Tag,
+        Case.objects.filter(~Q(number__tagged_since=None)),
+        account_id="account_id",
+        number_id="number_id",
+        engine_id=Value(engines[0].pk),
+        case_id="pk",
+        label=Value("Spam Likely"),
+        detected_at=F("number__tagged_since"),
+        ended_because=Value(""),
+        proof=Value({}),
+    )
 
 
 def called_near(campaign: Campaign, count: int, seed: int = 2) -> list[str]:
@@ -80,31 +232,17 @@ def _can_be_called(e164: str) -> bool:
 
 
 def _some_numbers(count: int, chance: random.Random) -> list[str]:
-    """Each once, ascending."""
+    """Each once, in no order."""
     codes = [code for code in sorted(states()) if code not in ("340", "670", "671", "684")]
-    found: set[str] = set()
+    found: dict[str, None] = {}
     while len(found) < count:
-        found.add(f"+1{chance.choice(codes)}{_subscriber(chance)}")
-    return sorted(found)
+        found[f"+1{chance.choice(codes)}{_subscriber(chance)}"] = None
+    return list(found)
+
+
+_EXCHANGES = [number for number in range(200, 1000) if number % 100 != 11 and number != 555]
 
 
 def _subscriber(chance: random.Random) -> str:
     """Seven digits whose exchange is none of the service codes (N11)."""
-    exchange = chance.choice([number for number in range(200, 1000) if number % 100 != 11 and number != 555])
-    return f"{exchange}{chance.randrange(10_000):04}"
-
-
-def _chunks(rows: Iterator[dict]) -> Iterator[list[dict]]:
-    chunk: list[dict] = []
-    for row in rows:
-        chunk.append(row)
-        if len(chunk) == CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
-
-
-def _insert(rows: list[dict], now: datetime) -> None:
-    with transaction.atomic():
-        insert_rows(PhoneNumber, [{**row, "added_at": now, "capability_since": now} for row in rows])
+    return f"{chance.choice(_EXCHANGES)}{chance.randrange(10_000):04}"

@@ -15,41 +15,38 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from django.core.management import call_command
-from django.db import connections
 from django.urls import reverse
 from django.utils import timezone
 
-from benchmarks.data import Data, called_near, fill
+from benchmarks.data import Data, a_token, called_near
+from benchmarks.databases import Run
 from benchmarks.report import Row
 from reputation.matching import match
 
 ROOT = Path(__file__).parent.parent
-SIZES = (10, 1_000, 100_000)
 CONNECTIONS = 8
 
 
-def measure(*, quick: bool) -> list[Row]:
-    call_command("migrate", verbosity=0)
+def measure(run: Run) -> list[Row]:
     call_command("collectstatic", verbosity=0, interactive=False)
-    numbers = 150_000 if quick else 1_000_000
-    print(f"Making {numbers:,} numbers...", flush=True)
-    data = fill(numbers=numbers, campaigns=SIZES, now=timezone.now())
-    connections.close_all()
-    rounds, seconds = (3, 3.0) if quick else (7, 8.0)
-    with web_server() as port:
-        served = _served(port, data, rounds=rounds, seconds=seconds)
-    return [*served, _by_size(data, calls=2_000 if quick else 10_000)]
+    numbers = run.of_size(1_000_000, 250_000)
+    data = run.use(numbers)
+    token = a_token(data.account, "match", now=timezone.now())
+    rounds, seconds = (3, 3.0) if run.quick else (7, 8.0)
+    with web_server(run.environment(numbers)) as port:
+        served = _served(port, data, token, rounds=rounds, seconds=seconds)
+    return [*served, _by_size(data, calls=2_000 if run.quick else 10_000)]
 
 
 @contextmanager
-def web_server() -> Iterator[int]:
+def web_server(environment: dict[str, str]) -> Iterator[int]:
     """gunicorn as the README recommends it (deploy/gunicorn.conf.py), on a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "gunicorn", "portal.wsgi", "-c", str(ROOT / "deploy" / "gunicorn.conf.py")]
     server = subprocess.Popen(
-        command, cwd=ROOT, env=os.environ | {"BIND": f"127.0.0.1:{port}"}, stdout=subprocess.DEVNULL
+        command, cwd=ROOT, env=os.environ | environment | {"BIND": f"127.0.0.1:{port}"}, stdout=subprocess.DEVNULL
     )
     try:
         until = time.monotonic() + 30
@@ -64,9 +61,9 @@ def web_server() -> Iterator[int]:
         server.wait(60)
 
 
-def _served(port: int, data: Data, *, rounds: int, seconds: float) -> list[Row]:
+def _served(port: int, data: Data, token: str, *, rounds: int, seconds: float) -> list[Row]:
     campaign = data.campaigns[1_000]
-    address, head = reverse("match"), f"Authorization: Bearer {data.token}\r\nContent-Type: application/json\r\n"
+    address, head = reverse("match"), f"Authorization: Bearer {token}\r\nContent-Type: application/json\r\n"
     asked = [
         _request(address, head, json.dumps({"campaign_id": campaign.pk, "called": called}))
         for called in called_near(campaign, 5_000)

@@ -1,38 +1,75 @@
-"""`make bench`: measures, prints a table, and writes it with the machine and the versions to benchmarks/results.md."""
+"""`make bench`: measures, prints a table, and writes it with the machine and the versions to benchmarks/results.md.
+
+The databases are made once, one for each number of numbers. Each part then runs in a process of its own, on copies of
+them, so that no part sees what another left behind, in the database or in memory. `ONLY=pages,imports` runs some parts.
+"""
 
 from __future__ import annotations
 
+import importlib
+import json
 import os
-import shutil
+import subprocess
 import sys
-import tempfile
 import time
+from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 HERE = Path(__file__).parent
 QUICK = os.environ.get("QUICK", "") not in ("", "0")
+# Each is a module with `measure(run: Run) -> list[Row]`.
+PARTS = ("matching",)
 
 
 def main() -> None:
-    data_dir = Path(tempfile.mkdtemp(prefix="portal-bench-"))
+    only = [part for part in os.environ.get("ONLY", "").split(",") if part]
+    if unknown := set(only) - set(PARTS):
+        raise SystemExit(f"There is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}.")
+    if len(sys.argv) == 3:
+        measure(sys.argv[1], Path(sys.argv[2]))
+        return
+    begun = time.monotonic()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="portal-bench-")))
+        rows = [row for part in only or PARTS for row in _in_its_process(part, folder)]
+    _set_up(folder)
+    from benchmarks import report
+
+    measured = [report.Row(**row) for row in rows]
+    text = report.table(measured, quick=QUICK, seconds=time.monotonic() - begun)
+    print(text)
+    if not QUICK and not only:
+        (HERE / "results.md").write_text(text + "\n", encoding="utf-8")
+    sys.exit(0 if all(row.is_reached for row in measured) else 1)
+
+
+def _in_its_process(part: str, folder: Path) -> list[dict]:
+    print(f"--- {part}", flush=True)
+    begun = time.monotonic()
+    answer = folder / f"{part}.json"
+    subprocess.run([sys.executable, "-m", "benchmarks.run", part, str(folder)], check=True)
+    print(f"    {time.monotonic() - begun:.0f} s", flush=True)
+    return json.loads(answer.read_text())
+
+
+def measure(part: str, folder: Path) -> None:
+    """One part, in this process; its rows go to a file."""
+    _set_up(folder / part)
+    from benchmarks.databases import Run
+
+    rows = importlib.import_module(f"benchmarks.{part}").measure(Run(quick=QUICK, folder=folder, part=part))
+    (folder / f"{part}.json").write_text(json.dumps([asdict(row) for row in rows]))
+
+
+def _set_up(data_dir: Path) -> None:
     os.environ["DATA_DIR"] = str(data_dir)
     os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.settings"
     os.environ.pop("DATABASE_URL", None)
-    begun = time.monotonic()
-    try:
-        import django
+    import django
 
-        django.setup()
-        from benchmarks import matching, report
-
-        rows = matching.measure(quick=QUICK)
-        text = report.table(rows, quick=QUICK, seconds=time.monotonic() - begun)
-        print(text)
-        if not QUICK:
-            (HERE / "results.md").write_text(text + "\n", encoding="utf-8")
-        sys.exit(0 if all(row.is_reached for row in rows) else 1)
-    finally:
-        shutil.rmtree(data_dir, ignore_errors=True)
+    django.setup()
 
 
 if __name__ == "__main__":
