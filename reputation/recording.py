@@ -28,6 +28,8 @@ EVERY_SECONDS = 1.0
 CHUNK = 1_000
 
 _lock = threading.Lock()
+# One writes at a time: the end of a process may come while its writer is at it.
+_writing = threading.Lock()
 _of_numbers: Counter[tuple[int, int, date]] = Counter()
 _of_campaigns: Counter[tuple[int, int, date, str, bool]] = Counter()
 _writer: tuple[int, threading.Thread] | None = None
@@ -59,8 +61,9 @@ def record(
 def write() -> None:
     """Writes what was noted since; called by the writer every second, and at the end of the process. What cannot be
     written is kept for the next time."""
-    _add(NumberCalls, ("account_id", "number_id", "day"), _of_numbers)
-    _add(CampaignCalls, ("account_id", "campaign_id", "day", "basis", "skipped_tagged"), _of_campaigns)
+    with _writing:
+        _add(NumberCalls, ("account_id", "number_id", "day"), _of_numbers)
+        _add(CampaignCalls, ("account_id", "campaign_id", "day", "basis", "skipped_tagged"), _of_campaigns)
 
 
 def _add(model: type[NumberCalls] | type[CampaignCalls], key: tuple[str, ...], noted: Counter) -> None:
@@ -119,8 +122,8 @@ def _write_at_end(pid: int) -> None:
 def _begin_anew() -> None:
     """In a process that was forked: what its parent noted is the parent's to write, and a lock that one of the parent's
     threads held at that moment would never be released here."""
-    global _lock
-    _lock = threading.Lock()
+    global _lock, _writing
+    _lock, _writing = threading.Lock(), threading.Lock()
     _of_numbers.clear()
     _of_campaigns.clear()
 
