@@ -1,4 +1,4 @@
-"""A hundred thousand answers by several processes while tags come and go: none is stale, and equals take equal turns."""
+"""A hundred thousand answers by several processes while tags come and go: none is stale, and equals take turns."""
 
 from __future__ import annotations
 
