@@ -29,7 +29,7 @@ from zoneinfo import ZoneInfo
 from django.db import connection, models
 
 from portal.area_codes import neighbours_of, states
-from portal.numbers import UNITED_STATES, Parsed, parse
+from portal.numbers import UNITED_STATES, NotANumber, Parsed, parse
 from reputation import daily_limit
 from reputation.models import Campaign, PhoneNumber
 from reputation.recording import record
@@ -103,12 +103,18 @@ def match(*, account_id: int, campaign_id: int, called: str, now: datetime, take
     With `takes_turn` the number's turn is over, its call is counted against a daily limit, and the decision is
     recorded; without, nothing changes. Raises CampaignNotFound, and NotANumber for what cannot be called.
     """
-    campaign = _campaign(account_id, campaign_id)
-    number = parse(called, letters=True)
+    try:
+        number = parse(called, letters=True)
+    except NotANumber:
+        _ask(account_id, campaign_id, ())  # whose campaign it is comes before what is wrong with the number
+        raise
+    tiers = tiers_of(number) if number.region in UNITED_STATES and number.area_code else ()
+    campaign, found = _ask(account_id, campaign_id, tiers[:2])
     day = now.astimezone(_zone(campaign.time_zone)).date()
     if campaign.daily_limit and campaign.limits_began_on != day:
         daily_limit.begin_anew(campaign.id, day)
-    decision = _decide(campaign, number, day, takes_turn)
+        campaign, found = _ask(account_id, campaign_id, tiers[:2])
+    decision = _decide(campaign, number, tiers, found, day, takes_turn)
     if takes_turn:
         record(
             account_id=account_id,
@@ -122,23 +128,26 @@ def match(*, account_id: int, campaign_id: int, called: str, now: datetime, take
     return decision
 
 
-def _decide(campaign: _Campaign, number: Parsed, day: date, takes_turn: bool) -> Decision:
+def _decide(
+    campaign: _Campaign, number: Parsed, tiers: Sequence[Tier], found: _Found | None, day: date, takes_turn: bool
+) -> Decision:
+    """`found` is of the first two of the tiers, with which nearly every call ends."""
     if campaign.is_paused:
         return Decision(number.e164, None, None, Basis.NONE, "campaign_paused")
     if not campaign.automatic_matching:
         return _by_default(campaign, number, "matching_off", day, takes_turn)
     if number.region not in UNITED_STATES:
         return _by_default(campaign, number, "called_abroad", day, takes_turn)
-    if not number.area_code:
+    if not tiers:
         return _by_default(campaign, number, "called_without_area", day, takes_turn)
-    tiers = tiers_of(number)
-    for asked in (tiers[:2], tiers[2:]):  # nearly every call ends with the first two: one question for both
-        while found := _next_in_turn(campaign.id, asked):
-            tier, number_id, e164 = found
-            if takes_turn and not _take_turn(tier, campaign, number_id, e164, day):
-                continue
-            tagged, exhausted = _skipped(campaign.id, tier)
-            return Decision(number.e164, e164, number_id, tier.basis, "", tagged, exhausted)
+    for asked in (tiers[:2], tiers[2:]):
+        found = found or _next_in_turn(campaign.id, asked)
+        while found:
+            tier, number_id, e164, *skipped = found
+            if not takes_turn or _take_turn(tier, campaign, number_id, e164, day):
+                tagged, exhausted = skipped or _skipped(campaign.id, tier)
+                return Decision(number.e164, e164, number_id, tier.basis, "", tagged, exhausted)
+            found = _next_in_turn(campaign.id, asked)
     tagged, exhausted = _skipped(campaign.id, *tiers[1:])
     because = "local_numbers_skipped" if tagged or exhausted else "no_local_number"
     return _by_default(campaign, number, because, day, takes_turn, tagged, exhausted)
@@ -240,6 +249,12 @@ SKIPPED_TAGGED = f"m.removed_at IS NULL AND {_TAGGED}"
 SKIPPED_EXHAUSTED = f"m.removed_at IS NULL AND m.exhausted_on IS NOT NULL AND NOT ({_TAGGED})"
 
 
+_FIRST_IN_RANGE = f"""
+    SELECT m.id FROM {_NUMBERS} m
+    WHERE m.campaign_id = %s AND m.e164 BETWEEN r.column2 AND r.column3 AND {TO_SHOW}
+    ORDER BY m.e164 LIMIT 1"""
+
+
 class _Campaign(NamedTuple):
     id: int
     is_paused: bool
@@ -256,22 +271,59 @@ class _Campaign(NamedTuple):
     default_exhausted_on: date | None
 
 
-_CAMPAIGN = f"""
-    SELECT c.id, c.is_paused, c.automatic_matching, c.daily_limit, c.limits_began_on, c.account_id, a.time_zone,
-           d.id, d.e164, d.spam_status, d.removed_at, d.campaign_id, d.exhausted_on
-    FROM {Campaign._meta.db_table} c
-    JOIN portal_account a ON a.id = c.account_id
-    LEFT JOIN {_NUMBERS} d ON d.id = c.default_number_id
-    WHERE c.id = %s AND c.account_id = %s"""
+# The tier, the number's id and E.164, and, where that was asked in one go, how many of the tier are skipped as tagged
+# and as exhausted.
+_Found = tuple[Tier, int, str] | tuple[Tier, int, str, int, int]
 
 
-def _campaign(account_id: int, campaign_id: int) -> _Campaign:
+def _ask(account_id: int, campaign_id: int, tiers: Sequence[Tier]) -> tuple[_Campaign, _Found | None]:
+    """The campaign, and the number of the nearest of these tiers (of one range each) whose turn it is; one query.
+
+    One, because a query costs more by the way to the database and back than by what it asks there.
+    """
+    ranges = [(tier, *bounds) for tier in tiers for bounds in _from_turn(campaign_id, tier)]
+    parameters: list[object] = []
+    for place, (tier, low, high) in enumerate(ranges):
+        parameters += (place, low, high, *tier.ranges[0])
     with connection.cursor() as cursor:
-        cursor.execute(_CAMPAIGN, (campaign_id, account_id))
+        cursor.execute(_ask_sql(len(ranges)), (*parameters, *([campaign_id] * bool(ranges)), campaign_id, account_id))
         row = cursor.fetchone()
     if row is None:
         raise CampaignNotFound
-    return _Campaign(*row)
+    campaign = _Campaign._make(row[:13])
+    if len(row) == 13 or row[13] is None:
+        return campaign, None
+    return campaign, (ranges[row[13]][0], *row[14:])
+
+
+@cache
+def _ask_sql(count: int) -> str:
+    chosen, join = "", ""
+    if count:
+        places = ", ".join(["(%s, %s, %s, %s, %s)"] * count)
+        counts = ", ".join(
+            f"(SELECT count(*) FROM (SELECT 1 FROM {_NUMBERS} m WHERE m.campaign_id = c.id AND m.e164 BETWEEN "
+            f"chosen.low AND chosen.high AND {which} LIMIT {COUNTED_TO}) AS counted)"
+            for which in (SKIPPED_TAGGED, SKIPPED_EXHAUSTED)
+        )
+        chosen = f", chosen.place, chosen.id, chosen.e164, {counts}"
+        join = f"""
+            LEFT JOIN (
+                SELECT r.column1 AS place, r.column4 AS low, r.column5 AS high, n.id, n.e164
+                FROM (VALUES {places}) AS r JOIN {_NUMBERS} n ON n.id = ({_FIRST_IN_RANGE})
+                ORDER BY r.column1 LIMIT 1) chosen ON true"""
+    # Django reads the whole text at each question, to put its own signs for the parameters.
+    return _short(f"""
+        SELECT c.id, c.is_paused, c.automatic_matching, c.daily_limit, c.limits_began_on, c.account_id, a.time_zone,
+               d.id, d.e164, d.spam_status, d.removed_at, d.campaign_id, d.exhausted_on{chosen}
+        FROM {Campaign._meta.db_table} c
+        JOIN portal_account a ON a.id = c.account_id
+        LEFT JOIN {_NUMBERS} d ON d.id = c.default_number_id{join}
+        WHERE c.id = %s AND c.account_id = %s""")
+
+
+def _short(sql: str) -> str:
+    return " ".join(sql.split())
 
 
 def _values(count: int) -> str:
@@ -295,10 +347,7 @@ def _next_in_turn(campaign_id: int, tiers: Sequence[Tier]) -> tuple[Tier, int, s
 @cache
 def _next_sql(count: int) -> str:
     return f"""
-        SELECT r.column1, n.id, n.e164 FROM {_values(count)} JOIN {_NUMBERS} n ON n.id = (
-            SELECT m.id FROM {_NUMBERS} m
-            WHERE m.campaign_id = %s AND m.e164 >= r.column2 AND m.e164 <= r.column3 AND {TO_SHOW}
-            ORDER BY m.e164 LIMIT 1)
+        SELECT r.column1, n.id, n.e164 FROM {_values(count)} JOIN {_NUMBERS} n ON n.id = ({_FIRST_IN_RANGE})
         ORDER BY r.column1 LIMIT 1"""
 
 
@@ -319,7 +368,7 @@ def _skipped_sql(count: int) -> str:
     return "SELECT {}, {}".format(
         *(
             f"(SELECT count(*) FROM (SELECT 1 FROM {_values(count)} JOIN {_NUMBERS} m ON m.campaign_id = %s "
-            f"AND m.e164 >= r.column2 AND m.e164 <= r.column3 AND {which} LIMIT {COUNTED_TO}) AS counted)"
+            f"AND m.e164 BETWEEN r.column2 AND r.column3 AND {which} LIMIT {COUNTED_TO}) AS counted)"
             for which in (SKIPPED_TAGGED, SKIPPED_EXHAUSTED)
         )
     )
@@ -337,7 +386,7 @@ def candidates_of(campaign_id: int, tier: Tier, *, most: int) -> list[int]:
     for which in (TO_SHOW, SKIPPED_TAGGED, SKIPPED_EXHAUSTED):
         sql = f"""
             SELECT m.id, r.column1, m.e164 FROM {_values(len(bounds))} JOIN {_NUMBERS} m ON m.campaign_id = %s
-            AND m.e164 >= r.column2 AND m.e164 <= r.column3 AND {which} ORDER BY r.column1, m.e164 LIMIT %s"""
+            AND m.e164 BETWEEN r.column2 AND r.column3 AND {which} ORDER BY r.column1, m.e164 LIMIT %s"""
         with connection.cursor() as cursor:
             cursor.execute(sql, (*parameters, campaign_id, most))
             for pk, place, e164 in cursor.fetchall():
