@@ -20,6 +20,9 @@ from reputation.eligibility import today_of
 from reputation.models import Campaign, PhoneNumber
 from reputation.rows import NumberRow, rows_of
 
+# More calls a day than one number can be shown for: it only keeps a limit within what the database holds.
+MOST_CALLS = 1_000_000
+
 NAME_OF_CAMPAIGN = Coalesce(Subquery(Campaign.objects.filter(pk=OuterRef("campaign")).values("name")), Value(""))
 OFFERED_AT_MOST = 10
 

@@ -70,7 +70,7 @@ def get_campaign(request: ApiRequest, campaign_id: IdInPath, response: HttpRespo
 def change_campaign(
     request: ApiRequest, campaign_id: IdInPath, given: CampaignChange, response: HttpResponse
 ) -> CampaignOut:
-    """Change a campaign's name, matching or default caller ID, pause it or resume it.
+    """Change a campaign's name, matching, default caller ID or daily limit, pause it or resume it.
 
     All of it, or nothing. Which numbers it calls from is changed by assigning and unassigning.
     """
@@ -88,6 +88,8 @@ def change_campaign(
             named(request, PhoneNumber, given.default_number_id, where="body.default_number_id")
             shown = campaign.default_number_id
             campaigns.choose_default(campaign, number=given.default_number_id, shown=shown, **by)
+        if "daily_limit" in given.model_fields_set:
+            campaigns.set_daily_limit(campaign, calls=given.daily_limit, shown=campaign.daily_limit, **by)
     except NameTaken as taken:
         raise Problem("name_taken", str(taken)) from None
     except NotChanged as not_changed:
@@ -96,7 +98,14 @@ def change_campaign(
 
 
 def version(campaign: Campaign) -> str:
-    return etag(campaign.pk, campaign.name, campaign.is_paused, campaign.automatic_matching, campaign.default_number_id)
+    return etag(
+        campaign.pk,
+        campaign.name,
+        campaign.is_paused,
+        campaign.automatic_matching,
+        campaign.default_number_id,
+        campaign.daily_limit,
+    )
 
 
 def _campaigns() -> QuerySet[Campaign]:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from portal.api.endpoints import STRICT
 from portal.wording import KINDS, VIA
+from reputation.campaigns import MOST_CALLS
 from reputation.models import Campaign, Case, Check, Confirmation, NumberImport, PhoneNumber, Registration, Submission
 from reputation.wording import TALLIES
 
@@ -299,6 +300,7 @@ class CampaignOut(Said):
     is_paused: bool
     automatic_matching: bool
     default_number: NumberLabel | None = Field(description="The default caller ID.")
+    daily_limit: int | None = Field(description="So many calls a day may show the same number; null: any number.")
     created_at: datetime
 
 
@@ -319,6 +321,9 @@ class CampaignChange(Asked):
     is_paused: bool | None = None
     automatic_matching: bool | None = None
     default_number_id: Id | None = Field(None, description="A number of the account; null: none.")
+    daily_limit: Annotated[int, Field(ge=1, le=MOST_CALLS)] | None = Field(
+        None, description="So many calls a day may show the same number; null: any number."
+    )
 
 
 # Bulk actions
@@ -456,6 +461,7 @@ def campaign_out(campaign: Campaign) -> CampaignOut:
         is_paused=campaign.is_paused,
         automatic_matching=campaign.automatic_matching,
         default_number=number_name(present) if present else None,
+        daily_limit=campaign.daily_limit,
         created_at=campaign.created_at,
     )
 

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST
 from portal.access import MemberRequest, changing_view, member_view, owned
 from portal.numbers import NotANumber
 from reputation import calls, campaigns, tables
-from reputation.campaigns import NameTaken, NotChanged
+from reputation.campaigns import MOST_CALLS, NameTaken, NotChanged
 from reputation.eligibility import today_of
 from reputation.models import Campaign, Confirmation, PhoneNumber
 from reputation.rows import rows_of
@@ -26,8 +26,6 @@ from reputation.trying import Trial, try_call
 from reputation.views.number_reputation import bulk, rows_still_shown
 
 Action = Confirmation.Action
-# More calls a day than one number can be shown for: it only keeps what is typed within what the database holds.
-MOST_CALLS = 1_000_000
 
 
 class CampaignForm(forms.Form):

@@ -298,6 +298,21 @@ def test_a_number_that_cannot_be_shown_is_no_default(api, account):
     assert campaign.name != "X"
 
 
+def test_a_campaigns_daily_limit_is_set_changed_and_taken_away(api, account):
+    address = f"/campaigns/{CampaignFactory(account=account).pk}"
+    seen = api.get(f"{V1}{address}")
+    assert seen.json()["daily_limit"] is None
+    limited = send(api, "PATCH", address, {"daily_limit": 100})
+    assert limited.json()["daily_limit"] == 100
+    assert limited.headers["ETag"] != seen.headers["ETag"]
+    assert send(api, "PATCH", address, {"name": "Other"}).json()["daily_limit"] == 100
+    for wrong in (0, -1, 1_000_001):
+        assert send(api, "PATCH", address, {"daily_limit": wrong}).status_code == 422
+    assert send(api, "PATCH", address, {"daily_limit": None}).json()["daily_limit"] is None
+    events = AuditEvent.objects.filter(what="campaign.daily_limit").order_by("pk")
+    assert list(events.values_list("before", "after")) == [("none", "100"), ("100", "none")]
+
+
 def test_of_two_who_change_a_campaign_the_second_learns_of_it(api, account):
     campaign = CampaignFactory(account=account)
     seen = api.get(f"{V1}/campaigns/{campaign.pk}").headers["ETag"]
