@@ -11,3 +11,12 @@ class SignIn:
     password: str
     who: str
     path: str = ""
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """Who can sign in, and the token of an API key with what it is for."""
+
+    sign_ins: list[SignIn]
+    api_key: str
+    api_key_is_for: str

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from random import Random
 
+from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.db import transaction
@@ -25,8 +26,9 @@ from enrollment.forms import forms_of
 from enrollment.models import Step
 from enrollment.questions import QUESTIONS, Answer
 from enrollment.snapshot import taken
+from portal import api_keys
 from portal.audit import Actor
-from portal.demonstration import SignIn
+from portal.demonstration import Demonstration, SignIn
 from portal.licensing import Product
 from portal.models import Account, Licence, Member, User
 from portal.numbers import UNITED_STATES, parse
@@ -165,8 +167,9 @@ ANSWERS = {
 }
 
 
-def seed(*, now: datetime) -> list[SignIn]:
-    """Makes the demo's data if it is not there, has the tasks begin at once, and returns who can sign in."""
+def seed(*, now: datetime) -> Demonstration:
+    """Makes the demo's data if it is not there, has the tasks begin at once, and returns who can sign in, and the
+    key that the example dialer calls with."""
     with transaction.atomic():
         if not User.objects.filter(email=PEOPLE[0].email).exists():
             accounts = _accounts(now)
@@ -185,9 +188,29 @@ def seed(*, now: datetime) -> list[SignIn]:
     for entry in schedules.wanted():
         if entry.minutes == 1:
             async_task(entry.func)
-    return [
-        SignIn(person.email, PASSWORD, person.who, path="/admin/" if person.is_reviewer else "") for person in PEOPLE
-    ]
+    return Demonstration(
+        sign_ins=[
+            SignIn(person.email, PASSWORD, person.who, path="/admin/" if person.is_reviewer else "")
+            for person in PEOPLE
+        ],
+        api_key=_api_key(Account.objects.get(name=CASCADE), now),
+        api_key_is_for=f"for a dialer of {CASCADE}",
+    )
+
+
+def _api_key(account: Account, now: datetime) -> str:
+    """The token of a key that may match and read. The database has only its hash, so a file beside it keeps it from
+    one start to the next."""
+    kept = settings.DATA_DIR / "demo-api-key"
+    token = kept.read_text().strip() if kept.exists() else ""
+    try:
+        api_keys.authenticate(f"Bearer {token}", scope="match", now=now)
+    except api_keys.Refused:
+        made = {"name": "Example dialer", "scopes": ("match", "read"), "expires_at": None}
+        _key, token = api_keys.make(account=account, actor=Actor(user=None, via="command"), now=now, **made)
+        kept.touch(mode=0o600)
+        kept.write_text(f"{token}\n")
+    return token
 
 
 def _accounts(now: datetime) -> dict[str, Account]:

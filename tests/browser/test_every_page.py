@@ -69,7 +69,7 @@ UNSEEN_FOCUS = """() => {
 @pytest.fixture
 def made(transactional_db, settings, tmp_path) -> None:
     """The demo's data, with simulated engines that have not met its numbers before."""
-    settings.SIMULATED_DIR = tmp_path / "simulated"
+    settings.SIMULATED_DIR, settings.DATA_DIR = tmp_path / "simulated", tmp_path
     demo.seed(now=timezone.now())
 
 

@@ -6,6 +6,7 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import sys
 import time
 import urllib.request
 from contextlib import closing
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from tests.demo_process import DemoProcess, a_free_port, start_demo
+from tests.demo_process import BASE_DIR, DemoProcess, a_free_port, start_demo
 
 # One after the other: each is a whole portal.
 pytestmark = pytest.mark.xdist_group("demo")
@@ -98,6 +99,34 @@ def test_it_serves_the_portal_runs_its_tasks_and_stops_without_a_trace(started):
     assert left_of(demo) == []
     assert "killed" not in demo.output
     assert "Stopped." in demo.output
+
+
+def test_the_readmes_dialer_runs_as_written(started, tmp_path):
+    demo = started()
+    demo.wait_for(READY)
+    readme = (BASE_DIR / "README.md").read_text()
+    (tmp_path / "dialer.py").write_text(re.search(r"```python\n(.*?)```", readme, re.DOTALL)[1])
+    key = re.search(r"^  (nrp_\w+)$", demo.output, re.MULTILINE)[1]
+    dialer = subprocess.run(
+        [sys.executable, str(tmp_path / "dialer.py")],
+        env={"PATH": os.environ["PATH"], "PORTAL": demo.url, "API_KEY": key},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (dialer.returncode, dialer.stderr) == (0, "")
+    answers = dialer.stdout.splitlines()
+    shown = [
+        match[1] for line in answers if (match := re.search(r": show (\+1\d{10}) \(\w+ .*\d+ tagged skipped\)", line))
+    ]
+    assert len(answers) == len(shown) == 3
+    campaign = "(SELECT id FROM reputation_campaign ORDER BY id LIMIT 1)"
+    of_the_campaign = {
+        e164 for (e164,) in ask(demo, f"SELECT e164 FROM reputation_phonenumber WHERE campaign_id = {campaign}")
+    }
+    assert set(shown) <= of_the_campaign
+    assert demo.stop() == 0
 
 
 def test_again_it_keeps_the_data_and_reset_starts_afresh(started):

@@ -9,7 +9,7 @@ from django.db.models import Sum
 from django.urls import reverse
 
 from enrollment.models import Application
-from portal.models import Account, AuditEvent, Licence, Member, User
+from portal.models import Account, ApiKey, AuditEvent, Licence, Member, User
 from portal.numbers import UNITED_STATES, NotANumber, parse
 from reputation import demo
 from reputation.calls import cost_of_tags, shown_of
@@ -24,9 +24,14 @@ Capability = PhoneNumber.Capability
 
 
 @pytest.fixture
-def sign_ins(settings, tmp_path, now):
-    settings.SIMULATED_DIR = tmp_path
+def seeded(settings, tmp_path, now):
+    settings.SIMULATED_DIR = settings.DATA_DIR = tmp_path
     return demo.seed(now=now)
+
+
+@pytest.fixture
+def sign_ins(seeded):
+    return seeded.sign_ins
 
 
 def test_there_is_a_person_for_each_role_who_can_sign_in(sign_ins, client):
@@ -96,9 +101,23 @@ def test_campaigns_have_called_for_20_days_and_tags_have_cost_them_calls(sign_in
     assert shown_of(tagged, today).month > 0
 
 
-def test_again_it_changes_nothing(sign_ins, now):
+def test_its_key_may_match_and_read_and_only_its_file_keeps_it(seeded, client, settings):
+    def status_of(path: str) -> int:
+        return client.get(f"/api/v1/{path}", headers={"Authorization": f"Bearer {seeded.api_key}"}).status_code
+
+    assert (status_of("campaigns"), status_of("match")) == (200, 405)
+    kept = settings.DATA_DIR / "demo-api-key"
+    assert (kept.read_text().strip(), kept.stat().st_mode & 0o777) == (seeded.api_key, 0o600)
+
+
+def test_another_key_is_made_where_the_kept_one_was_revoked(seeded, now):
+    ApiKey.objects.update(revoked_at=now)
+    assert demo.seed(now=now).api_key != seeded.api_key
+
+
+def test_again_it_changes_nothing(seeded, now):
     before = AuditEvent.objects.count(), PhoneNumber.objects.count(), User.objects.count()
-    assert demo.seed(now=now) == sign_ins
+    assert demo.seed(now=now) == seeded
     assert (AuditEvent.objects.count(), PhoneNumber.objects.count(), User.objects.count()) == before
 
 

@@ -23,7 +23,7 @@ from django.db import connections
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from portal.demonstration import SignIn
+from portal.demonstration import Demonstration
 from portal.environment import BASE_DIR
 from portal.models import Lease
 from portal.processes import Program, Stopping, run_until_stopped
@@ -52,13 +52,13 @@ class Command(BaseCommand):
                 self.say("Preparing the database and the pages...")
                 if reset:
                     throw_away()
-                sign_ins = prepare(serves_static_files=not reload)
-                self.run(address, port=port, reload=reload, lock=lock, sign_ins=sign_ins)
+                demonstration = prepare(serves_static_files=not reload)
+                self.run(address, port=port, reload=reload, lock=lock, demonstration=demonstration)
         except KeyboardInterrupt:
             self.say("Stopped before it was ready. Run it again to go on.")
             sys.exit(130)
 
-    def run(self, address: str, *, port: int, reload: bool, lock: TextIO, sign_ins: list[SignIn]) -> None:
+    def run(self, address: str, *, port: int, reload: bool, lock: TextIO, demonstration: Demonstration) -> None:
         stopping = Stopping()
         stopping.listen()
         environment = os.environ | {"PYTHONUNBUFFERED": "1"}
@@ -72,14 +72,15 @@ class Command(BaseCommand):
             groups = " ".join(str(program.process.pid) for program in (web, tasks) if program.process)
             write_into(lock, f"{os.getpid()} {address} {groups}")
             if answers(port, stopping=stopping, web=web):
-                self.introduce(address, sign_ins)
+                self.introduce(address, demonstration)
 
         run_until_stopped(
             [web, tasks], stopping=stopping, patience=PATIENCE_SECONDS, say=self.say, when_started=when_started
         )
         self.say("Stopped. Your data is kept; `make demo RESET=1` starts afresh.")
 
-    def introduce(self, address: str, sign_ins: list[SignIn]) -> None:
+    def introduce(self, address: str, demonstration: Demonstration) -> None:
+        sign_ins = demonstration.sign_ins
         width = max((len(sign_in.email) for sign_in in sign_ins), default=0)
         password = max((len(sign_in.password) for sign_in in sign_ins), default=0)
         lines = [
@@ -91,7 +92,8 @@ class Command(BaseCommand):
         self.say(
             f"\nThe portal is at {address}/\n\nSign in with\n"
             + "\n".join(lines)
-            + f"\n\nA day of the service lasts {day:g} seconds here. Mails are printed below. Ctrl-C stops it.\n"
+            + f"\n\nAPI key, {demonstration.api_key_is_for}\n  {demonstration.api_key}"
+            f"\n\nA day of the service lasts {day:g} seconds here. Mails are printed below. Ctrl-C stops it.\n"
         )
 
     def say(self, text: str) -> None:
@@ -169,12 +171,13 @@ def throw_away() -> None:
             "--reset throws away the demo's SQLite file only. Your DATABASE_URL names another database: empty it there."
         )
     file = Path(database["NAME"])
-    for path in (*file.parent.glob(f"{file.name}*"), settings.MEDIA_ROOT, *settings.DATA_DIR.glob("simulated*")):
+    ours = (settings.MEDIA_ROOT, settings.DATA_DIR / "demo-api-key", *settings.DATA_DIR.glob("simulated*"))
+    for path in (*file.parent.glob(f"{file.name}*"), *ours):
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     shutil.rmtree(settings.CACHES["qstat"]["LOCATION"], ignore_errors=True)
 
 
-def prepare(*, serves_static_files: bool) -> list[SignIn]:
+def prepare(*, serves_static_files: bool) -> Demonstration:
     """Everything that must be there before the programs start, once and by one process: several at a time would
     stand in each other's way (migrations; SQLite's switch to WAL, made by the first connection)."""
     # What the demo's past was like is on its pages; the terminal begins with now.
@@ -184,10 +187,10 @@ def prepare(*, serves_static_files: bool) -> list[SignIn]:
     Lease.objects.all().delete()
     if serves_static_files:
         call_command("collectstatic", interactive=False, verbosity=0)
-    sign_ins = import_string(settings.DEMO_SEED)(now=timezone.now())
+    demonstration = import_string(settings.DEMO_SEED)(now=timezone.now())
     connections.close_all()
     logging.disable(logging.NOTSET)
-    return sign_ins
+    return demonstration
 
 
 def manage(*arguments: str) -> list[str]:
