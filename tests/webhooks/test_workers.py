@@ -1,6 +1,7 @@
 """Workers that die, and workers that come together: real processes on the test's database, and a real receiver."""
 
 import signal
+import threading
 import time
 from collections import defaultdict
 from datetime import timedelta
@@ -42,24 +43,38 @@ def slowly(handler, got):
     status(200)(handler, got)
 
 
+def held(receiver, *, from_the, until):
+    """Answers until so many have come, and then no more until the worker is killed, so that it dies at work."""
+
+    def answer(handler, got):
+        if len(receiver.got) >= from_the:
+            until.wait(30)
+        status(200)(handler, got)
+
+    return answer
+
+
 def test_a_worker_killed_in_the_middle_of_sending_loses_no_event(numbers):
     """Killed at three moments with what it has in hand, which is sent again when its lease is over."""
     account, numbers = numbers
     with receiving() as receiver:
-        receiver.answer = slowly
         endpoint = WebhookEndpointFactory(account=account, url=receiver.url)
         change(numbers, timezone.now())
         later = timedelta(0)
         for arrived in (3, 17, 41):
+            killed = threading.Event()
+            receiver.answer = held(receiver, from_the=arrived, until=killed)
             worker = process(DELIVER, str(later.total_seconds()))
             until = time.monotonic() + 30
             while len(receiver.got) < arrived and time.monotonic() < until:
                 time.sleep(0.005)
             worker.send_signal(signal.SIGKILL)
             assert worker.wait(10) == -signal.SIGKILL
+            killed.set()
             assert len(receiver.got) >= arrived
             assert WebhookDelivery.objects.pending().filter(lease_until__isnull=False).exists(), "it died at work"
             later += LEASE + timedelta(seconds=5)
+        receiver.answer = status(200)
         delivering.deliver(clock=lambda: timezone.now() + later, linger_seconds=0)
         assert set(WebhookDelivery.objects.values_list("state", flat=True)) == {"delivered"}
         assert len({got.event_id for got in receiver.got}) == len(numbers) * len(STEPS)
