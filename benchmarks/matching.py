@@ -32,7 +32,7 @@ def measure(run: Run) -> list[Row]:
     numbers = run.of_size(1_000_000, 250_000)
     data = run.use(numbers)
     token = a_token(data.account, "match", now=timezone.now())
-    rounds, seconds = (3, 3.0) if run.quick else (7, 8.0)
+    rounds, seconds = (10, 1.0) if run.quick else (40, 2.0)
     with web_server(run.environment(numbers)) as port:
         served = _served(port, data, token, rounds=rounds, seconds=seconds)
     return [*served, _by_size(data, calls=2_000 if run.quick else 10_000)]
@@ -79,16 +79,18 @@ def _served(port: int, data: Data, token: str, *, rounds: int, seconds: float) -
             if number:
                 rates[kind].append(len(took) / seconds)
                 p99[kind].append(statistics.quantiles(took, n=100)[98])
-                print(f"  {kind}: {rates[kind][-1]:.0f}/s, p99 {p99[kind][-1] * 1000:.1f} ms", flush=True)
     rate = {kind: statistics.median(values) for kind, values in rates.items()}
     slow = {kind: statistics.median(values) for kind, values in p99.items()}
+    # Round by round, because a machine that others share is now quicker and now slower.
+    as_many = statistics.median(match / empty for match, empty in zip(*rates.values(), strict=True))
+    as_long = statistics.median(match / empty for match, empty in zip(*p99.values(), strict=True))
     return [
         Row(
             "the match endpoint, authenticated, a campaign of 1,000 numbers: requests a second",
             f"{rate['match']:.0f}",
             "an empty view",
             f"{rate['empty']:.0f}",
-            rate["match"] / rate["empty"],
+            as_many,
             0.6,
             at_least=True,
         ),
@@ -97,7 +99,7 @@ def _served(port: int, data: Data, token: str, *, rounds: int, seconds: float) -
             f"{slow['match'] * 1000:.1f} ms",
             "an empty view",
             f"{slow['empty'] * 1000:.1f} ms",
-            slow["match"] / slow["empty"],
+            as_long,
             2.0,
             at_least=False,
         ),

@@ -54,13 +54,12 @@ def parse(text: str, *, letters: bool = False) -> Parsed:
     if not letters and any(character.isalpha() for character in text):
         raise NotANumber("This has letters in it. Write the number in digits.")
     try:
-        number = phonenumbers.parse(text, "US")
+        number = _of_north_america(text) or phonenumbers.parse(text, "US")
     except NumberParseException:
         raise NotANumber("This is not a phone number. Write it as (206) 555-0143 or +12065550143.") from None
     if number.extension:
         raise NotANumber("This has an extension, or holds two numbers. A caller ID is one number without extension.")
-    region = phonenumbers.region_code_for_number(number)
-    type_ = _type_of(number, region)
+    region, type_ = _region_and_type(number)
     if type_ == PhoneNumberType.UNKNOWN:  # as is_valid_number finds it
         raise NotANumber("No such number can exist: its area code or exchange is not assigned, or digits are missing.")
     region = region or "001"
@@ -69,13 +68,27 @@ def parse(text: str, *, letters: bool = False) -> Parsed:
     return Parsed(phonenumbers.format_number(number, PhoneNumberFormat.E164), region, kind, area_code)
 
 
-def _type_of(number: phonenumbers.PhoneNumber, region: str | None) -> int:
-    """phonenumbers.number_type, which looks the region up once more: that is a fifth of what reading a number costs,
-    in a file of a million as for each call of a dialer."""
-    if region is None or number.country_code != 1:
-        return phonenumbers.number_type(number)
-    metadata = phonenumbers.PhoneMetadata.metadata_for_region(region)
-    return _number_type_helper(phonenumbers.national_significant_number(number), metadata)
+# Reading a number is most of what a file of a million costs, and a fifth of an answer to a dialer. What follows takes
+# half the time of asking phonenumbers for each by itself, and says the same.
+
+_E164_OF_NORTH_AMERICA = re.compile(r"\+1([2-9][0-9]{9})")
+
+
+def _of_north_america(text: str) -> phonenumbers.PhoneNumber | None:
+    """+1 and ten digits, in which there is nothing to take apart."""
+    whole = _E164_OF_NORTH_AMERICA.fullmatch(text)
+    return phonenumbers.PhoneNumber(country_code=1, national_number=int(whole[1])) if whole else None
+
+
+def _region_and_type(number: phonenumbers.PhoneNumber) -> tuple[str | None, int]:
+    """phonenumbers.region_code_for_number, which looks whether the number has a type in the United States before all
+    other countries of +1, and number_type, which looks all that up once more."""
+    if number.country_code == 1:
+        digits = phonenumbers.national_significant_number(number)
+        type_ = _number_type_helper(digits, phonenumbers.PhoneMetadata.metadata_for_region("US"))
+        if type_ != PhoneNumberType.UNKNOWN:
+            return "US", type_
+    return phonenumbers.region_code_for_number(number), phonenumbers.number_type(number)
 
 
 @lru_cache(maxsize=4096)

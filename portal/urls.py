@@ -4,6 +4,7 @@ from django.urls import include, path
 from django_q.models import OrmQ, Schedule, Success
 
 from portal.views import api_keys, audit_trail, members, preferences, signing_in, webhooks
+from reputation.api import matches
 
 admin.site.site_header = admin.site.site_title = "Number Reputation: administration"
 admin.site.index_title = "Reviews and accounts"
@@ -13,6 +14,7 @@ for model in (Group, OrmQ, Schedule, Success):
         admin.site.unregister(model)
 
 urlpatterns = [
+    *matches.urls,
     path("", include("reputation.urls")),
     path("admin/", admin.site.urls),
     *signing_in.urls,

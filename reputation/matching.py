@@ -282,11 +282,11 @@ def _ask(account_id: int, campaign_id: int, tiers: Sequence[Tier]) -> tuple[_Cam
     One, because a query costs more by the way to the database and back than by what it asks there.
     """
     ranges = [(tier, *bounds) for tier in tiers for bounds in _from_turn(campaign_id, tier)]
-    parameters: list[object] = []
-    for place, (tier, low, high) in enumerate(ranges):
-        parameters += (place, low, high, *tier.ranges[0])
+    parameters: list[object] = [account_id, campaign_id]
+    for tier, low, high in ranges:
+        parameters += (low, high, *tier.ranges[0])
     with connection.cursor() as cursor:
-        cursor.execute(_ask_sql(len(ranges)), (*parameters, *([campaign_id] * bool(ranges)), campaign_id, account_id))
+        cursor.execute(_ask_sql(len(ranges)), dict(zip(_ASKED, parameters, strict=False)))
         row = cursor.fetchone()
     if row is None:
         raise CampaignNotFound
@@ -296,11 +296,17 @@ def _ask(account_id: int, campaign_id: int, tiers: Sequence[Tier]) -> tuple[_Cam
     return campaign, (ranges[row[13]][0], *row[14:])
 
 
+# Named, because Django then puts the database's own signs for them into the text in a tenth of the time.
+_ASKED = ("account", "campaign", *(f"{name}{place}" for place in range(4) for name in ("low", "high", "first", "last")))
+
+
 @cache
 def _ask_sql(count: int) -> str:
     chosen, join = "", ""
     if count:
-        places = ", ".join(["(%s, %s, %s, %s, %s)"] * count)
+        places = ", ".join(
+            f"({place}, %(low{place})s, %(high{place})s, %(first{place})s, %(last{place})s)" for place in range(count)
+        )
         counts = ", ".join(
             f"(SELECT count(*) FROM (SELECT 1 FROM {_NUMBERS} m WHERE m.campaign_id = c.id AND m.e164 BETWEEN "
             f"chosen.low AND chosen.high AND {which} LIMIT {COUNTED_TO}) AS counted)"
@@ -310,16 +316,16 @@ def _ask_sql(count: int) -> str:
         join = f"""
             LEFT JOIN (
                 SELECT r.column1 AS place, r.column4 AS low, r.column5 AS high, n.id, n.e164
-                FROM (VALUES {places}) AS r JOIN {_NUMBERS} n ON n.id = ({_FIRST_IN_RANGE})
+                FROM (VALUES {places}) AS r
+                JOIN {_NUMBERS} n ON n.id = ({_FIRST_IN_RANGE.replace("%s", "%(campaign)s")})
                 ORDER BY r.column1 LIMIT 1) chosen ON true"""
-    # Django reads the whole text at each question, to put its own signs for the parameters.
     return _short(f"""
         SELECT c.id, c.is_paused, c.automatic_matching, c.daily_limit, c.limits_began_on, c.account_id, a.time_zone,
                d.id, d.e164, d.spam_status, d.removed_at, d.campaign_id, d.exhausted_on{chosen}
         FROM {Campaign._meta.db_table} c
         JOIN portal_account a ON a.id = c.account_id
         LEFT JOIN {_NUMBERS} d ON d.id = c.default_number_id{join}
-        WHERE c.id = %s AND c.account_id = %s""")
+        WHERE c.id = %(campaign)s AND c.account_id = %(account)s""")
 
 
 def _short(sql: str) -> str:

@@ -1,7 +1,7 @@
 """What was decided, for the figures: gathered in the process that answers, and written in batches.
 
 A dialer asks thousands of times a minute; a row for each answer would cost more than the answer. Sums for each number
-and each campaign and day are what pages show (NumberCalls, CampaignCalls). They are written every second or so; a web
+and each campaign and day are what pages show (NumberCalls, CampaignCalls). They are written every ten seconds; a web
 process that is killed loses what it decided since, a process that ends writes it first.
 """
 
@@ -23,7 +23,7 @@ from reputation.models import CampaignCalls, NumberCalls
 
 logger = logging.getLogger(__name__)
 
-EVERY_SECONDS = 1.0
+EVERY_SECONDS = 10.0
 # Rows in one statement and one transaction.
 CHUNK = 1_000
 
@@ -59,8 +59,8 @@ def record(
 
 
 def write() -> None:
-    """Writes what was noted since; called by the writer every second, and at the end of the process. What cannot be
-    written is kept for the next time."""
+    """Writes what was noted since; called by the writer every ten seconds, and at the end of the process. What cannot
+    be written is kept for the next time."""
     with _writing:
         _add(NumberCalls, ("account_id", "number_id", "day"), _of_numbers)
         _add(CampaignCalls, ("account_id", "campaign_id", "day", "basis", "skipped_tagged"), _of_campaigns)
@@ -135,5 +135,5 @@ def _write_safely() -> None:
     try:
         write()
     except Exception:
-        logger.exception("What was decided in the last second could not be recorded")
+        logger.exception("What was decided in the last seconds could not be recorded")
         connection.close()

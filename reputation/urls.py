@@ -2,7 +2,6 @@
 
 from django.urls import path
 
-from reputation.api import matches
 from reputation.api.v1 import api
 from reputation.views import (
     api_reference,
@@ -18,7 +17,6 @@ from reputation.views import (
 )
 
 urlpatterns = [
-    *matches.urls,
     *overview.urls,
     *live.urls,
     *phone_numbers.urls,

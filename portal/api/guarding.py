@@ -18,14 +18,12 @@ from portal.api import limits
 from portal.api.problems import problem_of
 from portal.api_keys import Caller
 from portal.audit import Actor
-from portal.models import Account
 
 
 class ApiRequest(HttpRequest):
-    """A request after `guarded`: by `caller`, about `account`, at `now`; `actor` is what the audit trail gets."""
+    """A request after `guarded`: by `caller`, for its account, at `now`; `actor` is what the audit trail gets."""
 
     caller: Caller
-    account: Account
     actor: Actor
     now: datetime
 
@@ -48,7 +46,7 @@ def guarded(scope: str, *, policy: str = "default") -> Callable[[View], View]:
             headers = {"Cache-Control": "no-store"}
             try:
                 caller = api_keys.authenticate(request.META.get("HTTP_AUTHORIZATION"), scope=scope, now=now)
-                request.caller, request.account = caller, caller.account
+                request.caller = caller
                 request.actor = Actor(user=None, via="api", key_id=caller.pk)
                 api_keys.note_use(caller, now=now)
                 spent = limits.spend(caller, policy, now=now)
@@ -58,7 +56,7 @@ def guarded(scope: str, *, policy: str = "default") -> Callable[[View], View]:
             except Exception as error:
                 answer = problem_of(error).answer()
             for name, value in headers.items():
-                answer.headers.setdefault(name, value)
+                answer.headers[name] = value
             return answer
 
         return inner

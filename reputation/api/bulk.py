@@ -74,11 +74,11 @@ def confirm_confirmation(request: ApiRequest, confirmation_id: IdInPath) -> Stat
 
 def _act(request: ApiRequest, action: str, given: Chosen, *, campaign: Campaign | None = None) -> Status:
     by_filter = isinstance(given, ByFilter)
-    numbers = confirmations.scope(action, request.account, campaign)
+    numbers = confirmations.scope(action, request.caller.account, campaign)
     chosen_by = NumberFilter.read(given.filter.dict() if by_filter else {})
     numbers = chosen_by.apply(numbers, request.now) if by_filter else numbers.filter(pk__in=given.ids)
     shown = confirmations.open_window(
-        account=request.account,
+        account=request.caller.account,
         actor=request.actor,
         action=action,
         numbers=numbers,
@@ -119,7 +119,7 @@ def _said(shown: Confirmation, request: ApiRequest) -> ConfirmationOut:
             for one in window.refused
         ],
         sentence=window.sentence if shown.state == State.SHOWN else confirmations.done_so_far(shown),
-        seats=seats(coverage_of(request.account, request.now)),
+        seats=seats(coverage_of(request.caller.account, request.now)),
         applied=shown.applied,
         left_alone=shown.left_alone,
         shown_at=shown.shown_at,

@@ -27,7 +27,7 @@ def list_campaigns(request: ApiRequest, asked: Page) -> dict:
 
     In the order in which they were added. Their numbers are in the list of numbers, with the filter `campaign`.
     """
-    found = _campaigns().for_account(request.account)
+    found = _campaigns().for_account(request.caller.account)
     return page(found, asked, of="campaigns", shown=lambda rows: [campaign_out(one) for one in rows])
 
 
@@ -39,7 +39,7 @@ def add_campaign(request: ApiRequest, given: CampaignIn, response: HttpResponse)
     """
     try:
         added = campaigns.create(
-            account=request.account,
+            account=request.caller.account,
             name=given.name.strip(),
             automatic_matching=given.automatic_matching,
             actor=request.actor,

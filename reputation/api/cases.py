@@ -32,7 +32,7 @@ def list_cases(request: ApiRequest, filters: Query[CaseFilters], asked: Page) ->
 
     Newest first. A case is the remediation of one number's labels, from opening to outcome.
     """
-    cases = Case.objects.for_account(request.account).select_related("number")
+    cases = Case.objects.for_account(request.caller.account).select_related("number")
     if filters.state:
         cases = cases.filter(state=filters.state)
     if filters.number_id:

@@ -19,12 +19,12 @@ def get_enrollment(request: ApiRequest) -> EnrollmentOut:
 
     The form itself is filled in in the portal: a person answers for it.
     """
-    status = status_of(request.account)
+    status = status_of(request.caller.account)
     return EnrollmentOut(
         state=status.state,
         is_approved=status.is_approved,
         since=status.since,
         reason=status.reason,
         sentence=status.sentence,
-        seats=seats(coverage_of(request.account, request.now)),
+        seats=seats(coverage_of(request.caller.account, request.now)),
     )

@@ -24,7 +24,7 @@ def list_events(request: ApiRequest, filters: Query[FeedFilters], asked: Page) -
     Oldest first. Keep `next_cursor`, and ask with it again for what has come since: nothing is skipped, and nothing
     comes twice. An event is shown once no older change can still come before it, within seconds as a rule.
     """
-    settled = feed.events(account=request.account, kind=filters.kind, now=request.now)
+    settled = feed.events(account=request.caller.account, kind=filters.kind, now=request.now)
     found = page(settled, asked, of="events", shown=said)
     last = cursor("events", found["items"][-1].id) if found["items"] else asked.cursor
     return {"items": found["items"], "next_cursor": last, "has_more": found["next_cursor"] is not None}

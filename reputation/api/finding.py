@@ -21,7 +21,7 @@ IdInPath = Path[Annotated[int, Field(ge=1, le=MOST)]]
 def owned(request: ApiRequest, objects: type[M] | QuerySet[M], pk: int) -> M:
     """The account's object with this id; another account's, like one that does not exist, is not found."""
     manager = objects if isinstance(objects, QuerySet) else objects.objects
-    found = manager.for_account(request.account).filter(pk=pk).first()
+    found = manager.for_account(request.caller.account).filter(pk=pk).first()
     if found is None:
         raise Problem("not_found")
     return found
@@ -31,7 +31,7 @@ def named(request: ApiRequest, objects: type[M], pk: int | None, *, where: str) 
     """The account's object that a body names at `where`, or None where it names none."""
     if pk is None:
         return None
-    found = objects.objects.for_account(request.account).filter(pk=pk).first()
+    found = objects.objects.for_account(request.caller.account).filter(pk=pk).first()
     if found is None:
         raise wrong(where, f"The account has no {objects._meta.verbose_name} with this id.")
     return found

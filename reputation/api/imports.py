@@ -27,7 +27,7 @@ def list_imports(request: ApiRequest, asked: Page) -> dict:
 
     Newest first.
     """
-    imports = NumberImport.objects.for_account(request.account)
+    imports = NumberImport.objects.for_account(request.caller.account)
     return page(
         imports, asked, of="imports", shown=lambda rows: [ImportOut(**_said(one)) for one in rows], newest_first=True
     )
@@ -50,7 +50,7 @@ def import_numbers(request: ApiRequest, file: File[UploadedFile], response: Http
     ask for the import until it is ready.
     """
     try:
-        batch = importing.receive(account=request.account, upload=file, actor=request.actor, now=request.now)
+        batch = importing.receive(account=request.caller.account, upload=file, actor=request.actor, now=request.now)
     except CannotRead as error:
         raise wrong("file", str(error), code="file_unreadable") from None
     response["Location"] = reverse("api-1:get-import", args=[batch.pk])

@@ -73,8 +73,8 @@ def choose_caller_id(request: ApiRequest, given: MatchIn) -> dict:
     return answer(request, given)
 
 
-# The same operation at the same address, round django-ninja, whose way to a view costs as much as the answer: measured
-# through the WSGI application, a match took 770 µs of processor time by it and 580 µs without, an empty view 150 µs.
+# The same operation at the same address, round django-ninja, whose way to a view costs more than the answer: measured
+# through the WSGI application it takes 190 µs of processor time, where an empty view takes 150 µs in all.
 # What the document says of it is what stands above; schemathesis holds this view to it.
 @guarded("match", policy="match")
 def match(request: ApiRequest) -> HttpResponse:
@@ -85,13 +85,14 @@ def match(request: ApiRequest) -> HttpResponse:
         given = MatchIn.model_validate_json(request.body)
     except ValidationError as error:
         raise problem_of_body(error) from None
-    return HttpResponse(json.dumps(answer(request, given)), content_type="application/json; charset=utf-8")
+    said = json.dumps(answer(request, given)).encode()
+    return HttpResponse(said, content_type="application/json; charset=utf-8")
 
 
 def answer(request: ApiRequest, given: MatchIn) -> dict:
     try:
         decision = matching.match(
-            account_id=request.account.pk, campaign_id=given.campaign_id, called=given.called, now=request.now
+            account_id=request.caller.account_id, campaign_id=given.campaign_id, called=given.called, now=request.now
         )
     except CampaignNotFound:
         raise Problem("not_found", "The account has no campaign with this id.") from None

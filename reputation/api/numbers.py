@@ -28,7 +28,7 @@ def list_numbers(request: ApiRequest, filters: Query[NumberFilters], asked: Page
 
     In the order in which they were added, with the filters of the table in the portal.
     """
-    numbers = PhoneNumber.objects.for_account(request.account).select_related("campaign")
+    numbers = PhoneNumber.objects.for_account(request.caller.account).select_related("campaign")
     found = NumberFilter.read(filters.dict()).apply(numbers, request.now)
     return page(found, asked, of="numbers", shown=lambda rows: [said(number, request) for number in rows])
 
@@ -52,7 +52,7 @@ def add_number(request: ApiRequest, given: NumberIn, response: HttpResponse) -> 
     except NotANumber as error:
         raise wrong("body.number", str(error), code="not_a_number") from None
     added = phone_numbers.add(
-        account=request.account,
+        account=request.caller.account,
         parsed=parsed,
         label=given.label,
         source=given.source,

@@ -338,7 +338,7 @@ def test_a_plain_view_is_guarded_by_one_line(account, rf):
 
 
 def _answer(request):
-    return HttpResponse(request.account.name)
+    return HttpResponse(request.caller.account.name)
 
 
 def test_the_guard_takes_one_query_when_nothing_is_due(account, rf, django_assert_num_queries):
