@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
 
 from portal import audit
@@ -96,25 +96,45 @@ class ScopeMissing(Refused):
 # Making and revoking -------------------------------------------------------------------------------------------------
 
 
+class MadeBefore(Exception):
+    """There is a key with this prefix."""
+
+
+def new_prefix() -> str:
+    return secrets.token_hex(5)
+
+
 def make(
-    *, account: Account, name: str, scopes: Sequence[str], expires_at: datetime | None, actor: Actor, now: datetime
+    *,
+    account: Account,
+    name: str,
+    scopes: Sequence[str],
+    expires_at: datetime | None,
+    actor: Actor,
+    now: datetime,
+    prefix: str = "",
 ) -> tuple[ApiKey, str]:
-    """Makes a key and returns it with its token, which is nowhere kept and can never be shown again."""
-    prefix, secret = secrets.token_hex(5), secrets.token_hex(32)
-    with transaction.atomic():
-        key = ApiKey.objects.create(
-            account=account,
-            name=name,
-            prefix=prefix,
-            secret_hash=_hashed(secret),
-            scopes=" ".join(scope for scope in SCOPES if scope in scopes),
-            made_at=now,
-            made_by=actor.user,
-            expires_at=expires_at,
-        )
-        audit.record(
-            account=account, actor=actor, now=now, what="api_key.made", subject=key, after=", ".join(key.scope_list)
-        )
+    """Makes a key and returns it with its token, which is nowhere kept and can never be shown again.
+
+    With a `prefix` from `new_prefix`, asking twice makes one key: the second raises MadeBefore.
+    """
+    prefix, secret = prefix or new_prefix(), secrets.token_hex(32)
+    try:
+        with transaction.atomic():
+            key = ApiKey.objects.create(
+                account=account,
+                name=name,
+                prefix=prefix,
+                secret_hash=_hashed(secret),
+                scopes=" ".join(scope for scope in SCOPES if scope in scopes),
+                made_at=now,
+                made_by=actor.user,
+                expires_at=expires_at,
+            )
+            scopes_made = ", ".join(key.scope_list)
+            audit.record(account=account, actor=actor, now=now, what="api_key.made", subject=key, after=scopes_made)
+    except IntegrityError:
+        raise MadeBefore from None
     return key, f"nrp_{prefix}_{secret}"
 
 

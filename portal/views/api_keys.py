@@ -32,6 +32,8 @@ class KeyForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
         error_messages={"required": "Choose what the key may do."},
     )
+    # The key's own prefix, drawn with the form: sent twice, by a double click or a reload, it makes one key.
+    prefix = forms.RegexField("[0-9a-f]{10}", widget=forms.HiddenInput, initial=api_keys.new_prefix, required=False)
     expires_on = forms.DateField(
         label="Last day",
         required=False,
@@ -64,18 +66,27 @@ def key_list(request: MemberRequest) -> HttpResponse:
 @never_cache
 @owner_view
 def make(request: MemberRequest) -> HttpResponse:
-    """The form; sent, it answers with the token, which no other page can ever show."""
+    """The form; sent, it answers with the token, which no other page can ever show, nor this one again."""
     form = KeyForm(request.POST or None)
     if request.method != "POST" or not form.is_valid():
         return render(request, "portal/api_key_make.html", {"form": form})
-    key, token = api_keys.make(
-        account=request.account,
-        name=form.cleaned_data["name"],
-        scopes=form.cleaned_data["scopes"],
-        expires_at=form.cleaned_data["expires_on"],
-        actor=request.actor,
-        now=timezone.now(),
-    )
+    try:
+        key, token = api_keys.make(
+            account=request.account,
+            name=form.cleaned_data["name"],
+            scopes=form.cleaned_data["scopes"],
+            expires_at=form.cleaned_data["expires_on"],
+            prefix=form.cleaned_data["prefix"],
+            actor=request.actor,
+            now=timezone.now(),
+        )
+    except api_keys.MadeBefore:
+        messages.info(
+            request,
+            "This key was made already, and is shown only once: no second one was made. If you did not copy it, "
+            "revoke it and make another.",
+        )
+        return redirect("api-keys")
     return render(request, "portal/api_key_made.html", {"key": key, "token": token})
 
 

@@ -55,6 +55,17 @@ def test_nothing_from_which_the_token_could_be_had_is_kept(as_owner):
     assert not [row for row in kept if secret in row]
 
 
+def test_a_form_sent_twice_makes_one_key_and_says_so(as_owner):
+    form = as_owner.get(reverse("api-key-make")).context["form"]
+    prefix = form["prefix"].value()
+    token = token_on(make(as_owner, prefix=prefix))
+    assert token.split("_")[1] == prefix
+    again = make(as_owner, prefix=prefix)
+    assert again.status_code == 302
+    assert "no second one was made" in as_owner.get(again.url).content.decode()
+    assert ApiKey.objects.count() == 1
+
+
 @pytest.mark.parametrize("who", ["as_admin", "as_viewer"])
 def test_others_see_the_list_and_neither_make_nor_revoke(request, who, account):
     client = request.getfixturevalue(who)
