@@ -20,11 +20,11 @@ class ReputationConfig(AppConfig):
         from portal.webhooks.events import tell
         from reputation import checks, migrated, telling, unenrolled
         from reputation.liveness import live_token
-        from reputation.models import PhoneNumber
+        from reputation.models import NumberCount
 
         def of_every_page(account: Account) -> dict[str, Any]:
             return {
-                "needs_you": PhoneNumber.objects.for_account(account).tagged().count(),
+                "needs_you": NumberCount.objects.for_account(account).tagged().total(),
                 "live_token": live_token(account),
             }
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count, F, OuterRef, Q, Subquery, Value
+from django.db.models import F, OuterRef, Q, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
 from portal import audit
@@ -17,7 +17,7 @@ from portal.models import Account
 from portal.numbers import national
 from reputation import daily_limit
 from reputation.eligibility import today_of
-from reputation.models import Campaign, PhoneNumber
+from reputation.models import Campaign, NumberCount, PhoneNumber
 from reputation.rows import NumberRow, rows_of
 
 # More calls a day than one number can be shown for: it only keeps a limit within what the database holds.
@@ -49,18 +49,18 @@ class CampaignRow:
 
 
 def rows_of_campaigns(account: Account, now: datetime) -> list[CampaignRow]:
-    """The account's campaigns by name; four queries, however many there are."""
+    """The account's campaigns by name; five queries, however many there are."""
     campaigns = list(Campaign.objects.for_account(account).select_related("default_number").order_by("name", "pk"))
-    assigned = PhoneNumber.objects.for_account(account).filter(campaign__isnull=False).order_by()
-    tagged = Count("pk", filter=Q(spam_status__in=PhoneNumber.TAGGED))
-    counted = assigned.values_list("campaign").annotate(numbers=Count("pk"), tagged=tagged)
-    counts = {pk: (numbers, of_them_tagged) for pk, numbers, of_them_tagged in counted}
+    assigned = NumberCount.objects.for_account(account).values_list("campaign")
+    numbers = dict(assigned.annotate(Sum("count")))
+    tagged = dict(assigned.tagged().annotate(Sum("count")))
     defaults = {campaign.pk: default for campaign in campaigns if (default := default_of(campaign))}
     rows = {row.number.pk: row for row in rows_of(defaults.values(), now)}
     return [
         CampaignRow(
             campaign,
-            *counts.get(campaign.pk, (0, 0)),
+            numbers.get(campaign.pk, 0),
+            tagged.get(campaign.pk, 0),
             default=rows[defaults[campaign.pk].pk] if campaign.pk in defaults else None,
         )
         for campaign in campaigns

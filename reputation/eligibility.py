@@ -16,7 +16,7 @@ from enrollment.models import Application
 from portal.licensing import COVERS_CAMPAIGN_NUMBERS, PRODUCT_LICENCES, SEATS_OF
 from portal.models import Account, Licence
 from portal.numbers import UNITED_STATES
-from reputation.models import Campaign, PhoneNumber
+from reputation.models import Campaign, NumberCount, PhoneNumber
 from reputation.models.confirmations import Confirmation
 from reputation.models.numbers import PhoneNumberQuerySet
 
@@ -91,12 +91,12 @@ def coverage_of(account: Account, now: datetime) -> Coverage:
     licences = tuple(Licence.objects.for_account(account).valid_on(today_of(account, now)))
     products = {licence.product for licence in licences}
     includes = bool(products & COVERS_CAMPAIGN_NUMBERS)
-    monitored = PhoneNumber.objects.for_account(account).monitored()
+    monitored = NumberCount.objects.for_account(account).monitored()
     return Coverage(
         includes_campaign_numbers=includes,
         has_product_licence=bool(products & PRODUCT_LICENCES),
         seats=sum(licence.seats for licence in licences if licence.product == SEATS_OF),
-        seats_used=(monitored.outside_campaigns() if includes else monitored).count(),
+        seats_used=(monitored.outside_campaigns() if includes else monitored).total(),
         licences=licences,
     )
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from urllib.parse import urlencode
 
 from reputation.models import PhoneNumber, Tag
+from reputation.models.counts import FACETS
 from reputation.models.numbers import PhoneNumberQuerySet
 from reputation.wording import TALLIES
 
@@ -58,6 +59,33 @@ class NumberFilter:
         if self.engine:
             numbers = numbers.filter(pk__in=Tag.objects.standing().filter(engine=int(self.engine)).values("number"))
         return numbers
+
+    def leaves(self, facet: int) -> bool:
+        """Whether numbers of this facet (PhoneNumber.facet) can be among those it leaves."""
+        status, capability, source = FACETS[facet]
+        wanted = {
+            PhoneNumber.LABELLED: PhoneNumber.TAGGED,
+            "tagged": (PhoneNumber.SpamStatus.TAGGED, PhoneNumber.SpamStatus.TAGGED_AGAIN),
+            PhoneNumber.STALE: (PhoneNumber.SpamStatus.CLEAN,),
+        }.get(self.status, (self.status,))
+        return (
+            (not self.status or status in wanted)
+            and (not self.engine or status in PhoneNumber.TAGGED)  # where a tag stands
+            and (not self.capability or capability == self.capability)
+            and (not self.source or source == self.source)
+        )
+
+    @property
+    def asks_more(self) -> bool:
+        """Whether it asks for more than facets and campaigns say."""
+        return bool(self.q or self.engine or self.status in (PhoneNumber.SpamStatus.CLEAN, PhoneNumber.STALE))
+
+    def apply_rest(self, numbers: PhoneNumberQuerySet, now: datetime) -> PhoneNumberQuerySet:
+        """What neither a facet nor a campaign says."""
+        numbers = replace(self, status="", capability="", campaign="", source="").apply(numbers, now)
+        if self.status == PhoneNumber.STALE:
+            return numbers.filter(fresh_until__lte=now)
+        return numbers.filter(fresh_until__gt=now) if self.status == PhoneNumber.SpamStatus.CLEAN else numbers
 
     @property
     def is_empty(self) -> bool:

@@ -1,56 +1,51 @@
 """The table of numbers: one page of what a filter leaves, in an order, with everything its toolbar needs.
 
-Pages go by key, not by offset: the middle of a million numbers costs what the first page costs. A place in the table
-is `after=START~ID` or `before=START~ID`: the id of the row it continues from, and that row's position for the reader.
+A page costs what it shows, however many numbers are stored:
+
+- What is counted is read from the sums that the database keeps (NumberCount).
+- Pages go by key, not by offset. A place in the table is `after=START~ID` or `before=START~ID`: the id of the row it
+  continues from, and that row's position for the reader.
+- An index by facet holds numbers of one spam status, capability and source side by side, in the order of the page. The
+  page is the first of all facets that the filter leaves, so that nothing is read that is not shown or next to it.
+- Only a search, an engine, or a campaign in another order than by number leave something that no index has in order.
+  Where that is little, it is gathered and sorted; where it is much, the next row that fits is never far.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from dataclasses import dataclass, replace
+from datetime import datetime
 
-from django.db.models import Case, Count, F, Q, QuerySet, Value, When
-from django.db.models.functions import Coalesce
+from django.core.exceptions import EmptyResultSet
+from django.db import connection
+from django.db.models import F, Q
 
 from portal.models import Account
 from reputation.filters import NO_CAMPAIGN, NumberFilter
-from reputation.models import Campaign, Engine, PhoneNumber
+from reputation.models import Campaign, Engine, NumberCount, PhoneNumber
+from reputation.models.counts import FACETS, NumberCountQuerySet
 from reputation.models.numbers import PhoneNumberQuerySet
 from reputation.rows import NumberRow, rows_of
 from reputation.wording import SPAM_STATUS, TALLIES, Said
 
 PAGE_SIZE = 50
+# So many numbers are gathered and sorted rather than looked for along an index.
+GATHERED = 2_000
 Status = PhoneNumber.SpamStatus
-NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
-# What asks for attention first.
-URGENCY = (
-    Status.FAILED,
-    Status.TAGGED_AGAIN,
-    Status.TAGGED,
-    Status.IN_REMEDIATION,
-    Status.UNKNOWN,
-    Status.CLEAN,
-    Status.NOT_MONITORED,
-)
-
-# What the table can be sorted by: the name in the address, the heading, and the key.
-SORTS: dict[str, tuple[str, Any]] = {
-    "number": ("Number", F("e164")),
-    "label": ("Label", F("label")),
-    "status": (
-        "Spam status",
-        Case(
-            *(When(spam_status=status, then=Value(place)) for place, status in enumerate(URGENCY)),
-            default=Value(len(URGENCY)),
-        ),
-    ),
-    "capability": ("Capability", F("capability")),
-    "checked": ("Last checked", Coalesce(F("checked_at"), Value(NEVER))),
+# What the table can be sorted by: the name in the address, and the heading. Equals stand in the order of their numbers.
+SORTS = {
+    "number": "Number",
+    "label": "Label",
+    "status": "Spam status",
+    "capability": "Capability",
+    "checked": "Last checked",
 }
+# Orders by what a facet's digits say, and orders by a column.
+_RANK = {"status": lambda facet: facet // 100, "capability": lambda facet: facet // 10 % 10}
+_COLUMN = ("label", "checked")
 
 
 @dataclass(frozen=True)
@@ -107,10 +102,9 @@ class NumberTable:
     @property
     def sorts(self) -> list[tuple[str, str]]:
         """The orders as choices; the default one needs no value in the address."""
-        both = ((name, words) for name, (words, _key) in SORTS.items())
         return [
             ("" if value == "number" else value, f"By {words.lower()}{way}")
-            for name, words in both
+            for name, words in SORTS.items()
             for value, way in ((name, ""), (f"-{name}", ", descending"))
         ]
 
@@ -132,27 +126,46 @@ class NumberTable:
         return headings
 
 
-def read(
-    params: Mapping[str, str],
-    *,
-    account: Account,
-    numbers: PhoneNumberQuerySet,
-    now: datetime,
-    still_shown: Sequence[int] = (),
-) -> NumberTable:
-    """The page that the query string asks for, of `numbers` (the account's); a fixed number of queries.
+@dataclass(frozen=True)
+class Scope:
+    """Whose numbers a table is about: all of the account, those of a campaign, or all but those."""
+
+    account: Account
+    inside: Campaign | None = None
+    outside: Campaign | None = None
+
+    @property
+    def account_numbers(self) -> PhoneNumberQuerySet:
+        return PhoneNumber.objects.for_account(self.account)
+
+    @property
+    def numbers(self) -> PhoneNumberQuerySet:
+        return self._narrowed(self.account_numbers)
+
+    @property
+    def counts(self) -> NumberCountQuerySet:
+        return self._narrowed(NumberCount.objects.for_account(self.account))
+
+    def _narrowed(self, asked: PhoneNumberQuerySet | NumberCountQuerySet) -> PhoneNumberQuerySet | NumberCountQuerySet:
+        if self.inside:
+            return asked.in_campaign(self.inside.pk)
+        return asked.outside_campaign(self.outside.pk) if self.outside else asked
+
+
+def read(params: Mapping[str, str], *, scope: Scope, now: datetime, still_shown: Sequence[int] = ()) -> NumberTable:
+    """The page that the query string asks for; a fixed number of queries at most.
 
     `still_shown` are ids that an open page shows: those that are no longer on this page come as `departed`.
     """
-    chosen = NumberFilter.read(params)
+    account, chosen = scope.account, NumberFilter.read(params)
     sort = params.get("sort", "number")
     descending, sort = sort.startswith("-"), sort.lstrip("-")
     if sort not in SORTS:
         sort, descending = "number", False
-    matching = chosen.apply(numbers, now)
-    total = matching.count()
-    page, start, more_before, more_after = _page(numbers, matching, params, sort=sort, descending=descending)
-    tallies, all_numbers = tallies_of(numbers, now)
+    tallies, all_numbers = tallies_of(scope, now)
+    found = _find(scope, chosen, now, sort=sort)
+    order = _Order(sort, upwards=not descending)
+    page, start, more_before, more_after = _page(scope, chosen, found, params, now, order)
     departed = set(still_shown) - {number.pk for number in page}
     gone = (
         list(PhoneNumber.objects.for_account(account).select_related("campaign").filter(pk__in=departed))
@@ -167,7 +180,7 @@ def read(
         sort=sort,
         descending=descending,
         start=start,
-        total=total,
+        total=found.total,
         previous=f"{start}~{page[0].pk}" if page and more_before else "",
         next=f"{start + len(page) - 1}~{page[-1].pk}" if page and more_after else "",
         tallies=tallies,
@@ -178,41 +191,197 @@ def read(
     )
 
 
-def tallies_of(numbers: PhoneNumberQuerySet, now: datetime) -> tuple[list[Tally], int]:
-    """How many numbers there are of each spam status, and in all; one query."""
-    stale = Count("pk", filter=Q(spam_status=PhoneNumber.SpamStatus.CLEAN, fresh_until__lte=now))
+def tallies_of(scope: Scope, now: datetime) -> tuple[list[Tally], int]:
+    """How many numbers there are of each spam status, and in all; two queries."""
     counts: dict[str, int] = dict.fromkeys(TALLIES, 0)
-    counted = numbers.order_by().values_list("spam_status").annotate(count=Count("pk"), stale=stale)
-    for status, count, of_them_stale in counted:
-        shown = "tagged" if status == PhoneNumber.SpamStatus.TAGGED_AGAIN else status
-        counts[shown] += count - of_them_stale
-        counts[PhoneNumber.STALE] += of_them_stale
+    for facet, count in scope.counts.by_facet().items():
+        status = FACETS[facet][0]
+        counts["tagged" if status == Status.TAGGED_AGAIN else status] += count
+    if counts[Status.CLEAN]:
+        counts[PhoneNumber.STALE] = scope.numbers.with_spam_status(PhoneNumber.STALE, now).count()
+        counts[Status.CLEAN] -= counts[PhoneNumber.STALE]
     tallies = [Tally(value, count, SPAM_STATUS[value]) for value, count in counts.items()]
     return tallies, sum(counts.values())
 
 
+# --- which numbers ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a filter leaves: how many, and either the ids of all, or in which facets the next of them stand."""
+
+    total: int
+    ids: tuple[int, ...] | None = None
+    facets: tuple[int, ...] = ()
+    are_all_facets: bool = False
+
+
+def _find(scope: Scope, chosen: NumberFilter, now: datetime, *, sort: str) -> _Found:
+    """Three queries at most."""
+    counts = scope.counts
+    if chosen.campaign == NO_CAMPAIGN:
+        counts = counts.outside_campaigns()
+    elif chosen.campaign:
+        counts = counts.in_campaign(int(chosen.campaign))
+    there = counts.by_facet()
+    left = {facet: count for facet, count in there.items() if chosen.leaves(facet)}
+    most = sum(left.values())
+    if not most:
+        return _Found(0, ids=())
+    along = _Found(most, facets=tuple(left), are_all_facets=len(left) == len(there))
+    is_by_campaign = bool(scope.inside or chosen.campaign)
+    is_in_order = not scope.outside and (sort == "number" or (sort != "label" and not is_by_campaign))
+    if not chosen.asks_more and (is_in_order or most > GATHERED):
+        return along
+    numbers = chosen.apply(scope.numbers, now).order_by()
+    ids = tuple(numbers.values_list("pk", flat=True)[: GATHERED + 1])
+    if len(ids) <= GATHERED:
+        return _Found(len(ids), ids=ids)
+    if chosen.status == Status.CLEAN and not (chosen.q or chosen.engine):  # those that are stale are fewer
+        stale = replace(chosen, status=PhoneNumber.STALE).apply(scope.numbers, now)
+        return replace(along, total=most - stale.order_by().count())
+    return replace(along, total=numbers.count()) if chosen.asks_more else along
+
+
+# --- in which order --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Order:
+    sort: str
+    upwards: bool
+
+    def parts(self, row: PhoneNumber | None, facets: Sequence[int]) -> list[_Part]:
+        """What stands behind the row (or all) in parts, in each of which one column and the number give the order.
+
+        Never checked comes before checked; to a database, nothing is neither more nor less than a moment.
+        """
+        behind = Q(**{f"e164__{self.sign}": row.e164}) if row else Q()
+        if self.sort in _RANK:
+            rank_of = _RANK[self.sort]
+            here = rank_of(row.facet) if row else None
+            parts = [
+                _Part(rank, behind if rank == here else Q(), facets=tuple(f for f in facets if rank_of(f) == rank))
+                for rank in {rank_of(facet) for facet in facets}
+            ]
+            return [part for part in parts if here is None or part.rank == here or (part.rank > here) == self.upwards]
+        if self.sort == "label":
+            if row is None:
+                return [_Part(0, Q(), "label")]
+            beyond = 1 if self.upwards else -1
+            return [_Part(0, behind & Q(label=row.label)), _Part(beyond, self.past(label=row.label), "label")]
+        if self.sort == "checked":
+            never, ever = Q(checked_at__isnull=True), Q(checked_at__isnull=False)
+            if row is None:
+                return [_Part(0, never), _Part(1, ever, "checked_at")]
+            if row.checked_at is None:
+                return [_Part(0, never & behind), *([_Part(1, ever, "checked_at")] if self.upwards else [])]
+            same = _Part(1, behind & Q(checked_at=row.checked_at))
+            beyond = _Part(1, self.past(checked_at=row.checked_at), "checked_at")
+            return [same, beyond, *([] if self.upwards else [_Part(0, never)])]
+        return [_Part(0, behind)]
+
+    @property
+    def sign(self) -> str:
+        return "gt" if self.upwards else "lt"
+
+    def past(self, **value: object) -> Q:
+        return Q(**{f"{name}__{self.sign}": it for name, it in value.items()})
+
+    def first_of(self, stretches: Sequence[tuple[_Part, PhoneNumberQuerySet]]) -> list[int]:
+        """Ids of the first page and one more of all stretches together, in their order; one query."""
+        sign = "" if self.upwards else "-"
+        selects, params = [], []
+        for place, (part, numbers) in enumerate(stretches):
+            columns = [f"{sign}{column}" for column in (part.column, "e164") if column]
+            page = numbers.order_by(*columns).values_list("pk", "e164", "checked_at")[: PAGE_SIZE + 1]
+            try:
+                sql, given = page.query.sql_with_params()
+            except EmptyResultSet:  # the ORM knows without asking
+                continue
+            selects.append(f"SELECT {place}, page{place}.* FROM ({sql}) AS page{place}")
+            params += given
+        if not selects:
+            return []
+        with connection.cursor() as cursor:
+            cursor.execute(" UNION ALL ".join(selects), params)
+            rows = cursor.fetchall()
+        ranks = [part.rank for part, _numbers in stretches]
+
+        def key(row: tuple) -> tuple:
+            place, _pk, e164, checked_at = row
+            if self.sort == "label":  # in the database's order of letters, and so in order already
+                return (ranks[place],)
+            return (ranks[place], (checked_at or "") if self.sort == "checked" else "", e164)
+
+        return [row[1] for row in sorted(rows, key=key, reverse=not self.upwards)][: PAGE_SIZE + 1]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Numbers of one rank; within it they stand by the column, if there is one, and then by number."""
+
+    rank: int
+    condition: Q
+    column: str = ""
+    facets: tuple[int, ...] | None = None
+
+
 def _page(
-    numbers: QuerySet, matching: QuerySet, params: Mapping[str, str], *, sort: str, descending: bool
+    scope: Scope, chosen: NumberFilter, found: _Found, params: Mapping[str, str], now: datetime, order: _Order
 ) -> tuple[list[PhoneNumber], int, bool, bool]:
-    """The rows, the first one's position, and whether there are rows before and after."""
-    key = SORTS[sort][1]
-    rows = matching.annotate(key=key).select_related("campaign")
+    """The rows, the first one's position, and whether there are rows before and after; three queries at most."""
     going_back = "before" in params
     place = re.fullmatch(r"(\d{1,9})~(\d{1,18})", params.get("before" if going_back else "after", ""))
-    from_row = numbers.filter(pk=place[2]).annotate(key=key).values("key", "pk").first() if place else None
-    upwards = descending == going_back
-    if from_row:
-        sign = "gt" if upwards else "lt"
-        beyond = Q(**{f"key__{sign}": from_row["key"]}) | Q(key=from_row["key"], **{f"pk__{sign}": from_row["pk"]})
-        rows = rows.filter(beyond)
-    rows = rows.order_by("key", "pk") if upwards else rows.order_by("-key", "-pk")
-    found = list(rows[: PAGE_SIZE + 1])
-    more = len(found) > PAGE_SIZE
-    found = found[:PAGE_SIZE]
-    if not from_row:
-        return found, 1 if found else 0, False, more
+    from_row = scope.numbers.filter(pk=place[2]).first() if place else None
     if going_back:
-        found.reverse()
-        start = max(int(place[1]) - len(found), 1)
-        return found, start, more, True
-    return found, int(place[1]) + 1, True, more
+        order = replace(order, upwards=not order.upwards)
+    stretches = _stretches(scope, chosen, found, now, order, from_row)
+    ids = order.first_of(stretches)
+    more = len(ids) > PAGE_SIZE
+    by_id = PhoneNumber.objects.select_related("campaign").in_bulk(ids[:PAGE_SIZE])
+    rows = [by_id[pk] for pk in ids[:PAGE_SIZE] if pk in by_id]
+    if from_row is None or place is None:
+        return rows, 1 if rows else 0, False, more
+    if going_back:
+        rows.reverse()
+        return rows, max(int(place[1]) - len(rows), 1), more, True
+    return rows, int(place[1]) + 1, True, more
+
+
+def _stretches(
+    scope: Scope, chosen: NumberFilter, found: _Found, now: datetime, order: _Order, from_row: PhoneNumber | None
+) -> list[tuple[_Part, PhoneNumberQuerySet]]:
+    """Each part of the order, along the index that holds it in this order; or of what was gathered."""
+    if found.ids is not None:
+        gathered = PhoneNumber.objects.filter(pk__in=found.ids)
+        parts = order.parts(from_row, list(FACETS) if order.sort in _RANK else ())
+        return [
+            (part, gathered.filter(part.condition, **({"facet__in": part.facets} if part.facets else {})))
+            for part in parts
+        ]
+    # What an index is not to be used for stands as a sum: a database that takes another one sorts all that it finds.
+    numbers = chosen.apply_rest(scope.account_numbers, now).alias(
+        no_index_facet=F("facet") + 0, no_index_campaign=F("campaign") + 0
+    )
+    parts = order.parts(from_row, found.facets)
+    campaign = scope.inside.pk if scope.inside else chosen.campaign
+    if scope.outside:
+        numbers = numbers.outside_campaign(scope.outside)
+    if campaign == NO_CAMPAIGN:
+        numbers = numbers.outside_campaigns()
+    elif campaign:
+        by_index = order.sort not in _COLUMN
+        numbers = numbers.filter(**{"campaign" if by_index else "no_index_campaign": int(campaign)})
+    if order.sort == "label":
+        if not found.are_all_facets:
+            numbers = numbers.filter(no_index_facet__in=found.facets)
+        return [(part, numbers.filter(part.condition)) for part in parts]
+    if order.sort == "number" and found.are_all_facets and not campaign:
+        return [(part, numbers.filter(part.condition)) for part in parts]
+    return [
+        (part, numbers.filter(part.condition, facet=facet))
+        for part in parts
+        for facet in (found.facets if part.facets is None else part.facets)
+    ]

@@ -3,6 +3,7 @@ from reputation.models.campaigns import Campaign
 from reputation.models.cases import Case, Submission
 from reputation.models.complaints import Complaint, ComplaintFile
 from reputation.models.confirmations import Confirmation, ConfirmationNumber
+from reputation.models.counts import NumberCount
 from reputation.models.engines import Check, Engine, Outage, Registration, Tag
 from reputation.models.imports import ImportRow, NumberImport
 from reputation.models.numbers import PhoneNumber
@@ -19,6 +20,7 @@ __all__ = [
     "Engine",
     "ImportRow",
     "NumberCalls",
+    "NumberCount",
     "NumberImport",
     "Outage",
     "PhoneNumber",

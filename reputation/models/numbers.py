@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, GeneratedField, Q, Value, When
 from django.utils import timezone
 
 from portal.models import Account, AccountQuerySet
 from portal.numbers import country_name, national, searched_digits
+from reputation.searching import proposed
 
 
 class PhoneNumberQuerySet(AccountQuerySet):
@@ -46,7 +48,8 @@ class PhoneNumberQuerySet(AccountQuerySet):
         found = Q(label__icontains=text)
         if digits := searched_digits(text):
             found |= Q(e164__contains=digits)
-        return self.filter(found)
+        candidates = proposed(text, digits) if digits else proposed(text)
+        return self.filter(found) if candidates is None else self.filter(found, pk__in=candidates)
 
     def with_spam_status(self, status: str, now: datetime) -> PhoneNumberQuerySet:
         """Those that a page shows with this status; *clean* only while every engine's answer is fresh."""
@@ -59,6 +62,11 @@ class PhoneNumberQuerySet(AccountQuerySet):
         if status == "tagged":
             return self.filter(spam_status__in=(PhoneNumber.SpamStatus.TAGGED, PhoneNumber.SpamStatus.TAGGED_AGAIN))
         return self.filter(spam_status=status)
+
+
+def _place_in(field: str, values: Sequence[str]) -> Case:
+    """Which of the values the field has, from 0."""
+    return Case(*(When(**{field: value}, then=Value(place)) for place, value in enumerate(values)), default=Value(9))
 
 
 class PhoneNumber(models.Model):
@@ -89,7 +97,20 @@ class PhoneNumber(models.Model):
     MONITORED = (Capability.VERIFYING, Capability.ON)
     TAGGED = (SpamStatus.TAGGED, SpamStatus.TAGGED_AGAIN, SpamStatus.IN_REMEDIATION, SpamStatus.FAILED)
 
-    account = models.ForeignKey(Account, models.CASCADE, related_name="phone_numbers")
+    # What asks for attention first.
+    URGENCY = (
+        SpamStatus.FAILED,
+        SpamStatus.TAGGED_AGAIN,
+        SpamStatus.TAGGED,
+        SpamStatus.IN_REMEDIATION,
+        SpamStatus.UNKNOWN,
+        SpamStatus.CLEAN,
+        SpamStatus.NOT_MONITORED,
+    )
+    CAPABILITIES = (Capability.FAILED, Capability.OFF, Capability.ON, Capability.VERIFYING)
+
+    # Its own index is none: number_once_in_account begins with it.
+    account = models.ForeignKey(Account, models.CASCADE, related_name="phone_numbers", db_index=False)
     e164 = models.CharField("number", max_length=16)
     region = models.CharField(max_length=3)
     kind = models.CharField(max_length=12)
@@ -122,14 +143,42 @@ class PhoneNumber(models.Model):
     lease_token = models.CharField(max_length=32, blank=True, editable=False)
     attempts = models.PositiveSmallIntegerField(default=0, editable=False)
 
+    # Spam status, capability and source in one figure that the database keeps: the places in URGENCY, CAPABILITIES and
+    # Source, as digits; empty for a removed number. Lists are counted and read by it (counting, tables).
+    facet = GeneratedField(
+        expression=Case(
+            When(
+                removed_at__isnull=True,
+                then=_place_in("spam_status", URGENCY) * 100
+                + _place_in("capability", CAPABILITIES) * 10
+                + _place_in("source", Source.values),
+            )
+        ),
+        output_field=models.SmallIntegerField(null=True),
+        db_persist=True,
+    )
+
     objects = PhoneNumberQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["account", "e164"], name="number_once_in_account")]
         indexes = [
-            models.Index(fields=["account", "spam_status", "e164"], name="number_by_spam_status"),
-            models.Index(fields=["account", "capability", "e164"], name="number_by_capability"),
-            models.Index(fields=["campaign", "spam_status"], name="number_by_campaign"),
+            # What lists ask for (tables): each can be read from any place on, in its order, without sorting.
+            models.Index(fields=["account", "facet", "e164"], name="number_by_facet"),
+            models.Index(fields=["account", "campaign", "facet", "e164"], name="number_by_campaign"),
+            models.Index(fields=["account", "facet", "checked_at", "e164"], name="number_by_check"),
+            models.Index(fields=["account", "label", "e164"], name="number_by_label"),
+            models.Index(
+                fields=["account", "fresh_until", "campaign", "capability", "source"],
+                name="number_stale",
+                condition=Q(removed_at__isnull=True, spam_status="clean"),
+            ),
+            models.Index(
+                fields=["account", "tagged_since"],
+                name="number_tagged",
+                condition=Q(removed_at__isnull=True)
+                & Q(spam_status__in=["tagged", "tagged_again", "in_remediation", "failed"]),
+            ),
             # What matching asks for: in E.164, numbers of an exchange or an area code stand side by side.
             models.Index(
                 fields=["campaign", "e164"],

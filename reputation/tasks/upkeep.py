@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from portal.models import Heartbeat
 from portal.sweeping import sweep, task
-from reputation import engines, pruning
+from reputation import counting, engines, pruning
 
 # What a page asks for to say whether the tasks run.
 HEARTBEAT = "tasks"
@@ -31,6 +31,7 @@ def keep_engines_in_step() -> None:
 def prune() -> None:
     for name, step in pruning.EVERYTHING.items():
         sweep(name, partial(_now, step))
+    sweep("fold counts of numbers", counting.fold)
 
 
 def _now(step: Callable[[datetime], int]) -> int:

@@ -199,8 +199,7 @@ def assign(request: MemberRequest, pk: int) -> HttpResponse:
     shown = owned(request, Campaign, pk)
     table = tables.read(
         request.GET,
-        account=request.account,
-        numbers=PhoneNumber.objects.for_account(request.account).outside_campaign(shown),
+        scope=tables.Scope(request.account, outside=shown),
         now=timezone.now(),
         still_shown=rows_still_shown(request),
     )
@@ -218,8 +217,7 @@ def _page(request: MemberRequest, shown: Campaign, form: CampaignForm) -> HttpRe
     default = campaigns.default_of(shown)
     table = tables.read(
         request.GET,
-        account=request.account,
-        numbers=PhoneNumber.objects.for_account(request.account).in_campaign(shown),
+        scope=tables.Scope(request.account, inside=shown),
         now=now,
         still_shown=rows_still_shown(request),
     )

@@ -11,7 +11,7 @@ from enrollment.status import status_of
 from portal.access import MemberRequest, member_view
 from reputation import tables
 from reputation.eligibility import coverage_of
-from reputation.models import Campaign, Confirmation, PhoneNumber
+from reputation.models import Campaign, Confirmation
 from reputation.wording import ACTIONS
 
 Action = Confirmation.Action
@@ -32,8 +32,7 @@ def rows_still_shown(request: HttpRequest) -> list[int]:
 def number_reputation(request: MemberRequest) -> HttpResponse:
     table = tables.read(
         request.GET,
-        account=request.account,
-        numbers=PhoneNumber.objects.for_account(request.account),
+        scope=tables.Scope(request.account),
         now=timezone.now(),
         still_shown=rows_still_shown(request),
     )

@@ -66,8 +66,7 @@ class AddForm(NumberForm):
 def number_list(request: MemberRequest) -> HttpResponse:
     table = tables.read(
         request.GET,
-        account=request.account,
-        numbers=PhoneNumber.objects.for_account(request.account),
+        scope=tables.Scope(request.account),
         now=timezone.now(),
         still_shown=rows_still_shown(request),
     )

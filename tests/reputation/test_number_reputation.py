@@ -31,8 +31,7 @@ def read(account, now):
     """Reads the account's table with the given parameters of the address."""
 
     def read_table(**params) -> tables.NumberTable:
-        numbers = PhoneNumber.objects.for_account(account)
-        return tables.read(QueryDict(urlencode(params)), account=account, numbers=numbers, now=now)
+        return tables.read(QueryDict(urlencode(params)), scope=tables.Scope(account), now=now)
 
     return read_table
 
@@ -111,7 +110,8 @@ def test_each_filter_leaves_what_it_names(read, account, parameter, value, field
 
 
 def test_the_engine_filter_leaves_numbers_whose_tag_of_that_engine_stands(read, account, now):
-    tag, other = (TagFactory(account=account, number=PhoneNumberFactory(account=account)) for _ in range(2))
+    numbers = (PhoneNumberFactory(account=account, spam_status=Status.TAGGED) for _ in range(2))
+    tag, other = (TagFactory(account=account, number=number) for number in numbers)
     TagFactory(account=account, engine=tag.engine, number=other.number, ended_at=now)
     assert shown(read(engine=tag.engine_id)) == [tag.number]
     assert shown(read(engine=999_999)) == []
@@ -162,7 +162,7 @@ def test_paging_shows_each_number_once_in_each_order_and_back_again(read, accoun
 def test_sorted_by_spam_status_what_asks_for_attention_comes_first(read, account):
     for status in Status:
         PhoneNumberFactory(account=account, spam_status=status)
-    assert [number.spam_status for number in shown(read(sort="status"))] == list(tables.URGENCY)
+    assert [number.spam_status for number in shown(read(sort="status"))] == list(PhoneNumber.URGENCY)
 
 
 @pytest.mark.parametrize(

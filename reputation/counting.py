@@ -1,0 +1,134 @@
+"""What keeps NumberCount true: triggers, so that no way of changing numbers can go round it."""
+
+from __future__ import annotations
+
+from django.db import connection, transaction
+from django.db.models import Count
+from django.db.models.functions import Coalesce
+
+from reputation.models import NumberCount, PhoneNumber
+
+_NUMBERS = PhoneNumber._meta.db_table
+_COUNTS = NumberCount._meta.db_table
+
+# Taking away changes a row and never makes one: where rows are deleted that are counted no more, nothing is to do.
+_ADD = f"""
+    INSERT INTO {_COUNTS} (account_id, campaign, facet, count)
+    VALUES (NEW.account_id, COALESCE(NEW.campaign_id, 0), NEW.facet, 1)
+    ON CONFLICT (account_id, campaign, facet) DO UPDATE SET count = count + 1;"""
+_TAKE = f"""
+    UPDATE {_COUNTS} SET count = count - 1
+    WHERE account_id = OLD.account_id AND campaign = COALESCE(OLD.campaign_id, 0) AND facet = OLD.facet;"""
+_OF_FACET = "spam_status, capability, source, removed_at, campaign_id, account_id"
+_CHANGED = (
+    "(OLD.facet IS NOT NEW.facet OR OLD.campaign_id IS NOT NEW.campaign_id OR OLD.account_id IS NOT NEW.account_id)"
+)
+SQLITE = {
+    "number_count_once": f"CREATE UNIQUE INDEX number_count_once ON {_COUNTS} (account_id, campaign, facet)",
+    "number_counted": f"""CREATE TRIGGER number_counted AFTER INSERT ON {_NUMBERS}
+        WHEN NEW.facet IS NOT NULL BEGIN {_ADD} END""",
+    "number_counted_new": f"""CREATE TRIGGER number_counted_new AFTER UPDATE OF {_OF_FACET} ON {_NUMBERS}
+        WHEN NEW.facet IS NOT NULL AND {_CHANGED} BEGIN {_ADD} END""",
+    "number_counted_old": f"""CREATE TRIGGER number_counted_old AFTER UPDATE OF {_OF_FACET} ON {_NUMBERS}
+        WHEN OLD.facet IS NOT NULL AND {_CHANGED} BEGIN {_TAKE} END""",
+    "number_uncounted": f"""CREATE TRIGGER number_uncounted AFTER DELETE ON {_NUMBERS}
+        WHEN OLD.facet IS NOT NULL BEGIN {_TAKE} END""",
+}
+
+# One row for each statement and kind, added and never changed: no two transactions ever wait for each other here.
+_DELTAS = f"""
+    CREATE OR REPLACE FUNCTION count_numbers() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF TG_OP = 'INSERT' THEN
+            INSERT INTO {_COUNTS} (account_id, campaign, facet, count)
+            SELECT account_id, COALESCE(campaign_id, 0), facet, count(*) FROM added
+            WHERE facet IS NOT NULL GROUP BY 1, 2, 3;
+        ELSIF TG_OP = 'DELETE' THEN
+            INSERT INTO {_COUNTS} (account_id, campaign, facet, count)
+            SELECT account_id, COALESCE(campaign_id, 0), facet, -count(*) FROM taken
+            WHERE facet IS NOT NULL GROUP BY 1, 2, 3;
+        ELSIF TG_OP = 'UPDATE' THEN
+            INSERT INTO {_COUNTS} (account_id, campaign, facet, count)
+            SELECT account_id, campaign_id, facet, sum(one) FROM (
+                SELECT account_id, COALESCE(campaign_id, 0) AS campaign_id, facet, 1 AS one FROM added
+                UNION ALL SELECT account_id, COALESCE(campaign_id, 0), facet, -1 FROM taken) AS changes
+            WHERE facet IS NOT NULL GROUP BY 1, 2, 3 HAVING sum(one) <> 0;
+        ELSE
+            DELETE FROM {_COUNTS};
+        END IF;
+        RETURN NULL;
+    END $$"""
+POSTGRESQL = {
+    "number_counted": f"""CREATE TRIGGER number_counted AFTER INSERT ON {_NUMBERS}
+        REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION count_numbers()""",
+    "number_recounted": f"""CREATE TRIGGER number_recounted AFTER UPDATE ON {_NUMBERS}
+        REFERENCING OLD TABLE AS taken NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION count_numbers()""",
+    "number_uncounted": f"""CREATE TRIGGER number_uncounted AFTER DELETE ON {_NUMBERS}
+        REFERENCING OLD TABLE AS taken FOR EACH STATEMENT EXECUTE FUNCTION count_numbers()""",
+    "number_truncated": f"""CREATE TRIGGER number_truncated AFTER TRUNCATE ON {_NUMBERS}
+        FOR EACH STATEMENT EXECUTE FUNCTION count_numbers()""",
+}
+
+
+def install() -> None:
+    """Makes what is missing, and counts anew if anything was. After each migration: one that alters the table of
+    numbers makes it anew on SQLite, without its triggers."""
+    is_sqlite = connection.vendor == "sqlite"
+    wanted = SQLITE if is_sqlite else POSTGRESQL
+    with transaction.atomic(), connection.cursor() as cursor:
+        if is_sqlite:
+            cursor.execute("SELECT name FROM sqlite_master WHERE type IN ('trigger', 'index')")
+        else:
+            cursor.execute("SELECT tgname FROM pg_trigger WHERE tgrelid = %s::regclass", [_NUMBERS])
+        there = {name for (name,) in cursor.fetchall()}
+        missing = [sql for name, sql in wanted.items() if name not in there]
+        if not missing:
+            return
+        if not is_sqlite:
+            cursor.execute(f"LOCK TABLE {_NUMBERS} IN SHARE ROW EXCLUSIVE MODE")
+            cursor.execute(_DELTAS)
+        NumberCount.objects.all().delete()
+        for sql in missing:
+            cursor.execute(sql)
+        recount()
+
+
+def recount() -> None:
+    """Counts all numbers. Call it where nobody changes any meanwhile."""
+    present = PhoneNumber.objects.filter(facet__isnull=False).order_by()
+    counted = present.values_list("account", Coalesce("campaign", NumberCount.NO_CAMPAIGN), "facet").annotate(
+        Count("pk")
+    )
+    NumberCount.objects.all().delete()
+    NumberCount.objects.bulk_create(
+        NumberCount(account_id=account, campaign=campaign, facet=facet, count=count)
+        for account, campaign, facet, count in counted
+    )
+
+
+# Rows folded in one statement.
+CHUNK = 5_000
+
+_FOLD = f"""
+    WITH folded AS (
+        DELETE FROM {_COUNTS} WHERE id IN (
+            SELECT id FROM {_COUNTS} WHERE (account_id, campaign, facet) IN (
+                SELECT account_id, campaign, facet FROM {_COUNTS} GROUP BY 1, 2, 3
+                HAVING count(*) > 1 OR sum(count) = 0 LIMIT 200)
+            ORDER BY account_id, campaign, facet LIMIT {CHUNK} FOR UPDATE SKIP LOCKED)
+        RETURNING account_id, campaign, facet, count),
+    summed AS (
+        INSERT INTO {_COUNTS} (account_id, campaign, facet, count)
+        SELECT account_id, campaign, facet, sum(count) FROM folded GROUP BY 1, 2, 3 HAVING sum(count) <> 0
+        RETURNING 1)
+    SELECT (SELECT count(*) FROM folded) - (SELECT count(*) FROM summed)"""
+
+
+def fold() -> int:
+    """Folds one chunk of rows that add up into one for each kind; how many fewer there are. Whoever reads meanwhile
+    sees the rows before or the sums, and neither changes what they add up to."""
+    if connection.vendor == "sqlite":
+        return NumberCount.objects.filter(count=0).delete()[0]
+    with connection.cursor() as cursor:
+        cursor.execute(_FOLD)
+        return cursor.fetchone()[0]

@@ -1,0 +1,79 @@
+"""An index of every three characters of numbers and labels, so that any part of either is found without reading all.
+
+SQLite has FTS5 with trigrams, PostgreSQL pg_trgm. On SQLite the index only proposes: what it finds is compared with the
+text once more, so that it finds neither more nor less than LIKE. Shorter texts than three characters are in no index.
+"""
+
+from __future__ import annotations
+
+from django.db import DatabaseError, connection, transaction
+from django.db.models.expressions import RawSQL
+
+SHORTEST = 3
+_NUMBERS = "reputation_phonenumber"
+_FOUND = "reputation_numbersearch"
+_FORGET = f"INSERT INTO {_FOUND} ({_FOUND}, rowid, e164, label) VALUES ('delete', OLD.id, OLD.e164, OLD.label);"
+_ADD = f"INSERT INTO {_FOUND} (rowid, e164, label) VALUES (NEW.id, NEW.e164, NEW.label);"
+
+# detail=none keeps which row holds which three characters, and not where: a third of the size and of the work.
+SQLITE = {
+    _FOUND: f"CREATE VIRTUAL TABLE {_FOUND} USING fts5(e164, label, content='{_NUMBERS}', content_rowid='id', "
+    "tokenize='trigram', detail='none')",
+    "number_search_added": f"CREATE TRIGGER number_search_added AFTER INSERT ON {_NUMBERS} BEGIN {_ADD} END",
+    "number_search_changed": f"""CREATE TRIGGER number_search_changed AFTER UPDATE OF id, e164, label ON {_NUMBERS}
+        WHEN OLD.e164 IS NOT NEW.e164 OR OLD.label IS NOT NEW.label BEGIN {_FORGET} {_ADD} END""",
+    "number_search_deleted": f"CREATE TRIGGER number_search_deleted AFTER DELETE ON {_NUMBERS} BEGIN {_FORGET} END",
+}
+# In the words in which Django asks: contains is LIKE, icontains compares in capitals.
+POSTGRESQL = {
+    "number_search_e164": f"CREATE INDEX number_search_e164 ON {_NUMBERS} USING gin ((e164::text) gin_trgm_ops)",
+    "number_search_label": f"CREATE INDEX number_search_label ON {_NUMBERS} "
+    "USING gin (UPPER(label::text) gin_trgm_ops)",
+}
+
+
+def install() -> None:
+    """Makes what is missing of the index, and fills it. Called after each migration, like counting.install."""
+    if connection.vendor == "sqlite":
+        _install_on_sqlite()
+    else:
+        _install_on_postgresql()
+
+
+def _install_on_sqlite() -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT name FROM sqlite_master WHERE type IN ('trigger', 'table')")
+        there = {name for (name,) in cursor.fetchall()}
+        missing = [sql for name, sql in SQLITE.items() if name not in there]
+        for sql in missing:
+            cursor.execute(sql)
+        if missing:
+            cursor.execute(f"INSERT INTO {_FOUND} ({_FOUND}) VALUES ('rebuild')")
+
+
+def _install_on_postgresql() -> None:
+    """Without the right to make the extension (it is a trusted one: the database's owner has it), search reads all."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
+    except DatabaseError:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT indexname FROM pg_indexes WHERE tablename = %s", [_NUMBERS])
+        there = {name for (name,) in cursor.fetchall()}
+        for name, sql in POSTGRESQL.items():
+            if name not in there:
+                cursor.execute(sql)
+
+
+def proposed(*texts: str) -> RawSQL | None:
+    """Ids of all numbers that may hold one of the texts; None where no index knows, or the database asks it itself."""
+    if connection.vendor != "sqlite" or any(len(text) < SHORTEST for text in texts):
+        return None
+    return RawSQL(f"SELECT rowid FROM {_FOUND} WHERE {_FOUND} MATCH %s", [" OR ".join(map(_all_of, texts))])
+
+
+def _all_of(text: str) -> str:
+    """All three characters in a row that the text has, each as a string of FTS5's query language."""
+    parts = dict.fromkeys(text[place : place + SHORTEST] for place in range(len(text) - SHORTEST + 1))
+    return "({})".format(" AND ".join('"{}"'.format(part.replace('"', '""')) for part in parts))
