@@ -46,13 +46,16 @@ class Run:
         path = self.folder / f"numbers-{numbers}.sqlite3"
         if not path.exists():
             begun = time.monotonic()
-            _connect_to(path)
+            unfinished = path.with_suffix(".unfinished")
+            unfinished.unlink(missing_ok=True)
+            _connect_to(unfinished)
             call_command("migrate", verbosity=0)
             fill(numbers=numbers, now=timezone.now())
             with connection.cursor() as cursor:
                 cursor.execute("ANALYZE")
                 cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             connection.close()
+            unfinished.rename(path)
             print(f"    made {numbers:,} numbers in {time.monotonic() - begun:.0f} s", flush=True)
         return path
 

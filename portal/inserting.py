@@ -70,7 +70,8 @@ def insert_rows(model: type[models.Model], rows: Sequence[Mapping[str, Any]], *,
     """
     if not rows:
         return 0
-    fields = [field for field in model._meta.concrete_fields if not field.primary_key or field.attname in rows[0]]
+    own = (field for field in model._meta.concrete_fields if not field.generated)
+    fields = [field for field in own if not field.primary_key or field.attname in rows[0]]
     defaults = {field.attname: field.get_default() for field in fields if field.attname not in rows[0]}
     source, params = _rows(model, fields, ({**defaults, **row} for row in rows))
     connection = connections[router.db_for_write(model)]

@@ -162,8 +162,9 @@ def read(params: Mapping[str, str], *, scope: Scope, now: datetime, still_shown:
     descending, sort = sort.startswith("-"), sort.lstrip("-")
     if sort not in SORTS:
         sort, descending = "number", False
-    tallies, all_numbers = tallies_of(scope, now)
-    found = _find(scope, chosen, now, sort=sort)
+    by_facet = scope.counts.by_facet()
+    tallies, all_numbers = tallies_of(scope, by_facet, now)
+    found = _find(scope, chosen, by_facet, now, sort=sort)
     order = _Order(sort, upwards=not descending)
     page, start, more_before, more_after = _page(scope, chosen, found, params, now, order)
     departed = set(still_shown) - {number.pk for number in page}
@@ -191,10 +192,10 @@ def read(params: Mapping[str, str], *, scope: Scope, now: datetime, still_shown:
     )
 
 
-def tallies_of(scope: Scope, now: datetime) -> tuple[list[Tally], int]:
-    """How many numbers there are of each spam status, and in all; two queries."""
+def tallies_of(scope: Scope, by_facet: Mapping[int, int], now: datetime) -> tuple[list[Tally], int]:
+    """How many numbers there are of each spam status, and in all; one query."""
     counts: dict[str, int] = dict.fromkeys(TALLIES, 0)
-    for facet, count in scope.counts.by_facet().items():
+    for facet, count in by_facet.items():
         status = FACETS[facet][0]
         counts["tagged" if status == Status.TAGGED_AGAIN else status] += count
     if counts[Status.CLEAN]:
@@ -217,14 +218,12 @@ class _Found:
     are_all_facets: bool = False
 
 
-def _find(scope: Scope, chosen: NumberFilter, now: datetime, *, sort: str) -> _Found:
-    """Three queries at most."""
-    counts = scope.counts
+def _find(scope: Scope, chosen: NumberFilter, there: Mapping[int, int], now: datetime, *, sort: str) -> _Found:
+    """`there` is how many numbers the scope has of each facet. Three queries at most."""
     if chosen.campaign == NO_CAMPAIGN:
-        counts = counts.outside_campaigns()
+        there = scope.counts.outside_campaigns().by_facet()
     elif chosen.campaign:
-        counts = counts.in_campaign(int(chosen.campaign))
-    there = counts.by_facet()
+        there = scope.counts.in_campaign(int(chosen.campaign)).by_facet()
     left = {facet: count for facet, count in there.items() if chosen.leaves(facet)}
     most = sum(left.values())
     if not most:
@@ -235,6 +234,8 @@ def _find(scope: Scope, chosen: NumberFilter, now: datetime, *, sort: str) -> _F
     if not chosen.asks_more and (is_in_order or most > GATHERED):
         return along
     numbers = chosen.apply(scope.numbers, now).order_by()
+    if not chosen.asks_more:
+        numbers = numbers.filter(facet__in=left)
     ids = tuple(numbers.values_list("pk", flat=True)[: GATHERED + 1])
     if len(ids) <= GATHERED:
         return _Found(len(ids), ids=ids)
@@ -289,31 +290,35 @@ class _Order:
     def past(self, **value: object) -> Q:
         return Q(**{f"{name}__{self.sign}": it for name, it in value.items()})
 
-    def first_of(self, stretches: Sequence[tuple[_Part, PhoneNumberQuerySet]]) -> list[int]:
+    def first_of(self, stretches: Sequence[_Stretch]) -> list[int]:
         """Ids of the first page and one more of all stretches together, in their order; one query."""
         sign = "" if self.upwards else "-"
-        selects, params = [], []
-        for place, (part, numbers) in enumerate(stretches):
-            columns = [f"{sign}{column}" for column in (part.column, "e164") if column]
-            page = numbers.order_by(*columns).values_list("pk", "e164", "checked_at")[: PAGE_SIZE + 1]
+        read = ("pk", "e164", "checked_at") if self.sort == "checked" else ("pk", "e164")
+        selects: list[str] = []
+        params: list[object] = []
+        for place, stretch in enumerate(stretches):
+            columns = [f"{sign}{column}" for column in (stretch.part.column, "e164") if column]
+            page = stretch.numbers.order_by(*columns).values_list(*read)[: PAGE_SIZE + 1]
             try:
                 sql, given = page.query.sql_with_params()
             except EmptyResultSet:  # the ORM knows without asking
                 continue
-            selects.append(f"SELECT {place}, page{place}.* FROM ({sql}) AS page{place}")
-            params += given
+            # The ORM takes longer to write a query than the database to answer it: once, for all facets.
+            for facet in stretch.facets or (None,):
+                selects.append(f"SELECT {place}, page{len(selects)}.* FROM ({sql}) AS page{len(selects)}")
+                params += [facet if value == _ANY_FACET else value for value in given]
         if not selects:
             return []
         with connection.cursor() as cursor:
             cursor.execute(" UNION ALL ".join(selects), params)
             rows = cursor.fetchall()
-        ranks = [part.rank for part, _numbers in stretches]
 
         def key(row: tuple) -> tuple:
-            place, _pk, e164, checked_at = row
+            place, _pk, e164, *checked_at = row
+            rank = stretches[place].part.rank
             if self.sort == "label":  # in the database's order of letters, and so in order already
-                return (ranks[place],)
-            return (ranks[place], (checked_at or "") if self.sort == "checked" else "", e164)
+                return (rank,)
+            return (rank, (checked_at[0] or "") if checked_at else "", e164)
 
         return [row[1] for row in sorted(rows, key=key, reverse=not self.upwards)][: PAGE_SIZE + 1]
 
@@ -326,6 +331,19 @@ class _Part:
     condition: Q
     column: str = ""
     facets: tuple[int, ...] | None = None
+
+
+# Stands in a query for each of its facets in turn.
+_ANY_FACET = -1
+
+
+@dataclass(frozen=True)
+class _Stretch:
+    """Numbers that some index holds in the order of the part; if there are facets, those of each by itself."""
+
+    part: _Part
+    numbers: PhoneNumberQuerySet
+    facets: tuple[int, ...] = ()
 
 
 def _page(
@@ -352,13 +370,13 @@ def _page(
 
 def _stretches(
     scope: Scope, chosen: NumberFilter, found: _Found, now: datetime, order: _Order, from_row: PhoneNumber | None
-) -> list[tuple[_Part, PhoneNumberQuerySet]]:
+) -> list[_Stretch]:
     """Each part of the order, along the index that holds it in this order; or of what was gathered."""
     if found.ids is not None:
         gathered = PhoneNumber.objects.filter(pk__in=found.ids)
         parts = order.parts(from_row, list(FACETS) if order.sort in _RANK else ())
         return [
-            (part, gathered.filter(part.condition, **({"facet__in": part.facets} if part.facets else {})))
+            _Stretch(part, gathered.filter(part.condition, **({"facet__in": part.facets} if part.facets else {})))
             for part in parts
         ]
     # What an index is not to be used for stands as a sum: a database that takes another one sorts all that it finds.
@@ -377,11 +395,11 @@ def _stretches(
     if order.sort == "label":
         if not found.are_all_facets:
             numbers = numbers.filter(no_index_facet__in=found.facets)
-        return [(part, numbers.filter(part.condition)) for part in parts]
+        return [_Stretch(part, numbers.filter(part.condition)) for part in parts]
     if order.sort == "number" and found.are_all_facets and not campaign:
-        return [(part, numbers.filter(part.condition)) for part in parts]
+        return [_Stretch(part, numbers.filter(part.condition)) for part in parts]
+    numbers = numbers.filter(facet=_ANY_FACET)
     return [
-        (part, numbers.filter(part.condition, facet=facet))
+        _Stretch(part, numbers.filter(part.condition), found.facets if part.facets is None else part.facets)
         for part in parts
-        for facet in (found.facets if part.facets is None else part.facets)
     ]

@@ -10,7 +10,7 @@ from django.utils import timezone
 from enrollment.status import status_of
 from portal.access import MemberRequest, member_view
 from reputation import tables
-from reputation.models import Campaign, Case, Confirmation, NumberCount, NumberImport, PhoneNumber
+from reputation.models import Campaign, Case, Confirmation, NumberImport, PhoneNumber
 from reputation.rows import rows_of
 
 SHOWN = 5
@@ -19,15 +19,15 @@ SHOWN = 5
 @member_view
 def overview(request: MemberRequest) -> HttpResponse:
     now = timezone.now()
-    numbers = PhoneNumber.objects.for_account(request.account)
-    tallies, all_numbers = tables.tallies_of(tables.Scope(request.account), now)
+    scope = tables.Scope(request.account)
+    numbers = scope.numbers
+    tallies, all_numbers = tables.tallies_of(scope, scope.counts.by_facet(), now)
     tagged = list(numbers.tagged().select_related("campaign").order_by("-tagged_since", "-pk")[: SHOWN + 1])
     defaults = Campaign.objects.for_account(request.account).filter(
         default_number__spam_status__in=PhoneNumber.TAGGED, default_number__removed_at__isnull=True
     )
-    counts = NumberCount.objects.for_account(request.account)
-    monitored = counts.with_capability(PhoneNumber.Capability.ON).total()
-    verifying = counts.with_capability(PhoneNumber.Capability.VERIFYING).total()
+    monitored = scope.counts.with_capability(PhoneNumber.Capability.ON).total()
+    verifying = scope.counts.with_capability(PhoneNumber.Capability.VERIFYING).total()
     status = status_of(request.account)
     cases = Case.objects.for_account(request.account)
     context = {
