@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import datetime
 from urllib.parse import urlencode
+
+from django.db.models import Exists, OuterRef
 
 from reputation.models import PhoneNumber, Tag
 from reputation.models.counts import FACETS
@@ -81,8 +83,12 @@ class NumberFilter:
         return bool(self.q or self.engine or self.status in (PhoneNumber.SpamStatus.CLEAN, PhoneNumber.STALE))
 
     def apply_rest(self, numbers: PhoneNumberQuerySet, now: datetime) -> PhoneNumberQuerySet:
-        """What neither a facet nor a campaign says."""
-        numbers = replace(self, status="", capability="", campaign="", source="").apply(numbers, now)
+        """What neither a facet nor a campaign says, asked of each number by itself: for reading on from a place until
+        a page is full."""
+        numbers = numbers.matching(self.q, by_index=False)
+        if self.engine:
+            standing = Tag.objects.standing().filter(engine=int(self.engine), number=OuterRef("pk"))
+            numbers = numbers.filter(Exists(standing))
         if self.status == PhoneNumber.STALE:
             return numbers.filter(fresh_until__lte=now)
         return numbers.filter(fresh_until__gt=now) if self.status == PhoneNumber.SpamStatus.CLEAN else numbers

@@ -62,16 +62,16 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='phonenumber',
-            index=models.Index(condition=models.Q(('removed_at__isnull', True), ('spam_status', 'clean')), fields=['account', 'fresh_until', 'campaign', 'capability', 'source'], name='number_stale'),
+            index=models.Index(condition=models.Q(('fresh_until__isnull', False), ('removed_at__isnull', True)), fields=['account', 'spam_status', 'fresh_until', 'campaign', 'capability', 'source'], name='number_by_freshness'),
         ),
         migrations.AddIndex(
             model_name='phonenumber',
-            index=models.Index(condition=models.Q(('removed_at__isnull', True), ('spam_status__in', ['tagged', 'tagged_again', 'in_remediation', 'failed'])), fields=['account', 'tagged_since'], name='number_tagged'),
+            index=models.Index(condition=models.Q(('removed_at__isnull', True), ('tagged_since__isnull', False)), fields=['account', 'tagged_since'], name='number_tagged'),
         ),
         migrations.AddField(
             model_name='numbercount',
             name='account',
-            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='portal.account'),
+            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='portal.account'),
         ),
         migrations.AddIndex(
             model_name='numbercount',

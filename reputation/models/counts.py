@@ -44,7 +44,8 @@ class NumberCount(models.Model):
 
     NO_CAMPAIGN = 0
 
-    account = models.ForeignKey(Account, models.CASCADE, related_name="+", db_constraint=False, db_index=False)
+    # When an account is deleted its numbers are, which takes what is counted down to nothing.
+    account = models.ForeignKey(Account, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False)
     campaign = models.BigIntegerField()  # an id, of a campaign that may be gone in this very transaction
     facet = models.SmallIntegerField()
     count = models.BigIntegerField()

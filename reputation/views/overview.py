@@ -22,7 +22,8 @@ def overview(request: MemberRequest) -> HttpResponse:
     scope = tables.Scope(request.account)
     numbers = scope.numbers
     tallies, all_numbers = tables.tallies_of(scope, scope.counts.by_facet(), now)
-    tagged = list(numbers.tagged().select_related("campaign").order_by("-tagged_since", "-pk")[: SHOWN + 1])
+    with_tag = numbers.tagged().filter(tagged_since__isnull=False)
+    tagged = list(with_tag.select_related("campaign").order_by("-tagged_since", "-pk")[: SHOWN + 1])
     defaults = Campaign.objects.for_account(request.account).filter(
         default_number__spam_status__in=PhoneNumber.TAGGED, default_number__removed_at__isnull=True
     )

@@ -1,0 +1,177 @@
+"""Number Reputation with a million numbers against a thousand, its middle against its first page, and Django admin's
+own list of the same numbers. Whole pages, template included, in this process, by processor time."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterable
+from itertools import product
+from urllib.parse import urlencode
+
+from django.contrib import admin
+from django.core.management import call_command
+from django.test import Client
+from django.urls import reverse
+
+from benchmarks.data import Data
+from benchmarks.databases import Run
+from benchmarks.report import Row
+from portal.models import User
+from reputation.models import PhoneNumber, Tag
+from reputation.tables import PAGE_SIZE, SORTS
+
+SMALL = 1_000
+# Four digits that some numbers have, and digits that none has.
+SEARCHED = {"four digits": "2065", "what no number has": "99999999"}
+BOTH_WAYS = [way for name in SORTS for way in (name, f"-{name}")]
+
+
+class NumberAdmin(admin.ModelAdmin):
+    """As a Django programmer would write it, with the filters and the search of the page."""
+
+    list_display = ("e164", "label", "spam_status", "capability", "campaign", "source", "checked_at")
+    list_filter = ("spam_status", "capability", "source", "campaign")
+    list_select_related = ("campaign",)
+    list_per_page = PAGE_SIZE
+    search_fields = ("e164", "label")
+    ordering = ("e164",)
+
+
+def measure(run: Run) -> list[Row]:
+    admin.site.register(PhoneNumber, NumberAdmin)  # before the addresses are read
+    call_command("collectstatic", verbosity=0, interactive=False)
+    large = run.of_size(1_000_000, 100_000)
+    times = 3 if run.quick else 5
+    asked = {SMALL: _Pages(run, SMALL, times), large: _Pages(run, large, times)}
+    return [
+        _first_pages(asked[SMALL], asked[large]),
+        _middle(asked[large]),
+        *_against_the_admin(asked[large]),
+    ]
+
+
+class _Pages:
+    """The pages of one database, asked for by its large account's admin."""
+
+    def __init__(self, run: Run, numbers: int, times: int) -> None:
+        self.run, self.count, self.times = run, numbers, times
+        self.data = self.use()
+
+    def use(self) -> Data:
+        data = self.run.use(self.count)
+        user = data.user
+        User.objects.filter(pk=user.pk).update(is_staff=True, is_superuser=True)
+        self.client = Client(HTTP_HOST="127.0.0.1")
+        self.client.force_login(User.objects.get(pk=user.pk))
+        return data
+
+    def took(self, address: str, asked: Iterable[tuple[str, object]], *, times: int = 0) -> tuple[float, bytes]:
+        """Milliseconds of processor time, the middle of several; and the page."""
+        took = []
+        for _ in range(times or self.times):
+            begun = time.process_time()
+            answer = self.client.get(f"{address}?{urlencode(dict(asked))}")
+            took.append((time.process_time() - begun) * 1000)
+            if answer.status_code != 200:
+                raise SystemExit(f"{address} {dict(asked)} was answered with {answer.status_code}.")
+        return statistics.median(took), answer.content
+
+    def page(self, **asked: object) -> tuple[float, int]:
+        """Milliseconds, and how many numbers it shows."""
+        took, page = self.took(reverse("number-reputation"), asked.items())
+        return took, page.count(b'name="number" value=')
+
+    @property
+    def filters(self) -> dict[str, dict[str, object]]:
+        """Each by its name; the same ones in each database, although a campaign has another id there."""
+        statuses = ("labelled", "tagged", "in_remediation", "failed", "clean", "stale", "unknown", "not_monitored")
+        engine = Tag.objects.standing().values_list("engine", flat=True).first()
+        rest = self.data.account.campaigns.get(name="The rest")
+        return {
+            "no filter": {},
+            **{f"status {value}": {"status": value} for value in statuses},
+            **{f"capability {value}": {"capability": value} for value in ("off", "on", "verifying")},
+            **{f"source {value}": {"source": value} for value in ("native", "byoc")},
+            "engine": {"engine": engine},
+            "no campaign": {"campaign": "none"},
+            "campaign": {"campaign": rest.pk},
+            "on and byoc": {"capability": "on", "source": "byoc"},
+            "campaign and clean": {"campaign": rest.pk, "status": "clean"},
+        }
+
+
+def _first_pages(small: _Pages, large: _Pages) -> Row:
+    """Of every filter in every order. Only pages that are full in both are the same page."""
+    took: dict[tuple[str, str], list[float]] = {}
+    for pages in (small, large):
+        pages.use()
+        for (name, chosen), sort in product(pages.filters.items(), BOTH_WAYS):
+            milliseconds, rows = pages.page(**chosen, sort=sort)
+            if rows == PAGE_SIZE:
+                took.setdefault((name, sort), []).append(milliseconds)
+    both = {place: values for place, values in took.items() if len(values) == 2}
+    ratios = {place: after / before for place, (before, after) in both.items()}
+    worst = max(ratios, key=ratios.__getitem__)
+    before, after = both[worst]
+    middle = statistics.median(ratios.values())
+    slowest = max(values[-1] for values in took.values())
+    return Row(
+        f"Number Reputation, first page, the worst of {len(both)} filters and orders ({worst[0]}, {worst[1]}; the "
+        f"middle of all is {middle:.2f}, the slowest page of all {slowest:.0f} ms), {large.count:,} numbers",
+        f"{after:.1f} ms",
+        f"{small.count:,} numbers",
+        f"{before:.1f} ms",
+        after / before,
+        1.3,
+        at_least=False,
+    )
+
+
+def _middle(pages: _Pages) -> Row:
+    pages.use()
+    took: dict[str, tuple[float, float]] = {}
+    for sort in BOTH_WAYS:
+        middle = _middle_of(pages, sort)
+        first, _rows = pages.page(sort=sort)
+        took[sort] = (first, pages.page(sort=sort, after=f"{pages.count // 2}~{middle}")[0])
+    ratios = {sort: after / first for sort, (first, after) in took.items()}
+    worst = max(ratios, key=ratios.__getitem__)
+    first, after = took[worst]
+    return Row(
+        f"the same, a page in the middle, the worst of {len(took)} orders ({worst})",
+        f"{after:.1f} ms",
+        "its first page",
+        f"{first:.1f} ms",
+        after / first,
+        1.3,
+        at_least=False,
+    )
+
+
+def _middle_of(pages: _Pages, sort: str) -> int:
+    """A number in the middle of the order; one with a value where half of them have none."""
+    numbers = PhoneNumber.objects.for_account(pages.data.account)
+    column = {"number": "e164", "label": "label", "checked": "checked_at"}.get(sort.lstrip("-"), "facet")
+    if column == "checked_at":
+        numbers = numbers.filter(checked_at__isnull=False)
+    return numbers.order_by(column, "e164").values_list("pk", flat=True)[numbers.count() // 2]
+
+
+def _against_the_admin(pages: _Pages) -> list[Row]:
+    pages.use()
+    changelist = reverse("admin:reputation_phonenumber_changelist")
+    compared = {
+        "the first page": ({}, {}),
+        "the first page of those on": ({"capability": "on"}, {"capability__exact": "on"}),
+        **{f"a search for {name}": ({"q": text}, {"q": text}) for name, text in SEARCHED.items()},
+    }
+    rows = []
+    for name, (ours, theirs) in compared.items():
+        took, _rows = pages.page(**ours)
+        admins, _page = pages.took(changelist, theirs.items(), times=3)
+        peer = "Django admin's list of the same numbers"
+        rows.append(
+            Row(f"{name}, {pages.count:,} numbers", f"{took:.1f} ms", peer, f"{admins:.0f} ms", admins / took, 20, True)
+        )
+    return rows

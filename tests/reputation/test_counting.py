@@ -1,0 +1,189 @@
+"""The database keeps how many numbers an account has of each kind, whatever changes them."""
+
+import pytest
+from django.db import connection, transaction
+from django.db.models import Count
+from django.db.models.functions import Coalesce
+
+from portal.inserting import insert_rows
+from portal.models import Account
+from reputation import counting
+from reputation.models import NumberCount, PhoneNumber
+from reputation.models.counts import FACETS, facets
+from tests.factories import AccountFactory, CampaignFactory, PhoneNumberFactory
+
+pytestmark = pytest.mark.django_db
+
+Status = PhoneNumber.SpamStatus
+
+
+def counted() -> dict[tuple[int, int, int], int]:
+    present = PhoneNumber.objects.filter(removed_at__isnull=True).order_by()
+    rows = present.values_list("account", Coalesce("campaign", 0), "facet").annotate(Count("pk"))
+    return {(account, campaign, facet): count for account, campaign, facet, count in rows}
+
+
+def kept() -> dict[tuple[int, int, int], int]:
+    sums: dict[tuple[int, int, int], int] = {}
+    for row in NumberCount.objects.values_list("account", "campaign", "facet", "count"):
+        sums[row[:3]] = sums.get(row[:3], 0) + row[3]
+    return {key: count for key, count in sums.items() if count}
+
+
+@pytest.fixture
+def numbers(account):
+    campaign = CampaignFactory(account=account)
+    PhoneNumberFactory(account=AccountFactory())
+    return [PhoneNumberFactory(account=account, campaign=campaign if place % 2 else None) for place in range(6)]
+
+
+def bulk_create(account, numbers, now):
+    made = [PhoneNumber(account=account, e164=f"+1206555{place:04}", region="US") for place in range(5)]
+    PhoneNumber.objects.bulk_create(made)
+
+
+def insert_some_that_are_there(account, numbers, now):
+    rows = [
+        {"account_id": account.pk, "e164": e164, "region": "US", "kind": "geographic"}
+        for e164 in (numbers[0].e164, "+12065550999")
+    ]
+    assert insert_rows(PhoneNumber, rows, ignore_conflicts=True) == 1
+    made = [PhoneNumber(account=account, e164=e164, region="US") for e164 in (numbers[1].e164, "+12065550998")]
+    PhoneNumber.objects.bulk_create(made, ignore_conflicts=True)
+
+
+def insert_or_update(account, numbers, now):
+    made = [PhoneNumber(account=account, e164=e164, source="byoc") for e164 in (numbers[0].e164, "+12065550999")]
+    PhoneNumber.objects.bulk_create(
+        made, update_conflicts=True, unique_fields=["account", "e164"], update_fields=["source"]
+    )
+
+
+def change_each_by_itself(account, numbers, now):
+    for place, status in enumerate([Status.TAGGED, Status.CLEAN, Status.FAILED]):
+        numbers[place].spam_status = status
+        numbers[place].capability = "on"
+        numbers[place].save()
+
+
+def change_all_at_once(account, numbers, now):
+    PhoneNumber.objects.filter(account=account).update(spam_status=Status.UNKNOWN, capability="on", source="byoc")
+
+
+def move_to_another_campaign(account, numbers, now):
+    PhoneNumber.objects.filter(account=account).update(campaign=CampaignFactory(account=account))
+
+
+def take_out_of_campaigns(account, numbers, now):
+    PhoneNumber.objects.update(campaign=None)
+
+
+def remove(account, numbers, now):
+    PhoneNumber.objects.filter(pk=numbers[0].pk).update(removed_at=now, campaign=None)
+
+
+def remove_and_bring_back(account, numbers, now):
+    remove(account, numbers, now)
+    PhoneNumber.objects.filter(pk=numbers[0].pk).update(removed_at=None, spam_status=Status.UNKNOWN)
+
+
+def change_a_removed_one(account, numbers, now):
+    remove(account, numbers, now)
+    PhoneNumber.objects.filter(pk=numbers[0].pk).update(spam_status=Status.TAGGED)
+
+
+def change_what_is_not_counted(account, numbers, now):
+    PhoneNumber.objects.update(label="Another", checked_at=now)
+
+
+def delete_one(account, numbers, now):
+    numbers[0].delete()
+
+
+def delete_their_campaign(account, numbers, now):
+    numbers[1].campaign.delete()
+
+
+def delete_their_account(account, numbers, now):
+    Account.objects.get(pk=account.pk).delete()
+
+
+def give_up_half_way(account, numbers, now):
+    with transaction.atomic():
+        change_all_at_once(account, numbers, now)
+        transaction.set_rollback(True)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        bulk_create,
+        insert_some_that_are_there,
+        insert_or_update,
+        change_each_by_itself,
+        change_all_at_once,
+        move_to_another_campaign,
+        take_out_of_campaigns,
+        remove,
+        remove_and_bring_back,
+        change_a_removed_one,
+        change_what_is_not_counted,
+        delete_one,
+        delete_their_campaign,
+        delete_their_account,
+        give_up_half_way,
+    ],
+    ids=lambda change: change.__name__,
+)
+def test_what_is_kept_is_what_there_is(account, numbers, now, change):
+    assert kept() == counted()
+    change(account, numbers, now)
+    assert kept() == counted()
+    counting.fold()
+    assert kept() == counted()
+
+
+def test_folding_leaves_one_row_for_each_kind_and_none_for_what_is_gone(account, numbers, now):
+    change_each_by_itself(account, numbers, now)
+    change_all_at_once(account, numbers, now)
+    while counting.fold():
+        pass
+    assert NumberCount.objects.count() == len(counted()) == len(kept())
+
+
+def test_triggers_that_are_gone_come_back_with_a_new_count(account, numbers):
+    """Altering the table of numbers on SQLite makes it anew, without its triggers."""
+    with connection.cursor() as cursor:
+        on = f" ON {PhoneNumber._meta.db_table}" if connection.vendor == "postgresql" else ""
+        cursor.execute(f"DROP TRIGGER number_counted{on}")
+    PhoneNumberFactory(account=account)
+    assert kept() != counted()
+    counting.install()
+    assert kept() == counted()
+    PhoneNumberFactory(account=account)
+    assert kept() == counted()
+
+
+def test_a_facet_says_status_capability_and_source(account):
+    for facet, (status, capability, source) in FACETS.items():
+        number = PhoneNumberFactory(account=account, spam_status=status, capability=capability, source=source)
+        number.refresh_from_db()
+        assert number.facet == facet
+    assert facets(spam_status=("failed",), capability=("on",)) == [20, 21]
+    assert len(facets()) == len(FACETS)
+
+
+def test_questions_asked_of_counts_are_answered_as_those_asked_of_numbers(account, numbers, now):
+    change_each_by_itself(account, numbers, now)
+    campaign = numbers[1].campaign_id
+    counts, present = NumberCount.objects.for_account(account), PhoneNumber.objects.for_account(account)
+    for ask in (
+        lambda asked: asked,
+        lambda asked: asked.monitored(),
+        lambda asked: asked.tagged(),
+        lambda asked: asked.in_campaign(campaign),
+        lambda asked: asked.outside_campaign(campaign),
+        lambda asked: asked.outside_campaigns(),
+        lambda asked: asked.tagged().in_campaign(campaign),
+    ):
+        assert ask(counts).total() == ask(present).count()

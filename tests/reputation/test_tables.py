@@ -1,0 +1,169 @@
+"""A page of the table costs what it shows: read along indexes, by a fixed number of queries, and its N is exact."""
+
+from datetime import timedelta
+from itertools import product
+from urllib.parse import urlencode
+
+import pytest
+from django.db import connection
+from django.http import QueryDict
+from django.test.utils import CaptureQueriesContext
+
+from reputation import tables
+from reputation.filters import NumberFilter
+from reputation.models import PhoneNumber
+from reputation.tables import SORTS, Scope
+from tests.factories import AccountFactory, CampaignFactory, EngineFactory, PhoneNumberFactory, TagFactory
+
+pytestmark = pytest.mark.django_db
+
+Status = PhoneNumber.SpamStatus
+BOTH_WAYS = [way for name in SORTS for way in (name, f"-{name}")]
+
+
+@pytest.fixture
+def many(account, now):
+    """Sixty numbers of all kinds, and another account's like them."""
+    campaign, engine = CampaignFactory(account=account), EngineFactory()
+    for owner, place in product((account, AccountFactory()), range(60)):
+        status = list(Status)[place % 7]
+        number = PhoneNumberFactory(
+            account=owner,
+            label=f"Label {place % 4}",
+            spam_status=status,
+            capability=["on", "off", "verifying"][place % 3],
+            source=["native", "byoc"][place % 2],
+            campaign=campaign if owner == account and place % 5 else None,
+            checked_at=now - timedelta(hours=place % 6) if place % 4 else None,
+            fresh_until=now + timedelta(hours=place % 2 * 2 - 1) if status == Status.CLEAN else None,
+            removed_at=now if place % 20 == 19 else None,
+        )
+        if status in PhoneNumber.TAGGED and place % 2:
+            TagFactory(account=owner, number=number, engine=engine)
+    return {"campaign": campaign, "engine": engine}
+
+
+def params_of(many) -> list[dict[str, object]]:
+    return [
+        {},
+        *({"status": status} for status in ("labelled", "tagged", "clean", "stale", "not_monitored")),
+        {"capability": "on"},
+        {"source": "byoc"},
+        {"status": "clean", "capability": "on", "source": "byoc"},
+        {"campaign": many["campaign"].pk},
+        {"campaign": "none", "status": "labelled"},
+        {"engine": many["engine"].pk},
+        {"engine": many["engine"].pk, "capability": "off"},
+        {"q": "+1206"},
+        {"q": "Label 2", "status": "labelled"},
+        {"q": "99999"},
+    ]
+
+
+def expected(scope: Scope, chosen: NumberFilter, sort: str, now) -> list[int]:
+    """The same order, asked for as plainly as can be."""
+
+    def key(number: PhoneNumber) -> tuple:
+        value = {
+            "number": lambda: "",
+            "label": lambda: number.label,
+            "status": lambda: PhoneNumber.URGENCY.index(number.spam_status),
+            "capability": lambda: PhoneNumber.CAPABILITIES.index(number.capability),
+            "checked": lambda: (number.checked_at is not None, number.checked_at or 0),
+        }[sort.lstrip("-")]()
+        return (value, number.e164)
+
+    ordered = sorted(chosen.apply(scope.numbers, now), key=key, reverse=sort.startswith("-"))
+    return [number.pk for number in ordered]
+
+
+@pytest.mark.parametrize("gathered", [0, 2_000], ids=["along indexes", "gathered"])
+@pytest.mark.parametrize("sort", BOTH_WAYS)
+def test_every_filter_in_every_order_page_by_page(account, many, now, monkeypatch, sort, gathered):
+    monkeypatch.setattr(tables, "GATHERED", gathered)
+    monkeypatch.setattr(tables, "PAGE_SIZE", 7)
+    scopes = (Scope(account), Scope(account, inside=many["campaign"]), Scope(account, outside=many["campaign"]))
+    for scope, params in product(scopes, params_of(many)):
+        query = QueryDict(urlencode(params | {"sort": sort}), mutable=True)
+        wanted = expected(scope, NumberFilter.read(query), sort, now)
+        found, after = [], ""
+        while True:
+            query["after"] = after
+            table = tables.read(query, scope=scope, now=now)
+            assert table.total == len(wanted), params
+            found += [row.number.pk for row in table.rows]
+            if not table.next:
+                break
+            after = table.next
+        assert found == wanted, (params, sort)
+        if table.previous:
+            query = QueryDict(urlencode(params | {"sort": sort, "before": table.previous}))
+            back = tables.read(query, scope=scope, now=now)
+            assert [row.number.pk for row in back.rows] == wanted[table.start - 1 - 7 : table.start - 1]
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL plans by what is stored, which is little here")
+@pytest.mark.parametrize("sort", BOTH_WAYS)
+def test_a_page_is_read_along_an_index_and_never_sorted_by_the_database(account, many, now, monkeypatch, sort):
+    monkeypatch.setattr(tables, "GATHERED", 0)
+    monkeypatch.setattr(tables, "PAGE_SIZE", 7)
+    for params in params_of(many):
+        if "q" in params or "engine" in params:
+            continue
+        first = tables.read(QueryDict(urlencode(params | {"sort": sort})), scope=Scope(account), now=now)
+        asked = urlencode(params | {"sort": sort, "after": first.next})
+        with CaptureQueriesContext(connection) as queries:
+            tables.read(QueryDict(asked), scope=Scope(account), now=now)
+        for query in queries.captured_queries:
+            with connection.cursor() as cursor:
+                cursor.execute(f"EXPLAIN QUERY PLAN {query['sql']}")
+                plan = [row[3] for row in cursor.fetchall()]
+            assert not [step for step in plan if "SCAN reputation_phonenumber" in step], (asked, plan)
+            if "AS page0" in query["sql"]:
+                assert not [step for step in plan if "TEMP B-TREE" in step], (asked, plan)
+
+
+@pytest.mark.parametrize("params", [{}, {"status": "clean"}, {"q": "+1206"}, {"sort": "checked"}, {"sort": "status"}])
+def test_a_page_takes_as_many_queries_for_sixty_numbers_as_for_thirty(account, many, now, params):
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            tables.read(QueryDict(urlencode(params)), scope=Scope(account), now=now)
+        return len(captured)
+
+    before = queries()
+    kept = PhoneNumber.objects.for_account(account).order_by("pk").values_list("pk", flat=True)
+    PhoneNumber.objects.for_account(account).exclude(pk__in=list(kept[:30])).delete()
+    assert queries() == before
+
+
+@pytest.mark.parametrize(
+    ("text", "finds"),
+    [
+        ("206) 555-01", ["+12065550143"]),
+        ("5550143", ["+12065550143"]),
+        ('say "hi"', ['Say "hi" 7%']),
+        ("7%", ['Say "hi" 7%']),
+        ("*hi*", []),
+        ("hi' OR", []),
+        ("tage Ét", ["Étage Éta"]),
+        ("ge", ["Étage Éta"]),
+        ("\N{ROCKET} mo", ["\N{ROCKET} Moon"]),
+        ("AND", ["Andes"]),
+        ("NEAR(", []),
+    ],
+)
+def test_a_search_takes_every_sign_for_what_it_is(account, now, text, finds):
+    PhoneNumberFactory(account=account, e164="+12065550143", label="")
+    for place, label in enumerate(('Say "hi" 7%', "Étage Éta", "\N{ROCKET} Moon", "Andes")):
+        PhoneNumberFactory(account=account, e164=f"+1307222{place:04}", label=label)
+    found = tables.read(QueryDict(urlencode({"q": text})), scope=Scope(account), now=now)
+    assert [row.number.label or row.number.e164 for row in found.rows] == finds
+
+
+def test_a_search_finds_what_was_changed_and_no_longer_what_it_was(account, now):
+    number = PhoneNumberFactory(account=account, label="Before")
+    PhoneNumber.objects.filter(pk=number.pk).update(label="Afterwards")
+    assert list(PhoneNumber.objects.matching("fterw")) == [number]
+    assert not PhoneNumber.objects.matching("efore")
+    number.delete()
+    assert not PhoneNumber.objects.matching("fterw")
