@@ -8,9 +8,11 @@ from datetime import datetime
 from urllib.parse import urlencode
 
 from django.db.models import Exists, OuterRef
+from django.db.models.functions import Coalesce
 
 from reputation.models import PhoneNumber, Tag
 from reputation.models.counts import FACETS
+from reputation.models.engines import TagQuerySet
 from reputation.models.numbers import PhoneNumberQuerySet
 from reputation.wording import TALLIES
 
@@ -59,8 +61,12 @@ class NumberFilter:
         if self.source:
             numbers = numbers.filter(source=self.source)
         if self.engine:
-            numbers = numbers.filter(pk__in=Tag.objects.standing().filter(engine=int(self.engine)).values("number"))
+            numbers = numbers.filter(pk__in=self.standing_tags.values("number"))
         return numbers
+
+    @property
+    def standing_tags(self) -> TagQuerySet:
+        return Tag.objects.standing().filter(engine=int(self.engine))
 
     def leaves(self, facet: int) -> bool:
         """Whether numbers of this facet (PhoneNumber.facet) can be among those it leaves."""
@@ -87,11 +93,11 @@ class NumberFilter:
         a page is full."""
         numbers = numbers.matching(self.q, by_index=False)
         if self.engine:
-            standing = Tag.objects.standing().filter(engine=int(self.engine), number=OuterRef("pk"))
-            numbers = numbers.filter(Exists(standing))
+            numbers = numbers.filter(Exists(self.standing_tags.filter(number=OuterRef("pk"))))
+        numbers = numbers.alias(no_index_fresh_until=Coalesce("fresh_until", "fresh_until"))
         if self.status == PhoneNumber.STALE:
-            return numbers.filter(fresh_until__lte=now)
-        return numbers.filter(fresh_until__gt=now) if self.status == PhoneNumber.SpamStatus.CLEAN else numbers
+            return numbers.filter(no_index_fresh_until__lte=now)
+        return numbers.filter(no_index_fresh_until__gt=now) if self.status == PhoneNumber.SpamStatus.CLEAN else numbers
 
     @property
     def is_empty(self) -> bool:

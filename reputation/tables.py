@@ -242,6 +242,9 @@ def _find(scope: Scope, chosen: NumberFilter, there: Mapping[int, int], now: dat
     if chosen.status == Status.CLEAN and not (chosen.q or chosen.engine):  # those that are stale are fewer
         stale = replace(chosen, status=PhoneNumber.STALE).apply(scope.numbers, now)
         return replace(along, total=most - stale.order_by().count())
+    if chosen == NumberFilter(engine=chosen.engine) and scope == Scope(scope.account):
+        # An engine's tag on a number stands once, and none does on a number that was removed.
+        return replace(along, total=chosen.standing_tags.for_account(scope.account).count())
     return replace(along, total=numbers.count()) if chosen.asks_more else along
 
 

@@ -93,6 +93,9 @@ class PhoneNumberFactory(DjangoModelFactory):
     region = factory.LazyAttribute(lambda number: parse(number.e164).region)
     kind = factory.LazyAttribute(lambda number: parse(number.e164).kind)
     area_code = factory.LazyAttribute(lambda number: parse(number.e164).area_code)
+    tagged_since = factory.LazyAttribute(
+        lambda number: timezone.now() if getattr(number, "spam_status", "") in PhoneNumber.TAGGED else None
+    )
 
 
 class MonitoredNumberFactory(PhoneNumberFactory):

@@ -77,4 +77,8 @@ class Migration(migrations.Migration):
             model_name='numbercount',
             index=models.Index(fields=['account', 'campaign', 'facet'], name='number_count'),
         ),
+        migrations.AddIndex(
+            model_name='tag',
+            index=models.Index(condition=models.Q(('ended_at__isnull', True)), fields=['engine', 'account', 'number'], name='tag_standing'),
+        ),
     ]

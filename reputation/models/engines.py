@@ -164,6 +164,9 @@ class Tag(models.Model):
             models.Index(fields=["number", "detected_at"], name="tag_by_number"),
             models.Index(fields=["account", "detected_at"], name="tag_by_account"),
             models.Index(
+                fields=["engine", "account", "number"], name="tag_standing", condition=Q(ended_at__isnull=True)
+            ),
+            models.Index(
                 fields=["account", "ended_at"], name="tag_by_account_ended", condition=Q(ended_at__isnull=False)
             ),
         ]

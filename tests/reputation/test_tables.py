@@ -38,7 +38,7 @@ def many(account, now):
             fresh_until=now + timedelta(hours=place % 2 * 2 - 1) if status == Status.CLEAN else None,
             removed_at=now if place % 20 == 19 else None,
         )
-        if status in PhoneNumber.TAGGED and place % 2:
+        if number.is_tagged and place % 2 and not number.removed_at:
             TagFactory(account=owner, number=number, engine=engine)
     return {"campaign": campaign, "engine": engine}
 
