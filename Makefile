@@ -4,10 +4,10 @@ PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
 
-.PHONY: help demo dev test bench lint format lock chromium
+.PHONY: help demo dev test test-postgres bench lint format lock chromium servers
 
 help: ## list the commands
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
 
 demo: .venv/production ## install, migrate, seed and serve the portal with its workers (RESET=1 starts afresh, PORT=8000)
 	@DEMO=1 $(BIN)/python manage.py demo --port $(PORT) $(if $(RESET),--reset)
@@ -17,6 +17,9 @@ dev: .venv/development ## the same on Django's own server, which reloads when a 
 
 test: .venv/development chromium ## all tests, the journeys in real Chromium included (ARGS="-k name")
 	$(BIN)/pytest $(ARGS)
+
+test-postgres: .venv/development chromium servers ## the same tests on a PostgreSQL and a Redis that are thrown away after
+	$(BIN)/python -m tests.throwaway $(ARGS)
 
 bench: .venv/development ## measure against peers in the same run, into benchmarks/results.md (QUICK=1 for a short one)
 	$(BIN)/python -m benchmarks.run
@@ -61,3 +64,10 @@ chromium:
 	else \
 	  echo "The browser journeys need Chromium, which is not installed."; \
 	  echo "On Debian and Ubuntu: sudo apt-get install chromium. Elsewhere: install Chromium or Chrome so that it is on the PATH."; exit 1; fi
+
+servers:
+	@{ command -v postgres || ls /usr/lib/postgresql/*/bin/postgres; } >/dev/null 2>&1 && command -v redis-server >/dev/null && exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "Installing PostgreSQL and Redis for the tests"; apt-get update -qq && apt-get install -y -qq postgresql redis-server >/dev/null; \
+	else \
+	  echo "These tests need PostgreSQL and Redis. On Debian and Ubuntu: sudo apt-get install postgresql redis-server"; exit 1; fi

@@ -262,7 +262,9 @@ if Q_BROKER_URL := read("str", "Q_BROKER_URL", ""):
         Q_BROKER_URL.startswith(("redis://", "rediss://", "unix://")),
         "Q_BROKER_URL is not the address of a Redis, such as redis://127.0.0.1:6379/0.",
     )
-    Q_CLUSTER |= {"redis": Q_BROKER_URL, "orm": None}
+    # Whoever tells a Redis that does not answer waits a second, and goes on: the schedules find the work.
+    waits = "socket_connect_timeout=1&socket_timeout=5"
+    Q_CLUSTER |= {"redis": f"{Q_BROKER_URL}{'&' if '?' in Q_BROKER_URL else '?'}{waits}", "orm": None}
 
 LOG_LEVEL = read("str", "LOG_LEVEL", "INFO").upper()
 problems.require(

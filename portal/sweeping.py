@@ -38,16 +38,23 @@ def task(function: Callable[..., object]) -> Callable[..., None]:
     return run
 
 
-def hint(task_path: str) -> None:
-    """Asks for a sweep soon, because something became due in this transaction; without it the schedule finds it.
+def hint(task_path: str, *args: object) -> None:
+    """Asks for a task soon, because something became due in this transaction; without it the schedule finds it.
 
-    A queue in the database gets its row in the same transaction. Any other is told after the commit, and one that
-    cannot be reached is no reason to fail.
+    The only place that puts anything into the queue. A queue in the database gets its row in the same transaction. Any
+    other is told after the commit, and one that cannot be reached is no reason to fail.
     """
     if settings.Q_CLUSTER.get("orm"):
-        async_task(task_path)
+        async_task(task_path, *args)
     else:
-        transaction.on_commit(partial(async_task, task_path), robust=True)
+        transaction.on_commit(partial(_tell_queue, task_path, *args))
+
+
+def _tell_queue(task_path: str, *args: object) -> None:
+    try:
+        async_task(task_path, *args)
+    except Exception as error:
+        logger.warning("The queue cannot be reached (%s): %s waits for its schedule", error, task_path)
 
 
 def sweep(name: str, step: Callable[[], int]) -> int:

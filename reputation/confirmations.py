@@ -15,12 +15,11 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Count, QuerySet, Value
 from django.http import QueryDict
-from django_q.tasks import async_task
 
 from portal.audit import Actor
 from portal.inserting import insert_from
 from portal.models import Account
-from portal.sweeping import PAUSE_SECONDS
+from portal.sweeping import PAUSE_SECONDS, hint
 from reputation import campaigns, capability
 from reputation.eligibility import QUESTIONS, REFUSALS, Refusal
 from reputation.filters import NumberFilter
@@ -141,7 +140,7 @@ def confirm(confirmation: Confirmation, *, actor: Actor, now: datetime) -> bool:
         )
         confirmation.refresh_from_db()
         if mine and confirmation.to_do > AT_ONCE:
-            async_task("reputation.tasks.confirmations.apply_confirmation", confirmation.pk)
+            hint("reputation.tasks.confirmations.apply_confirmation", confirmation.pk)
     if mine and confirmation.to_do <= AT_ONCE:
         apply(confirmation, actor=actor, now=now)
     return bool(mine)

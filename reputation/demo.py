@@ -19,7 +19,6 @@ from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.db import transaction
-from django_q.tasks import async_task
 
 from enrollment import drafts, lifecycle
 from enrollment.forms import forms_of
@@ -32,6 +31,7 @@ from portal.demonstration import Demonstration, SignIn
 from portal.licensing import Product
 from portal.models import Account, Licence, Member, User
 from portal.numbers import UNITED_STATES, parse
+from portal.sweeping import hint
 from reputation import advancing, campaigns, capability, lookups, schedules, verification
 from reputation.clock import days
 from reputation.eligibility import today_of
@@ -187,7 +187,7 @@ def seed(*, now: datetime) -> Demonstration:
     # Rather than at the scheduler's first look, half a minute after the start.
     for entry in schedules.wanted():
         if entry.minutes == 1:
-            async_task(entry.func)
+            hint(entry.func)
     return Demonstration(
         sign_ins=[
             SignIn(person.email, PASSWORD, person.who, path="/admin/" if person.is_reviewer else "")

@@ -22,13 +22,13 @@ from django.core.files import File
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.db.models import F, QuerySet
-from django_q.tasks import async_task
 
 from portal import audit
 from portal.audit import SYSTEM, Actor
 from portal.inserting import insert_rows
 from portal.models import Account
 from portal.numbers import UNITED_STATES
+from portal.sweeping import hint
 from reputation.applying import write
 from reputation.clock import days
 from reputation.csv_files import Record, records, shape_of, write_as_utf8
@@ -112,7 +112,7 @@ def receive(*, account: Account, upload: UploadedFile, actor: Actor, now: dateti
             batch.save()
             _record(batch, "import.uploaded", actor=actor, now=now)
             if batch.size > READ_AT_ONCE:
-                async_task("reputation.tasks.imports.advance_import", batch.pk)
+                hint("reputation.tasks.imports.advance_import", batch.pk)
     except Exception:
         batch.file.delete(save=False)
         raise
@@ -232,7 +232,7 @@ def confirm(batch: NumberImport, *, actor: Actor, now: datetime) -> bool:
         if mine:
             _record(batch, "import.confirmed", actor=actor, now=now)
             if batch.to_do > APPLY_AT_ONCE:
-                async_task("reputation.tasks.imports.advance_import", batch.pk)
+                hint("reputation.tasks.imports.advance_import", batch.pk)
     if mine and batch.to_do <= APPLY_AT_ONCE:
         advance(batch, now=now)
     batch.refresh_from_db()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db.models import Exists, OuterRef
-from django_q.tasks import async_task
 
 from enrollment.models import Application
 from portal.audit import SYSTEM
+from portal.sweeping import hint
 from reputation import capability
 from reputation.models import PhoneNumber
 
@@ -18,7 +18,7 @@ REASON = "The enrollment was revoked."
 
 def stop_soon(sender: object, **about: object) -> None:
     """Receives enrollment.signals.revoked, within its transaction: the task is there if the decision is."""
-    async_task("reputation.tasks.unenrolled.stop_unenrolled")
+    hint("reputation.tasks.unenrolled.stop_unenrolled")
 
 
 def stop(now: datetime) -> int:

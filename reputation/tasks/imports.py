@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from django.utils import timezone
-from django_q.tasks import async_task
 
-from portal.sweeping import sweep, task
+from portal.sweeping import hint, sweep, task
 from reputation import importing
 from reputation.models import NumberImport
 
@@ -15,7 +14,7 @@ def advance_import(pk: int) -> None:
     """Queued when a file comes and when it is confirmed, and by itself while there is more to do."""
     batch = NumberImport.objects.filter(pk=pk).first()
     if batch and importing.advance(batch, now=timezone.now()):
-        async_task("reputation.tasks.imports.advance_import", pk)
+        hint("reputation.tasks.imports.advance_import", pk)
 
 
 @task

@@ -4,10 +4,9 @@ demo is over in twenty seconds."""
 import time
 
 from django.utils.module_loading import import_string
-from django_q.tasks import async_task
 
 from portal.leases import held
-from portal.sweeping import BUDGET_SECONDS, task
+from portal.sweeping import BUDGET_SECONDS, hint, task
 from reputation import schedules
 
 PAUSE_SECONDS = 1.0
@@ -28,4 +27,4 @@ def rounds() -> None:
                     run()
             time.sleep(PAUSE_SECONDS)
     if mine:
-        async_task(schedules.ROUNDS.func)
+        hint(schedules.ROUNDS.func)
