@@ -16,13 +16,17 @@ from portal import audit
 from portal.audit import Actor
 from reputation import engines, remediation, standing
 from reputation.clock import days
-from reputation.models import Check, Engine, PhoneNumber, Registration, Tag
+from reputation.models import Check, PhoneNumber, Registration, Tag
 
-CHUNK = 5_000
+CHUNK = 10_000
 # Days in which every engine has to answer; a number that one of them leaves without an answer has failed.
 ANSWER_WITHIN = 7
 
 Capability = PhoneNumber.Capability
+
+# How a number stands is known only of one that is on, and then from what engines say (standing). Not written where a
+# number was off before: each of these columns is in several indexes.
+NOT_MONITORED = {"spam_status": PhoneNumber.SpamStatus.NOT_MONITORED, "tagged_since": None, "fresh_until": None}
 
 # to: from which. The whole lifecycle.
 TRANSITIONS: dict[str, tuple[str, ...]] = {
@@ -38,17 +42,16 @@ def enable(ids: Sequence[int], *, actor: Actor, now: datetime) -> list[int]:
 
     Whether a number may be enabled is eligibility's to say; this only moves the state.
     """
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         moved = _move(ids, to=Capability.VERIFYING, actor=actor, now=now, next_action_at=now + days(ANSWER_WITHIN))
         Registration.objects.filter(number__in=moved).delete()
-        engines.register(moved, list(Engine.objects.filter(in_use=True)), now=now)
-        standing.recompute(moved)
+        engines.register(moved, now=now)
     return moved
 
 
 def accept(ids: Sequence[int], *, actor: Actor, now: datetime) -> list[int]:
     """Every engine took the number on: it is monitored, and looked up at once."""
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         moved = _move(ids, to=Capability.ON, actor=actor, now=now, next_action_at=now)
         unanswered = Registration.objects.filter(number__in=moved, state__in=Registration.UNANSWERED)
         unanswered.update(state=Registration.State.ACCEPTED, answered_at=now, next_action_at=None, lease_token="")
@@ -58,10 +61,9 @@ def accept(ids: Sequence[int], *, actor: Actor, now: datetime) -> list[int]:
 
 def fail(ids: Sequence[int], *, actor: Actor, now: datetime, reason: str) -> list[int]:
     """An engine refused the number; the reason is shown under Capability, and it may be enabled again."""
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         moved = _move(ids, to=Capability.FAILED, actor=actor, now=now, next_action_at=None, reason=reason)
         _withdraw(moved, now=now)
-        standing.recompute(moved)
     return moved
 
 
@@ -70,13 +72,12 @@ def disable(ids: Sequence[int], *, actor: Actor, now: datetime, reason: str = ""
 
     Standing tags end as *not monitored*: nobody watches them any more, so nobody may say that they stand.
     """
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         moved = _move(ids, to=Capability.OFF, actor=actor, now=now, next_action_at=None, reason=reason)
         _withdraw(moved, now=now)
         remediation.cancel(moved, actor=actor, now=now, reason=reason or "Monitoring was switched off.")
         Tag.objects.standing().filter(number__in=moved).update(ended_at=now, ended_because=Tag.Ended.NOT_MONITORED)
         Check.objects.filter(number__in=moved, is_current=True).update(is_current=False)
-        standing.recompute(moved)
     return moved
 
 
@@ -117,5 +118,6 @@ def _move(
         lease_token="",
         attempts=0,
         round_began_at=None,
+        **({} if to == Capability.VERIFYING else NOT_MONITORED),
     )
     return moved

@@ -33,7 +33,7 @@ Outcome = ConfirmationNumber.Outcome
 
 # Up to so many are done while the person waits; more go to the workers, with a progress bar.
 AT_ONCE = 1_000
-CHUNK = 1_000
+CHUNK = 10_000
 SHOWN = 50
 SHOWN_REFUSED = 20
 LEASE = timedelta(seconds=90)
@@ -172,11 +172,12 @@ def _apply_chunk(confirmation: Confirmation, *, actor: Actor, now: datetime) -> 
         # Two windows of one account share its seats: one after the other.
         Account.objects.select_for_update().get(pk=confirmation.account_id)
         ahead = _pending(confirmation).filter(number__gt=confirmation.worked_up_to)
+        chunk = ahead.order_by("number").values("number")[:CHUNK]
         ids = list(ahead.order_by("number").values_list("number", flat=True)[:CHUNK])
         if not ids:
             return False
         question = QUESTIONS[confirmation.action](confirmation.account, confirmation.campaign, now)
-        present = PhoneNumber.objects.for_account(confirmation.account_id).filter(pk__in=ids)
+        present = PhoneNumber.objects.for_account(confirmation.account_id).filter(pk__in=chunk)
         free = question.seats
         allowed = []
         for pk, refusal, needs_seat in (
@@ -187,16 +188,15 @@ def _apply_chunk(confirmation: Confirmation, *, actor: Actor, now: datetime) -> 
             free -= needs_seat
             allowed.append(pk)
         moved = ACTS[confirmation.action](allowed, confirmation.campaign, actor, now)
-        chunk = confirmation.numbers.filter(number__in=ids)
-        chunk.filter(number__in=moved).update(outcome=Outcome.APPLIED)
-        left_alone = chunk.filter(outcome=Outcome.PENDING).update(outcome=Outcome.CHANGED)
-        Confirmation.objects.filter(pk=confirmation.pk).update(
-            applied=confirmation.applied + len(moved),
-            left_alone=confirmation.left_alone + left_alone,
-            worked_up_to=ids[-1],
-            lease_until=now + LEASE,
-        )
-        confirmation.refresh_from_db()
+        of_chunk = ahead.filter(number__lte=ids[-1])
+        if left_alone := len(ids) - len(moved):
+            of_chunk.exclude(number__in=moved).update(outcome=Outcome.CHANGED)
+        of_chunk.update(outcome=Outcome.APPLIED)
+        confirmation.applied += len(moved)
+        confirmation.left_alone += left_alone
+        confirmation.worked_up_to = ids[-1]
+        confirmation.lease_until = now + LEASE
+        confirmation.save(update_fields=["applied", "left_alone", "worked_up_to", "lease_until"])
     return True
 
 

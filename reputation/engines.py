@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 
-from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Value
+from django.db import connection, transaction
+from django.db.models import Exists, F, OuterRef
 
 from portal import audit
 from portal.audit import SYSTEM
-from portal.inserting import insert_from
 from reputation import remediation, standing
 from reputation.models import Check, Engine, PhoneNumber, Registration, Tag
 from reputation.providers.registry import providers
@@ -48,31 +48,27 @@ def register_monitored(now: datetime) -> int:
     for engine in Engine.objects.filter(in_use=True):
         registered = Registration.objects.filter(number=OuterRef("pk"), engine=engine)
         lacking = PhoneNumber.objects.present().monitored().filter(~Exists(registered))
-        did += register(list(lacking.order_by("pk").values_list("pk", flat=True)[:CHUNK]), [engine], now=now)
+        did += register(list(lacking.order_by("pk").values_list("pk", flat=True)[:CHUNK]), engine, now=now)
     return did
 
 
-def register(ids: list[int], engines: list[Engine], *, now: datetime) -> int:
-    """Notes that each of these engines is to be asked to take these numbers on; one statement for each engine."""
+def register(ids: Sequence[int], engine: Engine | None = None, *, now: datetime) -> int:
+    """Notes that this engine, or else each in use, is to be asked to take these numbers on; one statement, which pairs
+    each number with each engine, as the ORM cannot. Returns how many pairs were new."""
     if not ids:
         return 0
-    return sum(
-        insert_from(
-            Registration,
-            PhoneNumber.objects.filter(pk__in=ids),
-            ignore_conflicts=True,
-            account_id="account_id",
-            number_id="pk",
-            engine_id=Value(engine.pk),
-            state=Value(Registration.State.WAITING),
-            reference=Value(""),
-            reason=Value(""),
-            next_action_at=Value(now),
-            lease_token=Value(""),
-            attempts=Value(0),
+    at = connection.ops.adapt_datetimefield_value(now)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""INSERT INTO {Registration._meta.db_table}
+                (account_id, number_id, engine_id, state, reference, reason, next_action_at, lease_token, attempts)
+            SELECT n.account_id, n.id, e.id, %s, '', '', %s, '', 0
+            FROM {PhoneNumber._meta.db_table} n CROSS JOIN {Engine._meta.db_table} e
+            WHERE n.id IN ({", ".join(map(str, ids))}) AND {"e.id = %s" if engine else "e.in_use"}
+            ON CONFLICT DO NOTHING""",
+            [Registration.State.WAITING.value, at, *([engine.pk] if engine else [])],
         )
-        for engine in engines
-    )
+        return cursor.rowcount
 
 
 def let_go_unused(now: datetime) -> int:

@@ -70,7 +70,7 @@ class NumberFilter:
 
     def leaves(self, facet: int) -> bool:
         """Whether numbers of this facet (PhoneNumber.facet) can be among those it leaves."""
-        status, capability, source = FACETS[facet]
+        status, capability, source, _checked = FACETS[facet]
         wanted = {
             PhoneNumber.LABELLED: PhoneNumber.TAGGED,
             "tagged": (PhoneNumber.SpamStatus.TAGGED, PhoneNumber.SpamStatus.TAGGED_AGAIN),

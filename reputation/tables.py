@@ -44,7 +44,7 @@ SORTS = {
     "checked": "Last checked",
 }
 # Orders by what a facet's digits say, and orders by a column.
-_RANK = {"status": lambda facet: facet // 100, "capability": lambda facet: facet // 10 % 10}
+_RANK = {"status": lambda facet: facet // 1000, "capability": lambda facet: facet // 100 % 10}
 _COLUMN = ("label", "checked")
 
 
@@ -276,14 +276,17 @@ class _Order:
             beyond = 1 if self.upwards else -1
             return [_Part(0, behind & Q(label=row.label)), _Part(beyond, self.past(label=row.label), "label")]
         if self.sort == "checked":
-            never, ever = Q(checked_at__isnull=True), Q(checked_at__isnull=False)
+            never = tuple(facet for facet in facets if not FACETS[facet][3])
+            checked = tuple(facet for facet in facets if FACETS[facet][3])
+            ever = Q(checked_at__isnull=False)  # in the words of the index
             if row is None:
-                return [_Part(0, never), _Part(1, ever, "checked_at")]
+                return [_Part(0, Q(), "", never), _Part(1, ever, "checked_at", checked)]
             if row.checked_at is None:
-                return [_Part(0, never & behind), *([_Part(1, ever, "checked_at")] if self.upwards else [])]
-            same = _Part(1, behind & Q(checked_at=row.checked_at))
-            beyond = _Part(1, self.past(checked_at=row.checked_at), "checked_at")
-            return [same, beyond, *([] if self.upwards else [_Part(0, never)])]
+                more = [_Part(1, ever, "checked_at", checked)] if self.upwards else []
+                return [_Part(0, behind, "", never), *more]
+            same = _Part(1, behind & Q(checked_at=row.checked_at), "", checked)
+            beyond = _Part(1, self.past(checked_at=row.checked_at), "checked_at", checked)
+            return [same, beyond, *([] if self.upwards else [_Part(0, Q(), "", never)])]
         return [_Part(0, behind)]
 
     @property
@@ -307,7 +310,7 @@ class _Order:
             except EmptyResultSet:  # the ORM knows without asking
                 continue
             # The ORM takes longer to write a query than the database to answer it: once, for all facets.
-            for facet in stretch.facets or (None,):
+            for facet in (None,) if stretch.facets is None else stretch.facets:
                 selects.append(f"SELECT {place}, page{len(selects)}.* FROM ({sql}) AS page{len(selects)}")
                 params += [facet if value == _ANY_FACET else value for value in given]
         if not selects:
@@ -346,7 +349,7 @@ class _Stretch:
 
     part: _Part
     numbers: PhoneNumberQuerySet
-    facets: tuple[int, ...] = ()
+    facets: tuple[int, ...] | None = None
 
 
 def _page(
@@ -377,11 +380,11 @@ def _stretches(
     """Each part of the order, along the index that holds it in this order; or of what was gathered."""
     if found.ids is not None:
         gathered = PhoneNumber.objects.filter(pk__in=found.ids)
-        parts = order.parts(from_row, list(FACETS) if order.sort in _RANK else ())
-        return [
-            _Stretch(part, gathered.filter(part.condition, **({"facet__in": part.facets} if part.facets else {})))
-            for part in parts
-        ]
+        stretches = []
+        for part in order.parts(from_row, list(FACETS)):
+            numbers = gathered if part.facets is None else gathered.filter(facet__in=part.facets)
+            stretches.append(_Stretch(part, numbers.filter(part.condition)))
+        return stretches
     # What an index is not to be used for stands as a sum: a database that takes another one sorts all that it finds.
     numbers = chosen.apply_rest(scope.account_numbers, now).alias(
         no_index_facet=F("facet") + 0, no_index_campaign=F("campaign") + 0

@@ -69,6 +69,7 @@ def start_demo(data_dir: Path, *arguments: str, port: int | None = None, day_sec
         "DEMO": "1",
         "DATA_DIR": str(data_dir),
         "DAY_SECONDS": str(day_seconds),
+        "DATABASE_URL": f"sqlite:///{data_dir / 'portal.sqlite3'}",
         "DJANGO_SETTINGS_MODULE": "portal.settings",
         "PYTHONUNBUFFERED": "1",
     }

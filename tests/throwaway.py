@@ -37,7 +37,7 @@ def postgresql() -> Iterator[str]:
     """Yields the address of an empty database, as DATABASE_URL has it."""
     folder, port = _folder("postgresql"), free_port()
     data = folder / "data"
-    _run(program_at("initdb"), "-D", data, "-U", "portal", "-A", "trust", "-E", "UTF8", "--no-sync", "--no-instructions")
+    _run(program_at("initdb"), "-D", data, "-U", "portal", "-A", "trust", "-E", "UTF8", "--no-sync")
     settings = {**POSTGRESQL, "port": str(port), "unix_socket_directories": str(folder)}
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     # It answers an interrupt by throwing out whoever is connected, and ends.

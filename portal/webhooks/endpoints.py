@@ -9,6 +9,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F
 
 from portal import audit
 from portal.audit import Actor
@@ -139,7 +140,7 @@ def rotate(endpoint: WebhookEndpoint, *, shown: str, actor: Actor, now: datetime
     """
     with transaction.atomic():
         replaced = WebhookEndpoint.objects.filter(pk=endpoint.pk, secret=shown).update(
-            secret=make_secret(), previous_secret=shown, previous_until=now + settings.DAY
+            secret=make_secret(), previous_secret=F("secret"), previous_until=now + settings.DAY
         )
         if not replaced:
             raise NotChanged("The secret was replaced meanwhile. Nothing was changed; the page shows the new one.")

@@ -56,14 +56,16 @@ class NumberCount(models.Model):
         indexes = [models.Index(fields=["account", "campaign", "facet"], name="number_count")]
 
     def __str__(self) -> str:
-        return f"{self.count:,} {', '.join(FACETS[self.facet])}"
+        return f"{self.count:,} {', '.join(FACETS[self.facet][:3])}"
 
 
-FACETS: dict[int, tuple[str, str, str]] = {
-    urgency * 100 + capability * 10 + source: (status.value, able.value, of.value)
+# What each facet says: spam status, capability, source, and whether the number was ever checked.
+FACETS: dict[int, tuple[str, str, str, bool]] = {
+    urgency * 1000 + capability * 100 + source * 10 + checked: (status.value, able.value, of.value, bool(checked))
     for urgency, status in enumerate(PhoneNumber.URGENCY)
     for capability, able in enumerate(PhoneNumber.CAPABILITIES)
     for source, of in enumerate(PhoneNumber.Source)
+    for checked in (0, 1)
 }
 
 
@@ -75,6 +77,8 @@ def facets(
         facet
         for facet, values in FACETS.items()
         if all(
-            value in wanted for value, wanted in zip(values, (spam_status, capability, source), strict=True) if wanted
+            value in wanted
+            for value, wanted in zip(values[:3], (spam_status, capability, source), strict=True)
+            if wanted
         )
     ]

@@ -146,15 +146,17 @@ class PhoneNumber(models.Model):
     lease_token = models.CharField(max_length=32, blank=True, editable=False)
     attempts = models.PositiveSmallIntegerField(default=0, editable=False)
 
-    # Spam status, capability and source in one figure that the database keeps: the places in URGENCY, CAPABILITIES and
-    # Source, as digits; empty for a removed number. Lists are counted and read by it (counting, tables).
+    # Spam status, capability, source, and whether it was ever checked, in one figure that the database keeps: as digits
+    # the places in URGENCY, CAPABILITIES and Source, and 0 or 1; empty for a removed number. Lists are counted and read
+    # by it (counting, tables).
     facet = GeneratedField(
         expression=Case(
             When(
                 removed_at__isnull=True,
-                then=_place_in("spam_status", URGENCY) * 100
-                + _place_in("capability", CAPABILITIES) * 10
-                + _place_in("source", Source.values),
+                then=_place_in("spam_status", URGENCY) * 1000
+                + _place_in("capability", CAPABILITIES) * 100
+                + _place_in("source", Source.values) * 10
+                + Case(When(checked_at__isnull=True, then=Value(0)), default=Value(1)),
             )
         ),
         output_field=models.SmallIntegerField(null=True),
@@ -169,7 +171,11 @@ class PhoneNumber(models.Model):
             # What lists ask for (tables): each can be read from any place on, in its order, without sorting.
             models.Index(fields=["account", "facet", "e164"], name="number_by_facet"),
             models.Index(fields=["account", "campaign", "facet", "e164"], name="number_by_campaign"),
-            models.Index(fields=["account", "facet", "checked_at", "e164"], name="number_by_check"),
+            models.Index(
+                fields=["account", "facet", "checked_at", "e164"],
+                name="number_by_check",
+                condition=Q(checked_at__isnull=False),
+            ),
             models.Index(fields=["account", "label", "e164"], name="number_by_label"),
             models.Index(
                 fields=["account", "spam_status", "fresh_until", "campaign", "capability", "source"],

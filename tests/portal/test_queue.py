@@ -3,7 +3,7 @@
 import signal
 import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 from django.utils import timezone
@@ -59,6 +59,17 @@ def a_redis(port: int):
 
 CLUSTER = "from django.core.management import execute_from_command_line as run; run(['manage.py', 'qcluster'])"
 
+
+@contextmanager
+def a_cluster(**environment: str):
+    cluster = process(CLUSTER, WORKERS="1", **environment)
+    try:
+        yield
+    finally:
+        cluster.terminate()  # killed, it would leave its workers behind
+        cluster.wait(60)
+
+
 CONFIRM = """
 import sys
 import django; django.setup()
@@ -102,25 +113,18 @@ def test_a_redis_that_is_flushed_and_stopped_in_the_middle_loses_no_work(enrolle
     port = throwaway.free_port()
     queue = {"Q_BROKER_URL": f"redis://127.0.0.1:{port}/0", "DATA_DIR": str(tmp_path), "TMPDIR": str(tmp_path)}
     flushed, untold = a_window(enrolled, admin, 3), a_window(enrolled, admin, 3)
-    with a_redis(port):
-        assert process(CONFIRM, flushed.pk, **queue).wait(60) == 0
-        assert process(FLUSH, queue["Q_BROKER_URL"]).wait(60) == 0
-        cluster = process(CLUSTER, WORKERS="1", **queue)
-        try:
+    with ExitStack() as stack:
+        with a_redis(port):
+            assert process(CONFIRM, flushed.pk, **queue).wait(60) == 0
+            assert process(FLUSH, queue["Q_BROKER_URL"]).wait(60) == 0
+            stack.enter_context(a_cluster(**queue))
             assert is_done(flushed, seconds=90), "the hint was flushed, and the schedule found the work"
-        except BaseException:
-            cluster.kill()
-            raise
-    try:
         assert process(CONFIRM, untold.pk, **queue).wait(60) == 0, "with no Redis to tell, it is confirmed all the same"
         untold.refresh_from_db()
         assert untold.state == Confirmation.State.APPLYING
-        with a_redis(port):
-            Schedule.objects.update(next_run=timezone.now())
-            assert is_done(untold, seconds=120), "the same cluster goes on when Redis is back"
-    finally:
-        cluster.kill()
-        cluster.wait()
+        stack.enter_context(a_redis(port))
+        Schedule.objects.update(next_run=timezone.now())
+        assert is_done(untold, seconds=120), "the same cluster goes on when Redis is back"
     assert set(PhoneNumber.objects.values_list("capability", flat=True)) <= {"verifying", "on"}
 
 

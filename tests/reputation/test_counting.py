@@ -164,12 +164,13 @@ def test_triggers_that_are_gone_come_back_with_a_new_count(account, numbers):
     assert kept() == counted()
 
 
-def test_a_facet_says_status_capability_and_source(account):
-    for facet, (status, capability, source) in FACETS.items():
-        number = PhoneNumberFactory(account=account, spam_status=status, capability=capability, source=source)
+def test_a_facet_says_status_capability_source_and_whether_it_was_checked(account, now):
+    for facet, (status, capability, source, checked) in FACETS.items():
+        values = {"spam_status": status, "capability": capability, "source": source}
+        number = PhoneNumberFactory(account=account, **values, checked_at=now if checked else None)
         number.refresh_from_db()
         assert number.facet == facet
-    assert facets(spam_status=("failed",), capability=("on",)) == [20, 21]
+    assert facets(spam_status=("failed",), capability=("on",)) == [200, 201, 210, 211]
     assert len(facets()) == len(FACETS)
 
 

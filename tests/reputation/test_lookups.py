@@ -11,7 +11,7 @@ from portal.audit import SYSTEM
 from portal.models import AuditEvent
 from reputation import capability, lookups
 from reputation.clock import days
-from reputation.models import Case, Check, Engine, Outage, PhoneNumber, Submission, Tag
+from reputation.models import Case, Check, Outage, PhoneNumber, Submission, Tag
 from reputation.providers.protocol import Limits, Misconfigured, Observation, Refused, TryLater
 from reputation.providers.registry import providers
 from tests.factories import MonitoredNumberFactory, PhoneNumberFactory
@@ -386,7 +386,7 @@ def test_an_engine_that_has_not_taken_a_number_on_is_not_asked_about_it(vendor, 
     (number,) = numbers_of(account, 1)
     from reputation.engines import register
 
-    register([number.pk], list(Engine.objects.filter(in_use=True)), now=now)
+    register([number.pk], now=now)
     look_up(now)
     assert vendor.called("look_up") == []
 

@@ -1,0 +1,120 @@
+"""Enabling a hundred thousand numbers against a loop of save(), and a window for all numbers against one for 50."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+
+from django.core.management import call_command
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from benchmarks.data import Data
+from benchmarks.databases import Run
+from benchmarks.report import Row
+from portal.audit import Actor
+from portal.models import AuditEvent
+from reputation import confirmations
+from reputation.clock import days
+from reputation.models import Confirmation, Engine, PhoneNumber, Registration
+
+Capability = PhoneNumber.Capability
+SAVED = 1_000
+
+
+def measure(run: Run) -> list[Row]:
+    call_command("collectstatic", verbosity=0, interactive=False)
+    return [*_enabling(run)]
+
+
+def _enabling(run: Run) -> list[Row]:
+    count = run.of_size(100_000, 20_000)
+    data = run.use(run.of_size(1_000_000, 100_000))
+    now, actor = timezone.now(), Actor(user=data.user, via="web")
+    off = PhoneNumber.objects.for_account(data.account).filter(capability=Capability.OFF, registrations=None)
+    ids = list(off.order_by("pk").values_list("pk", flat=True)[: count + SAVED])
+    peer = _saved(ids[count:], actor, now)
+    took, queries = _enabled(data, ids[:count], actor, now)
+    chunks = count / min(confirmations.CHUNK, count)
+    each = took / count
+    return [
+        Row(
+            f"enabling {count:,} numbers, with audit events and an engine's registration each: a number",
+            f"{each * 1e6:.0f} µs",
+            f"a loop of save(), a transaction for each of {SAVED:,}: a number",
+            f"{peer * 1e6:.0f} µs",
+            peer / each,
+            40,
+            at_least=True,
+        ),
+        Row(
+            f"the same: queries for each chunk of {confirmations.CHUNK:,}, in all",
+            f"{queries / chunks:.1f}",
+            "the goal",
+            "15",
+            queries / chunks / 15,
+            1.0,
+            at_least=False,
+        ),
+    ]
+
+
+def _enabled(data: Data, ids: list[int], actor: Actor, now: datetime) -> tuple[float, int]:
+    """Seconds of processor time from the click to the end, and how many queries the chunks took."""
+    window = confirmations.open_window(
+        account=data.account,
+        actor=actor,
+        action=Confirmation.Action.ENABLE,
+        numbers=PhoneNumber.objects.for_account(data.account).filter(pk__in=ids),
+        now=now,
+    )
+    Confirmation.objects.filter(pk=window.pk).update(state=Confirmation.State.APPLYING, to_do=len(ids))
+    window.refresh_from_db()
+    connection.force_debug_cursor = False
+    begun = time.process_time()
+    chunks = 0
+    queries = 0
+    while True:
+        with CaptureQueriesContext(connection) as captured:
+            more = confirmations._apply_chunk(window, actor=actor, now=now)
+        if not more:
+            break
+        chunks += 1
+        queries += len(captured)
+    took = time.process_time() - begun
+    window.refresh_from_db()
+    if window.applied != len(ids):
+        raise SystemExit(f"{window.applied} of {len(ids)} numbers were enabled.")
+    return took, queries
+
+
+def _saved(ids: list[int], actor: Actor, now: datetime) -> float:
+    """Seconds of processor time for a number, done one by one, as it is first written in most projects."""
+    engines = list(Engine.objects.filter(in_use=True))
+    begun = time.process_time()
+    for pk in ids:
+        with transaction.atomic():
+            number = PhoneNumber.objects.select_for_update().get(pk=pk)
+            before = number.capability
+            number.capability = Capability.VERIFYING
+            number.capability_since = now
+            number.next_action_at = now + days(7)
+            number.save()
+            AuditEvent.objects.create(
+                account_id=number.account_id,
+                at=now,
+                actor=actor.user,
+                via=actor.via,
+                what="capability.verifying",
+                subject="phonenumber",
+                subject_id=number.pk,
+                subject_label=number.e164,
+                before=before,
+                after=number.capability,
+            )
+            for engine in engines:
+                Registration.objects.create(
+                    account_id=number.account_id, number=number, engine=engine, next_action_at=now
+                )
+    return (time.process_time() - begun) / len(ids)
