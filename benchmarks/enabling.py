@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from datetime import datetime
 
 from django.core.management import call_command
 from django.db import connection, transaction
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils import timezone
 
 from benchmarks.data import Data
@@ -15,17 +18,85 @@ from benchmarks.databases import Run
 from benchmarks.report import Row
 from portal.audit import Actor
 from portal.models import AuditEvent
-from reputation import confirmations
+from reputation import confirmations, writing_down
 from reputation.clock import days
 from reputation.models import Confirmation, Engine, PhoneNumber, Registration
 
-Capability = PhoneNumber.Capability
+Capability, State = PhoneNumber.Capability, Confirmation.State
 SAVED = 1_000
 
 
 def measure(run: Run) -> list[Row]:
     call_command("collectstatic", verbosity=0, interactive=False)
-    return [*_enabling(run)]
+    return [*_windows(run), *_enabling(run)]
+
+
+def _windows(run: Run) -> list[Row]:
+    """Opened for all by a click, and shown when it is written down; against 50 that were ticked."""
+    data = run.use(run.of_size(1_000_000, 100_000))
+    count = PhoneNumber.objects.for_account(data.account).count()
+    client = Client(HTTP_HOST="127.0.0.1")
+    client.force_login(data.user)
+    first = PhoneNumber.objects.for_account(data.account).order_by("pk").values_list("pk", flat=True)[:50]
+    ticked = {"action": "enable", "number": list(first)}
+    everything = {"action": "enable", "all": "1", "filter": "", "expected": str(count)}
+    opened = {name: [_opened(client, asked) for _ in range(5)] for name, asked in (("50", ticked), ("all", everything))}
+    took = {name: statistics.median(seconds for seconds, _page in opens) for name, opens in opened.items()}
+    windows = {
+        "50": Confirmation.objects.filter(state=State.SHOWN).latest("pk"),
+        "all": Confirmation.objects.filter(state=State.PREPARING).latest("pk"),
+    }
+    begun = time.process_time()
+    while not writing_down.go_on(windows["all"]):
+        windows["all"].refresh_from_db()
+    written = time.process_time() - begun
+    pages = {name: _page(client, window) for name, window in windows.items()}
+    said = f"a confirmation window for all {count:,} that match"
+    return [
+        Row(
+            f"{said}: opening it (a worker then writes them down in {written:.1f} s of processor time)",
+            f"{took['all'] * 1000:.0f} ms",
+            "for 50",
+            f"{took['50'] * 1000:.0f} ms",
+            took["all"] / took["50"],
+            3,
+            at_least=False,
+        ),
+        Row(
+            f"{said}: looking at it, written down",
+            f"{pages['all'][0] * 1000:.0f} ms",
+            "for 50",
+            f"{pages['50'][0] * 1000:.0f} ms",
+            pages["all"][0] / pages["50"][0],
+            3,
+            at_least=False,
+        ),
+        Row(
+            f"{said}: size of its page",
+            f"{pages['all'][1]:,} bytes",
+            "for 50",
+            f"{pages['50'][1]:,} bytes",
+            pages["all"][1] / pages["50"][1],
+            1.2,
+            at_least=False,
+        ),
+    ]
+
+
+def _opened(client: Client, asked: dict[str, object]) -> tuple[float, bytes]:
+    """Seconds of processor time from the click to the window."""
+    begun = time.process_time()
+    answer = client.post(reverse("confirm"), asked, follow=True)
+    return time.process_time() - begun, answer.content
+
+
+def _page(client: Client, window: Confirmation) -> tuple[float, int]:
+    took = []
+    for _ in range(5):
+        begun = time.process_time()
+        answer = client.get(reverse("confirmation", args=[window.pk]))
+        took.append(time.process_time() - begun)
+    return statistics.median(took), len(answer.content)
 
 
 def _enabling(run: Run) -> list[Row]:

@@ -13,16 +13,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Count, QuerySet, Value
-from django.http import QueryDict
+from django.db.models import QuerySet
 
 from portal.audit import Actor
-from portal.inserting import insert_from
 from portal.models import Account
 from portal.sweeping import PAUSE_SECONDS, hint
-from reputation import campaigns, capability
+from reputation import campaigns, capability, writing_down
 from reputation.eligibility import QUESTIONS, REFUSALS, Refusal
-from reputation.filters import NumberFilter
 from reputation.models import Campaign, Confirmation, ConfirmationNumber, PhoneNumber
 from reputation.models.numbers import PhoneNumberQuerySet
 from reputation.wording import ACTIONS, SaidOfAction, so_many
@@ -49,14 +46,6 @@ ACTS: dict[str, Callable[..., list[int]]] = {
 }
 
 
-def scope(action: str, account: Account, campaign: Campaign | None) -> PhoneNumberQuerySet:
-    """The numbers among which the action's table lets one choose."""
-    present = PhoneNumber.objects.for_account(account)
-    if action == Action.ASSIGN:
-        return present.outside_campaign(campaign)
-    return present.in_campaign(campaign) if action == Action.UNASSIGN else present
-
-
 def open_window(
     *,
     account: Account,
@@ -69,11 +58,13 @@ def open_window(
     chosen_by: str = "",
     left_out: Sequence[int] = (),
     expected: int | None = None,
+    at_once: bool = False,
 ) -> Confirmation:
-    """Writes down the chosen numbers and, for each, what stands in its way; one INSERT ... SELECT.
+    """Writes down the chosen numbers and, for each, what stands in its way; many are left to a worker (writing_down).
 
     Where `all_that_match` were chosen, `chosen_by` is the filter's query string, `left_out` the ids that were
-    unticked again, and `expected` how many the page had counted without these.
+    unticked again, and `expected` how many the page had counted without these. `at_once`: it is done as soon as all is
+    written down, as whoever opens it does not mean to look at it.
     """
     with transaction.atomic():
         confirmation = Confirmation.objects.create(
@@ -85,56 +76,41 @@ def open_window(
             all_that_match=all_that_match,
             chosen_by=chosen_by,
             expected=expected if all_that_match else None,
+            left_out=list(dict.fromkeys(left_out)),
+            at_once=at_once,
             shown_at=now,
         )
-        question = QUESTIONS[action](account, campaign, now)
-        chosen = insert_from(
-            ConfirmationNumber,
-            question.put_to(numbers.order_by()),
-            confirmation_id=Value(confirmation.pk),
-            number_id="pk",
-            refusal="refusal",
-            needs_seat="needs_seat",
-            outcome=Value(""),
-        )
-        confirmation.chosen = chosen - confirmation.numbers.filter(number__in=left_out).update(
-            outcome=Outcome.TAKEN_OUT
-        )
-        confirmation.save(update_fields=["chosen"])
-        _deal_out_seats(confirmation, question.seats)
+        writing_down.begin(confirmation, numbers, now=now)
+    if at_once and not confirmation.is_being_prepared:
+        confirm(confirmation, actor=actor, now=now)
     return confirmation
 
 
-def take_out(confirmation: Confirmation, number_id: int, *, now: datetime) -> bool:
-    """Takes a number out of a window that is still shown; a seat it held goes to the next one. False: too late."""
-    with transaction.atomic():
-        if not Confirmation.objects.select_for_update().filter(pk=confirmation.pk, state=State.SHOWN).exists():
-            return False
-        confirmation.numbers.filter(number=number_id).update(outcome=Outcome.TAKEN_OUT)
-        if confirmation.numbers.filter(refusal="no_free_seat").exists():
-            _deal_out_seats(confirmation, QUESTIONS[confirmation.action](confirmation.account, None, now).seats)
-    return True
+def prepare(confirmation: Confirmation, *, now: datetime) -> None:
+    """Goes on writing down what a window shows; one that nobody means to look at is done then."""
+    if writing_down.go_on(confirmation) and confirmation.at_once:
+        confirm(confirmation, actor=confirmation.confirmed_by, now=now)
 
 
-def _deal_out_seats(confirmation: Confirmation, seats: int) -> None:
-    """Of the numbers that need a seat, the first by id get those that are free; the others are refused."""
-    wanting = confirmation.numbers.filter(needs_seat=True, refusal__in=("", "no_free_seat"), outcome=Outcome.PENDING)
-    first_without = wanting.order_by("number").values_list("number", flat=True)[seats : seats + 1].first()
-    if first_without is None:
-        wanting.exclude(refusal="").update(refusal="")
-        return
-    wanting.filter(number__gte=first_without).exclude(refusal="no_free_seat").update(refusal="no_free_seat")
-    wanting.filter(number__lt=first_without).exclude(refusal="").update(refusal="")
+def stop(confirmation: Confirmation, *, now: datetime) -> bool:
+    """Leaves the rest as it is: what is done stays done. False when it was over before."""
+    under_way = Confirmation.objects.filter(pk=confirmation.pk, state__in=(State.PREPARING, State.APPLYING))
+    stopped = under_way.update(state=State.DONE, done_at=now, stopped=True, lease_until=None)
+    confirmation.refresh_from_db()
+    return bool(stopped)
 
 
 def confirm(confirmation: Confirmation, *, actor: Actor, now: datetime) -> bool:
     """Does what the window showed. True for the one who confirmed; False when it was confirmed before: whoever clicks
     twice, reloads, or comes with a stale window changes nothing, and is shown what was done."""
     with transaction.atomic():
+        # Locked before it is read, so that a number that is taken out at this moment is or is not counted.
+        Confirmation.objects.select_for_update().filter(pk=confirmation.pk).first()
+        confirmation.refresh_from_db()
         mine = Confirmation.objects.filter(pk=confirmation.pk, state=State.SHOWN).update(
             state=State.APPLYING,
             confirmed_at=now,
-            to_do=_pending(confirmation).count(),
+            to_do=confirmation.counts.get("", 0),
             user=actor.user,
             api_key=actor.key_id,
         )
@@ -156,14 +132,28 @@ def apply(confirmation: Confirmation, *, actor: Actor, now: datetime) -> bool:
     leased = Confirmation.objects.filter(pk=confirmation.pk, state=State.APPLYING).exclude(lease_until__gt=now)
     if not leased.update(lease_until=now + LEASE):
         return False
+    mine = Confirmation.objects.filter(pk=confirmation.pk, state=State.APPLYING)
     while _apply_chunk(confirmation, actor=actor, now=now):
         if time.monotonic() - began > BUDGET_SECONDS:
-            Confirmation.objects.filter(pk=confirmation.pk).update(lease_until=None)
+            mine.update(lease_until=None)
             return False
         time.sleep(PAUSE_SECONDS)
-    Confirmation.objects.filter(pk=confirmation.pk).update(state=State.DONE, done_at=now, lease_until=None)
+        if not mine.exists():  # somebody stopped it
+            confirmation.refresh_from_db()
+            return True
+    grown, first = _grown(confirmation, now)
+    mine.update(state=State.DONE, done_at=now, lease_until=None, grown=grown, grown_first=first)
     confirmation.refresh_from_db()
     return True
+
+
+def _grown(confirmation: Confirmation, now: datetime) -> tuple[int, list[int]]:
+    """Where *all that match* were chosen: how many match by now that were not shown, and the first of them."""
+    if not confirmation.all_that_match:
+        return 0, []
+    grown = writing_down.chosen_numbers(confirmation, now).exclude(pk__in=confirmation.numbers.values("number"))
+    first = list(grown.order_by("pk").values_list("pk", flat=True)[:5])
+    return grown.count() if first else 0, first
 
 
 def _apply_chunk(confirmation: Confirmation, *, actor: Actor, now: datetime) -> bool:
@@ -260,12 +250,7 @@ class Window:
 
 def look_at(confirmation: Confirmation, *, search: str = "") -> Window:
     """The window as it stands; a fixed number of queries, and at most SHOWN numbers of each kind."""
-    counts = dict(
-        confirmation.numbers.exclude(outcome=Outcome.TAKEN_OUT)
-        .order_by()
-        .values_list("refusal")
-        .annotate(Count("number"))
-    )
+    counts = {code: count for code, count in confirmation.counts.items() if count}
     to_do = counts.pop("", 0)
     found = _pending(confirmation)
     if search.strip():
@@ -289,6 +274,10 @@ def look_at(confirmation: Confirmation, *, search: str = "") -> Window:
 def done_so_far(confirmation: Confirmation) -> str:
     """What a confirmed window came to, or how far it is, in a sentence."""
     said = ACTIONS[confirmation.action]
+    if confirmation.is_being_prepared:
+        return f"Being prepared: {so_many(confirmation.chosen)} so far."
+    if confirmation.stopped:
+        return f"It was stopped. {said.done} {so_many(confirmation.applied)} of {confirmation.to_do:,}."
     if confirmation.state == State.APPLYING:
         return f"Under way: {confirmation.through:,} of {so_many(confirmation.to_do)}."
     return f"{said.done} {so_many(confirmation.applied)}." if confirmation.applied else "Nothing was changed."
@@ -311,20 +300,15 @@ class Difference:
     grown_first: list[PhoneNumber]
 
 
-def difference(confirmation: Confirmation, *, now: datetime) -> Difference:
-    """For the answer after confirming. The filter is asked anew only where *all that match* were chosen."""
+def difference(confirmation: Confirmation) -> Difference:
+    """For the answer after confirming."""
     left = confirmation.numbers.filter(outcome=Outcome.CHANGED).select_related("number").order_by("number")
-    grown = PhoneNumber.objects.none()
-    if confirmation.all_that_match:
-        chosen = NumberFilter.read(QueryDict(confirmation.chosen_by))
-        among = scope(confirmation.action, confirmation.account, confirmation.campaign)
-        grown = chosen.apply(among, now).exclude(pk__in=confirmation.numbers.values("number"))
     said = ACTIONS[confirmation.action]
     return Difference(
         done=done_so_far(confirmation),
         afterwards=said.afterwards if confirmation.applied else "",
         left_alone=confirmation.left_alone,
-        left_alone_first=[row.number for row in left[:5]],
-        grown=grown.count(),
-        grown_first=list(grown.order_by("pk")[:5]),
+        left_alone_first=[row.number for row in left[:5]] if confirmation.left_alone else [],
+        grown=confirmation.grown,
+        grown_first=list(PhoneNumber.objects.filter(pk__in=confirmation.grown_first).order_by("pk")),
     )

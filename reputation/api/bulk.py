@@ -10,7 +10,8 @@ from ninja import Body, Router, Status
 
 from portal.api.endpoints import endpoint
 from portal.api.guarding import ApiRequest
-from reputation import confirmations
+from portal.api.problems import Problem
+from reputation import confirmations, writing_down
 from reputation.api.finding import IdInPath, owned
 from reputation.api.shapes import ByFilter, Chosen, ConfirmationOut, NumberName, RefusedOut, seats
 from reputation.eligibility import coverage_of
@@ -20,7 +21,7 @@ from reputation.models import Campaign, Confirmation
 router = Router(tags=["Bulk actions"])
 Action, State = Confirmation.Action, Confirmation.State
 
-# 202: more than are done at once, so that it is under way; ask for the confirmation until it is done.
+# 202: more than are shown or done at once, so that it is under way; ask for the confirmation until it is.
 ANSWERS = {200: ConfirmationOut, 202: ConfirmationOut}
 
 
@@ -63,18 +64,30 @@ def get_confirmation(request: ApiRequest, confirmation_id: IdInPath) -> Confirma
     return _said(owned(request, _confirmations(), confirmation_id), request)
 
 
-@endpoint(router, "POST", "/confirmations/{confirmation_id}/confirm", scope="write", answers=ANSWERS)
+@endpoint(
+    router,
+    "POST",
+    "/confirmations/{confirmation_id}/confirm",
+    scope="write",
+    answers=ANSWERS,
+    refuses=("not_possible",),
+)
 def confirm_confirmation(request: ApiRequest, confirmation_id: IdInPath) -> Status:
     """Do what a dry run showed.
 
-    Once, however often it is confirmed. What somebody else changed since it was shown is left alone.
+    Once, however often it is confirmed. What somebody else changed since it was shown is left alone. One that is still
+    being prepared cannot be confirmed: ask for it until it is shown.
     """
-    return _confirm(request, owned(request, _confirmations(), confirmation_id))
+    shown = owned(request, _confirmations(), confirmation_id)
+    if shown.is_being_prepared:
+        raise Problem("not_possible", "It is still being prepared. Ask for it until its state is shown.")
+    confirmations.confirm(shown, actor=request.actor, now=request.now)
+    return _answer(request, shown)
 
 
 def _act(request: ApiRequest, action: str, given: Chosen, *, campaign: Campaign | None = None) -> Status:
     by_filter = isinstance(given, ByFilter)
-    numbers = confirmations.scope(action, request.caller.account, campaign)
+    numbers = writing_down.scope(action, request.caller.account, campaign)
     chosen_by = NumberFilter.read(given.filter.dict() if by_filter else {})
     numbers = chosen_by.apply(numbers, request.now) if by_filter else numbers.filter(pk__in=given.ids)
     shown = confirmations.open_window(
@@ -85,14 +98,14 @@ def _act(request: ApiRequest, action: str, given: Chosen, *, campaign: Campaign 
         campaign=campaign,
         all_that_match=by_filter,
         chosen_by=chosen_by.query_string(),
+        at_once=not given.dry_run,
         now=request.now,
     )
-    return Status(200, _said(shown, request)) if given.dry_run else _confirm(request, shown)
+    return _answer(request, shown)
 
 
-def _confirm(request: ApiRequest, shown: Confirmation) -> Status:
-    confirmations.confirm(shown, actor=request.actor, now=request.now)
-    return Status(202 if shown.state == State.APPLYING else 200, _said(shown, request))
+def _answer(request: ApiRequest, shown: Confirmation) -> Status:
+    return Status(202 if shown.state in (State.PREPARING, State.APPLYING) else 200, _said(shown, request))
 
 
 def _confirmations() -> object:

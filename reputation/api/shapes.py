@@ -380,7 +380,8 @@ class ConfirmationOut(Said):
     action: Action
     campaign_id: int | None
     state: Literal[tuple(Confirmation.State.values)] = Field(
-        description="`shown`: a dry run, nothing was done yet. `applying`: under way; ask again. `done`: done."
+        description="`preparing`: many were chosen, and are being written down; ask again. `shown`: a dry run, nothing "
+        "was done yet. `applying`: under way; ask again. `done`: done."
     )
     chosen: int
     to_do: int = Field(description="How many of the chosen can be done, and are or will be.")

@@ -14,6 +14,9 @@ class ConfirmationQuerySet(AccountQuerySet):
     def under_way(self) -> ConfirmationQuerySet:
         return self.filter(state=Confirmation.State.APPLYING)
 
+    def being_prepared(self) -> ConfirmationQuerySet:
+        return self.filter(state=Confirmation.State.PREPARING)
+
 
 class Confirmation(models.Model):
     """Bound to what it showed: the numbers are written down when it opens, and only these are acted on."""
@@ -25,6 +28,7 @@ class Confirmation(models.Model):
         UNASSIGN = "unassign", "Take out of the campaign"
 
     class State(models.TextChoices):
+        PREPARING = "preparing", "Being prepared"
         SHOWN = "shown", "Shown"
         APPLYING = "applying", "Under way"
         DONE = "done", "Done"
@@ -42,13 +46,23 @@ class Confirmation(models.Model):
     shown_at = models.DateTimeField()
     chosen = models.PositiveIntegerField(default=0)
     expected = models.PositiveIntegerField(null=True, help_text="How many matched on the page where they were chosen.")
-    state = models.CharField(max_length=10, choices=State, default=State.SHOWN)
+    # How many of the chosen, by the code of what stands in their way, empty for nothing; without those taken out.
+    counts = models.JSONField(default=dict)
+    written_up_to = models.BigIntegerField(default=0, help_text="The id of the last number written down.")
+    left_out = models.JSONField(default=list, help_text="Ids that were unticked before the window opened.")
+    seats = models.PositiveIntegerField(default=0, help_text="Free seats not yet given to a number written down.")
+    at_once = models.BooleanField(default=False, help_text="It is done as soon as it is prepared, unseen.")
+    state = models.CharField(max_length=10, choices=State, default=State.PREPARING)
     confirmed_at = models.DateTimeField(null=True)
     to_do = models.PositiveIntegerField(default=0)
     applied = models.PositiveIntegerField(default=0)
     left_alone = models.PositiveIntegerField(default=0, help_text="Changed by somebody else since they were shown.")
     worked_up_to = models.BigIntegerField(default=0, help_text="The id of the last number gone through.")
     done_at = models.DateTimeField(null=True)
+    stopped = models.BooleanField(default=False, help_text="Somebody stopped it before all were done.")
+    # What matched when it was done and was not shown: how many, and the ids of the first.
+    grown = models.PositiveIntegerField(default=0)
+    grown_first = models.JSONField(default=list)
     lease_until = models.DateTimeField(null=True)
 
     objects = ConfirmationQuerySet.as_manager()
@@ -60,6 +74,10 @@ class Confirmation(models.Model):
     def confirmed_by(self) -> Actor:
         """Whom the audit trail names for what a worker does of it."""
         return Actor(user=self.user, via="web" if self.user_id else "api", key_id=self.api_key_id)
+
+    @property
+    def is_being_prepared(self) -> bool:
+        return self.state == self.State.PREPARING
 
     @property
     def through(self) -> int:

@@ -16,18 +16,26 @@ def apply_confirmation(pk: int) -> None:
 
 
 @task
+def prepare_confirmation(pk: int) -> None:
+    """Writes down what one window shows, unless that is done or another worker is at it."""
+    confirmation = Confirmation.objects.select_related("account", "user", "campaign").get(pk=pk)
+    confirmations.prepare(confirmation, now=timezone.now())
+
+
+@task
 def continue_confirmations() -> None:
     """Those whose worker died, or whose time was up."""
     seen: list[int] = []
 
     def next_one() -> int:
         nobody_at_it = Q(lease_until__isnull=True) | Q(lease_until__lte=timezone.now())
-        under_way = Confirmation.objects.filter(nobody_at_it, state=Confirmation.State.APPLYING).exclude(pk__in=seen)
-        pk = under_way.order_by("pk").values_list("pk", flat=True).first()
-        if pk is None:
+        waiting = Confirmation.objects.being_prepared() | Confirmation.objects.under_way()
+        found = waiting.filter(nobody_at_it).exclude(pk__in=seen).order_by("pk").values_list("pk", "state").first()
+        if found is None:
             return 0
+        pk, state = found
         seen.append(pk)
-        apply_confirmation(pk)
+        (apply_confirmation if state == Confirmation.State.APPLYING else prepare_confirmation)(pk)
         return 1
 
     sweep("continue confirmations", next_one)

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 
 from portal.access import MemberRequest, changing_view, member_view, owned
-from reputation import confirmations
+from reputation import confirmations, writing_down
 from reputation.confirmations import State
 from reputation.filters import NumberFilter
 from reputation.models import Campaign, Confirmation
@@ -31,7 +31,7 @@ def confirm(request: MemberRequest) -> HttpResponse:
     campaign = owned(request, Campaign, _id(request.POST.get("campaign"))) if about_a_campaign else None
     all_that_match = bool(request.POST.get("all"))
     chosen_by = NumberFilter.read(QueryDict(request.POST.get("filter", "") if all_that_match else ""))
-    numbers = chosen_by.apply(confirmations.scope(action, request.account, campaign), timezone.now())
+    numbers = chosen_by.apply(writing_down.scope(action, request.account, campaign), timezone.now())
     if not all_that_match:
         ticked = [*request.POST.getlist("number"), *request.POST.get("numbers", "").split(",")]
         numbers = numbers.filter(pk__in=_ids(ticked))
@@ -47,7 +47,7 @@ def confirm(request: MemberRequest) -> HttpResponse:
         expected=_id(request.POST.get("expected")) or None,
         now=timezone.now(),
     )
-    if not confirmation.chosen:
+    if not confirmation.chosen and not confirmation.is_being_prepared:
         messages.error(
             request, "Nothing is selected, and nothing was changed. Tick the numbers first, or all that match."
         )
@@ -67,10 +67,10 @@ def confirmation(request: MemberRequest, pk: int) -> HttpResponse:
         next_chip = next((number.pk for number in window.shown if number.pk > after), None) if after else None
         context |= {"window": window, "next_chip": next_chip, "after": after}
     elif shown.state == State.DONE:
-        context["difference"] = confirmations.difference(shown, now=timezone.now())
+        context["difference"] = confirmations.difference(shown)
     template = "_confirmation.html" if request.htmx else "confirmation.html"
     answer = render(request, f"reputation/{template}", context)
-    return answer if shown.state == State.SHOWN else trigger_client_event(answer, "selectionUsed")
+    return answer if shown.state in (State.SHOWN, State.PREPARING) else trigger_client_event(answer, "selectionUsed")
 
 
 @require_POST
@@ -79,7 +79,7 @@ def take_out(request: MemberRequest, pk: int) -> HttpResponse:
     """The X next to a number. In a window that was confirmed meanwhile nothing is taken out: it shows what was done."""
     shown = owned(request, Confirmation, pk)
     number = _id(request.POST.get("number"))
-    confirmations.take_out(shown, number, now=timezone.now())
+    writing_down.take_out(shown, number)
     params = QueryDict(mutable=True)
     params["after"] = str(number)
     if request.POST.get("q"):
@@ -92,6 +92,14 @@ def take_out(request: MemberRequest, pk: int) -> HttpResponse:
 def apply(request: MemberRequest, pk: int) -> HttpResponse:
     """*Enable 42 numbers*: done once, however often it is pressed."""
     confirmations.confirm(owned(request, Confirmation, pk), actor=request.actor, now=timezone.now())
+    return redirect("confirmation", pk)
+
+
+@require_POST
+@changing_view
+def stop(request: MemberRequest, pk: int) -> HttpResponse:
+    """What is done stays done, and the rest is left as it is."""
+    confirmations.stop(owned(request, Confirmation, pk), now=timezone.now())
     return redirect("confirmation", pk)
 
 
@@ -117,4 +125,5 @@ urls = [
     path("number-management/confirm/<int:pk>/", confirmation, name="confirmation"),
     path("number-management/confirm/<int:pk>/take-out/", take_out, name="confirmation-take-out"),
     path("number-management/confirm/<int:pk>/apply/", apply, name="confirmation-apply"),
+    path("number-management/confirm/<int:pk>/stop/", stop, name="confirmation-stop"),
 ]

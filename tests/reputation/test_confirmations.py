@@ -9,8 +9,9 @@ from portal.audit import Actor
 from portal.licensing import Product
 from portal.models import AuditEvent
 from reputation import capability, confirmations
-from reputation.confirmations import apply, confirm, difference, look_at, open_window, take_out
+from reputation.confirmations import apply, confirm, difference, look_at, open_window
 from reputation.models import Confirmation, ConfirmationNumber, PhoneNumber
+from reputation.writing_down import take_out
 from tests.factories import (
     AccountFactory,
     CampaignFactory,
@@ -65,7 +66,7 @@ def test_row_6_the_window_lists_the_selected_numbers_and_enable_does_it(window, 
 
 def test_row_6_a_number_that_was_taken_out_is_left_alone(window, numbers, actor, now):
     shown = window(numbers[:3])
-    assert take_out(shown, numbers[1].pk, now=now)
+    assert take_out(shown, numbers[1].pk)
     assert look_at(shown).button == "Enable 2 numbers"
     confirm(shown, actor=actor, now=now)
     assert states(numbers[:3]) == ["verifying", "off", "verifying"]
@@ -96,7 +97,7 @@ def test_free_seats_go_to_the_first_numbers_and_a_seat_given_back_to_the_next(en
     numbers = PhoneNumberFactory.create_batch(4, account=enrolled)
     shown = window(numbers)
     assert look_at(shown).shown == numbers[:2]
-    take_out(shown, numbers[0].pk, now=now)
+    take_out(shown, numbers[0].pk)
     assert look_at(shown).shown == numbers[1:3]
 
 
@@ -107,7 +108,7 @@ def test_two_windows_share_the_seats(enrolled, window, actor, now):
     for shown in windows:
         confirm(shown, actor=actor, now=now)
     assert states([first, second]) == ["verifying", "off"]
-    assert difference(windows[1], now=now).left_alone_first == [second]
+    assert difference(windows[1]).left_alone_first == [second]
 
 
 def test_a_second_confirmation_does_nothing_and_shows_what_was_done(window, numbers, actor, now):
@@ -118,14 +119,14 @@ def test_a_second_confirmation_does_nothing_and_shows_what_was_done(window, numb
     assert not confirm(shown, actor=actor, now=now)
     assert states(numbers)[0] == "off"
     assert AuditEvent.objects.count() == events + 1
-    assert difference(shown, now=now).done == "Enabled 6 numbers."
+    assert difference(shown).done == "Enabled 6 numbers."
 
 
 def test_a_number_cannot_be_taken_out_of_a_confirmed_window(window, numbers, actor, now):
     shown = window(numbers)
     confirm(shown, actor=actor, now=now)
-    assert not take_out(shown, numbers[0].pk, now=now)
-    assert difference(shown, now=now).done == "Enabled 6 numbers."
+    assert not take_out(shown, numbers[0].pk)
+    assert difference(shown).done == "Enabled 6 numbers."
 
 
 def test_what_somebody_else_changed_meanwhile_is_left_alone_and_named(window, numbers, actor, now):
@@ -133,7 +134,7 @@ def test_what_somebody_else_changed_meanwhile_is_left_alone_and_named(window, nu
     capability.enable([numbers[2].pk], actor=actor, now=now)
     PhoneNumber.objects.filter(pk=numbers[3].pk).update(removed_at=now)
     confirm(shown, actor=actor, now=now)
-    found = difference(shown, now=now)
+    found = difference(shown)
     assert found.done == "Enabled 4 numbers."
     assert found.left_alone_first == [numbers[2], numbers[3]]
 
@@ -145,7 +146,7 @@ def test_all_that_match_is_bound_to_what_was_shown_and_names_what_came_since(
     late = PhoneNumberFactory(account=enrolled, campaign=campaign)
     confirm(shown, actor=actor, now=now)
     assert states([late]) == ["off"]
-    assert difference(shown, now=now).grown_first == [late]
+    assert difference(shown).grown_first == [late]
 
 
 def test_unticked_numbers_are_left_out_of_all_that_match(window, numbers, actor, now):
@@ -154,7 +155,7 @@ def test_unticked_numbers_are_left_out_of_all_that_match(window, numbers, actor,
     assert look_at(shown).drift == ""
     confirm(shown, actor=actor, now=now)
     assert states(numbers)[0] == "off"
-    assert difference(shown, now=now).grown == 0
+    assert difference(shown).grown == 0
 
 
 def test_the_window_says_when_more_match_than_the_page_had_counted(window, numbers):
