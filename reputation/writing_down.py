@@ -53,8 +53,10 @@ def begin(confirmation: Confirmation, numbers: PhoneNumberQuerySet, *, now: date
     question = QUESTIONS[confirmation.action](confirmation.account, confirmation.campaign, now)
     confirmation.seats = question.seats
     confirmation.save(update_fields=["seats"])
-    is_much = confirmation.all_that_match and (confirmation.expected or 0) > CHUNK
-    if is_much or write_chunk(confirmation, numbers, question):
+    if not confirmation.all_that_match:  # a worker could not find them again
+        while write_chunk(confirmation, numbers, question):
+            pass
+    elif (confirmation.expected or 0) > CHUNK or write_chunk(confirmation, numbers, question):
         hint("reputation.tasks.confirmations.prepare_confirmation", confirmation.pk)
 
 

@@ -79,6 +79,18 @@ def test_where_the_page_had_counted_few_it_is_shown_at_once(open_all, numbers):
     assert look_at(open_all(2)).shown == few
 
 
+def test_numbers_chosen_one_by_one_are_written_down_at_once_and_nothing_else_is(
+    enrolled, numbers, actor, now, monkeypatch
+):
+    monkeypatch.setattr(writing_down, "CHUNK", 3)
+    ticked = [number.pk for number in numbers[:6]]
+    mine = PhoneNumber.objects.filter(pk__in=ticked)
+    window = open_window(account=enrolled, actor=actor, action="enable", numbers=mine, now=now)
+    assert (window.state, shown_numbers(window)) == (State.SHOWN, ticked)
+    prepare_confirmation(window.pk)
+    assert shown_numbers(window) == ticked
+
+
 def test_a_worker_that_dies_is_followed_and_nothing_is_written_down_twice(open_all, numbers, now):
     window = open_all(10)
     question = QUESTIONS["enable"](window.account, None, now)
