@@ -152,7 +152,7 @@ def _enabled(data: Data, ids: list[int], actor: Actor, now: datetime) -> tuple[f
         if not more:
             break
         chunks += 1
-        queries += len(captured)
+        queries += sum(query["sql"] not in ("BEGIN IMMEDIATE", "COMMIT") for query in captured)
     took = time.process_time() - begun
     window.refresh_from_db()
     if window.applied != len(ids):

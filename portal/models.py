@@ -94,7 +94,7 @@ class Member(models.Model):
         DAILY = "daily", "Once a day"
         NEVER = "never", "Never"
 
-    account = models.ForeignKey(Account, models.CASCADE, related_name="members")
+    account = models.ForeignKey(Account, models.CASCADE, related_name="members", db_index=False)
     user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=10, choices=Role, default=Role.VIEWER)
     digest = models.CharField("mail about spam tags", max_length=10, choices=Digest, default=Digest.DAILY)
@@ -231,7 +231,7 @@ class AuditEvent(models.Model):
     Set-based changes write theirs with `audit.record_changes`, one row for each changed object.
     """
 
-    account = models.ForeignKey(Account, models.CASCADE, null=True, related_name="audit_events")
+    account = models.ForeignKey(Account, models.CASCADE, null=True, related_name="audit_events", db_index=False)
     at = models.DateTimeField()
     actor = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     via = models.CharField(max_length=10)

@@ -11,7 +11,7 @@ import time
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Count, Max, Value
+from django.db.models import Count, F, Max, Value
 from django.http import QueryDict
 from django.utils import timezone
 
@@ -35,15 +35,23 @@ NO_SEAT = "no_free_seat"
 
 def scope(action: str, account: Account, campaign: Campaign | None) -> PhoneNumberQuerySet:
     """The numbers among which the action's table lets one choose."""
-    present = PhoneNumber.objects.for_account(account)
+    return _among(PhoneNumber.objects.for_account(account), action, campaign)
+
+
+def _among(present: PhoneNumberQuerySet, action: str, campaign: Campaign | None) -> PhoneNumberQuerySet:
     if action == Confirmation.Action.ASSIGN:
         return present.outside_campaign(campaign)
     return present.in_campaign(campaign) if action == Confirmation.Action.UNASSIGN else present
 
 
-def chosen_numbers(confirmation: Confirmation, now: datetime) -> PhoneNumberQuerySet:
-    """Where *all that match* were chosen: those that do."""
-    among = scope(confirmation.action, confirmation.account, confirmation.campaign)
+def chosen_numbers(confirmation: Confirmation, now: datetime, *, by_id: bool = False) -> PhoneNumberQuerySet:
+    """Where *all that match* were chosen: those that do. `by_id`: to be gone through in the order of their ids, for
+    which no index by account is to be used."""
+    present = PhoneNumber.objects.for_account(confirmation.account_id)
+    if by_id:
+        present = PhoneNumber.objects.present().alias(no_index_account=F("account") + 0)
+        present = present.filter(no_index_account=confirmation.account_id)
+    among = _among(present, confirmation.action, confirmation.campaign)
     return NumberFilter.read(QueryDict(confirmation.chosen_by)).apply(among, now)
 
 
@@ -68,13 +76,13 @@ def go_on(confirmation: Confirmation) -> bool:
     if not mine.exclude(lease_until__gt=now).update(lease_until=now + LEASE):
         return False
     confirmation.refresh_from_db()
-    numbers = chosen_numbers(confirmation, confirmation.shown_at)
+    numbers = chosen_numbers(confirmation, confirmation.shown_at, by_id=True)
     question = QUESTIONS[confirmation.action](confirmation.account, confirmation.campaign, confirmation.shown_at)
     while True:
         with transaction.atomic():
             if not mine.select_for_update().exists():  # somebody stopped it
                 return False
-            more = write_chunk(confirmation, numbers, question)
+            more = _write_range(confirmation, numbers, question)
         if not more:
             return True
         if time.monotonic() - began > BUDGET_SECONDS:
@@ -84,12 +92,28 @@ def go_on(confirmation: Confirmation) -> bool:
 
 
 def write_chunk(confirmation: Confirmation, numbers: PhoneNumberQuerySet, question: Question) -> bool:
-    """The next numbers with what stands in the way of each; False when these were the last, and the window can be
-    looked at. A fixed number of queries."""
-    ahead = numbers.filter(pk__gt=confirmation.written_up_to).order_by("pk")
+    """The next of the numbers with what stands in the way of each; False when these were the last, and the window can
+    be looked at. A fixed number of queries."""
+    ahead = numbers.filter(pk__gt=confirmation.written_up_to).order_by("pk")[:CHUNK]
+    return _write(confirmation, ahead, question)
+
+
+def _write_range(confirmation: Confirmation, numbers: PhoneNumberQuerySet, question: Question) -> bool:
+    """The same for those of the next CHUNK ids of all numbers there are: what a worker goes through so costs it the
+    same for each chunk."""
+    ids = PhoneNumber.objects.filter(pk__gt=confirmation.written_up_to).order_by("pk").values_list("pk", flat=True)
+    up_to = ids[CHUNK - 1 : CHUNK].first()
+    ahead = numbers.filter(pk__gt=confirmation.written_up_to)
+    return _write(confirmation, ahead if up_to is None else ahead.filter(pk__lte=up_to), question, up_to=up_to or 0)
+
+
+def _write(
+    confirmation: Confirmation, rows: PhoneNumberQuerySet, question: Question, *, up_to: int | None = None
+) -> bool:
+    """`up_to` is the last id of the range, 0 for the last range; without, these are the last if they are few."""
     written = insert_from(
         ConfirmationNumber,
-        question.put_to(ahead)[:CHUNK],
+        question.put_to(rows),
         confirmation_id=Value(confirmation.pk),
         number_id="pk",
         refusal="refusal",
@@ -100,7 +124,7 @@ def write_chunk(confirmation: Confirmation, numbers: PhoneNumberQuerySet, questi
     if confirmation.left_out:
         chunk.filter(number__in=confirmation.left_out).update(outcome=Outcome.TAKEN_OUT)
     kinds = chunk.order_by().values_list("refusal", "needs_seat", "outcome")
-    last = confirmation.written_up_to
+    last = up_to or confirmation.written_up_to
     wanting = 0
     for refusal, needs_seat, outcome, count, highest in kinds.annotate(Count("number"), Max("number")):
         last = max(last, highest)
@@ -113,7 +137,7 @@ def write_chunk(confirmation: Confirmation, numbers: PhoneNumberQuerySet, questi
         _refuse_seats(confirmation, wanting)
     confirmation.seats = max(confirmation.seats - wanting, 0)
     confirmation.written_up_to = last
-    is_last = written < CHUNK
+    is_last = written < CHUNK if up_to is None else not up_to
     if is_last:
         confirmation.state, confirmation.lease_until = State.SHOWN, None
     changed = ["chosen", "counts", "seats", "written_up_to", *(["state", "lease_until"] if is_last else [])]

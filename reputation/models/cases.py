@@ -37,8 +37,8 @@ class Case(models.Model):
 
     UNFINISHED = (State.OPEN, State.SUBMITTED, State.IN_REVIEW, State.DISPUTED)
 
-    account = models.ForeignKey(Account, models.CASCADE, related_name="cases")
-    number = models.ForeignKey(PhoneNumber, models.CASCADE, related_name="cases")
+    account = models.ForeignKey(Account, models.CASCADE, related_name="cases", db_index=False)
+    number = models.ForeignKey(PhoneNumber, models.CASCADE, related_name="cases", db_index=False)
     state = models.CharField(max_length=10, choices=State, default=State.OPEN)
     state_since = models.DateTimeField()
     opened_at = models.DateTimeField()
@@ -98,8 +98,8 @@ class Submission(models.Model):
 
     UNANSWERED = (State.SUBMITTED, State.IN_REVIEW, State.DISPUTED, State.AGEING)
 
-    case = models.ForeignKey(Case, models.CASCADE, related_name="submissions")
-    engine = models.ForeignKey(Engine, models.CASCADE, related_name="+")
+    case = models.ForeignKey(Case, models.CASCADE, related_name="submissions", db_index=False)
+    engine = models.ForeignKey(Engine, models.CASCADE, related_name="+", db_index=False)
     state = models.CharField(max_length=12, choices=State, default=State.WAITING)
     reference = models.CharField(max_length=120, blank=True)
     reason = models.CharField(max_length=300, blank=True)

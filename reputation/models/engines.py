@@ -61,9 +61,9 @@ class Registration(models.Model):
 
     UNANSWERED = (State.WAITING, State.PENDING)
 
-    account = models.ForeignKey(Account, models.CASCADE, related_name="+")
-    number = models.ForeignKey(PhoneNumber, models.CASCADE, related_name="registrations")
-    engine = models.ForeignKey(Engine, models.CASCADE, related_name="+")
+    account = models.ForeignKey(Account, models.CASCADE, related_name="+", db_index=False)
+    number = models.ForeignKey(PhoneNumber, models.CASCADE, related_name="registrations", db_index=False)
+    engine = models.ForeignKey(Engine, models.CASCADE, related_name="+", db_index=False)
     state = models.CharField(max_length=12, choices=State, default=State.WAITING)
     reference = models.CharField(max_length=120, blank=True)
     reason = models.CharField(max_length=300, blank=True)
@@ -100,9 +100,9 @@ class Check(models.Model):
         CLEAN = "clean", "Clean"
         TAGGED = "tagged", "Tagged"
 
-    account = models.ForeignKey(Account, models.CASCADE, related_name="+")
-    number = models.ForeignKey(PhoneNumber, models.CASCADE, related_name="checks")
-    engine = models.ForeignKey(Engine, models.CASCADE, related_name="+")
+    account = models.ForeignKey(Account, models.CASCADE, related_name="+", db_index=False)
+    number = models.ForeignKey(PhoneNumber, models.CASCADE, related_name="checks", db_index=False)
+    engine = models.ForeignKey(Engine, models.CASCADE, related_name="+", db_index=False)
     result = models.CharField(max_length=10, choices=Result)
     label = models.CharField(max_length=80, blank=True)
     learnt_by = models.CharField(max_length=20, help_text="How it was learnt: look-up, complaints, webhook.")
@@ -142,9 +142,9 @@ class Tag(models.Model):
         CLEARED = "cleared", "Cleared"
         NOT_MONITORED = "not_monitored", "Monitoring switched off"
 
-    account = models.ForeignKey(Account, models.CASCADE, related_name="+")
-    number = models.ForeignKey(PhoneNumber, models.CASCADE, related_name="tags")
-    engine = models.ForeignKey(Engine, models.CASCADE, related_name="tags")
+    account = models.ForeignKey(Account, models.CASCADE, related_name="+", db_index=False)
+    number = models.ForeignKey(PhoneNumber, models.CASCADE, related_name="tags", db_index=False)
+    engine = models.ForeignKey(Engine, models.CASCADE, related_name="tags", db_index=False)
     case = models.ForeignKey("Case", models.SET_NULL, null=True, related_name="tags")
     label = models.CharField(max_length=80, blank=True)
     detected_at = models.DateTimeField()

@@ -38,7 +38,7 @@ class NumberImport(models.Model):
     UNDER_WAY = (State.RECEIVED, State.READING, State.APPLYING)
     UNCONFIRMED = (State.RECEIVED, State.READING, State.READY)
 
-    account = models.ForeignKey(Account, models.CASCADE, related_name="+")
+    account = models.ForeignKey(Account, models.CASCADE, related_name="+", db_index=False)
     user = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     api_key = models.ForeignKey(ApiKey, models.SET_NULL, null=True, related_name="+")
     file_name = models.CharField(max_length=120)
