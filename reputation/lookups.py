@@ -10,6 +10,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from django.db import transaction
 from django.db.models import Case as When_
@@ -28,7 +29,9 @@ from reputation.providers.registry import providers
 
 logger = logging.getLogger(__name__)
 
+# Numbers that are asked about together, and numbers whose answers are written in one transaction.
 CHUNK = 500
+APPLIED = 2_000
 
 # In days of the service's clock.
 EVERY = 1
@@ -140,7 +143,7 @@ def apply(observations: Sequence[Observation], *, now: datetime) -> dict[str, in
     """Takes in what engines say, however it was learnt; returns how many tags were detected and cleared.
 
     The one way in, for the sweep as for anything that an engine sends. An answer about an engine that is not in use, or
-    a number that is not monitored (any more), is ignored. In chunks of CHUNK numbers, each one transaction; the
+    a number that is not monitored (any more), is ignored. In chunks of APPLIED numbers, each one transaction; the
     statements of a chunk are the same few, whatever its size.
     """
     engines = {engine.slug: engine.pk for engine in Engine.objects.filter(in_use=True)} if observations else {}
@@ -152,14 +155,28 @@ def apply(observations: Sequence[Observation], *, now: datetime) -> dict[str, in
             logger.warning("An answer of the engine %s, which is not in use, is ignored.", observation.engine)
     changes: dict[str, int] = defaultdict(int)
     e164s = sorted(by_number)
-    for start in range(0, len(e164s), CHUNK):
-        chunk = {e164: by_number[e164] for e164 in e164s[start : start + CHUNK]}
+    for start in range(0, len(e164s), APPLIED):
+        chunk = {e164: by_number[e164] for e164 in e164s[start : start + APPLIED]}
         for what, count in _apply_chunk(chunk, engines, now).items():
             changes[what] += count
     return {what: count for what, count in changes.items() if count}
 
 
 _Said = dict[tuple[int, int], tuple[int, Observation]]
+
+
+class _Run(NamedTuple):
+    """What is to be known of the current run of answers of an engine about a number; a model instance would cost more
+    than all that is done with it."""
+
+    pk: int
+    number_id: int
+    engine_id: int
+    result: str
+    label: str
+    looks: int
+    last_at: datetime
+    valid_until: datetime
 
 
 def _apply_chunk(
@@ -174,8 +191,9 @@ def _apply_chunk(
         if not numbers:
             return {}
         ids = [pk for pk, _, _ in numbers]
-        checks = Check.objects.filter(number__in=ids, is_current=True).defer("proof")
-        current = {(check.number_id, check.engine_id): check for check in checks}
+        asked = {engines[slug] for observations in by_number.values() for slug in observations}
+        checks = Check.objects.filter(number__in=ids, is_current=True, engine__in=asked).values_list(*_Run._fields)
+        current = {(run.number_id, run.engine_id): run for run in map(_Run._make, checks)}
         said: _Said = {}
         for pk, account, e164 in numbers:
             for slug, observation in by_number[e164].items():
@@ -192,7 +210,7 @@ def _apply_chunk(
     return {"tags detected": len(detected), "tags cleared": len(cleared)}
 
 
-def _write_checks(current: dict[tuple[int, int], Check], said: _Said, now: datetime) -> None:
+def _write_checks(current: dict[tuple[int, int], _Run], said: _Said, now: datetime) -> None:
     """An equal answer extends the current run of its engine; another one, or one after a gap, begins a new run."""
     extended, begun, over = [], [], []
     for (number, engine), (account, observation) in said.items():
