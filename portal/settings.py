@@ -257,6 +257,8 @@ Q_CLUSTER = {
     "label": "Tasks",
     "ALT_CLUSTERS": {},
 }
+# How many processes share what one sweep finds due, on PostgreSQL. One worker of a cluster stays free for the rest.
+SWEEPERS = problems.at_least(1, "SWEEPERS", read("int", "SWEEPERS", max(Q_CLUSTER["workers"] - 1, 1)))
 if Q_BROKER_URL := read("str", "Q_BROKER_URL", ""):
     problems.require(
         Q_BROKER_URL.startswith(("redis://", "rediss://", "unix://")),

@@ -1,14 +1,15 @@
-"""How tasks run: a sweep takes what is due, in chunks that commit one by one, one process at a time for its kind."""
+"""How tasks run: a sweep takes what is due, in chunks that commit one by one."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial, wraps
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django_q.tasks import async_task
 
 from portal.leases import held
@@ -57,14 +58,25 @@ def _tell_queue(task_path: str, *args: object) -> None:
         logger.warning("The queue cannot be reached (%s): %s waits for its schedule", error, task_path)
 
 
-def sweep(name: str, step: Callable[[], int]) -> int:
+def sweep(name: str, step: Callable[[], int], *, shared_as: str = "") -> int:
     """Calls `step` (which does one chunk and returns how many it did) until it finds nothing more, or time is up.
 
     Returns how many were done in all, and says so in the log. Whoever comes while another process is at it returns 0.
+
+    A step that claims its rows (claiming.py) may be shared: `shared_as` is the path of the task. On PostgreSQL, whose
+    claims skip what others hold, a sweep that finds work then asks for another one beside it, up to SWEEPERS at once;
+    on SQLite, which has one writer, they would only wait for each other.
     """
     done, until = 0, time.monotonic() + BUDGET_SECONDS
-    with held(f"sweep:{name}", for_seconds=BUDGET_SECONDS + 35) as mine:
+    is_shared = bool(shared_as) and settings.SWEEPERS > 1 and connection.vendor == "postgresql"
+    with ExitStack() as stack:
+        mine = any(
+            stack.enter_context(held(f"sweep:{name}" + (f":{place}" if place else ""), for_seconds=BUDGET_SECONDS + 35))
+            for place in range(settings.SWEEPERS if is_shared else 1)
+        )
         while mine and time.monotonic() < until and (did := step()):
+            if is_shared and not done:
+                hint(shared_as)
             done += did
             time.sleep(PAUSE_SECONDS)
     if done:

@@ -8,7 +8,11 @@ from reputation import advancing, verification
 
 @task
 def advance_cases() -> None:
-    sweep("advance cases", lambda: advancing.advance(timezone.now()))
+    sweep(
+        "advance cases",
+        lambda: advancing.advance(timezone.now()),
+        shared_as="reputation.tasks.cases.advance_cases",
+    )
 
 
 @task

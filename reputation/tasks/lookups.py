@@ -8,4 +8,8 @@ from reputation import lookups
 
 @task
 def look_up_numbers() -> None:
-    sweep("look up numbers", lambda: lookups.look_up_due(timezone.now()))
+    sweep(
+        "look up numbers",
+        lambda: lookups.look_up_due(timezone.now()),
+        shared_as="reputation.tasks.lookups.look_up_numbers",
+    )

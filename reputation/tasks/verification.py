@@ -8,5 +8,9 @@ from reputation import verification
 
 @task
 def verify_numbers() -> None:
-    sweep("verify numbers", lambda: verification.ask(timezone.now()))
+    sweep(
+        "verify numbers",
+        lambda: verification.ask(timezone.now()),
+        shared_as="reputation.tasks.verification.verify_numbers",
+    )
     sweep("give verifications up", lambda: verification.give_up(timezone.now()))
