@@ -1,0 +1,175 @@
+"""A page, and a form that is saved, while a sweep looks up a hundred thousand numbers on SQLite; against both at rest.
+
+Real processes: the web server that the README recommends, three that write, a worker whose provider answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.core.management import call_command
+from django.urls import reverse
+from django.utils import timezone
+
+from benchmarks.data import Data
+from benchmarks.databases import Run
+from benchmarks.matching import web_server
+from benchmarks.report import Row
+from reputation.models import PhoneNumber
+
+ROOT = Path(__file__).parent.parent
+WRITERS = 3
+
+SWEEP = """
+import time
+import django; django.setup()
+from reputation.providers.protocol import Observation
+from reputation.providers.simulated import ENGINES, Simulated
+from reputation.tasks.lookups import look_up_numbers
+from reputation.models import PhoneNumber
+from django.utils import timezone
+
+def look_up(self, numbers):
+    return [Observation(number=number, engine=engine.slug, tagged=False) for number in numbers for engine in ENGINES]
+
+Simulated.look_up = look_up
+while PhoneNumber.objects.filter(capability="on", next_action_at__lte=timezone.now()).exists():
+    look_up_numbers()
+"""
+
+# Saves the form of one number after the other, as long as it is let; says how long each took, and its status.
+WRITE = """
+import json, sys, time
+import django; django.setup()
+from django.test import Client
+from django.urls import reverse
+from portal.models import User
+from reputation.models import PhoneNumber
+user, share, seconds = User.objects.get(pk=sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+client = Client(HTTP_HOST="127.0.0.1")
+client.force_login(user)
+numbers = PhoneNumber.objects.filter(account__members__user=user).order_by("pk")
+ids = list(numbers.values_list("pk", flat=True)[share : 100_000 : 97])
+took, statuses = [], set()
+until = time.monotonic() + seconds
+for turn, pk in enumerate(ids * 100):
+    if time.monotonic() > until:
+        break
+    begun = time.perf_counter()
+    answer = client.post(reverse("phone-number-edit", args=[pk]), {"label": f"Label {turn}", "source": "native"})
+    took.append(time.perf_counter() - begun)
+    statuses.add(answer.status_code)
+print(json.dumps([took, sorted(statuses)]))
+"""
+
+
+def measure(run: Run) -> list[Row]:
+    call_command("collectstatic", verbosity=0, interactive=False)
+    numbers = run.of_size(500_000, 100_000)
+    return [_pages(run, numbers), _forms(run, numbers)]
+
+
+def _pages(run: Run, numbers: int) -> Row:
+    data = run.use(numbers)
+    head = [f"GET {reverse('number-reputation')} HTTP/1.1", "Host: 127.0.0.1", f"Cookie: {_cookie(data)}", "", ""]
+    request = "\r\n".join(head)
+    with web_server(run.environment(numbers)) as port:
+        _ask(port, request, seconds=2)
+        rest, failed_at_rest = _ask(port, request, seconds=run.of_size(20, 3))
+        sweep = _sweep(run, numbers, data)
+        beside, failed = [], failed_at_rest
+        while sweep.poll() is None and len(beside) < run.of_size(5_000, 150):
+            took, refused = _ask(port, request, seconds=5)
+            beside += took
+            failed += refused
+        _end(sweep)
+    if failed:
+        raise SystemExit(f"{failed} requests failed.")
+    return Row(
+        f"a page while a sweep looks up {numbers // 5:,} numbers, SQLite: p99 of {len(beside):,}, none refused",
+        f"{_p99(beside) * 1000:.0f} ms",
+        "the same page at rest",
+        f"{_p99(rest) * 1000:.0f} ms",
+        _p99(beside) / _p99(rest),
+        3,
+        at_least=False,
+    )
+
+
+def _forms(run: Run, numbers: int) -> Row:
+    data = run.use(numbers)
+    seconds = run.of_size(20, 3)
+    rest, statuses = _written(run, numbers, data, seconds)
+    sweep = _sweep(run, numbers, data)
+    time.sleep(2)
+    beside, more = _written(run, numbers, data, seconds)
+    if sweep.poll() is not None:
+        print("  the sweep ended before the writers", flush=True)
+    _end(sweep)
+    if statuses | more != {302}:
+        raise SystemExit(f"The forms were answered with {statuses | more}.")
+    return Row(
+        f"a form saved by {WRITERS} processes while such a sweep runs, SQLite: p99 of {len(beside):,}, none refused",
+        f"{_p99(beside) * 1000:.0f} ms",
+        "the same at rest",
+        f"{_p99(rest) * 1000:.0f} ms",
+        _p99(beside) / _p99(rest),
+        5,
+        at_least=False,
+    )
+
+
+def _p99(took: Sequence[float]) -> float:
+    return statistics.quantiles(took, n=100)[98]
+
+
+def _ask(port: int, request: str, *, seconds: float) -> tuple[list[float], int]:
+    asked = {"port": port, "requests": [request], "connections": 1, "seconds": seconds}
+    load = [sys.executable, str(Path(__file__).with_name("load.py"))]
+    took, failed = json.loads(subprocess.run(load, input=json.dumps(asked).encode(), stdout=-1, check=True).stdout)
+    return took, failed
+
+
+def _cookie(data: Data) -> str:
+    """Of a signed-in session of the large account's admin."""
+    session = import_module(settings.SESSION_ENGINE).SessionStore()
+    session[SESSION_KEY] = str(data.user.pk)
+    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+    session[HASH_SESSION_KEY] = data.user.get_session_auth_hash()
+    session.save()
+    return f"{settings.SESSION_COOKIE_NAME}={session.session_key}"
+
+
+def _sweep(run: Run, numbers: int, data: Data) -> subprocess.Popen:
+    """A worker that looks up every monitored number."""
+    PhoneNumber.objects.for_account(data.account).filter(capability="on").update(next_action_at=timezone.now())
+    return _process(run, numbers, SWEEP)
+
+
+def _process(run: Run, numbers: int, code: str, *arguments: object) -> subprocess.Popen:
+    environment = os.environ | run.environment(numbers) | {"LOG_LEVEL": "WARNING"}
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE)
+
+
+def _written(run: Run, numbers: int, data: Data, seconds: float) -> tuple[list[float], set[int]]:
+    writers = [_process(run, numbers, WRITE, data.user.pk, share, seconds) for share in range(WRITERS)]
+    said = [json.loads(writer.communicate()[0]) for writer in writers]
+    return [took for times, _statuses in said for took in times], {
+        status for _, statuses in said for status in statuses
+    }
+
+
+def _end(sweep: subprocess.Popen) -> None:
+    sweep.kill()
+    sweep.communicate()
