@@ -76,26 +76,31 @@ print(json.dumps([took, sorted(statuses)]))
 def measure(run: Run) -> list[Row]:
     call_command("collectstatic", verbosity=0, interactive=False)
     numbers = run.of_size(500_000, 100_000)
-    return [_pages(run, numbers), _forms(run, numbers)]
+    return [*_pages(run, numbers), _forms(run, numbers)]
 
 
-def _pages(run: Run, numbers: int) -> Row:
+def _pages(run: Run, numbers: int) -> list[Row]:
     data = run.use(numbers)
     head = [f"GET {reverse('number-reputation')} HTTP/1.1", "Host: 127.0.0.1", f"Cookie: {_cookie(data)}", "", ""]
     request = "\r\n".join(head)
     with web_server(run.environment(numbers)) as port:
         _ask(port, request, seconds=2)
         rest, failed_at_rest = _ask(port, request, seconds=run.of_size(20, 3))
+        web_at_start = _memory(_web_processes())
         sweep = _sweep(run, numbers, data)
+        time.sleep(3)
+        worker_at_start = _memory([sweep.pid])
         beside, failed = [], failed_at_rest
         while sweep.poll() is None and len(beside) < run.of_size(5_000, 150):
             took, refused = _ask(port, request, seconds=5)
             beside += took
             failed += refused
+            worker_after = _memory([sweep.pid]) or worker_at_start
+        web_after = _memory(_web_processes())
         _end(sweep)
     if failed:
         raise SystemExit(f"{failed} requests failed.")
-    return Row(
+    page = Row(
         f"a page while a sweep looks up {numbers // 5:,} numbers, SQLite: p99 of {len(beside):,}, none refused",
         f"{_p99(beside) * 1000:.0f} ms",
         "the same page at rest",
@@ -104,6 +109,30 @@ def _pages(run: Run, numbers: int) -> Row:
         3,
         at_least=False,
     )
+    memory = [
+        Row(f"memory of a {what}", f"{after:.0f} MB", "at its start", f"{start:.0f} MB", after / start, 1.5, False)
+        for what, start, after in (
+            (f"web process after {len(rest) + len(beside):,} such pages", web_at_start, web_after),
+            ("worker process in this sweep", worker_at_start, worker_after),
+        )
+    ]
+    return [page, *memory]
+
+
+def _web_processes() -> list[int]:
+    """The workers of the web server that this process started."""
+    return [worker for server in _children(os.getpid()) for worker in _children(server)]
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _memory(pids: Sequence[int]) -> float:
+    """The largest of these processes, in MB; 0 if there are none any more."""
+    statuses = [path.read_text() for pid in pids if (path := Path(f"/proc/{pid}/status")).exists()]
+    found = [line for status in statuses for line in status.splitlines() if line.startswith("VmRSS")]
+    return max((int(line.split()[1]) / 1024 for line in found), default=0.0)
 
 
 def _forms(run: Run, numbers: int) -> Row:
