@@ -22,7 +22,7 @@ from portal.licensing import Product
 from portal.models import Account, ApiKey, Member
 from portal.webhooks import endpoints
 from portal.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
-from reputation import capability, confirmations, importing
+from reputation import capability, confirmations, importing, writing_down
 from reputation.demo import ANSWERS, BUSINESS, CASCADE
 from reputation.models import Campaign, Case, Confirmation, NumberImport, PhoneNumber
 from tests.every_url import Url, a_case, an_api_key, every_url
@@ -100,7 +100,7 @@ def _confirmations(url: Url, account: Account, owner: Member) -> Iterator[State]
             account=account,
             actor=actor,
             action=action,
-            numbers=confirmations.scope(action, account, campaign),
+            numbers=writing_down.scope(action, account, campaign),
             campaign=campaign,
             now=timezone.now(),
         )
@@ -111,6 +111,13 @@ def _confirmations(url: Url, account: Account, owner: Member) -> Iterator[State]
     under_way = opened(Action.DISABLE)
     Confirmation.objects.filter(pk=under_way.pk).update(state=Confirmation.State.APPLYING, to_do=40, applied=13)
     yield "under way", reverse(url.name, args=[under_way.pk]), owner
+    prepared = opened(Action.DISABLE)
+    preparing = {"state": Confirmation.State.PREPARING, "expected": 90_000, "chosen": 20_000}
+    Confirmation.objects.filter(pk=prepared.pk).update(**preparing)
+    yield "being prepared", reverse(url.name, args=[prepared.pk]), owner
+    stopped = {"state": Confirmation.State.DONE, "stopped": True, "to_do": 40, "applied": 13}
+    Confirmation.objects.filter(pk=prepared.pk).update(**stopped)
+    yield "stopped", reverse(url.name, args=[prepared.pk]), owner
     done = opened(Action.ASSIGN)
     confirmations.confirm(done, actor=actor, now=timezone.now())
     yield "done", reverse(url.name, args=[done.pk]), owner

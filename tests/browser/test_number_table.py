@@ -9,7 +9,9 @@ from playwright.sync_api import Page, expect
 from portal import audit
 from portal.audit import SYSTEM
 from portal.models import Member
-from reputation.models import PhoneNumber
+from reputation import writing_down
+from reputation.models import Confirmation, PhoneNumber
+from reputation.tasks.confirmations import prepare_confirmation
 from tests.browser.conftest import NARROW, axe
 from tests.factories import (
     AccountFactory,
@@ -118,6 +120,31 @@ def test_all_that_match_can_be_selected_and_one_taken_out_with_its_x(page, numbe
     expect(page.locator(f"#capability-{numbers[1].pk}")).to_contain_text("Verifying")
     assert capabilities(numbers).count("verifying") == 118
     assert capabilities([numbers[0], numbers[100]]) == ["off", "off"]
+
+
+def test_a_window_for_very_many_opens_at_once_and_shows_by_itself_when_it_can_be_confirmed(page, numbers, monkeypatch):
+    monkeypatch.setattr(writing_down, "CHUNK", 50)
+    page.get_by_label("Select all 120 numbers").check()
+    page.get_by_label(f"Select {numbers[0]}").uncheck()
+    page.get_by_role("button", name=ENABLE).click()
+    dialog = page.get_by_role("dialog", name=ENABLE)
+    expect(dialog.get_by_text("The numbers are being written down.")).to_be_visible()
+    expect(dialog.get_by_role("button", name="Enable")).to_have_count(0)
+    assert axe(page) == []
+    prepare_confirmation(Confirmation.objects.get().pk)  # as a worker does
+    dialog.get_by_role("button", name="Enable 119 numbers").click()
+    expect(dialog.get_by_text("Enabled 119 numbers.")).to_be_visible()
+    assert capabilities([numbers[0]]) == ["off"]
+
+
+def test_a_window_being_written_down_is_stopped_from_the_window(page, numbers, monkeypatch):
+    monkeypatch.setattr(writing_down, "CHUNK", 50)
+    page.get_by_label("Select all 120 numbers").check()
+    page.get_by_role("button", name=ENABLE).click()
+    dialog = page.get_by_role("dialog", name=ENABLE)
+    dialog.get_by_role("button", name="Stop").click()
+    expect(dialog.get_by_text("It was stopped.")).to_be_visible()
+    assert set(capabilities(numbers)) == {"off"}
 
 
 def test_the_window_works_by_keyboard_and_gives_the_focus_back(page, numbers):
