@@ -162,12 +162,11 @@ def _apply_chunk(confirmation: Confirmation, *, actor: Actor, now: datetime) -> 
         # Two windows of one account share its seats: one after the other.
         Account.objects.select_for_update().get(pk=confirmation.account_id)
         ahead = _pending(confirmation).filter(number__gt=confirmation.worked_up_to)
-        chunk = ahead.order_by("number").values("number")[:CHUNK]
         ids = list(ahead.order_by("number").values_list("number", flat=True)[:CHUNK])
         if not ids:
             return False
         question = QUESTIONS[confirmation.action](confirmation.account, confirmation.campaign, now)
-        present = PhoneNumber.objects.for_account(confirmation.account_id).filter(pk__in=chunk)
+        present = PhoneNumber.objects.for_account(confirmation.account_id).filter(pk__in=ids)
         free = question.seats
         allowed = []
         for pk, refusal, needs_seat in (
