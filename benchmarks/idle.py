@@ -21,7 +21,7 @@ CLUSTER = "from django.core.management import execute_from_command_line as run; 
 
 
 def measure(run: Run) -> list[Row]:
-    many, seconds = run.of_size(1_000_000, 100_000), run.of_size(75, 12)
+    many, seconds = run.of_size(1_000_000, 100_000), run.of_size(40, 12)
     took = {numbers: _processor_seconds(run, numbers, seconds) for numbers in (FEW, many)}
     return [
         Row(

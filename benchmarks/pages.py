@@ -42,7 +42,7 @@ def measure(run: Run) -> list[Row]:
     admin.site.register(PhoneNumber, NumberAdmin)  # before the addresses are read
     call_command("collectstatic", verbosity=0, interactive=False)
     large = run.of_size(1_000_000, 100_000)
-    times = 3 if run.quick else 5
+    times = 3
     asked = {SMALL: _Pages(run, SMALL, times), large: _Pages(run, large, times)}
     return [
         _first_pages(asked[SMALL], asked[large]),
