@@ -142,16 +142,13 @@ def _enabled(data: Data, ids: list[int], actor: Actor, now: datetime) -> tuple[f
     )
     Confirmation.objects.filter(pk=window.pk).update(state=Confirmation.State.APPLYING, to_do=len(ids))
     window.refresh_from_db()
-    connection.force_debug_cursor = False
     begun = time.process_time()
-    chunks = 0
     queries = 0
     while True:
         with CaptureQueriesContext(connection) as captured:
             more = confirmations._apply_chunk(window, actor=actor, now=now)
         if not more:
             break
-        chunks += 1
         queries += sum(query["sql"] not in ("BEGIN IMMEDIATE", "COMMIT") for query in captured)
     took = time.process_time() - begun
     window.refresh_from_db()
