@@ -160,6 +160,7 @@ def _with_what_engines_said(now: datetime) -> None:
             lease_token=Value(""),
             attempts=Value(0),
         )
+        Engine.objects.filter(pk=engine.pk).update(to_register_after=None)
         by_first = tagged if engine == engines[0] else tagged.none()
         for result, numbers in (("tagged", by_first), ("clean", checked.exclude(pk__in=by_first.values("pk")))):
             insert_from(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import connection, transaction
-from django.db.models import Exists, F, OuterRef
+from django.db.models import F
+from django.utils import timezone
 
 from portal import audit
 from portal.audit import SYSTEM
@@ -18,6 +19,8 @@ from reputation.providers.registry import providers
 logger = logging.getLogger(__name__)
 
 CHUNK = 500
+# No transaction that enables numbers, and did not know of an engine yet, is still open after so long.
+ENABLED_WITHIN = timedelta(minutes=5)
 
 
 def sync_engines() -> None:
@@ -38,17 +41,28 @@ def sync_engines() -> None:
         name, card = cards.get(engine.slug, ("", None))
         wanted = {"in_use": True, "name": card.name, "provider": name} if card else {"in_use": False}
         if any(getattr(engine, field) != value for field, value in wanted.items()):
-            Engine.objects.filter(pk=engine.pk).update(**wanted)
+            back = {"in_use_since": timezone.now(), "to_register_after": 0} if card and not engine.in_use else {}
+            Engine.objects.filter(pk=engine.pk).update(**wanted, **back)
             logger.info("Engine %s: %s", engine.slug, wanted)
 
 
 def register_monitored(now: datetime) -> int:
-    """One chunk: monitored numbers that an engine, new since they were enabled, has not been asked to take on."""
+    """One chunk: monitored numbers that an engine, new since they were enabled, is to be asked to take on; 0 when every
+    engine has them all.
+
+    A number that is enabled is registered with every engine in use in the same transaction. So each engine is led
+    through the numbers once, and then never again: a million numbers cost nothing while no engine is new.
+    """
     did = 0
-    for engine in Engine.objects.filter(in_use=True):
-        registered = Registration.objects.filter(number=OuterRef("pk"), engine=engine)
-        lacking = PhoneNumber.objects.present().monitored().filter(~Exists(registered))
-        did += register(list(lacking.order_by("pk").values_list("pk", flat=True)[:CHUNK]), engine, now=now)
+    for engine in Engine.objects.filter(
+        in_use=True, to_register_after__isnull=False, in_use_since__lte=now - ENABLED_WITHIN
+    ):
+        monitored = PhoneNumber.objects.present().monitored().filter(pk__gt=engine.to_register_after)
+        ids = list(monitored.order_by("pk").values_list("pk", flat=True)[:CHUNK])
+        with transaction.atomic():
+            register(ids, engine, now=now)
+            Engine.objects.filter(pk=engine.pk).update(to_register_after=ids[-1] if ids else None)
+        did += len(ids)
     return did
 
 

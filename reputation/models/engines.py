@@ -20,6 +20,12 @@ class Engine(models.Model):
     provider = models.CharField(max_length=40, help_text="Through which provider we talk to it.")
     carriers = models.CharField(max_length=200, blank=True, help_text="Whose calls it labels, with commas.")
     in_use = models.BooleanField(default=True)
+    in_use_since = models.DateTimeField(default=timezone.now)
+    to_register_after = models.BigIntegerField(
+        null=True,
+        default=0,
+        help_text="Monitored numbers with a greater id are still to be registered with it. Empty: it has them all.",
+    )
 
     class Meta:
         ordering = ["name"]

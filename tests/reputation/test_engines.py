@@ -14,6 +14,12 @@ from tests.factories import MonitoredNumberFactory, PhoneNumberFactory
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture
+def soon(now):
+    """When no transaction is open any more that did not know of an engine made just now."""
+    return now + days(1)
+
+
 def test_the_engines_of_the_providers_are_there_after_the_migrations():
     assert set(Engine.objects.filter(in_use=True).values_list("slug", flat=True)) == {
         "sim-hiya",
@@ -54,23 +60,57 @@ def test_carriers_that_an_operator_corrected_are_kept(vendor):
     assert (alpha.name, alpha.carriers) == ("Alpha Renamed", "Verizon")
 
 
-def test_a_new_engine_is_asked_to_take_on_the_numbers_that_are_monitored_already(vendor, account, now):
+def test_a_new_engine_is_asked_to_take_on_the_numbers_that_are_monitored_already(vendor, account, now, soon):
     number = MonitoredNumberFactory(account=account, next_action_at=now)
     off = PhoneNumberFactory(account=account)
-    engines.register_monitored(now)
+    engines.register_monitored(soon)
+    engines.register_monitored(soon)
     verification.ask(now)
     vendor.cards.append(EngineCard("gamma", "Gamma"))
     engines.sync_engines()
-    assert engines.register_monitored(now) == 1
-    assert engines.register_monitored(now) == 0
-    verification.ask(now)
+    assert engines.register_monitored(soon) == 1
+    assert engines.register_monitored(soon) == 0
+    verification.ask(soon)
     number.refresh_from_db()
     assert number.capability == PhoneNumber.Capability.ON
     assert Registration.objects.get(number=number, engine__slug="gamma").state == "accepted"
     assert not Registration.objects.filter(number=off).exists()
-    lookups.look_up_due(now)
+    lookups.look_up_due(soon)
     number.refresh_from_db()
     assert number.spam_status == PhoneNumber.SpamStatus.CLEAN
+
+
+def test_an_engine_that_came_into_use_just_now_waits_for_transactions_that_did_not_know_of_it(vendor, account, now):
+    MonitoredNumberFactory(account=account, next_action_at=now)
+    assert engines.register_monitored(now) == 0
+    assert engines.register_monitored(now + engines.ENABLED_WITHIN + days(1)) == 2
+
+
+def test_an_engine_that_has_all_numbers_is_not_led_through_them_again_until_it_was_out_of_use(
+    vendor, account, soon, django_assert_num_queries
+):
+    number = MonitoredNumberFactory(account=account)
+    assert engines.register_monitored(soon) == 2
+    engines.register_monitored(soon)
+    with django_assert_num_queries(1):
+        assert engines.register_monitored(soon) == 0
+    beta = vendor.cards.pop()
+    engines.sync_engines()
+    Registration.objects.filter(number=number, engine__slug="beta").delete()
+    vendor.cards.append(beta)
+    engines.sync_engines()
+    assert engines.register_monitored(soon) == 1
+    assert Registration.objects.filter(number=number, engine__slug="beta").exists()
+
+
+def test_an_engine_is_led_through_the_numbers_in_chunks_and_goes_on_where_a_killed_worker_stopped(
+    vendor, account, soon, monkeypatch
+):
+    monkeypatch.setattr(engines, "CHUNK", 2)
+    for _ in range(5):
+        MonitoredNumberFactory(account=account)
+    assert [engines.register_monitored(soon) for _ in range(4)] == [4, 4, 2, 0]
+    assert Registration.objects.count() == 10
 
 
 def test_a_label_of_an_engine_that_is_no_longer_asked_ends_as_not_watched_and_its_case_is_cancelled(
@@ -91,12 +131,14 @@ def test_a_label_of_an_engine_that_is_no_longer_asked_ends_as_not_watched_and_it
     assert AuditEvent.objects.filter(what="tag.unwatched", account=account).count() == 1
 
 
-def test_keeping_engines_in_step_costs_as_many_queries_for_500_numbers_as_for_5(vendor, account, now):
+def test_keeping_engines_in_step_costs_as_many_queries_for_500_numbers_as_for_5(vendor, account, now, soon):
     counts = []
     for count in (5, 500):
         numbers = [MonitoredNumberFactory(account=account, next_action_at=now) for _ in range(count)]
+        Engine.objects.update(to_register_after=0)
+        Registration.objects.all().delete()
         with CaptureQueriesContext(connection) as registering:
-            assert engines.register_monitored(now) == 2 * count
+            assert engines.register_monitored(soon) == 2 * min(count, engines.CHUNK)
         Registration.objects.update(state="accepted", next_action_at=None)
         vendor.labels |= {(number.e164, "beta"): "Spam Likely" for number in numbers}
         lookups.look_up_due(now)
