@@ -29,6 +29,7 @@ EVENTS: dict[str, What] = {
     "import.confirmed": What("Import confirmed"),
     "import.done": What("Import done", "good", with_values=True),
     "import.failed": What("Import failed", "bad"),
+    "import.stopped": What("Import stopped", with_values=True),
     "import.cancelled": What("Import cancelled"),
     "import.expired": What("Import not confirmed in time"),
     "capability.verifying": What("Monitoring enabled: verification begun", "wait"),

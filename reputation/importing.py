@@ -244,6 +244,12 @@ def cancel(batch: NumberImport, *, actor: Actor, now: datetime) -> bool:
     return _end(batch, State.CANCELLED, from_states=NumberImport.UNCONFIRMED, actor=actor, now=now)
 
 
+def stop(batch: NumberImport, *, actor: Actor, now: datetime) -> bool:
+    """Leaves the rest undone: what is imported stays, and importing the file again goes on from there. A chunk
+    in the middle is finished or undone. False when it was over before, or was not confirmed yet."""
+    return _end(batch, State.STOPPED, from_states=(State.APPLYING,), actor=actor, now=now)
+
+
 def fail(batch: NumberImport, reason: str, *, now: datetime) -> bool:
     """Ends an import that cannot be finished."""
     return _end(batch, State.FAILED, from_states=NumberImport.UNDER_WAY, actor=SYSTEM, now=now, reason=reason)
@@ -256,7 +262,9 @@ def _end(
         unfinished = NumberImport.objects.filter(pk=batch.pk, state__in=from_states)
         mine = unfinished.update(state=state, ended_at=now, reason=reason)
         if mine:
-            _record(batch, f"import.{state}", actor=actor, now=now, reason=reason)
+            batch.refresh_from_db(fields=(*COUNTS, "state"))
+            after = summary_of(batch) if state == State.STOPPED else ""
+            _record(batch, f"import.{state}", actor=actor, now=now, after=after, reason=reason)
     if mine:
         _delete_file(batch)
         batch.refresh_from_db()
@@ -362,7 +370,7 @@ def columns_of(batch: NumberImport) -> tuple[list[tuple[str, str]], list[str]]:
 
 def summary_of(batch: NumberImport) -> str:
     """The counts in words: 3 new, 1 changed, 2 unchanged, 4 refused; once it is confirmed, of what was done."""
-    if batch.state in (State.APPLYING, State.DONE) and batch.confirmed_at:
+    if batch.state in (State.APPLYING, State.DONE, State.STOPPED) and batch.confirmed_at:
         counts = (
             (batch.added, "added"),
             (batch.brought_back, "brought back"),
@@ -406,7 +414,7 @@ def _expire(now: datetime) -> int:
 def _delete_rows(now: datetime) -> int:
     ended = NumberImport.objects.filter(rows_kept=True)
     batch = (
-        ended.filter(state__in=(State.CANCELLED, State.EXPIRED, State.FAILED)).first()
+        ended.filter(state__in=(State.CANCELLED, State.EXPIRED, State.FAILED, State.STOPPED)).first()
         or ended.filter(state=State.DONE, ended_at__lte=now - kept_for()).first()
     )
     if batch is None:

@@ -99,6 +99,25 @@ def cancel_import(request: ApiRequest, import_id: IdInPath) -> ImportDetail:
     return _detail(batch)
 
 
+@endpoint(
+    router,
+    "POST",
+    "/imports/{import_id}/stop",
+    scope="write",
+    answers={200: ImportDetail},
+    refuses=("not_possible",),
+)
+def stop_import(request: ApiRequest, import_id: IdInPath) -> ImportDetail:
+    """Stop an import that was confirmed and is under way.
+
+    What is imported stays. Sending the file again goes on from there.
+    """
+    batch = owned(request, _imports(), import_id)
+    if not importing.stop(batch, actor=request.actor, now=request.now):
+        raise Problem("not_possible", f"The import is not under way: {_state(batch)}.")
+    return _detail(batch)
+
+
 def _imports() -> QuerySet[NumberImport]:
     return NumberImport.objects.select_related("account", "confirmed_by")
 

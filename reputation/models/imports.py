@@ -32,6 +32,7 @@ class NumberImport(models.Model):
         APPLYING = "applying", "Under way"
         DONE = "done", "Done"
         FAILED = "failed", "Could not be read"
+        STOPPED = "stopped", "Stopped"
         CANCELLED = "cancelled", "Cancelled"
         EXPIRED = "expired", "Not confirmed in time"
 

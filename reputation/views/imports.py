@@ -111,6 +111,16 @@ def cancel(request: MemberRequest, pk: int) -> HttpResponse:
     return redirect("import", pk)
 
 
+@require_POST
+@changing_view
+def stop(request: MemberRequest, pk: int) -> HttpResponse:
+    """*Stop*: the rest is left as it is. The page says how far it came."""
+    batch = owned(request, NumberImport, pk)
+    if not importing.stop(batch, actor=request.actor, now=timezone.now()):
+        messages.info(request, f"There is nothing to stop any more: {batch.get_state_display().lower()}.")
+    return redirect("import", pk)
+
+
 urls = [
     path("number-management/phone-numbers/import/", new, name="import-new"),
     path("number-management/phone-numbers/imports/", import_list, name="imports"),
@@ -118,4 +128,5 @@ urls = [
     path("number-management/phone-numbers/imports/<int:pk>/refused/", refused, name="import-refused"),
     path("number-management/phone-numbers/imports/<int:pk>/confirm/", confirm, name="import-confirm"),
     path("number-management/phone-numbers/imports/<int:pk>/cancel/", cancel, name="import-cancel"),
+    path("number-management/phone-numbers/imports/<int:pk>/stop/", stop, name="import-stop"),
 ]

@@ -135,6 +135,7 @@ def _imports(url: Url, account: Account, owner: Member) -> Iterator[State]:
     for way, fields in {
         state.READING: {"position": shown.size // 3},
         state.APPLYING: {"added": shown.will_add // 3, "confirmed_at": timezone.now()},
+        state.STOPPED: {"added": shown.will_add // 3, "confirmed_at": timezone.now(), "ended_at": timezone.now()},
         state.FAILED: {"reason": "The file ends within a quoted cell.", "ended_at": timezone.now()},
         state.CANCELLED: {"ended_at": timezone.now()},
     }.items():

@@ -447,6 +447,17 @@ def test_an_import_is_dropped_or_confirmed_and_not_both(api, account):
     assert not PhoneNumber.objects.exists()
 
 
+def test_an_import_that_is_under_way_can_be_stopped_once(api, account, monkeypatch):
+    monkeypatch.setattr(importing, "APPLY_AT_ONCE", 0)
+    pk = upload(api, b"number\n2065550143\n").json()["id"]
+    assert send(api, "POST", f"/imports/{pk}/stop").json()["code"] == "not_possible"
+    send(api, "POST", f"/imports/{pk}/confirm")
+    assert send(api, "POST", f"/imports/{pk}/stop").json()["state"] == "stopped"
+    answer = send(api, "POST", f"/imports/{pk}/stop")
+    assert (answer.status_code, answer.json()["code"]) == (409, "not_possible")
+    assert "stopped" in answer.json()["detail"]
+
+
 def test_a_large_import_is_read_and_applied_by_the_workers_who_name_the_key(api, account, key, monkeypatch):
     monkeypatch.setattr(importing, "READ_AT_ONCE", 10)
     monkeypatch.setattr(importing, "APPLY_AT_ONCE", 0)

@@ -152,6 +152,19 @@ def test_a_confirmed_import_says_that_it_cannot_be_cancelled(as_admin, received)
     assert "It cannot be cancelled any more: done." in page
 
 
+@pytest.mark.usefixtures("in_the_background")
+def test_it_can_be_stopped_while_it_is_applied_and_says_how_far_it_came(as_admin, received, now):
+    batch = received()
+    importing.advance(batch, now=now)
+    as_admin.post(reverse("import-confirm", args=[batch.pk]))
+    assert reverse("import-stop", args=[batch.pk]) in page_of(as_admin, batch)
+    page = as_admin.post(reverse("import-stop", args=[batch.pk]), follow=True).content.decode()
+    assert "It was stopped after 0 of 1 number" in page
+    assert "goes on from what is there" in page
+    again = as_admin.post(reverse("import-stop", args=[batch.pk]), follow=True).content.decode()
+    assert "There is nothing to stop any more: stopped." in again
+
+
 def test_a_file_that_changes_nothing_says_so(as_admin, received, account):
     PhoneNumberFactory(account=account, e164="+12062550143", label="Seattle")
     page = page_of(as_admin, received())
@@ -251,17 +264,19 @@ def test_a_viewer_sees_an_import_and_cannot_confirm_it(as_viewer, received):
     assert NumberImport.objects.get().state == State.READY
 
 
-@pytest.mark.parametrize("name", ["import", "import-refused", "import-confirm", "import-cancel"])
+@pytest.mark.parametrize("name", ["import", "import-refused", "import-confirm", "import-cancel", "import-stop"])
 def test_another_accounts_import_is_not_found(signed_in, received, name):
     batch = received()
     stranger = signed_in(MemberFactory())
     address = reverse(name, args=[batch.pk])
-    answer = stranger.post(address) if name in ("import-confirm", "import-cancel") else stranger.get(address)
+    answer = (
+        stranger.post(address) if name in ("import-confirm", "import-cancel", "import-stop") else stranger.get(address)
+    )
     assert answer.status_code == 404
     batch.refresh_from_db()
     assert batch.state == State.READY
 
 
-@pytest.mark.parametrize("name", ["import-confirm", "import-cancel"])
+@pytest.mark.parametrize("name", ["import-confirm", "import-cancel", "import-stop"])
 def test_what_changes_something_is_posted(as_admin, received, name):
     assert as_admin.get(reverse(name, args=[received().pk])).status_code == 405

@@ -309,6 +309,45 @@ class TestInTheBackground:
         assert (batch.state, batch.rows.count()) == (State.CANCELLED, 10)
         assert not list(files.rglob("*.csv"))
 
+    def test_stopped_while_it_is_applied_what_is_imported_stays_and_the_rest_is_not_touched(
+        self, receive, account, actor, now, monkeypatch
+    ):
+        batch = receive(a_file(35))
+        importing.advance(batch, now=now)
+        confirm(batch, actor, now)
+        monkeypatch.setattr(importing.time, "sleep", lambda seconds: importing.stop(batch, actor=actor, now=now))
+        assert not importing.advance(NumberImport.objects.get(pk=batch.pk), now=now)
+        tasks.continue_imports()
+        batch.refresh_from_db()
+        assert (batch.state, batch.added, batch.through, batch.to_do) == (State.STOPPED, 10, 10, 35)
+        assert len(numbers(account)) == len(events("number.added")) == 10
+        assert len(events("import.stopped")) == 1
+        assert importing.summary_of(batch) == "10 added"
+        assert not events("import.done")
+
+    def test_the_same_file_after_a_stop_goes_on_from_what_is_there(self, receive, account, actor, now, monkeypatch):
+        batch = receive(a_file(35))
+        importing.advance(batch, now=now)
+        confirm(batch, actor, now)
+        with monkeypatch.context() as patched:
+            patched.setattr(importing.time, "sleep", lambda seconds: importing.stop(batch, actor=actor, now=now))
+            importing.advance(NumberImport.objects.get(pk=batch.pk), now=now)
+        again = receive(a_file(35))
+        importing.advance(again, now=now)
+        again.refresh_from_db()
+        assert (again.will_add, again.unchanged) == (25, 10)
+
+    def test_what_is_not_under_way_cannot_be_stopped(self, receive, actor, now):
+        batch = receive(a_file(35))
+        assert not importing.stop(batch, actor=actor, now=now)
+        importing.advance(batch, now=now)
+        assert not importing.stop(batch, actor=actor, now=now)
+        confirm(batch, actor, now)
+        importing.advance(batch, now=now)
+        assert not importing.stop(batch, actor=actor, now=now)
+        batch.refresh_from_db()
+        assert batch.state == State.DONE
+
     def test_the_sweep_goes_on_with_what_the_queue_lost(self, receive):
         batches = [receive(a_file(25, label)) for label in ("A", "B")]
         OrmQ.objects.all().delete()
