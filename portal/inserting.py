@@ -3,6 +3,7 @@ holds, and INSERT and UPDATE of rows that are handed over as one parameter (the 
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
@@ -107,7 +108,8 @@ def _rows(
     connection = connections[router.db_for_write(model)]
     quote = connection.ops.quote_name
     if connection.vendor == "sqlite":
-        adapted = [[_adapted(field, row[field.attname], connection) for field in fields] for row in rows]
+        moments: dict[datetime, object] = {}
+        adapted = [[_adapted(field, row[field.attname], connection, moments) for field in fields] for row in rows]
         columns = ", ".join(
             f"json_extract(value, '$[{place}]') AS {quote(field.column)}" for place, field in enumerate(fields)
         )
@@ -117,12 +119,16 @@ def _rows(
     return f"json_populate_recordset(NULL::{table}, %s::json)", [json.dumps(named, default=str)]
 
 
-def _adapted(field: models.Field, value: object, connection: Any) -> object:
-    """As the database is given it. Texts and figures are given as they are, and asking the field for each of a million
-    takes longer than to insert them."""
+def _adapted(field: models.Field, value: object, connection: Any, moments: dict[datetime, object]) -> object:
+    """As the database is given it. Texts and figures are given as they are, and a moment that many rows have is adapted
+    once: asking the field for each of a million takes longer than to insert them."""
     if value is None or (type(value) in (str, int) and not isinstance(field, models.JSONField)):
         return value
-    return field.get_db_prep_save(value, connection)
+    if type(value) is not datetime or not isinstance(field, models.DateTimeField):
+        return field.get_db_prep_save(value, connection)
+    if value not in moments:
+        moments[value] = field.get_db_prep_save(value, connection)
+    return moments[value]
 
 
 def _plain(field: models.Field, value: object, connection: Any) -> object:

@@ -12,6 +12,7 @@ from django.db.models import F, OuterRef, Q, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
 from portal import audit
+from portal.among import among
 from portal.audit import Actor
 from portal.models import Account
 from portal.numbers import national
@@ -248,9 +249,9 @@ def unassign(ids: Sequence[int], *, account_id: int, actor: Actor, now: datetime
 def _move(ids: Sequence[int], *, campaign: Campaign | None, account_id: int, actor: Actor, now: datetime) -> list[int]:
     elsewhere = Q(campaign__isnull=True) | ~Q(campaign=campaign) if campaign else Q(campaign__isnull=False)
     with transaction.atomic():
-        movable = PhoneNumber.objects.for_account(account_id).filter(elsewhere, pk__in=ids)
+        movable = PhoneNumber.objects.for_account(account_id).filter(elsewhere, pk__in=among(ids))
         moved = list(movable.select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True))
-        numbers = PhoneNumber.objects.filter(pk__in=moved)
+        numbers = PhoneNumber.objects.filter(pk__in=among(moved))
         audit.record_changes(
             numbers,
             actor=actor,

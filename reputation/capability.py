@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import F, Value
 
 from portal import audit
+from portal.among import among
 from portal.audit import Actor
 from reputation import engines, remediation, standing
 from reputation.clock import days
@@ -44,7 +45,7 @@ def enable(ids: Sequence[int], *, actor: Actor, now: datetime) -> list[int]:
     """
     with transaction.atomic(savepoint=False):
         moved = _move(ids, to=Capability.VERIFYING, actor=actor, now=now, next_action_at=now + days(ANSWER_WITHIN))
-        Registration.objects.filter(number__in=moved).delete()
+        Registration.objects.filter(number__in=among(moved)).delete()
         engines.register(moved, now=now)
     return moved
 
@@ -53,7 +54,7 @@ def accept(ids: Sequence[int], *, actor: Actor, now: datetime) -> list[int]:
     """Every engine took the number on: it is monitored, and looked up at once."""
     with transaction.atomic(savepoint=False):
         moved = _move(ids, to=Capability.ON, actor=actor, now=now, next_action_at=now)
-        unanswered = Registration.objects.filter(number__in=moved, state__in=Registration.UNANSWERED)
+        unanswered = Registration.objects.filter(number__in=among(moved), state__in=Registration.UNANSWERED)
         unanswered.update(state=Registration.State.ACCEPTED, answered_at=now, next_action_at=None, lease_token="")
         standing.recompute(moved)
     return moved
@@ -76,14 +77,16 @@ def disable(ids: Sequence[int], *, actor: Actor, now: datetime, reason: str = ""
         moved = _move(ids, to=Capability.OFF, actor=actor, now=now, next_action_at=None, reason=reason)
         _withdraw(moved, now=now)
         remediation.cancel(moved, actor=actor, now=now, reason=reason or "Monitoring was switched off.")
-        Tag.objects.standing().filter(number__in=moved).update(ended_at=now, ended_because=Tag.Ended.NOT_MONITORED)
-        Check.objects.filter(number__in=moved, is_current=True).update(is_current=False)
+        Tag.objects.standing().filter(number__in=among(moved)).update(
+            ended_at=now, ended_because=Tag.Ended.NOT_MONITORED
+        )
+        Check.objects.filter(number__in=among(moved), is_current=True).update(is_current=False)
     return moved
 
 
 def _withdraw(ids: Sequence[int], *, now: datetime) -> None:
     """The engines that were asked are told that they need not watch these numbers any more; a sweep does it."""
-    registrations = Registration.objects.filter(number__in=ids)
+    registrations = Registration.objects.filter(number__in=among(ids))
     asked = registrations.filter(state__in=(Registration.State.PENDING, Registration.State.ACCEPTED))
     asked.exclude(reference="").update(state=Registration.State.WITHDRAWING, next_action_at=now, lease_token="")
     asked.filter(reference="").update(state=Registration.State.WITHDRAWN, next_action_at=None, lease_token="")
@@ -96,9 +99,9 @@ def _move(
 ) -> list[int]:
     """The transition itself. Rows are locked first (SQLite: the transaction already holds the write lock), so that
     the event and the update speak of the same rows."""
-    movable = PhoneNumber.objects.filter(pk__in=ids, capability__in=TRANSITIONS[to])
+    movable = PhoneNumber.objects.filter(pk__in=among(ids), capability__in=TRANSITIONS[to])
     moved = list(movable.select_for_update().order_by("pk").values_list("pk", flat=True))
-    numbers = PhoneNumber.objects.filter(pk__in=moved)
+    numbers = PhoneNumber.objects.filter(pk__in=among(moved))
     audit.record_changes(
         numbers,
         actor=actor,

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import QuerySet
 
+from portal.among import among
 from portal.audit import Actor
 from portal.models import Account
 from portal.sweeping import PAUSE_SECONDS, hint
@@ -166,7 +167,7 @@ def _apply_chunk(confirmation: Confirmation, *, actor: Actor, now: datetime) -> 
         if not ids:
             return False
         question = QUESTIONS[confirmation.action](confirmation.account, confirmation.campaign, now)
-        present = PhoneNumber.objects.for_account(confirmation.account_id).filter(pk__in=ids)
+        present = PhoneNumber.objects.for_account(confirmation.account_id).filter(pk__in=among(ids))
         free = question.seats
         allowed = []
         for pk, refusal, needs_seat in (
@@ -179,7 +180,7 @@ def _apply_chunk(confirmation: Confirmation, *, actor: Actor, now: datetime) -> 
         moved = ACTS[confirmation.action](allowed, confirmation.campaign, actor, now)
         of_chunk = ahead.filter(number__lte=ids[-1])
         if left_alone := len(ids) - len(moved):
-            of_chunk.exclude(number__in=moved).update(outcome=Outcome.CHANGED)
+            of_chunk.exclude(number__in=among(moved)).update(outcome=Outcome.CHANGED)
         of_chunk.update(outcome=Outcome.APPLIED)
         confirmation.applied += len(moved)
         confirmation.left_alone += left_alone

@@ -11,6 +11,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from portal import audit
+from portal.among import among
 from portal.audit import SYSTEM
 from reputation import remediation, standing
 from reputation.models import Check, Engine, PhoneNumber, Registration, Tag
@@ -94,7 +95,7 @@ def let_go_unused(now: datetime) -> int:
     if not ids:
         return 0
     with transaction.atomic():
-        ending = tagged.filter(number__in=ids)
+        ending = tagged.filter(number__in=among(ids))
         audit.record_changes(
             ending,
             actor=SYSTEM,
@@ -105,7 +106,7 @@ def let_go_unused(now: datetime) -> int:
             reason=F("engine__name"),
         )
         ending.update(ended_at=now, ended_because=Tag.Ended.NOT_MONITORED)
-        unused.filter(number__in=ids).update(is_current=False)
+        unused.filter(number__in=among(ids)).update(is_current=False)
         remediation.close_without_tags(ids, now=now)
         standing.recompute(ids)
     return len(ids)

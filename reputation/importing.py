@@ -24,6 +24,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 
 from portal import audit
+from portal.among import among
 from portal.audit import SYSTEM, Actor
 from portal.inserting import insert_rows
 from portal.models import Account
@@ -420,7 +421,7 @@ def _delete_rows(now: datetime) -> int:
     if batch is None:
         return 0
     ids = list(batch.rows.order_by("line").values_list("pk", flat=True)[:5_000])
-    ImportRow.objects.filter(pk__in=ids).delete()
+    ImportRow.objects.filter(pk__in=among(ids)).delete()
     if len(ids) < 5_000:
         NumberImport.objects.filter(pk=batch.pk).update(rows_kept=False)
     return max(len(ids), 1)

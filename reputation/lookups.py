@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from django.db.models import Case as When_
 from django.db.models import DateTimeField, Exists, F, OuterRef, Value, When
 
 from portal import audit
+from portal.among import among
 from portal.audit import SYSTEM
 from portal.claiming import claim
 from portal.inserting import insert_rows, update_rows
@@ -31,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 # Numbers that are asked about together, and numbers whose answers are written in one transaction.
 CHUNK = 500
-APPLIED = 2_000
+APPLIED = 5_000
 
 # In days of the service's clock.
 EVERY = 1
@@ -60,7 +61,7 @@ def look_up_due(now: datetime) -> int:
     token, ids = claim(on, now=now, most=CHUNK)
     if not ids:
         return 0
-    claimed = PhoneNumber.objects.filter(pk__in=ids, lease_token=token)
+    claimed = PhoneNumber.objects.filter(pk__in=among(ids), lease_token=token)
     claimed.filter(round_began_at__isnull=True).update(round_began_at=now)
     numbers = dict(claimed.values_list("pk", "e164"))
     to_ask = _to_ask(list(numbers))
@@ -93,9 +94,9 @@ def _to_ask(ids: Sequence[int]) -> dict[str, list[int]]:
     engines = {engine.pk: engine.provider for engine in Engine.objects.filter(in_use=True)}
     lacking: dict[int, set[int]] = {pk: set(engines) for pk in ids}
     answered = Check.objects.filter(
-        number__in=ids, is_current=True, learnt_at__gte=F("number__round_began_at")
+        number__in=among(ids), is_current=True, learnt_at__gte=F("number__round_began_at")
     ).values_list("number_id", "engine_id")
-    not_taken_on = Registration.objects.filter(number__in=ids).exclude(state=Registration.State.ACCEPTED)
+    not_taken_on = Registration.objects.filter(number__in=among(ids)).exclude(state=Registration.State.ACCEPTED)
     for number, engine in (*answered, *not_taken_on.values_list("number_id", "engine_id")):
         lacking[number].discard(engine)
     to_ask: dict[str, list[int]] = defaultdict(list)
@@ -108,7 +109,7 @@ def _to_ask(ids: Sequence[int]) -> dict[str, list[int]]:
 def _finish(ids: Sequence[int], token: str, retry_at: dict[int, datetime], now: datetime) -> None:
     """Gives the numbers back: the round is over where every provider answered, else it goes on later."""
     with transaction.atomic():
-        held = PhoneNumber.objects.filter(pk__in=ids, lease_token=token).select_for_update().order_by("pk")
+        held = PhoneNumber.objects.filter(pk__in=among(ids), lease_token=token).select_for_update().order_by("pk")
         mine = set(held.values_list("pk", flat=True))
         unanswered = [
             {"id": pk, "next_action_at": again, "lease_until": None, "lease_token": ""}
@@ -121,7 +122,7 @@ def _finish(ids: Sequence[int], token: str, retry_at: dict[int, datetime], now: 
             case__state__in=Case.UNFINISHED,
             state__in=WORKED_ON,
         )
-        PhoneNumber.objects.filter(pk__in=mine - retry_at.keys()).update(
+        PhoneNumber.objects.filter(pk__in=among(mine - retry_at.keys())).update(
             round_began_at=None,
             lease_until=None,
             lease_token="",
@@ -154,12 +155,23 @@ def apply(observations: Sequence[Observation], *, now: datetime) -> dict[str, in
         else:
             logger.warning("An answer of the engine %s, which is not in use, is ignored.", observation.engine)
     changes: dict[str, int] = defaultdict(int)
-    e164s = sorted(by_number)
-    for start in range(0, len(e164s), APPLIED):
-        chunk = {e164: by_number[e164] for e164 in e164s[start : start + APPLIED]}
-        for what, count in _apply_chunk(chunk, engines, now).items():
+    # In the order in which they were added, since so their rows, and most of what is known of them, lie on the disk.
+    ids = sorted(_monitored(list(by_number)))
+    for chunk in (ids[start : start + APPLIED] for start in range(0, len(ids), APPLIED)):
+        for what, count in _apply_chunk(chunk, by_number, engines, now).items():
             changes[what] += count
     return {what: count for what, count in changes.items() if count}
+
+
+def _monitored(e164s: Sequence[str]) -> Iterator[int]:
+    """The ids of those of these numbers that are on, in whichever accounts."""
+    on = PhoneNumber.objects.present().filter(capability=PhoneNumber.Capability.ON)
+    for start in range(0, len(e164s), APPLIED):
+        found = on.filter(e164__in=e164s[start : start + APPLIED]).values_list("pk", "e164")
+        known = {e164 for _pk, e164 in found}
+        if ignored := set(e164s[start : start + APPLIED]) - known:
+            logger.info("Answers about %s numbers that are not monitored are ignored.", len(ignored))
+        yield from (pk for pk, _e164 in found)
 
 
 _Said = dict[tuple[int, int], tuple[int, Observation]]
@@ -180,19 +192,16 @@ class _Run(NamedTuple):
 
 
 def _apply_chunk(
-    by_number: dict[str, dict[str, Observation]], engines: dict[str, int], now: datetime
+    ids: list[int], by_number: dict[str, dict[str, Observation]], engines: dict[str, int], now: datetime
 ) -> dict[str, int]:
     with transaction.atomic():
-        on = PhoneNumber.objects.present().filter(e164__in=list(by_number), capability=PhoneNumber.Capability.ON)
+        on = PhoneNumber.objects.present().filter(pk__in=among(ids), capability=PhoneNumber.Capability.ON)
         # Locked, so that nobody switches them off between here and the end.
         numbers = list(on.select_for_update().order_by("pk").values_list("pk", "account_id", "e164"))
-        if ignored := len(by_number) - len({e164 for _, _, e164 in numbers}):
-            logger.info("Answers about %s numbers that are not monitored are ignored.", ignored)
-        if not numbers:
-            return {}
         ids = [pk for pk, _, _ in numbers]
-        asked = {engines[slug] for observations in by_number.values() for slug in observations}
-        checks = Check.objects.filter(number__in=ids, is_current=True, engine__in=asked).values_list(*_Run._fields)
+        asked = {engines[slug] for _, _, e164 in numbers for slug in by_number[e164]}
+        checks = Check.objects.filter(number__in=among(ids), is_current=True, engine__in=asked)
+        checks = checks.values_list(*_Run._fields)
         current = {(run.number_id, run.engine_id): run for run in map(_Run._make, checks)}
         said: _Said = {}
         for pk, account, e164 in numbers:
@@ -241,13 +250,13 @@ def _write_checks(current: dict[tuple[int, int], _Run], said: _Said, now: dateti
             }
         )
     update_rows(Check, extended)
-    Check.objects.filter(pk__in=over).update(is_current=False)
+    Check.objects.filter(pk__in=among(over)).update(is_current=False)
     insert_rows(Check, begun)
 
 
 def _detect(ids: Sequence[int], said: _Said, now: datetime) -> list[int]:
     """Notes the labels that did not stand before; returns the numbers, one for each label."""
-    stands = set(Tag.objects.standing().filter(number__in=ids).values_list("number_id", "engine_id"))
+    stands = set(Tag.objects.standing().filter(number__in=among(ids)).values_list("number_id", "engine_id"))
     new = [
         {
             "account_id": account,
@@ -263,7 +272,7 @@ def _detect(ids: Sequence[int], said: _Said, now: datetime) -> list[int]:
     insert_rows(Tag, new, ignore_conflicts=True)
     numbers = [row["number_id"] for row in new]
     audit.record_changes(
-        Tag.objects.standing().filter(number__in=numbers, detected_at=now, case__isnull=True),
+        Tag.objects.standing().filter(number__in=among(numbers), detected_at=now, case__isnull=True),
         actor=SYSTEM,
         now=now,
         what="tag.detected",
@@ -280,11 +289,11 @@ def _clear(ids: Sequence[int], said: _Said, now: datetime) -> list[int]:
     gone = [
         (pk, number)
         for pk, number, engine in Tag.objects.standing()
-        .filter(number__in=ids)
+        .filter(number__in=among(ids))
         .values_list("pk", "number_id", "engine_id")
         if (number, engine) in clean
     ]
-    ending = Tag.objects.filter(pk__in=[pk for pk, _ in gone])
+    ending = Tag.objects.filter(pk__in=among(pk for pk, _ in gone))
     # Ended before it is noted: webhooks say whether the number carries other labels, and two may end at once.
     ending.update(ended_at=now, ended_because=Tag.Ended.CLEARED)
     audit.record_changes(

@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from portal import audit
+from portal.among import among
 from portal.audit import Actor
 from portal.models import Account
 from portal.numbers import NotANumber, Parsed, parse
@@ -137,7 +138,7 @@ def remove(ids: Sequence[int], *, actor: Actor, now: datetime) -> list[int]:
     Monitoring stops, open cases are cancelled, and campaigns call from them no more, nor show them as the default.
     """
     with transaction.atomic():
-        present = PhoneNumber.objects.present().filter(pk__in=ids)
+        present = PhoneNumber.objects.present().filter(pk__in=among(ids))
         removed = list(present.select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True))
         capability.disable(removed, actor=actor, now=now, reason="The number was removed.")
         campaigns.forget_defaults(removed, actor=actor, now=now)

@@ -19,6 +19,7 @@ from django.db.models import CharField, Exists, F, OuterRef, QuerySet, Subquery,
 from django.db.models.functions import Cast, Concat, Greatest
 
 from portal import audit
+from portal.among import among
 from portal.audit import SYSTEM, Actor
 from portal.inserting import insert_from
 from portal.numbers import national
@@ -55,7 +56,7 @@ def open(number_ids: Sequence[int], *, now: datetime) -> list[int]:
     with an unfinished case, the new tag joins it.
     """
     with transaction.atomic():
-        untreated = Tag.objects.standing().filter(number__in=number_ids, case__isnull=True)
+        untreated = Tag.objects.standing().filter(number__in=among(number_ids), case__isnull=True)
         unfinished = Case.objects.unfinished().filter(number=OuterRef("pk"))
         opening = PhoneNumber.objects.filter(pk__in=untreated.values("number")).filter(~Exists(unfinished))
         ids = list(opening.order_by("pk").values_list("pk", flat=True))
@@ -63,7 +64,7 @@ def open(number_ids: Sequence[int], *, now: datetime) -> list[int]:
         if ids:
             insert_from(
                 Case,
-                PhoneNumber.objects.filter(pk__in=ids),
+                PhoneNumber.objects.filter(pk__in=among(ids)),
                 account_id="account_id",
                 number_id="pk",
                 state=Value(State.OPEN),
@@ -78,7 +79,7 @@ def open(number_ids: Sequence[int], *, now: datetime) -> list[int]:
                 lease_token=Value(""),
                 attempts=Value(0),
             )
-        opened = Case.objects.unfinished().filter(number__in=ids)
+        opened = Case.objects.unfinished().filter(number__in=among(ids))
         audit.record_changes(
             opened,
             actor=SYSTEM,
@@ -104,15 +105,15 @@ def _join(untreated: QuerySet[Tag], number_ids: Sequence[int], *, opened_now: Se
     joined = list(
         Case.objects.unfinished()
         .filter(number__in=untreated.values("number"))
-        .exclude(number__in=opened_now)
+        .exclude(number__in=among(opened_now))
         .values_list("pk", flat=True)
     )
     case_of_number = Case.objects.unfinished().filter(number=OuterRef("number")).values("pk")[:1]
     tags = list(untreated.values_list("pk", flat=True))
-    treated = Tag.objects.filter(pk__in=tags)
+    treated = Tag.objects.filter(pk__in=among(tags))
     treated.update(case_id=Subquery(case_of_number))
     again = Submission.objects.filter(
-        Exists(treated.filter(case=OuterRef("case"), engine=OuterRef("engine"))), case__number__in=number_ids
+        Exists(treated.filter(case=OuterRef("case"), engine=OuterRef("engine"))), case__number__in=among(number_ids)
     )
     again.update(
         state=Sub.WAITING,
@@ -136,7 +137,7 @@ def _join(untreated: QuerySet[Tag], number_ids: Sequence[int], *, opened_now: Se
         times=Value(1),
         next_action_at=Value(now),
     )
-    joining = Case.objects.filter(pk__in=joined)
+    joining = Case.objects.filter(pk__in=among(joined))
     audit.record_changes(
         joining,
         actor=SYSTEM,
@@ -161,11 +162,11 @@ def close_without_tags(number_ids: Sequence[int], *, now: datetime) -> list[int]
     asked, cancelled. Returns those that were cleared."""
     with transaction.atomic():
         of_engine = Tag.objects.standing().filter(case=OuterRef("case"), engine=OuterRef("engine"))
-        owed = Submission.objects.filter(case__number__in=number_ids, case__state__in=Case.UNFINISHED)
+        owed = Submission.objects.filter(case__number__in=among(number_ids), case__state__in=Case.UNFINISHED)
         owed = owed.filter(~Exists(of_engine), state__in=(Sub.WAITING, *Submission.UNANSWERED))
         owed.update(state=Sub.MOOT, next_action_at=None)
         tags = Tag.objects.filter(case=OuterRef("pk"))
-        gone = Case.objects.unfinished().filter(~Exists(tags.standing()), number__in=number_ids)
+        gone = Case.objects.unfinished().filter(~Exists(tags.standing()), number__in=among(number_ids))
         unwatched = Exists(tags.filter(ended_because=Tag.Ended.NOT_MONITORED))
         cancelled = list(gone.filter(unwatched).values_list("pk", flat=True))
         cleared = list(gone.exclude(unwatched).values_list("pk", flat=True))
@@ -180,14 +181,14 @@ def clear(case_ids: Sequence[int], *, now: datetime) -> list[int]:
 
 def cancel(number_ids: Sequence[int], *, actor: Actor, now: datetime, reason: str) -> list[int]:
     """Cancels the unfinished cases of these numbers; the sweep then tells the engines. Returns those cancelled."""
-    unfinished = Case.objects.unfinished().filter(number__in=number_ids)
+    unfinished = Case.objects.unfinished().filter(number__in=among(number_ids))
     return _cancel(list(unfinished.values_list("pk", flat=True)), actor=actor, now=now, reason=reason)
 
 
 def _cancel(case_ids: Sequence[int], *, actor: Actor, now: datetime, reason: str) -> list[int]:
     with transaction.atomic():
         moved = _move(case_ids, to=State.CANCELLED, now=now, actor=actor, reason=reason)
-        open_ones = Submission.objects.filter(case__in=moved, state__in=(Sub.WAITING, *Submission.UNANSWERED))
+        open_ones = Submission.objects.filter(case__in=among(moved), state__in=(Sub.WAITING, *Submission.UNANSWERED))
         open_ones.exclude(reference="").update(state=Sub.WITHDRAWING, next_action_at=now)
         open_ones.filter(reference="").update(state=Sub.WITHDRAWN, next_action_at=None)
     return moved
@@ -209,7 +210,7 @@ def dispute(case_ids: Sequence[int], *, now: datetime) -> list[int]:
     with transaction.atomic():
         moved = _move(case_ids, to=State.DISPUTED, now=now)
         until = now + days(AT_MOST)
-        Case.objects.filter(pk__in=moved).update(expected_by=until, deadline_at=until)
+        Case.objects.filter(pk__in=among(moved)).update(expected_by=until, deadline_at=until)
     return moved
 
 
@@ -223,9 +224,11 @@ def _move(case_ids: Sequence[int], *, to: str, now: datetime, actor: Actor = SYS
     if not case_ids:
         return []
     with transaction.atomic():
-        movable = Case.objects.filter(pk__in=case_ids, state__in=TRANSITIONS[to]).select_for_update().order_by("pk")
+        movable = (
+            Case.objects.filter(pk__in=among(case_ids), state__in=TRANSITIONS[to]).select_for_update().order_by("pk")
+        )
         moved = dict(movable.values_list("pk", "number_id"))
-        cases = Case.objects.filter(pk__in=moved)
+        cases = Case.objects.filter(pk__in=among(moved))
         audit.record_changes(
             cases,
             actor=actor,

@@ -8,6 +8,7 @@ from django.db.models import Case as When_
 from django.db.models import Count, Exists, F, Min, OuterRef, Q, Subquery, Value, When
 from django.db.models.functions import Coalesce
 
+from portal.among import among
 from reputation.models import Case, Check, Engine, PhoneNumber, Tag
 
 Status = PhoneNumber.SpamStatus
@@ -25,7 +26,7 @@ def recompute(ids: Sequence[int]) -> None:
         Check.objects.filter(number=OuterRef("pk"), is_current=True, engine__in_use=True).order_by().values("number")
     )
     engines = Engine.objects.filter(in_use=True).count()
-    PhoneNumber.objects.filter(pk__in=ids).update(
+    PhoneNumber.objects.filter(pk__in=among(ids)).update(
         tagged_since=Subquery(tags.order_by().values("number").annotate(at=Min("detected_at")).values("at")),
         checked_at=Coalesce(Subquery(checks.annotate(at=Min("last_at")).values("at")), F("checked_at")),
         fresh_until=Subquery(checks.annotate(at=Min("valid_until")).values("at")),
@@ -37,9 +38,9 @@ def recompute(ids: Sequence[int]) -> None:
             ),
             When(Exists(tags) & Exists(last_case.filter(state=Case.State.OPEN)), then=Value(Status.TAGGED)),
             When(Exists(tags) & Exists(last_case.filter(state__in=Case.UNFINISHED)), then=Value(Status.IN_REMEDIATION)),
-            When(Exists(tags) & Q(pk__in=_with_a_failed_case(ids)), then=Value(Status.FAILED)),
+            When(Exists(tags) & Q(pk__in=among(_with_a_failed_case(ids))), then=Value(Status.FAILED)),
             When(Exists(tags), then=Value(Status.TAGGED)),
-            When(Q(pk__in=_answered_by_all(ids, engines)), then=Value(Status.CLEAN)),
+            When(Q(pk__in=among(_answered_by_all(ids, engines))), then=Value(Status.CLEAN)),
             default=Value(Status.UNKNOWN),
         ),
     )
@@ -47,11 +48,11 @@ def recompute(ids: Sequence[int]) -> None:
 
 def _with_a_failed_case(ids: Sequence[int]) -> list[int]:
     """Those whose standing tag belongs to a case that failed."""
-    failed = Tag.objects.standing().filter(number__in=ids, case__state=Case.State.FAILED)
+    failed = Tag.objects.standing().filter(number__in=among(ids), case__state=Case.State.FAILED)
     return list(failed.values_list("number_id", flat=True).distinct())
 
 
 def _answered_by_all(ids: Sequence[int], engines: int) -> list[int]:
-    current = Check.objects.filter(number__in=ids, is_current=True, engine__in_use=True)
+    current = Check.objects.filter(number__in=among(ids), is_current=True, engine__in_use=True)
     answered = current.order_by().values("number").annotate(answers=Count("pk")).filter(answers__gte=max(engines, 1))
     return list(answered.values_list("number", flat=True))
