@@ -125,8 +125,8 @@ def _insert(
 def _standing(chance: random.Random, now: datetime) -> dict[str, object]:
     if chance.random() >= 0.2:
         capability = "verifying" if chance.random() < 0.01 else "off"
-        nothing = {"tagged_since": None, "checked_at": None, "fresh_until": None, "next_action_at": None}
-        return {"capability": capability, "spam_status": Status.NOT_MONITORED.value, **nothing}
+        nothing: dict[str, object] = dict.fromkeys(("tagged_since", "checked_at", "fresh_until", "next_action_at"))
+        return {"capability": capability, "spam_status": Status.NOT_MONITORED.value, "ever_checked": False, **nothing}
     status = chance.choice(STATUSES)
     checked = now - days(chance.random()) if status != Status.UNKNOWN else None
     return {
@@ -134,6 +134,7 @@ def _standing(chance: random.Random, now: datetime) -> dict[str, object]:
         "spam_status": status.value,
         "tagged_since": now - days(1 + chance.random() * 5) if status in PhoneNumber.TAGGED else None,
         "checked_at": checked,
+        "ever_checked": bool(checked),
         # One in fifty answers has run out.
         "fresh_until": checked and checked + days(2 if chance.random() < 0.98 else 0),
         "next_action_at": now + days(30),

@@ -19,7 +19,7 @@ _ADD = f"""
 _TAKE = f"""
     UPDATE {_COUNTS} SET count = count - 1
     WHERE account_id = OLD.account_id AND campaign = COALESCE(OLD.campaign_id, 0) AND facet = OLD.facet;"""
-_OF_FACET = "spam_status, capability, source, checked_at, removed_at, campaign_id, account_id"
+_OF_FACET = "spam_status, capability, source, ever_checked, removed_at, campaign_id, account_id"
 _CHANGED = (
     "(OLD.facet IS NOT NEW.facet OR OLD.campaign_id IS NOT NEW.campaign_id OR OLD.account_id IS NOT NEW.account_id)"
 )

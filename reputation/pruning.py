@@ -8,7 +8,6 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django_q.models import Failure
 
-from portal.among import among
 from portal.api import replaying
 from portal.webhooks.models import WebhookDelivery, WebhookMessage
 from reputation.calls import DAYS as DAYS_OF_CALLS
@@ -93,5 +92,5 @@ EVERYTHING = {
 def _delete(old: QuerySet) -> int:
     ids = list(old.order_by("pk").values_list("pk", flat=True)[:CHUNK])
     if ids:
-        old.model._base_manager.filter(pk__in=among(ids)).delete()
+        old.model._base_manager.filter(pk__in=ids).delete()
     return len(ids)

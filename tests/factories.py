@@ -96,6 +96,7 @@ class PhoneNumberFactory(DjangoModelFactory):
     tagged_since = factory.LazyAttribute(
         lambda number: timezone.now() if getattr(number, "spam_status", "") in PhoneNumber.TAGGED else None
     )
+    ever_checked = factory.LazyAttribute(lambda number: getattr(number, "checked_at", None) is not None)
 
 
 class MonitoredNumberFactory(PhoneNumberFactory):

@@ -133,6 +133,8 @@ class PhoneNumber(models.Model):
     spam_status = models.CharField(max_length=15, choices=SpamStatus, default=SpamStatus.NOT_MONITORED, editable=False)
     tagged_since = models.DateTimeField(null=True, editable=False)
     checked_at = models.DateTimeField(null=True, editable=False)
+    # By itself, since each look changes `checked_at`, and with a column all indexes are written that speak of it.
+    ever_checked = models.BooleanField(default=False, db_default=False, editable=False)
     fresh_until = models.DateTimeField(null=True, editable=False)
 
     # The day of the account's time zone on which its campaign's daily limit of calls was reached.
@@ -156,7 +158,7 @@ class PhoneNumber(models.Model):
                 then=_place_in("spam_status", URGENCY) * 1000
                 + _place_in("capability", CAPABILITIES) * 100
                 + _place_in("source", Source.values) * 10
-                + Case(When(checked_at__isnull=True, then=Value(0)), default=Value(1)),
+                + Case(When(ever_checked=True, then=Value(1)), default=Value(0)),
             )
         ),
         output_field=models.SmallIntegerField(null=True),
@@ -166,7 +168,14 @@ class PhoneNumber(models.Model):
     objects = PhoneNumberQuerySet.as_manager()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["account", "e164"], name="number_once_in_account")]
+        constraints = [
+            models.UniqueConstraint(fields=["account", "e164"], name="number_once_in_account"),
+            models.CheckConstraint(
+                condition=Q(ever_checked=True, checked_at__isnull=False)
+                | Q(ever_checked=False, checked_at__isnull=True),
+                name="number_ever_checked",
+            ),
+        ]
         indexes = [
             # What lists ask for (tables): each can be read from any place on, in its order, without sorting.
             models.Index(fields=["account", "facet", "e164"], name="number_by_facet"),

@@ -1,5 +1,7 @@
 """The database keeps how many numbers an account has of each kind, whatever changes them."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import connection, transaction
 from django.db.models import Count
@@ -93,7 +95,8 @@ def change_a_removed_one(account, numbers, now):
 
 
 def change_what_is_not_counted(account, numbers, now):
-    PhoneNumber.objects.update(label="Another", checked_at=now)
+    PhoneNumber.objects.update(label="Another", checked_at=now, ever_checked=True)
+    PhoneNumber.objects.update(checked_at=now + timedelta(days=1))
 
 
 def delete_one(account, numbers, now):
