@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import statistics
 import subprocess
 import sys
@@ -37,14 +38,20 @@ from reputation.providers.protocol import Observation
 from reputation.providers.simulated import ENGINES, Simulated
 from reputation.tasks.lookups import look_up_numbers
 from reputation.models import PhoneNumber
+from django.core.checks import run_checks
 from django.utils import timezone
 
 def look_up(self, numbers):
     return [Observation(number=number, engine=engine.slug, tagged=False) for number in numbers for engine in ENGINES]
 
 Simulated.look_up = look_up
+run_checks()  # as a cluster does, which reads all the code
+print("ready", flush=True)
+input()
 while PhoneNumber.objects.filter(capability="on", next_action_at__lte=timezone.now()).exists():
     look_up_numbers()
+print("done", flush=True)
+input()
 """
 
 # Saves the form of one number after the other, as long as it is let; says how long each took, and its status.
@@ -87,21 +94,21 @@ def _pages(run: Run, numbers: int) -> list[Row]:
         _ask(port, request, seconds=2)
         rest, failed_at_rest = _ask(port, request, seconds=run.of_size(20, 3))
         web_at_start = _memory(_web_processes())
-        sweep = _sweep(run, numbers, data)
-        time.sleep(3)
-        worker_at_start = _memory([sweep.pid])
-        beside, failed = [], failed_at_rest
-        while sweep.poll() is None and len(beside) < run.of_size(5_000, 150):
-            took, refused = _ask(port, request, seconds=5)
-            beside += took
-            failed += refused
-            worker_after = _memory([sweep.pid]) or worker_at_start
+        beside, failed, sweeps = [], failed_at_rest, []
+        while len(beside) < run.of_size(5_000, 150):
+            sweep = _Sweep(run, numbers, data)
+            sweeps.append(sweep)
+            while not sweep.is_done():
+                took, refused = _ask(port, request, seconds=2)
+                beside += took
+                failed += refused
+            sweep.end()
         web_after = _memory(_web_processes())
-        _end(sweep)
     if failed:
         raise SystemExit(f"{failed} requests failed.")
     page = Row(
-        f"a page while a sweep looks up {numbers // 5:,} numbers, SQLite: p99 of {len(beside):,}, none refused",
+        f"a page while a sweep looks up {numbers // 5:,} numbers ({len(sweeps)} such, one after the other), SQLite: "
+        f"p99 of {len(beside):,}, none refused",
         f"{_p99(beside) * 1000:.0f} ms",
         "the same page at rest",
         f"{_p99(rest) * 1000:.0f} ms",
@@ -113,7 +120,7 @@ def _pages(run: Run, numbers: int) -> list[Row]:
         Row(f"memory of a {what}", f"{after:.0f} MB", "at its start", f"{start:.0f} MB", after / start, 1.5, False)
         for what, start, after in (
             (f"web process after {len(rest) + len(beside):,} such pages", web_at_start, web_after),
-            ("worker process in this sweep", worker_at_start, worker_after),
+            (f"worker process after this sweep (at most {sweeps[0].most:.0f})", sweeps[0].at_start, sweeps[0].after),
         )
     ]
     return [page, *memory]
@@ -129,9 +136,10 @@ def _children(pid: int) -> list[int]:
 
 
 def _memory(pids: Sequence[int]) -> float:
-    """The largest of these processes, in MB; 0 if there are none any more."""
+    """The largest of these processes, in MB; 0 if there are none any more. Without what it sees of files, which is the
+    system's to take back."""
     statuses = [path.read_text() for pid in pids if (path := Path(f"/proc/{pid}/status")).exists()]
-    found = [line for status in statuses for line in status.splitlines() if line.startswith("VmRSS")]
+    found = [line for status in statuses for line in status.splitlines() if line.startswith("RssAnon")]
     return max((int(line.split()[1]) / 1024 for line in found), default=0.0)
 
 
@@ -139,12 +147,12 @@ def _forms(run: Run, numbers: int) -> Row:
     data = run.use(numbers)
     seconds = run.of_size(20, 3)
     rest, statuses = _written(run, numbers, data, seconds)
-    sweep = _sweep(run, numbers, data)
+    sweep = _Sweep(run, numbers, data)
     time.sleep(2)
     beside, more = _written(run, numbers, data, seconds)
-    if sweep.poll() is not None:
+    if sweep.is_done():
         print("  the sweep ended before the writers", flush=True)
-    _end(sweep)
+    sweep.end()
     if statuses | more != {302}:
         raise SystemExit(f"The forms were answered with {statuses | more}.")
     return Row(
@@ -179,16 +187,34 @@ def _cookie(data: Data) -> str:
     return f"{settings.SESSION_COOKIE_NAME}={session.session_key}"
 
 
-def _sweep(run: Run, numbers: int, data: Data) -> subprocess.Popen:
-    """A worker that looks up every monitored number."""
-    PhoneNumber.objects.for_account(data.account).filter(capability="on").update(next_action_at=timezone.now())
-    return _process(run, numbers, SWEEP)
+class _Sweep:
+    """A worker that looks up every monitored number; and its memory in MB: before it begins, at most, and after."""
+
+    def __init__(self, run: Run, numbers: int, data: Data) -> None:
+        PhoneNumber.objects.for_account(data.account).filter(capability="on").update(next_action_at=timezone.now())
+        self.process = _process(run, numbers, SWEEP)
+        if self.process.stdout.readline() != b"ready\n":
+            raise SystemExit("The sweep did not begin.")
+        self.at_start = self.most = self.after = _memory([self.process.pid])
+        self.process.stdin.write(b"\n")
+        self.process.stdin.flush()
+
+    def is_done(self) -> bool:
+        """Looks at its memory, too."""
+        is_done = bool(select.select([self.process.stdout], [], [], 0)[0])
+        self.after = _memory([self.process.pid])
+        self.most = max(self.most, self.after)
+        return is_done
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.communicate()
 
 
 def _process(run: Run, numbers: int, code: str, *arguments: object) -> subprocess.Popen:
     environment = os.environ | run.environment(numbers) | {"LOG_LEVEL": "WARNING"}
     command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE)
+    return subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
 def _written(run: Run, numbers: int, data: Data, seconds: float) -> tuple[list[float], set[int]]:
@@ -197,8 +223,3 @@ def _written(run: Run, numbers: int, data: Data, seconds: float) -> tuple[list[f
     return [took for times, _statuses in said for took in times], {
         status for _, statuses in said for status in statuses
     }
-
-
-def _end(sweep: subprocess.Popen) -> None:
-    sweep.kill()
-    sweep.communicate()

@@ -78,11 +78,11 @@ def fill(*, numbers: int, now: datetime, seed: int = 1) -> None:
     left = numbers - len(members)
     members += [None] * (numbers // 5) + [rest.pk] * (left - numbers // 5)
     chance.shuffle(members)
-    _insert(large, _some_numbers(numbers, chance), members, chance, now)
+    _insert(large, some_numbers(numbers, chance), members, chance, now)
     for number in range(SMALL_ACCOUNTS):
         account = _account(f"Small account {number}", now)
         count = chance.randrange(50, 200)
-        _insert(account, _some_numbers(count, chance), [None] * count, chance, now)
+        _insert(account, some_numbers(count, chance), [None] * count, chance, now)
     _with_what_engines_said(now)
 
 
@@ -233,7 +233,7 @@ def _can_be_called(e164: str) -> bool:
         return False
 
 
-def _some_numbers(count: int, chance: random.Random) -> list[str]:
+def some_numbers(count: int, chance: random.Random) -> list[str]:
     """Each once, in no order."""
     codes = [code for code in sorted(states()) if code not in ("340", "670", "671", "684")]
     found: dict[str, None] = {}

@@ -26,13 +26,16 @@ class Run:
     def of_size(self, full: int, quick: int) -> int:
         return quick if self.quick else full
 
-    def use(self, numbers: int) -> Data:
+    def use(self, numbers: int, *, anew: bool = False) -> Data:
         """From here on this process works on this part's own copy of the database with so many numbers; it can go
-        back and forth between several. Other processes find it by `environment`."""
-        if numbers not in self._copies:
+        back and forth between several, and have one `anew`. Other processes find it by `environment`."""
+        if anew or numbers not in self._copies:
             made = self._made(numbers)
             copy = self.folder / self.part / f"{numbers}.sqlite3"
             copy.parent.mkdir(parents=True, exist_ok=True)
+            connection.close()
+            for beside in ("-wal", "-shm"):
+                copy.with_name(copy.name + beside).unlink(missing_ok=True)
             shutil.copyfile(made, copy)
             self._copies[numbers] = copy
         _connect_to(self._copies[numbers])

@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 HERE = Path(__file__).parent
 QUICK = os.environ.get("QUICK", "") not in ("", "0")
 # Each is a module with `measure(run: Run) -> list[Row]`.
-PARTS = ("matching", "pages", "enabling", "answers", "beside", "idle", "sweeps")
+PARTS = ("matching", "pages", "enabling", "answers", "imports", "beside", "idle", "sweeps")
 
 
 def main() -> None:

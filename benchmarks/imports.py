@@ -1,0 +1,120 @@
+"""A CSV file of numbers, shown and then applied, against django-import-export doing the same; and a file ten times as
+large. Each in a process of its own, whose largest memory is looked at from here."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.data import Data, some_numbers
+from benchmarks.databases import Run
+from benchmarks.report import Row
+from reputation.models import PhoneNumber
+
+ROOT = Path(__file__).parent.parent
+THERE = 10_000
+IMPORTER = "import django; django.setup(); from benchmarks.importers import main; main()"
+
+
+def measure(run: Run) -> list[Row]:
+    count, many = run.of_size(100_000, 10_000), run.of_size(1_000_000, 20_000)
+    ours, memory = _imported(run, "ours", count)
+    theirs, their_memory = _imported(run, "theirs", count)
+    more, more_memory = _imported(run, "ours", many)
+    said = f"a CSV file of {count:,} lines, validated, shown and imported with audit events"
+    return [
+        Row(
+            f"{said}: a line",
+            f"{ours / count * 1e6:.0f} µs",
+            "django-import-export, in bulk, dry run and import",
+            f"{theirs / count * 1e6:.0f} µs",
+            theirs / ours,
+            10,
+            at_least=True,
+        ),
+        Row(
+            f"{said}: largest memory of its process",
+            f"{memory:.0f} MB",
+            "django-import-export",
+            f"{their_memory:.0f} MB",
+            memory / their_memory,
+            0.25,
+            at_least=False,
+        ),
+        Row(
+            f"the same with {many:,} lines: largest memory",
+            f"{more_memory:.0f} MB",
+            f"{count:,} lines",
+            f"{memory:.0f} MB",
+            more_memory / memory,
+            1.2,
+            at_least=False,
+        ),
+        Row(
+            f"the same with {many:,} lines: a line",
+            f"{more / many * 1e6:.0f} µs",
+            f"{count:,} lines",
+            f"{ours / count * 1e6:.0f} µs",
+            (more / many) / (ours / count),
+            1.5,
+            at_least=False,
+        ),
+    ]
+
+
+def _imported(run: Run, how: str, count: int) -> tuple[float, float]:
+    """Seconds of processor time, and the largest memory in MB, of one who imports a file of so many lines into an
+    account with THERE numbers."""
+    data = run.use(THERE, anew=True)
+    file = run.folder / run.part / f"{count}.csv"
+    if not file.exists():
+        _write(file, count, data)
+    environment = os.environ | run.environment(THERE) | {"LOG_LEVEL": "ERROR"}
+    arguments = [sys.executable, "-c", IMPORTER, how, str(file)]
+    importer = subprocess.Popen(arguments, cwd=ROOT, env=environment, stdout=subprocess.PIPE)
+    largest = 0.0
+    while importer.poll() is None:
+        largest = max(largest, _memory(importer.pid))
+        time.sleep(0.02)
+    if importer.returncode:
+        raise SystemExit(f"The import ended with {importer.returncode}.")
+    said = json.loads(importer.stdout.read())
+    there = PhoneNumber.objects.for_account(data.account)
+    expected = THERE + count - _changed(count) - count // 100
+    if there.count() != expected or there.filter(label__startswith="Imported").count() != count - count // 100:
+        raise SystemExit(f"{how}: {there.count()} numbers after an import of {count} lines, not {expected}.")
+    return said["seconds"], largest
+
+
+def _memory(pid: int) -> float:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return 0.0
+    return next((int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("RssAnon")), 0.0)
+
+
+def _changed(count: int) -> int:
+    return min(count // 10, THERE)
+
+
+def _write(file: Path, count: int, data: Data) -> None:
+    """As people write them. One in ten is there already and gets another label, one in a hundred is no number."""
+    chance = random.Random(3)
+    there = list(PhoneNumber.objects.for_account(data.account).values_list("e164", flat=True)[: _changed(count)])
+    known = set(PhoneNumber.objects.for_account(data.account).values_list("e164", flat=True))
+    new = [e164 for e164 in some_numbers(count + len(known), chance) if e164 not in known]
+    numbers = there + [f"12{place:04}" for place in range(count // 100)]
+    numbers += new[: count - len(numbers)]
+    chance.shuffle(numbers)
+    with file.open("w", encoding="utf-8") as out:
+        out.write("Phone number,Label,Source,Campaign\n")
+        for place, e164 in enumerate(numbers):
+            number = f"({e164[2:5]}) {e164[5:8]}-{e164[8:]}" if place % 2 and len(e164) == 12 else e164
+            campaign = "The rest" if place % 3 == 0 else ""
+            out.write(f"{number},Imported {place},{'BYOC' if place % 4 else 'Native'},{campaign}\n")
