@@ -14,6 +14,7 @@ from django.utils import timezone
 from benchmarks.data import find
 from portal.audit import Actor
 from portal.models import AuditEvent
+from portal.numbers import NotANumber
 from reputation import importing
 from reputation.models import Campaign, NumberImport, PhoneNumber
 from reputation.phone_numbers import clean_label, parse_caller_id
@@ -40,7 +41,7 @@ def ours(file: Path) -> None:
 def theirs(file: Path) -> None:
     import tablib
     from import_export import fields, resources, widgets
-    from import_export.instance_loaders import CachedInstanceLoader
+    from import_export.instance_loaders import BaseInstanceLoader
 
     data = find()
     now = timezone.now()
@@ -57,6 +58,23 @@ def theirs(file: Path) -> None:
         def clean(self, value: str, row: Any = None, **kwargs: Any) -> str:
             return {"byoc": "byoc", "native": "native", "": "native"}[value.casefold()]
 
+    class Loader(BaseInstanceLoader):
+        """As its CachedInstanceLoader, which stops at the first line that holds no number."""
+
+        def __init__(self, resource: Any, dataset: Any = None) -> None:
+            super().__init__(resource, dataset)
+            cleaned = {self._e164(text) for text in dataset["Phone number"]}
+            self.there = {number.e164: number for number in resource.get_queryset().filter(e164__in=cleaned)}
+
+        def get_instance(self, row: Any) -> PhoneNumber | None:
+            return self.there.get(self._e164(row["Phone number"]))
+
+        def _e164(self, text: str) -> str:
+            try:
+                return parse_caller_id(text).e164
+            except NotANumber:
+                return ""
+
     class Numbers(resources.ModelResource):
         """As its documentation advises for large files."""
 
@@ -69,7 +87,7 @@ def theirs(file: Path) -> None:
             model = PhoneNumber
             fields = ("e164", "label", "source", "campaign")
             import_id_fields = ("e164",)
-            instance_loader_class = CachedInstanceLoader
+            instance_loader_class = Loader
             use_bulk = True
             batch_size = BATCH
             skip_diff = True

@@ -14,7 +14,9 @@ from pathlib import Path
 from benchmarks.data import Data, some_numbers
 from benchmarks.databases import Run
 from benchmarks.report import Row
+from portal.numbers import NotANumber
 from reputation.models import PhoneNumber
+from reputation.phone_numbers import parse_caller_id
 
 ROOT = Path(__file__).parent.parent
 THERE = 10_000
@@ -99,16 +101,23 @@ def _memory(pid: int) -> float:
     return next((int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("RssAnon")), 0.0)
 
 
+def _is_caller_id(e164: str) -> bool:
+    try:
+        return bool(parse_caller_id(e164))
+    except NotANumber:
+        return False
+
+
 def _changed(count: int) -> int:
-    return min(count // 10, THERE)
+    return min(count // 10, THERE // 2)
 
 
 def _write(file: Path, count: int, data: Data) -> None:
     """As people write them. One in ten is there already and gets another label, one in a hundred is no number."""
     chance = random.Random(3)
-    there = list(PhoneNumber.objects.for_account(data.account).values_list("e164", flat=True)[: _changed(count)])
     known = set(PhoneNumber.objects.for_account(data.account).values_list("e164", flat=True))
-    new = [e164 for e164 in some_numbers(count + len(known), chance) if e164 not in known]
+    there = list(filter(_is_caller_id, sorted(known)))[: _changed(count)]
+    new = [e164 for e164 in some_numbers(count + len(known), chance) if e164 not in known and _is_caller_id(e164)]
     numbers = there + [f"12{place:04}" for place in range(count // 100)]
     numbers += new[: count - len(numbers)]
     chance.shuffle(numbers)

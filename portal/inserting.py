@@ -109,7 +109,18 @@ def _rows(
     quote = connection.ops.quote_name
     if connection.vendor == "sqlite":
         moments: dict[datetime, object] = {}
-        adapted = [[_adapted(field, row[field.attname], connection, moments) for field in fields] for row in rows]
+        named = [(field.attname, field, not isinstance(field, models.JSONField)) for field in fields]
+        # Texts and figures are given as they are: asking the field for each of a million takes longer than to insert
+        # them.
+        adapted = [
+            [
+                value
+                if (value := row[name]) is None or (is_plain and type(value) in (str, int))
+                else _adapted(field, value, connection, moments)
+                for name, field, is_plain in named
+            ]
+            for row in rows
+        ]
         columns = ", ".join(
             f"json_extract(value, '$[{place}]') AS {quote(field.column)}" for place, field in enumerate(fields)
         )
@@ -120,10 +131,7 @@ def _rows(
 
 
 def _adapted(field: models.Field, value: object, connection: Any, moments: dict[datetime, object]) -> object:
-    """As the database is given it. Texts and figures are given as they are, and a moment that many rows have is adapted
-    once: asking the field for each of a million takes longer than to insert them."""
-    if value is None or (type(value) in (str, int) and not isinstance(field, models.JSONField)):
-        return value
+    """As the database is given it; a moment that many rows have is adapted once."""
     if type(value) is not datetime or not isinstance(field, models.DateTimeField):
         return field.get_db_prep_save(value, connection)
     if value not in moments:

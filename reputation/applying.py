@@ -14,7 +14,7 @@ from portal.audit import Actor
 from portal.inserting import insert_from
 from reputation import daily_limit
 from reputation.campaigns import NAME_OF_CAMPAIGN
-from reputation.models import Campaign, ImportRow, PhoneNumber
+from reputation.models import Campaign, ImportRow, NumberImport, PhoneNumber
 
 Outcome = ImportRow.Outcome
 
@@ -35,17 +35,17 @@ class Written:
     left_alone: int
 
 
-def write(chunk: QuerySet[ImportRow], *, account_id: int, actor: Actor, now: datetime, reason: str) -> Written:
+def write(batch: NumberImport, chunk: QuerySet[ImportRow], *, actor: Actor, now: datetime, reason: str) -> Written:
     """Writes those that stand as the preview saw them, with an audit event for each; the others are left alone.
 
     Call it in a transaction that holds the account, in which numbers are added by one at a time.
     """
-    left_alone = _leave_alone(account_id, chunk)
+    left_alone = _leave_alone(batch.account_id, chunk)
     by = {"actor": actor, "now": now, "reason": Value(reason)}
     return Written(
-        added=_add(account_id, chunk.filter(outcome=Outcome.NEW), **by),
-        changed=_change(account_id, chunk.filter(outcome=Outcome.CHANGED), **by),
-        brought_back=_bring_back(account_id, chunk.filter(outcome=Outcome.BACK), **by),
+        added=_add(batch.account_id, chunk.filter(outcome=Outcome.NEW), **by),
+        changed=_change(batch, chunk.filter(outcome=Outcome.CHANGED), **by),
+        brought_back=_bring_back(batch, chunk.filter(outcome=Outcome.BACK), **by),
         left_alone=left_alone,
     )
 
@@ -98,9 +98,9 @@ def _add(account_id: int, rows: QuerySet[ImportRow], *, actor: Actor, now: datet
     return added
 
 
-def _change(account_id: int, rows: QuerySet[ImportRow], *, actor: Actor, now: datetime, reason: Value) -> int:
+def _change(batch: NumberImport, rows: QuerySet[ImportRow], *, actor: Actor, now: datetime, reason: Value) -> int:
     """One event for each field that differs, as where a person changes a number."""
-    numbers = _with_what_it_will_have(rows)
+    numbers = _with_what_it_will_have(batch, rows)
     by = {"actor": actor, "now": now, "label": "e164", "reason": reason}
     audit.record_changes(
         numbers.exclude(label=F("new_label")), what="number.changed", before="label", after="new_label", **by
@@ -120,12 +120,12 @@ def _change(account_id: int, rows: QuerySet[ImportRow], *, actor: Actor, now: da
         after=Coalesce(Subquery(Campaign.objects.filter(pk=OuterRef("new_campaign")).values("name")), Value("")),
         **by,
     )
-    return _write(account_id, rows, now)
+    return _write(batch, rows, now)
 
 
-def _bring_back(account_id: int, rows: QuerySet[ImportRow], *, actor: Actor, now: datetime, reason: Value) -> int:
+def _bring_back(batch: NumberImport, rows: QuerySet[ImportRow], *, actor: Actor, now: datetime, reason: Value) -> int:
     audit.record_changes(
-        _with_what_it_will_have(rows),
+        _with_what_it_will_have(batch, rows),
         actor=actor,
         now=now,
         what="number.restored",
@@ -133,11 +133,11 @@ def _bring_back(account_id: int, rows: QuerySet[ImportRow], *, actor: Actor, now
         after="new_label",
         reason=reason,
     )
-    return _write(account_id, rows, now, removed_at=None, added_at=now)
+    return _write(batch, rows, now, removed_at=None, added_at=now)
 
 
-def _with_what_it_will_have(rows: QuerySet[ImportRow]) -> QuerySet[PhoneNumber]:
-    row = rows.filter(number=OuterRef("pk"))
+def _with_what_it_will_have(batch: NumberImport, rows: QuerySet[ImportRow]) -> QuerySet[PhoneNumber]:
+    row = _its_row(batch)
     return PhoneNumber.objects.filter(pk__in=rows.values("number")).annotate(
         new_label=Subquery(row.values("label")),
         new_source=Subquery(row.values("source")),
@@ -145,8 +145,8 @@ def _with_what_it_will_have(rows: QuerySet[ImportRow]) -> QuerySet[PhoneNumber]:
     )
 
 
-def _write(account_id: int, rows: QuerySet[ImportRow], now: datetime, **also: Any) -> int:
-    row = rows.filter(number=OuterRef("pk"))
+def _write(batch: NumberImport, rows: QuerySet[ImportRow], now: datetime, **also: Any) -> int:
+    row = _its_row(batch)
     numbers = PhoneNumber.objects.filter(pk__in=rows.values("number"))
     written = numbers.update(
         label=Subquery(row.values("label")),
@@ -154,8 +154,15 @@ def _write(account_id: int, rows: QuerySet[ImportRow], now: datetime, **also: An
         campaign=Subquery(row.values("campaign_id")),
         **also,
     )
-    daily_limit.recompute(numbers, account_id=account_id, now=now)
+    daily_limit.recompute(numbers, account_id=batch.account_id, now=now)
     return written
+
+
+def _its_row(batch: NumberImport) -> QuerySet[ImportRow]:
+    """A number's row in this import, found by the number: the import stands as a sum, since by its index all rows of a
+    chunk would be gone through for each number."""
+    by_number = ImportRow.objects.filter(number=OuterRef("pk"))
+    return by_number.alias(no_index_batch=F("batch") + 0).filter(no_index_batch=batch.pk)
 
 
 def _in_words(source: str) -> Case:

@@ -45,7 +45,7 @@ Outcome = ImportRow.Outcome
 # A file up to so many bytes is read, and up to so many numbers are applied, while the person waits.
 READ_AT_ONCE = 64 * 1024
 APPLY_AT_ONCE = 1_000
-CHUNK = 1_000
+CHUNK = 4_000
 SHOWN = 20
 LEASE = timedelta(seconds=90)
 BUDGET_SECONDS = 50
@@ -301,8 +301,8 @@ def _apply_chunk(batch: NumberImport, *, now: datetime) -> bool:
             raise _TakenOver
         chunk = batch.rows.filter(line__gt=batch.applied_line, line__lte=lines[-1])
         written = write(
+            batch,
             chunk,
-            account_id=batch.account_id,
             actor=batch.who_confirmed,
             now=now,
             reason=f"Import of {batch.file_name}",

@@ -40,6 +40,25 @@ def test_every_area_code_is_read_as_phonenumbers_reads_it(hundreds):
     }
 
 
+@pytest.mark.parametrize("one", ["", "1", "+1", "1 ", "+1 ", "1-", "+1.", "+"])
+@pytest.mark.parametrize(
+    "grouped",
+    ["({}) {}-{}", "({}){}-{}", "{}-{}-{}", "{}.{}.{}", "{} {} {}", "{}{}{}", "{}{}-{}", "({} {}-{}", "{}--{}{}"],
+)
+def test_a_number_as_people_group_it_is_read_as_phonenumbers_reads_it(one, grouped):
+    chance = random.Random(one + grouped)
+    for _ in range(200):
+        digits = chance.randrange(10), chance.randrange(100), chance.randrange(1_000), chance.randrange(10_000)
+        text = one + grouped.format(f"{digits[0]}{digits[1]:02}", f"{digits[2]:03}", f"{digits[3]:04}")
+        try:
+            number = phonenumbers.parse(text, "US")
+        except phonenumbers.NumberParseException:
+            expected = None
+        else:
+            expected = as_phonenumbers_has_it(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+        assert as_read(text) == expected
+
+
 @pytest.mark.parametrize("region", sorted(phonenumbers.SUPPORTED_REGIONS))
 def test_an_example_of_every_country_is_read_as_phonenumbers_reads_it(region):
     for type_ in (PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE, PhoneNumberType.TOLL_FREE):
