@@ -1,0 +1,55 @@
+"""An idle portal does not grow: an hour of the demo's clock, half a year of days, leaves what the first days left."""
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.apps import apps
+from django.db import connection
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from portal import sweeping
+from reputation import importing, lookups
+from reputation.models import Check, PhoneNumber
+from reputation.schedules import SCHEDULES
+from tests.factories import MonitoredNumberFactory, PhoneNumberFactory
+
+DAY = timedelta(seconds=20)
+
+
+@pytest.fixture
+def fast_clock(settings, monkeypatch):
+    settings.DAY = DAY
+    for module in (sweeping, importing):
+        monkeypatch.setattr(module, "PAUSE_SECONDS", 0)
+
+
+def rows() -> dict[str, int]:
+    """How many rows each table holds, those of other packages too."""
+    tables = [model._meta.db_table for model in apps.get_models(include_auto_created=True)]
+    with connection.cursor() as cursor:
+        counts = {}
+        for table in tables:
+            cursor.execute(f'SELECT COUNT(*) FROM "{table}"')
+            counts[table] = cursor.fetchone()[0]
+    return counts
+
+
+def test_an_hour_of_the_fast_clock_adds_no_row_while_engines_say_the_same(enrolled, vendor, fast_clock):
+    numbers = [MonitoredNumberFactory(account=enrolled, next_action_at=timezone.now()) for _ in range(5)]
+    numbers += [PhoneNumberFactory(account=enrolled) for _ in range(5)]
+    begun = timezone.now()
+    seen = {}
+    with time_machine.travel(begun, tick=False) as clock:
+        for day in range(180):
+            for entry in SCHEDULES:
+                if entry.minutes == 1 or day % (entry.minutes * 60 // DAY.seconds) == 0:
+                    import_string(entry.func)()
+            seen[day] = rows()
+            clock.shift(DAY)
+    assert lookups.EVERY == 1
+    looks = Check.objects.values_list("looks", flat=True)
+    assert min(looks) > 150
+    assert PhoneNumber.objects.filter(spam_status="clean").count() == 5
+    assert seen[179] == seen[20]
