@@ -289,11 +289,11 @@ def _apply(batch: NumberImport, *, until: float, now: datetime) -> bool:
 
 
 def _apply_chunk(batch: NumberImport, *, now: datetime) -> bool:
-    """The next CHUNK numbers; False when there are no more."""
+    """The next CHUNK lines, those with nothing to do among them; False when there are no more."""
     with transaction.atomic():
         # Numbers of an account are added by one at a time; see also phone_numbers.add.
         Account.objects.select_for_update().get(pk=batch.account_id)
-        rest = batch.rows.filter(line__gt=batch.applied_line, outcome__in=ImportRow.TO_DO).order_by("line")
+        rest = batch.rows.filter(line__gt=batch.applied_line).order_by("line")
         lines = list(rest.values_list("line", flat=True)[:CHUNK])
         if not lines:
             return False
