@@ -167,7 +167,7 @@ def _monitored(e164s: Sequence[str]) -> Iterator[int]:
     """The ids of those of these numbers that are on, in whichever accounts."""
     on = PhoneNumber.objects.present().filter(capability=PhoneNumber.Capability.ON)
     for start in range(0, len(e164s), APPLIED):
-        found = on.filter(e164__in=e164s[start : start + APPLIED]).values_list("pk", "e164")
+        found = on.filter(e164__in=among(e164s[start : start + APPLIED])).values_list("pk", "e164")
         known = {e164 for _pk, e164 in found}
         if ignored := set(e164s[start : start + APPLIED]) - known:
             logger.info("Answers about %s numbers that are not monitored are ignored.", len(ignored))

@@ -6,6 +6,7 @@ import re
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from portal.among import among
 from portal.numbers import NotANumber, Parsed
 from reputation.csv_files import Record
 from reputation.exporting import as_it_was
@@ -118,10 +119,10 @@ def compare(batch: NumberImport, rows: list[dict[str, Any]]) -> None:
     Two queries, however many rows.
     """
     wanted = [row["e164"] for row in rows if row["e164"]]
-    first_lines = dict(batch.rows.filter(e164__in=wanted).values_list("e164", "line"))
+    first_lines = dict(batch.rows.filter(e164__in=among(wanted)).values_list("e164", "line"))
     there = {
         e164: Seen(*rest)
-        for e164, *rest in PhoneNumber.objects.filter(account=batch.account_id, e164__in=wanted).values_list(
+        for e164, *rest in PhoneNumber.objects.filter(account=batch.account_id, e164__in=among(wanted)).values_list(
             "e164", "pk", "label", "source", "campaign_id", "removed_at"
         )
     }

@@ -158,7 +158,8 @@ class ImportRow(models.Model):
     outcome = models.CharField(max_length=10, choices=Outcome)
     text = models.CharField(max_length=80, blank=True, help_text="Of a refused line: what stands in it.")
     reason = models.CharField(max_length=200, blank=True)
-    e164 = models.CharField(max_length=16, blank=True)
+    # None for a line that holds no number: an index without a condition is used whatever is asked of it.
+    e164 = models.CharField(max_length=16, null=True)  # noqa: DJ001
     region = models.CharField(max_length=3, blank=True)
     kind = models.CharField(max_length=12, blank=True)
     area_code = models.CharField(max_length=3, blank=True)
@@ -173,7 +174,7 @@ class ImportRow(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["batch", "line"], name="import_line_once"),
-            models.UniqueConstraint(fields=["batch", "e164"], condition=~Q(e164=""), name="import_number_once"),
+            models.UniqueConstraint(fields=["batch", "e164"], name="import_number_once"),
         ]
         indexes = [
             models.Index(fields=["batch", "outcome", "line"], name="import_by_outcome"),
