@@ -115,7 +115,7 @@ def _rows(
         adapted = [
             [
                 value
-                if (value := row[name]) is None or (is_plain and type(value) in (str, int))
+                if (value := row[name]) is None or (is_plain and isinstance(value, str | int))
                 else _adapted(field, value, connection, moments)
                 for name, field, is_plain in named
             ]

@@ -47,18 +47,7 @@ def parse(text: str, *, letters: bool = False) -> Parsed:
     numbers in one field, and numbers that no plan assigns raise NotANumber.
     """
     text = text.strip()
-    if not text:
-        raise NotANumber("There is no number.")
-    if len(text) > 60:
-        raise NotANumber("This is too long for a phone number.")
-    if not letters and any(map(str.isalpha, text)):
-        raise NotANumber("This has letters in it. Write the number in digits.")
-    try:
-        number = _of_north_america(text) or phonenumbers.parse(text, "US")
-    except NumberParseException:
-        raise NotANumber("This is not a phone number. Write it as (206) 555-0143 or +12065550143.") from None
-    if number.extension:
-        raise NotANumber("This has an extension, or holds two numbers. A caller ID is one number without extension.")
+    number = _of_north_america(text) or _of_anywhere(text, letters=letters)
     region, type_ = _region_and_type(number)
     if type_ == PhoneNumberType.UNKNOWN:  # as is_valid_number finds it
         raise NotANumber("No such number can exist: its area code or exchange is not assigned, or digits are missing.")
@@ -67,6 +56,22 @@ def parse(text: str, *, letters: bool = False) -> Parsed:
     area_code = str(number.national_number)[:3] if number.country_code == 1 and kind == "geographic" else ""
     e164 = f"+1{number.national_number}" if number.country_code == 1 else phonenumbers.format_number(number, E164)
     return Parsed(e164, region, kind, area_code)
+
+
+def _of_anywhere(text: str, *, letters: bool) -> phonenumbers.PhoneNumber:
+    if not text:
+        raise NotANumber("There is no number.")
+    if len(text) > 60:
+        raise NotANumber("This is too long for a phone number.")
+    if not letters and any(map(str.isalpha, text)):
+        raise NotANumber("This has letters in it. Write the number in digits.")
+    try:
+        number = phonenumbers.parse(text, "US")
+    except NumberParseException:
+        raise NotANumber("This is not a phone number. Write it as (206) 555-0143 or +12065550143.") from None
+    if number.extension:
+        raise NotANumber("This has an extension, or holds two numbers. A caller ID is one number without extension.")
+    return number
 
 
 # Reading a number is most of what a file of a million costs, and a fifth of an answer to a dialer. What follows takes

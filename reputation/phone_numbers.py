@@ -43,7 +43,7 @@ def parse_caller_id(text: str, *, letters: bool = False) -> Parsed:
 
 def clean_label(text: str) -> str:
     """A label is one line of text: what would break or hide in one becomes a space."""
-    return re.sub(r"[\x00-\x1f\x7f\u2028\u2029]+", " ", text).strip()
+    return text.strip() if text.isprintable() else re.sub(r"[\x00-\x1f\x7f\u2028\u2029]+", " ", text).strip()
 
 
 def add(
