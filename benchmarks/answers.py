@@ -23,8 +23,8 @@ Status = PhoneNumber.SpamStatus
 
 
 def measure(run: Run) -> list[Row]:
-    data = run.use(run.of_size(1_000_000, 100_000))
-    count = run.of_size(100_000, 12_000)
+    data = run.use(run.large)
+    count = run.of_size(100_000, 4_000)
     now = timezone.now()
     engine = Engine.objects.filter(in_use=True).order_by("pk").first()
     # Answers about numbers without a label, of which half come with one.

@@ -22,7 +22,7 @@ from reputation.clock import days
 from reputation.models import Campaign, Case, Check, Engine, PhoneNumber, Registration, Tag
 
 # Campaigns of the large account by their size, where it has as many numbers; a fifth of its numbers is in none.
-CAMPAIGN_SIZES = (10, 1_000, 100_000)
+CAMPAIGN_SIZES = (10, 1_000, 10_000, 100_000)
 SMALL_ACCOUNTS = 100
 CHUNK = 20_000
 NAME = "Large account"

@@ -23,6 +23,11 @@ class Run:
     part: str
     _copies: dict[int, Path] = field(default_factory=dict)
 
+    @property
+    def large(self) -> int:
+        """How many numbers the large account has where a part looks at what many cost."""
+        return self.of_size(1_000_000, 50_000)
+
     def of_size(self, full: int, quick: int) -> int:
         return quick if self.quick else full
 

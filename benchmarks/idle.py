@@ -26,9 +26,9 @@ DAY_SECONDS = 20
 
 
 def measure(run: Run) -> list[Row]:
-    many, seconds = run.of_size(1_000_000, 100_000), run.of_size(40, 12)
+    many, seconds, later = run.large, run.of_size(40, 8), run.of_size(60, 5)
     took = {numbers: _processor_seconds(run, numbers, seconds) for numbers in (FEW, many)}
-    before, after = _rows_added(run, many, run.of_size(60, 5))
+    before, after = _rows_added(run, many, later)
     return [
         Row(
             f"an idle task cluster, all schedules due at once and then each in its time, {many:,} numbers: processor "
@@ -41,7 +41,7 @@ def measure(run: Run) -> list[Row]:
             at_least=False,
         ),
         Row(
-            f"the same on the demo's clock, {run.of_size(60, 5)} s later: rows in all tables",
+            f"the same on the demo's clock, {later} s later: rows in all tables",
             f"{after:,}",
             "before",
             f"{before:,}",
@@ -70,7 +70,7 @@ def _rows_added(run: Run, numbers: int, seconds: float) -> tuple[int, int]:
     left out, since it comes and goes."""
     run.use(numbers)
     cluster = _cluster(run, numbers, DAY_SECONDS=str(DAY_SECONDS))
-    time.sleep(10)
+    time.sleep(run.of_size(10, 5))
     before = _rows()
     time.sleep(seconds)
     after = _rows()

@@ -29,10 +29,10 @@ CONNECTIONS = 8
 
 def measure(run: Run) -> list[Row]:
     call_command("collectstatic", verbosity=0, interactive=False)
-    numbers = run.of_size(1_000_000, 250_000)
+    numbers = run.large
     data = run.use(numbers)
     token = a_token(data.account, "match", now=timezone.now())
-    rounds, seconds = (6, 1.0) if run.quick else (25, 2.0)
+    rounds, seconds = (4, 1.0) if run.quick else (25, 2.0)
     with web_server(run.environment(numbers)) as port:
         served = _served(port, data, token, rounds=rounds, seconds=seconds)
     return [*served, _by_size(data, calls=2_000 if run.quick else 10_000)]

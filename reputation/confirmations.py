@@ -33,7 +33,7 @@ Outcome = ConfirmationNumber.Outcome
 AT_ONCE = 1_000
 CHUNK = 10_000
 SHOWN = 50
-SHOWN_REFUSED = 5
+SHOWN_REFUSED = 10
 LEASE = timedelta(seconds=90)
 BUDGET_SECONDS = 50
 
