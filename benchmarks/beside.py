@@ -92,7 +92,7 @@ def _pages(run: Run, numbers: int) -> list[Row]:
     request = "\r\n".join(head)
     with web_server(run.environment(numbers)) as port:
         _ask(port, request, seconds=2)
-        rest, failed_at_rest = _ask(port, request, seconds=run.of_size(20, 3))
+        rest, failed_at_rest = _ask(port, request, seconds=run.of_size(20, 2))
         web_at_start = _memory(_web_processes())
         beside, failed, sweeps = [], failed_at_rest, []
         while len(beside) < run.of_size(5_000, 150):
@@ -145,7 +145,7 @@ def _memory(pids: Sequence[int]) -> float:
 
 def _forms(run: Run, numbers: int) -> Row:
     data = run.use(numbers)
-    seconds = run.of_size(20, 3)
+    seconds = run.of_size(20, 2)
     rest, statuses = _written(run, numbers, data, seconds)
     sweep = _Sweep(run, numbers, data)
     time.sleep(2)

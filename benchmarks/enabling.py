@@ -32,7 +32,7 @@ def measure(run: Run) -> list[Row]:
 
 
 def _windows(run: Run) -> list[Row]:
-    """Opened for all by a click, and shown when it is written down; against 50 that were ticked and can all be enabled."""
+    """Opened for all by a click, and shown when it is written down; against 50 that can all be enabled."""
     data = run.use(run.large)
     count = PhoneNumber.objects.for_account(data.account).count()
     client = Client(HTTP_HOST="127.0.0.1")

@@ -26,7 +26,7 @@ DAY_SECONDS = 20
 
 
 def measure(run: Run) -> list[Row]:
-    many, seconds, later = run.large, run.of_size(40, 8), run.of_size(60, 5)
+    many, seconds, later = run.large, run.of_size(40, 5), run.of_size(60, 3)
     took = {numbers: _processor_seconds(run, numbers, seconds) for numbers in (FEW, many)}
     before, after = _rows_added(run, many, later)
     return [
@@ -70,7 +70,7 @@ def _rows_added(run: Run, numbers: int, seconds: float) -> tuple[int, int]:
     left out, since it comes and goes."""
     run.use(numbers)
     cluster = _cluster(run, numbers, DAY_SECONDS=str(DAY_SECONDS))
-    time.sleep(run.of_size(10, 5))
+    time.sleep(run.of_size(10, 3))
     before = _rows()
     time.sleep(seconds)
     after = _rows()

@@ -24,7 +24,7 @@ IMPORTER = "import django; django.setup(); from benchmarks.importers import main
 
 
 def measure(run: Run) -> list[Row]:
-    count, many = run.of_size(100_000, 10_000), run.of_size(1_000_000, 20_000)
+    count, many = run.of_size(100_000, 5_000), run.of_size(1_000_000, 10_000)
     ours, memory = _imported(run, "ours", count)
     theirs, their_memory = _imported(run, "theirs", count)
     more, more_memory = _imported(run, "ours", many)

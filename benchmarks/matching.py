@@ -32,7 +32,7 @@ def measure(run: Run) -> list[Row]:
     numbers = run.large
     data = run.use(numbers)
     token = a_token(data.account, "match", now=timezone.now())
-    rounds, seconds = (4, 1.0) if run.quick else (25, 2.0)
+    rounds, seconds = (3, 1.0) if run.quick else (25, 2.0)
     with web_server(run.environment(numbers)) as port:
         served = _served(port, data, token, rounds=rounds, seconds=seconds)
     return [*served, _by_size(data, calls=2_000 if run.quick else 10_000)]
@@ -73,7 +73,7 @@ def _served(port: int, data: Data, token: str, *, rounds: int, seconds: float) -
     p99: dict[str, list[float]] = {kind: [] for kind in kinds}
     for number in range(rounds + 1):  # the first warms up
         for kind, requests in kinds.items():
-            took, failed = _load(port, requests, seconds=seconds if number else 2.0)
+            took, failed = _load(port, requests, seconds=seconds)
             if failed:
                 raise SystemExit(f"{failed} of {len(took)} answers of {kind} were not 200.")
             if number:

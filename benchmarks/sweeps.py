@@ -61,7 +61,7 @@ print(json.dumps([time.time(), asked]))
 
 
 def measure(run: Run) -> list[Row]:
-    count = run.of_size(10_000, 1_600)
+    count = run.of_size(10_000, 1_200)
     seconds = {workers: _looked_up(count, workers) for workers in (1, WORKERS)}
     one, four = (count / seconds[workers] for workers in (1, WORKERS))
     cores = os.cpu_count() or 1
