@@ -82,7 +82,7 @@ print(json.dumps([took, sorted(statuses)]))
 
 def measure(run: Run) -> list[Row]:
     call_command("collectstatic", verbosity=0, interactive=False)
-    numbers = run.of_size(500_000, run.large)
+    numbers = run.of_size(500_000, 10_000)
     return [*_pages(run, numbers), _forms(run, numbers)]
 
 
