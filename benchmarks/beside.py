@@ -25,6 +25,7 @@ from django.utils import timezone
 from benchmarks.data import Data
 from benchmarks.databases import Run
 from benchmarks.matching import web_server
+from benchmarks.memory import largest
 from benchmarks.report import Row
 from reputation.models import PhoneNumber
 
@@ -93,7 +94,7 @@ def _pages(run: Run, numbers: int) -> list[Row]:
     with web_server(run.environment(numbers)) as port:
         _ask(port, request, seconds=2)
         rest, failed_at_rest = _ask(port, request, seconds=run.of_size(20, 2))
-        web_at_start = _memory(_web_processes())
+        web_at_start = largest(_web_processes())
         beside, failed, sweeps = [], failed_at_rest, []
         while len(beside) < run.of_size(5_000, 150):
             sweep = _Sweep(run, numbers, data)
@@ -103,7 +104,7 @@ def _pages(run: Run, numbers: int) -> list[Row]:
                 beside += took
                 failed += refused
             sweep.end()
-        web_after = _memory(_web_processes())
+        web_after = largest(_web_processes())
     if failed:
         raise SystemExit(f"{failed} requests failed.")
     page = Row(
@@ -133,14 +134,6 @@ def _web_processes() -> list[int]:
 
 def _children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def _memory(pids: Sequence[int]) -> float:
-    """The largest of these processes, in MB; 0 if there are none any more. Without what it sees of files, which is the
-    system's to take back."""
-    statuses = [path.read_text() for pid in pids if (path := Path(f"/proc/{pid}/status")).exists()]
-    found = [line for status in statuses for line in status.splitlines() if line.startswith("RssAnon")]
-    return max((int(line.split()[1]) / 1024 for line in found), default=0.0)
 
 
 def _forms(run: Run, numbers: int) -> Row:
@@ -195,14 +188,14 @@ class _Sweep:
         self.process = _process(run, numbers, SWEEP)
         if self.process.stdout.readline() != b"ready\n":
             raise SystemExit("The sweep did not begin.")
-        self.at_start = self.most = self.after = _memory([self.process.pid])
+        self.at_start = self.most = self.after = largest([self.process.pid])
         self.process.stdin.write(b"\n")
         self.process.stdin.flush()
 
     def is_done(self) -> bool:
         """Looks at its memory, too."""
         is_done = bool(select.select([self.process.stdout], [], [], 0)[0])
-        self.after = _memory([self.process.pid])
+        self.after = largest([self.process.pid])
         self.most = max(self.most, self.after)
         return is_done
 

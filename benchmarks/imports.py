@@ -13,6 +13,7 @@ from pathlib import Path
 
 from benchmarks.data import Data, some_numbers
 from benchmarks.databases import Run
+from benchmarks.memory import largest
 from benchmarks.report import Row
 from portal.numbers import NotANumber
 from reputation.models import PhoneNumber
@@ -79,9 +80,9 @@ def _imported(run: Run, how: str, count: int) -> tuple[float, float]:
     environment = os.environ | run.environment(THERE) | {"LOG_LEVEL": "ERROR"}
     arguments = [sys.executable, "-c", IMPORTER, how, str(file)]
     importer = subprocess.Popen(arguments, cwd=ROOT, env=environment, stdout=subprocess.PIPE)
-    largest = 0.0
+    most = 0.0
     while importer.poll() is None:
-        largest = max(largest, _memory(importer.pid))
+        most = max(most, largest([importer.pid]))
         time.sleep(0.02)
     if importer.returncode:
         raise SystemExit(f"The import ended with {importer.returncode}.")
@@ -90,15 +91,7 @@ def _imported(run: Run, how: str, count: int) -> tuple[float, float]:
     expected = THERE + count - _changed(count) - count // 100
     if there.count() != expected or there.filter(label__startswith="Imported").count() != count - count // 100:
         raise SystemExit(f"{how}: {there.count()} numbers after an import of {count} lines, not {expected}.")
-    return said["seconds"], largest
-
-
-def _memory(pid: int) -> float:
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except FileNotFoundError:
-        return 0.0
-    return next((int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("RssAnon")), 0.0)
+    return said["seconds"], most
 
 
 def _is_caller_id(e164: str) -> bool:

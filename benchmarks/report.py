@@ -12,7 +12,8 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Row:
-    """A figure beside its peer's of the same run. `ratio` must be at least or at most `goal`."""
+    """A figure beside its peer's of the same run. `ratio` must be at least or at most `goal`; `bound` says what keeps it
+    from there, and what was tried."""
 
     what: str
     figure: str
@@ -21,6 +22,7 @@ class Row:
     ratio: float
     goal: float
     at_least: bool
+    bound: str = ""
 
     @property
     def is_reached(self) -> bool:
@@ -44,6 +46,9 @@ def table(rows: list[Row], *, quick: bool, seconds: float) -> str:
             f"| {row.what} | {row.figure} | {row.peer} | {row.peers_figure} | {row.ratio:.2f} | {sign} {row.goal:g} "
             f"| {said} |"
         )
+    if missed := [row for row in rows if not row.is_reached]:
+        lines += ["", "## Not reached", ""]
+        lines += [f"- **{row.what}** ({row.ratio:.2f} of {row.goal:g}). {row.bound}".rstrip() for row in missed]
     return "\n".join(lines)
 
 
