@@ -28,9 +28,9 @@ SEARCHED = {"four digits": "7431", "what no number has": "99999999"}
 # Pages are the same where they hold as many numbers, and about as many with an alert, which takes longer to draw.
 SAME_ALERTS = 3
 BOUND = (
-    "The database answers in 1 to 3 ms; what takes the rest is drawing the page, 12 ms for its frame and 10 to 20 for fifty "
-    "rows, as much with ten numbers. Django admin is quick where an index leads it to its first fifty rows. Tried: "
-    "figures that are not localised and fewer includes (no change)."
+    "The database answers in 1 to 3 ms; what takes the rest is drawing the page, 12 ms for its frame and 10 to 20 for "
+    "fifty rows, as much with ten numbers. Django admin is quick where an index leads it to its first fifty rows. "
+    "Tried: figures that are not localised and fewer includes (no change)."
 )
 BOTH_WAYS = [way for name in SORTS for way in (name, f"-{name}")]
 

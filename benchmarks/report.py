@@ -12,8 +12,8 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Row:
-    """A figure beside its peer's of the same run. `ratio` must be at least or at most `goal`; `bound` says what keeps it
-    from there, and what was tried."""
+    """A figure beside its peer's of the same run. `ratio` must be at least or at most `goal`; `bound` says what keeps
+    it from there, and what was tried."""
 
     what: str
     figure: str
