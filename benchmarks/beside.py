@@ -99,7 +99,8 @@ def _pages(run: Run, numbers: int) -> list[Row]:
         while len(beside) < run.of_size(5_000, 150):
             sweep = _Sweep(run, numbers, data)
             sweeps.append(sweep)
-            while not sweep.is_done():
+            # The first to its end, since its memory is looked at; the others as long as there is something to ask.
+            while not sweep.is_done() and (len(sweeps) == 1 or len(beside) < run.of_size(5_000, 150)):
                 took, refused = _ask(port, request, seconds=2)
                 beside += took
                 failed += refused

@@ -26,7 +26,7 @@ DAY_SECONDS = 20
 
 
 def measure(run: Run) -> list[Row]:
-    many, seconds, later = run.large, run.of_size(40, 5), run.of_size(60, 3)
+    many, seconds, later = run.large, run.of_size(30, 5), run.of_size(30, 3)
     took = {numbers: _processor_seconds(run, numbers, seconds) for numbers in (FEW, many)}
     before, after = _rows_added(run, many, later)
     return [

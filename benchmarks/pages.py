@@ -27,6 +27,7 @@ SMALL = 1_000
 SEARCHED = {"four digits": "7431", "what no number has": "99999999"}
 # Pages are the same where they hold as many numbers, and about as many with an alert, which takes longer to draw.
 SAME_ALERTS = 3
+SUSPECTS = 5
 BOUND = (
     "The database answers in 1 to 3 ms; what takes the rest is drawing the page, 12 ms for its frame and 10 to 20 for "
     "fifty rows, as much with ten numbers. Django admin is quick where an index leads it to its first fifty rows. "
@@ -89,6 +90,10 @@ class _Pages:
         took, page = self.took(reverse("number-reputation"), asked.items())
         return took, page.count(b'name="number" value='), page.count(b"data-spam-alert=")
 
+    def again(self, **asked: object) -> float:
+        """Milliseconds, the middle of more."""
+        return self.took(reverse("number-reputation"), asked.items(), times=5 * self.times)[0]
+
     @property
     def filters(self) -> dict[str, dict[str, object]]:
         """Each by its name; the same ones in each database, although a campaign has another id there."""
@@ -124,9 +129,16 @@ def _first_pages(small: _Pages, large: _Pages) -> Row:
         if len(values) == 2 and abs(values[0][1] - values[1][1]) <= SAME_ALERTS
     }
     ratios = {place: after / before for place, (before, after) in both.items()}
-    worst = max(ratios, key=ratios.__getitem__)
-    before, after = both[worst]
     middle = statistics.median(ratios.values())
+    # Of a hundred pages that take the same, some take a third longer by chance: the worst are measured again.
+    suspects = sorted(ratios, key=ratios.__getitem__)[-SUSPECTS:]
+    again = {
+        pages.count: {(name, sort): pages.again(**pages.filters[name], sort=sort) for name, sort in suspects}
+        for pages in (small, large)
+        if pages.use()
+    }
+    worst = max(suspects, key=lambda place: again[large.count][place] / again[small.count][place])
+    before, after = again[small.count][worst], again[large.count][worst]
     slowest = max(values[-1][0] for values in took.values())
     return Row(
         f"Number Reputation, first page, the worst of {len(both)} filters and orders ({worst[0]}, {worst[1]}; the "

@@ -42,8 +42,11 @@ def sync_engines() -> None:
         name, card = cards.get(engine.slug, ("", None))
         wanted = {"in_use": True, "name": card.name, "provider": name} if card else {"in_use": False}
         if any(getattr(engine, field) != value for field, value in wanted.items()):
-            back = {"in_use_since": timezone.now(), "to_register_after": 0} if card and not engine.in_use else {}
-            Engine.objects.filter(pk=engine.pk).update(**wanted, **back)
+            if card and not engine.in_use:
+                wanted |= {"in_use_since": timezone.now(), "to_register_after": 0, "to_let_go": False}
+            elif not card:
+                wanted |= {"to_let_go": True}
+            Engine.objects.filter(pk=engine.pk).update(**wanted)
             logger.info("Engine %s: %s", engine.slug, wanted)
 
 
@@ -87,12 +90,17 @@ def register(ids: Sequence[int], engine: Engine | None = None, *, now: datetime)
 
 
 def let_go_unused(now: datetime) -> int:
-    """One chunk: what an engine said that is no longer asked. Nobody may say any more that its label stands."""
-    unused = Check.objects.filter(is_current=True, engine__in_use=False)
-    tagged = Tag.objects.standing().filter(engine__in_use=False)
+    """One chunk: what an engine said that is no longer asked. Nobody may say any more that its label stands. Once, and
+    then never again: to find that there is nothing left, all checks have to be gone through."""
+    gone = list(Engine.objects.filter(in_use=False, to_let_go=True).values_list("pk", flat=True))
+    if not gone:
+        return 0
+    unused = Check.objects.filter(is_current=True, engine__in=gone)
+    tagged = Tag.objects.standing().filter(engine__in=gone)
     ids = list(tagged.values_list("number_id", flat=True).distinct()[:CHUNK])
     ids = ids or list(unused.values_list("number_id", flat=True).distinct()[:CHUNK])
     if not ids:
+        Engine.objects.filter(pk__in=gone, in_use=False).update(to_let_go=False)
         return 0
     with transaction.atomic():
         ending = tagged.filter(number__in=among(ids))

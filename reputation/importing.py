@@ -205,7 +205,7 @@ def _stage(batch: NumberImport, chunk: list[Record], campaigns: dict[str, int]) 
         )
         if not ours:
             raise _TakenOver
-        insert_rows(ImportRow, [row | {"batch_id": batch.pk} for row in rows])
+        insert_rows(ImportRow, rows)
     batch.line, batch.position = last.last_line, last.position
 
 

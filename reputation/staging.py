@@ -59,7 +59,11 @@ def row_of(record: Record, batch: NumberImport, campaigns: dict[str, int]) -> di
         name: as_it_was(record.cells[place]) if place < len(record.cells) else ""
         for name, place in batch.columns.items()
     }
-    row = BLANK_ROW | {"line": record.line, "text": (clean_label(cells["number"]) or record.cells[0])[:80]}
+    row = BLANK_ROW | {
+        "batch_id": batch.pk,
+        "line": record.line,
+        "text": (clean_label(cells["number"]) or record.cells[0])[:80],
+    }
     try:
         _refuse_broken(record, width=len(batch.headings) or batch.columns["number"] + 1)
         parsed = _parsed(cells["number"])
@@ -135,6 +139,7 @@ def _decide(row: dict[str, Any], first_lines: dict[str, int], seen: Seen | None)
     """What will happen to this number. An empty cell takes nothing away: it keeps what the number has."""
     if row["e164"] in first_lines:
         row |= BLANK_ROW | {
+            "batch_id": row["batch_id"],
             "line": row["line"],
             "text": row["text"],
             "outcome": Outcome.REFUSED,

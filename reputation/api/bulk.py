@@ -13,7 +13,9 @@ from portal.api.guarding import ApiRequest
 from portal.api.problems import Problem
 from reputation import confirmations, writing_down
 from reputation.api.finding import IdInPath, owned
-from reputation.api.shapes import ByFilter, Chosen, ConfirmationOut, NumberName, RefusedOut, seats
+from reputation.api.shapes.bulk import ByFilter, Chosen, ConfirmationOut, RefusedOut
+from reputation.api.shapes.enrollments import seats
+from reputation.api.shapes.numbers import NumberName
 from reputation.eligibility import coverage_of
 from reputation.filters import NumberFilter
 from reputation.models import Campaign, Confirmation

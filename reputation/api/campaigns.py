@@ -14,7 +14,7 @@ from portal.api.problems import Problem
 from portal.api.versions import check, etag
 from reputation import campaigns
 from reputation.api.finding import IdInPath, named, owned
-from reputation.api.shapes import CampaignChange, CampaignIn, CampaignOut, Campaigns, campaign_out
+from reputation.api.shapes.campaigns import CampaignChange, CampaignIn, CampaignOut, Campaigns, campaign_out
 from reputation.campaigns import NameTaken, NotChanged
 from reputation.models import Campaign, PhoneNumber
 

@@ -11,16 +11,8 @@ from portal.api.problems import Problem
 from reputation import remediation
 from reputation.api.finding import IdInPath, owned
 from reputation.api.reputations import engine_said, tag_said
-from reputation.api.shapes import (
-    CaseDetail,
-    CaseFilters,
-    CaseOut,
-    Cases,
-    Next,
-    SubmissionOut,
-    TicketIn,
-    number_name,
-)
+from reputation.api.shapes.cases import CaseDetail, CaseFilters, CaseOut, Cases, Next, SubmissionOut, TicketIn
+from reputation.api.shapes.numbers import number_name
 from reputation.models import Case
 
 router = Router(tags=["Cases"])

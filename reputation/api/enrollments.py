@@ -7,7 +7,7 @@ from ninja import Router
 from enrollment.status import status_of
 from portal.api.endpoints import endpoint
 from portal.api.guarding import ApiRequest
-from reputation.api.shapes import EnrollmentOut, seats
+from reputation.api.shapes.enrollments import EnrollmentOut, seats
 from reputation.eligibility import coverage_of
 
 router = Router(tags=["Enrollment"])

@@ -12,7 +12,7 @@ from portal.api.guarding import ApiRequest
 from portal.api.pagination import Page, cursor, page
 from portal.models import AuditEvent
 from portal.wording import EVENTS, What
-from reputation.api.shapes import By, EventOut, Feed, FeedFilters, Subject
+from reputation.api.shapes.events import By, EventOut, Feed, FeedFilters, Subject
 
 router = Router(tags=["Events"])
 

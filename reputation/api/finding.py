@@ -10,7 +10,7 @@ from pydantic import Field
 
 from portal.api.guarding import ApiRequest
 from portal.api.problems import Problem, wrong
-from reputation.api.shapes import MOST
+from reputation.api.shapes.base import MOST
 from reputation.models import Campaign
 
 M = TypeVar("M", bound=Model)

@@ -14,7 +14,7 @@ from portal.api.pagination import Page, page
 from portal.api.problems import Problem, wrong
 from reputation import importing
 from reputation.api.finding import IdInPath, owned
-from reputation.api.shapes import ImportDetail, ImportOut, Imports, RefusedLine
+from reputation.api.shapes.imports import ImportDetail, ImportOut, Imports, RefusedLine
 from reputation.csv_files import CannotRead
 from reputation.models import ImportRow, NumberImport
 

@@ -15,7 +15,7 @@ from portal.api.guarding import ApiRequest, guarded
 from portal.api.problems import Problem, problem_of_body, wrong
 from portal.numbers import NotANumber
 from reputation import matching
-from reputation.api.shapes import Asked, Id
+from reputation.api.shapes.base import Asked, Id
 from reputation.matching import COUNTED_TO, REASONS, Basis, CampaignNotFound
 
 router = Router(tags=["Matching"])

@@ -15,7 +15,7 @@ from portal.api.versions import check, etag
 from portal.numbers import NotANumber
 from reputation import phone_numbers
 from reputation.api.finding import IdInPath, campaign_named, owned
-from reputation.api.shapes import CampaignName, NumberChange, NumberFilters, NumberIn, NumberOut, Numbers
+from reputation.api.shapes.numbers import CampaignName, NumberChange, NumberFilters, NumberIn, NumberOut, Numbers
 from reputation.filters import NumberFilter
 from reputation.models import PhoneNumber
 

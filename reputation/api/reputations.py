@@ -10,16 +10,8 @@ from portal.api.pagination import Page, page
 from reputation import history
 from reputation.api import events
 from reputation.api.finding import IdInPath, owned
-from reputation.api.shapes import (
-    AtEngine,
-    CheckOut,
-    Checks,
-    EngineOut,
-    Events,
-    RegistrationOut,
-    Reputation,
-    TagOut,
-)
+from reputation.api.shapes.events import Events
+from reputation.api.shapes.reputations import AtEngine, CheckOut, Checks, EngineOut, RegistrationOut, Reputation, TagOut
 from reputation.models import Case, Check, Engine, PhoneNumber, Registration, Tag
 
 router = Router(tags=["Reputation"])

@@ -26,6 +26,9 @@ class Engine(models.Model):
         default=0,
         help_text="Monitored numbers with a greater id are still to be registered with it. Empty: it has them all.",
     )
+    to_let_go = models.BooleanField(
+        default=False, help_text="Out of use, and what it said of some numbers is still taken for current."
+    )
 
     class Meta:
         ordering = ["name"]

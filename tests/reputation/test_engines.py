@@ -52,6 +52,17 @@ def test_an_engine_nobody_speaks_for_any_more_is_out_of_use_and_comes_back_with_
     assert Engine.objects.filter(slug="beta").count() == 1
 
 
+def test_an_engine_that_was_let_go_is_not_looked_for_again(vendor, account, now, django_assert_num_queries):
+    MonitoredNumberFactory(account=account, next_action_at=now)
+    lookups.look_up_due(now)
+    vendor.cards.pop()
+    engines.sync_engines()
+    assert engines.let_go_unused(now) == 1
+    assert engines.let_go_unused(now) == 0
+    with django_assert_num_queries(1):
+        assert engines.let_go_unused(now) == 0
+
+
 def test_carriers_that_an_operator_corrected_are_kept(vendor):
     Engine.objects.filter(slug="alpha").update(carriers="Verizon")
     vendor.cards[0] = EngineCard("alpha", "Alpha Renamed", ("AT&T",))
@@ -142,7 +153,7 @@ def test_keeping_engines_in_step_costs_as_many_queries_for_500_numbers_as_for_5(
         Registration.objects.update(state="accepted", next_action_at=None)
         vendor.labels |= {(number.e164, "beta"): "Spam Likely" for number in numbers}
         lookups.look_up_due(now)
-        Engine.objects.filter(slug="beta").update(in_use=False)
+        Engine.objects.filter(slug="beta").update(in_use=False, to_let_go=True)
         with CaptureQueriesContext(connection) as letting_go:
             assert engines.let_go_unused(now) == count
         Engine.objects.filter(slug="beta").update(in_use=True)
