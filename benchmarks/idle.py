@@ -70,7 +70,7 @@ def _rows_added(run: Run, numbers: int, seconds: float) -> tuple[int, int]:
     left out, since it comes and goes."""
     run.use(numbers)
     cluster = _cluster(run, numbers, DAY_SECONDS=str(DAY_SECONDS))
-    time.sleep(run.of_size(10, 3))
+    time.sleep(run.of_size(20, 4))
     before = _rows()
     time.sleep(seconds)
     after = _rows()
