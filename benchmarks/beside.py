@@ -93,14 +93,14 @@ def _pages(run: Run, numbers: int) -> list[Row]:
     request = "\r\n".join(head)
     with web_server(run.environment(numbers)) as port:
         _ask(port, request, seconds=2)
-        rest, failed_at_rest = _ask(port, request, seconds=run.of_size(20, 2))
+        rest, failed_at_rest = _ask(port, request, seconds=run.of_size(20, 1))
         web_at_start = largest(_web_processes())
         beside, failed, sweeps = [], failed_at_rest, []
-        while len(beside) < run.of_size(5_000, 150):
+        while len(beside) < run.of_size(5_000, 100):
             sweep = _Sweep(run, numbers, data)
             sweeps.append(sweep)
             # The first to its end, since its memory is looked at; the others as long as there is something to ask.
-            while not sweep.is_done() and (len(sweeps) == 1 or len(beside) < run.of_size(5_000, 150)):
+            while not sweep.is_done() and (len(sweeps) == 1 or len(beside) < run.of_size(5_000, 100)):
                 took, refused = _ask(port, request, seconds=2)
                 beside += took
                 failed += refused
@@ -139,7 +139,7 @@ def _children(pid: int) -> list[int]:
 
 def _forms(run: Run, numbers: int) -> Row:
     data = run.use(numbers)
-    seconds = run.of_size(20, 2)
+    seconds = run.of_size(20, 1)
     rest, statuses = _written(run, numbers, data, seconds)
     sweep = _Sweep(run, numbers, data)
     time.sleep(2)

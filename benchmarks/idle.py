@@ -26,7 +26,7 @@ DAY_SECONDS = 20
 
 
 def measure(run: Run) -> list[Row]:
-    many, seconds, later = run.large, run.of_size(30, 5), run.of_size(30, 3)
+    many, seconds, later = run.large, run.of_size(30, 4), run.of_size(30, 2)
     took = {numbers: _processor_seconds(run, numbers, seconds) for numbers in (FEW, many)}
     before, after = _rows_added(run, many, later)
     return [
@@ -70,7 +70,7 @@ def _rows_added(run: Run, numbers: int, seconds: float) -> tuple[int, int]:
     left out, since it comes and goes."""
     run.use(numbers)
     cluster = _cluster(run, numbers, DAY_SECONDS=str(DAY_SECONDS))
-    time.sleep(run.of_size(20, 4))
+    time.sleep(run.of_size(20, 3))
     before = _rows()
     time.sleep(seconds)
     after = _rows()

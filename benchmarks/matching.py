@@ -32,7 +32,7 @@ def measure(run: Run) -> list[Row]:
     numbers = run.large
     data = run.use(numbers)
     token = a_token(data.account, "match", now=timezone.now())
-    rounds, seconds = (3, 1.0) if run.quick else (15, 2.0)
+    rounds, seconds = (2, 1.0) if run.quick else (15, 2.0)
     with web_server(run.environment(numbers)) as port:
         served = _served(port, data, token, rounds=rounds, seconds=seconds)
     return [*served, _by_size(data, calls=2_000 if run.quick else 10_000)]

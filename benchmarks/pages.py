@@ -51,7 +51,7 @@ class NumberAdmin(admin.ModelAdmin):
 def measure(run: Run) -> list[Row]:
     admin.site.register(PhoneNumber, NumberAdmin)  # before the addresses are read
     call_command("collectstatic", verbosity=0, interactive=False)
-    large, times = run.large, run.of_size(5, 2)
+    large, times = run.large, run.of_size(5, 1)
     asked = {SMALL: _Pages(run, SMALL, times), large: _Pages(run, large, times)}
     return [
         _first_pages(asked[SMALL], asked[large]),

@@ -62,7 +62,7 @@ print(json.dumps([time.time(), asked]))
 
 
 def measure(run: Run) -> list[Row]:
-    count = run.of_size(10_000, 1_200)
+    count = run.of_size(10_000, 800)
     with throwaway.postgresql() as address:
         seconds = {workers: _looked_up(address, count, workers) for workers in (1, WORKERS)}
     one, four = (count / seconds[workers] for workers in (1, WORKERS))
