@@ -151,8 +151,6 @@ class ImportRow(models.Model):
         REFUSED = "refused", "Refused"
         LEFT_ALONE = "left_alone", "Left alone"
 
-    TO_DO = (Outcome.NEW, Outcome.BACK, Outcome.CHANGED)
-
     batch = models.ForeignKey(NumberImport, models.CASCADE, related_name="rows", db_index=False)
     line = models.PositiveIntegerField()
     outcome = models.CharField(max_length=10, choices=Outcome)
