@@ -9,3 +9,16 @@ const notSaved = (event) => {
 };
 document.addEventListener("htmx:beforeOnLoad", notSaved);
 document.addEventListener("htmx:sendError", notSaved);
+document.addEventListener("htmx:timeout", notSaved);
+
+// A form is sent after the draft that is on its way: two requests at once may arrive in either order, and the older
+// draft would then stand in place of what was sent.
+document.addEventListener("submit", (event) => {
+  const { target: form, submitter } = event;
+  const saved = document.getElementById("saved");
+  if (form.id !== "enrollment-form" || !saved?.classList.contains("htmx-request")) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  // By then a draft that waited for this one is under way itself, and is waited for in turn.
+  saved.addEventListener("htmx:afterRequest", () => setTimeout(() => form.requestSubmit(submitter)), { once: true });
+}, { capture: true });
