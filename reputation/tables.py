@@ -169,12 +169,11 @@ def read(params: Mapping[str, str], *, scope: Scope, now: datetime, still_shown:
     order = _Order(sort, upwards=not descending)
     page, start, more_before, more_after = _page(scope, chosen, found, params, now, order)
     departed = set(still_shown) - {number.pk for number in page}
-    gone = (
-        list(PhoneNumber.objects.for_account(account).select_related("campaign").filter(pk__in=departed))
-        if departed
-        else []
-    )
-    rows = rows_of([*page, *gone], now)  # an empty IN asks the database nothing
+    gone = list(scope.account_numbers.as_listed().filter(pk__in=departed))  # an empty IN asks the database nothing
+    campaigns = {campaign.pk: campaign for campaign in Campaign.objects.for_account(account).order_by("name")}
+    for number in (*page, *gone):
+        number.campaign = campaigns.get(number.campaign_id)
+    rows = rows_of([*page, *gone], now)
     return NumberTable(
         rows=rows[: len(page)],
         departed=rows[len(page) :],
@@ -187,7 +186,7 @@ def read(params: Mapping[str, str], *, scope: Scope, now: datetime, still_shown:
         next=f"{start + len(page) - 1}~{page[-1].pk}" if page and more_after else "",
         tallies=tallies,
         all_numbers=all_numbers,
-        campaigns=list(Campaign.objects.for_account(account).order_by("name")),
+        campaigns=list(campaigns.values()),
         engines=list(Engine.objects.filter(in_use=True)),
         now=now,
     )
@@ -365,7 +364,7 @@ def _page(
     stretches = _stretches(scope, chosen, found, now, order, from_row)
     ids = order.first_of(stretches)
     more = len(ids) > PAGE_SIZE
-    by_id = PhoneNumber.objects.select_related("campaign").in_bulk(ids[:PAGE_SIZE])
+    by_id = PhoneNumber.objects.as_listed().in_bulk(ids[:PAGE_SIZE])
     rows = [by_id[pk] for pk in ids[:PAGE_SIZE] if pk in by_id]
     if from_row is None or place is None:
         return rows, 1 if rows else 0, False, more

@@ -6,7 +6,6 @@ from functools import lru_cache
 import lucide
 from django import template
 from django.contrib.humanize.templatetags.humanize import naturaltime
-from django.template.defaultfilters import date as formatted
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -26,10 +25,20 @@ def icon(name: str, size: int = 16) -> SafeString:
     return mark_safe(lucide._render_icon(str(name), size, aria_hidden="true", focusable="false"))
 
 
+@register.simple_tag
+@lru_cache(maxsize=256)
+def state(tone: str, icon_name: str, word: str) -> SafeString:
+    """A state as a pill: an icon and a word on the wash of its tone (good, bad, wait or calm), drawn once."""
+    return format_html('<span class="state {}">{}{}</span>', tone, icon(icon_name, 14), word)
+
+
 @register.filter
 def exact(at: datetime | None) -> str:
     """The moment in the account's time zone, to the second and with the zone: 21 Nov 2026, 17:39:05 EST."""
-    return formatted(timezone.localtime(at), "j M Y, H:i:s T") if at else ""
+    if at is None:
+        return ""
+    local = timezone.localtime(at)
+    return f"{local.day} {local:%b %Y, %H:%M:%S %Z}"
 
 
 @register.filter
@@ -37,10 +46,10 @@ def ago(at: datetime | None) -> SafeString | str:
     """A time in the past, in words: 4 minutes ago; exact on hover. An em dash for none."""
     if at is None:
         return "—"
-    return _time(
-        at,
-        naturaltime(at) if abs(timezone.now() - at) < timedelta(days=7) else formatted(timezone.localtime(at), "j M Y"),
-    )
+    if abs(timezone.now() - at) < timedelta(days=7):
+        return _time(at, naturaltime(at))
+    local = timezone.localtime(at)
+    return _time(at, f"{local.day} {local:%b %Y}")
 
 
 @register.filter
@@ -53,7 +62,8 @@ def by(at: datetime | None) -> SafeString | str:
         return _time(at, "any moment now")
     if left < timedelta(days=7):
         return _time(at, f"within {naturaltime(at).removesuffix(' from now')}")
-    return _time(at, f"by {formatted(timezone.localtime(at), 'j M')}")
+    local = timezone.localtime(at)
+    return _time(at, f"by {local.day} {local:%b}")
 
 
 @register.filter
@@ -63,9 +73,9 @@ def day(at: datetime | None) -> SafeString | str:
         return "—"
     local = timezone.localtime(at)
     today = timezone.localdate()
-    return _time(
-        at, formatted(local, "H:i" if local.date() == today else "j M" if local.year == today.year else "j M Y")
-    )
+    if local.date() == today:
+        return _time(at, f"{local:%H:%M}")
+    return _time(at, f"{local.day} {local:%b}" if local.year == today.year else f"{local.day} {local:%b %Y}")
 
 
 def _time(at: datetime, words: str) -> SafeString:

@@ -31,6 +31,13 @@ class PhoneNumberQuerySet(AccountQuerySet):
         """Those that carry a label now, whatever the state of its remediation."""
         return self.filter(spam_status__in=PhoneNumber.TAGGED)
 
+    def as_listed(self) -> PhoneNumberQuerySet:
+        """With what a list of numbers shows, and no more: half of the columns, of which most are moments to be read."""
+        return self.only(
+            *("e164", "region", "label", "source", "campaign", "capability", "capability_reason"),
+            *("spam_status", "tagged_since", "checked_at", "fresh_until", "exhausted_on"),
+        )
+
     def in_campaign(self, campaign: models.Model | int) -> PhoneNumberQuerySet:
         return self.filter(campaign=campaign)
 
@@ -230,6 +237,10 @@ class PhoneNumber(models.Model):
     def country(self) -> str:
         """Where the number belongs, in words; the territories of the United States by their own names."""
         return "United States" if self.region == "US" else country_name(self.region)
+
+    @property
+    def source_said(self) -> str:
+        return self.Source(self.source).label
 
     @property
     def is_tagged(self) -> bool:

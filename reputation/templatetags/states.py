@@ -1,8 +1,12 @@
-"""States of the lifecycles as words for a page."""
+"""Numbers, and states of the lifecycles, as a page says them."""
 
 from django import template
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
-from reputation.models import Case
+from portal.numbers import national
+from reputation.models import Case, PhoneNumber
 from reputation.wording import CASE, Said
 
 register = template.Library()
@@ -11,3 +15,15 @@ register = template.Library()
 @register.filter
 def case_said(case: Case) -> Said:
     return CASE[case.state]
+
+
+@register.filter
+def linked(number: PhoneNumber) -> SafeString:
+    """A number in national format, which leads to its page and is copied as E.164."""
+    return format_html(
+        '<a class="number num" href="{}" data-e164="{}" title="{}">{}</a>',
+        reverse("number", args=[number.pk]),
+        number.e164,
+        number.e164,
+        national(number.e164),
+    )
