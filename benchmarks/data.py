@@ -24,6 +24,9 @@ from reputation.models import Campaign, Case, Check, Engine, PhoneNumber, Regist
 # Campaigns of the large account by their size, where it has as many numbers; a fifth of its numbers is in none.
 CAMPAIGN_SIZES = (10, 1_000, 10_000, 100_000)
 SMALL_ACCOUNTS = 100
+# The large account's numbers came in so many files, each of numbers from all over the country. An import stores the
+# numbers of its file in their order.
+FILES = 10
 CHUNK = 20_000
 NAME = "Large account"
 EMAIL = "admin@bench.example.com"
@@ -78,11 +81,12 @@ def fill(*, numbers: int, now: datetime, seed: int = 1) -> None:
     left = numbers - len(members)
     members += [None] * (numbers // 5) + [rest.pk] * (left - numbers // 5)
     chance.shuffle(members)
-    _insert(large, some_numbers(numbers, chance), members, chance, now)
+    e164s = some_numbers(numbers, chance)
+    _insert(large, [e164 for file in range(FILES) for e164 in sorted(e164s[file::FILES])], members, chance, now)
     for number in range(SMALL_ACCOUNTS):
         account = _account(f"Small account {number}", now)
         count = chance.randrange(50, 200)
-        _insert(account, some_numbers(count, chance), [None] * count, chance, now)
+        _insert(account, sorted(some_numbers(count, chance)), [None] * count, chance, now)
     _with_what_engines_said(now)
 
 

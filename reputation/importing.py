@@ -289,17 +289,21 @@ def _apply(batch: NumberImport, *, until: float, now: datetime) -> bool:
 
 
 def _apply_chunk(batch: NumberImport, *, now: datetime) -> bool:
-    """The next CHUNK lines, those with nothing to do among them; False when there are no more."""
+    """The next CHUNK numbers, those with nothing to do among them; False when there are no more.
+
+    In the order of the numbers, whatever that of the file: they are then stored side by side, as they stand in the
+    indexes and are shown, and whatever reads or writes many of them touches so many fewer pages of the database.
+    """
     with transaction.atomic():
         # Numbers of an account are added by one at a time; see also phone_numbers.add.
         Account.objects.select_for_update().get(pk=batch.account_id)
-        rest = batch.rows.filter(line__gt=batch.applied_line).order_by("line")
-        lines = list(rest.values_list("line", flat=True)[:CHUNK])
-        if not lines:
+        rest = batch.rows.filter(e164__gt=batch.applied_up_to).order_by("e164")
+        numbers = list(rest.values_list("e164", flat=True)[:CHUNK])
+        if not numbers:
             return False
-        if not _claimed(batch, applied_line=batch.applied_line).update(applied_line=lines[-1], attempts=0):
+        if not _claimed(batch, applied_up_to=batch.applied_up_to).update(applied_up_to=numbers[-1], attempts=0):
             raise _TakenOver
-        chunk = batch.rows.filter(line__gt=batch.applied_line, line__lte=lines[-1])
+        chunk = rest.filter(e164__lte=numbers[-1])
         written = write(
             batch,
             chunk,
@@ -310,7 +314,7 @@ def _apply_chunk(batch: NumberImport, *, now: datetime) -> bool:
         NumberImport.objects.filter(pk=batch.pk).update(
             **{field: F(field) + count for field, count in asdict(written).items()}
         )
-    batch.applied_line = lines[-1]
+    batch.applied_up_to = numbers[-1]
     return True
 
 

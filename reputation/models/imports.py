@@ -23,7 +23,8 @@ class NumberImportQuerySet(AccountQuerySet):
 
 
 class NumberImport(models.Model):
-    """One file on its way. `position` and `line` say how far it was read, `applied_line` how far it was applied."""
+    """One file on its way. `position` and `line` say how far it was read; it is applied in the order of its numbers, and
+    `applied_up_to` is the last one that was."""
 
     class State(models.TextChoices):
         RECEIVED = "received", "Received"
@@ -62,7 +63,7 @@ class NumberImport(models.Model):
 
     position = models.PositiveBigIntegerField(default=0)
     line = models.PositiveIntegerField(default=0)
-    applied_line = models.PositiveIntegerField(default=0)
+    applied_up_to = models.CharField(max_length=16, blank=True)
 
     # What the preview says will happen.
     will_add = models.PositiveIntegerField(default=0)
