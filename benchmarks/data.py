@@ -18,6 +18,7 @@ from portal.inserting import insert_from, insert_rows
 from portal.licensing import Product
 from portal.models import Account, Licence, Member, User
 from portal.numbers import NotANumber, parse
+from reputation import lookups
 from reputation.clock import days
 from reputation.models import Campaign, Case, Check, Engine, PhoneNumber, Registration, Tag
 
@@ -27,6 +28,8 @@ SMALL_ACCOUNTS = 100
 # The large account's numbers came in so many files, each of numbers from all over the country. An import stores the
 # numbers of its file in their order.
 FILES = 10
+# A claim of the sweep is of numbers that follow one another, of which one in five is monitored.
+LOOKED_UP_TOGETHER = 5 * lookups.CHUNK
 CHUNK = 20_000
 NAME = "Large account"
 EMAIL = "admin@bench.example.com"
@@ -104,7 +107,9 @@ def _account(name: str, now: datetime) -> Account:
 def _insert(
     account: Account, e164s: list[str], members: list[int | None], chance: random.Random, now: datetime
 ) -> None:
-    """A row for each, of which one in five is monitored; of the others one in a hundred is being verified."""
+    """A row for each, of which one in five is monitored; of the others one in a hundred is being verified. Those that
+    were looked up together have one moment of it."""
+    looks = [now - days(chance.random()) for _ in range(0, len(e164s), LOOKED_UP_TOGETHER)]
     rows = (
         {
             "account_id": account.pk,
@@ -117,7 +122,7 @@ def _insert(
             "campaign_id": campaign,
             "added_at": now,
             "capability_since": now,
-            **_standing(chance, now),
+            **_standing(chance, now, looks[place // LOOKED_UP_TOGETHER]),
         }
         for place, (e164, campaign) in enumerate(zip(e164s, members, strict=True))
     )
@@ -126,13 +131,13 @@ def _insert(
             insert_rows(PhoneNumber, chunk)
 
 
-def _standing(chance: random.Random, now: datetime) -> dict[str, object]:
+def _standing(chance: random.Random, now: datetime, looked_at: datetime) -> dict[str, object]:
     if chance.random() >= 0.2:
         capability = "verifying" if chance.random() < 0.01 else "off"
         nothing: dict[str, object] = dict.fromkeys(("tagged_since", "checked_at", "fresh_until", "next_action_at"))
         return {"capability": capability, "spam_status": Status.NOT_MONITORED.value, "ever_checked": False, **nothing}
     status = chance.choice(STATUSES)
-    checked = now - days(chance.random()) if status != Status.UNKNOWN else None
+    checked = looked_at if status != Status.UNKNOWN else None
     return {
         "capability": "on",
         "spam_status": status.value,

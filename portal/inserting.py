@@ -109,15 +109,18 @@ def _rows(
     quote = connection.ops.quote_name
     if connection.vendor == "sqlite":
         moments: dict[datetime, object] = {}
-        named = [(field.attname, field, not isinstance(field, models.JSONField)) for field in fields]
-        # Texts and figures are given as they are: asking the field for each of a million takes longer than to insert
-        # them.
+        # What these columns hold is given as it is, JSON within JSON, too: asking the field for each of a million takes
+        # longer than to insert them.
+        named = [
+            (field.attname, field, (dict, list) if isinstance(field, models.JSONField) else (str, int))
+            for field in fields
+        ]
         adapted = [
             [
                 value
-                if (value := row[name]) is None or (is_plain and isinstance(value, str | int))
+                if (value := row[name]) is None or isinstance(value, as_it_is)
                 else _adapted(field, value, connection, moments)
-                for name, field, is_plain in named
+                for name, field, as_it_is in named
             ]
             for row in rows
         ]
