@@ -309,6 +309,17 @@ class TestInTheBackground:
         assert (batch.state, batch.rows.count()) == (State.CANCELLED, 10)
         assert not list(files.rglob("*.csv"))
 
+    def test_numbers_are_stored_in_their_order_whatever_that_of_the_file(self, receive, account, actor, now):
+        heading, *lines = a_file(35).splitlines(keepends=True)
+        batch = receive(heading + "no number,\n" + "".join(lines[::-1]))
+        importing.advance(batch, now=now)
+        confirm(batch, actor, now)
+        while importing.advance(batch, now=now):
+            pass
+        stored = list(PhoneNumber.objects.for_account(account).order_by("pk").values_list("e164", flat=True))
+        assert stored == sorted(stored)
+        assert len(stored) == 35
+
     def test_stopped_while_it_is_applied_what_is_imported_stays_and_the_rest_is_not_touched(
         self, receive, account, actor, now, monkeypatch
     ):
