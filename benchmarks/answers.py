@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import connection, transaction
@@ -77,95 +78,102 @@ def _by_bulk_update(observations: Iterator[Observation], engine: Engine, now: da
     for start in range(0, len(observations), CHUNK):
         chunk = {observation.number: observation for observation in observations[start : start + CHUNK]}
         with transaction.atomic():
-            numbers = list(PhoneNumber.objects.filter(e164__in=list(chunk), capability="on").select_for_update())
-            runs = Check.objects.filter(number__in=numbers, is_current=True).select_related("engine")
-            current = {(check.number_id, check.engine_id): check for check in runs}
-            tags = {tag.number_id for tag in Tag.objects.filter(number__in=numbers, ended_at=None, engine=engine)}
-            extended, ended, begun_runs, changed, new_tags, new_cases, new_submissions, events = (
-                [],
-                [],
-                [],
-                [],
-                [],
-                [],
-                [],
-                [],
-            )
-            for number in numbers:
-                observation = chunk[number.e164]
-                run = current.get((number.pk, engine.pk))
-                result = Check.Result.TAGGED if observation.tagged else Check.Result.CLEAN
-                if run and (run.result, run.label) == (result, observation.label):
-                    run.last_at, run.learnt_at, run.valid_until = now, now, now + days(2)
-                    run.looks += 1
-                    extended.append(run)
-                else:
-                    if run:
-                        run.is_current = False
-                        ended.append(run)
-                    begun_runs.append(
-                        Check(
-                            account_id=number.account_id,
-                            number=number,
-                            engine=engine,
-                            result=result,
-                            label=observation.label,
-                            learnt_by=observation.learnt_by,
-                            first_at=now,
-                            last_at=now,
-                            learnt_at=now,
-                            valid_until=now + days(2),
-                            proof=observation.proof,
-                        )
-                    )
-                number.checked_at, number.fresh_until = now, now + days(2)
-                if observation.tagged and number.pk not in tags:
-                    number.spam_status, number.tagged_since = Status.TAGGED, now
-                    case = Case(
-                        account_id=number.account_id,
-                        number=number,
-                        state_since=now,
-                        opened_at=now,
-                        deadline_at=now + days(30),
-                        next_action_at=now,
-                    )
-                    new_cases.append(case)
-                    new_submissions.append(Submission(case=case, engine=engine))
-                    new_tags.append(
-                        Tag(
-                            account_id=number.account_id,
-                            number=number,
-                            engine=engine,
-                            case=case,
-                            label=observation.label,
-                            detected_at=now,
-                            proof=observation.proof,
-                        )
-                    )
-                    for what in ("tag.detected", "case.opened"):
-                        events.append(
-                            AuditEvent(
-                                account_id=number.account_id,
-                                at=now,
-                                via="system",
-                                what=what,
-                                subject="phonenumber",
-                                subject_id=number.pk,
-                                subject_label=number.e164,
-                                after=observation.label,
-                            )
-                        )
-                changed.append(number)
-            Check.objects.bulk_update(extended, ["last_at", "learnt_at", "valid_until", "looks"], batch_size=CHUNK)
-            Check.objects.bulk_update(ended, ["is_current"], batch_size=CHUNK)
-            Check.objects.bulk_create(begun_runs)
-            Case.objects.bulk_create(new_cases)
-            Submission.objects.bulk_create(new_submissions)
-            Tag.objects.bulk_create(new_tags)
-            AuditEvent.objects.bulk_create(events)
-            PhoneNumber.objects.bulk_update(
-                changed, ["checked_at", "fresh_until", "spam_status", "tagged_since"], batch_size=CHUNK
-            )
+            changes = _Changes(engine, now)
+            changes.find(chunk)
+            changes.save()
     took = time.process_time() - begun
     connection.close()
     return took
+
+
+@dataclass
+class _Changes:
+    """What the answers of a chunk change, as objects."""
+
+    engine: Engine
+    now: datetime
+    numbers: list[PhoneNumber] = field(default_factory=list)
+    extended: list[Check] = field(default_factory=list)
+    over: list[Check] = field(default_factory=list)
+    begun: list[Check] = field(default_factory=list)
+    tags: list[Tag] = field(default_factory=list)
+    cases: list[Case] = field(default_factory=list)
+    submissions: list[Submission] = field(default_factory=list)
+    events: list[AuditEvent] = field(default_factory=list)
+
+    def find(self, chunk: Mapping[str, Observation]) -> None:
+        on = PhoneNumber.objects.filter(e164__in=list(chunk), capability="on")
+        self.numbers = list(on.select_for_update())
+        runs = Check.objects.filter(number__in=self.numbers, is_current=True).select_related("engine")
+        current = {(check.number_id, check.engine_id): check for check in runs}
+        standing = Tag.objects.filter(number__in=self.numbers, ended_at=None, engine=self.engine)
+        tagged = {tag.number_id for tag in standing}
+        for number in self.numbers:
+            observation = chunk[number.e164]
+            self._look(number, observation, current.get((number.pk, self.engine.pk)))
+            if observation.tagged and number.pk not in tagged:
+                self._tag(number, observation)
+
+    def _look(self, number: PhoneNumber, observation: Observation, run: Check | None) -> None:
+        times = {"last_at": self.now, "learnt_at": self.now, "valid_until": self.now + days(2)}
+        number.checked_at, number.fresh_until = self.now, self.now + days(2)
+        result = Check.Result.TAGGED if observation.tagged else Check.Result.CLEAN
+        if run and (run.result, run.label) == (result, observation.label):
+            run.last_at, run.learnt_at, run.valid_until = times.values()
+            run.looks += 1
+            self.extended.append(run)
+            return
+        if run:
+            run.is_current = False
+            self.over.append(run)
+        self.begun.append(
+            Check(
+                account_id=number.account_id,
+                number=number,
+                engine=self.engine,
+                result=result,
+                label=observation.label,
+                learnt_by=observation.learnt_by,
+                first_at=self.now,
+                proof=observation.proof,
+                **times,
+            )
+        )
+
+    def _tag(self, number: PhoneNumber, observation: Observation) -> None:
+        number.spam_status, number.tagged_since = Status.TAGGED, self.now
+        of_number = {"account_id": number.account_id, "number": number}
+        case = Case(
+            state_since=self.now,
+            opened_at=self.now,
+            deadline_at=self.now + days(30),
+            next_action_at=self.now,
+            **of_number,
+        )
+        self.cases.append(case)
+        self.submissions.append(Submission(case=case, engine=self.engine))
+        said = {"label": observation.label, "detected_at": self.now, "proof": observation.proof}
+        self.tags.append(Tag(engine=self.engine, case=case, **said, **of_number))
+        self.events += [
+            AuditEvent(
+                account_id=number.account_id,
+                at=self.now,
+                via="system",
+                what=what,
+                subject="phonenumber",
+                subject_id=number.pk,
+                subject_label=number.e164,
+                after=observation.label,
+            )
+            for what in ("tag.detected", "case.opened")
+        ]
+
+    def save(self) -> None:
+        times = ["last_at", "learnt_at", "valid_until", "looks"]
+        Check.objects.bulk_update(self.extended, times, batch_size=CHUNK)
+        Check.objects.bulk_update(self.over, ["is_current"], batch_size=CHUNK)
+        for rows in (self.begun, self.cases, self.submissions, self.tags, self.events):
+            if rows:
+                type(rows[0]).objects.bulk_create(rows)
+        standing = ["checked_at", "fresh_until", "spam_status", "tagged_since"]
+        PhoneNumber.objects.bulk_update(self.numbers, standing, batch_size=CHUNK)

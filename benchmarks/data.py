@@ -17,10 +17,10 @@ from portal.audit import SYSTEM
 from portal.inserting import insert_from, insert_rows
 from portal.licensing import Product
 from portal.models import Account, Licence, Member, User
-from portal.numbers import NotANumber, parse
 from reputation import lookups
 from reputation.clock import days
 from reputation.models import Campaign, Case, Check, Engine, PhoneNumber, Registration, Tag
+from reputation.models.numbers import PhoneNumberQuerySet
 
 # Campaigns of the large account by their size, where it has as many numbers; a fifth of its numbers is in none.
 CAMPAIGN_SIZES = (10, 1_000, 10_000, 100_000)
@@ -151,62 +151,17 @@ def _standing(chance: random.Random, now: datetime, looked_at: datetime) -> dict
 
 
 def _with_what_engines_said(now: datetime) -> None:
-    """Registrations, current checks, and for the tagged ones a standing tag with its case, each in one statement."""
+    """Registrations, current checks, and for the tagged ones a standing tag with its case."""
     engines = list(Engine.objects.filter(in_use=True).order_by("pk"))
     on = PhoneNumber.objects.filter(capability="on")
     tagged = on.tagged()
-    checked = on.filter(checked_at__isnull=False)
     for engine in engines:
-        insert_from(
-            Registration,
-            on,
-            account_id="account_id",
-            number_id="pk",
-            engine_id=Value(engine.pk),
-            state=Value(Registration.State.ACCEPTED.value),
-            reference="e164",
-            reason=Value(""),
-            answered_at=Value(now - days(30)),
-            lease_token=Value(""),
-            attempts=Value(0),
-        )
-        Engine.objects.filter(pk=engine.pk).update(to_register_after=None)
-        by_first = tagged if engine == engines[0] else tagged.none()
-        for result, numbers in (("tagged", by_first), ("clean", checked.exclude(pk__in=by_first.values("pk")))):
-            insert_from(
-                Check,
-                numbers,
-                account_id="account_id",
-                number_id="pk",
-                engine_id=Value(engine.pk),
-                result=Value(result),
-                label=Value("Spam Likely" if result == "tagged" else ""),
-                learnt_by=Value("look-up"),
-                first_at="checked_at",
-                last_at="checked_at",
-                learnt_at="checked_at",
-                looks=Value(1),
-                valid_until="fresh_until",
-                proof=Value({}),
-                is_current=Value(True),
-            )
+        _registered(on, engine, now)
+        by_it = tagged if engine == engines[0] else tagged.none()
+        _checked(by_it, engine, "tagged", "Spam Likely")
+        _checked(on.filter(checked_at__isnull=False).exclude(pk__in=by_it.values("pk")), engine, "clean", "")
     for status, state in CASE_STATES.items():
-        insert_from(
-            Case,
-            tagged.filter(spam_status=status),
-            account_id="account_id",
-            number_id="pk",
-            state=Value(state.value),
-            state_since="tagged_since",
-            opened_at="tagged_since",
-            closed_at=Value(now if state == Case.State.FAILED else None),
-            deadline_at=Value(now + days(30)),
-            outcome=Value(""),
-            ticket_reference=Value(""),
-            next_action_at=Value(None if state == Case.State.FAILED else now + days(30)),
-            lease_token=Value(""),
-            attempts=Value(0),
-        )
+        _in_a_case(tagged.filter(spam_status=status), state, now)
     insert_from(
         Tag,
         Case.objects.filter(~Q(number__tagged_since=None)),
@@ -221,25 +176,61 @@ def _with_what_engines_said(now: datetime) -> None:
     )
 
 
-def called_near(campaign: Campaign, count: int, seed: int = 2) -> list[str]:
-    """Numbers to call in area codes that the campaign has numbers to show in, and in no exchange that it has."""
-    shown = PhoneNumber.objects.in_campaign(campaign).exclude(spam_status__in=PhoneNumber.TAGGED)
-    exchanges = {e164[:8] for e164 in shown.values_list("e164", flat=True)}
-    areas = sorted({exchange[:5] for exchange in exchanges})
-    chance = random.Random(seed)
-    called: list[str] = []
-    while len(called) < count:
-        e164 = f"{chance.choice(areas)}{_subscriber(chance)}"
-        if e164[:8] not in exchanges and _can_be_called(e164):
-            called.append(e164)
-    return called
+def _registered(numbers: PhoneNumberQuerySet, engine: Engine, now: datetime) -> None:
+    insert_from(
+        Registration,
+        numbers,
+        account_id="account_id",
+        number_id="pk",
+        engine_id=Value(engine.pk),
+        state=Value(Registration.State.ACCEPTED.value),
+        reference="e164",
+        reason=Value(""),
+        answered_at=Value(now - days(30)),
+        lease_token=Value(""),
+        attempts=Value(0),
+    )
+    Engine.objects.filter(pk=engine.pk).update(to_register_after=None)
 
 
-def _can_be_called(e164: str) -> bool:
-    try:
-        return bool(parse(e164))
-    except NotANumber:
-        return False
+def _checked(numbers: PhoneNumberQuerySet, engine: Engine, result: str, label: str) -> None:
+    insert_from(
+        Check,
+        numbers,
+        account_id="account_id",
+        number_id="pk",
+        engine_id=Value(engine.pk),
+        result=Value(result),
+        label=Value(label),
+        learnt_by=Value("look-up"),
+        first_at="checked_at",
+        last_at="checked_at",
+        learnt_at="checked_at",
+        looks=Value(1),
+        valid_until="fresh_until",
+        proof=Value({}),
+        is_current=Value(True),
+    )
+
+
+def _in_a_case(numbers: PhoneNumberQuerySet, state: Case.State, now: datetime) -> None:
+    has_failed = state == Case.State.FAILED
+    insert_from(
+        Case,
+        numbers,
+        account_id="account_id",
+        number_id="pk",
+        state=Value(state.value),
+        state_since="tagged_since",
+        opened_at="tagged_since",
+        closed_at=Value(now if has_failed else None),
+        deadline_at=Value(now + days(30)),
+        outcome=Value(""),
+        ticket_reference=Value(""),
+        next_action_at=Value(None if has_failed else now + days(30)),
+        lease_token=Value(""),
+        attempts=Value(0),
+    )
 
 
 def some_numbers(count: int, chance: random.Random) -> list[str]:
