@@ -12,7 +12,7 @@ from portal.api.endpoints import endpoint
 from portal.api.guarding import ApiRequest
 from portal.api.pagination import Page, page
 from portal.api.problems import Problem, wrong
-from reputation import importing
+from reputation import import_preview, importing
 from reputation.api.finding import IdInPath, owned
 from reputation.api.shapes.imports import ImportDetail, ImportOut, Imports, RefusedLine
 from reputation.csv_files import CannotRead
@@ -132,13 +132,13 @@ def _said(batch: NumberImport) -> dict:
             "ended_at")  # fmt: skip
     return {
         "id": batch.pk,
-        "summary": importing.summary_of(batch),
+        "summary": import_preview.summary_of(batch),
         **{name: getattr(batch, name) for name in same},
     }
 
 
 def _detail(batch: NumberImport) -> ImportDetail:
-    refused = batch.rows.filter(outcome=ImportRow.Outcome.REFUSED).order_by("line")[: importing.SHOWN]
+    refused = batch.rows.filter(outcome=ImportRow.Outcome.REFUSED).order_by("line")[: import_preview.SHOWN]
     return ImportDetail(
         **_said(batch),
         refused_first=[RefusedLine(line=row.line, text=row.text, reason=row.reason) for row in refused],

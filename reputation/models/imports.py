@@ -23,8 +23,8 @@ class NumberImportQuerySet(AccountQuerySet):
 
 
 class NumberImport(models.Model):
-    """One file on its way. `position` and `line` say how far it was read; it is applied in the order of its numbers, and
-    `applied_up_to` is the last one that was."""
+    """One file on its way. `position` and `line` say how far it was read; it is applied in the order of its numbers,
+    and `applied_up_to` is the last one that was."""
 
     class State(models.TextChoices):
         RECEIVED = "received", "Received"

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from portal.access import MemberRequest, changing_view, member_view, owned
-from reputation import importing
+from reputation import import_preview, importing
 from reputation.csv_files import CannotRead
 from reputation.exporting import csv_lines
 from reputation.models import NumberImport
@@ -59,7 +59,7 @@ def import_list(request: MemberRequest) -> HttpResponse:
         imports = imports.filter(pk__lt=int(before))
     shown = list(imports[: SHOWN + 1])
     context = {
-        "imports": [(one, importing.summary_of(one)) for one in shown[:SHOWN]],
+        "imports": [(one, import_preview.summary_of(one)) for one in shown[:SHOWN]],
         "older": shown[SHOWN - 1].pk if len(shown) > SHOWN else None,
         "any_under_way": any(one.is_under_way for one in shown[:SHOWN]),
     }
@@ -72,11 +72,11 @@ def import_page(request: MemberRequest, pk: int) -> HttpResponse:
     batch = owned(request, NumberImport.objects.select_related("user", "api_key", "confirmed_by", "confirmed_with"), pk)
     context = {
         "import": batch,
-        "groups": [] if batch.is_under_way else importing.groups_of(batch),
-        "columns": importing.columns_of(batch),
+        "groups": [] if batch.is_under_way else import_preview.groups_of(batch),
+        "columns": import_preview.columns_of(batch),
         "ends_at": batch.received_at + importing.kept_for(),
         "kept_until": batch.ended_at + importing.kept_for() if batch.ended_at else None,
-        "summary": importing.summary_of(batch),
+        "summary": import_preview.summary_of(batch),
     }
     return render(request, "reputation/import.html", context)
 
@@ -85,7 +85,7 @@ def import_page(request: MemberRequest, pk: int) -> HttpResponse:
 def refused(request: MemberRequest, pk: int) -> StreamingHttpResponse:
     """Every refused line with its number and reason, as CSV."""
     batch = owned(request, NumberImport, pk)
-    return csv_response(csv_lines(importing.refused_lines(batch)), f"refused-lines-of-import-{batch.pk}.csv")
+    return csv_response(csv_lines(import_preview.refused_lines(batch)), f"refused-lines-of-import-{batch.pk}.csv")
 
 
 @require_POST

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django_q.models import OrmQ
 
 from portal.models import AuditEvent
-from reputation import importing, phone_numbers
+from reputation import import_preview, importing, phone_numbers
 from reputation.matching import match
 from reputation.models import Campaign, ImportRow, NumberImport, PhoneNumber
 from reputation.tasks import imports as tasks
@@ -76,14 +76,14 @@ class TestThePreview:
         batch = receive("number,label\n2062550143,New\n4252550144,Same\n5032550145,Third\nbroken,\n")
         assert batch.state == State.READY
         assert (batch.will_add, batch.will_change, batch.unchanged, batch.refused) == (1, 1, 1, 1)
-        assert {group.outcome: [row.line for row in group.rows] for group in importing.groups_of(batch)} == {
+        assert {group.outcome: [row.line for row in group.rows] for group in import_preview.groups_of(batch)} == {
             "refused": [5],
             "new": [4],
             "changed": [2],
             "unchanged": [3],
         }
         assert numbers(account) == before
-        assert importing.summary_of(batch) == "1 new, 1 changed, 1 unchanged, 1 refused"
+        assert import_preview.summary_of(batch) == "1 new, 1 changed, 1 unchanged, 1 refused"
 
     def test_a_removed_number_comes_back(self, receive, account, actor, now):
         number = PhoneNumberFactory(account=account, e164="+12062550143", label="Old")
@@ -210,7 +210,7 @@ class TestConfirming:
             "9": "New",
         }
         assert len(events("number.changed", "number.added")) == 2
-        left = list(importing.refused_lines(batch))[1:]
+        left = list(import_preview.refused_lines(batch))[1:]
         assert [line for line, _, _ in left] == [2, 3, 4, 5, 7]
         assert all("after the preview" in reason for *_, reason in left)
 
@@ -333,7 +333,7 @@ class TestInTheBackground:
         assert (batch.state, batch.added, batch.through, batch.to_do) == (State.STOPPED, 10, 10, 35)
         assert len(numbers(account)) == len(events("number.added")) == 10
         assert len(events("import.stopped")) == 1
-        assert importing.summary_of(batch) == "10 added"
+        assert import_preview.summary_of(batch) == "10 added"
         assert not events("import.done")
 
     def test_the_same_file_after_a_stop_goes_on_from_what_is_there(self, receive, account, actor, now, monkeypatch):
@@ -483,7 +483,7 @@ class TestTidyingUp:
         batch = receive("number\n2062550143\nbroken\n")
         confirm(batch, actor, now)
         assert importing.end_stale(now=now + importing.kept_for() - timedelta(seconds=1)) == 0
-        assert len(list(importing.refused_lines(batch))) == 2
+        assert len(list(import_preview.refused_lines(batch))) == 2
         while importing.end_stale(now=now + importing.kept_for()):
             pass
         batch.refresh_from_db()
