@@ -17,6 +17,7 @@ from portal.audit import SYSTEM
 from portal.inserting import insert_from, insert_rows
 from portal.licensing import Product
 from portal.models import Account, Licence, Member, User
+from portal.numbers import NotANumber, parse
 from reputation import lookups
 from reputation.clock import days
 from reputation.models import Campaign, Case, Check, Engine, PhoneNumber, Registration, Tag
@@ -231,6 +232,27 @@ def _in_a_case(numbers: PhoneNumberQuerySet, state: Case.State, now: datetime) -
         lease_token=Value(""),
         attempts=Value(0),
     )
+
+
+def called_near(campaign: Campaign, count: int, seed: int = 2) -> list[str]:
+    """Numbers to call in area codes that the campaign has numbers to show in, and in no exchange that it has."""
+    shown = PhoneNumber.objects.in_campaign(campaign).exclude(spam_status__in=PhoneNumber.TAGGED)
+    exchanges = {e164[:8] for e164 in shown.values_list("e164", flat=True)}
+    areas = sorted({exchange[:5] for exchange in exchanges})
+    chance = random.Random(seed)
+    called: list[str] = []
+    while len(called) < count:
+        e164 = f"{chance.choice(areas)}{_subscriber(chance)}"
+        if e164[:8] not in exchanges and _can_be_called(e164):
+            called.append(e164)
+    return called
+
+
+def _can_be_called(e164: str) -> bool:
+    try:
+        return bool(parse(e164))
+    except NotANumber:
+        return False
 
 
 def some_numbers(count: int, chance: random.Random) -> list[str]:
