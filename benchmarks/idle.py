@@ -30,7 +30,7 @@ DAY_SECONDS = 20
 
 
 def measure(run: Run) -> list[Row]:
-    many, seconds = run.large, run.of_size(90, 14)
+    many, seconds = run.large, run.of_size(90, 10)
     clusters = {numbers: _cluster(run, numbers) for numbers in (FEW, many)}
     time.sleep(seconds / 2)
     run.use(many)
