@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -25,11 +26,15 @@ LOOKS = (
 
 REFUSALS = {"as a viewer": 403, "does not exist": 404}
 
+# What Python says of an object that was never meant for a page.
+OBJECT = re.compile(r"\b[A-Z]\w+\([a-z_]+=|<\w[\w.: ]* object|\bdatetime\.\w+\(")
+
 ABOUT = """() => {
   const ids = [...document.querySelectorAll("[id]")].map((element) => element.id);
   return {
     title: document.title,
     headings: [...document.querySelectorAll("h1")].map((element) => element.textContent.trim()),
+    text: document.body.innerText,
     mains: document.querySelectorAll("main, [role=main]").length,
     twice: ids.filter((id, index) => ids.indexOf(id) !== index),
   };
@@ -134,6 +139,8 @@ def problems_of(page: Page, scene: Scene) -> Iterator[str]:
 
 def ill_formed(page: Page) -> Iterator[str]:
     about = page.evaluate(ABOUT)
+    if found := OBJECT.search(about["text"]):
+        yield f"it shows an object: {about['text'][found.start() :][:80]}"
     if not about["title"].split("·")[0].strip():
         yield "it has no title"
     if len(about["headings"]) != 1 or not about["headings"][0]:

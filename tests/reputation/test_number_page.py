@@ -42,6 +42,7 @@ def test_row_12_a_tagged_number_has_its_alert_with_the_engine_and_a_link_to_the_
     page = page_of(as_viewer, number)
     assert f'data-spam-alert="{number.pk}"' in page
     assert f"is labelled as spam by {tag.engine}" in page
+    assert "showed the default" not in page
     assert reverse("case", args=[tag.case_id]) in page
 
 
