@@ -2,8 +2,7 @@
 holds, and INSERT and UPDATE of rows that are handed over as one parameter (the ORM's batches grow with the rows)."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
@@ -74,7 +73,7 @@ def insert_rows(model: type[models.Model], rows: Sequence[Mapping[str, Any]], *,
     own = (field for field in model._meta.concrete_fields if not field.generated)
     fields = [field for field in own if not field.primary_key or field.attname in rows[0]]
     defaults = {field.attname: field.get_default() for field in fields if field.attname not in rows[0]}
-    source, params = _rows(model, fields, ({**defaults, **row} for row in rows))
+    source, params = _rows(model, fields, rows, defaults)
     connection = connections[router.db_for_write(model)]
     columns = ", ".join(connection.ops.quote_name(field.column) for field in fields)
     # Without WHERE, SQLite reads ON CONFLICT as the ON of a join.
@@ -91,7 +90,7 @@ def update_rows(model: type[models.Model], rows: Sequence[Mapping[str, Any]]) ->
         return 0
     fields = [model._meta.pk, *(field for field in model._meta.concrete_fields if field.attname in rows[0])]
     fields = list(dict.fromkeys(fields))
-    source, params = _rows(model, fields, rows)
+    source, params = _rows(model, fields, rows, {})
     connection = connections[router.db_for_write(model)]
     quote = connection.ops.quote_name
     sets = ", ".join(f"{quote(field.column)} = given.{quote(field.column)}" for field in fields[1:])
@@ -102,44 +101,43 @@ def update_rows(model: type[models.Model], rows: Sequence[Mapping[str, Any]]) ->
 
 
 def _rows(
-    model: type[models.Model], fields: Sequence[models.Field], rows: Iterable[Mapping[str, Any]]
+    model: type[models.Model],
+    fields: Sequence[models.Field],
+    rows: Sequence[Mapping[str, Any]],
+    defaults: Mapping[str, Any],
 ) -> tuple[str, list[str]]:
-    """The rows as something to SELECT from, and its parameter: all of them as one JSON text."""
+    """The rows as something to SELECT from, and its parameter: all of them as one JSON text. `defaults` are what all of
+    them have in columns that they do not name."""
     connection = connections[router.db_for_write(model)]
     quote = connection.ops.quote_name
     if connection.vendor == "sqlite":
-        moments: dict[datetime, object] = {}
-        # What these columns hold is given as it is, JSON within JSON, too: asking the field for each of a million takes
-        # longer than to insert them.
-        named = [
-            (field.attname, field, (dict, list) if isinstance(field, models.JSONField) else (str, int))
+        adapted = (
+            _column(field, [defaults[name]] * len(rows), connection)
+            if (name := field.attname) in defaults
+            else _column(field, [row[name] for row in rows], connection)
             for field in fields
-        ]
-        adapted = [
-            [
-                value
-                if (value := row[name]) is None or isinstance(value, as_it_is)
-                else _adapted(field, value, connection, moments)
-                for name, field, as_it_is in named
-            ]
-            for row in rows
-        ]
+        )
         columns = ", ".join(
             f"json_extract(value, '$[{place}]') AS {quote(field.column)}" for place, field in enumerate(fields)
         )
-        return f"(SELECT {columns} FROM json_each(%s))", [json.dumps(adapted, default=str)]
-    named = [{field.column: _plain(field, row[field.attname], connection) for field in fields} for row in rows]
+        return f"(SELECT {columns} FROM json_each(%s))", [json.dumps(list(zip(*adapted, strict=True)), default=str)]
+    whole = ({**defaults, **row} for row in rows)
+    named = [{field.column: _plain(field, row[field.attname], connection) for field in fields} for row in whole]
     table = quote(model._meta.db_table)
     return f"json_populate_recordset(NULL::{table}, %s::json)", [json.dumps(named, default=str)]
 
 
-def _adapted(field: models.Field, value: object, connection: Any, moments: dict[datetime, object]) -> object:
-    """As the database is given it; a moment that many rows have is adapted once."""
-    if type(value) is not datetime or not isinstance(field, models.DateTimeField):
-        return field.get_db_prep_save(value, connection)
-    if value not in moments:
-        moments[value] = field.get_db_prep_save(value, connection)
-    return moments[value]
+def _column(field: models.Field, values: list[Any], connection: Any) -> list[Any]:
+    """The values of a column as the database is given them. What it holds anyway stays as it is, JSON within JSON, too,
+    and a moment that many rows have is adapted once: asking the field for each of a million takes longer than to insert
+    them."""
+    as_they_are = (dict, list, type(None)) if isinstance(field, models.JSONField) else (str, int, type(None))
+    if all(issubclass(kind, as_they_are) for kind in {*map(type, values)}):
+        return values
+    if isinstance(field, models.DateTimeField):
+        adapted = {value: field.get_db_prep_save(value, connection) for value in {*values}}
+        return [adapted[value] for value in values]
+    return [None if value is None else field.get_db_prep_save(value, connection) for value in values]
 
 
 def _plain(field: models.Field, value: object, connection: Any) -> object:

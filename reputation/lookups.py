@@ -222,6 +222,7 @@ def _apply_chunk(
 def _write_checks(current: dict[tuple[int, int], _Run], said: _Said, now: datetime) -> None:
     """An equal answer extends the current run of its engine; another one, or one after a gap, begins a new run."""
     extended, begun, over = [], [], []
+    relied_on = days(RELIED_ON)
     for (number, engine), (account, observation) in said.items():
         seen_at = min(observation.seen_at or now, now)
         result, label = Result.TAGGED if observation.tagged else Result.CLEAN, observation.label[:80]
@@ -229,7 +230,7 @@ def _write_checks(current: dict[tuple[int, int], _Run], said: _Said, now: dateti
         answer = {
             "last_at": seen_at,
             "learnt_at": now,
-            "valid_until": seen_at + days(RELIED_ON),
+            "valid_until": seen_at + relied_on,
             "proof": observation.proof,
         }
         if run and (run.result, run.label) == (result, label) and seen_at <= run.valid_until:
