@@ -55,6 +55,21 @@ def test_a_draft_that_cannot_be_saved_holds_nothing_up(live, window, owner, watc
     assert [given[question.id]["answer"] for question in QUESTIONS] == ["yes"] * len(QUESTIONS)
 
 
+def test_a_draft_that_nobody_answers_is_given_up_and_holds_nothing_up(live, window, owner, watch):
+    watch.expects += ["htmx:afterRequest", "htmx:timeout"]
+    page = window(live, as_=owner)
+    page.goto(reverse("enrollment-practices"))
+    sooner = "(saved) => saved.setAttribute('hx-request', saved.getAttribute('hx-request').replace('10000', '300'))"
+    page.locator("#saved").evaluate(sooner)
+    held = hold_next_draft(page)
+    page.locator(f"[name={QUESTIONS[0].id}-answer][value=yes]").check()
+    wait_for_a_draft(page, held)
+    page.get_by_role("button", name="Save draft").click()
+
+    expect(page.locator("#messages")).to_contain_text("Draft saved")
+    assert Application.objects.get().answers[QUESTIONS[0].id]["answer"] == "yes"
+
+
 def hold_next_draft(page: Page) -> list[Route]:
     """The next draft that saves itself waits in this list; whatever follows goes its way."""
     held: list[Route] = []

@@ -1,0 +1,59 @@
+"""Rows handed to the database as one parameter come back as the ORM would have written them."""
+
+from datetime import timedelta
+
+import pytest
+
+from portal.inserting import insert_rows, update_rows
+from reputation.models import Check
+from tests.factories import CheckFactory, EngineFactory, MonitoredNumberFactory
+
+pytestmark = pytest.mark.django_db
+
+PROOFS = [
+    {"words": 'It\'s "Spam" – 詐欺 \u2028\\', "figures": [1, 2.5, -3e-7, 12345678901234567890], "none": None},
+    {},
+    [],
+    [{"deep": [True, False]}],
+    "a text alone",
+    7,
+]
+
+
+@pytest.fixture
+def looked(account, now) -> list[dict[str, object]]:
+    """A row for each proof, with what kinds of columns there are: text, figures, yes and no, moments, JSON."""
+    engine = EngineFactory()
+    return [
+        {
+            "account_id": account.pk,
+            "number_id": MonitoredNumberFactory(account=account).pk,
+            "engine_id": engine.pk,
+            "result": Check.Result.CLEAN if place % 2 else Check.Result.TAGGED.value,
+            "label": f"50 % {place}\t'",
+            "learnt_by": "look-up",
+            "first_at": now,
+            "last_at": now + timedelta(microseconds=place),
+            "learnt_at": now,
+            "valid_until": now + timedelta(days=place % 2),
+            "proof": proof,
+        }
+        for place, proof in enumerate(PROOFS)
+    ]
+
+
+def test_inserted_rows_come_back_as_they_were_given(looked):
+    assert insert_rows(Check, looked) == len(looked)
+    assert list(Check.objects.order_by("pk").values(*looked[0])) == looked
+    assert list(Check.objects.order_by("pk").values_list("looks", "is_current")) == [(1, True)] * len(looked)
+
+
+def test_updated_rows_get_each_its_own_values_and_keep_the_rest(looked, account, now):
+    before = [CheckFactory(account=account, label="Stays") for _ in looked]
+    given = [
+        {"id": check.pk, **{name: row[name] for name in ("last_at", "proof")}}
+        for check, row in zip(before, looked, strict=True)
+    ]
+    assert update_rows(Check, given) == len(looked)
+    assert list(Check.objects.order_by("pk").values("id", "last_at", "proof")) == given
+    assert set(Check.objects.values_list("label", flat=True)) == {"Stays"}
