@@ -19,6 +19,7 @@ document.addEventListener("submit", (event) => {
   if (form.id !== "enrollment-form" || !saved?.classList.contains("htmx-request")) return;
   event.preventDefault();
   event.stopImmediatePropagation();
+  saved.textContent = saved.dataset.waiting;
   // By then a draft that waited for this one is under way itself, and is waited for in turn.
   saved.addEventListener("htmx:afterRequest", () => setTimeout(() => form.requestSubmit(submitter)), { once: true });
 }, { capture: true });

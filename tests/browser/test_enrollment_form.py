@@ -30,6 +30,7 @@ def test_what_was_typed_last_is_kept_however_slow_the_draft_before_it_is(live, w
     page.get_by_label("Job title").fill("Head of operations")
     page.get_by_role("button", name="Save and continue").click()
     page.get_by_role("button", name="Save and continue").click()
+    expect(page.locator("#saved")).to_have_text("Saving what you typed first…")
     expect(page).to_have_url(re.compile(re.escape(reverse("enrollment-business"))))
     held[0].continue_()
 
