@@ -33,13 +33,14 @@ lint: .venv/development ## style, format, missing migrations, templates
 format: .venv/development ## let ruff arrange the code
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
-lock: .venv/development ## write the locked requirements anew from pyproject.toml
-	$(BIN)/pip install -q pip-tools
-	$(BIN)/pip-compile -q $(LOCK) -o requirements.txt pyproject.toml
-	$(BIN)/pip-compile -q $(LOCK) --extra dev -o requirements-dev.txt pyproject.toml
+lock: .venv/bin/python ## lock the requirements in pyproject.toml, for every Python from 3.11.0 on
+	$(BIN)/pip install -q --disable-pip-version-check uv
+	$(COMPILE) -o requirements.txt pyproject.toml
+	$(COMPILE) -c requirements.txt --extra redis -o requirements-redis.txt pyproject.toml
+	$(COMPILE) -c requirements.txt --extra dev -o requirements-dev.txt pyproject.toml
 
-LOCK := --generate-hashes --strip-extras --allow-unsafe --no-header --no-annotate --no-emit-index-url \
-	--no-emit-find-links --no-emit-trusted-host
+COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11.0 --generate-hashes --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
