@@ -1,6 +1,12 @@
 from django.apps import AppConfig
+from django.db.models.signals import pre_migrate
 
 
 class PortalConfig(AppConfig):
     name = "portal"
     verbose_name = "Accounts"
+
+    def ready(self) -> None:
+        from portal.db.unknown_migrations import refuse_unknown_migrations
+
+        pre_migrate.connect(refuse_unknown_migrations, sender=self)

@@ -87,10 +87,11 @@ def install() -> None:
         if not is_sqlite:
             cursor.execute(f"LOCK TABLE {_NUMBERS} IN SHARE ROW EXCLUSIVE MODE")
             cursor.execute(_DELTAS)
-        NumberCount.objects.all().delete()
         for sql in missing:
             cursor.execute(sql)
-        recount()
+        # In the first migration there are no numbers, and later columns of theirs do not exist yet.
+        if PhoneNumber.objects.exists():
+            recount()
 
 
 def recount() -> None:

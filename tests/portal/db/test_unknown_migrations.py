@@ -1,0 +1,21 @@
+"""A database made before the migrations were regenerated is refused before anything in it changes."""
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_database_with_a_former_versions_migrations_is_refused_with_what_to_do():
+    recorder = MigrationRecorder(connection)
+    recorder.record_applied("reputation", "0012_imports_in_order_of_numbers")
+    tables = connection.introspection.table_names()
+    with pytest.raises(CommandError, match="another version of the portal.*0012_imports.*RESET=1"):
+        call_command("migrate", verbosity=0)
+    assert connection.introspection.table_names() == tables
+
+
+def test_a_database_of_this_version_is_migrated():
+    call_command("migrate", verbosity=0)
