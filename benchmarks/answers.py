@@ -13,10 +13,10 @@ from django.utils import timezone
 from benchmarks.databases import Run
 from benchmarks.report import Row
 from portal.models import AuditEvent
-from reputation import lookups
-from reputation.clock import days
 from reputation.models import Case, Check, Engine, PhoneNumber, Submission, Tag
+from reputation.monitoring import lookups
 from reputation.providers.protocol import Observation
+from reputation.service_clock import days
 
 CHUNK = 1_000
 PEERS = 4_000

@@ -11,17 +11,17 @@ from django.db import transaction
 from django.db.models import F, Q, Value
 
 from enrollment.models import Application
-from portal.api_keys import make
-from portal.area_codes import states
+from portal.accounts.api_keys import make
+from portal.accounts.licensing import Product
 from portal.audit import SYSTEM
-from portal.inserting import insert_from, insert_rows
-from portal.licensing import Product
+from portal.db.bulk import insert_from, insert_rows
 from portal.models import Account, Licence, Member, User
-from portal.numbers import NotANumber, parse
-from reputation import lookups
-from reputation.clock import days
+from portal.phone.area_codes import states
+from portal.phone.numbers import NotANumber, parse
 from reputation.models import Campaign, Case, Check, Engine, PhoneNumber, Registration, Tag
 from reputation.models.numbers import PhoneNumberQuerySet
+from reputation.monitoring import lookups
+from reputation.service_clock import days
 
 # Campaigns of the large account by their size, where it has as many numbers; a fifth of its numbers is in none.
 CAMPAIGN_SIZES = (10, 1_000, 10_000, 100_000)

@@ -18,9 +18,9 @@ from benchmarks.databases import Run
 from benchmarks.report import Row
 from portal.audit import Actor
 from portal.models import AuditEvent
-from reputation import confirmations, writing_down
-from reputation.clock import days
+from reputation.bulk_actions import actions, snapshot
 from reputation.models import Confirmation, Engine, PhoneNumber, Registration
+from reputation.service_clock import days
 
 Capability, State = PhoneNumber.Capability, Confirmation.State
 SAVED = 1_000
@@ -54,7 +54,7 @@ def _windows(run: Run) -> list[Row]:
         "all": Confirmation.objects.filter(state=State.PREPARING).latest("pk"),
     }
     begun = time.process_time()
-    while not writing_down.go_on(windows["all"]):
+    while not snapshot.go_on(windows["all"]):
         windows["all"].refresh_from_db()
     written = time.process_time() - begun
     pages = {name: _page(client, window) for name, window in windows.items()}
@@ -114,7 +114,7 @@ def _enabling(run: Run) -> list[Row]:
     ids = list(off.order_by("pk").values_list("pk", flat=True)[: count + SAVED])
     peer = _saved(ids[count:], actor, now)
     took, queries = _enabled(data, ids[:count], actor, now)
-    chunks = count / min(confirmations.CHUNK, count)
+    chunks = count / min(actions.CHUNK, count)
     each = took / count
     return [
         Row(
@@ -128,7 +128,7 @@ def _enabling(run: Run) -> list[Row]:
             bound=BOUND,
         ),
         Row(
-            f"the same: queries for each chunk of {confirmations.CHUNK:,}, in all",
+            f"the same: queries for each chunk of {actions.CHUNK:,}, in all",
             f"{queries / chunks:.1f}",
             "the goal",
             "15",
@@ -141,7 +141,7 @@ def _enabling(run: Run) -> list[Row]:
 
 def _enabled(data: Data, ids: list[int], actor: Actor, now: datetime) -> tuple[float, int]:
     """Seconds of processor time from the click to the end, and how many queries the chunks took."""
-    window = confirmations.open_window(
+    window = actions.open_window(
         account=data.account,
         actor=actor,
         action=Confirmation.Action.ENABLE,
@@ -154,7 +154,7 @@ def _enabled(data: Data, ids: list[int], actor: Actor, now: datetime) -> tuple[f
     queries = 0
     while True:
         with CaptureQueriesContext(connection) as captured:
-            more = confirmations._apply_chunk(window, actor=actor, now=now)
+            more = actions._apply_chunk(window, actor=actor, now=now)
         if not more:
             break
         queries += sum(query["sql"] not in ("BEGIN IMMEDIATE", "COMMIT") for query in captured)

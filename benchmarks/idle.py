@@ -18,8 +18,8 @@ from django.test import override_settings
 
 from benchmarks.databases import Run
 from benchmarks.report import Row
+from portal.jobs.runner import hint
 from portal.models import Lease
-from portal.sweeping import hint
 from reputation import schedules
 
 ROOT = Path(__file__).parent.parent

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from benchmarks.data import find
 from portal.audit import Actor
-from reputation import importing
+from reputation.imports import pipeline
 from reputation.models import NumberImport, PhoneNumber
 
 
@@ -21,15 +21,15 @@ def ours(file: Path) -> None:
     actor = Actor(user=data.user, via="web")
     with file.open("rb") as content:
         upload = UploadedFile(content, name=file.name, size=file.stat().st_size)
-        batch = importing.receive(account=data.account, upload=upload, actor=actor, now=timezone.now())
+        batch = pipeline.receive(account=data.account, upload=upload, actor=actor, now=timezone.now())
     for state in (NumberImport.State.READY, NumberImport.State.DONE):
-        while importing.advance(batch, now=timezone.now()):
+        while pipeline.advance(batch, now=timezone.now()):
             pass
         batch.refresh_from_db()
         if batch.state != state:
             raise SystemExit(f"The import is {batch.state}: {batch.reason}")
         if state == NumberImport.State.READY:
-            importing.confirm(batch, actor=actor, now=timezone.now())
+            pipeline.confirm(batch, actor=actor, now=timezone.now())
 
 
 def theirs(file: Path) -> None:

@@ -15,7 +15,7 @@ from benchmarks.data import Data, some_numbers
 from benchmarks.databases import Run
 from benchmarks.memory import largest
 from benchmarks.report import Row
-from portal.numbers import NotANumber
+from portal.phone.numbers import NotANumber
 from reputation.models import PhoneNumber
 from reputation.phone_numbers import parse_caller_id
 

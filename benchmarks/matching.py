@@ -21,7 +21,7 @@ from django.utils import timezone
 from benchmarks.data import Data, a_token, called_near
 from benchmarks.databases import Run
 from benchmarks.report import Row
-from reputation.matching import match
+from reputation.matching.match import match
 
 ROOT = Path(__file__).parent.parent
 CONNECTIONS = 8

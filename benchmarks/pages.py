@@ -20,7 +20,7 @@ from benchmarks.databases import Run
 from benchmarks.report import Row
 from portal.models import User
 from reputation.models import PhoneNumber, Tag
-from reputation.tables import PAGE_SIZE, SORTS
+from reputation.number_table.table import PAGE_SIZE, SORTS
 
 SMALL = 1_000
 # Four digits that some numbers have, and digits that none has.

@@ -25,7 +25,7 @@ import django; django.setup()
 from datetime import timedelta
 from django.core.management import call_command
 from django.utils import timezone
-from portal.inserting import insert_rows
+from portal.db.bulk import insert_rows
 from portal.models import Account
 from reputation.models import PhoneNumber
 call_command("migrate", verbosity=0)
@@ -41,7 +41,7 @@ WORK = """
 import json, os, sys, time
 import django; django.setup()
 from django.utils import timezone
-from reputation import lookups
+from reputation.monitoring import lookups
 from reputation.providers.protocol import Observation
 from reputation.providers.simulated import ENGINES, Simulated
 from reputation.tasks.lookups import look_up_numbers

@@ -14,7 +14,7 @@ from import_export.instance_loaders import BaseInstanceLoader
 
 from benchmarks.data import Data, find
 from portal.models import AuditEvent
-from portal.numbers import NotANumber
+from portal.phone.numbers import NotANumber
 from reputation.models import Campaign, PhoneNumber
 from reputation.phone_numbers import clean_label, parse_caller_id
 

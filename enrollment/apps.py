@@ -7,9 +7,9 @@ class EnrollmentConfig(AppConfig):
     verbose_name = "Enrollment"
 
     def ready(self) -> None:
-        from enrollment import telling
+        from enrollment import webhook_events
         from enrollment.reviewers import create_group
         from portal.webhooks.events import tell
 
-        tell(telling.TOLD)
+        tell(webhook_events.TOLD)
         post_migrate.connect(create_group, sender=self, dispatch_uid="enrollment.reviewers")

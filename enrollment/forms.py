@@ -18,7 +18,7 @@ from enrollment import business
 from enrollment.drafts import NOT_KEPT, SOCIAL_SECURITY_NUMBER
 from enrollment.models import Application
 from enrollment.questions import QUESTION, QUESTIONS, Answer, Question
-from portal.numbers import NotANumber, national, parse
+from portal.phone.numbers import NotANumber, national, parse
 
 Choices = list[tuple[str, str]]
 CHOOSE = "Choose one"

@@ -22,7 +22,7 @@ from enrollment.questions import Answer
 from enrollment.snapshot import Snapshot, answers_of, values_of
 from portal import audit
 from portal.audit import Actor
-from portal.sweeping import hint
+from portal.jobs.runner import hint
 
 State = Application.State
 

@@ -3,7 +3,7 @@
 from django.utils import timezone
 
 from enrollment import mails
-from portal.sweeping import sweep, task
+from portal.jobs.runner import sweep, task
 
 
 @task

@@ -17,7 +17,7 @@ from enrollment.forms import BusinessForm, PracticesForm, SendForm, forms_of, mi
 from enrollment.lifecycle import NotSent
 from enrollment.models import Application
 from enrollment.status import standing
-from portal.access import MemberRequest, changing_view, member_view, owned
+from portal.accounts.access import MemberRequest, changing_view, member_view, owned
 
 # In their order: the page's name, and the words for it.
 STEPS = (

@@ -18,8 +18,8 @@ from django.utils import timezone
 
 from portal import audit
 from portal.audit import Actor
+from portal.audit.labels import said
 from portal.models import Account, AuditEvent, Licence, Member, User
-from portal.wording import said
 
 
 class ForReviewers:

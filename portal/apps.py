@@ -7,6 +7,9 @@ class PortalConfig(AppConfig):
     verbose_name = "Accounts"
 
     def ready(self) -> None:
+        from portal.audit.record import on_recorded
         from portal.db.unknown_migrations import refuse_unknown_migrations
+        from portal.webhooks import outbox
 
+        on_recorded(outbox.note)
         pre_migrate.connect(refuse_unknown_migrations, sender=self)

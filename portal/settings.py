@@ -89,7 +89,7 @@ STORAGES = {
     },
 }
 FILE_UPLOAD_HANDLERS = [
-    "portal.uploads.RefuseWhatIsTooLarge",
+    "portal.upload_handler.RefuseWhatIsTooLarge",
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
 UPLOAD_LIMIT_MB = problems.at_least(1, "UPLOAD_LIMIT_MB", read("int", "UPLOAD_LIMIT_MB", 100))
@@ -144,7 +144,7 @@ TEMPLATES = [
                 "portal.navigation.menu",
             ],
             "builtins": [
-                "portal.templatetags.said",
+                "portal.templatetags.formatting",
                 "reputation.templatetags.states",
                 "django.templatetags.static",
                 "django.contrib.humanize.templatetags.humanize",
@@ -222,7 +222,7 @@ problems.require(
     "DAY_SECONDS is for the demo and for tests; in production a day has 86400 seconds.",
 )
 # What makes the demo's data: called with `now`, returns who can sign in (portal.demonstration.SignIn).
-DEMO_SEED = "reputation.demo.seed"
+DEMO_SEED = "reputation.demo.data.seed"
 PROVIDERS = read("list", "PROVIDERS", ["simulated", "complaints"] if DEMO else ["complaints"])
 SIMULATED_SEED = read("str", "SIMULATED_SEED", "demo")
 SIMULATED_DIR = DATA_DIR / "simulated"

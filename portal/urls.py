@@ -4,7 +4,6 @@ from django.urls import include, path
 from django_q.models import OrmQ, Schedule, Success
 
 from portal.views import api_keys, audit_trail, members, preferences, signing_in, webhooks
-from reputation.api import matches
 
 admin.site.site_header = admin.site.site_title = "Number Reputation: administration"
 admin.site.index_title = "Reviews and accounts"
@@ -14,11 +13,10 @@ for model in (Group, OrmQ, Schedule, Success):
         admin.site.unregister(model)
 
 urlpatterns = [
-    *matches.urls,
     path("", include("reputation.urls")),
     path("admin/", admin.site.urls),
     *signing_in.urls,
-    path("password/", include("portal.password_urls")),
+    path("password/", include("portal.views.passwords")),
     *members.urls,
     *api_keys.urls,
     *audit_trail.urls,

@@ -18,9 +18,12 @@ class ReputationConfig(AppConfig):
         from enrollment.signals import revoked
         from portal import navigation
         from portal.webhooks.events import tell
-        from reputation import checks, migrated, telling, unenrolled
-        from reputation.liveness import live_token
+        from reputation import checks
         from reputation.models import NumberCount
+        from reputation.monitoring import revocation
+        from reputation.notifications import webhook_events
+        from reputation.numbers.change_token import live_token
+        from reputation.post_migrate import set_up
 
         def of_every_page(account: Account) -> dict[str, Any]:
             return {
@@ -29,7 +32,7 @@ class ReputationConfig(AppConfig):
             }
 
         navigation.on_every_page(of_every_page)
-        tell(telling.TOLD)
+        tell(webhook_events.TOLD)
         register(checks.providers_can_be_made)
-        post_migrate.connect(migrated.set_up, sender=self)
-        revoked.connect(unenrolled.stop_soon)
+        post_migrate.connect(set_up, sender=self)
+        revoked.connect(revocation.stop_soon)

@@ -12,14 +12,14 @@ from django.db.models import F, OuterRef, Q, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
 from portal import audit
-from portal.among import among
 from portal.audit import Actor
-from portal.models import Account
-from portal.numbers import national
-from reputation import daily_limit
-from reputation.eligibility import today_of
+from portal.db.in_list import among
+from portal.models import Account, today_of
+from portal.phone.numbers import national
+from reputation.matching import daily_limit
 from reputation.models import Campaign, NumberCount, PhoneNumber
-from reputation.rows import NumberRow, rows_of
+from reputation.models.campaigns import default_of
+from reputation.number_table.alerts import NumberRow, rows_of
 
 # More calls a day than one number can be shown for: it only keeps a limit within what the database holds.
 MOST_CALLS = 1_000_000
@@ -66,12 +66,6 @@ def rows_of_campaigns(account: Account, now: datetime) -> list[CampaignRow]:
         )
         for campaign in campaigns
     ]
-
-
-def default_of(campaign: Campaign) -> PhoneNumber | None:
-    """The default caller ID, unless the number was removed from the account since it was chosen."""
-    number = campaign.default_number
-    return number if number and number.removed_at is None else None
 
 
 def offered_caller_ids(campaign: Campaign, text: str) -> tuple[list[PhoneNumber], bool]:

@@ -28,12 +28,12 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Count
 
-from portal.inserting import insert_rows
-from portal.numbers import UNITED_STATES, NotANumber, parse
-from portal.sweeping import PAUSE_SECONDS
-from reputation.clock import days
+from portal.db.bulk import insert_rows
+from portal.jobs.runner import PAUSE_SECONDS
+from portal.phone.numbers import UNITED_STATES, NotANumber, parse
 from reputation.models import Complaint, ComplaintFile, PhoneNumber
 from reputation.models.complaints import ComplaintQuerySet
+from reputation.service_clock import days
 
 COLUMNS = (
     "Company_Phone_Number",

@@ -11,12 +11,14 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from portal import audit
-from portal.among import among
 from portal.audit import Actor
+from portal.db.in_list import among
 from portal.models import Account
-from portal.numbers import NotANumber, Parsed, parse
-from reputation import campaigns, capability, daily_limit
+from portal.phone.numbers import NotANumber, Parsed, parse
+from reputation import campaigns
+from reputation.matching import daily_limit
 from reputation.models import Campaign, PhoneNumber
+from reputation.monitoring import capability
 
 # A personal (500) or premium-rate (900) number cannot be called back at the ordinary rate, so none may be shown.
 NO_CALLER_ID = {
@@ -34,7 +36,7 @@ class Added:
 
 
 def parse_caller_id(text: str, *, letters: bool = False) -> Parsed:
-    """As portal.numbers.parse, for a number that is to be shown to called people: raises NotANumber for others."""
+    """Like portal.phone.numbers.parse, for a number shown to called people: raises NotANumber for others."""
     parsed = parse(text, letters=letters)
     if parsed.kind in NO_CALLER_ID:
         raise NotANumber(NO_CALLER_ID[parsed.kind])

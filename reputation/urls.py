@@ -2,12 +2,13 @@
 
 from django.urls import path
 
+from reputation.api import matches
 from reputation.api.v1 import api
 from reputation.views import (
     api_reference,
+    bulk_actions,
     campaigns,
     cases,
-    confirmations,
     imports,
     live,
     number,
@@ -17,12 +18,13 @@ from reputation.views import (
 )
 
 urlpatterns = [
+    *matches.urls,  # first, because it is asked for every call
     *overview.urls,
     *live.urls,
     *phone_numbers.urls,
     *imports.urls,
     *number_reputation.urls,
-    *confirmations.urls,
+    *bulk_actions.urls,
     *number.urls,
     *cases.urls,
     *campaigns.urls,

@@ -6,10 +6,10 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from portal.accounts.licensing import Product
 from portal.audit import Actor
-from portal.licensing import Product
 from portal.models import Account, Member
-from reputation import recording
+from reputation.matching import recorder
 from tests.every_url import an_api_key
 from tests.factories import AccountFactory, ApplicationFactory, LicenceFactory, MemberFactory
 
@@ -105,6 +105,6 @@ def simulated_engines_begin_anew(settings, tmp_path_factory) -> None:
 @pytest.fixture(autouse=True)
 def decisions_are_written_when_the_test_says(monkeypatch) -> None:
     """By no thread of its own, which would see nothing of the test's transaction, and none of another test."""
-    monkeypatch.setattr(recording, "_begin_to_write", lambda: None)
-    recording._of_numbers.clear()
-    recording._of_campaigns.clear()
+    monkeypatch.setattr(recorder, "_begin_to_write", lambda: None)
+    recorder._of_numbers.clear()
+    recorder._of_campaigns.clear()

@@ -19,12 +19,12 @@ from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 from django.utils import timezone
 
-from portal import api_keys
+from portal.accounts import api_keys
 from portal.audit import SYSTEM, Actor
-from portal.models import Account, ApiKey
+from portal.models import Account, ApiKey, WebhookDelivery
 from portal.webhooks import endpoints
-from portal.webhooks.models import WebhookDelivery
-from reputation import confirmations, importing
+from reputation.bulk_actions import actions
+from reputation.imports import pipeline
 from reputation.models import Case, Confirmation, NumberImport, PhoneNumber
 from reputation.views.api_reference import the_document
 from tests.factories import CampaignFactory, MemberFactory, PhoneNumberFactory, WebhookEndpointFactory
@@ -70,7 +70,7 @@ def a_case(account: Account, state: str = Case.State.OPEN, **fields: object) -> 
 
 def a_confirmation(account: Account, action: str = Confirmation.Action.ENABLE) -> Confirmation:
     PhoneNumberFactory(account=account)
-    return confirmations.open_window(
+    return actions.open_window(
         account=account,
         actor=Actor(user=MemberFactory(account=account).user, via="web"),
         action=action,
@@ -80,7 +80,7 @@ def a_confirmation(account: Account, action: str = Confirmation.Action.ENABLE) -
 
 
 def an_import(account: Account) -> NumberImport:
-    return importing.receive(
+    return pipeline.receive(
         account=account,
         upload=SimpleUploadedFile("numbers.csv", b"number\n(206) 255-0143\nno number\n"),
         actor=Actor(user=MemberFactory(account=account).user, via="web"),

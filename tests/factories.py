@@ -8,11 +8,10 @@ from django.utils import timezone
 from factory.django import DjangoModelFactory
 
 from enrollment.models import Application
-from portal.licensing import Product
-from portal.models import Account, Licence, Member, User
-from portal.numbers import parse
+from portal.accounts.licensing import Product
+from portal.models import Account, Licence, Member, User, WebhookEndpoint
+from portal.phone.numbers import parse
 from portal.webhooks.events import TYPES
-from portal.webhooks.models import WebhookEndpoint
 from reputation.models import Campaign, Case, Check, Complaint, ComplaintFile, Engine, PhoneNumber, Submission, Tag
 
 

@@ -14,7 +14,7 @@ from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, TooMa
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja.errors import HttpError, ValidationError
 
-from portal.api_keys import Refused
+from portal.accounts.api_keys import Refused
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.conf import settings
 
-from portal.api.endpoints import OF_EVERY_OPERATION
+from portal.api.operations import OF_EVERY_OPERATION
 from portal.api.problems import KINDS, Kind
 
 

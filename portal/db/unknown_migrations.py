@@ -21,7 +21,7 @@ def refuse_unknown_migrations(using: str, **kwargs: object) -> None:
     )
     if unknown:
         raise CommandError(
-            f"This database was made by another version of the portal: it has {unknown[0]}, which this version does not "
-            "know. Nothing was changed. For demo data, `make demo RESET=1` starts again with a new database; otherwise "
-            "run the version that made it, or set DATABASE_URL to an empty database."
+            f"This database was made by another version of the portal: it has {unknown[0]}, which this version "
+            "does not know. Nothing was changed. For demo data, `make demo RESET=1` starts again with a new database; "
+            "otherwise run the version that made it, or set DATABASE_URL to an empty database."
         )

@@ -2,7 +2,7 @@
 
 import django.db.models.deletion
 import django.utils.timezone
-import portal.models
+import portal.models.accounts
 from django.conf import settings
 from django.db import migrations, models
 
@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(max_length=120)),
-                ('time_zone', models.CharField(default='America/New_York', max_length=60, validators=[portal.models.check_time_zone])),
+                ('time_zone', models.CharField(default='America/New_York', max_length=60, validators=[portal.models.accounts.check_time_zone])),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
             ],
         ),
@@ -47,7 +47,7 @@ class Migration(migrations.Migration):
                 ('password', models.CharField(max_length=128, verbose_name='password')),
                 ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
                 ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
-                ('email', portal.models.LowerCaseEmailField(error_messages={'unique': 'Somebody with this e-mail address already exists.'}, max_length=254, unique=True, verbose_name='e-mail')),
+                ('email', portal.models.accounts.LowerCaseEmailField(error_messages={'unique': 'Somebody with this e-mail address already exists.'}, max_length=254, unique=True, verbose_name='e-mail')),
                 ('name', models.CharField(blank=True, max_length=120)),
                 ('is_staff', models.BooleanField(default=False, help_text='May sign in to the administration.', verbose_name='reviewer')),
                 ('is_active', models.BooleanField(default=True)),
@@ -210,7 +210,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('product', models.CharField(choices=[('contact_center_premium', 'Contact Center Premium'), ('contact_center_elite', 'Contact Center Elite'), ('phone_pro', 'Phone Pro'), ('phone_calling_plan', 'Phone calling plan'), ('workplace_with_phone', 'Workplace bundle with Phone'), ('auto_dialer', 'Auto Dialer add-on for Phone'), ('monitoring_sku', 'Spam Monitoring and Remediation')], max_length=40)),
                 ('seats', models.PositiveIntegerField(default=1, help_text='For the SKU: how many numbers it covers.')),
-                ('valid_from', models.DateField(default=portal.models.begun_everywhere, verbose_name='from')),
+                ('valid_from', models.DateField(default=portal.models.accounts.begun_everywhere, verbose_name='from')),
                 ('valid_until', models.DateField(blank=True, help_text='The last day; empty: without end.', null=True, verbose_name='until')),
                 ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='licences', to='portal.account')),
             ],

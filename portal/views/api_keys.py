@@ -13,9 +13,9 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 
-from portal import api_keys
-from portal.access import MemberRequest, member_view, owned, owner_view
-from portal.api_keys import SCOPES
+from portal.accounts import api_keys
+from portal.accounts.access import MemberRequest, member_view, owned, owner_view
+from portal.accounts.api_keys import SCOPES
 from portal.models import ApiKey
 
 

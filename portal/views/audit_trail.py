@@ -6,21 +6,21 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import path
 
-from portal import trail
-from portal.access import MemberRequest, member_view
+from portal.accounts.access import MemberRequest, member_view
+from portal.audit import browse
+from portal.audit.labels import KINDS
 from portal.models import Member
-from portal.wording import KINDS
 
 
 @member_view
 def audit_trail(request: MemberRequest) -> HttpResponse:
     people = Member.objects.for_account(request.account).select_related("user").order_by("user__email")
     context = {
-        "page": trail.read(request.GET, account=request.account),
+        "page": browse.read(request.GET, account=request.account),
         "kinds": [(kind, words) for kind, (words, _) in KINDS.items()],
         "whos": [
             *((str(member.user_id), member.user.get_full_name()) for member in people),
-            *trail.NOT_MEMBERS.items(),
+            *browse.NOT_MEMBERS.items(),
         ],
     }
     return render(request, "portal/audit_trail.html", context)

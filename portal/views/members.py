@@ -12,9 +12,9 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from portal import members, passwords
-from portal.access import MemberRequest, member_view, owned, owner_view
-from portal.members import NotChanged
+from portal.accounts import members, passwords
+from portal.accounts.access import MemberRequest, member_view, owned, owner_view
+from portal.accounts.members import NotChanged
 from portal.models import Member
 
 logger = logging.getLogger(__name__)

@@ -12,8 +12,9 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from portal import accounts, members
-from portal.access import MemberRequest, member_view, owner_view
+from portal.accounts import members
+from portal.accounts import settings as account_settings
+from portal.accounts.access import MemberRequest, member_view, owner_view
 from portal.models import Member, User
 
 UNITED_STATES = (
@@ -102,7 +103,7 @@ def change_account(request: MemberRequest) -> HttpResponse:
     if not form.is_valid():
         return _page(request, about_account=form)
     values = {field: form.cleaned_data[field] for field in form.changed_data}
-    changed = accounts.change(request.account, **values, actor=request.actor, now=timezone.now())
+    changed = account_settings.change(request.account, **values, actor=request.actor, now=timezone.now())
     messages.success(request, "Saved." if changed else "Nothing was different, so nothing was changed.")
     return redirect("preferences")
 

@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse_lazy
 from django.views.decorators.http import require_POST
 
-from portal.access import ACCOUNT_IN_SESSION, MemberRequest, member_view
+from portal.accounts.access import ACCOUNT_IN_SESSION, MemberRequest, member_view
 
 
 class SignInForm(AuthenticationForm):

@@ -12,11 +12,11 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from portal.access import MemberRequest, changing_view, member_view, owned, owner_view
-from portal.webhooks import addresses, endpoints, shown
+from portal.accounts.access import MemberRequest, changing_view, member_view, owned, owner_view
+from portal.models import WebhookDelivery, WebhookEndpoint
+from portal.webhooks import addresses, endpoints, queries
 from portal.webhooks.endpoints import NotChanged
 from portal.webhooks.events import TYPES
-from portal.webhooks.models import WebhookDelivery, WebhookEndpoint
 
 
 class EndpointForm(forms.Form):
@@ -59,7 +59,7 @@ class EndpointForm(forms.Form):
 
 @member_view
 def webhooks(request: MemberRequest) -> HttpResponse:
-    return render(request, "portal/webhooks.html", {"endpoints": shown.endpoints_of(request.account)})
+    return render(request, "portal/webhooks.html", {"endpoints": queries.endpoints_of(request.account)})
 
 
 @changing_view
@@ -80,7 +80,7 @@ def add(request: MemberRequest) -> HttpResponse:
 
 @member_view
 def webhook(request: MemberRequest, pk: int) -> HttpResponse:
-    endpoint = owned(request, shown.endpoints_of(request.account), pk)
+    endpoint = owned(request, queries.endpoints_of(request.account), pk)
     return _page(request, endpoint, _form_of(endpoint))
 
 
@@ -88,7 +88,7 @@ def webhook(request: MemberRequest, pk: int) -> HttpResponse:
 @changing_view
 def change(request: MemberRequest, pk: int) -> HttpResponse:
     """Does one of CHANGES."""
-    endpoint = owned(request, shown.endpoints_of(request.account).select_related("account"), pk)
+    endpoint = owned(request, queries.endpoints_of(request.account).select_related("account"), pk)
     do = CHANGES.get(request.POST.get("change", ""))
     if do is None:
         raise Http404("There is no such change.")
@@ -150,7 +150,7 @@ def rotate(request: MemberRequest, pk: int) -> HttpResponse:
 @changing_view
 def remove(request: MemberRequest, pk: int) -> HttpResponse:
     """Asks first, on a page of its own; done with POST."""
-    endpoint = owned(request, shown.endpoints_of(request.account).select_related("account"), pk)
+    endpoint = owned(request, queries.endpoints_of(request.account).select_related("account"), pk)
     if request.method != "POST":
         return render(request, "portal/webhook_remove.html", {"endpoint": endpoint})
     endpoints.remove(endpoint, actor=request.actor, now=timezone.now())
@@ -187,7 +187,7 @@ def _page(request: MemberRequest, endpoint: WebhookEndpoint, form: EndpointForm)
     context = {
         "endpoint": endpoint,
         "form": form,
-        "deliveries": shown.deliveries_of(endpoint, request.GET, now),
+        "deliveries": queries.deliveries_of(endpoint, request.GET, now),
         "states": WebhookDelivery.State.choices,
         "former_secret_signs": len(endpoint.secrets_at(now)) > 1,
     }

@@ -13,10 +13,9 @@ from django.db.models import F
 
 from portal import audit
 from portal.audit import Actor
-from portal.models import Account
-from portal.sweeping import hint
+from portal.jobs.runner import hint
+from portal.models import Account, WebhookDelivery, WebhookEndpoint
 from portal.webhooks import outbox
-from portal.webhooks.models import WebhookDelivery, WebhookEndpoint
 from portal.webhooks.outbox import DELIVER
 
 MOST = 20

@@ -15,9 +15,8 @@ from django.db.models import F
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from portal.models import Member
-from portal.passwords import HEADERS, one_line
-from portal.webhooks.models import WebhookDelivery, WebhookEndpoint
+from portal.accounts.passwords import HEADERS, one_line
+from portal.models import Member, WebhookDelivery, WebhookEndpoint
 
 logger = logging.getLogger(__name__)
 

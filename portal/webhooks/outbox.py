@@ -10,11 +10,10 @@ from datetime import UTC, datetime
 from django.db.models import Expression, F, QuerySet, TextField, Value
 from django.db.models.functions import Cast, JSONObject
 
-from portal.inserting import insert_from
-from portal.models import User
-from portal.sweeping import hint
+from portal.db.bulk import insert_from
+from portal.jobs.runner import hint
+from portal.models import User, WebhookDelivery, WebhookEndpoint, WebhookMessage
 from portal.webhooks.events import TEST, told
-from portal.webhooks.models import WebhookDelivery, WebhookEndpoint, WebhookMessage
 
 DELIVER = "portal.webhooks.tasks.deliver_webhooks"
 

@@ -9,9 +9,10 @@ import logging
 
 from django.utils import timezone
 
-from portal.leases import held
-from portal.sweeping import BUDGET_SECONDS, sweep, task
-from portal.webhooks import delivering, mails
+from portal.jobs.leases import held
+from portal.jobs.runner import BUDGET_SECONDS, sweep, task
+from portal.webhooks import delivery as webhook_delivery
+from portal.webhooks import mails
 
 logger = logging.getLogger(__name__)
 
@@ -19,6 +20,6 @@ logger = logging.getLogger(__name__)
 @task
 def deliver_webhooks() -> None:
     with held("sweep:deliver webhooks", for_seconds=BUDGET_SECONDS + 35) as mine:
-        if mine and (tried := delivering.deliver(clock=timezone.now)):
+        if mine and (tried := webhook_delivery.deliver(clock=timezone.now)):
             logger.info("deliver webhooks: %s sent", tried)
     sweep("webhook mails", lambda: mails.send_due(timezone.now()))

@@ -7,14 +7,14 @@ from django.http import HttpResponse
 from django.urls import reverse
 from ninja import Router, Status
 
-from portal.api.endpoints import endpoint
-from portal.api.guarding import ApiRequest
+from portal.api.authentication import ApiRequest
+from portal.api.etags import check, etag
+from portal.api.operations import endpoint
 from portal.api.pagination import Page, page
 from portal.api.problems import Problem
-from portal.api.versions import check, etag
 from reputation import campaigns
-from reputation.api.finding import IdInPath, named, owned
-from reputation.api.shapes.campaigns import CampaignChange, CampaignIn, CampaignOut, Campaigns, campaign_out
+from reputation.api.objects import IdInPath, named, owned
+from reputation.api.schemas.campaigns import CampaignChange, CampaignIn, CampaignOut, Campaigns, campaign_out
 from reputation.campaigns import NameTaken, NotChanged
 from reputation.models import Campaign, PhoneNumber
 

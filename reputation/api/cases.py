@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from ninja import Query, Router
 
-from portal.api.endpoints import endpoint
-from portal.api.guarding import ApiRequest
+from portal.api.authentication import ApiRequest
+from portal.api.operations import endpoint
 from portal.api.pagination import Page, page
 from portal.api.problems import Problem
-from reputation import remediation
-from reputation.api.finding import IdInPath, owned
+from reputation.api.objects import IdInPath, owned
 from reputation.api.reputations import engine_said, tag_said
-from reputation.api.shapes.cases import CaseDetail, CaseFilters, CaseOut, Cases, Next, SubmissionOut, TicketIn
-from reputation.api.shapes.numbers import number_name
+from reputation.api.schemas.cases import CaseDetail, CaseFilters, CaseOut, Cases, Next, SubmissionOut, TicketIn
+from reputation.api.schemas.numbers import number_name
 from reputation.models import Case
+from reputation.remediation import cases as remediation
+from reputation.remediation import next_step
 
 router = Router(tags=["Cases"])
 
@@ -78,7 +79,7 @@ def _said(case: Case) -> dict:
 
 
 def _detail(case: Case, request: ApiRequest) -> CaseDetail:
-    following = remediation.what_next(case, request.now)
+    following = next_step.what_next(case, request.now)
     return CaseDetail(
         **_said(case),
         next=Next(sentence=following.sentence, by=following.by),

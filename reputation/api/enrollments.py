@@ -5,10 +5,10 @@ from __future__ import annotations
 from ninja import Router
 
 from enrollment.status import status_of
-from portal.api.endpoints import endpoint
-from portal.api.guarding import ApiRequest
-from reputation.api.shapes.enrollments import EnrollmentOut, seats
-from reputation.eligibility import coverage_of
+from portal.api.authentication import ApiRequest
+from portal.api.operations import endpoint
+from reputation.api.schemas.enrollments import EnrollmentOut, seats
+from reputation.monitoring.eligibility import coverage_of
 
 router = Router(tags=["Enrollment"])
 

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 
 from ninja import Query, Router
 
-from portal import feed
-from portal.api.endpoints import endpoint
-from portal.api.guarding import ApiRequest
+from portal.api.authentication import ApiRequest
+from portal.api.operations import endpoint
 from portal.api.pagination import Page, cursor, page
+from portal.audit import feed
+from portal.audit.labels import EVENTS, What
 from portal.models import AuditEvent
-from portal.wording import EVENTS, What
-from reputation.api.shapes.events import By, EventOut, Feed, FeedFilters, Subject
+from reputation.api.schemas.events import By, EventOut, Feed, FeedFilters, Subject
 
 router = Router(tags=["Events"])
 

@@ -8,14 +8,14 @@ from django.urls import reverse
 from ninja import File, Router, Status
 from ninja.files import UploadedFile
 
-from portal.api.endpoints import endpoint
-from portal.api.guarding import ApiRequest
+from portal.api.authentication import ApiRequest
+from portal.api.operations import endpoint
 from portal.api.pagination import Page, page
 from portal.api.problems import Problem, wrong
-from reputation import import_preview, importing
-from reputation.api.finding import IdInPath, owned
-from reputation.api.shapes.imports import ImportDetail, ImportOut, Imports, RefusedLine
-from reputation.csv_files import CannotRead
+from reputation.api.objects import IdInPath, owned
+from reputation.api.schemas.imports import ImportDetail, ImportOut, Imports, RefusedLine
+from reputation.imports import pipeline, preview
+from reputation.imports.csv_reader import CannotRead
 from reputation.models import ImportRow, NumberImport
 
 router = Router(tags=["Imports"])
@@ -50,7 +50,7 @@ def import_numbers(request: ApiRequest, file: File[UploadedFile], response: Http
     ask for the import until it is ready.
     """
     try:
-        batch = importing.receive(account=request.caller.account, upload=file, actor=request.actor, now=request.now)
+        batch = pipeline.receive(account=request.caller.account, upload=file, actor=request.actor, now=request.now)
     except CannotRead as error:
         raise wrong("file", str(error), code="file_unreadable") from None
     response["Location"] = reverse("api-1:get-import", args=[batch.pk])
@@ -78,7 +78,7 @@ def confirm_import(request: ApiRequest, import_id: IdInPath) -> Status:
     What somebody else changed since it was shown is left alone.
     """
     batch = owned(request, _imports(), import_id)
-    if not importing.confirm(batch, actor=request.actor, now=request.now):
+    if not pipeline.confirm(batch, actor=request.actor, now=request.now):
         raise Problem("not_possible", f"The import is not waiting to be confirmed: {_state(batch)}.")
     return Status(202 if batch.is_under_way else 200, _detail(batch))
 
@@ -94,7 +94,7 @@ def confirm_import(request: ApiRequest, import_id: IdInPath) -> Status:
 def cancel_import(request: ApiRequest, import_id: IdInPath) -> ImportDetail:
     """Drop an import that was not confirmed."""
     batch = owned(request, _imports(), import_id)
-    if not importing.cancel(batch, actor=request.actor, now=request.now):
+    if not pipeline.cancel(batch, actor=request.actor, now=request.now):
         raise Problem("not_possible", f"The import cannot be cancelled any more: {_state(batch)}.")
     return _detail(batch)
 
@@ -113,7 +113,7 @@ def stop_import(request: ApiRequest, import_id: IdInPath) -> ImportDetail:
     What is imported stays. Sending the file again goes on from there.
     """
     batch = owned(request, _imports(), import_id)
-    if not importing.stop(batch, actor=request.actor, now=request.now):
+    if not pipeline.stop(batch, actor=request.actor, now=request.now):
         raise Problem("not_possible", f"The import is not under way: {_state(batch)}.")
     return _detail(batch)
 
@@ -132,13 +132,13 @@ def _said(batch: NumberImport) -> dict:
             "ended_at")  # fmt: skip
     return {
         "id": batch.pk,
-        "summary": import_preview.summary_of(batch),
+        "summary": preview.summary_of(batch),
         **{name: getattr(batch, name) for name in same},
     }
 
 
 def _detail(batch: NumberImport) -> ImportDetail:
-    refused = batch.rows.filter(outcome=ImportRow.Outcome.REFUSED).order_by("line")[: import_preview.SHOWN]
+    refused = batch.rows.filter(outcome=ImportRow.Outcome.REFUSED).order_by("line")[: preview.SHOWN]
     return ImportDetail(
         **_said(batch),
         refused_first=[RefusedLine(line=row.line, text=row.text, reason=row.reason) for row in refused],

@@ -10,13 +10,15 @@ from django.urls import path
 from ninja import Router
 from pydantic import BaseModel, Field, ValidationError
 
-from portal.api.endpoints import endpoint, refuse_another_body
-from portal.api.guarding import ApiRequest, guarded
+from portal.api.authentication import ApiRequest, guarded
+from portal.api.operations import endpoint, refuse_another_body
 from portal.api.problems import Problem, problem_of_body, wrong
-from portal.numbers import NotANumber
-from reputation import matching
-from reputation.api.shapes.base import Asked, Id
-from reputation.matching import COUNTED_TO, REASONS, Basis, CampaignNotFound
+from portal.phone.numbers import NotANumber
+from reputation.api.schemas.base import Asked, Id
+from reputation.matching import match as matching
+from reputation.matching.match import REASONS
+from reputation.matching.queries import COUNTED_TO, CampaignNotFound
+from reputation.matching.tiers import Basis
 
 router = Router(tags=["Matching"])
 

@@ -7,17 +7,17 @@ from django.http import HttpResponse
 from django.urls import reverse
 from ninja import Query, Router, Status
 
-from portal.api.endpoints import endpoint
-from portal.api.guarding import ApiRequest
+from portal.api.authentication import ApiRequest
+from portal.api.etags import check, etag
+from portal.api.operations import endpoint
 from portal.api.pagination import Page, page
 from portal.api.problems import Problem, wrong
-from portal.api.versions import check, etag
-from portal.numbers import NotANumber
+from portal.phone.numbers import NotANumber
 from reputation import phone_numbers
-from reputation.api.finding import IdInPath, campaign_named, owned
-from reputation.api.shapes.numbers import CampaignName, NumberChange, NumberFilters, NumberIn, NumberOut, Numbers
-from reputation.filters import NumberFilter
+from reputation.api.objects import IdInPath, campaign_named, owned
+from reputation.api.schemas.numbers import CampaignName, NumberChange, NumberFilters, NumberIn, NumberOut, Numbers
 from reputation.models import PhoneNumber
+from reputation.numbers.filters import NumberFilter
 
 router = Router(tags=["Numbers"])
 

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from ninja import Router
 
-from portal.api.endpoints import endpoint
-from portal.api.guarding import ApiRequest
+from portal.api.authentication import ApiRequest
+from portal.api.operations import endpoint
 from portal.api.pagination import Page, page
-from reputation import history
 from reputation.api import events
-from reputation.api.finding import IdInPath, owned
-from reputation.api.shapes.events import Events
-from reputation.api.shapes.reputations import AtEngine, CheckOut, Checks, EngineOut, RegistrationOut, Reputation, TagOut
+from reputation.api.objects import IdInPath, owned
+from reputation.api.schemas.events import Events
+from reputation.api.schemas.reputations import (
+    AtEngine,
+    CheckOut,
+    Checks,
+    EngineOut,
+    RegistrationOut,
+    Reputation,
+    TagOut,
+)
 from reputation.models import Case, Check, Engine, PhoneNumber, Registration, Tag
+from reputation.numbers import history
 
 router = Router(tags=["Reputation"])
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from portal.api.endpoints import make_api
-from reputation.api import bulk, campaigns, cases, enrollments, events, imports, matches, numbers, reputations
+from portal.api.operations import make_api
+from reputation.api import bulk_actions, campaigns, cases, enrollments, events, imports, matches, numbers, reputations
 
 api = make_api(
     title="Number Reputation Portal",
@@ -31,5 +31,5 @@ api = make_api(
     ),
 )
 # Before the numbers: /numbers/enable is no number.
-for module in (matches, bulk, numbers, reputations, imports, campaigns, cases, enrollments, events):
+for module in (matches, bulk_actions, numbers, reputations, imports, campaigns, cases, enrollments, events):
     api.add_router("", module.router)

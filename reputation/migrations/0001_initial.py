@@ -9,13 +9,13 @@ from django.apps.registry import Apps
 from django.db import migrations, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
-from reputation import counting, searching
+from reputation.numbers import count_triggers; from reputation.models import search_index
 
 
 def install_triggers_and_indexes(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     """What Django's migrations cannot express: the triggers that count numbers and the index for searching them."""
-    counting.install()
-    searching.install()
+    count_triggers.install()
+    search_index.install()
 
 
 class Migration(migrations.Migration):

@@ -1,8 +1,8 @@
+from reputation.models.bulk_actions import Confirmation, ConfirmationNumber
 from reputation.models.calls import CampaignCalls, NumberCalls
 from reputation.models.campaigns import Campaign
 from reputation.models.cases import Case, Submission
 from reputation.models.complaints import Complaint, ComplaintFile
-from reputation.models.confirmations import Confirmation, ConfirmationNumber
 from reputation.models.counts import NumberCount
 from reputation.models.engines import Check, Engine, Outage, Registration, Tag
 from reputation.models.imports import ImportRow, NumberImport

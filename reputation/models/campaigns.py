@@ -5,6 +5,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from portal.models import Account, AccountQuerySet
+from reputation.models.numbers import PhoneNumber
 
 
 class Campaign(models.Model):
@@ -41,3 +42,9 @@ class Campaign(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+def default_of(campaign: Campaign) -> PhoneNumber | None:
+    """The default caller ID, unless the number was removed from the account since it was chosen."""
+    number = campaign.default_number
+    return number if number and number.removed_at is None else None

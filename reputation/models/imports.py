@@ -7,7 +7,7 @@ from django.db.models import Q
 
 from portal.audit import Actor
 from portal.models import Account, AccountQuerySet, ApiKey, User
-from portal.numbers import country_name
+from portal.phone.numbers import country_name
 from reputation.models.campaigns import Campaign
 from reputation.models.numbers import PhoneNumber
 

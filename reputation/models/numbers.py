@@ -10,8 +10,8 @@ from django.db.models import Case, GeneratedField, Q, Value, When
 from django.utils import timezone
 
 from portal.models import Account, AccountQuerySet
-from portal.numbers import country_name, national, searched_digits
-from reputation.searching import proposed
+from portal.phone.numbers import country_name, national, searched_digits
+from reputation.models.search_index import proposed
 
 
 class PhoneNumberQuerySet(AccountQuerySet):

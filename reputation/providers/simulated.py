@@ -21,7 +21,6 @@ from pathlib import Path
 from django.conf import settings
 from django.utils import timezone
 
-from reputation.clock import days
 from reputation.providers.protocol import (
     Answer,
     EngineCard,
@@ -31,6 +30,7 @@ from reputation.providers.protocol import (
     SubmitRequest,
     TryLater,
 )
+from reputation.service_clock import days
 
 ENGINES = (
     EngineCard("sim-hiya", "Hiya (simulated)", ("AT&T",)),

@@ -2,8 +2,8 @@
 
 from django.utils import timezone
 
-from portal.sweeping import sweep, task
-from reputation import digests
+from portal.jobs.runner import sweep, task
+from reputation.notifications import digests
 
 
 @task

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.utils import timezone
 
-from portal.sweeping import hint, sweep, task
-from reputation import importing
+from portal.jobs.runner import hint, sweep, task
+from reputation.imports import pipeline
 from reputation.models import NumberImport
 
 
@@ -13,19 +13,19 @@ from reputation.models import NumberImport
 def advance_import(pk: int) -> None:
     """Queued when a file comes and when it is confirmed, and by itself while there is more to do."""
     batch = NumberImport.objects.filter(pk=pk).first()
-    if batch and importing.advance(batch, now=timezone.now()):
+    if batch and pipeline.advance(batch, now=timezone.now()):
         hint("reputation.tasks.imports.advance_import", pk)
 
 
 @task
 def continue_imports() -> None:
     """The sweep: goes on with what a killed worker, or a lost queue, left."""
-    waiting = list(importing.waiting(timezone.now()))
+    waiting = list(pipeline.waiting(timezone.now()))
 
     def step() -> int:
         if not waiting:
             return 0
-        importing.advance(waiting.pop(0), now=timezone.now(), budget_seconds=20)
+        pipeline.advance(waiting.pop(0), now=timezone.now(), budget_seconds=20)
         return 1
 
     sweep("continue imports", step)
@@ -34,4 +34,4 @@ def continue_imports() -> None:
 @task
 def end_stale_imports() -> None:
     """The sweep: ends what nobody confirmed, and deletes rows and files that are kept no longer."""
-    sweep("end stale imports", lambda: importing.end_stale(now=timezone.now()))
+    sweep("end stale imports", lambda: pipeline.end_stale(now=timezone.now()))

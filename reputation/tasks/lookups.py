@@ -2,8 +2,8 @@
 
 from django.utils import timezone
 
-from portal.sweeping import sweep, task
-from reputation import lookups
+from portal.jobs.runner import sweep, task
+from reputation.monitoring import lookups
 
 
 @task

@@ -5,8 +5,8 @@ import time
 
 from django.utils.module_loading import import_string
 
-from portal.leases import held
-from portal.sweeping import BUDGET_SECONDS, hint, task
+from portal.jobs.leases import held
+from portal.jobs.runner import BUDGET_SECONDS, hint, task
 from reputation import schedules
 
 PAUSE_SECONDS = 1.0

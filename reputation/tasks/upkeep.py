@@ -6,9 +6,11 @@ from functools import partial
 
 from django.utils import timezone
 
+from portal.jobs.runner import sweep, task
 from portal.models import Heartbeat
-from portal.sweeping import sweep, task
-from reputation import counting, engines, pruning
+from reputation import retention
+from reputation.monitoring import engines
+from reputation.numbers import count_triggers
 
 # What a page asks for to say whether the tasks run.
 HEARTBEAT = "tasks"
@@ -29,9 +31,9 @@ def keep_engines_in_step() -> None:
 
 @task
 def prune() -> None:
-    for name, step in pruning.EVERYTHING.items():
+    for name, step in retention.EVERYTHING.items():
         sweep(name, partial(_now, step))
-    sweep("fold counts of numbers", counting.fold)
+    sweep("fold counts of numbers", count_triggers.fold)
 
 
 def _now(step: Callable[[datetime], int]) -> int:

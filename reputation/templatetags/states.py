@@ -5,9 +5,9 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from portal.numbers import national
+from portal.phone.numbers import national
+from reputation.labels import CASE, Said
 from reputation.models import Case, PhoneNumber
-from reputation.wording import CASE, Said
 
 register = template.Library()
 

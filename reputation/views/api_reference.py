@@ -9,9 +9,9 @@ from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_GET
 
-from portal.access import MemberRequest, member_view
+from portal.accounts.access import MemberRequest, member_view
 from portal.api import reference
-from portal.api.document import document
+from portal.api.openapi import document
 from reputation.api.v1 import api
 
 

@@ -15,14 +15,17 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from portal.access import MemberRequest, changing_view, member_view, owned
-from portal.numbers import NotANumber
-from reputation import calls, campaigns, tables
+from portal.accounts.access import MemberRequest, changing_view, member_view, owned
+from portal.models import today_of
+from portal.phone.numbers import NotANumber
+from reputation import campaigns
 from reputation.campaigns import MOST_CALLS, NameTaken, NotChanged
-from reputation.eligibility import today_of
+from reputation.matching import statistics
+from reputation.matching.explain import Trial, try_call
 from reputation.models import Campaign, Confirmation, PhoneNumber
-from reputation.rows import rows_of
-from reputation.trying import Trial, try_call
+from reputation.models.campaigns import default_of
+from reputation.number_table import table as number_table
+from reputation.number_table.alerts import rows_of
 from reputation.views.number_reputation import bulk, rows_still_shown
 
 Action = Confirmation.Action
@@ -162,7 +165,7 @@ def _choose_default(request: MemberRequest, shown: Campaign) -> None:
         now=timezone.now(),
     )
     shown.refresh_from_db()
-    default = campaigns.default_of(shown)
+    default = default_of(shown)
     said = f"The default caller ID is {default}." if default else "The campaign has no default caller ID."
     messages.success(request, said if changed else "Nothing was different, so nothing was changed.")
 
@@ -184,7 +187,7 @@ def choose_default(request: MemberRequest, pk: int) -> HttpResponse:
     offered, more = campaigns.offered_caller_ids(shown, text)
     context = {
         "campaign": shown,
-        "default": campaigns.default_of(shown),
+        "default": default_of(shown),
         "find": text,
         "offered": rows_of(offered, now),
         "more": more,
@@ -197,9 +200,9 @@ def choose_default(request: MemberRequest, pk: int) -> HttpResponse:
 def assign(request: MemberRequest, pk: int) -> HttpResponse:
     """The account's numbers that are not in the campaign, to be ticked and assigned."""
     shown = owned(request, Campaign, pk)
-    table = tables.read(
+    table = number_table.read(
         request.GET,
-        scope=tables.Scope(request.account, outside=shown),
+        scope=number_table.Scope(request.account, outside=shown),
         now=timezone.now(),
         still_shown=rows_still_shown(request),
     )
@@ -214,10 +217,10 @@ def assign(request: MemberRequest, pk: int) -> HttpResponse:
 
 def _page(request: MemberRequest, shown: Campaign, form: CampaignForm) -> HttpResponse:
     now = timezone.now()
-    default = campaigns.default_of(shown)
-    table = tables.read(
+    default = default_of(shown)
+    table = number_table.read(
         request.GET,
-        scope=tables.Scope(request.account, inside=shown),
+        scope=number_table.Scope(request.account, inside=shown),
         now=now,
         still_shown=rows_still_shown(request),
     )
@@ -227,7 +230,7 @@ def _page(request: MemberRequest, shown: Campaign, form: CampaignForm) -> HttpRe
         "form": form,
         "call_form": call_form,
         "trial": trial,
-        "cost": calls.cost_of_tags(shown, today_of(request.account, now)),
+        "cost": statistics.cost_of_tags(shown, today_of(request.account, now)),
         "one_in": settings.RECORD_DECISIONS,
         "default": rows_of([default], now)[0] if default else None,
         "table": table,

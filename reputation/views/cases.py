@@ -11,12 +11,13 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from portal.access import MemberRequest, changing_view, member_view, owned
+from portal.accounts.access import MemberRequest, changing_view, member_view, owned
 from portal.models import AuditEvent
-from reputation import remediation
+from reputation.labels import CASE
 from reputation.models import Case
-from reputation.rows import rows_of
-from reputation.wording import CASE
+from reputation.number_table.alerts import rows_of
+from reputation.remediation import cases as remediation
+from reputation.remediation import next_step
 
 
 class TicketForm(forms.ModelForm):
@@ -66,7 +67,7 @@ def _page(request: MemberRequest, shown: Case, *, form: TicketForm | None = None
         "case": shown,
         "said": CASE[shown.state],
         "row": rows_of([shown.number], now)[0],
-        "next": remediation.what_next(shown, now) if shown.is_unfinished else None,
+        "next": next_step.what_next(shown, now) if shown.is_unfinished else None,
         "tags": shown.tags.select_related("engine").order_by("detected_at"),
         "submissions": shown.submissions.select_related("engine").order_by("engine__name"),
         "later": shown.later.order_by("pk").first(),
@@ -74,7 +75,7 @@ def _page(request: MemberRequest, shown: Case, *, form: TicketForm | None = None
         .filter(subject="case", subject_id=shown.pk)
         .select_related("actor", "api_key")
         .order_by("-pk")[:200],
-        "ticket_text": remediation.open_ticket_text(shown) if failed else "",
+        "ticket_text": next_step.open_ticket_text(shown) if failed else "",
         "ticket_subject": f"Spam label on {shown.number}",
         "support_email": settings.SUPPORT_EMAIL,
         "form": (form or TicketForm(instance=shown)) if failed else None,

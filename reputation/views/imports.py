@@ -11,13 +11,13 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from portal.access import MemberRequest, changing_view, member_view, owned
-from reputation import import_preview, importing
-from reputation.csv_files import CannotRead
-from reputation.exporting import csv_lines
+from portal.accounts.access import MemberRequest, changing_view, member_view, owned
+from reputation.imports import pipeline, preview
+from reputation.imports.csv_reader import CannotRead
+from reputation.labels import so_many
 from reputation.models import NumberImport
+from reputation.numbers.export import csv_lines
 from reputation.views.phone_numbers import csv_response
-from reputation.wording import so_many
 
 SHOWN = 25
 
@@ -43,7 +43,7 @@ def new(request: MemberRequest) -> HttpResponse:
     elif form.is_valid():
         file = form.cleaned_data["file"]
         try:
-            batch = importing.receive(account=request.account, upload=file, actor=request.actor, now=timezone.now())
+            batch = pipeline.receive(account=request.account, upload=file, actor=request.actor, now=timezone.now())
             return redirect("import", batch.pk)
         except CannotRead as error:
             form.add_error("file", str(error))
@@ -59,7 +59,7 @@ def import_list(request: MemberRequest) -> HttpResponse:
         imports = imports.filter(pk__lt=int(before))
     shown = list(imports[: SHOWN + 1])
     context = {
-        "imports": [(one, import_preview.summary_of(one)) for one in shown[:SHOWN]],
+        "imports": [(one, preview.summary_of(one)) for one in shown[:SHOWN]],
         "older": shown[SHOWN - 1].pk if len(shown) > SHOWN else None,
         "any_under_way": any(one.is_under_way for one in shown[:SHOWN]),
     }
@@ -72,11 +72,11 @@ def import_page(request: MemberRequest, pk: int) -> HttpResponse:
     batch = owned(request, NumberImport.objects.select_related("user", "api_key", "confirmed_by", "confirmed_with"), pk)
     context = {
         "import": batch,
-        "groups": [] if batch.is_under_way else import_preview.groups_of(batch),
-        "columns": import_preview.columns_of(batch),
-        "ends_at": batch.received_at + importing.kept_for(),
-        "kept_until": batch.ended_at + importing.kept_for() if batch.ended_at else None,
-        "summary": import_preview.summary_of(batch),
+        "groups": [] if batch.is_under_way else preview.groups_of(batch),
+        "columns": preview.columns_of(batch),
+        "ends_at": batch.received_at + pipeline.kept_for(),
+        "kept_until": batch.ended_at + pipeline.kept_for() if batch.ended_at else None,
+        "summary": preview.summary_of(batch),
     }
     return render(request, "reputation/import.html", context)
 
@@ -85,7 +85,7 @@ def import_page(request: MemberRequest, pk: int) -> HttpResponse:
 def refused(request: MemberRequest, pk: int) -> StreamingHttpResponse:
     """Every refused line with its number and reason, as CSV."""
     batch = owned(request, NumberImport, pk)
-    return csv_response(csv_lines(import_preview.refused_lines(batch)), f"refused-lines-of-import-{batch.pk}.csv")
+    return csv_response(csv_lines(preview.refused_lines(batch)), f"refused-lines-of-import-{batch.pk}.csv")
 
 
 @require_POST
@@ -93,7 +93,7 @@ def refused(request: MemberRequest, pk: int) -> StreamingHttpResponse:
 def confirm(request: MemberRequest, pk: int) -> HttpResponse:
     """*Import 42 numbers*: done once, however often it is pressed."""
     batch = owned(request, NumberImport, pk)
-    if not importing.confirm(batch, actor=request.actor, now=timezone.now()):
+    if not pipeline.confirm(batch, actor=request.actor, now=timezone.now()):
         messages.info(request, f"This was no longer waiting to be confirmed: {batch.get_state_display().lower()}.")
     elif batch.state == NumberImport.State.DONE:
         messages.success(request, f"{so_many(batch.added + batch.brought_back + batch.changed)} imported.")
@@ -104,7 +104,7 @@ def confirm(request: MemberRequest, pk: int) -> HttpResponse:
 @changing_view
 def cancel(request: MemberRequest, pk: int) -> HttpResponse:
     batch = owned(request, NumberImport, pk)
-    if importing.cancel(batch, actor=request.actor, now=timezone.now()):
+    if pipeline.cancel(batch, actor=request.actor, now=timezone.now()):
         messages.success(request, f"The import of {batch.file_name} was cancelled. No number was changed.")
         return redirect("phone-numbers")
     messages.info(request, f"It cannot be cancelled any more: {batch.get_state_display().lower()}.")
@@ -116,7 +116,7 @@ def cancel(request: MemberRequest, pk: int) -> HttpResponse:
 def stop(request: MemberRequest, pk: int) -> HttpResponse:
     """*Stop*: the rest is left as it is. The page says how far it came."""
     batch = owned(request, NumberImport, pk)
-    if not importing.stop(batch, actor=request.actor, now=timezone.now()):
+    if not pipeline.stop(batch, actor=request.actor, now=timezone.now()):
         messages.info(request, f"There is nothing to stop any more: {batch.get_state_display().lower()}.")
     return redirect("import", pk)
 

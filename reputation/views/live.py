@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.http import HttpResponse, JsonResponse
 from django.urls import path
 
-from portal.access import MemberRequest, member_view
-from reputation.liveness import live_token
+from portal.accounts.access import MemberRequest, member_view
+from reputation.numbers.change_token import live_token
 
 
 @member_view

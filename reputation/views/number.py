@@ -8,11 +8,14 @@ from django.shortcuts import render
 from django.urls import path
 from django.utils import timezone
 
-from portal.access import MemberRequest, member_view, owned
-from reputation import calls, complaints, history, remediation
-from reputation.eligibility import today_of
+from portal.accounts.access import MemberRequest, member_view, owned
+from portal.models import today_of
+from reputation import complaints
+from reputation.matching import statistics
 from reputation.models import Campaign, Case, Engine, PhoneNumber, Registration, Tag
-from reputation.rows import rows_of
+from reputation.number_table.alerts import rows_of
+from reputation.numbers import history
+from reputation.remediation import next_step
 
 COMPLAINTS_SHOWN = 20
 
@@ -41,12 +44,12 @@ def number(request: MemberRequest, pk: int) -> HttpResponse:
         "checks": checks[:50],
         "cases": cases,
         "case": latest if latest and (latest.is_unfinished or row.case == latest) else None,
-        "next": remediation.what_next(latest, now) if latest and latest.is_unfinished else None,
+        "next": next_step.what_next(latest, now) if latest and latest.is_unfinished else None,
         "events": events[: history.EVENTS_SHOWN],
         "older": events[history.EVENTS_SHOWN - 1].pk if len(events) > history.EVENTS_SHOWN else None,
         "complaints": list(complaints.of_number(shown.e164)[: COMPLAINTS_SHOWN + 1]),
         "complaints_shown": COMPLAINTS_SHOWN,
-        "calls": calls.shown_of(shown, today_of(request.account, now)),
+        "calls": statistics.shown_of(shown, today_of(request.account, now)),
         "one_in": settings.RECORD_DECISIONS,
         "default_of": list(Campaign.objects.for_account(request.account).filter(default_number=shown)),
     }

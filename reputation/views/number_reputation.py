@@ -8,11 +8,11 @@ from django.urls import path
 from django.utils import timezone
 
 from enrollment.status import status_of
-from portal.access import MemberRequest, member_view
-from reputation import tables
-from reputation.eligibility import coverage_of
+from portal.accounts.access import MemberRequest, member_view
+from reputation.labels import ACTIONS
 from reputation.models import Campaign, Confirmation
-from reputation.wording import ACTIONS
+from reputation.monitoring.eligibility import coverage_of
+from reputation.number_table import table as number_table
 
 Action = Confirmation.Action
 
@@ -25,14 +25,14 @@ def bulk(*actions: str, campaign: Campaign | None = None) -> dict[str, object]:
 def rows_still_shown(request: HttpRequest) -> list[int]:
     """The ids that an open page says it shows, when it asks what has changed."""
     ids = request.headers.get("X-Shown-Rows", "").split(",")
-    return [int(pk) for pk in ids[: tables.PAGE_SIZE] if pk.isdecimal() and len(pk) < 19]
+    return [int(pk) for pk in ids[: number_table.PAGE_SIZE] if pk.isdecimal() and len(pk) < 19]
 
 
 @member_view
 def number_reputation(request: MemberRequest) -> HttpResponse:
-    table = tables.read(
+    table = number_table.read(
         request.GET,
-        scope=tables.Scope(request.account),
+        scope=number_table.Scope(request.account),
         now=timezone.now(),
         still_shown=rows_still_shown(request),
     )

@@ -8,10 +8,10 @@ from django.urls import path
 from django.utils import timezone
 
 from enrollment.status import status_of
-from portal.access import MemberRequest, member_view
-from reputation import tables
+from portal.accounts.access import MemberRequest, member_view
 from reputation.models import Campaign, Case, Confirmation, NumberImport, PhoneNumber
-from reputation.rows import rows_of
+from reputation.number_table import table as number_table
+from reputation.number_table.alerts import rows_of
 
 SHOWN = 5
 
@@ -19,9 +19,9 @@ SHOWN = 5
 @member_view
 def overview(request: MemberRequest) -> HttpResponse:
     now = timezone.now()
-    scope = tables.Scope(request.account)
+    scope = number_table.Scope(request.account)
     numbers = scope.numbers
-    tallies, all_numbers = tables.tallies_of(scope, scope.counts.by_facet(), now)
+    tallies, all_numbers = number_table.tallies_of(scope, scope.counts.by_facet(), now)
     with_tag = numbers.tagged().filter(tagged_since__isnull=False)
     tagged = list(with_tag.select_related("campaign").order_by("-tagged_since", "-pk")[: SHOWN + 1])
     defaults = Campaign.objects.for_account(request.account).filter(

@@ -11,13 +11,15 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from portal.access import MemberRequest, changing_view, member_view, owned
+from portal.accounts.access import MemberRequest, changing_view, member_view, owned
 from portal.models import Account
-from portal.numbers import UNITED_STATES, NotANumber, Parsed, country_name
-from reputation import exporting, phone_numbers, tables
-from reputation.filters import NumberFilter
+from portal.phone.numbers import UNITED_STATES, NotANumber, Parsed, country_name
+from reputation import phone_numbers
 from reputation.models import Campaign, Case, NumberImport, PhoneNumber
-from reputation.rows import rows_of
+from reputation.number_table import table as number_table
+from reputation.number_table.alerts import rows_of
+from reputation.numbers import export as number_export
+from reputation.numbers.filters import NumberFilter
 from reputation.views.number_reputation import rows_still_shown
 
 
@@ -64,9 +66,9 @@ class AddForm(NumberForm):
 
 @member_view
 def number_list(request: MemberRequest) -> HttpResponse:
-    table = tables.read(
+    table = number_table.read(
         request.GET,
-        scope=tables.Scope(request.account),
+        scope=number_table.Scope(request.account),
         now=timezone.now(),
         still_shown=rows_still_shown(request),
     )
@@ -160,7 +162,7 @@ def export(request: MemberRequest) -> StreamingHttpResponse:
     """What the filters show, as CSV; the same query string as the list."""
     now = timezone.now()
     numbers = NumberFilter.read(request.GET).apply(PhoneNumber.objects.for_account(request.account), now)
-    return csv_response(exporting.stream_csv(numbers, now), f"phone-numbers-{timezone.localdate(now)}.csv")
+    return csv_response(number_export.stream_csv(numbers, now), f"phone-numbers-{timezone.localdate(now)}.csv")
 
 
 def csv_response(lines: object, file_name: str) -> StreamingHttpResponse:

@@ -19,7 +19,7 @@ from django.test import Client
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from portal.models import Member
-from reputation.demo import PASSWORD
+from reputation.demo.data import PASSWORD
 from tests.demo_process import DemoProcess, start_demo
 
 WIDE, NARROW = 1360, 390

@@ -15,16 +15,17 @@ from django.urls import reverse
 from django.utils import timezone
 
 from enrollment.models import Application
-from portal import api_keys
+from portal.accounts import api_keys
+from portal.accounts.licensing import Product
 from portal.audit import Actor
 from portal.environment import BASE_DIR
-from portal.licensing import Product
-from portal.models import Account, ApiKey, Member
+from portal.models import Account, ApiKey, Member, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from portal.webhooks import endpoints
-from portal.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
-from reputation import capability, confirmations, importing, writing_down
-from reputation.demo import ANSWERS, BUSINESS, CASCADE
+from reputation.bulk_actions import actions, snapshot
+from reputation.demo.data import ANSWERS, BUSINESS, CASCADE
+from reputation.imports import pipeline
 from reputation.models import Campaign, Case, Confirmation, NumberImport, PhoneNumber
+from reputation.monitoring import capability
 from tests.every_url import Url, a_case, an_api_key, every_url
 from tests.factories import AccountFactory, LicenceFactory, MemberFactory, PhoneNumberFactory, WebhookEndpointFactory
 
@@ -96,11 +97,11 @@ def _campaign_pages(url: Url, account: Account, owner: Member) -> Iterator[State
 def _confirmations(url: Url, account: Account, owner: Member) -> Iterator[State]:
     def opened(action: str) -> Confirmation:
         campaign = Campaign.objects.for_account(account).first() if "assign" in action else None
-        return confirmations.open_window(
+        return actions.open_window(
             account=account,
             actor=actor,
             action=action,
-            numbers=writing_down.scope(action, account, campaign),
+            numbers=snapshot.scope(action, account, campaign),
             campaign=campaign,
             now=timezone.now(),
         )
@@ -119,7 +120,7 @@ def _confirmations(url: Url, account: Account, owner: Member) -> Iterator[State]
     Confirmation.objects.filter(pk=prepared.pk).update(**stopped)
     yield "stopped", reverse(url.name, args=[prepared.pk]), owner
     done = opened(Action.ASSIGN)
-    confirmations.confirm(done, actor=actor, now=timezone.now())
+    actions.confirm(done, actor=actor, now=timezone.now())
     yield "done", reverse(url.name, args=[done.pk]), owner
 
 
@@ -128,7 +129,7 @@ def _imports(url: Url, account: Account, owner: Member) -> Iterator[State]:
 
     def received() -> NumberImport:
         file = SimpleUploadedFile("sample-numbers.csv", SAMPLE_NUMBERS.read_bytes())
-        return importing.receive(account=account, upload=file, actor=actor, now=timezone.now())
+        return pipeline.receive(account=account, upload=file, actor=actor, now=timezone.now())
 
     shown = received()
     yield "ready", reverse(url.name, args=[shown.pk]), owner
@@ -142,7 +143,7 @@ def _imports(url: Url, account: Account, owner: Member) -> Iterator[State]:
         other = received()
         NumberImport.objects.filter(pk=other.pk).update(state=way, **fields)
         yield str(way), reverse(url.name, args=[other.pk]), owner
-    importing.confirm(shown, actor=actor, now=timezone.now())
+    pipeline.confirm(shown, actor=actor, now=timezone.now())
     yield "done", reverse(url.name, args=[shown.pk]), owner
 
 

@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import Page
 
-from reputation import demo
+from reputation.demo import data
 from tests.browser.conftest import HEIGHT, NARROW, WIDE, Watch, axe, screenshot
 from tests.browser.scenes import Scene, scenes
 
@@ -75,7 +75,7 @@ UNSEEN_FOCUS = """() => {
 def made(transactional_db, settings, tmp_path) -> None:
     """The demo's data, with simulated engines that have not met its numbers before."""
     settings.SIMULATED_DIR, settings.DATA_DIR = tmp_path / "simulated", tmp_path
-    demo.seed(now=timezone.now())
+    data.seed(now=timezone.now())
 
 
 def is_a_page(scene: Scene) -> bool:

@@ -7,8 +7,8 @@ from playwright.sync_api import Page, expect
 from portal import audit
 from portal.audit import SYSTEM
 from portal.models import Member
-from reputation import standing
 from reputation.models import Case, PhoneNumber, Tag
+from reputation.numbers import spam_status
 from tests.factories import (
     AccountFactory,
     ApplicationFactory,
@@ -64,7 +64,7 @@ def places(window, live, viewer, number) -> dict[str, tuple[Page, str]]:
 
 
 def tell(number: PhoneNumber, what: str, tag: Tag) -> None:
-    standing.recompute([number.pk])
+    spam_status.recompute([number.pk])
     audit.record(account=number.account, actor=SYSTEM, now=timezone.now(), what=what, subject=tag)
 
 

@@ -9,9 +9,9 @@ from playwright.sync_api import Page, expect
 from portal import audit
 from portal.audit import SYSTEM
 from portal.models import Member
-from reputation import writing_down
+from reputation.bulk_actions import snapshot
 from reputation.models import Confirmation, PhoneNumber
-from reputation.tasks.confirmations import prepare_confirmation
+from reputation.tasks.bulk_actions import prepare_confirmation
 from tests.browser.conftest import NARROW, axe
 from tests.factories import (
     AccountFactory,
@@ -123,7 +123,7 @@ def test_all_that_match_can_be_selected_and_one_taken_out_with_its_x(page, numbe
 
 
 def test_a_window_for_very_many_opens_at_once_and_shows_by_itself_when_it_can_be_confirmed(page, numbers, monkeypatch):
-    monkeypatch.setattr(writing_down, "CHUNK", 50)
+    monkeypatch.setattr(snapshot, "CHUNK", 50)
     page.get_by_label("Select all 120 numbers").check()
     page.get_by_label(f"Select {numbers[0]}").uncheck()
     page.get_by_role("button", name=ENABLE).click()
@@ -138,7 +138,7 @@ def test_a_window_for_very_many_opens_at_once_and_shows_by_itself_when_it_can_be
 
 
 def test_a_window_being_written_down_is_stopped_from_the_window(page, numbers, monkeypatch):
-    monkeypatch.setattr(writing_down, "CHUNK", 50)
+    monkeypatch.setattr(snapshot, "CHUNK", 50)
     page.get_by_label("Select all 120 numbers").check()
     page.get_by_role("button", name=ENABLE).click()
     dialog = page.get_by_role("dialog", name=ENABLE)

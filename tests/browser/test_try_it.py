@@ -12,8 +12,7 @@ from playwright.sync_api import Page, expect
 
 from portal import audit
 from portal.audit import SYSTEM
-from portal.models import Member
-from reputation.eligibility import today_of
+from portal.models import Member, today_of
 from reputation.models import Campaign, CampaignCalls, NumberCalls, PhoneNumber
 from tests.browser.conftest import NARROW, WIDE, axe, screenshot
 from tests.browser.test_every_page import OVERFLOWING

@@ -9,8 +9,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from portal.accounts.licensing import Product
 from portal.audit import record
-from portal.licensing import Product
 from portal.models import Account, AuditEvent, Licence, Member, User
 from tests.factories import AccountFactory, LicenceFactory, MemberFactory, UserFactory
 
@@ -143,9 +143,9 @@ def test_an_account_is_never_deleted_since_its_audit_trail_would_go_with_it(as_s
 
 
 def test_the_audit_trail_can_only_be_read(as_superuser, account, owner, actor, now):
-    from portal import accounts
+    from portal.accounts import settings as account_settings
 
-    accounts.change(account, name="Renamed", actor=actor, now=now)
+    account_settings.change(account, name="Renamed", actor=actor, now=now)
     event = AuditEvent.objects.get()
     page = as_superuser.get(reverse("admin:portal_auditevent_changelist")).content.decode()
     assert "Account renamed" in page

@@ -14,11 +14,11 @@ from django.urls import reverse
 from django.utils import timezone
 from openapi_spec_validator import validate
 
-from portal.api import limits, replaying
-from portal.api.guarding import guarded
+from portal.accounts.api_keys import SCOPES
+from portal.api import idempotency, rate_limits
+from portal.api.authentication import guarded
 from portal.api.pagination import cursor
 from portal.api.problems import KINDS
-from portal.api_keys import SCOPES
 from portal.models import ApiAnswer, ApiKey, ApiUse, AuditEvent
 from reputation import campaigns
 from reputation.models import Campaign, PhoneNumber
@@ -178,7 +178,7 @@ def test_while_the_first_is_under_way_the_second_is_told_to_wait(account, api):
 
 def test_a_request_whose_process_died_is_done_by_whoever_asks_again(account, api):
     key = ApiKey.objects.get()
-    begun = timezone.now() - replaying.GIVEN_UP_AFTER - timedelta(seconds=1)
+    begun = timezone.now() - idempotency.GIVEN_UP_AFTER - timedelta(seconds=1)
     answered = post(api, NUMBERS, {"number": "+12065550143"}, idempotency_key="one")
     PhoneNumber.objects.all().delete()  # what a dead process had begun was never committed
     ApiAnswer.objects.filter(key=key).update(answered_at=None, begun_at=begun)
@@ -223,8 +223,8 @@ def test_after_a_day_a_key_may_stand_for_another_request(api):
     with time_machine.travel(now - timedelta(hours=25), tick=False):
         post(api, CAMPAIGNS, {"name": "A"}, idempotency_key="one")
     assert post(api, CAMPAIGNS, {"name": "B"}, idempotency_key="one").status_code == 201
-    assert replaying.prune(now) == 0
-    assert replaying.prune(now + timedelta(hours=25)) == 1
+    assert idempotency.prune(now) == 0
+    assert idempotency.prune(now + timedelta(hours=25)) == 1
     assert not ApiAnswer.objects.exists()
 
 
@@ -290,10 +290,10 @@ def test_without_a_limit_nothing_is_counted(api, settings):
 
 def test_a_hundred_requests_in_a_second_write_once(account, now, monkeypatch, django_assert_num_queries):
     key, _ = an_api_key(account)
-    monkeypatch.setattr(limits.time, "monotonic", lambda: 100.0)
+    monkeypatch.setattr(rate_limits.time, "monotonic", lambda: 100.0)
     with django_assert_num_queries(1):
         for _ in range(100):
-            spent = limits.spend(key, "default", now=now)
+            spent = rate_limits.spend(key, "default", now=now)
     assert spent.used == 100
 
 
@@ -302,11 +302,11 @@ def test_processes_add_up_what_they_counted(account, now, monkeypatch, settings)
     settings.API_RATE_LIMIT = 100
     key, _ = an_api_key(account)
     clock, processes = iter(range(0, 10_000, 2)), [{}, {}, {}]
-    monkeypatch.setattr(limits.time, "monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr(rate_limits.time, "monotonic", lambda: float(next(clock)))
     now = now.replace(second=5)
     for turn in range(90):
-        monkeypatch.setattr(limits, "_counted", processes[turn % 3])
-        spent = limits.spend(key, "default", now=now)
+        monkeypatch.setattr(rate_limits, "_counted", processes[turn % 3])
+        spent = rate_limits.spend(key, "default", now=now)
     assert spent.used == 90
     assert ApiUse.objects.get().used == 90
 
@@ -316,15 +316,15 @@ def test_the_limit_holds_across_processes_within_about_a_seconds_requests(accoun
     settings.API_RATE_LIMIT = 1_000
     key, _ = an_api_key(account)
     clock = {"now": 0.0}
-    monkeypatch.setattr(limits.time, "monotonic", lambda: clock["now"])
+    monkeypatch.setattr(rate_limits.time, "monotonic", lambda: clock["now"])
     processes = [{} for _ in range(4)]
     now, answered = now.replace(second=0), 0
     for _second in range(10):  # each of the four answers 50 requests a second: 2,000 in these ten seconds
         clock["now"] += 1.0
         for process in processes:
-            monkeypatch.setattr(limits, "_counted", process)
+            monkeypatch.setattr(rate_limits, "_counted", process)
             for _ in range(50):
-                answered += not limits.spend(key, "default", now=now).is_too_much
+                answered += not rate_limits.spend(key, "default", now=now).is_too_much
     assert 1_000 <= answered <= 1_000 + 4 * 50
 
 

@@ -9,8 +9,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from portal import api_keys
-from portal.api_keys import authenticate, note_use
+from portal.accounts import api_keys
+from portal.accounts.api_keys import authenticate, note_use
 from portal.models import ApiKey, AuditEvent
 from tests.every_url import an_api_key
 from tests.factories import AccountFactory

@@ -10,8 +10,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from portal.audit.labels import EVENTS, KINDS, codes_of, said
 from portal.models import AuditEvent
-from portal.wording import EVENTS, KINDS, codes_of, said
 from reputation import campaigns
 from tests.factories import CampaignFactory, MemberFactory, PhoneNumberFactory
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from portal.sweeping import BUDGET_SECONDS
+from portal.jobs.runner import BUDGET_SECONDS
 
 ROOT = Path(settings.BASE_DIR)
 REQUIRED = ("SECRET_KEY", "ALLOWED_HOSTS", "PUBLIC_URL", "EMAIL_URL", "DEFAULT_FROM_EMAIL")

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from portal.inserting import insert_rows, update_rows
+from portal.db.bulk import insert_rows, update_rows
 from reputation.models import Check
 from tests.factories import CheckFactory, EngineFactory, MonitoredNumberFactory
 

@@ -9,7 +9,7 @@ from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from portal import members
+from portal.accounts import members
 from portal.audit import SYSTEM
 from portal.models import AuditEvent, Member, User
 from tests.factories import AccountFactory, MemberFactory, UserFactory

@@ -6,7 +6,7 @@ import phonenumbers
 import pytest
 from phonenumbers import PhoneNumberType
 
-from portal.numbers import KINDS, NotANumber, Parsed, parse
+from portal.phone.numbers import KINDS, NotANumber, Parsed, parse
 
 
 def as_phonenumbers_has_it(e164: str) -> Parsed | None:

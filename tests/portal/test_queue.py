@@ -11,7 +11,7 @@ from django_q.models import OrmQ, Schedule
 
 from portal.audit import Actor
 from portal.models import Heartbeat
-from reputation import confirmations
+from reputation.bulk_actions import actions
 from reputation.models import Confirmation, PhoneNumber
 from reputation.schedules import make_schedules
 from tests import throwaway
@@ -27,7 +27,7 @@ import django; django.setup()
 from django.db import transaction
 from django.utils import timezone
 from portal.models import Heartbeat
-from portal.sweeping import hint
+from portal.jobs.runner import hint
 with transaction.atomic():
     Heartbeat.objects.create(name="changed", at=timezone.now())
     hint("reputation.tasks.upkeep.canary")
@@ -74,11 +74,11 @@ CONFIRM = """
 import sys
 import django; django.setup()
 from django.utils import timezone
-from reputation import confirmations
+from reputation.bulk_actions import actions
 from reputation.models import Confirmation
-confirmations.AT_ONCE = 0
+actions.AT_ONCE = 0
 confirmation = Confirmation.objects.get(pk=sys.argv[1])
-assert confirmations.confirm(confirmation, actor=confirmation.confirmed_by, now=timezone.now())
+assert actions.confirm(confirmation, actor=confirmation.confirmed_by, now=timezone.now())
 """
 
 FLUSH = "import redis, sys; redis.from_url(sys.argv[1]).flushall()"
@@ -88,7 +88,7 @@ def a_window(account, member, count: int) -> Confirmation:
     """That enables so many numbers."""
     campaign = CampaignFactory(account=account)
     numbers = [PhoneNumberFactory(account=account, campaign=campaign).pk for _ in range(count)]
-    return confirmations.open_window(
+    return actions.open_window(
         account=account,
         actor=Actor(user=member.user, via="web"),
         action=Confirmation.Action.ENABLE,

@@ -8,7 +8,7 @@ import time_machine
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from portal.templatetags import said
+from portal.templatetags import formatting
 
 NOW = datetime(2026, 11, 24, 18, 30, tzinfo=UTC)
 
@@ -29,24 +29,24 @@ def at_noon():
     ],
 )
 def test_a_time_to_come_is_said_in_words_and_exactly_on_hover(words, left):
-    html = said.by(NOW + left)
+    html = formatting.by(NOW + left)
     assert isinstance(html, SafeString)
     assert f">{words}</time>" in html
     assert "PST" in html
 
 
 def test_a_time_past_is_said_in_words_and_exactly_on_hover():
-    html = said.ago(NOW - timedelta(minutes=4))
+    html = formatting.ago(NOW - timedelta(minutes=4))
     assert ">4\xa0minutes ago</time>" in html
     assert 'title="24 Nov 2026, 10:26:00 PST"' in html
 
 
 def test_a_day_is_a_date_or_today_the_hour():
-    assert ">10:30</time>" in said.day(NOW)
-    assert ">21 Nov</time>" in said.day(NOW - timedelta(days=3))
-    assert ">21 Nov 2025</time>" in said.day(NOW - timedelta(days=368))
+    assert ">10:30</time>" in formatting.day(NOW)
+    assert ">21 Nov</time>" in formatting.day(NOW - timedelta(days=3))
+    assert ">21 Nov 2025</time>" in formatting.day(NOW - timedelta(days=368))
 
 
-@pytest.mark.parametrize("words", [said.by, said.ago, said.day])
+@pytest.mark.parametrize("words", [formatting.by, formatting.ago, formatting.day])
 def test_no_time_is_a_dash(words):
     assert words(None) == "—"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reputation import engines
+from reputation.monitoring import engines
 from reputation.providers import registry
 from tests.reputation.vendor import Vendor
 

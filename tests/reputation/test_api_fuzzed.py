@@ -16,8 +16,8 @@ from hypothesis import settings as examples
 from schemathesis.config import SchemathesisConfig
 from schemathesis.core.parameters import ParameterLocation
 
+from portal.accounts.api_keys import SCOPES
 from portal.api.pagination import cursor
-from portal.api_keys import SCOPES
 from reputation.models import Case
 from tests.every_url import OBJECTS, a_case, an_api_key
 from tests.factories import ApplicationFactory, LicenceFactory

@@ -12,12 +12,15 @@ from django.urls import reverse
 from django.utils import timezone
 
 from portal import audit
+from portal.accounts.licensing import Product
 from portal.audit import SYSTEM
-from portal.licensing import Product
 from portal.models import ApiKey, AuditEvent
-from reputation import confirmations, importing, phone_numbers, standing
+from reputation import phone_numbers
+from reputation.bulk_actions import actions
+from reputation.imports import pipeline
 from reputation.models import Campaign, Case, Check, Confirmation, NumberImport, PhoneNumber
-from reputation.tasks.confirmations import apply_confirmation
+from reputation.numbers import spam_status
+from reputation.tasks.bulk_actions import apply_confirmation
 from tests.every_url import a_case, every_operation
 from tests.factories import (
     AccountFactory,
@@ -166,7 +169,7 @@ def test_the_list_is_the_accounts_and_takes_the_filters_of_the_table(api, accoun
     campaign, engine = CampaignFactory(account=account), EngineFactory()
     tagged = MonitoredNumberFactory(account=account, e164="+12065550100", campaign=campaign)
     TagFactory(number=tagged, engine=engine)
-    standing.recompute([tagged.pk])
+    spam_status.recompute([tagged.pk])
     other = PhoneNumberFactory(account=account, e164="+12125550100", label="Boston", source="byoc")
     PhoneNumberFactory()
 
@@ -196,7 +199,7 @@ def test_a_reputation_says_what_each_engine_says(api, account):
     CheckFactory(number=number, engine=alpha)
     CheckFactory(number=number, engine=beta, result=Check.Result.TAGGED, label="Spam Likely")
     tag = TagFactory(number=number, engine=beta, case=case)
-    standing.recompute([number.pk])
+    spam_status.recompute([number.pk])
     said = get(api, f"/numbers/{number.pk}/reputation")
     assert (said["spam_status"], said["is_tagged"], said["case_id"]) == ("tagged", True, case.pk)
     assert [(one["id"], one["engine"]["name"], one["label"]) for one in said["tags"]] == [
@@ -349,7 +352,7 @@ def test_a_dry_run_answers_what_the_window_shows_and_changes_nothing(api, enroll
         "no_free_seat": (2, [number.pk for number in outside[1:]]),
     }
     assert said["seats"] == {"total": 1, "used": 0, "free": 1}
-    window = confirmations.look_at(Confirmation.objects.get())
+    window = actions.look_at(Confirmation.objects.get())
     assert (said["sentence"], said["to_do"]) == (window.sentence, window.to_do)
     assert not PhoneNumber.objects.monitored().exists()
 
@@ -386,7 +389,7 @@ def test_without_an_enrollment_nothing_is_enabled_and_the_reason_said(api, accou
 
 
 def test_more_than_are_done_at_once_go_to_the_workers_who_name_the_key(api, enrolled, key, monkeypatch):
-    monkeypatch.setattr(confirmations, "AT_ONCE", 2)
+    monkeypatch.setattr(actions, "AT_ONCE", 2)
     PhoneNumberFactory.create_batch(5, account=enrolled, campaign=CampaignFactory(account=enrolled))
     answer = send(api, "POST", "/numbers/enable", {"filter": {}}, idempotency_key="one")
     said = answer.json()
@@ -448,7 +451,7 @@ def test_an_import_is_dropped_or_confirmed_and_not_both(api, account):
 
 
 def test_an_import_that_is_under_way_can_be_stopped_once(api, account, monkeypatch):
-    monkeypatch.setattr(importing, "APPLY_AT_ONCE", 0)
+    monkeypatch.setattr(pipeline, "APPLY_AT_ONCE", 0)
     pk = upload(api, b"number\n2065550143\n").json()["id"]
     assert send(api, "POST", f"/imports/{pk}/stop").json()["code"] == "not_possible"
     send(api, "POST", f"/imports/{pk}/confirm")
@@ -459,16 +462,16 @@ def test_an_import_that_is_under_way_can_be_stopped_once(api, account, monkeypat
 
 
 def test_a_large_import_is_read_and_applied_by_the_workers_who_name_the_key(api, account, key, monkeypatch):
-    monkeypatch.setattr(importing, "READ_AT_ONCE", 10)
-    monkeypatch.setattr(importing, "APPLY_AT_ONCE", 0)
+    monkeypatch.setattr(pipeline, "READ_AT_ONCE", 10)
+    monkeypatch.setattr(pipeline, "APPLY_AT_ONCE", 0)
     said = upload(api, b"number\n2065550143\n2065550144\n").json()
     assert said["state"] == "received"
     batch = NumberImport.objects.get()
-    importing.advance(batch, now=timezone.now())
+    pipeline.advance(batch, now=timezone.now())
     answer = send(api, "POST", f"/imports/{said['id']}/confirm")
     assert (answer.status_code, answer.json()["state"]) == (202, "applying")
     batch = NumberImport.objects.get()
-    importing.advance(batch, now=timezone.now())
+    pipeline.advance(batch, now=timezone.now())
     assert get(api, f"/imports/{said['id']}")["added"] == 2
     assert set(AuditEvent.objects.filter(what="number.added").values_list("via", "api_key")) == {("api", key.pk)}
 

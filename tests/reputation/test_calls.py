@@ -10,11 +10,12 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils.formats import date_format
 
-from reputation.calls import HEIGHT, Calls, cost_of_tags, share, shown_of
-from reputation.eligibility import today_of
-from reputation.matching import Basis, match
+from portal.models import today_of
+from reputation.matching.match import match
+from reputation.matching.recorder import write
+from reputation.matching.statistics import HEIGHT, Calls, cost_of_tags, share, shown_of
+from reputation.matching.tiers import Basis
 from reputation.models import Campaign, CampaignCalls, NumberCalls, PhoneNumber
-from reputation.recording import write
 from tests.factories import CampaignFactory, PhoneNumberFactory
 
 pytestmark = pytest.mark.django_db

@@ -7,9 +7,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from portal.models import AuditEvent
+from portal.models import AuditEvent, today_of
 from reputation import campaigns
-from reputation.eligibility import today_of
 from reputation.models import Campaign, Case, PhoneNumber, Tag
 from tests.factories import CampaignFactory, EngineFactory, MonitoredNumberFactory, PhoneNumberFactory
 

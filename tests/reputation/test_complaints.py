@@ -11,8 +11,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from portal.audit import SYSTEM
-from reputation import advancing, capability, complaints, lookups, remediation, verification
+from reputation import complaints
 from reputation.models import Case, Complaint, ComplaintFile, PhoneNumber, Tag
+from reputation.monitoring import capability, lookups, verification
+from reputation.remediation import next_step, sweep
 from tests.factories import ComplaintFactory, MonitoredNumberFactory, PhoneNumberFactory
 
 pytestmark = pytest.mark.django_db
@@ -50,7 +52,7 @@ def write(tmp_path):
 
 @pytest.fixture
 def only_complaints(settings):
-    from reputation.engines import sync_engines
+    from reputation.monitoring.engines import sync_engines
 
     settings.PROVIDERS = ["complaints"]
     sync_engines()
@@ -232,10 +234,10 @@ def test_a_reported_number_is_tagged_shown_with_its_complaints_and_cleared_when_
         for expected in ("is labelled as spam by FTC complaints", "Complaints at the FTC", "22 Nov 2026", "Denver"):
             assert expected in shown
 
-        advancing.advance(now)
+        sweep.advance(now)
         case = Case.objects.get()
         ages_out = datetime(2026, 12, 12, 10, tzinfo=UTC)  # with that of 12 November, only two are left
-        said = remediation.what_next(case, now)
+        said = next_step.what_next(case, now)
         assert (case.state, case.expected_by) == ("in_review", ages_out)
         assert (said.sentence.split(",")[0], said.by) == ("The complaints age out", ages_out)
 
@@ -243,12 +245,12 @@ def test_a_reported_number_is_tagged_shown_with_its_complaints_and_cleared_when_
             now = NOW + timedelta(days=day)
             clock.move_to(now)
             lookups.look_up_due(now)
-            advancing.advance(now)
+            sweep.advance(now)
         assert Case.objects.get().state == "in_review"
 
         now = ages_out + timedelta(hours=2)
         clock.move_to(now)
-        advancing.advance(now)
+        sweep.advance(now)
         lookups.look_up_due(now + timedelta(seconds=1))
         reported.refresh_from_db()
         assert Case.objects.get().state == "cleared"

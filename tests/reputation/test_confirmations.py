@@ -5,13 +5,14 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from portal.accounts.licensing import Product
 from portal.audit import Actor
-from portal.licensing import Product
 from portal.models import AuditEvent
-from reputation import capability, confirmations
-from reputation.confirmations import apply, confirm, difference, look_at, open_window
+from reputation.bulk_actions import actions
+from reputation.bulk_actions.actions import apply, confirm, difference, look_at, open_window
+from reputation.bulk_actions.snapshot import take_out
 from reputation.models import Confirmation, ConfirmationNumber, PhoneNumber
-from reputation.writing_down import take_out
+from reputation.monitoring import capability
 from tests.factories import (
     AccountFactory,
     CampaignFactory,
@@ -171,17 +172,17 @@ def test_the_search_finds_a_number_of_the_window_by_any_part_of_it(window, numbe
 
 
 def test_many_numbers_go_to_the_workers_and_a_killed_worker_is_followed(window, numbers, actor, now, monkeypatch):
-    monkeypatch.setattr(confirmations, "AT_ONCE", 3)
-    monkeypatch.setattr(confirmations, "CHUNK", 2)
+    monkeypatch.setattr(actions, "AT_ONCE", 3)
+    monkeypatch.setattr(actions, "CHUNK", 2)
     shown = window(numbers)
     confirm(shown, actor=actor, now=now)
     assert shown.state == Confirmation.State.APPLYING
     assert states(numbers) == ["off"] * 6
     # A worker did one chunk and died with the lease in its hand.
-    confirmations._apply_chunk(shown, actor=actor, now=now)
+    actions._apply_chunk(shown, actor=actor, now=now)
     assert states(numbers) == ["verifying"] * 2 + ["off"] * 4
     assert not apply(shown, actor=actor, now=now), "its lease still holds"
-    assert apply(shown, actor=actor, now=now + confirmations.LEASE)
+    assert apply(shown, actor=actor, now=now + actions.LEASE)
     assert states(numbers) == ["verifying"] * 6
     assert (shown.applied, shown.left_alone) == (6, 0)
 
@@ -197,7 +198,7 @@ def test_the_window_costs_the_same_queries_for_5_and_for_500_numbers(window, enr
     few = queries()
     PhoneNumberFactory.create_batch(495, account=enrolled, campaign=campaign)
     assert queries() == few
-    assert len(look_at(window()).shown) == confirmations.SHOWN
+    assert len(look_at(window()).shown) == actions.SHOWN
 
 
 @pytest.mark.parametrize("action", ["enable", "disable", "assign", "unassign"])
@@ -276,10 +277,10 @@ def test_a_viewer_is_refused(as_viewer, window, numbers):
 
 
 def test_the_audit_trail_names_who_confirmed_though_a_worker_did_it(window, numbers, admin, now, monkeypatch):
-    monkeypatch.setattr(confirmations, "AT_ONCE", 0)
+    monkeypatch.setattr(actions, "AT_ONCE", 0)
     shown = window(numbers[:1])
     confirm(shown, actor=Actor(user=admin.user, via="web"), now=now)
-    from reputation.tasks.confirmations import apply_confirmation
+    from reputation.tasks.bulk_actions import apply_confirmation
 
     other = MemberFactory(account=shown.account)
     assert other.user != admin.user

@@ -7,11 +7,11 @@ from django.db import connection, transaction
 from django.db.models import Count
 from django.db.models.functions import Coalesce
 
-from portal.inserting import insert_rows
+from portal.db.bulk import insert_rows
 from portal.models import Account
-from reputation import counting
 from reputation.models import NumberCount, PhoneNumber
 from reputation.models.counts import FACETS, facets
+from reputation.numbers import count_triggers
 from tests.factories import AccountFactory, CampaignFactory, PhoneNumberFactory
 
 pytestmark = pytest.mark.django_db
@@ -142,14 +142,14 @@ def test_what_is_kept_is_what_there_is(account, numbers, now, change):
     assert kept() == counted()
     change(account, numbers, now)
     assert kept() == counted()
-    counting.fold()
+    count_triggers.fold()
     assert kept() == counted()
 
 
 def test_folding_leaves_one_row_for_each_kind_and_none_for_what_is_gone(account, numbers, now):
     change_each_by_itself(account, numbers, now)
     change_all_at_once(account, numbers, now)
-    while counting.fold():
+    while count_triggers.fold():
         pass
     assert NumberCount.objects.count() == len(counted()) == len(kept())
 
@@ -161,7 +161,7 @@ def test_triggers_that_are_gone_come_back_with_a_new_count(account, numbers):
         cursor.execute(f"DROP TRIGGER number_counted{on}")
     PhoneNumberFactory(account=account)
     assert kept() != counted()
-    counting.install()
+    count_triggers.install()
     assert kept() == counted()
     PhoneNumberFactory(account=account)
     assert kept() == counted()

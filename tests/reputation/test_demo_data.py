@@ -9,13 +9,13 @@ from django.db.models import Sum
 from django.urls import reverse
 
 from enrollment.models import Application
-from portal.models import Account, ApiKey, AuditEvent, Licence, Member, User
-from portal.numbers import UNITED_STATES, NotANumber, parse
-from reputation import demo
-from reputation.calls import cost_of_tags, shown_of
-from reputation.eligibility import coverage_of, is_enrolled, today_of
+from portal.models import Account, ApiKey, AuditEvent, Licence, Member, User, today_of
+from portal.phone.numbers import UNITED_STATES, NotANumber, parse
+from reputation.demo import data
+from reputation.matching.statistics import cost_of_tags, shown_of
 from reputation.models import Campaign, CampaignCalls, Case, Check, NumberCalls, PhoneNumber
-from reputation.rows import rows_of
+from reputation.monitoring.eligibility import coverage_of, is_enrolled
+from reputation.number_table.alerts import rows_of
 
 pytestmark = pytest.mark.django_db
 
@@ -26,7 +26,7 @@ Capability = PhoneNumber.Capability
 @pytest.fixture
 def seeded(settings, tmp_path, now):
     settings.SIMULATED_DIR = settings.DATA_DIR = tmp_path
-    return demo.seed(now=now)
+    return data.seed(now=now)
 
 
 @pytest.fixture
@@ -45,17 +45,17 @@ def test_there_is_a_person_for_each_role_who_can_sign_in(sign_ins, client):
         for member in Member.objects.select_related("user", "account")
     }
     assert roles == {
-        ("dana", demo.CASCADE, "owner"),
-        ("vic", demo.CASCADE, "viewer"),
-        ("hana", demo.HARBOR, "admin"),
-        ("alex", demo.CASCADE, "admin"),
-        ("alex", demo.HARBOR, "admin"),
+        ("dana", data.CASCADE, "owner"),
+        ("vic", data.CASCADE, "viewer"),
+        ("hana", data.HARBOR, "admin"),
+        ("alex", data.CASCADE, "admin"),
+        ("alex", data.HARBOR, "admin"),
     }
     assert User.objects.get(email="riley@portal.example").is_staff
 
 
 def test_one_business_is_monitored_with_a_history_and_the_other_begins(sign_ins, now):
-    cascade, harbor = Account.objects.get(name=demo.CASCADE), Account.objects.get(name=demo.HARBOR)
+    cascade, harbor = Account.objects.get(name=data.CASCADE), Account.objects.get(name=data.HARBOR)
     assert is_enrolled(cascade)
     assert not Application.objects.for_account(harbor).exists()
     coverage = coverage_of(cascade, now)
@@ -88,8 +88,8 @@ def test_one_business_is_monitored_with_a_history_and_the_other_begins(sign_ins,
 
 
 def test_campaigns_have_called_for_20_days_and_tags_have_cost_them_calls(sign_ins, now):
-    today = today_of(Account.objects.get(name=demo.CASCADE), now)
-    for campaign in Campaign.objects.filter(account__name=demo.CASCADE):
+    today = today_of(Account.objects.get(name=data.CASCADE), now)
+    for campaign in Campaign.objects.filter(account__name=data.CASCADE):
         cost = cost_of_tags(campaign, today)
         assert 0 < cost.month.as_tagged < cost.month.local / 5
         assert cost.today.as_tagged
@@ -112,12 +112,12 @@ def test_its_key_may_match_and_read_and_only_its_file_keeps_it(seeded, client, s
 
 def test_another_key_is_made_where_the_kept_one_was_revoked(seeded, now):
     ApiKey.objects.update(revoked_at=now)
-    assert demo.seed(now=now).api_key != seeded.api_key
+    assert data.seed(now=now).api_key != seeded.api_key
 
 
 def test_again_it_changes_nothing(seeded, now):
     before = AuditEvent.objects.count(), PhoneNumber.objects.count(), User.objects.count()
-    assert demo.seed(now=now) == seeded
+    assert data.seed(now=now) == seeded
     assert (AuditEvent.objects.count(), PhoneNumber.objects.count(), User.objects.count()) == before
 
 

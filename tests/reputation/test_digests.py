@@ -12,8 +12,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from portal.models import Member
-from reputation import digests
 from reputation.models import Case, PhoneNumber, Tag
+from reputation.notifications import digests
 from reputation.tasks.digests import send_digests
 from tests.factories import AccountFactory, EngineFactory, MemberFactory, MonitoredNumberFactory
 

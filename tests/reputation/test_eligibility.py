@@ -7,9 +7,10 @@ import time_machine
 from django.utils import timezone
 
 from enrollment.models import Application
-from portal.licensing import COVERS_CAMPAIGN_NUMBERS, PRODUCT_LICENCES, Product
-from reputation.eligibility import REFUSALS, coverage_of, may_enable, today_of
+from portal.accounts.licensing import COVERS_CAMPAIGN_NUMBERS, PRODUCT_LICENCES, Product
+from portal.models import today_of
 from reputation.models import PhoneNumber
+from reputation.monitoring.eligibility import REFUSALS, coverage_of, may_enable
 from tests.factories import (
     ApplicationFactory,
     CampaignFactory,

@@ -5,10 +5,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from portal.models import AuditEvent
-from reputation import engines, lookups, verification
-from reputation.clock import days
 from reputation.models import Case, Engine, PhoneNumber, Registration, Tag
+from reputation.monitoring import engines, lookups, verification
 from reputation.providers.protocol import EngineCard
+from reputation.service_clock import days
 from tests.factories import MonitoredNumberFactory, PhoneNumberFactory
 
 pytestmark = pytest.mark.django_db

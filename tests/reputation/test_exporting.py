@@ -11,10 +11,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from portal.numbers import national
-from reputation import exporting, importing
-from reputation.exporting import as_it_was, harmless, stream_csv
+from portal.phone.numbers import national
+from reputation.imports import pipeline
 from reputation.models import PhoneNumber
+from reputation.numbers import export as number_export
+from reputation.numbers.export import as_it_was, harmless, stream_csv
 from tests.factories import CampaignFactory, MonitoredNumberFactory, PhoneNumberFactory
 
 pytestmark = pytest.mark.django_db
@@ -69,7 +70,10 @@ def test_it_holds_what_the_filters_show(as_admin, account, now):
 
 
 def test_without_numbers_it_has_the_headings_alone(as_admin):
-    assert b"".join(as_admin.get(EXPORT).streaming_content).decode() == "\ufeff" + ",".join(exporting.HEADINGS) + "\r\n"
+    assert (
+        b"".join(as_admin.get(EXPORT).streaming_content).decode()
+        == "\ufeff" + ",".join(number_export.HEADINGS) + "\r\n"
+    )
 
 
 @pytest.mark.parametrize("cell", FORMULAS)
@@ -96,7 +100,7 @@ def test_what_is_exported_and_imported_again_changes_nothing(as_admin, account, 
     PhoneNumberFactory(account=account, e164="+442079460958")
     exported = b"".join(as_admin.get(EXPORT).streaming_content)
     upload = SimpleUploadedFile("phone-numbers.csv", exported)
-    batch = importing.receive(account=account, upload=upload, actor=actor, now=now)
+    batch = pipeline.receive(account=account, upload=upload, actor=actor, now=now)
     batch.refresh_from_db()
     assert list(batch.rows.exclude(outcome="unchanged").values()) == []
     assert batch.unchanged == PhoneNumber.objects.count() == 18
@@ -107,7 +111,7 @@ def test_its_queries_grow_with_the_chunks_and_not_with_the_numbers(account, now,
         PhoneNumberFactory.create_batch(
             count - PhoneNumber.objects.count(), account=account, campaign=CampaignFactory(account=account)
         )
-        monkeypatch.setattr(exporting, "CHUNK", count // 5)
+        monkeypatch.setattr(number_export, "CHUNK", count // 5)
         with CaptureQueriesContext(connection) as captured:
             lines = sum(1 for _ in stream_csv(PhoneNumber.objects.for_account(account), now))
         assert lines == count + 1
@@ -117,7 +121,7 @@ def test_its_queries_grow_with_the_chunks_and_not_with_the_numbers(account, now,
 
 
 def test_memory_does_not_grow_with_the_numbers(account, now, monkeypatch):
-    monkeypatch.setattr(exporting, "CHUNK", 200)
+    monkeypatch.setattr(number_export, "CHUNK", 200)
     # Some thousands in national format are kept at hand, and no more of them.
     monkeypatch.setattr("reputation.models.numbers.national", national.__wrapped__)
 

@@ -9,8 +9,8 @@ from django.db import connection
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from portal import sweeping
-from reputation import importing
+from portal.jobs import runner
+from reputation.imports import pipeline
 from reputation.models import Check, PhoneNumber
 from reputation.schedules import SCHEDULES
 from tests.factories import MonitoredNumberFactory, PhoneNumberFactory
@@ -21,7 +21,7 @@ DAY = timedelta(seconds=20)
 @pytest.fixture
 def fast_clock(settings, monkeypatch):
     settings.DAY = DAY
-    for module in (sweeping, importing):
+    for module in (runner, pipeline):
         monkeypatch.setattr(module, "PAUSE_SECONDS", 0)
 
 

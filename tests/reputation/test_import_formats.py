@@ -8,8 +8,8 @@ import random
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from reputation import import_preview, importing
-from reputation.csv_files import CannotRead, records, shape_of, write_as_utf8
+from reputation.imports import pipeline, preview
+from reputation.imports.csv_reader import CannotRead, records, shape_of, write_as_utf8
 from reputation.models import NumberImport, PhoneNumber
 from tests.factories import CampaignFactory
 
@@ -31,7 +31,7 @@ def _files(settings, tmp_path):
 def receive(account, actor, now):
     def receive_file(content: str | bytes, name: str = "numbers.csv") -> NumberImport:
         content = content.encode() if isinstance(content, str) else content
-        batch = importing.receive(account=account, upload=SimpleUploadedFile(name, content), actor=actor, now=now)
+        batch = pipeline.receive(account=account, upload=SimpleUploadedFile(name, content), actor=actor, now=now)
         batch.refresh_from_db()
         return batch
 
@@ -104,7 +104,7 @@ def test_headings_come_in_any_order_and_others_are_left_out(receive, account):
     CampaignFactory(account=account, name="Spring")
     batch = receive("Notes,Campaign,Label,Area,Did\nx,spring,a,206,2062550143\n")
     assert staged(batch) == [("+12062550143", "a", "native", "Spring")]
-    read, unread = import_preview.columns_of(batch)
+    read, unread = preview.columns_of(batch)
     assert sorted(read) == [("campaign", "Campaign"), ("label", "Label"), ("number", "Did")]
     assert unread == ["Notes", "Area"]
 

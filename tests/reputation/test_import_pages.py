@@ -6,7 +6,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from reputation import importing
+from reputation.imports import pipeline
 from reputation.models import NumberImport, PhoneNumber
 from tests.factories import AccountFactory, MemberFactory, PhoneNumberFactory
 
@@ -28,15 +28,15 @@ def received(account, actor, now):
 
     def receive(content: str = "number,label\n2062550143,Seattle\n", of=account) -> NumberImport:
         upload = SimpleUploadedFile("numbers.csv", content.encode())
-        return importing.receive(account=of, upload=upload, actor=actor, now=now)
+        return pipeline.receive(account=of, upload=upload, actor=actor, now=now)
 
     return receive
 
 
 @pytest.fixture
 def in_the_background(monkeypatch):
-    monkeypatch.setattr(importing, "READ_AT_ONCE", 0)
-    monkeypatch.setattr(importing, "APPLY_AT_ONCE", 0)
+    monkeypatch.setattr(pipeline, "READ_AT_ONCE", 0)
+    monkeypatch.setattr(pipeline, "APPLY_AT_ONCE", 0)
 
 
 def upload(client, content: bytes, name: str = "numbers.csv"):
@@ -116,12 +116,12 @@ def test_progress_survives_leaving_the_page_and_ends_by_itself(as_admin, receive
     assert '<progress max="' in page
     for elsewhere in (reverse("phone-numbers"), reverse("overview")):
         assert reverse("import", args=[batch.pk]) in as_admin.get(elsewhere).content.decode()
-    importing.advance(batch, now=now)
+    pipeline.advance(batch, now=now)
     assert "data-poll" not in page_of(as_admin, batch)
     assert "read and ready" in as_admin.get(reverse("phone-numbers")).content.decode()
     as_admin.post(reverse("import-confirm", args=[batch.pk]))
     assert "0 of 1 so far." in page_of(as_admin, batch)
-    importing.advance(batch, now=now)
+    pipeline.advance(batch, now=now)
     assert "This was done" in page_of(as_admin, batch)
     assert reverse("import", args=[batch.pk]) not in as_admin.get(reverse("phone-numbers")).content.decode()
 
@@ -155,7 +155,7 @@ def test_a_confirmed_import_says_that_it_cannot_be_cancelled(as_admin, received)
 @pytest.mark.usefixtures("in_the_background")
 def test_it_can_be_stopped_while_it_is_applied_and_says_how_far_it_came(as_admin, received, now):
     batch = received()
-    importing.advance(batch, now=now)
+    pipeline.advance(batch, now=now)
     as_admin.post(reverse("import-confirm", args=[batch.pk]))
     assert reverse("import-stop", args=[batch.pk]) in page_of(as_admin, batch)
     page = as_admin.post(reverse("import-stop", args=[batch.pk]), follow=True).content.decode()
@@ -188,7 +188,7 @@ def test_every_refused_line_can_be_downloaded_with_its_number_and_reason(as_admi
 
 def test_what_expired_says_that_nothing_was_changed(as_admin, received, now):
     batch = received()
-    while importing.end_stale(now=now + importing.kept_for()):
+    while pipeline.end_stale(now=now + pipeline.kept_for()):
         pass
     page = page_of(as_admin, batch)
     assert "Nobody confirmed it in time." in page
@@ -198,7 +198,7 @@ def test_what_expired_says_that_nothing_was_changed(as_admin, received, now):
 @pytest.mark.usefixtures("in_the_background")
 def test_what_failed_says_why(as_admin, received, now):
     batch = received()
-    importing.fail(batch, "The disk is full.", now=now)
+    pipeline.fail(batch, "The disk is full.", now=now)
     page = page_of(as_admin, batch)
     assert "The file could not be read. No number was changed." in page
     assert "The disk is full." in page

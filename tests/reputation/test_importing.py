@@ -12,8 +12,9 @@ from django.test.utils import CaptureQueriesContext
 from django_q.models import OrmQ
 
 from portal.models import AuditEvent
-from reputation import import_preview, importing, phone_numbers
-from reputation.matching import match
+from reputation import phone_numbers
+from reputation.imports import pipeline, preview
+from reputation.matching.match import match
 from reputation.models import Campaign, ImportRow, NumberImport, PhoneNumber
 from reputation.tasks import imports as tasks
 from tests.factories import CampaignFactory, MonitoredNumberFactory, PhoneNumberFactory
@@ -34,7 +35,7 @@ def files(settings, tmp_path) -> Path:
 def receive(account, actor, now):
     def receive_file(content: str) -> NumberImport:
         upload = SimpleUploadedFile("numbers.csv", content.encode())
-        batch = importing.receive(account=account, upload=upload, actor=actor, now=now)
+        batch = pipeline.receive(account=account, upload=upload, actor=actor, now=now)
         batch.refresh_from_db()
         return batch
 
@@ -44,10 +45,10 @@ def receive(account, actor, now):
 @pytest.fixture
 def in_the_background(monkeypatch):
     """Nothing is done while the person waits, and a chunk holds ten rows."""
-    monkeypatch.setattr(importing, "READ_AT_ONCE", 0)
-    monkeypatch.setattr(importing, "APPLY_AT_ONCE", 0)
-    monkeypatch.setattr(importing, "CHUNK", 10)
-    monkeypatch.setattr(importing, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(pipeline, "READ_AT_ONCE", 0)
+    monkeypatch.setattr(pipeline, "APPLY_AT_ONCE", 0)
+    monkeypatch.setattr(pipeline, "CHUNK", 10)
+    monkeypatch.setattr(pipeline, "PAUSE_SECONDS", 0)
 
 
 def a_file(count: int, label: str = "Line") -> str:
@@ -65,7 +66,7 @@ def events(*codes: str) -> list[tuple[str, str, str, str]]:
 
 
 def confirm(batch: NumberImport, actor, now) -> bool:
-    return importing.confirm(batch, actor=actor, now=now)
+    return pipeline.confirm(batch, actor=actor, now=now)
 
 
 class TestThePreview:
@@ -76,14 +77,14 @@ class TestThePreview:
         batch = receive("number,label\n2062550143,New\n4252550144,Same\n5032550145,Third\nbroken,\n")
         assert batch.state == State.READY
         assert (batch.will_add, batch.will_change, batch.unchanged, batch.refused) == (1, 1, 1, 1)
-        assert {group.outcome: [row.line for row in group.rows] for group in import_preview.groups_of(batch)} == {
+        assert {group.outcome: [row.line for row in group.rows] for group in preview.groups_of(batch)} == {
             "refused": [5],
             "new": [4],
             "changed": [2],
             "unchanged": [3],
         }
         assert numbers(account) == before
-        assert import_preview.summary_of(batch) == "1 new, 1 changed, 1 unchanged, 1 refused"
+        assert preview.summary_of(batch) == "1 new, 1 changed, 1 unchanged, 1 refused"
 
     def test_a_removed_number_comes_back(self, receive, account, actor, now):
         number = PhoneNumberFactory(account=account, e164="+12062550143", label="Old")
@@ -109,7 +110,7 @@ class TestThePreview:
         def broken(*args: object, **kwargs: object) -> None:
             raise RuntimeError("the database is gone")
 
-        monkeypatch.setattr(importing.audit, "record", broken)
+        monkeypatch.setattr(pipeline.audit, "record", broken)
         with pytest.raises(RuntimeError):
             receive("number\n2062550143\n")
         assert not NumberImport.objects.exists()
@@ -210,21 +211,21 @@ class TestConfirming:
             "9": "New",
         }
         assert len(events("number.changed", "number.added")) == 2
-        left = list(import_preview.refused_lines(batch))[1:]
+        left = list(preview.refused_lines(batch))[1:]
         assert [line for line, _, _ in left] == [2, 3, 4, 5, 7]
         assert all("after the preview" in reason for *_, reason in left)
 
     def test_a_cancelled_import_cannot_be_confirmed(self, receive, account, actor, now):
         batch = receive("number\n2062550143\n")
-        assert importing.cancel(batch, actor=actor, now=now)
-        assert not importing.cancel(batch, actor=actor, now=now)
+        assert pipeline.cancel(batch, actor=actor, now=now)
+        assert not pipeline.cancel(batch, actor=actor, now=now)
         assert not confirm(batch, actor, now)
         assert numbers(account) == {}
 
     def test_a_confirmed_import_cannot_be_cancelled(self, receive, actor, now):
         batch = receive("number\n2062550143\n")
         confirm(batch, actor, now)
-        assert not importing.cancel(batch, actor=actor, now=now)
+        assert not pipeline.cancel(batch, actor=actor, now=now)
 
 
 @pytest.mark.usefixtures("in_the_background")
@@ -246,11 +247,11 @@ class TestInTheBackground:
     def test_it_goes_on_in_another_task_when_the_time_is_up(self, receive, monkeypatch):
         batch = receive(a_file(25))
         OrmQ.objects.all().delete()
-        assert importing.advance(batch, now=batch.received_at, budget_seconds=-1)
+        assert pipeline.advance(batch, now=batch.received_at, budget_seconds=-1)
         batch.refresh_from_db()
         assert (batch.state, batch.line, batch.rows.count()) == (State.READING, 11, 10)
         assert 0 < batch.done_by < batch.most
-        monkeypatch.setattr(importing.advance, "__kwdefaults__", {"budget_seconds": -1})
+        monkeypatch.setattr(pipeline.advance, "__kwdefaults__", {"budget_seconds": -1})
         tasks.advance_import(batch.pk)
         assert OrmQ.objects.count() == 1
 
@@ -270,18 +271,18 @@ class TestInTheBackground:
 
         batch = receive(a_file(35))
         if applying:
-            importing.advance(batch, now=now)
+            pipeline.advance(batch, now=now)
             confirm(batch, actor, now)
-        monkeypatch.setattr(importing.time, "sleep", pause)
+        monkeypatch.setattr(pipeline.time, "sleep", pause)
         with pytest.raises(Killed):
-            importing.advance(batch, now=now)
+            pipeline.advance(batch, now=now)
         done = ImportRow.objects.count() if not applying else len(numbers(account))
         assert done == 20
         # As a kill leaves it: nobody gave the lease back.
-        NumberImport.objects.update(lease_until=now + importing.LEASE, lease_token="of the dead")
-        assert not importing.advance(batch, now=now)
+        NumberImport.objects.update(lease_until=now + pipeline.LEASE, lease_token="of the dead")
+        assert not pipeline.advance(batch, now=now)
         assert (ImportRow.objects.count() if not applying else len(numbers(account))) == 20
-        while importing.advance(batch, now=now + importing.LEASE + timedelta(seconds=1)):
+        while pipeline.advance(batch, now=now + pipeline.LEASE + timedelta(seconds=1)):
             pass
         batch.refresh_from_db()
         assert batch.state == (State.DONE if applying else State.READY)
@@ -295,16 +296,16 @@ class TestInTheBackground:
         def robbed(seconds: float) -> None:
             NumberImport.objects.update(lease_token="of another")
 
-        monkeypatch.setattr(importing.time, "sleep", robbed)
-        assert not importing.advance(batch, now=now)
+        monkeypatch.setattr(pipeline.time, "sleep", robbed)
+        assert not pipeline.advance(batch, now=now)
         batch.refresh_from_db()
         assert (batch.rows.count(), batch.line, batch.lease_token) == (10, 11, "of another")
 
     @pytest.mark.parametrize("lines", [35, 10])
     def test_cancelled_while_it_is_read_it_stops(self, receive, actor, now, monkeypatch, files, lines):
         batch = receive(a_file(lines))
-        monkeypatch.setattr(importing.time, "sleep", lambda seconds: importing.cancel(batch, actor=actor, now=now))
-        importing.advance(NumberImport.objects.get(pk=batch.pk), now=now)
+        monkeypatch.setattr(pipeline.time, "sleep", lambda seconds: pipeline.cancel(batch, actor=actor, now=now))
+        pipeline.advance(NumberImport.objects.get(pk=batch.pk), now=now)
         batch.refresh_from_db()
         assert (batch.state, batch.rows.count()) == (State.CANCELLED, 10)
         assert not list(files.rglob("*.csv"))
@@ -312,9 +313,9 @@ class TestInTheBackground:
     def test_numbers_are_stored_in_their_order_whatever_that_of_the_file(self, receive, account, actor, now):
         heading, *lines = a_file(35).splitlines(keepends=True)
         batch = receive(heading + "no number,\n" + "".join(lines[::-1]))
-        importing.advance(batch, now=now)
+        pipeline.advance(batch, now=now)
         confirm(batch, actor, now)
-        while importing.advance(batch, now=now):
+        while pipeline.advance(batch, now=now):
             pass
         stored = list(PhoneNumber.objects.for_account(account).order_by("pk").values_list("e164", flat=True))
         assert stored == sorted(stored)
@@ -324,38 +325,38 @@ class TestInTheBackground:
         self, receive, account, actor, now, monkeypatch
     ):
         batch = receive(a_file(35))
-        importing.advance(batch, now=now)
+        pipeline.advance(batch, now=now)
         confirm(batch, actor, now)
-        monkeypatch.setattr(importing.time, "sleep", lambda seconds: importing.stop(batch, actor=actor, now=now))
-        assert not importing.advance(NumberImport.objects.get(pk=batch.pk), now=now)
+        monkeypatch.setattr(pipeline.time, "sleep", lambda seconds: pipeline.stop(batch, actor=actor, now=now))
+        assert not pipeline.advance(NumberImport.objects.get(pk=batch.pk), now=now)
         tasks.continue_imports()
         batch.refresh_from_db()
         assert (batch.state, batch.added, batch.through, batch.to_do) == (State.STOPPED, 10, 10, 35)
         assert len(numbers(account)) == len(events("number.added")) == 10
         assert len(events("import.stopped")) == 1
-        assert import_preview.summary_of(batch) == "10 added"
+        assert preview.summary_of(batch) == "10 added"
         assert not events("import.done")
 
     def test_the_same_file_after_a_stop_goes_on_from_what_is_there(self, receive, account, actor, now, monkeypatch):
         batch = receive(a_file(35))
-        importing.advance(batch, now=now)
+        pipeline.advance(batch, now=now)
         confirm(batch, actor, now)
         with monkeypatch.context() as patched:
-            patched.setattr(importing.time, "sleep", lambda seconds: importing.stop(batch, actor=actor, now=now))
-            importing.advance(NumberImport.objects.get(pk=batch.pk), now=now)
+            patched.setattr(pipeline.time, "sleep", lambda seconds: pipeline.stop(batch, actor=actor, now=now))
+            pipeline.advance(NumberImport.objects.get(pk=batch.pk), now=now)
         again = receive(a_file(35))
-        importing.advance(again, now=now)
+        pipeline.advance(again, now=now)
         again.refresh_from_db()
         assert (again.will_add, again.unchanged) == (25, 10)
 
     def test_what_is_not_under_way_cannot_be_stopped(self, receive, actor, now):
         batch = receive(a_file(35))
-        assert not importing.stop(batch, actor=actor, now=now)
-        importing.advance(batch, now=now)
-        assert not importing.stop(batch, actor=actor, now=now)
+        assert not pipeline.stop(batch, actor=actor, now=now)
+        pipeline.advance(batch, now=now)
+        assert not pipeline.stop(batch, actor=actor, now=now)
         confirm(batch, actor, now)
-        importing.advance(batch, now=now)
-        assert not importing.stop(batch, actor=actor, now=now)
+        pipeline.advance(batch, now=now)
+        assert not pipeline.stop(batch, actor=actor, now=now)
         batch.refresh_from_db()
         assert batch.state == State.DONE
 
@@ -371,7 +372,7 @@ class TestInTheBackground:
         batch = receive(a_file(25))
         for file in files.rglob("*.csv"):
             file.unlink()
-        assert not importing.advance(batch, now=now)
+        assert not pipeline.advance(batch, now=now)
         batch.refresh_from_db()
         assert (batch.state, batch.reason) == (
             State.FAILED,
@@ -383,10 +384,10 @@ class TestInTheBackground:
             raise RuntimeError("the disk is on fire")
 
         batch = receive(a_file(25))
-        monkeypatch.setattr(importing, "_stage", broken)
-        for _ in range(importing.ATTEMPTS):
+        monkeypatch.setattr(pipeline, "_stage", broken)
+        for _ in range(pipeline.ATTEMPTS):
             assert NumberImport.objects.under_way().exists()
-            importing.advance(batch, now=now)
+            pipeline.advance(batch, now=now)
         batch.refresh_from_db()
         assert batch.state == State.FAILED
         assert batch.reason.startswith("Something went wrong on the server")
@@ -399,7 +400,7 @@ class TestInTheBackground:
 class TestCost:
     def test_a_chunk_costs_as_many_queries_whatever_it_holds(self, receive, account, actor, now, monkeypatch):
         def queries(count: int) -> tuple[int, int]:
-            monkeypatch.setattr(importing, "CHUNK", count)
+            monkeypatch.setattr(pipeline, "CHUNK", count)
             start = PhoneNumber.objects.count()
             there = PhoneNumberFactory.create_batch(count // 5 * 2, account=account, label="Old")
             PhoneNumber.objects.filter(pk__in=[number.pk for number in there[::2]]).update(removed_at=now)
@@ -408,12 +409,12 @@ class TestCost:
             lines += [f"broken {n},,\n" for n in range(count // 5)]
             batch = receive("number,label,source\n" + "".join(lines))
             with CaptureQueriesContext(connection) as reading:
-                importing.advance(batch, now=now)
+                pipeline.advance(batch, now=now)
             batch.refresh_from_db()
             assert batch.rows.count() == count
             confirm(batch, actor, now)
             with CaptureQueriesContext(connection) as applying:
-                importing.advance(batch, now=now)
+                pipeline.advance(batch, now=now)
             batch.refresh_from_db()
             assert (batch.state, batch.through) == (State.DONE, count // 5 * 4)
             return len(reading), len(applying)
@@ -421,15 +422,15 @@ class TestCost:
         assert queries(5) == queries(500)
 
     def test_memory_does_not_grow_with_the_file(self, receive, account, actor, now, monkeypatch):
-        monkeypatch.setattr(importing, "CHUNK", 200)
+        monkeypatch.setattr(pipeline, "CHUNK", 200)
 
         def peak(count: int) -> int:
             batch = receive(a_file(count, label="L" * 60))
             tracemalloc.start()
             try:
-                importing.advance(batch, now=now)
+                pipeline.advance(batch, now=now)
                 confirm(batch, actor, now)
-                importing.advance(batch, now=now)
+                pipeline.advance(batch, now=now)
                 return tracemalloc.get_traced_memory()[1]
             finally:
                 tracemalloc.stop()
@@ -443,8 +444,8 @@ class TestCost:
 class TestTidyingUp:
     def test_what_nobody_confirmed_expires_with_its_lines_and_file(self, receive, now, files):
         batch = receive(a_file(3))
-        tasks_now = now + importing.kept_for()
-        while importing.end_stale(now=tasks_now):
+        tasks_now = now + pipeline.kept_for()
+        while pipeline.end_stale(now=tasks_now):
             pass
         batch.refresh_from_db()
         assert (batch.state, batch.rows_kept, batch.rows.count()) == (State.EXPIRED, False, 0)
@@ -455,7 +456,7 @@ class TestTidyingUp:
         def queries(lines: int) -> int:
             receive(a_file(lines))
             with CaptureQueriesContext(connection) as captured:
-                while importing.end_stale(now=now + importing.kept_for()):
+                while pipeline.end_stale(now=now + pipeline.kept_for()):
                     pass
             return len(captured)
 
@@ -463,41 +464,41 @@ class TestTidyingUp:
 
     def test_until_then_it_stays(self, receive, now):
         batch = receive(a_file(3))
-        assert importing.end_stale(now=now + importing.kept_for() - timedelta(seconds=1)) == 0
+        assert pipeline.end_stale(now=now + pipeline.kept_for() - timedelta(seconds=1)) == 0
         assert NumberImport.objects.get(pk=batch.pk).state == State.READY
 
     def test_a_person_has_an_hour_however_short_a_day_is(self, settings):
         settings.DAY = timedelta(seconds=20)
-        assert importing.kept_for() == timedelta(hours=1)
+        assert pipeline.kept_for() == timedelta(hours=1)
         settings.DAY = timedelta(days=1)
-        assert importing.kept_for() == timedelta(days=7)
+        assert pipeline.kept_for() == timedelta(days=7)
 
     @pytest.mark.usefixtures("in_the_background")
     def test_a_file_that_was_never_read_is_deleted(self, receive, now, files):
         receive(a_file(3))
         assert list(files.rglob("*.csv"))
-        importing.end_stale(now=now + importing.kept_for())
+        pipeline.end_stale(now=now + pipeline.kept_for())
         assert not list(files.rglob("*.csv"))
 
     def test_the_refused_lines_of_a_done_import_are_kept_as_long(self, receive, actor, now):
         batch = receive("number\n2062550143\nbroken\n")
         confirm(batch, actor, now)
-        assert importing.end_stale(now=now + importing.kept_for() - timedelta(seconds=1)) == 0
-        assert len(list(import_preview.refused_lines(batch))) == 2
-        while importing.end_stale(now=now + importing.kept_for()):
+        assert pipeline.end_stale(now=now + pipeline.kept_for() - timedelta(seconds=1)) == 0
+        assert len(list(preview.refused_lines(batch))) == 2
+        while pipeline.end_stale(now=now + pipeline.kept_for()):
             pass
         batch.refresh_from_db()
         assert (batch.state, batch.refused, batch.rows.count()) == (State.DONE, 1, 0)
 
     def test_the_lines_of_a_cancelled_import_go_at_once(self, receive, actor, now):
         batch = receive(a_file(3))
-        importing.cancel(batch, actor=actor, now=now)
+        pipeline.cancel(batch, actor=actor, now=now)
         tasks.end_stale_imports()
         assert not ImportRow.objects.exists()
 
     def test_numbers_stay_when_the_lines_go(self, receive, account, actor, now):
         confirm(receive(a_file(3)), actor, now)
-        while importing.end_stale(now=now + importing.kept_for()):
+        while pipeline.end_stale(now=now + pipeline.kept_for()):
             pass
         assert len(numbers(account)) == 3
 
@@ -534,7 +535,7 @@ def test_two_workers_at_the_same_import_do_nothing_twice(receive, account, actor
             begin.wait()
             try:
                 for _ in range(3):
-                    importing.advance(NumberImport.objects.get(pk=batch.pk), now=now)
+                    pipeline.advance(NumberImport.objects.get(pk=batch.pk), now=now)
                     if not with_lease:
                         NumberImport.objects.update(lease_until=None)
             finally:
@@ -547,15 +548,15 @@ def test_two_workers_at_the_same_import_do_nothing_twice(receive, account, actor
             worker.join()
 
     if not with_lease:
-        monkeypatch.setattr(importing, "LEASE", timedelta(0))
+        monkeypatch.setattr(pipeline, "LEASE", timedelta(0))
     both_at_it()
-    while importing.advance(batch, now=now + timedelta(seconds=200)):
+    while pipeline.advance(batch, now=now + timedelta(seconds=200)):
         pass
     batch.refresh_from_db()
     assert (batch.state, batch.will_add, batch.rows.count()) == (State.READY, 120, 120)
     confirm(batch, actor, now)
     both_at_it()
-    while importing.advance(batch, now=now + timedelta(seconds=200)):
+    while pipeline.advance(batch, now=now + timedelta(seconds=200)):
         pass
     batch.refresh_from_db()
     assert (batch.state, batch.added, batch.left_alone) == (State.DONE, 120, 0)
@@ -567,14 +568,14 @@ def test_two_workers_at_the_same_import_do_nothing_twice(receive, account, actor
 def test_two_files_with_the_same_numbers_at_once_add_each_number_once(receive, account, actor, now):
     batches = [receive(a_file(60, label)) for label in ("A", "B")]
     for batch in batches:
-        importing.advance(batch, now=now)
+        pipeline.advance(batch, now=now)
         confirm(batch, actor, now)
     begin = threading.Barrier(2)
 
     def work(batch: NumberImport) -> None:
         begin.wait()
         try:
-            importing.advance(batch, now=now)
+            pipeline.advance(batch, now=now)
         finally:
             connections.close_all()
 

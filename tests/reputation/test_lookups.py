@@ -9,11 +9,11 @@ from django.utils import timezone
 
 from portal.audit import SYSTEM
 from portal.models import AuditEvent
-from reputation import capability, lookups
-from reputation.clock import days
 from reputation.models import Case, Check, Outage, PhoneNumber, Submission, Tag
+from reputation.monitoring import capability, lookups
 from reputation.providers.protocol import Limits, Misconfigured, Observation, Refused, TryLater
 from reputation.providers.registry import providers
+from reputation.service_clock import days
 from tests.factories import MonitoredNumberFactory, PhoneNumberFactory
 from tests.reputation.vendor import Vendor
 
@@ -253,7 +253,7 @@ class Other(Vendor):
 
 @pytest.fixture
 def other(vendor, settings):
-    from reputation.engines import sync_engines
+    from reputation.monitoring.engines import sync_engines
 
     settings.PROVIDERS = ["tests.reputation.vendor.Vendor", f"{__name__}.Other"]
     sync_engines()
@@ -384,7 +384,7 @@ def test_another_look_that_is_wanted_while_one_is_under_way_is_not_lost(vendor, 
 
 def test_an_engine_that_has_not_taken_a_number_on_is_not_asked_about_it(vendor, account, now):
     (number,) = numbers_of(account, 1)
-    from reputation.engines import register
+    from reputation.monitoring.engines import register
 
     register([number.pk], now=now)
     look_up(now)

@@ -9,11 +9,14 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from portal.area_codes import derive, neighbours_of, states
 from portal.audit import SYSTEM
-from portal.numbers import NotANumber
-from reputation import campaigns, matching, phone_numbers
-from reputation.matching import Basis, CampaignNotFound, Decision, match
+from portal.phone.area_codes import derive, neighbours_of, states
+from portal.phone.numbers import NotANumber
+from reputation import campaigns, phone_numbers
+from reputation.matching import queries
+from reputation.matching.match import Decision, match
+from reputation.matching.queries import CampaignNotFound
+from reputation.matching.tiers import Basis
 from reputation.models import Campaign, NumberCalls, PhoneNumber
 from tests.factories import AccountFactory, CampaignFactory, PhoneNumberFactory
 
@@ -286,9 +289,9 @@ def test_an_answer_costs_the_same_queries_for_5_and_for_500_numbers(number, aske
 @pytest.mark.parametrize(
     ("sql", "index"),
     [
-        (matching._next_sql(3), "number_to_show"),
-        (matching._skipped_sql(3), "number_skipped_tagged"),
-        (matching._skipped_sql(3), "number_skipped_exhausted"),
+        (queries._next_sql(3), "number_to_show"),
+        (queries._skipped_sql(3), "number_skipped_tagged"),
+        (queries._skipped_sql(3), "number_skipped_exhausted"),
     ],
 )
 def test_every_question_is_answered_from_its_index(sql, index):

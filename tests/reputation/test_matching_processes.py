@@ -10,8 +10,8 @@ import pytest
 from django.db.models import Sum
 from django.utils import timezone
 
-from reputation import lookups
 from reputation.models import NumberCalls
+from reputation.monitoring import lookups
 from reputation.providers.protocol import Observation
 from tests.factories import CampaignFactory, EngineFactory, MonitoredNumberFactory
 from tests.other_process import start
@@ -28,7 +28,7 @@ import struct, sys, time
 import django
 django.setup()
 from django.utils import timezone
-from reputation.matching import match
+from reputation.matching.match import match
 
 account, campaign, calls = map(int, sys.argv[1:4])
 with open(sys.argv[4], "wb") as answers:

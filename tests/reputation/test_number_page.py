@@ -9,8 +9,9 @@ from django.urls import reverse
 
 from portal import audit
 from portal.audit import SYSTEM
-from reputation import capability, history
 from reputation.models import Case, Check, PhoneNumber, Tag
+from reputation.monitoring import capability
+from reputation.numbers import history
 from tests.factories import (
     CampaignFactory,
     CaseFactory,

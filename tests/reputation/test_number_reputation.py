@@ -10,8 +10,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from enrollment.models import Application
-from reputation import tables
 from reputation.models import PhoneNumber
+from reputation.number_table import table as number_table
 from tests.factories import (
     AccountFactory,
     CampaignFactory,
@@ -30,13 +30,13 @@ Status = PhoneNumber.SpamStatus
 def read(account, now):
     """Reads the account's table with the given parameters of the address."""
 
-    def read_table(**params) -> tables.NumberTable:
-        return tables.read(QueryDict(urlencode(params)), scope=tables.Scope(account), now=now)
+    def read_table(**params) -> number_table.NumberTable:
+        return number_table.read(QueryDict(urlencode(params)), scope=number_table.Scope(account), now=now)
 
     return read_table
 
 
-def shown(table: tables.NumberTable) -> list[PhoneNumber]:
+def shown(table: number_table.NumberTable) -> list[PhoneNumber]:
     return [row.number for row in table.rows]
 
 
@@ -133,9 +133,9 @@ def test_a_number_is_clean_only_while_its_answers_are_fresh(read, account, now):
     assert {tally.value: tally.count for tally in read().tallies if tally.count} == {"clean": 1, "stale": 1}
 
 
-@pytest.mark.parametrize("sort", [*tables.SORTS, *(f"-{name}" for name in tables.SORTS)])
+@pytest.mark.parametrize("sort", [*number_table.SORTS, *(f"-{name}" for name in number_table.SORTS)])
 def test_paging_shows_each_number_once_in_each_order_and_back_again(read, account, now, monkeypatch, sort):
-    monkeypatch.setattr(tables, "PAGE_SIZE", 3)
+    monkeypatch.setattr(number_table, "PAGE_SIZE", 3)
     for place in range(8):
         PhoneNumberFactory(
             account=account,

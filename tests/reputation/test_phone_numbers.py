@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from portal.models import AuditEvent
-from portal.numbers import NotANumber, parse
+from portal.phone.numbers import NotANumber, parse
 from reputation import phone_numbers
 from reputation.models import Campaign, Case, PhoneNumber, Tag
 from tests.factories import (

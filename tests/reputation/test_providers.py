@@ -13,12 +13,13 @@ from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 
 from portal.audit import SYSTEM
-from reputation import advancing, capability, engines, lookups, verification
-from reputation.clock import days
 from reputation.models import Case, PhoneNumber
+from reputation.monitoring import capability, engines, lookups, verification
 from reputation.providers import registry
 from reputation.providers.protocol import Provider, Stage, SubmitRequest
 from reputation.providers.simulated import COURSE, ENGINES, Simulated, removal
+from reputation.remediation import sweep
+from reputation.service_clock import days
 from tests.factories import PhoneNumberFactory
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -77,10 +78,10 @@ def test_the_example_of_the_documentation_works_as_it_stands(settings, account, 
         lookups.look_up_due(NOW)
         case = Case.objects.get(number=number)
         assert case.state == "open"
-        advancing.advance(NOW)
+        sweep.advance(NOW)
         later = NOW + days(1)
         clock.move_to(later)
-        advancing.advance(later)
+        sweep.advance(later)
         lookups.look_up_due(later)
     case.refresh_from_db()
     number.refresh_from_db()

@@ -7,11 +7,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django_q.models import Task
 
-from portal.models import AuditEvent
+from portal.models import AuditEvent, WebhookDelivery, WebhookMessage
 from portal.webhooks import outbox
-from portal.webhooks.models import WebhookDelivery, WebhookMessage
-from reputation import pruning, remediation
-from reputation.clock import days
+from reputation import retention
 from reputation.models import (
     CampaignCalls,
     Case,
@@ -21,6 +19,8 @@ from reputation.models import (
     ConfirmationNumber,
     NumberCalls,
 )
+from reputation.remediation import cases as remediation
+from reputation.service_clock import days
 from tests.factories import (
     CampaignFactory,
     CaseFactory,
@@ -39,7 +39,7 @@ def test_runs_of_answers_that_ended_long_ago_go_and_current_ones_stay(settings, 
     CheckFactory(first_at=old, is_current=False)
     current = CheckFactory(first_at=old)
     recent = CheckFactory(first_at=now - days(399), is_current=False)
-    assert pruning.checks(now) == 1
+    assert retention.checks(now) == 1
     assert set(Check.objects.all()) == {current, recent}
 
 
@@ -47,7 +47,7 @@ def test_complaints_that_no_longer_count_and_are_old_go(settings, now):
     settings.CHECKS_KEPT_DAYS, settings.COMPLAINTS_WINDOW_DAYS = 100, 200
     ComplaintFactory(created_at=now - days(201))
     kept = ComplaintFactory(created_at=now - days(199))
-    assert pruning.complaints(now) == 1
+    assert retention.complaints(now) == 1
     assert Complaint.objects.get() == kept
 
 
@@ -61,7 +61,7 @@ def test_calls_of_days_long_ago_go_and_what_pages_show_stays(settings, account, 
     CampaignCalls.objects.bulk_create(
         CampaignCalls(campaign=campaign, day=day, basis="state", skipped_tagged=False, **of) for day in days_ago
     )
-    for step in (pruning.number_calls, pruning.campaign_calls):
+    for step in (retention.number_calls, retention.campaign_calls):
         while step(now):
             pass
     left = days_ago[:5] if kept == 400 else days_ago[:3]
@@ -70,13 +70,13 @@ def test_calls_of_days_long_ago_go_and_what_pages_show_stays(settings, account, 
 
 
 def test_calls_go_in_chunks(settings, account, now, monkeypatch):
-    monkeypatch.setattr(pruning, "CHUNK", 2)
+    monkeypatch.setattr(retention, "CHUNK", 2)
     number = PhoneNumberFactory(account=account)
     NumberCalls.objects.bulk_create(
         NumberCalls(account=account, number=number, day=now.date() - timedelta(days=500 + before), calls=1)
         for before in range(5)
     )
-    assert [pruning.number_calls(now) for _ in range(4)] == [2, 2, 1, 0]
+    assert [retention.number_calls(now) for _ in range(4)] == [2, 2, 1, 0]
 
 
 def test_old_windows_go_with_what_they_showed_but_not_while_they_are_under_way(account, admin, now):
@@ -85,7 +85,7 @@ def test_old_windows_go_with_what_they_showed_but_not_while_they_are_under_way(a
     for state, age in (("done", 31), ("shown", 31), ("applying", 31), ("done", 29)):
         window = Confirmation.objects.create(shown_at=now - timedelta(days=age), state=state, **shown)
         ConfirmationNumber.objects.create(confirmation=window, number=number)
-    for step in (pruning.confirmed_numbers, pruning.confirmations):
+    for step in (retention.confirmed_numbers, retention.confirmations):
         while step(now):
             pass
     assert sorted(Confirmation.objects.values_list("state", flat=True)) == ["applying", "done"]
@@ -96,7 +96,7 @@ def test_failed_tasks_are_kept_for_thirty_days(now):
     for n, age in enumerate((31, 29)):
         moment = now - timedelta(days=age)
         Task.objects.create(id=f"{n:032}", name=f"t{n}", func="f", started=moment, stopped=moment, success=False)
-    assert pruning.failures(now) == 1
+    assert retention.failures(now) == 1
     assert Task.objects.get().name == "t1"
 
 
@@ -109,9 +109,9 @@ def test_ended_deliveries_of_webhooks_are_kept_for_thirty_days_and_pending_ones_
         made[name] = outbox.test(endpoint, by=None, now=moment)
         if name != "pending":
             WebhookDelivery.objects.filter(pk=made[name].pk).update(state="delivered", ended_at=moment)
-    assert pruning.webhook_deliveries(now) == 1
-    assert pruning.webhook_messages(now) == 1
-    assert pruning.webhook_messages(now) == 0
+    assert retention.webhook_deliveries(now) == 1
+    assert retention.webhook_messages(now) == 1
+    assert retention.webhook_messages(now) == 0
     assert set(WebhookDelivery.objects.all()) == {made["pending"], made["recent"]}
     assert WebhookMessage.objects.count() == 2
 
@@ -119,7 +119,7 @@ def test_ended_deliveries_of_webhooks_are_kept_for_thirty_days_and_pending_ones_
 def test_the_audit_trail_and_cases_stay_however_old(account, now):
     case = CaseFactory(account=account, number__account=account, opened_at=now - days(2_000))
     remediation.fail([case.pk], now=now - days(1_990), reason="It stays.")
-    for step in pruning.EVERYTHING.values():
+    for step in retention.EVERYTHING.values():
         while step(now):
             pass
     assert Case.objects.exists()
@@ -135,7 +135,7 @@ def test_a_chunk_of_pruning_costs_as_many_queries_for_500_rows_as_for_5(settings
         )[0]
         Check.objects.bulk_create([Check(is_current=False, **rows) for _ in range(count)])
         with CaptureQueriesContext(connection) as queries:
-            assert pruning.checks(now) >= count
+            assert retention.checks(now) >= count
         counts.append(len(queries))
         check = CheckFactory(first_at=now - days(500), is_current=False)
     assert counts[0] == counts[1]

@@ -12,10 +12,11 @@ import pytest
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
-from reputation import recording
-from reputation.matching import Basis, match
+from reputation.matching import recorder
+from reputation.matching.match import match
+from reputation.matching.recorder import record, write
+from reputation.matching.tiers import Basis
 from reputation.models import Campaign, CampaignCalls, NumberCalls, PhoneNumber
-from reputation.recording import record, write
 from tests import other_process
 from tests.factories import CampaignFactory, PhoneNumberFactory
 
@@ -100,7 +101,7 @@ def test_a_call_that_a_daily_limit_counted_is_not_counted_again(account, campaig
 
 def test_of_one_in_ten_each_counts_for_ten(decided, settings, monkeypatch):
     settings.RECORD_DECISIONS = 10
-    monkeypatch.setattr(recording, "random", random.Random("the same every time"))
+    monkeypatch.setattr(recorder, "random", random.Random("the same every time"))
     for _ in range(3_000):
         decided()
     write()
@@ -126,7 +127,7 @@ def test_an_idle_writer_asks_the_database_nothing(db):
 
 
 def test_many_numbers_are_written_in_batches_and_a_number_asked_for_often_costs_no_more(account, decided, monkeypatch):
-    monkeypatch.setattr(recording, "CHUNK", 10)
+    monkeypatch.setattr(recorder, "CHUNK", 10)
 
     def inserts(numbers: list[PhoneNumber], times: int) -> int:
         for number in numbers * times:
@@ -165,9 +166,9 @@ def test_a_writer_that_fails_says_so_in_the_log_and_goes_on(decided, caplog, mon
 
     decided()
     with connection.execute_wrapper(refuse):
-        recording._write_safely()
+        recorder._write_safely()
     assert "could not be recorded" in caplog.text
-    recording._write_safely()
+    recorder._write_safely()
     assert of_campaigns() == 1
 
 
@@ -211,10 +212,10 @@ import os, sys, time
 import django
 django.setup()
 from datetime import date
-from reputation import recording
-from reputation.recording import record
+from reputation.matching import recorder
+from reputation.matching.recorder import record
 
-recording.EVERY_SECONDS = 1.0
+recorder.EVERY_SECONDS = 1.0
 account, campaign, number, decisions, seconds = map(int, sys.argv[1:6])
 
 def answer(decisions, basis):

@@ -8,10 +8,13 @@ from django.test.utils import CaptureQueriesContext
 
 from portal.audit import SYSTEM
 from portal.models import AuditEvent
-from reputation import advancing, capability, lookups, remediation, standing
-from reputation.clock import days
 from reputation.models import Case, PhoneNumber, Submission, Tag
+from reputation.monitoring import capability, lookups
+from reputation.numbers import spam_status
 from reputation.providers.protocol import Refused, Stage, TryLater, Wait
+from reputation.remediation import cases as remediation
+from reputation.remediation import next_step, sweep
+from reputation.service_clock import days
 from tests.factories import CaseFactory, EngineFactory, MonitoredNumberFactory, SubmissionFactory, TagFactory
 
 pytestmark = pytest.mark.django_db
@@ -36,7 +39,7 @@ def advance(vendor, now, stage=None, **answer):
     """Lets the engines answer their polls so, and advances what is due."""
     if stage:
         vendor.answers["poll"] = {"stage": stage, **answer}
-    return advancing.advance(now)
+    return sweep.advance(now)
 
 
 # The lifecycle --------------------------------------------------------------------------------------------------------
@@ -226,7 +229,7 @@ def test_a_request_that_has_to_wait_says_why_and_is_sent_again_when_the_wait_is_
     advance(vendor, now)
     case = case_of(tagged)
     assert case.state == State.OPEN
-    assert "asked too recently" in remediation.what_next(case, now).sentence
+    assert "asked too recently" in next_step.what_next(case, now).sentence
     advance(vendor, now + days(0.5))
     assert len(vendor.called("submit")) == 1
     vendor.answers["submit"] = {}
@@ -243,10 +246,10 @@ def test_an_engine_is_asked_again_under_the_same_key_when_its_answer_was_lost(ta
 
     vendor.submit = taken_but_not_heard
     with pytest.raises(SystemExit):
-        advancing.advance(now)
+        sweep.advance(now)
     vendor.submit = really
-    assert advancing.advance(now + timedelta(seconds=60)) == 0
-    assert advancing.advance(now + timedelta(seconds=200)) == 1
+    assert sweep.advance(now + timedelta(seconds=60)) == 0
+    assert sweep.advance(now + timedelta(seconds=200)) == 1
     first, second = vendor.called("submit")
     assert first[0].key == second[0].key
     assert case_of(tagged).state == State.SUBMITTED
@@ -315,7 +318,7 @@ def test_disabling_while_a_case_runs_cancels_it_and_tells_the_provider(tagged, v
     assert tagged.spam_status == PhoneNumber.SpamStatus.NOT_MONITORED
     event = AuditEvent.objects.get(what="case.cancelled")
     assert event.actor == actor.user
-    advancing.withdraw(now)
+    sweep.withdraw(now)
     reference = case.submissions.get().reference
     assert vendor.called("withdraw") == [[reference]]
     assert case.submissions.get().state == "withdrawn"
@@ -334,18 +337,18 @@ def test_a_provider_that_cannot_be_told_is_told_later(tagged, vendor, actor, now
     advance(vendor, now)
     capability.disable([tagged.pk], actor=actor, now=now)
     vendor.failures["withdraw"] = TryLater("busy")
-    advancing.withdraw(now)
+    sweep.withdraw(now)
     assert Submission.objects.get().state == "withdrawing"
     vendor.failures.clear()
-    assert advancing.withdraw(now + days(0.01)) == 0
-    assert advancing.withdraw(now + days(0.25)) == 1
+    assert sweep.withdraw(now + days(0.01)) == 0
+    assert sweep.withdraw(now + days(0.25)) == 1
     assert Submission.objects.get().state == "withdrawn"
 
 
 def test_what_was_never_sent_needs_no_withdrawing(tagged, vendor, actor, now):
     capability.disable([tagged.pk], actor=actor, now=now)
     assert Submission.objects.get().state == "withdrawn"
-    assert advancing.withdraw(now) == 0
+    assert sweep.withdraw(now) == 0
 
 
 def test_a_case_that_is_cancelled_while_it_is_being_submitted_is_withdrawn_and_stays_cancelled(
@@ -358,12 +361,12 @@ def test_a_case_that_is_cancelled_while_it_is_being_submitted_is_withdrawn_and_s
         return really(requests)
 
     vendor.submit = cancelled_meanwhile
-    advancing.advance(now)
+    sweep.advance(now)
     assert case_of(tagged).state == State.CANCELLED
     submission = Submission.objects.get()
     assert submission.state == "withdrawing"
     assert submission.reference
-    advancing.withdraw(now)
+    sweep.withdraw(now)
     assert vendor.called("withdraw") == [[submission.reference]]
 
 
@@ -393,21 +396,21 @@ def test_enabled_again_a_label_that_still_stands_opens_a_new_case_without_naming
 )
 def test_a_case_says_what_happens_next_and_by_when(account, now, state, words):
     case = _case_at(account, "Alpha", state, state=State.IN_REVIEW)
-    said = remediation.what_next(case, now)
+    said = next_step.what_next(case, now)
     assert words in said.sentence
     assert said.by == case.expected_by
 
 
 def test_a_case_that_is_late_says_so_and_when_it_is_given_up(account, now):
     case = _case_at(account, "Alpha", "in_review", state=State.IN_REVIEW)
-    said = remediation.what_next(case, now + days(3))
+    said = next_step.what_next(case, now + days(3))
     assert said.sentence.endswith("This is late.")
     assert said.by == case.deadline_at
 
 
 @pytest.mark.parametrize("state", [State.CLEARED, State.FAILED, State.CANCELLED])
 def test_an_ended_case_says_that_nothing_more_will_happen(account, now, state):
-    said = remediation.what_next(CaseFactory(account=account, number__account=account, state=state), now)
+    said = next_step.what_next(CaseFactory(account=account, number__account=account, state=state), now)
     assert said.by is None
     assert said.sentence
 
@@ -425,7 +428,7 @@ def test_row_13_a_failed_case_offers_a_support_ticket_with_all_that_support_need
     advance(vendor, now)
     advance(vendor, now + days(1), Stage.REFUSED, reason="Complaints bear the label out.")
     case = case_of(tagged)
-    text = remediation.open_ticket_text(case)
+    text = next_step.open_ticket_text(case)
     submission = case.submissions.get()
     for part in (
         tagged.e164,
@@ -469,7 +472,7 @@ def test_advancing_costs_as_many_queries_for_500_cases_as_for_5(vendor, account,
             assert advance(vendor, now) == count
             vendor.answers["poll"] = {"stage": stage}
         with CaptureQueriesContext(connection) as queries:
-            assert advancing.advance(now + days(1)) == count
+            assert sweep.advance(now + days(1)) == count
         counts.append(len(queries))
         Case.objects.all().update(state=State.CLEARED, next_action_at=None)
     assert counts[0] == counts[1]
@@ -484,7 +487,7 @@ def test_cancelling_and_withdrawing_cost_as_many_queries_for_500_cases_as_for_5(
         advance(vendor, now)
         with CaptureQueriesContext(connection) as queries:
             capability.disable([number.pk for number in numbers], actor=actor, now=now)
-            assert advancing.withdraw(now) == count
+            assert sweep.withdraw(now) == count
         counts.append(len(queries))
     assert counts[0] == counts[1]
 
@@ -493,6 +496,6 @@ def test_standing_says_failed_only_of_a_case_whose_label_stands(account, now):
     number = MonitoredNumberFactory(account=account)
     case = CaseFactory(account=account, number=number, state=State.FAILED)
     TagFactory(account=account, number=number, case=case)
-    standing.recompute([number.pk])
+    spam_status.recompute([number.pk])
     number.refresh_from_db()
     assert number.spam_status == PhoneNumber.SpamStatus.FAILED

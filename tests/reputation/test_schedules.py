@@ -13,11 +13,12 @@ from django_q.models import OrmQ, Schedule
 from django_q.tasks import async_task
 
 from portal.audit import SYSTEM, Actor
-from portal.leases import held
+from portal.jobs.leases import held
+from portal.jobs.runner import sweep
 from portal.models import AuditEvent, Heartbeat
-from portal.sweeping import sweep
-from reputation import capability, lookups, schedules, unenrolled, verification
+from reputation import schedules
 from reputation.models import Case, Check, Confirmation, PhoneNumber, Registration, Tag
+from reputation.monitoring import capability, lookups, revocation, verification
 from reputation.tasks import cases, rounds, upkeep
 from tests import other_process
 from tests.factories import ApplicationFactory, MonitoredNumberFactory, PhoneNumberFactory
@@ -105,7 +106,7 @@ def test_each_sweep_says_in_the_log_what_it_did(vendor, account, now, caplog):
 
 @pytest.mark.django_db
 def test_a_task_that_fails_is_logged_and_does_not_raise(vendor, account, now, monkeypatch, caplog):
-    monkeypatch.setattr("reputation.advancing.advance", lambda now: 1 / 0)
+    monkeypatch.setattr("reputation.remediation.sweep.advance", lambda now: 1 / 0)
     cases.advance_cases()
     assert "advance_cases failed" in caplog.text
 
@@ -132,8 +133,8 @@ def test_a_revoked_enrollment_stops_monitoring_for_all_of_the_accounts_numbers(v
     numbers = [MonitoredNumberFactory(account=account) for _ in range(3)]
     with transaction.atomic():
         revoked.send(sender=Application, application=application, account=account, actor=actor, now=now)
-    assert [row.func() for row in OrmQ.objects.all()] == ["reputation.tasks.unenrolled.stop_unenrolled"]
-    import_string("reputation.tasks.unenrolled.stop_unenrolled")()
+    assert [row.func() for row in OrmQ.objects.all()] == ["reputation.tasks.revocation.stop_unenrolled"]
+    import_string("reputation.tasks.revocation.stop_unenrolled")()
     assert set(PhoneNumber.objects.filter(account=account).values_list("capability", flat=True)) == {"off"}
     other.refresh_from_db()
     assert other.capability == "on"
@@ -152,7 +153,7 @@ def test_stopping_costs_as_many_queries_for_500_numbers_as_for_5(vendor, account
         for _ in range(count):
             MonitoredNumberFactory(account=account)
         with CaptureQueriesContext(connection) as queries:
-            assert unenrolled.stop(now) == count
+            assert revocation.stop(now) == count
         counts.append(len(queries))
     assert counts[0] == counts[1]
 
@@ -164,20 +165,20 @@ def test_an_account_that_was_approved_again_goes_on(vendor, account):
     ApplicationFactory(account=account, state=Application.State.REVOKED)
     ApplicationFactory(account=account)
     MonitoredNumberFactory(account=account)
-    import_string("reputation.tasks.unenrolled.stop_unenrolled")()
+    import_string("reputation.tasks.revocation.stop_unenrolled")()
     assert PhoneNumber.objects.get().capability == "on"
 
 
 @pytest.mark.django_db
 def test_a_confirmed_window_whose_worker_died_is_gone_on_with(vendor, enrolled, admin, now):
-    from reputation import confirmations
+    from reputation.bulk_actions import actions
 
     numbers = [MonitoredNumberFactory(account=enrolled) for _ in range(3)]
-    confirmation = confirmations.open_window(
+    confirmation = actions.open_window(
         account=enrolled, actor=Actor(admin.user, "web"), action="disable", numbers=PhoneNumber.objects.all(), now=now
     )
     Confirmation.objects.update(state="applying", confirmed_at=now, to_do=3, lease_until=now - timedelta(seconds=1))
-    import_string("reputation.tasks.confirmations.continue_confirmations")()
+    import_string("reputation.tasks.bulk_actions.continue_confirmations")()
     confirmation.refresh_from_db()
     assert (confirmation.state, confirmation.applied) == ("done", len(numbers))
     assert AuditEvent.objects.filter(what="capability.off", actor=admin.user).count() == len(numbers)
@@ -189,7 +190,7 @@ def test_a_confirmed_window_that_a_worker_is_at_is_left_alone(enrolled, admin, n
         account=enrolled, user=admin.user, action="disable", shown_at=now, state="applying",
         lease_until=timezone.now() + timedelta(seconds=60),
     )  # fmt: skip
-    import_string("reputation.tasks.confirmations.continue_confirmations")()
+    import_string("reputation.tasks.bulk_actions.continue_confirmations")()
     confirmation.refresh_from_db()
     assert confirmation.state == "applying"
 
@@ -268,7 +269,7 @@ def test_two_workers_at_once_verify_and_advance_nothing_twice(vendor, account, n
     assert AuditEvent.objects.filter(what="capability.on").count() == 30
     vendor.labels |= {(number.e164, "alpha"): "Spam Likely" for number in numbers}
     lookups.look_up_due(timezone.now())
-    in_threads(3, lambda: import_string("reputation.advancing.advance")(timezone.now()))
+    in_threads(3, lambda: import_string("reputation.remediation.sweep.advance")(timezone.now()))
     keys = [request.key for items in vendor.called("submit") for request in items]
     assert len(keys) == len(set(keys)) == 30
     assert AuditEvent.objects.filter(what="case.submitted").count() == 30
@@ -300,7 +301,7 @@ KILLED = """
 import django; django.setup()
 import os, signal
 from django.utils import timezone
-from reputation import lookups
+from reputation.monitoring import lookups
 from reputation.providers.simulated import Simulated
 really = Simulated.look_up
 def die(self, numbers):

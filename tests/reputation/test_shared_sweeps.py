@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 LOOK_UP = """
 import os, sys, time
 import django; django.setup()
-from reputation import lookups
+from reputation.monitoring import lookups
 from reputation.providers.protocol import Observation
 from reputation.providers.simulated import ENGINES, Simulated
 from reputation.tasks.lookups import look_up_numbers

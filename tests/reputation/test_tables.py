@@ -9,10 +9,10 @@ from django.db import connection
 from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 
-from reputation import tables
-from reputation.filters import NumberFilter
 from reputation.models import PhoneNumber
-from reputation.tables import SORTS, Scope
+from reputation.number_table import table as number_table
+from reputation.number_table.table import SORTS, Scope
+from reputation.numbers.filters import NumberFilter
 from tests.factories import AccountFactory, CampaignFactory, EngineFactory, PhoneNumberFactory, TagFactory
 
 pytestmark = pytest.mark.django_db
@@ -80,8 +80,8 @@ def expected(scope: Scope, chosen: NumberFilter, sort: str, now) -> list[int]:
 @pytest.mark.parametrize("gathered", [0, 2_000], ids=["along indexes", "gathered"])
 @pytest.mark.parametrize("sort", BOTH_WAYS)
 def test_every_filter_in_every_order_page_by_page(account, many, now, monkeypatch, sort, gathered):
-    monkeypatch.setattr(tables, "GATHERED", gathered)
-    monkeypatch.setattr(tables, "PAGE_SIZE", 7)
+    monkeypatch.setattr(number_table, "GATHERED", gathered)
+    monkeypatch.setattr(number_table, "PAGE_SIZE", 7)
     scopes = (Scope(account), Scope(account, inside=many["campaign"]), Scope(account, outside=many["campaign"]))
     for scope, params in product(scopes, params_of(many)):
         query = QueryDict(urlencode(params | {"sort": sort}), mutable=True)
@@ -89,7 +89,7 @@ def test_every_filter_in_every_order_page_by_page(account, many, now, monkeypatc
         found, after = [], ""
         while True:
             query["after"] = after
-            table = tables.read(query, scope=scope, now=now)
+            table = number_table.read(query, scope=scope, now=now)
             assert table.total == len(wanted), params
             found += [row.number.pk for row in table.rows]
             if not table.next:
@@ -98,22 +98,22 @@ def test_every_filter_in_every_order_page_by_page(account, many, now, monkeypatc
         assert found == wanted, (params, sort)
         if table.previous:
             query = QueryDict(urlencode(params | {"sort": sort, "before": table.previous}))
-            back = tables.read(query, scope=scope, now=now)
+            back = number_table.read(query, scope=scope, now=now)
             assert [row.number.pk for row in back.rows] == wanted[table.start - 1 - 7 : table.start - 1]
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL plans by what is stored, which is little here")
 @pytest.mark.parametrize("sort", BOTH_WAYS)
 def test_a_page_is_read_along_an_index_and_never_sorted_by_the_database(account, many, now, monkeypatch, sort):
-    monkeypatch.setattr(tables, "GATHERED", 0)
-    monkeypatch.setattr(tables, "PAGE_SIZE", 7)
+    monkeypatch.setattr(number_table, "GATHERED", 0)
+    monkeypatch.setattr(number_table, "PAGE_SIZE", 7)
     for params in params_of(many):
         if "q" in params or "engine" in params:
             continue
-        first = tables.read(QueryDict(urlencode(params | {"sort": sort})), scope=Scope(account), now=now)
+        first = number_table.read(QueryDict(urlencode(params | {"sort": sort})), scope=Scope(account), now=now)
         asked = urlencode(params | {"sort": sort, "after": first.next})
         with CaptureQueriesContext(connection) as queries:
-            tables.read(QueryDict(asked), scope=Scope(account), now=now)
+            number_table.read(QueryDict(asked), scope=Scope(account), now=now)
         for query in queries.captured_queries:
             with connection.cursor() as cursor:
                 cursor.execute(f"EXPLAIN QUERY PLAN {query['sql']}")
@@ -127,7 +127,7 @@ def test_a_page_is_read_along_an_index_and_never_sorted_by_the_database(account,
 def test_a_page_takes_as_many_queries_for_sixty_numbers_as_for_thirty(account, many, now, params):
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:
-            tables.read(QueryDict(urlencode(params)), scope=Scope(account), now=now)
+            number_table.read(QueryDict(urlencode(params)), scope=Scope(account), now=now)
         return len(captured)
 
     before = queries()
@@ -156,7 +156,7 @@ def test_a_search_takes_every_sign_for_what_it_is(account, now, text, finds):
     PhoneNumberFactory(account=account, e164="+12065550143", label="")
     for place, label in enumerate(('Say "hi" 7%', "Étage Éta", "\N{ROCKET} Moon", "Andes")):
         PhoneNumberFactory(account=account, e164=f"+1307222{place:04}", label=label)
-    found = tables.read(QueryDict(urlencode({"q": text})), scope=Scope(account), now=now)
+    found = number_table.read(QueryDict(urlencode({"q": text})), scope=Scope(account), now=now)
     assert [row.number.label or row.number.e164 for row in found.rows] == finds
 
 

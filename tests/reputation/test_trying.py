@@ -10,12 +10,13 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils.formats import date_format
 
-from portal.numbers import NotANumber
+from portal.phone.numbers import NotANumber
 from reputation import campaigns
-from reputation.matching import REASONS, Basis, match
+from reputation.matching.explain import SHOWN, WHAT_TO_DO, Trial, place_of, try_call
+from reputation.matching.match import REASONS, match
+from reputation.matching.recorder import write
+from reputation.matching.tiers import Basis
 from reputation.models import Campaign, CampaignCalls, NumberCalls, PhoneNumber
-from reputation.recording import write
-from reputation.trying import SHOWN, WHAT_TO_DO, Trial, place_of, try_call
 from tests.factories import CampaignFactory, EngineFactory, PhoneNumberFactory, TagFactory
 
 pytestmark = pytest.mark.django_db

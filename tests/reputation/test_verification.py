@@ -10,11 +10,11 @@ from django.urls import reverse
 
 from portal.audit import SYSTEM
 from portal.models import AuditEvent
-from reputation import capability, verification
-from reputation.clock import days
 from reputation.models import PhoneNumber, Registration
+from reputation.monitoring import capability, verification
+from reputation.number_table.alerts import rows_of
 from reputation.providers.protocol import Refused, Stage, TryLater, Wait
-from reputation.rows import rows_of
+from reputation.service_clock import days
 from tests.factories import PhoneNumberFactory
 
 pytestmark = pytest.mark.django_db
@@ -223,7 +223,7 @@ def test_a_killed_workers_registrations_are_taken_over_when_its_lease_runs_out(v
 @pytest.mark.parametrize("stage", [Stage.DONE, Stage.RECEIVED, Stage.REFUSED])
 def test_verifying_costs_as_many_queries_for_500_registrations_as_for_5(vendor, account, now, stage):
     vendor.cards.pop()  # one engine, so that a registration is a number
-    from reputation.engines import sync_engines
+    from reputation.monitoring.engines import sync_engines
 
     sync_engines()
     vendor.answers["verify"] = {"stage": stage}
@@ -249,7 +249,7 @@ def test_enabling_costs_as_many_queries_for_500_numbers_as_for_5(vendor, account
 
 def test_withdrawing_and_giving_up_cost_as_many_queries_for_500_numbers_as_for_5(vendor, account, actor, now):
     vendor.cards.pop()
-    from reputation.engines import sync_engines
+    from reputation.monitoring.engines import sync_engines
 
     sync_engines()
     vendor.answers["verify"] = {"stage": Stage.RECEIVED}

@@ -4,15 +4,16 @@ import pytest
 from django.db.models import Count
 from django.urls import reverse
 
-from portal.inserting import insert_rows
-from portal.licensing import Product
+from portal.accounts.licensing import Product
+from portal.db.bulk import insert_rows
 from portal.models import AuditEvent
-from reputation import capability, confirmations, writing_down
-from reputation.confirmations import apply, confirm, difference, look_at, open_window
-from reputation.eligibility import QUESTIONS
+from reputation.bulk_actions import actions, snapshot
+from reputation.bulk_actions.actions import apply, confirm, difference, look_at, open_window
+from reputation.bulk_actions.snapshot import take_out
 from reputation.models import Confirmation, PhoneNumber, Registration
-from reputation.tasks.confirmations import apply_confirmation, continue_confirmations, prepare_confirmation
-from reputation.writing_down import take_out
+from reputation.monitoring import capability
+from reputation.monitoring.eligibility import QUESTIONS
+from reputation.tasks.bulk_actions import apply_confirmation, continue_confirmations, prepare_confirmation
 from tests.factories import CampaignFactory, LicenceFactory, MemberFactory, PhoneNumberFactory
 
 pytestmark = pytest.mark.django_db
@@ -34,7 +35,7 @@ def numbers(enrolled, campaign):
 @pytest.fixture
 def open_all(enrolled, actor, now, monkeypatch):
     """Opens a window for all that match, of which workers write down three at a time."""
-    monkeypatch.setattr(writing_down, "CHUNK", 3)
+    monkeypatch.setattr(snapshot, "CHUNK", 3)
 
     def open_for(expected, **chosen):
         return open_window(
@@ -82,7 +83,7 @@ def test_where_the_page_had_counted_few_it_is_shown_at_once(open_all, numbers):
 def test_numbers_chosen_one_by_one_are_written_down_at_once_and_nothing_else_is(
     enrolled, numbers, actor, now, monkeypatch
 ):
-    monkeypatch.setattr(writing_down, "CHUNK", 3)
+    monkeypatch.setattr(snapshot, "CHUNK", 3)
     ticked = [number.pk for number in numbers[:6]]
     mine = PhoneNumber.objects.filter(pk__in=ticked)
     window = open_window(account=enrolled, actor=actor, action="enable", numbers=mine, now=now)
@@ -94,8 +95,8 @@ def test_numbers_chosen_one_by_one_are_written_down_at_once_and_nothing_else_is(
 def test_a_worker_that_dies_is_followed_and_nothing_is_written_down_twice(open_all, numbers, now):
     window = open_all(10)
     question = QUESTIONS["enable"](window.account, None, now)
-    writing_down.write_chunk(window, writing_down.chosen_numbers(window, now), question)
-    Confirmation.objects.update(lease_until=now + writing_down.LEASE)
+    snapshot.write_chunk(window, snapshot.chosen_numbers(window, now), question)
+    Confirmation.objects.update(lease_until=now + snapshot.LEASE)
     continue_confirmations()
     assert len(shown_numbers(window)) == 3, "its lease still holds"
     Confirmation.objects.update(lease_until=None)
@@ -155,13 +156,13 @@ def test_one_that_nobody_means_to_look_at_is_done_when_it_is_written_down(open_a
 def test_a_bulk_action_that_is_stopped_leaves_the_rest_and_says_so(
     open_all, numbers, as_admin, actor, now, monkeypatch
 ):
-    monkeypatch.setattr(confirmations, "AT_ONCE", 0)
-    monkeypatch.setattr(confirmations, "CHUNK", 4)
+    monkeypatch.setattr(actions, "AT_ONCE", 0)
+    monkeypatch.setattr(actions, "CHUNK", 4)
     window = open_all(10)
     prepare_confirmation(window.pk)
     window.refresh_from_db()
     confirm(window, actor=actor, now=now)
-    confirmations._apply_chunk(window, actor=actor, now=now)
+    actions._apply_chunk(window, actor=actor, now=now)
     answer = as_admin.post(reverse("confirmation-stop", args=[window.pk]), follow=True)
     assert "It was stopped. Enabled 4 numbers of 10." in answer.content.decode()
     apply_confirmation(window.pk)
@@ -170,13 +171,13 @@ def test_a_bulk_action_that_is_stopped_leaves_the_rest_and_says_so(
 
 
 def test_a_worker_that_is_at_it_notices_that_it_was_stopped(open_all, numbers, actor, now, monkeypatch):
-    monkeypatch.setattr(confirmations, "AT_ONCE", 0)
-    monkeypatch.setattr(confirmations, "CHUNK", 4)
+    monkeypatch.setattr(actions, "AT_ONCE", 0)
+    monkeypatch.setattr(actions, "CHUNK", 4)
     window = open_all(10)
     prepare_confirmation(window.pk)
     window.refresh_from_db()
     confirm(window, actor=actor, now=now)
-    monkeypatch.setattr("time.sleep", lambda seconds: confirmations.stop(window, now=now))
+    monkeypatch.setattr("time.sleep", lambda seconds: actions.stop(window, now=now))
     apply(Confirmation.objects.get(pk=window.pk), actor=actor, now=now)
     window.refresh_from_db()
     assert (window.state, window.stopped, window.applied) == (State.DONE, True, 4)

@@ -7,9 +7,10 @@ import subprocess
 import pytest
 
 from portal.audit import SYSTEM
-from portal.webhooks import addresses, delivering, endpoints
+from portal.models import WebhookAttempt
+from portal.webhooks import addresses, endpoints
+from portal.webhooks import delivery as webhook_delivery
 from portal.webhooks.addresses import NotAllowed
-from portal.webhooks.models import WebhookAttempt
 from tests.factories import WebhookEndpointFactory
 from tests.webhooks.receiver import receiving
 
@@ -125,7 +126,7 @@ def test_a_name_that_led_elsewhere_when_it_was_saved_is_not_connected_to(account
         addresses.check(url)
         endpoint = WebhookEndpointFactory(account=account, url=url)
         endpoints.test(endpoint, actor=SYSTEM, now=now)
-        delivering.deliver(clock=lambda: now)
+        webhook_delivery.deliver(clock=lambda: now)
         assert "leads to an address that is not public" in WebhookAttempt.objects.get().said
         assert inner.got == []
 
@@ -141,7 +142,7 @@ def test_the_connection_goes_to_the_address_that_was_checked_with_no_second_look
         answers(monkeypatch, "127.0.0.1", "192.0.2.1")
         endpoint = WebhookEndpointFactory(account=account, url=f"http://receiver.test:{receiver.port}/hook")
         endpoints.test(endpoint, actor=SYSTEM, now=now)
-        delivering.deliver(clock=lambda: now)
+        webhook_delivery.deliver(clock=lambda: now)
         assert asked == ["receiver.test"]
         assert receiver.got[0].headers["host"] == f"receiver.test:{receiver.port}"
 
@@ -153,7 +154,7 @@ def test_no_proxy_of_the_environment_is_asked(account, now, monkeypatch):
             monkeypatch.setenv(name, proxy.url)
         endpoint = WebhookEndpointFactory(account=account, url=receiver.url)
         endpoints.test(endpoint, actor=SYSTEM, now=now)
-        delivering.deliver(clock=lambda: now)
+        webhook_delivery.deliver(clock=lambda: now)
         assert len(receiver.taken) == 1
         assert proxy.got == []
 
@@ -167,7 +168,7 @@ def test_a_cookie_is_not_kept(account, now):
         endpoint = WebhookEndpointFactory(account=account, url=receiver.url)
         for _ in range(3):
             endpoints.test(endpoint, actor=SYSTEM, now=now)
-            delivering.deliver(clock=lambda: now)
+            webhook_delivery.deliver(clock=lambda: now)
         assert [got.headers.get("cookie") for got in receiver.got] == [None, None, None]
 
 
@@ -198,7 +199,7 @@ def test_the_certificate_must_be_the_names_though_the_address_is_connected_to(
     with receiving(tls=certified) as receiver:
         endpoint = WebhookEndpointFactory(account=account, url=f"https://{name}:{receiver.port}/hook")
         endpoints.test(endpoint, actor=SYSTEM, now=now)
-        delivering.deliver(clock=lambda: now)
+        webhook_delivery.deliver(clock=lambda: now)
         assert len(receiver.got) == arrives
         said = WebhookAttempt.objects.get().said
         assert said == "Answered 200 OK." if arrives else "certificate" in said.lower()

@@ -10,10 +10,10 @@ from django.core import mail
 from django.utils import timezone
 
 from portal.audit import SYSTEM
-from portal.models import AuditEvent, Member
-from portal.webhooks import delivering, endpoints, mails, sending
-from portal.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookMessage
-from reputation import capability
+from portal.models import AuditEvent, Member, WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookMessage
+from portal.webhooks import delivery as webhook_delivery
+from portal.webhooks import endpoints, http, mails
+from reputation.monitoring import capability
 from tests.factories import AccountFactory, MemberFactory, PhoneNumberFactory, WebhookEndpointFactory
 from tests.webhooks.receiver import Receiver, receiving, status
 
@@ -46,7 +46,7 @@ def change(numbers, now):
 
 
 def deliver(at) -> int:
-    return delivering.deliver(clock=lambda: at, linger_seconds=0)
+    return webhook_delivery.deliver(clock=lambda: at, linger_seconds=0)
 
 
 def deliver_until_done(now, *, most=40) -> None:
@@ -191,7 +191,7 @@ def test_one_that_is_down_is_asked_a_few_times_and_not_once_for_each_message(end
     capability.enable([PhoneNumberFactory(account=account).pk for _ in range(100)], actor=SYSTEM, now=now)
     for minutes in range(0, 24 * 60, 10):
         deliver(now + timedelta(minutes=minutes))
-    assert len(receiver.got) < delivering.PER_ENDPOINT + 8
+    assert len(receiver.got) < webhook_delivery.PER_ENDPOINT + 8
     receiver.answer = status(200)
     deliver_until_done(now + timedelta(days=1))
     assert len({got.event_id for got in receiver.taken}) == 100
@@ -224,8 +224,8 @@ def test_a_message_that_is_not_taken_holds_up_its_number_and_no_other(endpoint, 
 @pytest.fixture
 def hasty(monkeypatch):
     """What is measured in seconds, shorter."""
-    monkeypatch.setattr(sending, "TOTAL_SECONDS", 0.6)
-    monkeypatch.setattr(sending, "ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(http, "TOTAL_SECONDS", 0.6)
+    monkeypatch.setattr(http, "ANSWER_SECONDS", 0.3)
 
 
 def hang(receiver):
@@ -297,11 +297,11 @@ def test_an_answer_that_drips_or_never_ends_is_left_when_its_status_is_known(
     assert time.monotonic() - began < 10
     assert states() == {"delivered"}
     assert len(receiver.got) == 9
-    assert all(len(attempt.answer) <= sending.KEPT_OF_ANSWER for attempt in WebhookAttempt.objects.all())
+    assert all(len(attempt.answer) <= http.KEPT_OF_ANSWER for attempt in WebhookAttempt.objects.all())
 
 
 def test_a_slow_receiver_holds_up_no_other(account, numbers, now, receiver, monkeypatch):
-    monkeypatch.setattr(sending, "TOTAL_SECONDS", 3)
+    monkeypatch.setattr(http, "TOTAL_SECONDS", 3)
     receiver.answer = hang(receiver)
     WebhookEndpointFactory(account=account, url=receiver.url)
     arrived = []
@@ -329,24 +329,24 @@ def test_at_most_so_many_at_once_go_to_one_endpoint(endpoint, receiver, account,
     capability.enable([PhoneNumberFactory(account=account).pk for _ in range(40)], actor=SYSTEM, now=now)
     deliver(now)
     assert len(receiver.taken) == 40
-    assert 1 < max(most) <= delivering.PER_ENDPOINT
+    assert 1 < max(most) <= webhook_delivery.PER_ENDPOINT
 
 
 # Giving up
 
 
 def test_the_waits_grow_and_end_within_three_days():
-    assert list(delivering.WAITS) == sorted(delivering.WAITS)
-    assert timedelta(days=2.5) < timedelta(seconds=sum(delivering.WAITS)) < timedelta(days=3)
-    waits = [delivering.wait_after(attempts) for attempts in range(1, len(delivering.WAITS) + 1)]
-    for seconds, wait in zip(delivering.WAITS, waits, strict=True):
+    assert list(webhook_delivery.WAITS) == sorted(webhook_delivery.WAITS)
+    assert timedelta(days=2.5) < timedelta(seconds=sum(webhook_delivery.WAITS)) < timedelta(days=3)
+    waits = [webhook_delivery.wait_after(attempts) for attempts in range(1, len(webhook_delivery.WAITS) + 1)]
+    for seconds, wait in zip(webhook_delivery.WAITS, waits, strict=True):
         assert 0.9 * seconds <= wait.total_seconds() <= seconds
-    assert delivering.wait_after(len(delivering.WAITS) + 1) is None
+    assert webhook_delivery.wait_after(len(webhook_delivery.WAITS) + 1) is None
 
 
 def test_waits_are_of_the_services_clock(settings):
     settings.DAY = timedelta(seconds=20)
-    assert delivering.wait_after(1) < timedelta(milliseconds=2)
+    assert webhook_delivery.wait_after(1) < timedelta(milliseconds=2)
 
 
 def test_after_three_days_it_is_paused_its_owners_told_and_nothing_lost(
@@ -497,11 +497,11 @@ def test_an_endpoint_removed_while_it_is_being_sent_to_leaves_nothing_behind(end
 
     receiver.answer = removed
     capability.enable(numbers, actor=SYSTEM, now=now)
-    with delivering.Courier() as courier:
-        flights = delivering._take_off([], now)
-        futures = [(flight, courier.send(delivering._sending(flight, now))) for flight in flights]
+    with webhook_delivery.Courier() as courier:
+        flights = webhook_delivery._take_off([], now)
+        futures = [(flight, courier.send(webhook_delivery._sending(flight, now))) for flight in flights]
         endpoints.remove(endpoint, actor=SYSTEM, now=now)
-        delivering._note([(flight, future.result()) for flight, future in futures], now)
+        webhook_delivery._note([(flight, future.result()) for flight, future in futures], now)
     assert not WebhookDelivery.objects.exists()
     assert not WebhookAttempt.objects.exists()
 
@@ -510,5 +510,5 @@ def test_a_first_failure_is_waited_for_where_it_may_soon_be_tried_again(endpoint
     settings.DAY = timedelta(seconds=86_400 / 50)  # 5 seconds last a tenth of one
     receiver.answer = failing_first(1, status(500))
     capability.enable(numbers[:1], actor=SYSTEM, now=timezone.now())
-    assert delivering.deliver(clock=timezone.now) == 2
+    assert webhook_delivery.deliver(clock=timezone.now) == 2
     assert states() == {"delivered"}

@@ -10,11 +10,12 @@ from django.conf import settings
 from django.utils import timezone
 
 from portal.audit import SYSTEM
-from portal.webhooks import delivering, sending
+from portal.models import WebhookMessage
+from portal.webhooks import delivery as webhook_delivery
+from portal.webhooks import http
 from portal.webhooks.events import TYPES
-from portal.webhooks.models import WebhookMessage
-from reputation import capability, lookups
 from reputation.models import Engine, PhoneNumber, Tag
+from reputation.monitoring import capability, lookups
 from tests.factories import (
     AccountFactory,
     CampaignFactory,
@@ -73,7 +74,7 @@ def test_the_receiver_runs_as_it_stands_there(vendor, capsys):
         receiver.answer = lambda handler, got: status(there["receive"](got.headers, got.body), b"")(handler, got)
         number = PhoneNumberFactory(account=account)
         capability.enable([number.pk], actor=SYSTEM, now=timezone.now())
-        delivering.deliver(clock=timezone.now, linger_seconds=0)
+        webhook_delivery.deliver(clock=timezone.now, linger_seconds=0)
         assert len(receiver.taken) == 1
         assert number.e164 in capsys.readouterr().out
         got = receiver.got[0]
@@ -83,8 +84,8 @@ def test_the_receiver_runs_as_it_stands_there(vendor, capsys):
 
 
 def test_the_times_are_those_of_the_code():
-    first, second, third, *later = delivering.WAITS
+    first, second, third, *later = webhook_delivery.WAITS
     *hours, last = (str(seconds // 3_600) for seconds in later)
     words = f"{first} seconds, {second // 60} minutes, {third // 60} minutes, and {', '.join(hours)} and {last} hours"
     assert words in " ".join(PAGE.split())
-    assert f"within {sending.TOTAL_SECONDS} seconds" in PAGE
+    assert f"within {http.TOTAL_SECONDS} seconds" in PAGE

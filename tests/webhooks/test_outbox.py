@@ -13,12 +13,13 @@ from enrollment import lifecycle
 from enrollment.models import Application
 from portal import audit
 from portal.audit import SYSTEM, Actor
+from portal.audit.labels import EVENTS
+from portal.models import WebhookDelivery, WebhookMessage
 from portal.webhooks import outbox
 from portal.webhooks.events import TEST, TYPES, told
-from portal.webhooks.models import WebhookDelivery, WebhookMessage
-from portal.wording import EVENTS
-from reputation import capability, lookups, remediation
 from reputation.models import Case, Tag
+from reputation.monitoring import capability, lookups
+from reputation.remediation import cases as remediation
 from tests.factories import (
     AccountFactory,
     ApplicationFactory,
@@ -57,7 +58,7 @@ def test_every_type_is_sent_for_some_code_of_the_audit_trail_and_every_such_code
 
 
 def test_all_types_together_fit_their_column():
-    from portal.webhooks.models import WebhookEndpoint
+    from portal.models import WebhookEndpoint
 
     assert len(" ".join(TYPES)) <= WebhookEndpoint._meta.get_field("event_types").max_length
 

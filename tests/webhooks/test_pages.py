@@ -10,12 +10,12 @@ from django.urls import reverse
 from django_q.models import OrmQ
 
 from portal.audit import SYSTEM
-from portal.models import AuditEvent
-from portal.webhooks import delivering, endpoints
+from portal.models import AuditEvent, WebhookDelivery, WebhookEndpoint
+from portal.webhooks import delivery as webhook_delivery
+from portal.webhooks import endpoints
 from portal.webhooks.events import TYPES
-from portal.webhooks.models import WebhookDelivery, WebhookEndpoint
 from portal.webhooks.outbox import DELIVER
-from reputation import capability
+from reputation.monitoring import capability
 from tests.factories import AccountFactory, PhoneNumberFactory, WebhookEndpointFactory
 from tests.webhooks.receiver import receiving, status
 
@@ -182,7 +182,7 @@ def test_a_test_event_is_sent_and_its_page_shows_what_was_answered(as_admin, acc
         assert [row.func() for row in OrmQ.objects.all()] == [DELIVER]
         assert "Not tried yet" in answer.content.decode()
         assert "data-poll" in answer.content.decode()
-        delivering.deliver(clock=lambda: now + timedelta(seconds=10))
+        webhook_delivery.deliver(clock=lambda: now + timedelta(seconds=10))
     page = as_admin.get(answer.redirect_chain[-1][0]).content.decode()
     for words in ("webhook.test", "Failed", "Answered 418", "short and &lt;b&gt;stout&lt;/b&gt;", "Send again"):
         assert words in page

@@ -10,10 +10,10 @@ import pytest
 from django.utils import timezone
 
 from portal.audit import SYSTEM
-from portal.claiming import LEASE
-from portal.webhooks import delivering
-from portal.webhooks.models import WebhookDelivery
-from reputation import capability
+from portal.jobs.claims import LEASE
+from portal.models import WebhookDelivery
+from portal.webhooks import delivery as webhook_delivery
+from reputation.monitoring import capability
 from tests.factories import AccountFactory, PhoneNumberFactory, WebhookEndpointFactory
 from tests.other_process import start as process
 from tests.webhooks.receiver import receiving, status
@@ -26,9 +26,9 @@ import sys
 from datetime import timedelta
 import django; django.setup()
 from django.utils import timezone
-from portal.webhooks import delivering
+from portal.webhooks import delivery as webhook_delivery
 later = timedelta(seconds=float(sys.argv[1]))
-delivering.deliver(clock=lambda: timezone.now() + later, linger_seconds=0)
+webhook_delivery.deliver(clock=lambda: timezone.now() + later, linger_seconds=0)
 """
 
 
@@ -75,7 +75,7 @@ def test_a_worker_killed_in_the_middle_of_sending_loses_no_event(numbers):
             assert WebhookDelivery.objects.pending().filter(lease_until__isnull=False).exists(), "it died at work"
             later += LEASE + timedelta(seconds=5)
         receiver.answer = status(200)
-        delivering.deliver(clock=lambda: timezone.now() + later, linger_seconds=0)
+        webhook_delivery.deliver(clock=lambda: timezone.now() + later, linger_seconds=0)
         assert set(WebhookDelivery.objects.values_list("state", flat=True)) == {"delivered"}
         assert len({got.event_id for got in receiver.got}) == len(numbers) * len(STEPS)
         assert in_order(receiver.took(), numbers)
@@ -90,7 +90,7 @@ def test_two_workers_at_once_send_everything_once_and_in_order(numbers):
         change(numbers, timezone.now())
         workers = [process(DELIVER, "0") for _ in range(2)]
         assert [worker.wait(60) for worker in workers] == [0, 0]
-        delivering.deliver(clock=timezone.now, linger_seconds=0)
+        webhook_delivery.deliver(clock=timezone.now, linger_seconds=0)
         assert len(receiver.got) == len(numbers) * len(STEPS)
         arrived = defaultdict(list)
         for got in receiver.got:
@@ -110,18 +110,18 @@ import django; django.setup()
 from django.db import transaction
 from django.utils import timezone
 from portal.audit import SYSTEM
-from portal.webhooks.models import WebhookDelivery
-from reputation import capability
+from portal.models import WebhookDelivery
+from reputation.monitoring import capability
 with transaction.atomic():
     capability.enable([int(sys.argv[1])], actor=SYSTEM, now=timezone.now())
     assert WebhookDelivery.objects.exists()
     os.kill(os.getpid(), signal.SIGKILL)
 """
         assert process(code, str(numbers[0])).wait(30) == -signal.SIGKILL
-        delivering.deliver(clock=timezone.now, linger_seconds=0)
+        webhook_delivery.deliver(clock=timezone.now, linger_seconds=0)
         assert receiver.got == []
         capability.enable(numbers[:1], actor=SYSTEM, now=timezone.now())
-        delivering.deliver(clock=timezone.now, linger_seconds=0)
+        webhook_delivery.deliver(clock=timezone.now, linger_seconds=0)
         assert len(receiver.got) == 1
 
 

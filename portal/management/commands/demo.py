@@ -23,10 +23,10 @@ from django.db import connections
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from portal.demonstration import Demonstration
+from portal.demo.data import Demonstration
+from portal.demo.processes import Program, Stopping, run_until_stopped
 from portal.environment import BASE_DIR
 from portal.models import Lease
-from portal.processes import Program, Stopping, run_until_stopped
 
 HOST = "127.0.0.1"
 # Longer than a sweep needs to notice; what is cut off is done again, since tasks are safe to run twice.

@@ -12,7 +12,7 @@ def test_a_database_with_a_former_versions_migrations_is_refused_with_what_to_do
     recorder = MigrationRecorder(connection)
     recorder.record_applied("reputation", "0012_imports_in_order_of_numbers")
     tables = connection.introspection.table_names()
-    with pytest.raises(CommandError, match="another version of the portal.*0012_imports.*RESET=1"):
+    with pytest.raises(CommandError, match=r"another version of the portal.*0012_imports.*RESET=1"):
         call_command("migrate", verbosity=0)
     assert connection.introspection.table_names() == tables
 

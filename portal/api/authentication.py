@@ -1,0 +1,64 @@
+"""Who is let in: the one way from a request to a view of the API.
+
+No session, no cookie and no CSRF token count here: a browser sends those by itself, a bearer token never.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import wraps
+
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+
+from portal.accounts import api_keys
+from portal.accounts.api_keys import Caller
+from portal.api import rate_limits
+from portal.api.problems import problem_of
+from portal.audit import Actor
+
+
+class ApiRequest(HttpRequest):
+    """A request after `guarded`: by `caller`, for its account, at `now`; `actor` is what the audit trail gets."""
+
+    caller: Caller
+    actor: Actor
+    now: datetime
+
+
+View = Callable[..., HttpResponse]
+
+
+def guarded(scope: str, *, policy: str = "default") -> Callable[[View], View]:
+    """For requests whose key has the scope and asks no more often than the policy lets it.
+
+    Whatever the view raises is answered as a problem. Beside the view it takes one query, and a write about once a
+    second.
+    """
+
+    def decorate(view: View) -> View:
+        @csrf_exempt
+        @wraps(view)
+        def inner(request: ApiRequest, *args: object, **kwargs: object) -> HttpResponse:
+            request.now = now = timezone.now()
+            headers = {"Cache-Control": "no-store"}
+            try:
+                caller = api_keys.authenticate(request.META.get("HTTP_AUTHORIZATION"), scope=scope, now=now)
+                request.caller = caller
+                request.actor = Actor(user=None, via="api", key_id=caller.pk)
+                api_keys.note_use(caller, now=now)
+                spent = rate_limits.spend(caller, policy, now=now)
+                headers |= spent.headers
+                spent.refuse_too_much()
+                answer = view(request, *args, **kwargs)
+            except Exception as error:
+                answer = problem_of(error).answer()
+            for name, value in headers.items():
+                answer.headers[name] = value
+            return answer
+
+        return inner
+
+    return decorate

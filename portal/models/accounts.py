@@ -1,0 +1,169 @@
+"""Accounts, the people in them, what they hold licences for, and the trail of what was changed."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo, available_timezones
+
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+
+class LowerCaseEmailField(models.EmailField):
+    """An address that is one person's however it is written: stored and looked up in lower case."""
+
+    def get_prep_value(self, value: object) -> str | None:
+        return None if value is None else str(value).strip().lower()
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str, password: str | None = None, **fields: object) -> User:
+        user = self.model(email=self.normalize_email(email).strip(), **fields)
+        user.set_password(password)
+        user.full_clean(exclude=["password"])
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: object) -> User:
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person, who signs in by e-mail. Reviewers are staff; what anyone may do in an account is said by Member."""
+
+    email = LowerCaseEmailField(
+        "e-mail", unique=True, error_messages={"unique": "Somebody with this e-mail address already exists."}
+    )
+    name = models.CharField(max_length=120, blank=True)
+    is_staff = models.BooleanField("reviewer", default=False, help_text="May sign in to the administration.")
+    is_active = models.BooleanField(default=True)
+    date_joined = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = UserManager()
+    USERNAME_FIELD = EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: list[str] = []
+
+    def __str__(self) -> str:
+        return self.email
+
+    def get_full_name(self) -> str:
+        return self.name or self.email
+
+    def get_short_name(self) -> str:
+        return self.get_full_name()
+
+
+def check_time_zone(name: str) -> None:
+    if name not in available_timezones():
+        raise ValidationError(f"{name} is not a time zone. Write one as America/New_York.")
+
+
+class Account(models.Model):
+    """A customer: a business and everything that belongs to it."""
+
+    name = models.CharField(max_length=120)
+    time_zone = models.CharField(max_length=60, default="America/New_York", validators=[check_time_zone])
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class AccountQuerySet(models.QuerySet):
+    """For everything that belongs to an account: views begin with `for_account`, and never go round it."""
+
+    def for_account(self, account: Account | int) -> AccountQuerySet:
+        return self.filter(account=account)
+
+
+class Member(models.Model):
+    """A person's place in an account."""
+
+    class Role(models.TextChoices):
+        OWNER = "owner", "Owner"
+        ADMIN = "admin", "Admin"
+        VIEWER = "viewer", "Viewer"
+
+    class Digest(models.TextChoices):
+        AT_ONCE = "at_once", "At once"
+        DAILY = "daily", "Once a day"
+        NEVER = "never", "Never"
+
+    account = models.ForeignKey(Account, models.CASCADE, related_name="members", db_index=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=10, choices=Role, default=Role.VIEWER)
+    digest = models.CharField("mail about spam tags", max_length=10, choices=Digest, default=Digest.DAILY)
+    digest_sent_at = models.DateTimeField(default=timezone.now, editable=False)
+    joined_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = AccountQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["account", "user"], name="member_once_in_account")]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.account}"
+
+    @property
+    def may_change(self) -> bool:
+        """Owners and admins change things; a viewer sees everything and changes nothing."""
+        return self.role in (self.Role.OWNER, self.Role.ADMIN)
+
+    @property
+    def is_owner(self) -> bool:
+        return self.role == self.Role.OWNER
+
+
+def begun_everywhere() -> date:
+    """The latest day that has begun in every time zone, the last of which is twelve hours behind UTC: what is valid
+    from this day counts at once, in whatever zone the account is."""
+    return (timezone.now() - timedelta(hours=12)).date()
+
+
+class LicenceQuerySet(AccountQuerySet):
+    def valid_on(self, day: date) -> LicenceQuerySet:
+        """Those that count on the day: begun, and not yet expired. `valid_until` is the last day that counts."""
+        return self.filter(Q(valid_until__isnull=True) | Q(valid_until__gte=day), valid_from__lte=day)
+
+
+class Product(models.TextChoices):
+    CONTACT_CENTER_PREMIUM = "contact_center_premium", "Contact Center Premium"
+    CONTACT_CENTER_ELITE = "contact_center_elite", "Contact Center Elite"
+    PHONE_PRO = "phone_pro", "Phone Pro"
+    PHONE_CALLING_PLAN = "phone_calling_plan", "Phone calling plan"
+    WORKPLACE_WITH_PHONE = "workplace_with_phone", "Workplace bundle with Phone"
+    AUTO_DIALER = "auto_dialer", "Auto Dialer add-on for Phone"
+    MONITORING_SKU = "monitoring_sku", "Spam Monitoring and Remediation"
+
+
+class Licence(models.Model):
+    """A product that an account has bought, edited by reviewers in Django admin."""
+
+    account = models.ForeignKey(Account, models.CASCADE, related_name="licences")
+    product = models.CharField(max_length=40, choices=Product)
+    seats = models.PositiveIntegerField(default=1, help_text="For the SKU: how many numbers it covers.")
+    valid_from = models.DateField("from", default=begun_everywhere)
+    valid_until = models.DateField("until", null=True, blank=True, help_text="The last day; empty: without end.")
+
+    objects = LicenceQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["account", "product", "valid_from"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(valid_until__isnull=True) | Q(valid_until__gte=models.F("valid_from")),
+                name="licence_ends_after_it_begins",
+                violation_error_message="A licence cannot end before it begins.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_product_display()}, {self.seats} seats"
+
+
+def today_of(account: Account, now: datetime) -> date:
+    """The day on which licences count for the account."""
+    return now.astimezone(ZoneInfo(account.time_zone)).date()

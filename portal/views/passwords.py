@@ -1,0 +1,44 @@
+"""Changing a password, and making a new one by mail: Django's own views with our pages."""
+
+from django.contrib import messages
+from django.contrib.auth import views
+from django.forms import BaseForm
+from django.http import HttpResponse
+from django.urls import path, reverse_lazy
+
+from portal.accounts.access import member_view
+from portal.accounts.passwords import ForgottenForm
+
+
+class PasswordChange(views.PasswordChangeView):
+    template_name = "portal/password_change.html"
+    success_url = reverse_lazy("preferences")
+
+    def form_valid(self, form: BaseForm) -> HttpResponse:
+        messages.success(self.request, "Your password was changed. You are signed out everywhere else.")
+        return super().form_valid(form)
+
+
+class PasswordSet(views.PasswordResetConfirmView):
+    template_name = "portal/password_set.html"
+    success_url = reverse_lazy("sign-in")
+
+    def form_valid(self, form: BaseForm) -> HttpResponse:
+        messages.success(self.request, "Your password is set. Sign in with it.")
+        return super().form_valid(form)
+
+
+urlpatterns = [
+    path("change/", member_view(PasswordChange.as_view()), name="password_change"),
+    path(
+        "forgotten/",
+        views.PasswordResetView.as_view(template_name="portal/password_forgotten.html", form_class=ForgottenForm),
+        name="password_reset",
+    ),
+    path(
+        "forgotten/sent/",
+        views.PasswordResetDoneView.as_view(template_name="portal/password_sent.html"),
+        name="password_reset_done",
+    ),
+    path("set/<uidb64>/<token>/", PasswordSet.as_view(), name="password_reset_confirm"),
+]

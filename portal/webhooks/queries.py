@@ -1,0 +1,43 @@
+"""What the pages show of endpoints and deliveries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+
+from portal.db import keyset
+from portal.models import Account, WebhookDelivery, WebhookEndpoint
+
+State = WebhookDelivery.State
+
+
+@dataclass(frozen=True)
+class Deliveries:
+    """A page of an endpoint's deliveries; `state` is what it is filtered by. `is_moving`: it will soon show others."""
+
+    page: keyset.Page
+    state: str
+    is_moving: bool
+
+
+def endpoints_of(account: Account) -> QuerySet[WebhookEndpoint]:
+    """The account's endpoints, each with how many events wait for it (`waiting`); one query."""
+    pending = WebhookDelivery.objects.pending().filter(endpoint=OuterRef("pk"), once=False).order_by()
+    counted = pending.values("endpoint").annotate(count=Count("pk")).values("count")
+    return WebhookEndpoint.objects.for_account(account).annotate(waiting=Coalesce(Subquery(counted), 0)).order_by("pk")
+
+
+def deliveries_of(endpoint: WebhookEndpoint, params: Mapping[str, str], now: datetime) -> Deliveries:
+    """The page that the query string asks for; two queries."""
+    state = params.get("state", "")
+    state = state if state in State.values else ""
+    deliveries = WebhookDelivery.objects.filter(endpoint=endpoint).select_related("message")
+    return Deliveries(
+        page=keyset.read(deliveries.filter(state=state) if state else deliveries, params),
+        state=state,
+        is_moving=WebhookDelivery.objects.due(now).filter(endpoint=endpoint).exists(),
+    )

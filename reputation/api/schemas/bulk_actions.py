@@ -1,0 +1,65 @@
+"""Bulk actions: which numbers are chosen, and what comes of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from reputation.api.schemas.base import Action, Asked, Id, Said
+from reputation.api.schemas.enrollments import Seats
+from reputation.api.schemas.numbers import NumberFiltersIn, NumberName
+from reputation.models import Confirmation
+
+DryRun = Annotated[
+    bool,
+    Field(description="Only say what would be done. The answer can be confirmed later, and then does just that."),
+]
+
+
+class ByIds(Asked):
+    """These numbers. Ids that the account does not have are left out."""
+
+    ids: Annotated[
+        list[Id], Field(min_length=1, max_length=20_000, description="These numbers; either this or `filter`.")
+    ]
+    dry_run: DryRun = False
+
+
+class ByFilter(Asked):
+    """All numbers that match; an empty filter means all."""
+
+    filter: NumberFiltersIn = Field(description="All that match; either this or `ids`. An empty one means all.")
+    dry_run: DryRun = False
+
+
+Chosen = ByIds | ByFilter
+
+
+class RefusedOut(Said):
+    code: str
+    sentence: str
+    hint: str
+    count: int
+    examples: list[NumberName]
+
+
+class ConfirmationOut(Said):
+    id: int
+    action: Action
+    campaign_id: int | None
+    state: Literal[tuple(Confirmation.State.values)] = Field(
+        description="`preparing`: many were chosen, and are being written down; ask again. `shown`: a dry run, nothing "
+        "was done yet. `applying`: under way; ask again. `done`: done."
+    )
+    chosen: int
+    to_do: int = Field(description="How many of the chosen can be done, and are or will be.")
+    refused: list[RefusedOut] = Field(description="Those that are left out, by reason, with the first of each.")
+    sentence: str
+    seats: Seats
+    applied: int = Field(description="How many were done so far.")
+    left_alone: int = Field(description="Changed by somebody else since they were shown.")
+    shown_at: datetime
+    confirmed_at: datetime | None
+    done_at: datetime | None

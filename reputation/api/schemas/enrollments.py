@@ -1,0 +1,30 @@
+"""The enrollment, and the seats of the licence."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import Field
+
+from reputation.api.schemas.base import Said
+
+
+class Seats(Said):
+    """Of the Spam Monitoring and Remediation licence."""
+
+    total: int
+    used: int
+    free: int
+
+
+class EnrollmentOut(Said):
+    state: str = Field(examples=["approved"])
+    is_approved: bool = Field(description="Whether numbers may be enabled.")
+    since: datetime | None
+    reason: str
+    sentence: str
+    seats: Seats
+
+
+def seats(coverage: object) -> Seats:
+    return Seats(total=coverage.seats, used=coverage.seats_used, free=coverage.seats_free)

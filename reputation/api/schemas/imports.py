@@ -1,0 +1,49 @@
+"""CSV imports."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from reputation.api.schemas.base import Said
+from reputation.models import NumberImport
+
+
+class ImportOut(Said):
+    id: int
+    file_name: str
+    state: Literal[tuple(NumberImport.State.values)] = Field(
+        description="`ready`: it says what will happen, and waits to be confirmed."
+    )
+    reason: str
+    summary: str
+    will_add: int
+    will_bring_back: int
+    will_change: int
+    unchanged: int
+    refused: int
+    added: int
+    brought_back: int
+    changed: int
+    left_alone: int
+    received_at: datetime
+    ready_at: datetime | None
+    confirmed_at: datetime | None
+    ended_at: datetime | None
+
+
+class RefusedLine(Said):
+    line: int
+    text: str
+    reason: str
+
+
+class ImportDetail(ImportOut):
+    refused_first: list[RefusedLine] = Field(description="The first refused lines, with the reasons.")
+
+
+class Imports(Said):
+    items: list[ImportOut]
+    next_cursor: str | None

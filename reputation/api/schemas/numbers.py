@@ -1,0 +1,102 @@
+"""Numbers as the API sends and takes them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from ninja import Schema
+from pydantic import Field
+
+from portal.api.operations import STRICT
+from reputation.api.schemas.base import Asked, Capability, Id, Line, Said, Source, SpamStatus, one_of
+from reputation.labels import TALLIES
+from reputation.models import PhoneNumber
+
+
+class CampaignName(Said):
+    id: int
+    name: str
+
+
+class NumberOut(Said):
+    id: int
+    number: str = Field(description="E.164.", examples=["+12065550143"])
+    region: str = Field(description="ISO 3166; territories of the United States by their own codes.")
+    label: str
+    source: Source
+    campaign: CampaignName | None
+    capability: Capability = Field(description="What the service does for the number now.")
+    capability_since: datetime
+    capability_reason: str = Field(description="Why the verification failed, or why monitoring stopped.")
+    spam_status: SpamStatus = Field(description="`clean` only while a fresh answer of each engine says so.")
+    is_tagged: bool = Field(description="Whether it carries a spam label now, whatever is being done about it.")
+    tagged_since: datetime | None
+    checked_at: datetime | None = Field(description="When the engine that looked longest ago looked last.")
+    fresh_until: datetime | None
+    added_at: datetime
+
+
+class Numbers(Said):
+    items: list[NumberOut]
+    next_cursor: str | None = Field(description="For the next page; null on the last one.")
+
+
+class NumberFilters(Schema):
+    """The filters of the table of numbers; empty ones do not filter."""
+
+    q: Annotated[
+        str, Field(max_length=80, description="In any part of the number, however it is punctuated, or of the label.")
+    ] = ""
+    status: one_of(PhoneNumber.LABELLED, *TALLIES) = Field(
+        "", description="`labelled`: any spam label. `tagged`: remediation has not begun yet."
+    )
+    capability: one_of(*PhoneNumber.Capability.values) = ""
+    campaign: Annotated[str, Field(pattern=r"^([1-9][0-9]{0,17}|none)?$", description="A campaign's id, or none.")] = ""
+    source: one_of(*PhoneNumber.Source.values) = ""
+    engine: Annotated[
+        str, Field(pattern=r"^([1-9][0-9]{0,17})?$", description="The id of an engine whose label stands.")
+    ] = ""
+
+
+class NumberFiltersIn(NumberFilters):
+    model_config = STRICT
+
+
+class NumberIn(Asked):
+    number: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=60,
+            description="As +12065550143 or (206) 555-0143.",
+            examples=["+12065550143"],
+            json_schema_extra={"format": "phone-number"},
+        ),
+    ]
+    label: Line = ""
+    source: Source = PhoneNumber.Source.NATIVE.value
+    campaign_id: Id | None = None
+
+
+class NumberChange(Asked):
+    """What is left out stays as it is."""
+
+    label: Line | None = None
+    source: Source | None = None
+    campaign_id: Id | None = Field(None, description="null takes it out of its campaign.")
+
+
+class NumberName(Said):
+    id: int
+    number: str
+
+
+class NumberLabel(Said):
+    id: int
+    number: str
+    label: str
+
+
+def number_name(number: PhoneNumber) -> NumberLabel:
+    return NumberLabel(id=number.pk, number=number.e164, label=number.label)

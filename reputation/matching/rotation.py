@@ -1,0 +1,42 @@
+"""Whose turn it is: numbers that are equally near take turns in the order of their digits."""
+
+from __future__ import annotations
+
+import random
+import threading
+
+from reputation.matching.tiers import Tier
+
+# The number of each tier of a campaign that had its turn last, in this process.
+_had_turn: dict[tuple[int, str], str] = {}
+
+
+_turns = threading.Lock()
+
+
+# So many tiers are remembered; then all begin anew, from places drawn by chance.
+REMEMBERED = 200_000
+
+
+def _from_turn(campaign_id: int, tier: Tier) -> list[tuple[str, str]]:
+    """The tier's ranges, beginning behind the number that had its turn last, and once round."""
+    if not tier.ranges:
+        return []
+    last = _had_turn.get((campaign_id, tier.name))
+    if last is None:
+        low, high = random.choice(tier.ranges)
+        last = str(random.randrange(int(low), int(high) + 1)).join(("+", ""))
+        with _turns:
+            if len(_had_turn) >= REMEMBERED:
+                _had_turn.clear()
+            last = _had_turn.setdefault((campaign_id, tier.name), last)
+    at = next((place for place, (_, high) in enumerate(tier.ranges) if last <= high), 0)
+    low, high = tier.ranges[at]
+    # A digit more is behind the number itself and before all that follow.
+    return [(max(low, f"{last}0"), high), *tier.ranges[at + 1 :], *tier.ranges[: at + 1]]
+
+
+def end_turn(campaign_id: int, tier: Tier, e164: str) -> None:
+    """The number had its turn: the next call goes to the one behind it."""
+    with _turns:
+        _had_turn[campaign_id, tier.name] = e164

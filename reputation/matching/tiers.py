@@ -1,0 +1,52 @@
+"""How near a number is to the called person: exchange, area code, State."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from django.db import models
+
+from portal.phone.area_codes import neighbours_of, states
+from portal.phone.numbers import Parsed
+
+
+class Basis(models.TextChoices):
+    """What the shown number was matched on."""
+
+    EXCHANGE = "exchange", "Same area code and exchange"
+    AREA_CODE = "area_code", "Same area code"
+    STATE = "state", "Same State"
+    DEFAULT = "default", "Default caller ID"
+    NONE = "none", "No caller ID"
+
+
+NEARNESS = (Basis.EXCHANGE, Basis.AREA_CODE, Basis.STATE)
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """Numbers that are equally near: ranges of E.164 in order, and the name under which they take turns."""
+
+    basis: Basis
+    name: str
+    ranges: tuple[tuple[str, str], ...]
+
+
+def tiers_of(number: Parsed) -> tuple[Tier, ...]:
+    """The three tiers of a called number of the United States that has an area code, the nearest first."""
+    exchange = number.e164[:8]
+    return (Tier(Basis.EXCHANGE, exchange, (_all_of(exchange),)), *_tiers_of_area(number.area_code))
+
+
+@cache
+def _tiers_of_area(area_code: str) -> tuple[Tier, Tier]:
+    neighbours = tuple(_all_of(f"+1{code}") for code in neighbours_of(area_code))
+    return (
+        Tier(Basis.AREA_CODE, f"+1{area_code}", (_all_of(f"+1{area_code}"),)),
+        Tier(Basis.STATE, states().get(area_code, ""), neighbours),
+    )
+
+
+def _all_of(prefix: str) -> tuple[str, str]:
+    return prefix.ljust(12, "0"), prefix.ljust(12, "9")

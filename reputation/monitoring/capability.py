@@ -1,0 +1,128 @@
+"""What the service does for a number: off, verifying, on, failed. The one place where this changes.
+
+Each function takes the ids of one account's numbers (a chunk: at most CHUNK), moves those that may be moved, writes
+an audit event for each, and returns the ids it moved. Called twice, or by two workers at once, it moves nothing twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F, Value
+
+from portal import audit
+from portal.audit import Actor
+from portal.db.in_list import among
+from reputation.models import Check, PhoneNumber, Registration, Tag
+from reputation.monitoring import engines
+from reputation.numbers import spam_status
+from reputation.remediation import cases as remediation
+from reputation.service_clock import days
+
+CHUNK = 10_000
+# Days in which every engine has to answer; a number that one of them leaves without an answer has failed.
+ANSWER_WITHIN = 7
+
+Capability = PhoneNumber.Capability
+
+# How a number stands is known only of one that is on, and then from what engines say (standing). Not written where a
+# number was off before: each of these columns is in several indexes.
+NOT_MONITORED = {"spam_status": PhoneNumber.SpamStatus.NOT_MONITORED, "tagged_since": None, "fresh_until": None}
+
+# to: from which. The whole lifecycle.
+TRANSITIONS: dict[str, tuple[str, ...]] = {
+    Capability.VERIFYING: (Capability.OFF, Capability.FAILED),
+    Capability.ON: (Capability.VERIFYING,),
+    Capability.FAILED: (Capability.VERIFYING,),
+    Capability.OFF: (Capability.VERIFYING, Capability.ON, Capability.FAILED),
+}
+
+
+def enable(ids: Sequence[int], *, actor: Actor, now: datetime) -> list[int]:
+    """Begins the verification: every engine in use is to be asked to take the number on.
+
+    Whether a number may be enabled is eligibility's to say; this only moves the state.
+    """
+    with transaction.atomic(savepoint=False):
+        moved = _move(ids, to=Capability.VERIFYING, actor=actor, now=now, next_action_at=now + days(ANSWER_WITHIN))
+        Registration.objects.filter(number__in=among(moved)).delete()
+        engines.register(moved, now=now)
+    return moved
+
+
+def accept(ids: Sequence[int], *, actor: Actor, now: datetime) -> list[int]:
+    """Every engine took the number on: it is monitored, and looked up at once."""
+    with transaction.atomic(savepoint=False):
+        moved = _move(ids, to=Capability.ON, actor=actor, now=now, next_action_at=now)
+        unanswered = Registration.objects.filter(number__in=among(moved), state__in=Registration.UNANSWERED)
+        unanswered.update(state=Registration.State.ACCEPTED, answered_at=now, next_action_at=None, lease_token="")
+        spam_status.recompute(moved)
+    return moved
+
+
+def fail(ids: Sequence[int], *, actor: Actor, now: datetime, reason: str) -> list[int]:
+    """An engine refused the number; the reason is shown under Capability, and it may be enabled again."""
+    with transaction.atomic(savepoint=False):
+        moved = _move(ids, to=Capability.FAILED, actor=actor, now=now, next_action_at=None, reason=reason)
+        _withdraw(moved, now=now)
+    return moved
+
+
+def disable(ids: Sequence[int], *, actor: Actor, now: datetime, reason: str = "") -> list[int]:
+    """Stops monitoring and remediation: open cases are cancelled and the engines told; the history stays.
+
+    Standing tags end as *not monitored*: nobody watches them any more, so nobody may say that they stand.
+    """
+    with transaction.atomic(savepoint=False):
+        moved = _move(ids, to=Capability.OFF, actor=actor, now=now, next_action_at=None, reason=reason)
+        _withdraw(moved, now=now)
+        remediation.cancel(moved, actor=actor, now=now, reason=reason or "Monitoring was switched off.")
+        Tag.objects.standing().filter(number__in=among(moved)).update(
+            ended_at=now, ended_because=Tag.Ended.NOT_MONITORED
+        )
+        Check.objects.filter(number__in=among(moved), is_current=True).update(is_current=False)
+    return moved
+
+
+def _withdraw(ids: Sequence[int], *, now: datetime) -> None:
+    """The engines that were asked are told that they need not watch these numbers any more; a sweep does it."""
+    registrations = Registration.objects.filter(number__in=among(ids))
+    asked = registrations.filter(state__in=(Registration.State.PENDING, Registration.State.ACCEPTED))
+    asked.exclude(reference="").update(state=Registration.State.WITHDRAWING, next_action_at=now, lease_token="")
+    asked.filter(reference="").update(state=Registration.State.WITHDRAWN, next_action_at=None, lease_token="")
+    waiting = registrations.filter(state=Registration.State.WAITING)
+    waiting.update(state=Registration.State.WITHDRAWN, next_action_at=None, lease_token="")
+
+
+def _move(
+    ids: Iterable[int], *, to: str, actor: Actor, now: datetime, next_action_at: datetime | None, reason: str = ""
+) -> list[int]:
+    """The transition itself. Rows are locked first (SQLite: the transaction already holds the write lock), so that
+    the event and the update speak of the same rows."""
+    movable = PhoneNumber.objects.filter(pk__in=among(ids), capability__in=TRANSITIONS[to])
+    moved = list(movable.select_for_update().order_by("pk").values_list("pk", flat=True))
+    numbers = PhoneNumber.objects.filter(pk__in=among(moved))
+    audit.record_changes(
+        numbers,
+        actor=actor,
+        now=now,
+        what=f"capability.{to}",
+        label="e164",
+        before=F("capability"),
+        after=Value(str(to)),
+        reason=Value(reason[:300]),
+    )
+    numbers.update(
+        capability=to,
+        capability_since=now,
+        capability_reason=reason[:300],
+        next_action_at=next_action_at,
+        lease_until=None,
+        lease_token="",
+        attempts=0,
+        round_began_at=None,
+        **({} if to == Capability.VERIFYING else NOT_MONITORED),
+    )
+    return moved

@@ -1,0 +1,171 @@
+"""Which numbers may be enabled, and why another may not: the specification's requirements and limitations.
+
+The same questions are asked for the other bulk actions, so that their windows name what they leave out, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Case, CharField, Expression, Q, Value, When
+
+from enrollment.models import Application
+from portal.accounts.licensing import COVERS_CAMPAIGN_NUMBERS, PRODUCT_LICENCES, SEATS_OF
+from portal.models import Account, Licence
+from portal.models.accounts import today_of
+from portal.phone.numbers import UNITED_STATES
+from reputation.models import Campaign, NumberCount, PhoneNumber
+from reputation.models.bulk_actions import Confirmation
+from reputation.models.numbers import PhoneNumberQuerySet
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a number is left out: a code, a sentence for people, and what they can do (`page` names where)."""
+
+    code: str
+    sentence: str
+    hint: str = ""
+    page: str = ""
+
+
+REFUSALS = {
+    refusal.code: refusal
+    for refusal in (
+        Refusal("already_on", "Already on."),
+        Refusal("being_verified", "Already being verified.", "Its state shows under Capability."),
+        Refusal(
+            "outside_united_states",
+            "The service covers United States numbers only.",
+            "Numbers of other countries that share +1 cannot be enabled.",
+        ),
+        Refusal("not_a_caller_id", "A premium-rate or personal number cannot be shown as a caller ID."),
+        Refusal("not_enrolled", "Your business has no approved enrollment.", "Open the enrollment form", "enrollment"),
+        Refusal(
+            "no_licence",
+            "No licence of the account covers it: that takes Contact Center Premium or Elite, Phone, or the Auto "
+            "Dialer add-on.",
+            "See what is covered",
+            "services-details",
+        ),
+        Refusal(
+            "no_free_seat",
+            "Not an outbound dialer number, and no seat of the Spam Monitoring and Remediation licence is free.",
+            "Put them in a campaign, or see the seats",
+            "services-details",
+        ),
+        Refusal("already_off", "Already off."),
+        Refusal("already_assigned", "Already in this campaign."),
+        Refusal("not_assigned", "Not in this campaign."),
+        Refusal("removed", "Removed from the account since."),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What an account's valid licences give: whether numbers in campaigns are included, and the seats for others."""
+
+    includes_campaign_numbers: bool
+    has_product_licence: bool
+    seats: int
+    seats_used: int
+    licences: tuple[Licence, ...]
+
+    @property
+    def seats_free(self) -> int:
+        return max(self.seats - self.seats_used, 0)
+
+    @property
+    def seats_overused(self) -> int:
+        return max(self.seats_used - self.seats, 0)
+
+
+def coverage_of(account: Account, now: datetime) -> Coverage:
+    """The account's coverage on this day of its own time zone; two queries.
+
+    A monitored number outside campaigns takes a seat, and so does one inside when no licence includes campaign numbers.
+    """
+    licences = tuple(Licence.objects.for_account(account).valid_on(today_of(account, now)))
+    products = {licence.product for licence in licences}
+    includes = bool(products & COVERS_CAMPAIGN_NUMBERS)
+    monitored = NumberCount.objects.for_account(account).monitored()
+    return Coverage(
+        includes_campaign_numbers=includes,
+        has_product_licence=bool(products & PRODUCT_LICENCES),
+        seats=sum(licence.seats for licence in licences if licence.product == SEATS_OF),
+        seats_used=(monitored.outside_campaigns() if includes else monitored).total(),
+        licences=licences,
+    )
+
+
+def is_enrolled(account: Account) -> bool:
+    return Application.objects.for_account(account).approved().exists()
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a bulk action asks of each number: `refusal` is a code or empty, `needs_seat` whether it takes a seat.
+
+    Seats are not dealt out here: of the numbers that need one and have no refusal, the first `seats` by id get one.
+    """
+
+    refusal: Expression
+    needs_seat: Expression = Value(False)
+    seats: int = 0
+
+    def put_to(self, numbers: PhoneNumberQuerySet) -> PhoneNumberQuerySet:
+        return numbers.annotate(refusal=self.refusal, needs_seat=self.needs_seat)
+
+
+def may_enable(account: Account, campaign: Campaign | None, now: datetime) -> Question:
+    """The reasons in the order in which a person would want to hear them; three queries."""
+    coverage = coverage_of(account, now)
+    everything = Q(pk__isnull=False)
+    takes_seat = Q(campaign__isnull=True) if coverage.includes_campaign_numbers else everything
+    refusals = [
+        ("already_on", Q(capability=PhoneNumber.Capability.ON)),
+        ("being_verified", Q(capability=PhoneNumber.Capability.VERIFYING)),
+        ("outside_united_states", ~Q(region__in=UNITED_STATES)),
+        ("not_a_caller_id", ~Q(kind__in=PhoneNumber.CALLER_ID_KINDS)),
+    ]
+    if not is_enrolled(account):
+        refusals.append(("not_enrolled", everything))
+    if not coverage.has_product_licence:
+        refusals.append(("no_licence", takes_seat))
+    return Question(
+        refusal=_first_of(refusals),
+        needs_seat=Case(When(takes_seat, then=Value(True)), default=Value(False)),
+        seats=coverage.seats_free,
+    )
+
+
+def may_disable(account: Account, campaign: Campaign | None, now: datetime) -> Question:
+    return Question(refusal=_first_of([("already_off", Q(capability=PhoneNumber.Capability.OFF))]))
+
+
+def may_assign(account: Account, campaign: Campaign | None, now: datetime) -> Question:
+    return Question(refusal=_first_of([("already_assigned", Q(campaign=campaign))]))
+
+
+def may_unassign(account: Account, campaign: Campaign | None, now: datetime) -> Question:
+    return Question(refusal=_first_of([("not_assigned", Q(campaign__isnull=True) | ~Q(campaign=campaign))]))
+
+
+# What each bulk action asks; called with the account, the campaign the action is about (if any), and the time.
+QUESTIONS: dict[str, Callable[[Account, Campaign | None, datetime], Question]] = {
+    Confirmation.Action.ENABLE: may_enable,
+    Confirmation.Action.DISABLE: may_disable,
+    Confirmation.Action.ASSIGN: may_assign,
+    Confirmation.Action.UNASSIGN: may_unassign,
+}
+
+
+def _first_of(refusals: list[tuple[str, Q]]) -> Expression:
+    return Case(
+        *(When(condition, then=Value(code)) for code, condition in refusals),
+        default=Value(""),
+        output_field=CharField(),
+    )

@@ -1,0 +1,22 @@
+"""What every start sees to, right after the migrations: what the database keeps by itself, engines and schedules."""
+
+from django.apps import apps as of_today
+from django.apps.registry import Apps
+
+from reputation import schedules
+from reputation.models import search_index
+from reputation.monitoring import engines
+from reputation.numbers import count_triggers
+
+
+def set_up(apps: Apps = of_today, **about: object) -> None:
+    """Receives post_migrate. `apps` is the state after the migrations, which may have been backwards; a flush, which
+    empties the tables between tests, sends none."""
+    installed = {model._meta.label for model in apps.get_models()}
+    if "reputation.NumberCount" in installed:
+        count_triggers.install()
+        search_index.install()
+    if "reputation.Engine" in installed:
+        engines.sync_engines()
+    if "django_q.Schedule" in installed:
+        schedules.make_schedules()
