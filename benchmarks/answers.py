@@ -10,8 +10,8 @@ from datetime import datetime
 from django.db import connection, transaction
 from django.utils import timezone
 
-from benchmarks.databases import Run
-from benchmarks.report import Row
+from benchmarks.databases import BenchmarkRun
+from benchmarks.report import Result
 from portal.models import AuditEvent
 from reputation.models import Case, Check, Engine, PhoneNumber, Submission, Tag
 from reputation.monitoring import lookups
@@ -19,9 +19,9 @@ from reputation.providers.protocol import Observation
 from reputation.service_clock import days
 
 CHUNK = 1_000
-PEERS = 4_000
+PEER_COUNT = 4_000
 Status = PhoneNumber.SpamStatus
-BOUND = (
+EXPLANATION = (
     "Half of it is SQL, and half of that writes the seven indexes of a number with a new label; an eighth is the "
     "commit. Two fifths are Python's, which reads what was known, compares, and hands over what is new. Tried: the "
     "status written only where a look changes it, ids as one parameter, moments adapted once, answers in the order "
@@ -31,36 +31,36 @@ BOUND = (
 )
 
 
-def measure(run: Run) -> list[Row]:
+def measure(run: BenchmarkRun) -> list[Result]:
     data = run.use(run.large)
     count = run.of_size(100_000, 4_000)
     now = timezone.now()
     engine = Engine.objects.filter(in_use=True).order_by("pk").first()
     # Answers about numbers without a label, of which half come with one.
     clean = PhoneNumber.objects.for_account(data.account).filter(spam_status=Status.CLEAN)
-    e164s = list(clean.order_by("pk").values_list("e164", flat=True)[: count + PEERS])
-    peer = _by_bulk_update(_answers(e164s[count:], engine.slug, now), engine, now) / (len(e164s) - count)
-    observations = list(_answers(e164s[:count], engine.slug, now))
+    e164s = list(clean.order_by("pk").values_list("e164", flat=True)[: count + PEER_COUNT])
+    peer = _time_bulk_update(_make_observations(e164s[count:], engine.slug, now), engine, now) / (len(e164s) - count)
+    observations = list(_make_observations(e164s[:count], engine.slug, now))
     begun = time.process_time()
-    said = lookups.apply(observations, now=now)
+    said = lookups.apply_observations(observations, now=now)
     each = (time.process_time() - begun) / count
     if said["tags detected"] != count // 2:
         raise SystemExit(f"{said} of {count} answers.")
     return [
-        Row(
+        Result(
             f"applying {count:,} answers, half of them a new label, with tags, cases and audit events: an answer",
             f"{each * 1e6:.0f} µs",
-            f"bulk_update and bulk_create in chunks of {CHUNK:,}, of {PEERS:,} answers: an answer",
+            f"bulk_update and bulk_create in chunks of {CHUNK:,}, of {PEER_COUNT:,} answers: an answer",
             f"{peer * 1e6:.0f} µs",
             peer / each,
             15,
             at_least=True,
-            bound=BOUND,
+            bound=EXPLANATION,
         )
     ]
 
 
-def _answers(e164s: Sequence[str], engine: str, now: datetime) -> Iterator[Observation]:
+def _make_observations(e164s: Sequence[str], engine: str, now: datetime) -> Iterator[Observation]:
     for place, e164 in enumerate(e164s):
         yield Observation(
             number=e164,
@@ -73,14 +73,14 @@ def _answers(e164s: Sequence[str], engine: str, now: datetime) -> Iterator[Obser
         )
 
 
-def _by_bulk_update(observations: Iterator[Observation], engine: Engine, now: datetime) -> float:
+def _time_bulk_update(observations: Iterator[Observation], engine: Engine, now: datetime) -> float:
     """Seconds of processor time, done as a Django programmer would who knows bulk_update and bulk_create."""
     observations = list(observations)
     begun = time.process_time()
     for start in range(0, len(observations), CHUNK):
         chunk = {observation.number: observation for observation in observations[start : start + CHUNK]}
         with transaction.atomic():
-            changes = _Changes(engine, now)
+            changes = _ChunkChanges(engine, now)
             changes.find(chunk)
             changes.save()
     took = time.process_time() - begun
@@ -89,7 +89,7 @@ def _by_bulk_update(observations: Iterator[Observation], engine: Engine, now: da
 
 
 @dataclass
-class _Changes:
+class _ChunkChanges:
     """What the answers of a chunk change, as objects."""
 
     engine: Engine

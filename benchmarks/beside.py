@@ -22,21 +22,21 @@ from django.core.management import call_command
 from django.urls import reverse
 from django.utils import timezone
 
-from benchmarks.data import Data
-from benchmarks.databases import Run
+from benchmarks.data import Dataset
+from benchmarks.databases import BenchmarkRun
 from benchmarks.matching import web_server
-from benchmarks.memory import largest
-from benchmarks.report import Row
+from benchmarks.memory import get_largest_mb
+from benchmarks.report import Result
 from reputation.models import PhoneNumber
 
 ROOT = Path(__file__).parent.parent
-WRITERS = 3
+WRITER_COUNT = 3
 
-SWEEP = """
+LOOKUP_SCRIPT = """
 import time
 import django; django.setup()
 from reputation.providers.protocol import Observation
-from reputation.providers.simulated import ENGINES, Simulated
+from reputation.providers.simulated import ENGINES, SimulatedProvider
 from reputation.tasks.lookups import look_up_numbers
 from reputation.models import PhoneNumber
 from django.core.checks import run_checks
@@ -45,7 +45,7 @@ from django.utils import timezone
 def look_up(self, numbers):
     return [Observation(number=number, engine=engine.slug, tagged=False) for number in numbers for engine in ENGINES]
 
-Simulated.look_up = look_up
+SimulatedProvider.look_up = look_up
 run_checks()  # as a cluster does, which reads all the code
 print("ready", flush=True)
 input()
@@ -56,7 +56,7 @@ input()
 """
 
 # Saves the form of one number after the other, as long as it is let; says how long each took, and its status.
-WRITE = """
+SAVE_SCRIPT = """
 import json, sys, time
 import django; django.setup()
 from django.test import Client
@@ -81,34 +81,40 @@ print(json.dumps([took, sorted(statuses)]))
 """
 
 
-def measure(run: Run) -> list[Row]:
+def measure(run: BenchmarkRun) -> list[Result]:
     call_command("collectstatic", verbosity=0, interactive=False)
     numbers = run.of_size(500_000, 10_000)
-    return [*_pages(run, numbers), _forms(run, numbers)]
+    return [*_measure_pages(run, numbers), _measure_forms(run, numbers)]
 
 
-def _pages(run: Run, numbers: int) -> list[Row]:
+def _measure_pages(run: BenchmarkRun, numbers: int) -> list[Result]:
     data = run.use(numbers)
-    head = [f"GET {reverse('number-reputation')} HTTP/1.1", "Host: 127.0.0.1", f"Cookie: {_cookie(data)}", "", ""]
+    head = [
+        f"GET {reverse('number-reputation')} HTTP/1.1",
+        "Host: 127.0.0.1",
+        f"Cookie: {_create_session_cookie(data)}",
+        "",
+        "",
+    ]
     request = "\r\n".join(head)
     with web_server(run.environment(numbers)) as port:
-        _ask(port, request, seconds=2)
-        rest, failed_at_rest = _ask(port, request, seconds=run.of_size(20, 1))
-        web_at_start = largest(_web_processes())
+        _run_load(port, request, seconds=2)
+        rest, failed_at_rest = _run_load(port, request, seconds=run.of_size(20, 1))
+        web_at_start = get_largest_mb(_get_web_worker_pids())
         beside, failed, sweeps = [], failed_at_rest, []
         while len(beside) < run.of_size(5_000, 100):
-            sweep = _Sweep(run, numbers, data)
+            sweep = _LookupWorker(run, numbers, data)
             sweeps.append(sweep)
             # The first to its end, since its memory is looked at; the others as long as there is something to ask.
             while not sweep.is_done() and (len(sweeps) == 1 or len(beside) < run.of_size(5_000, 100)):
-                took, refused = _ask(port, request, seconds=2)
+                took, refused = _run_load(port, request, seconds=2)
                 beside += took
                 failed += refused
             sweep.end()
-        web_after = largest(_web_processes())
+        web_after = get_largest_mb(_get_web_worker_pids())
     if failed:
         raise SystemExit(f"{failed} requests failed.")
-    page = Row(
+    page = Result(
         f"a page while a sweep looks up {numbers // 5:,} numbers ({len(sweeps)} such, one after the other), SQLite: "
         f"p99 of {len(beside):,}, none refused",
         f"{_p99(beside) * 1000:.0f} ms",
@@ -119,7 +125,7 @@ def _pages(run: Run, numbers: int) -> list[Row]:
         at_least=False,
     )
     memory = [
-        Row(f"memory of a {what}", f"{after:.0f} MB", "at its start", f"{start:.0f} MB", after / start, 1.5, False)
+        Result(f"memory of a {what}", f"{after:.0f} MB", "at its start", f"{start:.0f} MB", after / start, 1.5, False)
         for what, start, after in (
             (f"web process after {len(rest) + len(beside):,} such pages", web_at_start, web_after),
             (f"worker process after this sweep (at most {sweeps[0].most:.0f})", sweeps[0].at_start, sweeps[0].after),
@@ -128,29 +134,30 @@ def _pages(run: Run, numbers: int) -> list[Row]:
     return [page, *memory]
 
 
-def _web_processes() -> list[int]:
+def _get_web_worker_pids() -> list[int]:
     """The workers of the web server that this process started."""
-    return [worker for server in _children(os.getpid()) for worker in _children(server)]
+    return [worker for server in _get_child_pids(os.getpid()) for worker in _get_child_pids(server)]
 
 
-def _children(pid: int) -> list[int]:
+def _get_child_pids(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def _forms(run: Run, numbers: int) -> Row:
+def _measure_forms(run: BenchmarkRun, numbers: int) -> Result:
     data = run.use(numbers)
     seconds = run.of_size(20, 1)
-    rest, statuses = _written(run, numbers, data, seconds)
-    sweep = _Sweep(run, numbers, data)
+    rest, statuses = _run_writers(run, numbers, data, seconds)
+    sweep = _LookupWorker(run, numbers, data)
     time.sleep(2)
-    beside, more = _written(run, numbers, data, seconds)
+    beside, more = _run_writers(run, numbers, data, seconds)
     if sweep.is_done():
         print("  the sweep ended before the writers", flush=True)
     sweep.end()
     if statuses | more != {302}:
         raise SystemExit(f"The forms were answered with {statuses | more}.")
-    return Row(
-        f"a form saved by {WRITERS} processes while such a sweep runs, SQLite: p99 of {len(beside):,}, none refused",
+    return Result(
+        f"a form saved by {WRITER_COUNT} processes while such a sweep runs, SQLite: "
+        f"p99 of {len(beside):,}, none refused",
         f"{_p99(beside) * 1000:.0f} ms",
         "the same at rest",
         f"{_p99(rest) * 1000:.0f} ms",
@@ -164,14 +171,14 @@ def _p99(took: Sequence[float]) -> float:
     return statistics.quantiles(took, n=100)[98]
 
 
-def _ask(port: int, request: str, *, seconds: float) -> tuple[list[float], int]:
+def _run_load(port: int, request: str, *, seconds: float) -> tuple[list[float], int]:
     asked = {"port": port, "requests": [request], "connections": 1, "seconds": seconds}
     load = [sys.executable, str(Path(__file__).with_name("load.py"))]
     took, failed = json.loads(subprocess.run(load, input=json.dumps(asked).encode(), stdout=-1, check=True).stdout)
     return took, failed
 
 
-def _cookie(data: Data) -> str:
+def _create_session_cookie(data: Dataset) -> str:
     """Of a signed-in session of the large account's admin."""
     session = import_module(settings.SESSION_ENGINE).SessionStore()
     session[SESSION_KEY] = str(data.user.pk)
@@ -181,22 +188,22 @@ def _cookie(data: Data) -> str:
     return f"{settings.SESSION_COOKIE_NAME}={session.session_key}"
 
 
-class _Sweep:
+class _LookupWorker:
     """A worker that looks up every monitored number; and its memory in MB: before it begins, at most, and after."""
 
-    def __init__(self, run: Run, numbers: int, data: Data) -> None:
+    def __init__(self, run: BenchmarkRun, numbers: int, data: Dataset) -> None:
         PhoneNumber.objects.for_account(data.account).filter(capability="on").update(next_action_at=timezone.now())
-        self.process = _process(run, numbers, SWEEP)
+        self.process = _start_process(run, numbers, LOOKUP_SCRIPT)
         if self.process.stdout.readline() != b"ready\n":
             raise SystemExit("The sweep did not begin.")
-        self.at_start = self.most = self.after = largest([self.process.pid])
+        self.at_start = self.most = self.after = get_largest_mb([self.process.pid])
         self.process.stdin.write(b"\n")
         self.process.stdin.flush()
 
     def is_done(self) -> bool:
         """Looks at its memory, too."""
         is_done = bool(select.select([self.process.stdout], [], [], 0)[0])
-        self.after = largest([self.process.pid])
+        self.after = get_largest_mb([self.process.pid])
         self.most = max(self.most, self.after)
         return is_done
 
@@ -205,14 +212,14 @@ class _Sweep:
         self.process.communicate()
 
 
-def _process(run: Run, numbers: int, code: str, *arguments: object) -> subprocess.Popen:
+def _start_process(run: BenchmarkRun, numbers: int, code: str, *arguments: object) -> subprocess.Popen:
     environment = os.environ | run.environment(numbers) | {"LOG_LEVEL": "WARNING"}
     command = [sys.executable, "-c", code, *map(str, arguments)]
     return subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
-def _written(run: Run, numbers: int, data: Data, seconds: float) -> tuple[list[float], set[int]]:
-    writers = [_process(run, numbers, WRITE, data.user.pk, share, seconds) for share in range(WRITERS)]
+def _run_writers(run: BenchmarkRun, numbers: int, data: Dataset, seconds: float) -> tuple[list[float], set[int]]:
+    writers = [_start_process(run, numbers, SAVE_SCRIPT, data.user.pk, share, seconds) for share in range(WRITER_COUNT)]
     said = [json.loads(writer.communicate()[0]) for writer in writers]
     return [took for times, _statuses in said for took in times], {
         status for _, statuses in said for status in statuses

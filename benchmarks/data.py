@@ -11,13 +11,13 @@ from django.db import transaction
 from django.db.models import F, Q, Value
 
 from enrollment.models import Application
-from portal.accounts.api_keys import make
+from portal.accounts.api_keys import create_api_key
 from portal.accounts.licensing import Product
 from portal.audit import SYSTEM
 from portal.db.bulk import insert_from, insert_rows
 from portal.models import Account, Licence, Member, User
-from portal.phone.area_codes import states
-from portal.phone.numbers import NotANumber, parse
+from portal.phone.area_codes import get_states_by_area_code
+from portal.phone.numbers import InvalidPhoneNumber, parse_number
 from reputation.models import Campaign, Case, Check, Engine, PhoneNumber, Registration, Tag
 from reputation.models.numbers import PhoneNumberQuerySet
 from reputation.monitoring import lookups
@@ -28,12 +28,12 @@ CAMPAIGN_SIZES = (10, 1_000, 10_000, 100_000)
 SMALL_ACCOUNTS = 100
 # The large account's numbers came in so many files, each of numbers from all over the country. An import stores the
 # numbers of its file in their order.
-FILES = 10
+IMPORT_FILES = 10
 # A claim of the sweep is of numbers that follow one another, of which one in five is monitored.
-LOOKED_UP_TOGETHER = 5 * lookups.CHUNK
+LOOKUP_GROUP_SIZE = 5 * lookups.CHUNK
 CHUNK = 20_000
-NAME = "Large account"
-EMAIL = "admin@bench.example.com"
+ACCOUNT_NAME = "Large account"
+ADMIN_EMAIL = "admin@bench.example.com"
 
 Status = PhoneNumber.SpamStatus
 # Of a hundred monitored numbers.
@@ -47,7 +47,7 @@ CASE_STATES = {
 
 
 @dataclass(frozen=True)
-class Data:
+class Dataset:
     """The large account, its admin, and its campaigns by size (those of CAMPAIGN_SIZES that it has room for)."""
 
     account: Account
@@ -55,28 +55,28 @@ class Data:
     campaigns: dict[int, Campaign]
 
 
-def find() -> Data:
+def load_dataset() -> Dataset:
     """What `fill` made in the database that is connected."""
-    account = Account.objects.get(name=NAME)
+    account = Account.objects.get(name=ACCOUNT_NAME)
     campaigns = Campaign.objects.filter(account=account, name__startswith="Size ")
-    return Data(
+    return Dataset(
         account=account,
-        user=User.objects.get(email=EMAIL),
+        user=User.objects.get(email=ADMIN_EMAIL),
         campaigns={int(campaign.name.removeprefix("Size ")): campaign for campaign in campaigns},
     )
 
 
-def a_token(account: Account, *scopes: str, now: datetime) -> str:
+def create_token(account: Account, *scopes: str, now: datetime) -> str:
     """Of a new API key."""
-    return make(account=account, name="Benchmark", scopes=scopes, expires_at=None, actor=SYSTEM, now=now)[1]
+    return create_api_key(account=account, name="Benchmark", scopes=scopes, expires_at=None, actor=SYSTEM, now=now)[1]
 
 
-def fill(*, numbers: int, now: datetime, seed: int = 1) -> None:
+def create_dataset(*, numbers: int, now: datetime, seed: int = 1) -> None:
     """Fills an empty database, the same at every run. `numbers` are the large account's; the small ones have fifty to
     two hundred each."""
     chance = random.Random(seed)
-    large = _account(NAME, now)
-    user = User.objects.create(email=EMAIL, name="Bench Admin")
+    large = _create_account(ACCOUNT_NAME, now)
+    user = User.objects.create(email=ADMIN_EMAIL, name="Bench Admin")
     Member.objects.create(account=large, user=user, role=Member.Role.OWNER)
     sizes = [size for size in CAMPAIGN_SIZES if size <= numbers // 2]
     made = {size: Campaign.objects.create(account=large, name=f"Size {size}") for size in sizes}
@@ -85,16 +85,22 @@ def fill(*, numbers: int, now: datetime, seed: int = 1) -> None:
     left = numbers - len(members)
     members += [None] * (numbers // 5) + [rest.pk] * (left - numbers // 5)
     chance.shuffle(members)
-    e164s = some_numbers(numbers, chance)
-    _insert(large, [e164 for file in range(FILES) for e164 in sorted(e164s[file::FILES])], members, chance, now)
+    e164s = generate_numbers(numbers, chance)
+    _insert_numbers(
+        large,
+        [e164 for file in range(IMPORT_FILES) for e164 in sorted(e164s[file::IMPORT_FILES])],
+        members,
+        chance,
+        now,
+    )
     for number in range(SMALL_ACCOUNTS):
-        account = _account(f"Small account {number}", now)
+        account = _create_account(f"Small account {number}", now)
         count = chance.randrange(50, 200)
-        _insert(account, sorted(some_numbers(count, chance)), [None] * count, chance, now)
-    _with_what_engines_said(now)
+        _insert_numbers(account, sorted(generate_numbers(count, chance)), [None] * count, chance, now)
+    _insert_engine_rows(now)
 
 
-def _account(name: str, now: datetime) -> Account:
+def _create_account(name: str, now: datetime) -> Account:
     """Enrolled, with a licence for numbers in campaigns and seats for a million others."""
     account = Account.objects.create(name=name)
     Application.objects.create(
@@ -105,12 +111,13 @@ def _account(name: str, now: datetime) -> Account:
     return account
 
 
-def _insert(
+def _insert_numbers(
     account: Account, e164s: list[str], members: list[int | None], chance: random.Random, now: datetime
 ) -> None:
     """A row for each, of which one in five is monitored; of the others one in a hundred is being verified. Those that
     were looked up together have one moment of it."""
-    looks = [now - days(chance.random()) for _ in range(0, len(e164s), LOOKED_UP_TOGETHER)]
+    states = get_states_by_area_code()
+    looks = [now - days(chance.random()) for _ in range(0, len(e164s), LOOKUP_GROUP_SIZE)]
     rows = (
         {
             "account_id": account.pk,
@@ -118,12 +125,12 @@ def _insert(
             "region": "US",
             "kind": "geographic",
             "area_code": e164[2:5],
-            "label": f"{states()[e164[2:5]]} {chance.choice(('outbound', 'support', 'billing'))} {place % 977}",
+            "label": f"{states[e164[2:5]]} {chance.choice(('outbound', 'support', 'billing'))} {place % 977}",
             "source": "byoc" if chance.random() < 0.3 else "native",
             "campaign_id": campaign,
             "added_at": now,
             "capability_since": now,
-            **_standing(chance, now, looks[place // LOOKED_UP_TOGETHER]),
+            **_random_status_fields(chance, now, looks[place // LOOKUP_GROUP_SIZE]),
         }
         for place, (e164, campaign) in enumerate(zip(e164s, members, strict=True))
     )
@@ -132,7 +139,7 @@ def _insert(
             insert_rows(PhoneNumber, chunk)
 
 
-def _standing(chance: random.Random, now: datetime, looked_at: datetime) -> dict[str, object]:
+def _random_status_fields(chance: random.Random, now: datetime, looked_at: datetime) -> dict[str, object]:
     if chance.random() >= 0.2:
         capability = "verifying" if chance.random() < 0.01 else "off"
         nothing: dict[str, object] = dict.fromkeys(("tagged_since", "checked_at", "fresh_until", "next_action_at"))
@@ -151,18 +158,18 @@ def _standing(chance: random.Random, now: datetime, looked_at: datetime) -> dict
     }
 
 
-def _with_what_engines_said(now: datetime) -> None:
+def _insert_engine_rows(now: datetime) -> None:
     """Registrations, current checks, and for the tagged ones a standing tag with its case."""
     engines = list(Engine.objects.filter(in_use=True).order_by("pk"))
     on = PhoneNumber.objects.filter(capability="on")
     tagged = on.tagged()
     for engine in engines:
-        _registered(on, engine, now)
+        _insert_registrations(on, engine, now)
         by_it = tagged if engine == engines[0] else tagged.none()
-        _checked(by_it, engine, "tagged", "Spam Likely")
-        _checked(on.filter(checked_at__isnull=False).exclude(pk__in=by_it.values("pk")), engine, "clean", "")
+        _insert_checks(by_it, engine, "tagged", "Spam Likely")
+        _insert_checks(on.filter(checked_at__isnull=False).exclude(pk__in=by_it.values("pk")), engine, "clean", "")
     for status, state in CASE_STATES.items():
-        _in_a_case(tagged.filter(spam_status=status), state, now)
+        _insert_cases(tagged.filter(spam_status=status), state, now)
     insert_from(
         Tag,
         Case.objects.filter(~Q(number__tagged_since=None)),
@@ -177,7 +184,7 @@ def _with_what_engines_said(now: datetime) -> None:
     )
 
 
-def _registered(numbers: PhoneNumberQuerySet, engine: Engine, now: datetime) -> None:
+def _insert_registrations(numbers: PhoneNumberQuerySet, engine: Engine, now: datetime) -> None:
     insert_from(
         Registration,
         numbers,
@@ -194,7 +201,7 @@ def _registered(numbers: PhoneNumberQuerySet, engine: Engine, now: datetime) -> 
     Engine.objects.filter(pk=engine.pk).update(to_register_after=None)
 
 
-def _checked(numbers: PhoneNumberQuerySet, engine: Engine, result: str, label: str) -> None:
+def _insert_checks(numbers: PhoneNumberQuerySet, engine: Engine, result: str, label: str) -> None:
     insert_from(
         Check,
         numbers,
@@ -214,7 +221,7 @@ def _checked(numbers: PhoneNumberQuerySet, engine: Engine, result: str, label: s
     )
 
 
-def _in_a_case(numbers: PhoneNumberQuerySet, state: Case.State, now: datetime) -> None:
+def _insert_cases(numbers: PhoneNumberQuerySet, state: Case.State, now: datetime) -> None:
     has_failed = state == Case.State.FAILED
     insert_from(
         Case,
@@ -234,7 +241,7 @@ def _in_a_case(numbers: PhoneNumberQuerySet, state: Case.State, now: datetime) -
     )
 
 
-def called_near(campaign: Campaign, count: int, seed: int = 2) -> list[str]:
+def get_called_numbers(campaign: Campaign, count: int, seed: int = 2) -> list[str]:
     """Numbers to call in area codes that the campaign has numbers to show in, and in no exchange that it has."""
     shown = PhoneNumber.objects.in_campaign(campaign).exclude(spam_status__in=PhoneNumber.TAGGED)
     exchanges = {e164[:8] for e164 in shown.values_list("e164", flat=True)}
@@ -242,31 +249,31 @@ def called_near(campaign: Campaign, count: int, seed: int = 2) -> list[str]:
     chance = random.Random(seed)
     called: list[str] = []
     while len(called) < count:
-        e164 = f"{chance.choice(areas)}{_subscriber(chance)}"
-        if e164[:8] not in exchanges and _can_be_called(e164):
+        e164 = f"{chance.choice(areas)}{_random_subscriber(chance)}"
+        if e164[:8] not in exchanges and _is_valid_number(e164):
             called.append(e164)
     return called
 
 
-def _can_be_called(e164: str) -> bool:
+def _is_valid_number(e164: str) -> bool:
     try:
-        return bool(parse(e164))
-    except NotANumber:
+        return bool(parse_number(e164))
+    except InvalidPhoneNumber:
         return False
 
 
-def some_numbers(count: int, chance: random.Random) -> list[str]:
+def generate_numbers(count: int, chance: random.Random) -> list[str]:
     """Each once, in no order."""
-    codes = [code for code in sorted(states()) if code not in ("340", "670", "671", "684")]
+    codes = [code for code in sorted(get_states_by_area_code()) if code not in ("340", "670", "671", "684")]
     found: dict[str, None] = {}
     while len(found) < count:
-        found[f"+1{chance.choice(codes)}{_subscriber(chance)}"] = None
+        found[f"+1{chance.choice(codes)}{_random_subscriber(chance)}"] = None
     return list(found)
 
 
 _EXCHANGES = [number for number in range(200, 1000) if number % 100 != 11 and number != 555]
 
 
-def _subscriber(chance: random.Random) -> str:
+def _random_subscriber(chance: random.Random) -> str:
     """Seven digits whose exchange is none of the service codes (N11)."""
     return f"{chance.choice(_EXCHANGES)}{chance.randrange(10_000):04}"

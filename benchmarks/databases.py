@@ -11,11 +11,11 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
-from benchmarks.data import Data, fill, find
+from benchmarks.data import Dataset, create_dataset, load_dataset
 
 
 @dataclass
-class Run:
+class BenchmarkRun:
     """What a part is given: whether to be quick, and databases. `folder` is the whole run's."""
 
     quick: bool
@@ -31,7 +31,7 @@ class Run:
     def of_size(self, full: int, quick: int) -> int:
         return quick if self.quick else full
 
-    def use(self, numbers: int, *, anew: bool = False) -> Data:
+    def use(self, numbers: int, *, anew: bool = False) -> Dataset:
         """From here on this process works on this part's own copy of the database with so many numbers; it can go
         back and forth between several, and have one `anew`. Other processes find it by `environment`."""
         if anew or numbers not in self._copies:
@@ -43,8 +43,8 @@ class Run:
                 copy.with_name(copy.name + beside).unlink(missing_ok=True)
             shutil.copyfile(made, copy)
             self._copies[numbers] = copy
-        _connect_to(self._copies[numbers])
-        return find()
+        _connect(self._copies[numbers])
+        return load_dataset()
 
     def environment(self, numbers: int) -> dict[str, str]:
         """For a process that is to work on the same copy."""
@@ -56,9 +56,9 @@ class Run:
             begun = time.monotonic()
             unfinished = path.with_suffix(".unfinished")
             unfinished.unlink(missing_ok=True)
-            _connect_to(unfinished)
+            _connect(unfinished)
             call_command("migrate", verbosity=0)
-            fill(numbers=numbers, now=timezone.now())
+            create_dataset(numbers=numbers, now=timezone.now())
             with connection.cursor() as cursor:
                 cursor.execute("ANALYZE")
                 cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -68,6 +68,6 @@ class Run:
         return path
 
 
-def _connect_to(path: Path) -> None:
+def _connect(path: Path) -> None:
     connection.close()
     connection.settings_dict["NAME"] = str(path)

@@ -13,18 +13,18 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from benchmarks.data import Data
-from benchmarks.databases import Run
-from benchmarks.report import Row
+from benchmarks.data import Dataset
+from benchmarks.databases import BenchmarkRun
+from benchmarks.report import Result
 from portal.audit import Actor
 from portal.models import AuditEvent
 from reputation.bulk_actions import actions, snapshot
-from reputation.models import Confirmation, Engine, PhoneNumber, Registration
+from reputation.models import BulkAction, Engine, PhoneNumber, Registration
 from reputation.service_clock import days
 
-Capability, State = PhoneNumber.Capability, Confirmation.State
-SAVED = 1_000
-BOUND = (
+Capability, State = PhoneNumber.Capability, BulkAction.State
+PEER_COUNT = 1_000
+EXPLANATION = (
     "Half of it is the UPDATE, which writes two indexes by facet, and a quarter the commit of their pages. Tried: "
     "all ids as one parameter (71 to 55 µs), chunks of 10,000 instead of 1,000 (160 to 60 µs), no status where it "
     "stays (89 to 66 µs), numbers stored in their order (55 to 28 µs), three times the cache (a tenth, for twice a "
@@ -32,12 +32,12 @@ BOUND = (
 )
 
 
-def measure(run: Run) -> list[Row]:
+def measure(run: BenchmarkRun) -> list[Result]:
     call_command("collectstatic", verbosity=0, interactive=False)
-    return [*_windows(run), *_enabling(run)]
+    return [*_measure_previews(run), *_measure_enabling(run)]
 
 
-def _windows(run: Run) -> list[Row]:
+def _measure_previews(run: BenchmarkRun) -> list[Result]:
     """Opened for all by a click, and shown when it is written down; against 50 that can all be enabled."""
     data = run.use(run.large)
     count = PhoneNumber.objects.for_account(data.account).count()
@@ -47,20 +47,22 @@ def _windows(run: Run) -> list[Row]:
     first = off.order_by("pk").values_list("pk", flat=True)[:50]
     ticked = {"action": "enable", "number": list(first)}
     everything = {"action": "enable", "all": "1", "filter": "", "expected": str(count)}
-    opened = {name: [_opened(client, asked) for _ in range(5)] for name, asked in (("50", ticked), ("all", everything))}
+    opened = {
+        name: [_time_opening(client, asked) for _ in range(5)] for name, asked in (("50", ticked), ("all", everything))
+    }
     took = {name: statistics.median(seconds for seconds, _page in opens) for name, opens in opened.items()}
     windows = {
-        "50": Confirmation.objects.filter(state=State.SHOWN).latest("pk"),
-        "all": Confirmation.objects.filter(state=State.PREPARING).latest("pk"),
+        "50": BulkAction.objects.filter(state=State.SHOWN).latest("pk"),
+        "all": BulkAction.objects.filter(state=State.PREPARING).latest("pk"),
     }
     begun = time.process_time()
-    while not snapshot.go_on(windows["all"]):
+    while not snapshot.continue_snapshot(windows["all"]):
         windows["all"].refresh_from_db()
     written = time.process_time() - begun
-    pages = {name: _page(client, window) for name, window in windows.items()}
+    pages = {name: _time_page(client, window) for name, window in windows.items()}
     said = f"a confirmation window for all {count:,} that match"
     return [
-        Row(
+        Result(
             f"{said}: opening it (a worker then writes them down in {written:.1f} s of processor time)",
             f"{took['all'] * 1000:.0f} ms",
             "for 50",
@@ -69,7 +71,7 @@ def _windows(run: Run) -> list[Row]:
             3,
             at_least=False,
         ),
-        Row(
+        Result(
             f"{said}: looking at it, written down",
             f"{pages['all'][0] * 1000:.0f} ms",
             "for 50",
@@ -78,7 +80,7 @@ def _windows(run: Run) -> list[Row]:
             3,
             at_least=False,
         ),
-        Row(
+        Result(
             f"{said}: size of its page",
             f"{pages['all'][1]:,} bytes",
             "for 50",
@@ -90,14 +92,14 @@ def _windows(run: Run) -> list[Row]:
     ]
 
 
-def _opened(client: Client, asked: dict[str, object]) -> tuple[float, bytes]:
+def _time_opening(client: Client, asked: dict[str, object]) -> tuple[float, bytes]:
     """Seconds of processor time from the click to the window."""
     begun = time.process_time()
     answer = client.post(reverse("confirm"), asked, follow=True)
     return time.process_time() - begun, answer.content
 
 
-def _page(client: Client, window: Confirmation) -> tuple[float, int]:
+def _time_page(client: Client, window: BulkAction) -> tuple[float, int]:
     took = []
     for _ in range(5):
         begun = time.process_time()
@@ -106,28 +108,28 @@ def _page(client: Client, window: Confirmation) -> tuple[float, int]:
     return statistics.median(took), len(answer.content)
 
 
-def _enabling(run: Run) -> list[Row]:
+def _measure_enabling(run: BenchmarkRun) -> list[Result]:
     count = run.of_size(100_000, 20_000)
     data = run.use(run.large)
     now, actor = timezone.now(), Actor(user=data.user, via="web")
     off = PhoneNumber.objects.for_account(data.account).filter(capability=Capability.OFF, registrations=None)
-    ids = list(off.order_by("pk").values_list("pk", flat=True)[: count + SAVED])
-    peer = _saved(ids[count:], actor, now)
-    took, queries = _enabled(data, ids[:count], actor, now)
+    ids = list(off.order_by("pk").values_list("pk", flat=True)[: count + PEER_COUNT])
+    peer = _time_save_loop(ids[count:], actor, now)
+    took, queries = _time_enabling(data, ids[:count], actor, now)
     chunks = count / min(actions.CHUNK, count)
     each = took / count
     return [
-        Row(
+        Result(
             f"enabling {count:,} numbers, with audit events and an engine's registration each: a number",
             f"{each * 1e6:.0f} µs",
-            f"a loop of save(), a transaction for each of {SAVED:,}: a number",
+            f"a loop of save(), a transaction for each of {PEER_COUNT:,}: a number",
             f"{peer * 1e6:.0f} µs",
             peer / each,
             40,
             at_least=True,
-            bound=BOUND,
+            bound=EXPLANATION,
         ),
-        Row(
+        Result(
             f"the same: queries for each chunk of {actions.CHUNK:,}, in all",
             f"{queries / chunks:.1f}",
             "the goal",
@@ -139,16 +141,16 @@ def _enabling(run: Run) -> list[Row]:
     ]
 
 
-def _enabled(data: Data, ids: list[int], actor: Actor, now: datetime) -> tuple[float, int]:
+def _time_enabling(data: Dataset, ids: list[int], actor: Actor, now: datetime) -> tuple[float, int]:
     """Seconds of processor time from the click to the end, and how many queries the chunks took."""
-    window = actions.open_window(
+    window = actions.create_bulk_action(
         account=data.account,
         actor=actor,
-        action=Confirmation.Action.ENABLE,
+        action=BulkAction.Action.ENABLE,
         numbers=PhoneNumber.objects.for_account(data.account).filter(pk__in=ids),
         now=now,
     )
-    Confirmation.objects.filter(pk=window.pk).update(state=Confirmation.State.APPLYING, to_do=len(ids))
+    BulkAction.objects.filter(pk=window.pk).update(state=BulkAction.State.APPLYING, to_do=len(ids))
     window.refresh_from_db()
     begun = time.process_time()
     queries = 0
@@ -165,7 +167,7 @@ def _enabled(data: Data, ids: list[int], actor: Actor, now: datetime) -> tuple[f
     return took, queries
 
 
-def _saved(ids: list[int], actor: Actor, now: datetime) -> float:
+def _time_save_loop(ids: list[int], actor: Actor, now: datetime) -> float:
     """Seconds of processor time for a number, done one by one, as it is first written in most projects."""
     engines = list(Engine.objects.filter(in_use=True))
     begun = time.process_time()

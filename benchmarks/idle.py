@@ -16,42 +16,42 @@ from django.apps import apps
 from django.db import connection
 from django.test import override_settings
 
-from benchmarks.databases import Run
-from benchmarks.report import Row
-from portal.jobs.runner import hint
+from benchmarks.databases import BenchmarkRun
+from benchmarks.report import Result
+from portal.jobs.runner import enqueue
 from portal.models import Lease
 from reputation import schedules
 
 ROOT = Path(__file__).parent.parent
-FEW = 10
-CLUSTER = "from django.core.management import execute_from_command_line as run; run(['manage.py', 'qcluster'])"
+SMALL_SIZE = 10
+CLUSTER_SCRIPT = "from django.core.management import execute_from_command_line as run; run(['manage.py', 'qcluster'])"
 # The demo's, on which an hour has half a year of days.
 DAY_SECONDS = 20
 
 
-def measure(run: Run) -> list[Row]:
+def measure(run: BenchmarkRun) -> list[Result]:
     many, seconds = run.large, run.of_size(90, 10)
-    clusters = {numbers: _cluster(run, numbers) for numbers in (FEW, many)}
+    clusters = {numbers: _start_cluster(run, numbers) for numbers in (SMALL_SIZE, many)}
     time.sleep(seconds / 2)
     run.use(many)
-    names, before = set(Lease.objects.values_list("name", flat=True)), _rows()
+    names, before = set(Lease.objects.values_list("name", flat=True)), _count_rows()
     time.sleep(seconds / 2)
-    took = {numbers: _stopped(cluster) for numbers, cluster in clusters.items()}
+    took = {numbers: _stop_cluster(cluster) for numbers, cluster in clusters.items()}
     if new := set(Lease.objects.values_list("name", flat=True)) - names:
         raise SystemExit(f"The first rounds took longer than {seconds / 2} s: {', '.join(sorted(new))}.")
-    after = _rows()
+    after = _count_rows()
     return [
-        Row(
+        Result(
             f"an idle task cluster, all schedules on, every sweep each second, {many:,} numbers: processor time in "
             f"{seconds} s",
             f"{took[many]:.2f} s",
-            f"{FEW} numbers",
-            f"{took[FEW]:.2f} s",
-            took[many] / took[FEW],
+            f"{SMALL_SIZE} numbers",
+            f"{took[SMALL_SIZE]:.2f} s",
+            took[many] / took[SMALL_SIZE],
             1.5,
             at_least=False,
         ),
-        Row(
+        Result(
             f"the same: rows in all tables at the end, {seconds / 2 / DAY_SECONDS:.1f} days of that clock later",
             f"{after:,}",
             "in the middle",
@@ -63,19 +63,19 @@ def measure(run: Run) -> list[Row]:
     ]
 
 
-def _cluster(run: Run, numbers: int) -> subprocess.Popen:
+def _start_cluster(run: BenchmarkRun, numbers: int) -> subprocess.Popen:
     """Begun with all its tasks in the queue, since the scheduler first looks after half a minute."""
     run.use(numbers)
     with override_settings(DAY=timedelta(seconds=DAY_SECONDS)):
-        schedules.make_schedules()
-        for entry in schedules.wanted():
-            hint(entry.func)
+        schedules.sync_schedules()
+        for entry in schedules.get_entries():
+            enqueue(entry.func)
     also = {"LOG_LEVEL": "WARNING", "WORKERS": "2", "DAY_SECONDS": str(DAY_SECONDS)}
     environment = os.environ | run.environment(numbers) | also
-    return subprocess.Popen([sys.executable, "-c", CLUSTER], cwd=ROOT, env=environment)
+    return subprocess.Popen([sys.executable, "-c", CLUSTER_SCRIPT], cwd=ROOT, env=environment)
 
 
-def _stopped(cluster: subprocess.Popen) -> float:
+def _stop_cluster(cluster: subprocess.Popen) -> float:
     """Seconds of processor time that it and all its processes took."""
     cluster.send_signal(signal.SIGTERM)
     _pid, status, used = os.wait4(cluster.pid, 0)
@@ -83,7 +83,7 @@ def _stopped(cluster: subprocess.Popen) -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _rows() -> int:
+def _count_rows() -> int:
     """What waits in the queue is left out, since it comes and goes."""
     tables = [model._meta.db_table for model in apps.get_models(include_auto_created=True)]
     rows = 0

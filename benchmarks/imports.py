@@ -11,27 +11,27 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.data import Data, some_numbers
-from benchmarks.databases import Run
-from benchmarks.memory import largest
-from benchmarks.report import Row
-from portal.phone.numbers import NotANumber
+from benchmarks.data import Dataset, generate_numbers
+from benchmarks.databases import BenchmarkRun
+from benchmarks.memory import get_largest_mb
+from benchmarks.report import Result
+from portal.phone.numbers import InvalidPhoneNumber
 from reputation.models import PhoneNumber
 from reputation.phone_numbers import parse_caller_id
 
 ROOT = Path(__file__).parent.parent
-THERE = 10_000
-IMPORTER = "import django; django.setup(); from benchmarks.importers import main; main()"
+EXISTING_COUNT = 10_000
+IMPORT_SCRIPT = "import django; django.setup(); from benchmarks.importers import main; main()"
 
 
-def measure(run: Run) -> list[Row]:
+def measure(run: BenchmarkRun) -> list[Result]:
     count, many = run.of_size(100_000, 5_000), run.of_size(1_000_000, 10_000)
-    ours, memory = _imported(run, "ours", count)
-    theirs, their_memory = _imported(run, "theirs", count)
-    more, more_memory = _imported(run, "ours", many)
+    ours, memory = _run_import(run, "ours", count)
+    theirs, their_memory = _run_import(run, "theirs", count)
+    more, more_memory = _run_import(run, "ours", many)
     said = f"a CSV file of {count:,} lines, validated, shown and imported with audit events"
     return [
-        Row(
+        Result(
             f"{said}: a line",
             f"{ours / count * 1e6:.0f} µs",
             "django-import-export, in bulk, dry run and import",
@@ -40,7 +40,7 @@ def measure(run: Run) -> list[Row]:
             10,
             at_least=True,
         ),
-        Row(
+        Result(
             f"{said}: largest memory of its process",
             f"{memory:.0f} MB",
             "django-import-export",
@@ -49,7 +49,7 @@ def measure(run: Run) -> list[Row]:
             0.25,
             at_least=False,
         ),
-        Row(
+        Result(
             f"the same with {many:,} lines (a line then takes {more / many * 1e6:.0f} µs): largest memory",
             f"{more_memory:.0f} MB",
             f"{count:,} lines",
@@ -61,25 +61,25 @@ def measure(run: Run) -> list[Row]:
     ]
 
 
-def _imported(run: Run, how: str, count: int) -> tuple[float, float]:
+def _run_import(run: BenchmarkRun, how: str, count: int) -> tuple[float, float]:
     """Seconds of processor time, and the largest memory in MB, of one who imports a file of so many lines into an
     account with THERE numbers."""
-    data = run.use(THERE, anew=True)
+    data = run.use(EXISTING_COUNT, anew=True)
     file = run.folder / run.part / f"{count}.csv"
     if not file.exists():
-        _write(file, count, data)
-    environment = os.environ | run.environment(THERE) | {"LOG_LEVEL": "ERROR"}
-    arguments = [sys.executable, "-c", IMPORTER, how, str(file)]
+        _write_csv(file, count, data)
+    environment = os.environ | run.environment(EXISTING_COUNT) | {"LOG_LEVEL": "ERROR"}
+    arguments = [sys.executable, "-c", IMPORT_SCRIPT, how, str(file)]
     importer = subprocess.Popen(arguments, cwd=ROOT, env=environment, stdout=subprocess.PIPE)
     most = 0.0
     while importer.poll() is None:
-        most = max(most, largest([importer.pid]))
+        most = max(most, get_largest_mb([importer.pid]))
         time.sleep(0.02)
     if importer.returncode:
         raise SystemExit(f"The import ended with {importer.returncode}.")
     said = json.loads(importer.stdout.read())
     there = PhoneNumber.objects.for_account(data.account)
-    expected = THERE + count - _changed(count) - count // 100
+    expected = EXISTING_COUNT + count - _get_changed_count(count) - count // 100
     if there.count() != expected or there.filter(label__startswith="Imported").count() != count - count // 100:
         raise SystemExit(f"{how}: {there.count()} numbers after an import of {count} lines, not {expected}.")
     return said["seconds"], most
@@ -88,20 +88,20 @@ def _imported(run: Run, how: str, count: int) -> tuple[float, float]:
 def _is_caller_id(e164: str) -> bool:
     try:
         return bool(parse_caller_id(e164))
-    except NotANumber:
+    except InvalidPhoneNumber:
         return False
 
 
-def _changed(count: int) -> int:
-    return min(count // 10, THERE // 2)
+def _get_changed_count(count: int) -> int:
+    return min(count // 10, EXISTING_COUNT // 2)
 
 
-def _write(file: Path, count: int, data: Data) -> None:
+def _write_csv(file: Path, count: int, data: Dataset) -> None:
     """As people write them. One in ten is there already and gets another label, one in a hundred is no number."""
     chance = random.Random(3)
     known = set(PhoneNumber.objects.for_account(data.account).values_list("e164", flat=True))
-    there = list(filter(_is_caller_id, sorted(known)))[: _changed(count)]
-    new = [e164 for e164 in some_numbers(count + len(known), chance) if e164 not in known and _is_caller_id(e164)]
+    there = list(filter(_is_caller_id, sorted(known)))[: _get_changed_count(count)]
+    new = [e164 for e164 in generate_numbers(count + len(known), chance) if e164 not in known and _is_caller_id(e164)]
     numbers = there + [f"12{place:04}" for place in range(count // 100)]
     numbers += new[: count - len(numbers)]
     chance.shuffle(numbers)

@@ -10,7 +10,7 @@ import sys
 import time
 
 
-def ask(port: int, requests: list[bytes], *, connections: int, seconds: float) -> tuple[list[float], int]:
+def send_requests(port: int, requests: list[bytes], *, connections: int, seconds: float) -> tuple[list[float], int]:
     """Sends the requests in turn over so many connections at once for so long, to this machine.
 
     Returns how long each took in seconds, and how many answers were not 200. A connection that the server closes is
@@ -35,7 +35,7 @@ def ask(port: int, requests: list[bytes], *, connections: int, seconds: float) -
     while waiting.get_map():
         for key, _ in waiting.select(timeout=30):
             answer = key.fileobj.recv(65536)
-            while answer and not _is_whole(answer):
+            while answer and not _is_complete(answer):
                 more = key.fileobj.recv(65536)
                 answer = answer + more if more else b""
             waiting.unregister(key.fileobj)
@@ -51,7 +51,7 @@ def ask(port: int, requests: list[bytes], *, connections: int, seconds: float) -
     return took, failed
 
 
-def _is_whole(answer: bytes) -> bool:
+def _is_complete(answer: bytes) -> bool:
     """Whether the body is there, too: head and body may come one after the other."""
     head, end, body = answer.partition(b"\r\n\r\n")
     length = re.search(rb"content-length: *(\d+)", head, re.IGNORECASE)
@@ -62,7 +62,7 @@ def main() -> None:
     """Reads {port, requests, connections, seconds} from its standard input, and writes [took, failed]."""
     asked = json.load(sys.stdin)
     requests = [request.encode() for request in asked.pop("requests")]
-    json.dump(ask(asked.pop("port"), requests, **asked), sys.stdout)
+    json.dump(send_requests(asked.pop("port"), requests, **asked), sys.stdout)
 
 
 if __name__ == "__main__":

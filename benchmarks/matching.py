@@ -18,24 +18,24 @@ from django.core.management import call_command
 from django.urls import reverse
 from django.utils import timezone
 
-from benchmarks.data import Data, a_token, called_near
-from benchmarks.databases import Run
-from benchmarks.report import Row
+from benchmarks.data import Dataset, create_token, get_called_numbers
+from benchmarks.databases import BenchmarkRun
+from benchmarks.report import Result
 from reputation.matching.match import match
 
 ROOT = Path(__file__).parent.parent
 CONNECTIONS = 8
 
 
-def measure(run: Run) -> list[Row]:
+def measure(run: BenchmarkRun) -> list[Result]:
     call_command("collectstatic", verbosity=0, interactive=False)
     numbers = run.large
     data = run.use(numbers)
-    token = a_token(data.account, "match", now=timezone.now())
+    token = create_token(data.account, "match", now=timezone.now())
     rounds, seconds = (2, 1.0) if run.quick else (15, 2.0)
     with web_server(run.environment(numbers)) as port:
-        served = _served(port, data, token, rounds=rounds, seconds=seconds)
-    return [*served, _by_size(data, calls=2_000 if run.quick else 10_000)]
+        served = _measure_requests(port, data, token, rounds=rounds, seconds=seconds)
+    return [*served, _measure_by_size(data, calls=2_000 if run.quick else 10_000)]
 
 
 @contextmanager
@@ -61,19 +61,19 @@ def web_server(environment: dict[str, str]) -> Iterator[int]:
         server.wait(60)
 
 
-def _served(port: int, data: Data, token: str, *, rounds: int, seconds: float) -> list[Row]:
+def _measure_requests(port: int, data: Dataset, token: str, *, rounds: int, seconds: float) -> list[Result]:
     campaign = data.campaigns[1_000]
     address, head = reverse("match"), f"Authorization: Bearer {token}\r\nContent-Type: application/json\r\n"
     asked = [
-        _request(address, head, json.dumps({"campaign_id": campaign.pk, "called": called}))
-        for called in called_near(campaign, 5_000)
+        _build_request(address, head, json.dumps({"campaign_id": campaign.pk, "called": called}))
+        for called in get_called_numbers(campaign, 5_000)
     ]
-    kinds = {"match": asked, "empty": [_request("/empty/", head, "{}")]}
+    kinds = {"match": asked, "empty": [_build_request("/empty/", head, "{}")]}
     rates: dict[str, list[float]] = {kind: [] for kind in kinds}
     p99: dict[str, list[float]] = {kind: [] for kind in kinds}
     for number in range(rounds + 1):  # the first warms up
         for kind, requests in kinds.items():
-            took, failed = _load(port, requests, seconds=seconds)
+            took, failed = _run_load(port, requests, seconds=seconds)
             if failed:
                 raise SystemExit(f"{failed} of {len(took)} answers of {kind} were not 200.")
             if number:
@@ -85,7 +85,7 @@ def _served(port: int, data: Data, token: str, *, rounds: int, seconds: float) -
     as_many = statistics.median(match / empty for match, empty in zip(*rates.values(), strict=True))
     as_long = statistics.median(match / empty for match, empty in zip(*p99.values(), strict=True))
     return [
-        Row(
+        Result(
             "the match endpoint, authenticated, a campaign of 1,000 numbers: requests a second",
             f"{rate['match']:.0f}",
             "an empty view",
@@ -94,7 +94,7 @@ def _served(port: int, data: Data, token: str, *, rounds: int, seconds: float) -
             0.6,
             at_least=True,
         ),
-        Row(
+        Result(
             f"the same with {CONNECTIONS} connections: p99",
             f"{slow['match'] * 1000:.1f} ms",
             "an empty view",
@@ -106,11 +106,11 @@ def _served(port: int, data: Data, token: str, *, rounds: int, seconds: float) -
     ]
 
 
-def _request(address: str, head: str, body: str) -> str:
+def _build_request(address: str, head: str, body: str) -> str:
     return f"POST {address} HTTP/1.1\r\nHost: 127.0.0.1\r\n{head}Content-Length: {len(body)}\r\n\r\n{body}"
 
 
-def _load(port: int, requests: list[str], *, seconds: float) -> tuple[list[float], int]:
+def _run_load(port: int, requests: list[str], *, seconds: float) -> tuple[list[float], int]:
     """By a process of its own, so that what measures does not wait for what is measured."""
     asked = {"port": port, "requests": requests, "connections": CONNECTIONS, "seconds": seconds}
     load = [sys.executable, str(Path(__file__).with_name("load.py"))]
@@ -118,9 +118,9 @@ def _load(port: int, requests: list[str], *, seconds: float) -> tuple[list[float
     return took, failed
 
 
-def _by_size(data: Data, *, calls: int) -> Row:
+def _measure_by_size(data: Dataset, *, calls: int) -> Result:
     """What an answer takes, without the web server: the middle of many, each size in turn."""
-    called = {size: called_near(campaign, 1_000) for size, campaign in data.campaigns.items()}
+    called = {size: get_called_numbers(campaign, 1_000) for size, campaign in data.campaigns.items()}
     took: dict[int, list[float]] = {size: [] for size in data.campaigns}
     now = timezone.now()
     for place in range(calls):
@@ -132,7 +132,7 @@ def _by_size(data: Data, *, calls: int) -> Row:
     middle = {size: statistics.median(values) for size, values in took.items()}
     small, large = min(middle), max(middle)
     print("  " + ", ".join(f"{size:,} numbers: {value * 1e6:.0f} µs" for size, value in middle.items()), flush=True)
-    return Row(
+    return Result(
         f"an answer for a campaign of {large:,} numbers",
         f"{middle[large] * 1e6:.0f} µs",
         f"a campaign of {small:,}",

@@ -15,28 +15,28 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
-from benchmarks.data import Data
-from benchmarks.databases import Run
-from benchmarks.report import Row
+from benchmarks.data import Dataset
+from benchmarks.databases import BenchmarkRun
+from benchmarks.report import Result
 from portal.models import User
 from reputation.models import PhoneNumber, Tag
 from reputation.number_table.table import PAGE_SIZE, SORTS
 
-SMALL = 1_000
+SMALL_SIZE = 1_000
 # Four digits that some numbers have, and digits that none has.
-SEARCHED = {"four digits": "7431", "what no number has": "99999999"}
+SEARCHES = {"four digits": "7431", "what no number has": "99999999"}
 # Pages are the same where they hold as many numbers, and about as many with an alert, which takes longer to draw.
-SAME_ALERTS = 3
-SUSPECTS = 5
+MAX_ALERT_DIFFERENCE = 3
+REMEASURED_COUNT = 5
 SIZES = (10_000, 100_000)
-BOUND = (
+EXPLANATION = (
     "The database answers in 1 to 3 ms. The rest is as much with ten numbers: ten queries and what the ORM makes of"
     " them take 9 ms in all, fifty rows 8, the frame of the page 4. Django admin is quick where an index leads it "
     "to its first fifty rows, and draws them with less. Tried: states drawn once for each word, links in one step, "
     "figures without a language, the columns that a list shows (together a seventh); templates without includes (a "
     "twentieth, not kept)."
 )
-BOTH_WAYS = [way for name in SORTS for way in (name, f"-{name}")]
+SORT_VALUES = [way for name in SORTS for way in (name, f"-{name}")]
 
 
 class NumberAdmin(admin.ModelAdmin):
@@ -50,27 +50,27 @@ class NumberAdmin(admin.ModelAdmin):
     ordering = ("e164",)
 
 
-def measure(run: Run) -> list[Row]:
+def measure(run: BenchmarkRun) -> list[Result]:
     admin.site.register(PhoneNumber, NumberAdmin)  # before the addresses are read
     call_command("collectstatic", verbosity=0, interactive=False)
     large, times = run.large, run.of_size(5, 1)
-    asked = {SMALL: _Pages(run, SMALL, times), large: _Pages(run, large, times)}
+    asked = {SMALL_SIZE: _PageTimer(run, SMALL_SIZE, times), large: _PageTimer(run, large, times)}
     return [
-        _first_pages(asked[SMALL], asked[large]),
-        _by_size(asked[large], [_Pages(run, numbers, times) for numbers in SIZES if numbers < large]),
-        _middle(asked[large]),
-        *_against_the_admin(asked[large]),
+        _measure_first_pages(asked[SMALL_SIZE], asked[large]),
+        _measure_by_size(asked[large], [_PageTimer(run, numbers, times) for numbers in SIZES if numbers < large]),
+        _measure_middle_pages(asked[large]),
+        *_measure_against_admin(asked[large]),
     ]
 
 
-class _Pages:
+class _PageTimer:
     """The pages of one database, asked for by its large account's admin."""
 
-    def __init__(self, run: Run, numbers: int, times: int) -> None:
+    def __init__(self, run: BenchmarkRun, numbers: int, times: int) -> None:
         self.run, self.count, self.times = run, numbers, times
         self.data = self.use()
 
-    def use(self) -> Data:
+    def use(self) -> Dataset:
         data = self.run.use(self.count)
         user = data.user
         User.objects.filter(pk=user.pk).update(is_staff=True, is_superuser=True)
@@ -117,12 +117,12 @@ class _Pages:
         }
 
 
-def _first_pages(small: _Pages, large: _Pages) -> Row:
+def _measure_first_pages(small: _PageTimer, large: _PageTimer) -> Result:
     """Of every filter in every order, where both databases have the same page."""
     took: dict[tuple[str, str], list[tuple[float, int]]] = {}
     for pages in (small, large):
         pages.use()
-        orders = ("number", "-checked") if pages.run.quick else BOTH_WAYS
+        orders = ("number", "-checked") if pages.run.quick else SORT_VALUES
         for (name, chosen), sort in product(pages.filters.items(), orders):
             milliseconds, rows, alerts = pages.page(**chosen, sort=sort)
             if rows == PAGE_SIZE:
@@ -130,12 +130,12 @@ def _first_pages(small: _Pages, large: _Pages) -> Row:
     both = {
         place: (values[0][0], values[1][0])
         for place, values in took.items()
-        if len(values) == 2 and abs(values[0][1] - values[1][1]) <= SAME_ALERTS
+        if len(values) == 2 and abs(values[0][1] - values[1][1]) <= MAX_ALERT_DIFFERENCE
     }
     ratios = {place: after / before for place, (before, after) in both.items()}
     middle = statistics.median(ratios.values())
     # Of a hundred pages that take the same, some take a third longer by chance: the worst are measured again.
-    suspects = sorted(ratios, key=ratios.__getitem__)[-SUSPECTS:]
+    suspects = sorted(ratios, key=ratios.__getitem__)[-REMEASURED_COUNT:]
     again = {
         pages.count: {(name, sort): pages.again(**pages.filters[name], sort=sort) for name, sort in suspects}
         for pages in (small, large)
@@ -144,7 +144,7 @@ def _first_pages(small: _Pages, large: _Pages) -> Row:
     worst = max(suspects, key=lambda place: again[large.count][place] / again[small.count][place])
     before, after = again[small.count][worst], again[large.count][worst]
     slowest = max(values[-1][0] for values in took.values())
-    return Row(
+    return Result(
         f"Number Reputation, first page, the worst of {len(both)} filters and orders ({worst[0]}, {worst[1]}; the "
         f"middle of all is {middle:.2f}, the slowest page of all {slowest:.0f} ms), {large.count:,} numbers",
         f"{after:.1f} ms",
@@ -156,12 +156,12 @@ def _first_pages(small: _Pages, large: _Pages) -> Row:
     )
 
 
-def _by_size(large: _Pages, others: list[_Pages]) -> Row:
+def _measure_by_size(large: _PageTimer, others: list[_PageTimer]) -> Result:
     """The page that people open first, of accounts of every size."""
     took = {pages.count: pages.again() for pages in (*others, large) if pages.use()}
     said = ", ".join(f"{took[pages.count]:.1f} ms with {pages.count:,}" for pages in others)
     least = min(took)
-    return Row(
+    return Result(
         f"the same without a filter ({said}), {large.count:,} numbers",
         f"{took[large.count]:.1f} ms",
         f"{least:,} numbers",
@@ -172,17 +172,17 @@ def _by_size(large: _Pages, others: list[_Pages]) -> Row:
     )
 
 
-def _middle(pages: _Pages) -> Row:
+def _measure_middle_pages(pages: _PageTimer) -> Result:
     pages.use()
     took: dict[str, tuple[float, float]] = {}
-    for sort in BOTH_WAYS:
-        middle = _middle_of(pages, sort)
+    for sort in SORT_VALUES:
+        middle = _get_middle_id(pages, sort)
         first, *_what = pages.page(sort=sort)
         took[sort] = (first, pages.page(sort=sort, after=f"{pages.count // 2}~{middle}")[0])
     ratios = {sort: after / first for sort, (first, after) in took.items()}
     worst = max(ratios, key=ratios.__getitem__)
     first, after = took[worst]
-    return Row(
+    return Result(
         f"the same, a page in the middle, the worst of {len(took)} orders ({worst})",
         f"{after:.1f} ms",
         "its first page",
@@ -193,7 +193,7 @@ def _middle(pages: _Pages) -> Row:
     )
 
 
-def _middle_of(pages: _Pages, sort: str) -> int:
+def _get_middle_id(pages: _PageTimer, sort: str) -> int:
     """A number in the middle of the order; one with a value where half of them have none."""
     numbers = PhoneNumber.objects.for_account(pages.data.account)
     column = {"number": "e164", "label": "label", "checked": "checked_at"}.get(sort.lstrip("-"), "facet")
@@ -202,17 +202,17 @@ def _middle_of(pages: _Pages, sort: str) -> int:
     return numbers.order_by(column, "e164").values_list("pk", flat=True)[numbers.count() // 2]
 
 
-def _against_the_admin(pages: _Pages) -> list[Row]:
+def _measure_against_admin(pages: _PageTimer) -> list[Result]:
     pages.use()
-    compared = [_beside_the_admin(pages, *place) for place in _ways(pages)]
+    compared = [_time_against_admin(pages, *place) for place in _get_comparisons(pages)]
     ratios = {name: admins / ours for name, ours, admins in compared}
     worst = min(ratios, key=ratios.__getitem__)
     middle = sorted(compared, key=lambda one: ratios[one[0]])[len(compared) // 2]
-    searches = [_beside_the_admin(pages, f"a search for {name}", {"q": text}) for name, text in SEARCHED.items()]
+    searches = [_time_against_admin(pages, f"a search for {name}", {"q": text}) for name, text in SEARCHES.items()]
     named = (f"the first page, the middle of {len(compared)} filters and orders ({middle[0]})", *middle[1:])
     least = next(one for one in compared if one[0] == worst)
     return [
-        Row(
+        Result(
             f"{name}, {pages.count:,} numbers",
             f"{ours:.1f} ms",
             "Django admin's list of the same numbers",
@@ -220,43 +220,45 @@ def _against_the_admin(pages: _Pages) -> list[Row]:
             admins / ours,
             20,
             at_least=True,
-            bound=BOUND,
+            bound=EXPLANATION,
         )
         for name, ours, admins in (named, (f"the least of these ({worst})", *least[1:]), *searches)
     ]
 
 
 # How Django admin names the columns of NumberAdmin, and the same filters.
-_COLUMNS = {"number": 1, "label": 2, "status": 3, "capability": 4, "checked": 7}
-_FILTERS = {
+_ADMIN_COLUMNS = {"number": 1, "label": 2, "status": 3, "capability": 4, "checked": 7}
+_ADMIN_FILTERS = {
     "status": ("spam_status__exact", ("in_remediation", "failed", "clean", "not_monitored")),
     "capability": ("capability__exact", ("off", "on", "verifying")),
     "source": ("source__exact", ("native", "byoc")),
 }
 
 
-def _ways(pages: _Pages) -> Iterable[tuple[str, dict[str, object]]]:
+def _get_comparisons(pages: _PageTimer) -> Iterable[tuple[str, dict[str, object]]]:
     """What both lists can be asked for: each order without a filter, and each filter by number and by last checked."""
-    yield from ((f"by {sort}", {"sort": sort}) for sort in BOTH_WAYS)
-    filters = {f"{name} {value}": {name: value} for name, (_field, values) in _FILTERS.items() for value in values}
+    yield from ((f"by {sort}", {"sort": sort}) for sort in SORT_VALUES)
+    filters = {
+        f"{name} {value}": {name: value} for name, (_field, values) in _ADMIN_FILTERS.items() for value in values
+    }
     filters["campaign"] = {"campaign": pages.data.account.campaigns.get(name="The rest").pk}
     filters["on and byoc"] = {"capability": "on", "source": "byoc"}
     for (name, chosen), sort in product(filters.items(), ("number", "-checked")):
         yield f"{name} by {sort}", {**chosen, "sort": sort}
 
 
-def _beside_the_admin(pages: _Pages, name: str, asked: dict[str, object]) -> tuple[str, float, float]:
+def _time_against_admin(pages: _PageTimer, name: str, asked: dict[str, object]) -> tuple[str, float, float]:
     """Milliseconds of our page and of the admin's."""
     theirs: dict[str, object] = {"account__id__exact": pages.data.account.pk}
     for parameter, value in asked.items():
         if parameter == "sort":
-            theirs["o"] = f"{'-' * value.startswith('-')}{_COLUMNS[value.lstrip('-')]}"
+            theirs["o"] = f"{'-' * value.startswith('-')}{_ADMIN_COLUMNS[value.lstrip('-')]}"
         elif parameter == "campaign":
             theirs["campaign__id__exact"] = value
         else:
-            theirs[_FILTERS[parameter][0] if parameter in _FILTERS else parameter] = value
+            theirs[_ADMIN_FILTERS[parameter][0] if parameter in _ADMIN_FILTERS else parameter] = value
     ours, *_what = pages.page(**asked)
     admins, page = pages.took(reverse("admin:reputation_phonenumber_changelist"), theirs.items(), times=1)
-    if b'name="_selected_action"' not in page and asked.get("q") != SEARCHED["what no number has"]:
+    if b'name="_selected_action"' not in page and asked.get("q") != SEARCHES["what no number has"]:
         raise SystemExit(f"Django admin shows no number for {theirs}.")
     return name, ours, admins

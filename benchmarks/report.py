@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Row:
+class Result:
     """A figure beside its peer's of the same run. `ratio` must be at least or at most `goal`; `bound` says what keeps
     it from there, and what was tried."""
 
@@ -29,12 +29,12 @@ class Row:
         return self.ratio >= self.goal if self.at_least else self.ratio <= self.goal
 
 
-def table(rows: list[Row], *, quick: bool, seconds: float) -> str:
+def render_table(rows: list[Result], *, quick: bool, seconds: float) -> str:
     """As Markdown."""
     lines = [
         "# Measured",
         "",
-        f"By `make bench{' QUICK=1' if quick else ''}` in {seconds:.0f} seconds, on {_machine()}.",
+        f"By `make bench{' QUICK=1' if quick else ''}` in {seconds:.0f} seconds, on {_describe_machine()}.",
         "Each figure stands beside its peer's of the same run.",
         "",
         "| what | measured | peer | peer measured | ratio | goal | |",
@@ -52,15 +52,15 @@ def table(rows: list[Row], *, quick: bool, seconds: float) -> str:
     return "\n".join(lines)
 
 
-def _machine() -> str:
+def _describe_machine() -> str:
     versions = ", ".join(f"{name} {version(name)}" for name in ("Django", "gunicorn", "phonenumbers"))
     return (
-        f"{os.cpu_count()} processors ({_processor()}), {platform.system()} {platform.release()}, "
+        f"{os.cpu_count()} processors ({_get_processor_name()}), {platform.system()} {platform.release()}, "
         f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {versions}"
     )
 
 
-def _processor() -> str:
+def _get_processor_name() -> str:
     info = Path("/proc/cpuinfo")
     names = [line for line in info.read_text().splitlines() if line.startswith("model name")] if info.exists() else []
     return names[0].partition(":")[2].strip() if names else platform.machine()

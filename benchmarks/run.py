@@ -17,35 +17,35 @@ from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-HERE = Path(__file__).parent
+BASE_DIR = Path(__file__).parent
 QUICK = os.environ.get("QUICK", "") not in ("", "0")
 # Each is a module with `measure(run: Run) -> list[Row]`.
-PARTS = ("matching", "pages", "enabling", "answers", "imports", "beside", "idle", "sweeps")
+BENCHMARKS = ("matching", "pages", "enabling", "answers", "imports", "beside", "idle", "sweeps")
 
 
 def main() -> None:
     only = [part for part in os.environ.get("ONLY", "").split(",") if part]
-    if unknown := set(only) - set(PARTS):
-        raise SystemExit(f"There is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}.")
+    if unknown := set(only) - set(BENCHMARKS):
+        raise SystemExit(f"There is no part {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}.")
     if len(sys.argv) == 3:
         measure(sys.argv[1], Path(sys.argv[2]))
         return
     begun = time.monotonic()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="portal-bench-")))
-        rows = [row for part in only or PARTS for row in _in_its_process(part, folder)]
-    _set_up(folder)
+        rows = [row for part in only or BENCHMARKS for row in _run_in_process(part, folder)]
+    _setup_django(folder)
     from benchmarks import report
 
-    measured = [report.Row(**row) for row in rows]
-    text = report.table(measured, quick=QUICK, seconds=time.monotonic() - begun)
+    measured = [report.Result(**row) for row in rows]
+    text = report.render_table(measured, quick=QUICK, seconds=time.monotonic() - begun)
     print(text)
     if not QUICK and not only:
-        (HERE / "results.md").write_text(text + "\n", encoding="utf-8")
+        (BASE_DIR / "results.md").write_text(text + "\n", encoding="utf-8")
     sys.exit(0 if all(row.is_reached for row in measured) else 1)
 
 
-def _in_its_process(part: str, folder: Path) -> list[dict]:
+def _run_in_process(part: str, folder: Path) -> list[dict]:
     print(f"--- {part}", flush=True)
     begun = time.monotonic()
     answer = folder / f"{part}.json"
@@ -56,14 +56,14 @@ def _in_its_process(part: str, folder: Path) -> list[dict]:
 
 def measure(part: str, folder: Path) -> None:
     """One part, in this process; its rows go to a file."""
-    _set_up(folder / part)
-    from benchmarks.databases import Run
+    _setup_django(folder / part)
+    from benchmarks.databases import BenchmarkRun
 
-    rows = importlib.import_module(f"benchmarks.{part}").measure(Run(quick=QUICK, folder=folder, part=part))
+    rows = importlib.import_module(f"benchmarks.{part}").measure(BenchmarkRun(quick=QUICK, folder=folder, part=part))
     (folder / f"{part}.json").write_text(json.dumps([asdict(row) for row in rows]))
 
 
-def _set_up(data_dir: Path) -> None:
+def _setup_django(data_dir: Path) -> None:
     os.environ["DATA_DIR"] = str(data_dir)
     os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.settings"
     os.environ.pop("DATABASE_URL", None)

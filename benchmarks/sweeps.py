@@ -10,16 +10,16 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from benchmarks.databases import Run
-from benchmarks.report import Row
+from benchmarks.databases import BenchmarkRun
+from benchmarks.report import Result
 from tests import throwaway
 
 ROOT = Path(__file__).parent.parent
-WORKERS = 4
+WORKER_COUNT = 4
 # A provider takes so long for a call about fifty numbers.
-ANSWERS_AFTER = 0.05
+PROVIDER_SECONDS = 0.05
 
-FILL = """
+FILL_SCRIPT = """
 import sys
 import django; django.setup()
 from datetime import timedelta
@@ -37,13 +37,13 @@ row = {"account_id": account.pk, "region": "US", "kind": "geographic", "capabili
 insert_rows(PhoneNumber, [row | {"e164": f"+1206{place}"} for place in range(2_000_000, 2_000_000 + int(sys.argv[1]))])
 """
 
-WORK = """
+WORKER_SCRIPT = """
 import json, os, sys, time
 import django; django.setup()
 from django.utils import timezone
 from reputation.monitoring import lookups
 from reputation.providers.protocol import Observation
-from reputation.providers.simulated import ENGINES, Simulated
+from reputation.providers.simulated import ENGINES, SimulatedProvider
 from reputation.tasks.lookups import look_up_numbers
 
 asked = []
@@ -53,7 +53,7 @@ def look_up(self, numbers):
     asked.extend(numbers)
     return [Observation(number=number, engine=engine.slug, tagged=False) for number in numbers for engine in ENGINES]
 
-Simulated.look_up = look_up
+SimulatedProvider.look_up = look_up
 lookups.CHUNK = 200
 time.sleep(max(0, float(sys.argv[1]) - time.time()))
 look_up_numbers()
@@ -61,32 +61,32 @@ print(json.dumps([time.time(), asked]))
 """
 
 
-def measure(run: Run) -> list[Row]:
+def measure(run: BenchmarkRun) -> list[Result]:
     count = run.of_size(10_000, 800)
-    with throwaway.postgresql() as address:
-        seconds = {workers: _looked_up(address, count, workers) for workers in (1, WORKERS)}
-    one, four = (count / seconds[workers] for workers in (1, WORKERS))
+    with throwaway.temporary_postgresql() as address:
+        seconds = {workers: _time_lookups(address, count, workers) for workers in (1, WORKER_COUNT)}
+    one, four = (count / seconds[workers] for workers in (1, WORKER_COUNT))
     cores = os.cpu_count() or 1
     return [
-        Row(
-            f"numbers looked up in a second by {WORKERS} workers on PostgreSQL, with a provider that answers after "
-            f"{ANSWERS_AFTER * 1000:.0f} ms, on {cores} processors; none twice",
+        Result(
+            f"numbers looked up in a second by {WORKER_COUNT} workers on PostgreSQL, with a provider that answers "
+            f"after {PROVIDER_SECONDS * 1000:.0f} ms, on {cores} processors; none twice",
             f"{four:.0f}",
             "1 worker",
             f"{one:.0f}",
             four / one,
-            min(WORKERS, cores) * 0.9,
+            min(WORKER_COUNT, cores) * 0.9,
             at_least=True,
         )
     ]
 
 
-def _looked_up(address: str, count: int, workers: int) -> float:
+def _time_lookups(address: str, count: int, workers: int) -> float:
     """Seconds from the start of all workers to the end of the last, with so many numbers that are due."""
     environment = os.environ | {"DATABASE_URL": address, "SWEEPERS": str(workers), "LOG_LEVEL": "WARNING"}
-    subprocess.run([sys.executable, "-c", FILL, str(count)], cwd=ROOT, env=environment, check=True)
+    subprocess.run([sys.executable, "-c", FILL_SCRIPT, str(count)], cwd=ROOT, env=environment, check=True)
     begins = time.time() + 4
-    command = [sys.executable, "-c", WORK, str(begins), str(ANSWERS_AFTER)]
+    command = [sys.executable, "-c", WORKER_SCRIPT, str(begins), str(PROVIDER_SECONDS)]
     started = [subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE) for _ in range(workers)]
     said = [json.loads(worker.communicate()[0]) for worker in started]
     asked = Counter(number for _ended, numbers in said for number in numbers)

@@ -12,21 +12,21 @@ from django.utils import timezone
 from import_export import fields, resources, widgets
 from import_export.instance_loaders import BaseInstanceLoader
 
-from benchmarks.data import Data, find
+from benchmarks.data import Dataset, load_dataset
 from portal.models import AuditEvent
-from portal.phone.numbers import NotANumber
+from portal.phone.numbers import InvalidPhoneNumber
 from reputation.models import Campaign, PhoneNumber
 from reputation.phone_numbers import clean_label, parse_caller_id
 
-BATCH = 1_000
+BATCH_SIZE = 1_000
 
 
 def run(file: Path) -> None:
     """As its pages do: what will happen is tried and taken back, and done when the person has seen it."""
-    data = find()
+    data = load_dataset()
     for dry_run in (True, False):
         dataset = tablib.Dataset().load(file.read_text(encoding="utf-8"), format="csv")
-        numbers = Numbers(data, timezone.now())
+        numbers = NumberResource(data, timezone.now())
         result = numbers.import_data(dataset, dry_run=dry_run, rollback_on_validation_errors=False)
         if result.has_errors():
             raise SystemExit(str(result.base_errors or result.row_errors()[0][1][0].error))
@@ -47,7 +47,7 @@ class SourceWidget(widgets.CharWidget):
         return {"byoc": "byoc", "native": "native", "": "native"}[value.casefold()]
 
 
-class Loader(BaseInstanceLoader):
+class NumberLoader(BaseInstanceLoader):
     """As its CachedInstanceLoader, which stops at the first line that holds no number."""
 
     def __init__(self, resource: Any, dataset: Any = None) -> None:
@@ -61,11 +61,11 @@ class Loader(BaseInstanceLoader):
     def _e164(self, text: str) -> str:
         try:
             return parse_caller_id(text).e164
-        except NotANumber:
+        except InvalidPhoneNumber:
             return ""
 
 
-class Numbers(resources.ModelResource):
+class NumberResource(resources.ModelResource):
     """As its documentation advises for large files."""
 
     e164 = fields.Field("e164", "Phone number", NumberWidget())
@@ -77,15 +77,15 @@ class Numbers(resources.ModelResource):
         model = PhoneNumber
         fields = ("e164", "label", "source", "campaign")
         import_id_fields = ("e164",)
-        instance_loader_class = Loader
+        instance_loader_class = NumberLoader
         use_bulk = True
-        batch_size = BATCH
+        batch_size = BATCH_SIZE
         skip_diff = True
         skip_unchanged = True
         report_skipped = False
         use_transactions = True
 
-    def __init__(self, data: Data, now: datetime) -> None:
+    def __init__(self, data: Dataset, now: datetime) -> None:
         super().__init__()
         self.data, self.now = data, now
 

@@ -21,14 +21,14 @@ from django.utils.html import format_html
 from django.utils.timesince import timesince
 
 from enrollment import lifecycle
-from enrollment.assessment import assess_sent
-from enrollment.lifecycle import DECISIONS, Decision, Outcome
-from enrollment.models import Application, ApplicationQuerySet, Step
-from enrollment.questions import QUESTION
-from enrollment.snapshot import Change, changes_between
+from enrollment.assessment import assess_submitted
+from enrollment.lifecycle import DECISIONS, Decision, DecisionOutcome
+from enrollment.models import Application, ApplicationQuerySet, Transition
+from enrollment.questions import QUESTIONS_BY_ID
+from enrollment.snapshot import FieldChange, diff_snapshots
 from portal.audit import Actor
 
-MOST_AT_ONCE = 100
+MAX_SELECTED = 100
 
 State = Application.State
 
@@ -61,7 +61,7 @@ class DecisionForm(forms.Form):
     reason = forms.CharField(
         max_length=4_000,
         widget=forms.Textarea({"rows": 6, "class": "vLargeTextField"}),
-        error_messages={"required": str(lifecycle.ReasonMissing())},
+        error_messages={"required": str(lifecycle.ReasonRequired())},
     )
 
     def __init__(self, decision: Decision, *args: Any, **kwargs: Any) -> None:
@@ -144,16 +144,16 @@ class ApplicationAdmin(admin.ModelAdmin):
         if request.method == "POST" or not self.has_view_permission(request, application):
             raise PermissionDenied
         steps = list(application.steps.select_related("by").order_by("-pk"))
-        decisions = [_decision_link(decision, application) for decision in DECISIONS.values()]
+        decisions = [_get_decision_link(decision, application) for decision in DECISIONS.values()]
         context = self._context(
             request,
             title=application.legal_name or str(application.account),
             original=application,
-            assessment=(assessment := assess_sent(application)),
+            assessment=(assessment := assess_submitted(application)),
             suggested=DECISIONS[assessment.suggestion.to] if application.state == State.SUBMITTED else None,
-            answers=_answers_with_questions(application),
+            answers=_get_answers_with_questions(application),
             steps=steps,
-            changes=_changes(steps),
+            changes=_get_changes(steps),
             decisions=[link for link in decisions if link] if self.has_change_permission(request, application) else [],
         )
         return TemplateResponse(request, "admin/enrollment/application/review.html", context)
@@ -164,7 +164,7 @@ class ApplicationAdmin(admin.ModelAdmin):
             raise Http404
         if not self.has_change_permission(request):
             raise PermissionDenied
-        decision, shown = DECISIONS[to], _shown(request)
+        decision, shown = DECISIONS[to], _get_shown_revisions(request)
         form = DecisionForm(decision, request.POST or None)
         if request.method == "POST" and form.is_valid():
             actor, now = Actor(user=request.user, via="admin"), timezone.now()
@@ -175,8 +175,8 @@ class ApplicationAdmin(admin.ModelAdmin):
         rows = [
             (
                 application,
-                assess_sent(application),
-                lifecycle.why_not(application, to=to, revision=shown[application.pk]),
+                assess_submitted(application),
+                lifecycle.get_decision_conflict(application, to=to, revision=shown[application.pk]),
             )
             for application in applications.order_by("submitted_at", "pk")
         ]
@@ -193,13 +193,13 @@ class ApplicationAdmin(admin.ModelAdmin):
         return TemplateResponse(request, "admin/enrollment/application/decide.html", context)
 
     def _to_decision(self, request: HttpRequest, applications: ApplicationQuerySet, to: str) -> HttpResponse | None:
-        shown = list(applications.order_by("submitted_at", "pk").values_list("pk", "revision")[: MOST_AT_ONCE + 1])
-        if len(shown) > MOST_AT_ONCE:
-            self.message_user(request, f"Choose at most {MOST_AT_ONCE} at a time. Nothing was changed.", messages.ERROR)
+        shown = list(applications.order_by("submitted_at", "pk").values_list("pk", "revision")[: MAX_SELECTED + 1])
+        if len(shown) > MAX_SELECTED:
+            self.message_user(request, f"Choose at most {MAX_SELECTED} at a time. Nothing was changed.", messages.ERROR)
             return None
-        return HttpResponseRedirect(_decide_url(to, shown))
+        return HttpResponseRedirect(_get_decide_url(to, shown))
 
-    def _tell(self, request: HttpRequest, decision: Decision, outcome: Outcome) -> None:
+    def _tell(self, request: HttpRequest, decision: Decision, outcome: DecisionOutcome) -> None:
         if outcome.decided:
             names = ", ".join(application.legal_name for application in outcome.decided[:5])
             more = f" and {len(outcome.decided) - 5} more" if len(outcome.decided) > 5 else ""
@@ -216,20 +216,20 @@ class ApplicationAdmin(admin.ModelAdmin):
         return {**self.admin_site.each_context(request), "opts": self.opts, **more}
 
 
-def _decide_url(to: str, shown: list[tuple[int, int]]) -> str:
+def _get_decide_url(to: str, shown: list[tuple[int, int]]) -> str:
     query = urlencode([("shown", f"{pk}:{revision}") for pk, revision in shown])
     return f"{reverse('admin:enrollment_application_decide', args=[to])}?{query}"
 
 
-def _decision_link(decision: Decision, application: Application) -> tuple[Decision, str] | None:
+def _get_decision_link(decision: Decision, application: Application) -> tuple[Decision, str] | None:
     if application.state not in lifecycle.TRANSITIONS[decision.to]:
         return None
-    return decision, _decide_url(decision.to, [(application.pk, application.revision)])
+    return decision, _get_decide_url(decision.to, [(application.pk, application.revision)])
 
 
-def _shown(request: HttpRequest) -> dict[int, int]:
+def _get_shown_revisions(request: HttpRequest) -> dict[int, int]:
     """Which applications the page showed, at which revision: `shown=<id>:<revision>`, several times."""
-    pairs = (text.partition(":") for text in (request.POST or request.GET).getlist("shown")[:MOST_AT_ONCE])
+    pairs = (text.partition(":") for text in (request.POST or request.GET).getlist("shown")[:MAX_SELECTED])
     shown = {int(pk): int(revision) for pk, _, revision in pairs if _is_id(pk) and _is_id(revision)}
     if not shown:
         raise Http404("No application was chosen.")
@@ -240,11 +240,11 @@ def _is_id(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) < 19
 
 
-def _answers_with_questions(application: Application) -> list[dict[str, Any]]:
-    return [given | {"asked": QUESTION.get(given["id"])} for given in application.snapshot.get("answers", ())]
+def _get_answers_with_questions(application: Application) -> list[dict[str, Any]]:
+    return [given | {"asked": QUESTIONS_BY_ID.get(given["id"])} for given in application.snapshot.get("answers", ())]
 
 
-def _changes(steps: list[Step]) -> list[Change]:
+def _get_changes(steps: list[Transition]) -> list[FieldChange]:
     """What the applicant changed between the last two sendings; `steps` newest first."""
     sendings = [step.snapshot for step in steps if step.to == State.SUBMITTED]
-    return changes_between(sendings[1], sendings[0]) if len(sendings) > 1 else []
+    return diff_snapshots(sendings[1], sendings[0]) if len(sendings) > 1 else []

@@ -9,7 +9,7 @@ class EnrollmentConfig(AppConfig):
     def ready(self) -> None:
         from enrollment import webhook_events
         from enrollment.reviewers import create_group
-        from portal.webhooks.events import tell
+        from portal.webhooks.events import register_events
 
-        tell(webhook_events.TOLD)
+        register_events(webhook_events.WEBHOOK_EVENTS)
         post_migrate.connect(create_group, sender=self, dispatch_uid="enrollment.reviewers")

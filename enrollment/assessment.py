@@ -14,18 +14,20 @@ from urllib.parse import urlsplit
 
 from stdnum.us import ein
 
-from enrollment.business import MOST_EMPLOYEES, SALES, OnBehalf
+from enrollment.business import MAX_EMPLOYEES, SALES_USE_CASES, OnBehalf
 from enrollment.models import Application
-from enrollment.questions import QUESTIONS, Answer, Question, Weight
-from enrollment.snapshot import answers_of, values_of
+from enrollment.questions import QUESTIONS, Answer, Question, Severity
+from enrollment.snapshot import get_answers, get_business_values
 
-SEVERAL = 2
-CALLS_PER_EMPLOYEE = 1_000
-POST_OFFICE_BOX = re.compile(r"\b(p\.?\s*o\.?\s*box|post\s+office\s+box|pmb)\b", re.IGNORECASE)
-FREE_MAIL = frozenset({"gmail.com", "outlook.com", "hotmail.com", "yahoo.com", "aol.com", "icloud.com", "proton.me"})
+MULTIPLE_NO_ANSWERS = 2
+MAX_CALLS_PER_EMPLOYEE = 1_000
+PO_BOX_PATTERN = re.compile(r"\b(p\.?\s*o\.?\s*box|post\s+office\s+box|pmb)\b", re.IGNORECASE)
+FREE_EMAIL_DOMAINS = frozenset(
+    {"gmail.com", "outlook.com", "hotmail.com", "yahoo.com", "aol.com", "icloud.com", "proton.me"}
+)
 
-Answers = Mapping[str, Mapping[str, str]]
-Business = Mapping[str, Any]
+AnswersById = Mapping[str, Mapping[str, str]]
+BusinessValues = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -51,18 +53,18 @@ class Assessment:
 
     @property
     def blocks(self) -> int:
-        return self._weighing(Weight.BLOCK)
+        return self._weighing(Severity.BLOCK)
 
     @property
     def hard(self) -> int:
-        return self._weighing(Weight.HARD)
+        return self._weighing(Severity.HARD)
 
-    def _weighing(self, weight: Weight) -> int:
+    def _weighing(self, weight: Severity) -> int:
         return sum(no.question.weight == weight for no in self.no_answers)
 
     @property
     def is_several(self) -> bool:
-        return len(self.no_answers) >= SEVERAL
+        return len(self.no_answers) >= MULTIPLE_NO_ANSWERS
 
     @property
     def first_to_mend(self) -> Question | None:
@@ -91,7 +93,7 @@ class Assessment:
     def suggestion(self) -> Suggestion:
         """What a reviewer would do by our guidance; with the reason."""
         state = Application.State
-        if any(no.question.weight == Weight.BLOCK and not no.plan for no in self.no_answers):
+        if any(no.question.weight == Severity.BLOCK and not no.plan for no in self.no_answers):
             return Suggestion(state.REJECTED, "A practice that blocks remediation is answered No, without a plan.")
         if self.blocks or self.hard:
             return Suggestion(state.MORE_INFORMATION, "Ask for a dated plan for each practice answered No.")
@@ -100,7 +102,7 @@ class Assessment:
         return Suggestion(state.APPROVED, "Nothing stands out. Compare name, EIN and address with a public register.")
 
 
-def assess(answers: Answers, business: Business) -> Assessment:
+def assess(answers: AnswersById, business: BusinessValues) -> Assessment:
     """Of what is typed or what was sent: `answers` maps a question's id to {answer, note}, `business` names to values.
 
     No answers come heaviest first, and in the order of the form among equals.
@@ -110,79 +112,81 @@ def assess(answers: Answers, business: Business) -> Assessment:
         for question in QUESTIONS
         if answers.get(question.id, {}).get("answer") == Answer.NO
     ]
-    noes.sort(key=lambda no: list(Weight).index(no.question.weight))
+    noes.sort(key=lambda no: list(Severity).index(no.question.weight))
     return Assessment(
         answered=sum(answers.get(question.id, {}).get("answer") in Answer.values for question in QUESTIONS),
         asked=len(QUESTIONS),
         no_answers=tuple(noes),
-        warnings=tuple(sentence for doubt in DOUBTS if (sentence := doubt(answers, business))),
+        warnings=tuple(sentence for doubt in WARNING_CHECKS if (sentence := doubt(answers, business))),
     )
 
 
-def assess_sent(application: Application) -> Assessment:
-    return assess(answers_of(application.snapshot), values_of(application.snapshot))
+def assess_submitted(application: Application) -> Assessment:
+    return assess(get_answers(application.snapshot), get_business_values(application.snapshot))
 
 
 def assess_draft(application: Application) -> Assessment:
     return assess(application.answers, application.business)
 
 
-def _ein_never_issued(answers: Answers, business: Business) -> str:
+def _check_ein_prefix(answers: AnswersById, business: BusinessValues) -> str:
     number = str(business.get("ein", ""))
     if re.fullmatch(r"\d{2}-\d{7}", number) and not ein.is_valid(number):
         return f"No EIN beginning with {number[:2]} was known to be issued. Compare it with the IRS letter."
     return ""
 
 
-def _post_office_box(answers: Answers, business: Business) -> str:
-    if POST_OFFICE_BOX.search(str(business.get("street", ""))):
+def _check_po_box(answers: AnswersById, business: BusinessValues) -> str:
+    if PO_BOX_PATTERN.search(str(business.get("street", ""))):
         return "The address is a P.O. box or a private mailbox. Ask for the place of business."
     return ""
 
 
-def _many_calls_per_employee(answers: Answers, business: Business) -> str:
-    employees, calls = MOST_EMPLOYEES.get(business.get("employees")), business.get("calls_per_day")
-    if employees and isinstance(calls, int) and calls > employees * CALLS_PER_EMPLOYEE:
-        return f"{calls:,} calls a day: more than {CALLS_PER_EMPLOYEE:,} for each of at most {employees:,} employees."
+def _check_calls_per_employee(answers: AnswersById, business: BusinessValues) -> str:
+    employees, calls = MAX_EMPLOYEES.get(business.get("employees")), business.get("calls_per_day")
+    if employees and isinstance(calls, int) and calls > employees * MAX_CALLS_PER_EMPLOYEE:
+        return (
+            f"{calls:,} calls a day: more than {MAX_CALLS_PER_EMPLOYEE:,} for each of at most {employees:,} employees."
+        )
     return ""
 
 
-def _mail_at_another_domain(answers: Answers, business: Business) -> str:
+def _check_email_domain(answers: AnswersById, business: BusinessValues) -> str:
     mail = str(business.get("contact_email", "")).rpartition("@")[2].lower()
     site = (urlsplit(str(business.get("website", ""))).hostname or "").removeprefix("www.")
     if not mail or not site or mail == site or mail.endswith(f".{site}") or site.endswith(f".{mail}"):
         return ""
-    if mail in FREE_MAIL:
+    if mail in FREE_EMAIL_DOMAINS:
         return f"The contact's address is at {mail}, which anyone can have, and not at {site}."
     return f"The contact's address is at {mail}, the website at {site}."
 
 
-def _calls_for_others(answers: Answers, business: Business) -> str:
+def _check_calls_for_others(answers: AnswersById, business: BusinessValues) -> str:
     if business.get("on_behalf") == OnBehalf.OTHERS:
         return "It calls for other businesses. Ask for each client's letter of authorization."
     return ""
 
 
-def _sales_without_registry(answers: Answers, business: Business) -> str:
+def _check_dnc_exemption(answers: AnswersById, business: BusinessValues) -> str:
     scrub = answers.get("national_dnc_scrub", {}).get("answer")
-    if business.get("use_case") in SALES and scrub == Answer.NOT_APPLICABLE:
+    if business.get("use_case") in SALES_USE_CASES and scrub == Answer.NOT_APPLICABLE:
         return "The calls sell, yet the Do Not Call Registry is said not to apply. Ask which exemption it is."
     return ""
 
 
-def _long_name(answers: Answers, business: Business) -> str:
+def _check_name_length(answers: AnswersById, business: BusinessValues) -> str:
     if len(str(business.get("legal_name", ""))) > 64:
         return "The legal name is longer than the 64 characters that some engines take."
     return ""
 
 
 # Each looks at one thing that makes a reviewer ask, and says it in a sentence; none of them refuses anything.
-DOUBTS: tuple[Callable[[Answers, Business], str], ...] = (
-    _ein_never_issued,
-    _long_name,
-    _post_office_box,
-    _mail_at_another_domain,
-    _calls_for_others,
-    _many_calls_per_employee,
-    _sales_without_registry,
+WARNING_CHECKS: tuple[Callable[[AnswersById, BusinessValues], str], ...] = (
+    _check_ein_prefix,
+    _check_name_length,
+    _check_po_box,
+    _check_email_domain,
+    _check_calls_for_others,
+    _check_calls_per_employee,
+    _check_dnc_exemption,
 )

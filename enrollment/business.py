@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 
 # 47 U.S.C. 153(47) and (58): the States, the District of Columbia and the territories.
-STATES = (
+US_STATES = (
     ("AL", "Alabama"), ("AK", "Alaska"), ("AS", "American Samoa"), ("AZ", "Arizona"), ("AR", "Arkansas"),
     ("CA", "California"), ("CO", "Colorado"), ("CT", "Connecticut"), ("DE", "Delaware"),
     ("DC", "District of Columbia"), ("FL", "Florida"), ("GA", "Georgia"), ("GU", "Guam"), ("HI", "Hawaii"),
@@ -64,7 +64,7 @@ class Employees(models.TextChoices):
 
 
 # The most that a band may mean; the last one has no end.
-MOST_EMPLOYEES = {
+MAX_EMPLOYEES = {
     Employees.UP_TO_10: 10,
     Employees.UP_TO_50: 50,
     Employees.UP_TO_200: 200,
@@ -90,7 +90,7 @@ class UseCase(models.TextChoices):
     OTHER = "other", "Other"
 
 
-SALES = frozenset({UseCase.LEAD_GENERATION, UseCase.TELEMARKETING})
+SALES_USE_CASES = frozenset({UseCase.LEAD_GENERATION, UseCase.TELEMARKETING})
 
 
 class OnBehalf(models.TextChoices):

@@ -9,18 +9,18 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from enrollment.models import Application
-from enrollment.questions import QUESTION
+from enrollment.questions import QUESTIONS_BY_ID
 from portal import audit
 from portal.audit import Actor
 from portal.models import Account
 
 # A Social Security number is never stored, not even in a draft: this stands in its place.
-SOCIAL_SECURITY_NUMBER = re.compile(r"\s*\d{3}[-\s\u2010-\u2015]\d{2}[-\s\u2010-\u2015]\d{4}\s*")
-NOT_KEPT = "***-**-****"
+SSN_PATTERN = re.compile(r"\s*\d{3}[-\s\u2010-\u2015]\d{2}[-\s\u2010-\u2015]\d{4}\s*")
+SSN_PLACEHOLDER = "***-**-****"
 
-LONGEST = 5_000
+MAX_LENGTH = 5_000
 # Further changes by the same person within this time are one event in the audit trail.
-ONE_SITTING = timedelta(hours=1)
+EDIT_SESSION = timedelta(hours=1)
 
 State = Application.State
 
@@ -29,14 +29,14 @@ class NotEditable(Exception):
     """The application is under review or approved, so nothing was saved; the message tells a person."""
 
 
-def current(account: Account) -> Application | None:
+def get_current_application(account: Account) -> Application | None:
     return Application.objects.for_account(account).newest()
 
 
-def form_of(account: Account) -> Application:
+def get_form_application(account: Account) -> Application:
     """The application that the form shows. Where none can be edited it is a new one, not stored yet, with what the
     former said, so that whoever was rejected mends it rather than types it again."""
-    return _following(current(account), account)
+    return _get_next_application(get_current_application(account), account)
 
 
 def save(
@@ -53,26 +53,26 @@ def save(
     """
     with transaction.atomic():
         Account.objects.select_for_update().get(pk=account.pk)
-        application = form_of(account)
+        application = get_form_application(account)
         if not application.is_editable:
             raise NotEditable(
                 f"The enrollment is {application.get_state_display().lower()} and cannot be changed. Nothing was saved."
             )
         before = (application.business, application.answers)
-        application.business = application.business | _kept_of_business(business or {})
-        application.answers = application.answers | _kept_of_answers(answers or {})
+        application.business = application.business | _sanitize_business(business or {})
+        application.answers = application.answers | _sanitize_answers(answers or {})
         if (application.business, application.answers) != before or application.pk is None:
-            _note_the_edit(application, actor=actor, now=now)
+            _record_edit(application, actor=actor, now=now)
         return application
 
 
-def keep_signature(application: Application, signed_by: str) -> None:
+def save_signature(application: Application, signed_by: str) -> None:
     """Keeps the name of who is about to sign; it is no change of what is read before sending."""
     drafts = Application.objects.filter(pk=application.pk, state__in=Application.EDITABLE)
-    drafts.exclude(signed_by=signed_by).update(signed_by=_kept(signed_by)[:120])
+    drafts.exclude(signed_by=signed_by).update(signed_by=_sanitize_text(signed_by)[:120])
 
 
-def _following(newest: Application | None, account: Account) -> Application:
+def _get_next_application(newest: Application | None, account: Account) -> Application:
     if newest is None:
         return Application(account=account)
     if newest.state not in Application.ENDED:
@@ -80,12 +80,12 @@ def _following(newest: Application | None, account: Account) -> Application:
     return Application(account=account, former=newest, business=newest.business, answers=newest.answers)
 
 
-def _note_the_edit(application: Application, *, actor: Actor, now: datetime) -> None:
+def _record_edit(application: Application, *, actor: Actor, now: datetime) -> None:
     is_new = application.pk is None
     goes_on = (
         application.edited_by_id == (actor.user.pk if actor.user else None)
         and application.edited_at is not None
-        and now - application.edited_at < ONE_SITTING
+        and now - application.edited_at < EDIT_SESSION
     )
     application.edits += 1
     application.edited_at = now
@@ -95,24 +95,24 @@ def _note_the_edit(application: Application, *, actor: Actor, now: datetime) -> 
     application.save()
     if is_new or not goes_on:
         what = "application.begun" if is_new else "application.edited"
-        audit.record(account=application.account, actor=actor, now=now, what=what, subject=application)
+        audit.record_event(account=application.account, actor=actor, now=now, what=what, subject=application)
 
 
-def _kept_of_business(typed: Mapping[str, str]) -> dict[str, str]:
-    kept = {name: _kept(text) for name, text in typed.items()}
-    if SOCIAL_SECURITY_NUMBER.fullmatch(kept.get("ein", "")):
-        kept["ein"] = NOT_KEPT
+def _sanitize_business(typed: Mapping[str, str]) -> dict[str, str]:
+    kept = {name: _sanitize_text(text) for name, text in typed.items()}
+    if SSN_PATTERN.fullmatch(kept.get("ein", "")):
+        kept["ein"] = SSN_PLACEHOLDER
     return kept
 
 
-def _kept_of_answers(typed: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
+def _sanitize_answers(typed: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
     return {
-        name: {part: _kept(given.get(part, "")) for part in ("answer", "note", "wording")}
+        name: {part: _sanitize_text(given.get(part, "")) for part in ("answer", "note", "wording")}
         for name, given in typed.items()
-        if name in QUESTION
+        if name in QUESTIONS_BY_ID
     }
 
 
-def _kept(text: str) -> str:
+def _sanitize_text(text: str) -> str:
     # PostgreSQL stores no NUL in JSON.
-    return text.replace("\0", "")[:LONGEST]
+    return text.replace("\0", "")[:MAX_LENGTH]

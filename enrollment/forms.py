@@ -15,29 +15,29 @@ from django.core.validators import RegexValidator
 from django.http import QueryDict
 
 from enrollment import business
-from enrollment.drafts import NOT_KEPT, SOCIAL_SECURITY_NUMBER
+from enrollment.drafts import SSN_PATTERN, SSN_PLACEHOLDER
 from enrollment.models import Application
-from enrollment.questions import QUESTION, QUESTIONS, Answer, Question
-from portal.phone.numbers import NotANumber, national, parse
+from enrollment.questions import QUESTIONS, QUESTIONS_BY_ID, Answer, Question
+from portal.phone.numbers import InvalidPhoneNumber, format_national, parse_number
 
 Choices = list[tuple[str, str]]
-CHOOSE = "Choose one"
+EMPTY_LABEL = "Choose one"
 
 
-def _choices(choices: Choices | tuple) -> Choices:
-    return [("", CHOOSE), *choices]
+def _with_empty_choice(choices: Choices | tuple) -> Choices:
+    return [("", EMPTY_LABEL), *choices]
 
 
-def _chosen(label: str, choices: Choices | tuple, help_text: str = "") -> forms.ChoiceField:
+def _choice_field(label: str, choices: Choices | tuple, help_text: str = "") -> forms.ChoiceField:
     return forms.ChoiceField(
         label=label,
-        choices=_choices(choices),
+        choices=_with_empty_choice(choices),
         help_text=help_text,
         error_messages={"required": "Choose one.", "invalid_choice": "Choose one of the list."},
     )
 
 
-class Whole(forms.IntegerField):
+class WholeNumberField(forms.IntegerField):
     """A whole number from 1; 1,500 is read as people write it."""
 
     def to_python(self, value: object) -> int | None:
@@ -57,7 +57,7 @@ class BusinessForm(forms.Form):
     trade_name = forms.CharField(
         label="Trade name", max_length=255, required=False, help_text="The name that people know you by (DBA)."
     )
-    business_type = _chosen("Business type", business.BusinessType.choices)
+    business_type = _choice_field("Business type", business.BusinessType.choices)
     ein = forms.CharField(
         label="Employer Identification Number (EIN)",
         help_text="Nine digits, written XX-XXXXXXX. It proves that the business is yours. Never a Social Security "
@@ -70,8 +70,8 @@ class BusinessForm(forms.Form):
         validators=[RegexValidator(r"^\d{9}$", "A D-U-N-S number has nine digits.")],
         help_text="Nine digits. Some engines look the business up by it.",
     )
-    industry = _chosen("Industry", business.Industry.choices)
-    employees = _chosen("Employees", business.Employees.choices)
+    industry = _choice_field("Industry", business.Industry.choices)
+    employees = _choice_field("Employees", business.Employees.choices)
     website = forms.URLField(
         label="Website",
         assume_scheme="https",
@@ -88,14 +88,14 @@ class BusinessForm(forms.Form):
         widget=forms.TextInput({"autocomplete": "street-address"}),
     )
     city = forms.CharField(label="City", max_length=100, widget=forms.TextInput({"autocomplete": "address-level2"}))
-    state = _chosen("State or territory", business.STATES)
+    state = _choice_field("State or territory", business.US_STATES)
     zip_code = forms.CharField(
         label="ZIP code",
         validators=[RegexValidator(r"^\d{5}(-\d{4})?$", "Write five digits, or nine as 98101-1234.")],
         widget=forms.TextInput({"autocomplete": "postal-code", "inputmode": "numeric"}),
     )
 
-    use_case = _chosen("Main purpose of the calls", business.UseCase.choices)
+    use_case = _choice_field("Main purpose of the calls", business.UseCase.choices)
     use_case_details = forms.CharField(
         label="What the calls are about",
         max_length=2_000,
@@ -109,7 +109,7 @@ class BusinessForm(forms.Form):
         help_text="A call center that calls for others needs each client's letter of authorization.",
         error_messages={"required": "Choose one."},
     )
-    calls_per_day = Whole(
+    calls_per_day = WholeNumberField(
         label="Calls on a business day",
         min_value=1,
         max_value=100_000_000,
@@ -117,7 +117,7 @@ class BusinessForm(forms.Form):
         error_messages={"invalid": "Write a whole number, such as 1500.", "min_value": "Write a number above 0."},
         widget=forms.TextInput({"inputmode": "numeric"}),
     )
-    number_count = Whole(
+    number_count = WholeNumberField(
         label="Phone numbers",
         min_value=1,
         max_value=10_000_000,
@@ -188,7 +188,7 @@ class BusinessForm(forms.Form):
 
     def clean_ein(self) -> str:
         text = re.sub(r"[\u2010-\u2015\u2212]", "-", self.cleaned_data["ein"])
-        if SOCIAL_SECURITY_NUMBER.fullmatch(text) or text == NOT_KEPT:
+        if SSN_PATTERN.fullmatch(text) or text == SSN_PLACEHOLDER:
             raise forms.ValidationError(
                 "This had the form of a Social Security number, so it was not kept. Write the business's EIN, as "
                 "12-3456789; a sole proprietor can get one from the IRS at no cost."
@@ -206,8 +206,8 @@ class BusinessForm(forms.Form):
 
     def clean_contact_phone(self) -> str:
         try:
-            return parse(self.cleaned_data["contact_phone"], letters=True).e164
-        except NotANumber as error:
+            return parse_number(self.cleaned_data["contact_phone"], letters=True).e164
+        except InvalidPhoneNumber as error:
             raise forms.ValidationError(str(error)) from None
 
     def shown(self, name: str) -> str:
@@ -217,11 +217,11 @@ class BusinessForm(forms.Form):
             return dict(field.choices)[value]
         if isinstance(value, int):
             return f"{value:,}"
-        return national(value) if name == "contact_phone" else value
+        return format_national(value) if name == "contact_phone" else value
 
 
 @dataclass(frozen=True)
-class AskedQuestion:
+class QuestionFields:
     """A question with its fields; `reworded` where the answer that is held was given to an older wording."""
 
     question: Question
@@ -286,20 +286,20 @@ class PracticesForm(forms.Form):
                 self.add_error(f"{question.id}-note", "Say why it doesn't apply to you.")
 
     @property
-    def asked(self) -> Iterator[AskedQuestion]:
+    def asked(self) -> Iterator[QuestionFields]:
         for question in QUESTIONS:
             parts = (self[f"{question.id}-{part}"] for part in ("answer", "note", "wording"))
-            yield AskedQuestion(question, *parts, question.id in self.reworded)
+            yield QuestionFields(question, *parts, question.id in self.reworded)
 
     def given(self) -> dict[str, dict[str, str]]:
         """The cleaned answers by question: {answer, note, wording}."""
         return {
             name: {part: self.cleaned_data[f"{name}-{part}"] for part in ("answer", "note", "wording")}
-            for name in QUESTION
+            for name in QUESTIONS_BY_ID
         }
 
 
-class SendForm(forms.Form):
+class SubmitForm(forms.Form):
     """`application` and `edits` say which one was read, and in which state; a changed one is not sent unread."""
 
     use_required_attribute = False
@@ -320,7 +320,7 @@ class SendForm(forms.Form):
 
 
 @dataclass(frozen=True)
-class Mistake:
+class FormError:
     """An error for the list above a form: `anchor` is the id of the control it belongs to."""
 
     anchor: str
@@ -328,12 +328,12 @@ class Mistake:
     sentence: str
 
 
-def mistakes_in(form: forms.Form) -> list[Mistake]:
+def get_form_errors(form: forms.Form) -> list[FormError]:
     """Every error of the form, in its order; the first control of a group of choices stands for the group."""
     return [
-        Mistake(
+        FormError(
             field.auto_id + ("_0" if isinstance(field.field.widget, forms.RadioSelect) else ""),
-            _label_of(field),
+            _get_label(field),
             sentence,
         )
         for field in (form[name] for name in form.fields)
@@ -341,12 +341,12 @@ def mistakes_in(form: forms.Form) -> list[Mistake]:
     ]
 
 
-def _label_of(field: forms.BoundField) -> str:
-    question = QUESTION.get(field.name.partition("-")[0])
+def _get_label(field: forms.BoundField) -> str:
+    question = QUESTIONS_BY_ID.get(field.name.partition("-")[0])
     return question.text if question else str(field.label)
 
 
-def forms_of(application: Application, *, check: bool) -> tuple[BusinessForm, PracticesForm]:
+def build_forms(application: Application, *, check: bool) -> tuple[BusinessForm, PracticesForm]:
     """Both sections filled with what the draft holds; with `check`, their errors are found."""
     typed = application.business
     return (

@@ -17,12 +17,12 @@ from django.db.models.functions import Concat, Left
 from django.utils import timezone
 
 from enrollment import signals
-from enrollment.models import Application, Step
+from enrollment.models import Application, Transition
 from enrollment.questions import Answer
-from enrollment.snapshot import Snapshot, answers_of, values_of
+from enrollment.snapshot import Snapshot, get_answers, get_business_values
 from portal import audit
 from portal.audit import Actor
-from portal.jobs.runner import hint
+from portal.jobs.runner import enqueue
 
 State = Application.State
 
@@ -35,18 +35,18 @@ TRANSITIONS: dict[str, tuple[str, ...]] = {
     State.REVOKED: (State.APPROVED,),
 }
 
-SEND_MAILS = "enrollment.tasks.send_due_mails"
+SEND_MAILS_TASK = "enrollment.tasks.send_due_mails"
 
 
-class NotSent(Exception):
+class SubmissionError(Exception):
     """Nothing was sent; the message tells the applicant why."""
 
 
-class CannotDecide(Exception):
+class DecisionError(Exception):
     """Nothing was decided; the message tells the reviewer why."""
 
 
-class ReasonMissing(CannotDecide):
+class ReasonRequired(DecisionError):
     def __init__(self) -> None:
         super().__init__("Write the reason: the applicant reads it, and it stays in the history.")
 
@@ -95,7 +95,7 @@ DECISIONS = {
 
 
 @dataclass(frozen=True)
-class Refused:
+class SkippedApplication:
     application: Application | None
     why: str
 
@@ -106,9 +106,9 @@ class Refused:
 
 
 @dataclass
-class Outcome:
+class DecisionOutcome:
     decided: list[Application] = field(default_factory=list)
-    refused: list[Refused] = field(default_factory=list)
+    refused: list[SkippedApplication] = field(default_factory=list)
 
 
 def submit(application: Application, *, edits: int, snapshot: Snapshot, actor: Actor, now: datetime) -> Application:
@@ -124,9 +124,9 @@ def submit(application: Application, *, edits: int, snapshot: Snapshot, actor: A
             state_since=now,
             revision=F("revision") + 1,
             snapshot=snapshot,
-            legal_name=values_of(snapshot)["legal_name"],
-            ein=values_of(snapshot)["ein"],
-            no_answers=sum(given["answer"] == Answer.NO for given in answers_of(snapshot).values()),
+            legal_name=get_business_values(snapshot)["legal_name"],
+            ein=get_business_values(snapshot)["ein"],
+            no_answers=sum(given["answer"] == Answer.NO for given in get_answers(snapshot).values()),
             signed_by=snapshot["signed_by"],
             submitted_at=now,
             submitted_by=actor.user,
@@ -136,9 +136,9 @@ def submit(application: Application, *, edits: int, snapshot: Snapshot, actor: A
         )
         application = Application.objects.select_related("account").get(pk=application.pk)
         if not sent:
-            raise NotSent(why_not_sent(application))
-        _note_steps([application], actor=actor, now=now, snapshot=snapshot)
-        audit.record(
+            raise SubmissionError(get_submission_conflict(application))
+        _record_transitions([application], actor=actor, now=now, snapshot=snapshot)
+        audit.record_event(
             account=application.account,
             actor=actor,
             now=now,
@@ -147,7 +147,7 @@ def submit(application: Application, *, edits: int, snapshot: Snapshot, actor: A
             before=before,
             after=State.SUBMITTED,
         )
-        hint(SEND_MAILS)
+        enqueue(SEND_MAILS_TASK)
     return application
 
 
@@ -171,14 +171,14 @@ def revoke(application: Application, *, actor: Actor, now: datetime, reason: str
     _decide_one(application, to=State.REVOKED, actor=actor, now=now, reason=reason)
 
 
-def decide(shown: Mapping[int, int], *, to: str, actor: Actor, now: datetime, reason: str = "") -> Outcome:
+def decide(shown: Mapping[int, int], *, to: str, actor: Actor, now: datetime, reason: str = "") -> DecisionOutcome:
     """Decides several, each only if it still is at the revision that was shown (`shown` maps ids to revisions).
 
     Those that cannot be decided are left alone and named with the reason. Raises ReasonMissing.
     """
     reason = reason.strip()
     if DECISIONS[to].needs_reason and not reason:
-        raise ReasonMissing
+        raise ReasonRequired
     with transaction.atomic():
         found = {
             application.pk: application
@@ -187,23 +187,23 @@ def decide(shown: Mapping[int, int], *, to: str, actor: Actor, now: datetime, re
             .select_related("account", "decided_by")
             .order_by("submitted_at", "pk")
         }
-        outcome = Outcome()
+        outcome = DecisionOutcome()
         for pk in [*found, *(shown.keys() - found.keys())]:
-            why = why_not(found.get(pk), to=to, revision=shown[pk])
+            why = get_decision_conflict(found.get(pk), to=to, revision=shown[pk])
             if why:
-                outcome.refused.append(Refused(found.get(pk), why))
+                outcome.refused.append(SkippedApplication(found.get(pk), why))
             else:
                 outcome.decided.append(found[pk])
-        _apply(outcome.decided, to=to, actor=actor, now=now, reason=reason)
+        _apply_decision(outcome.decided, to=to, actor=actor, now=now, reason=reason)
     return outcome
 
 
-def why_not(application: Application | None, *, to: str, revision: int) -> str:
+def get_decision_conflict(application: Application | None, *, to: str, revision: int) -> str:
     """Why this decision cannot be taken on what was shown; empty if it can."""
     if application is None:
         return "It no longer exists."
     if application.state not in TRANSITIONS[to]:
-        return _already(application)
+        return _describe_state_conflict(application)
     if application.revision != revision:
         return (
             f"It was changed and sent again: you read revision {revision}, now it is {application.revision}. "
@@ -215,10 +215,10 @@ def why_not(application: Application | None, *, to: str, revision: int) -> str:
 def _decide_one(application: Application, *, to: str, actor: Actor, now: datetime, reason: str) -> None:
     outcome = decide({application.pk: application.revision}, to=to, actor=actor, now=now, reason=reason)
     if outcome.refused:
-        raise CannotDecide(outcome.refused[0].why)
+        raise DecisionError(outcome.refused[0].why)
 
 
-def _apply(applications: list[Application], *, to: str, actor: Actor, now: datetime, reason: str) -> None:
+def _apply_decision(applications: list[Application], *, to: str, actor: Actor, now: datetime, reason: str) -> None:
     if not applications:
         return
     rows = Application.objects.filter(pk__in=[application.pk for application in applications])
@@ -238,15 +238,15 @@ def _apply(applications: list[Application], *, to: str, actor: Actor, now: datet
         application.state, application.state_since, application.reason = to, now, reason
         application.decided_at, application.decided_by = now, actor.user
         signal.send(Application, application=application, account=application.account, actor=actor, now=now)
-    _note_steps(applications, actor=actor, now=now)
-    hint(SEND_MAILS)
+    _record_transitions(applications, actor=actor, now=now)
+    enqueue(SEND_MAILS_TASK)
 
 
-def _note_steps(
+def _record_transitions(
     applications: list[Application], *, actor: Actor, now: datetime, snapshot: Snapshot | None = None
 ) -> None:
-    Step.objects.bulk_create(
-        Step(
+    Transition.objects.bulk_create(
+        Transition(
             application=application,
             to=application.state,
             revision=application.revision,
@@ -260,7 +260,7 @@ def _note_steps(
     )
 
 
-def _already(application: Application) -> str:
+def _describe_state_conflict(application: Application) -> str:
     state = application.get_state_display().lower()
     if application.state == State.DRAFT:
         return "It has not been sent."
@@ -271,7 +271,7 @@ def _already(application: Application) -> str:
     return f"It is already decided: {state}{who}{when}."
 
 
-def why_not_sent(application: Application) -> str:
+def get_submission_conflict(application: Application) -> str:
     """For a member who sends what can no longer be sent, or not as it was read."""
     if application.is_editable:
         return (

@@ -17,20 +17,20 @@ from django.db.models import F
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from enrollment.assessment import assess_sent
-from enrollment.models import Application, Step
-from enrollment.snapshot import values_of
+from enrollment.assessment import assess_submitted
+from enrollment.models import Application, Transition
+from enrollment.snapshot import get_business_values
 from portal.models import Member
 
 logger = logging.getLogger(__name__)
 
 State = Application.State
 
-CHUNK = 20
+CHUNK_SIZE = 20
 # More than a mail server may take to answer (settings.EMAIL_TIMEOUT), or a slow mail would be sent by two.
-FIRST_WAIT = timedelta(minutes=2)
-LONGEST_WAIT = timedelta(hours=6)
-MOST_ATTEMPTS = 20
+INITIAL_BACKOFF = timedelta(minutes=2)
+MAX_BACKOFF = timedelta(hours=6)
+MAX_ATTEMPTS = 20
 
 SUBJECTS = {
     State.SUBMITTED: "Enrollment to review: {business}",
@@ -43,37 +43,37 @@ SUBJECTS = {
 
 def send_due(now: datetime) -> int:
     """Sends the mails that are due, at most a chunk of them; returns how many were tried."""
-    due = Step.objects.mail_due(now).order_by("mail_due_at", "pk")
-    steps = list(due.select_related("application__account", "by")[:CHUNK])
+    due = Transition.objects.mail_due(now).order_by("mail_due_at", "pk")
+    steps = list(due.select_related("application__account", "by")[:CHUNK_SIZE])
     for step in steps:
-        if _claimed(step, now):
+        if _claim(step, now):
             _send(step, now)
     return len(steps)
 
 
-def wait_after(attempts: int) -> timedelta:
+def get_backoff(attempts: int) -> timedelta:
     """How long until the next attempt: 2, 4, 8 minutes, and so on up to six hours."""
-    return min(FIRST_WAIT * 2 ** min(attempts, 20), LONGEST_WAIT)
+    return min(INITIAL_BACKOFF * 2 ** min(attempts, 20), MAX_BACKOFF)
 
 
-def _claimed(step: Step, now: datetime) -> bool:
-    next_due = now + wait_after(step.mail_attempts) if step.mail_attempts + 1 < MOST_ATTEMPTS else None
-    mine = Step.objects.filter(pk=step.pk, mail_due_at=step.mail_due_at)
+def _claim(step: Transition, now: datetime) -> bool:
+    next_due = now + get_backoff(step.mail_attempts) if step.mail_attempts + 1 < MAX_ATTEMPTS else None
+    mine = Transition.objects.filter(pk=step.pk, mail_due_at=step.mail_due_at)
     return bool(mine.update(mail_due_at=next_due, mail_attempts=F("mail_attempts") + 1))
 
 
-def _send(step: Step, now: datetime) -> None:
-    recipients = recipients_of(step)
+def _send(step: Transition, now: datetime) -> None:
+    recipients = get_recipients(step)
     try:
         if recipients:
-            message_of(step, recipients).send()
+            build_message(step, recipients).send()
     except (SMTPException, OSError) as error:
         logger.warning("The mail of step %s could not be handed in: %s", step.pk, error)
     else:
-        Step.objects.filter(pk=step.pk).update(mail_due_at=None, mailed_at=now if recipients else None)
+        Transition.objects.filter(pk=step.pk).update(mail_due_at=None, mailed_at=now if recipients else None)
 
 
-def recipients_of(step: Step) -> list[str]:
+def get_recipients(step: Transition) -> list[str]:
     """Reviewers for what was sent; for a decision the account's owners and admins, and the contact person."""
     if step.to == State.SUBMITTED:
         return list(settings.REVIEWER_EMAILS)
@@ -81,11 +81,11 @@ def recipients_of(step: Step) -> list[str]:
         role__in=(Member.Role.OWNER, Member.Role.ADMIN), user__is_active=True
     )
     addresses = list(members.order_by("pk").values_list("user__email", flat=True))
-    contact = values_of(step.application.snapshot).get("contact_email", "").lower()
+    contact = get_business_values(step.application.snapshot).get("contact_email", "").lower()
     return addresses if not contact or contact in addresses else [*addresses, contact]
 
 
-def message_of(step: Step, recipients: list[str]) -> EmailMessage:
+def build_message(step: Transition, recipients: list[str]) -> EmailMessage:
     """The mail about a step, in the words of the step: a later change of the application changes nothing in it."""
     application = step.application
     context = {
@@ -95,7 +95,7 @@ def message_of(step: Step, recipients: list[str]) -> EmailMessage:
         "link": settings.PUBLIC_URL + reverse("enrollment"),
         "numbers_link": settings.PUBLIC_URL + reverse("number-reputation"),
         "review_link": settings.PUBLIC_URL + reverse("admin:enrollment_application_change", args=[application.pk]),
-        "assessment": assess_sent(application) if step.to == State.SUBMITTED else None,
+        "assessment": assess_submitted(application) if step.to == State.SUBMITTED else None,
     }
     subject = SUBJECTS[step.to].format(account=application.account, business=application.legal_name)
     return EmailMessage(

@@ -93,12 +93,12 @@ class Application(models.Model):
         return self.state in self.EDITABLE
 
 
-class StepQuerySet(models.QuerySet):
-    def mail_due(self, now: datetime) -> StepQuerySet:
+class TransitionQuerySet(models.QuerySet):
+    def mail_due(self, now: datetime) -> TransitionQuerySet:
         return self.filter(mail_due_at__lte=now)
 
 
-class Step(models.Model):
+class Transition(models.Model):
     """One step of an application's way: sent, or decided; who, when, why, and the mail that tells about it.
 
     A mail is due from `mail_due_at` until `mailed_at` is set, in this row, so that it survives every kill.
@@ -117,7 +117,7 @@ class Step(models.Model):
     mail_attempts = models.PositiveSmallIntegerField(default=0)
     mailed_at = models.DateTimeField(null=True)
 
-    objects = StepQuerySet.as_manager()
+    objects = TransitionQuerySet.as_manager()
 
     class Meta:
         indexes = [

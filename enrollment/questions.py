@@ -18,7 +18,7 @@ class Answer(models.TextChoices):
     NOT_APPLICABLE = "not_applicable", "Doesn't apply"
 
 
-class Weight(models.TextChoices):
+class Severity(models.TextChoices):
     """What a No means for remediation. Our judgement: no engine publishes one."""
 
     BLOCK = "block", "Nothing helps until it is mended"
@@ -39,7 +39,7 @@ class Question:
     why: str
     law: str
     help: str
-    weight: Weight
+    weight: Severity
     mend: str
     for_reviewer: str = ""
     wording: str = "1"
@@ -56,7 +56,7 @@ QUESTIONS = (
         "cannot confirm.",
         law="47 CFR 64.1604(a); 47 U.S.C. 227(e)(1); 16 CFR 310.5(a)(2)(ix)",
         help="Showing a client's number with the client's written permission is a Yes.",
-        weight=Weight.BLOCK,
+        weight=Severity.BLOCK,
         mend="Take out the numbers that are not yours, or get the owner's permission in writing for each.",
         for_reviewer="Ask for a carrier invoice, a letter, or make a test call.",
     ),
@@ -68,7 +68,7 @@ QUESTIONS = (
         why="Numbers made to look local or like somebody else's are a pattern that analytics are allowed to act on.",
         law="47 CFR 64.1604(a); 47 U.S.C. 227(e)(1)",
         help="A local number that is really yours, and at which you can be reached, is a Yes.",
-        weight=Weight.BLOCK,
+        weight=Severity.BLOCK,
         mend="Show only numbers and names that are your own, and stop showing any other.",
     ),
     Question(
@@ -79,7 +79,7 @@ QUESTIONS = (
         why="Numbers that nobody answers draw complaints and blocks.",
         law="47 CFR 64.1601(e); 16 CFR 310.4(a)(8)",
         help="The number shown may be a customer-service line. It counts with existing customers, too.",
-        weight=Weight.HARD,
+        weight=Severity.HARD,
         mend="Show a number on every call, and have it answered by somebody who can take a do-not-call request.",
         for_reviewer="A block where the caller ID is hidden.",
     ),
@@ -92,7 +92,7 @@ QUESTIONS = (
         law="47 CFR 64.6301, 64.6305 and 64.1200(n)(4)",
         help="These are your phone company's duties. Ask it at which level it signs; a lower one is normal where "
         "numbers come from another company.",
-        weight=Weight.HARD,
+        weight=Severity.HARD,
         mend="Ask your phone company to verify your business and your numbers, and to sign your calls at level A.",
         for_reviewer="The duties are the provider's. Ask for evidence; look it up in the Robocall Mitigation Database.",
     ),
@@ -103,7 +103,7 @@ QUESTIONS = (
         why="Calls early and late bring complaints.",
         law="47 CFR 64.1200(c)(1); 16 CFR 310.4(c)",
         help="The hour counts where the person is, and the area code only hints at it. Some states end earlier.",
-        weight=Weight.BLOCK,
+        weight=Severity.BLOCK,
         mend="Let the dialer stop by the called person's time: 8 a.m. to 9 p.m., and earlier where a state says so.",
     ),
     Question(
@@ -115,7 +115,7 @@ QUESTIONS = (
         law="47 CFR 64.1200(c)(2); 16 CFR 310.4(b)(1)(iii)(B) and 310.4(b)(3)(iv)",
         help="The 31 days run from the date of the registry's copy, not from your check. Calls to businesses, to "
         "people who gave you signed permission, and to recent customers may be exempt: then say why.",
-        weight=Weight.BLOCK,
+        weight=Severity.BLOCK,
         mend="Load the registry at least every 31 days and take its numbers out before each campaign.",
         for_reviewer="“Doesn't apply” with a sales purpose: ask which exemption (calls to businesses, relationship, "
         "written permission).",
@@ -128,7 +128,7 @@ QUESTIONS = (
         why="A call after “stop” draws a block and a spam report.",
         law="47 CFR 64.1200(d)(1) to (3) and (d)(6); 16 CFR 310.4(b)(1)(iii)(A)",
         help="It binds with existing customers, too. Requests are kept for five years.",
-        weight=Weight.BLOCK,
+        weight=Severity.BLOCK,
         mend="Write the policy down, keep one list for all who call for you, and check it before each call.",
     ),
     Question(
@@ -138,7 +138,7 @@ QUESTIONS = (
         why="A call after “stop” draws a block and a spam report.",
         law="47 CFR 64.1200(a)(10) to (12) and (d)(3)",
         help="Ten business days are the longest; sooner is better. The FCC is revising how such requests may be made.",
-        weight=Weight.BLOCK,
+        weight=Severity.BLOCK,
         mend="Take every clear request, by any way it comes, and stop within 10 business days at most.",
         for_reviewer="FCC 26-67 (adopted 30 September 2026) changes which ways of asking count: check if in force.",
     ),
@@ -151,7 +151,7 @@ QUESTIONS = (
         law="47 CFR 64.1200(a)(1) to (3) and (f)(9); 16 CFR 310.4(b)(1)(v) and 310.5",
         help="An existing relationship is not permission for a recorded or AI-voice call, and calls to a business's "
         "mobile are not exempt.",
-        weight=Weight.BLOCK,
+        weight=Severity.BLOCK,
         mend="Stop automated calls to everybody whose permission you cannot show, and record it for the others.",
     ),
     Question(
@@ -162,7 +162,7 @@ QUESTIONS = (
         why="Bought lists mean wrong numbers and calls that nobody expects.",
         law="47 CFR 64.1200(f)(9) and (c)(2)(ii); 16 CFR 310.4(b)(1)(v)",
         help="The page, the date and the words that the person saw, for each contact.",
-        weight=Weight.HARD,
+        weight=Severity.HARD,
         mend="Ask the seller for the proof of each contact, and do not call those without.",
         for_reviewer="A block where there is no proof at all. With a Yes, ask for a sample record.",
     ),
@@ -174,7 +174,7 @@ QUESTIONS = (
         why="Where there is no way to opt out, people report spam instead.",
         law="47 CFR 64.1200(b)(1) to (3); FCC 24-17",
         help="An AI voice counts as an artificial voice.",
-        weight=Weight.BLOCK,
+        weight=Severity.BLOCK,
         mend="Begin each message with your name, give a number to call back, and offer the opt-out at once.",
     ),
     Question(
@@ -185,7 +185,7 @@ QUESTIONS = (
         why="People hang up on callers they do not know, and short calls lower a number's score.",
         law="47 CFR 64.1200(d)(4); 16 CFR 310.4(d)",
         help="Service calls that sell nothing are not meant.",
-        weight=Weight.HARD,
+        weight=Severity.HARD,
         mend="Put name, company, a way to reach it and the purpose into the first sentence of the script.",
     ),
     Question(
@@ -196,7 +196,7 @@ QUESTIONS = (
         why="Silent and very short calls look like robocalls.",
         law="47 CFR 64.1200(a)(7); 16 CFR 310.4(b)(1)(iv) and 310.4(b)(4)",
         help="Counted on sales calls answered by a person, who must be connected within two seconds.",
-        weight=Weight.HARD,
+        weight=Severity.HARD,
         mend="Slow the dialer until the share is under 3%, and keep the report of each campaign.",
         for_reviewer="A block where it is over 3% and rising. Ask for the abandon report.",
     ),
@@ -207,7 +207,7 @@ QUESTIONS = (
         why="One ring and gone is the signature of a robocall.",
         law="47 CFR 64.1200(a)(6); 16 CFR 310.4(b)(4)(ii)",
         help="It is a setting of the dialer.",
-        weight=Weight.HARD,
+        weight=Severity.HARD,
         mend="Set the dialer to hang up after 15 seconds or four rings, not before.",
     ),
     Question(
@@ -218,7 +218,7 @@ QUESTIONS = (
         why="Calls to the wrong person are reported as spam.",
         law="47 CFR 64.1200(m)",
         help="This is voluntary: the check protects you, it is no duty.",
-        weight=Weight.NOTE,
+        weight=Severity.NOTE,
         mend="Check numbers in the Reassigned Numbers Database before calling on permission that is months old.",
     ),
     Question(
@@ -228,7 +228,7 @@ QUESTIONS = (
         why="Bursts of calls, short calls and complaints are what analytics count.",
         law="16 CFR 310.4(b); for debts 12 CFR 1006.14(b)(2)(i)",
         help="Three a day to one person is a cap that some states set. There is no federal number for sales calls.",
-        weight=Weight.HARD,
+        weight=Severity.HARD,
         mend="Set the dialer to at most three attempts a day to one person, and end them at “wrong number”.",
     ),
     Question(
@@ -238,7 +238,7 @@ QUESTIONS = (
         why="Bursts of calls from one number are what analytics act on first, however good each call is.",
         law="47 CFR 64.1200(k), on which calls analytics may block; no rule sets a number",
         help="What is usual depends on your calls. Changing numbers to shake off a label makes it worse.",
-        weight=Weight.HARD,
+        weight=Severity.HARD,
         mend="Set a daily limit for each number in the dialer, and let the numbers take turns.",
     ),
     Question(
@@ -248,10 +248,10 @@ QUESTIONS = (
         why="Where an engine or a carrier disputes, only records show who was called, when, and with which permission.",
         law="16 CFR 310.5(a); 47 CFR 64.1200(d)(6)",
         help="Five years from when each was made. For each call: both numbers, the time, how long, and the outcome.",
-        weight=Weight.NOTE,
+        weight=Severity.NOTE,
         mend="Keep each script, call record, permission and do-not-call request for five years, where it can be found.",
         for_reviewer="Business-to-business sales calls are free of 16 CFR 310.5.",
     ),
 )
 
-QUESTION = {question.id: question for question in QUESTIONS}
+QUESTIONS_BY_ID = {question.id: question for question in QUESTIONS}

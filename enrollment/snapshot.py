@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from enrollment.forms import BusinessForm, PracticesForm
-from enrollment.questions import QUESTION, Answer
+from enrollment.questions import QUESTIONS_BY_ID, Answer
 
 Snapshot = dict[str, Any]
 
 
-def taken(business: BusinessForm, practices: PracticesForm, *, signed_by: str) -> Snapshot:
+def take_snapshot(business: BusinessForm, practices: PracticesForm, *, signed_by: str) -> Snapshot:
     """Of two valid forms: {business: [{group, fields: [{name, label, value, shown}]}], answers: [{id, question, law,
     wording, answer, note}], signed_by}. Only what JSON holds."""
     return {
@@ -31,41 +31,41 @@ def taken(business: BusinessForm, practices: PracticesForm, *, signed_by: str) -
             for group, fields in business.groups
         ],
         "answers": [
-            {"id": name, "question": QUESTION[name].text, "law": QUESTION[name].law, **given}
+            {"id": name, "question": QUESTIONS_BY_ID[name].text, "law": QUESTIONS_BY_ID[name].law, **given}
             for name, given in practices.given().items()
         ],
         "signed_by": signed_by,
     }
 
 
-def values_of(snapshot: Snapshot) -> dict[str, Any]:
+def get_business_values(snapshot: Snapshot) -> dict[str, Any]:
     """The business fields by name."""
     return {field["name"]: field["value"] for group in snapshot.get("business", ()) for field in group["fields"]}
 
 
-def answers_of(snapshot: Snapshot) -> dict[str, dict[str, str]]:
+def get_answers(snapshot: Snapshot) -> dict[str, dict[str, str]]:
     """The answers by question: {answer, note, ...}."""
     return {given["id"]: given for given in snapshot.get("answers", ())}
 
 
 @dataclass(frozen=True)
-class Change:
+class FieldChange:
     label: str
     before: str
     after: str
 
 
-def changes_between(former: Snapshot, later: Snapshot) -> list[Change]:
+def diff_snapshots(former: Snapshot, later: Snapshot) -> list[FieldChange]:
     """What an applicant changed between two sendings, in the order of the form."""
-    before, after = dict(_lines(former)), dict(_lines(later))
+    before, after = dict(_flatten(former)), dict(_flatten(later))
     return [
-        Change(label, before.get(label, ""), after.get(label, ""))
+        FieldChange(label, before.get(label, ""), after.get(label, ""))
         for label in after | before
         if before.get(label, "") != after.get(label, "")
     ]
 
 
-def _lines(snapshot: Snapshot) -> list[tuple[str, str]]:
+def _flatten(snapshot: Snapshot) -> list[tuple[str, str]]:
     fields = [
         (f"{group['group']}: {field['label']}", field["shown"])
         for group in snapshot.get("business", ())

@@ -10,11 +10,11 @@ from enrollment.questions import Answer
 from portal.models import Account
 
 State = Application.State
-NONE = "none"
+NOT_ENROLLED = "none"
 
 
 @dataclass(frozen=True)
-class Said:
+class StatusLabel:
     """A state in words for the account: a word with its tone and icon, a sentence, and the next step (label, URL)."""
 
     word: str
@@ -25,8 +25,8 @@ class Said:
     next_step_url_name: str
 
 
-SAID = {
-    NONE: Said(
+STATUS_LABELS = {
+    NOT_ENROLLED: StatusLabel(
         "Not enrolled",
         "calm",
         "circle-minus",
@@ -34,7 +34,7 @@ SAID = {
         "Enable spam monitoring and remediation",
         "enrollment-business",
     ),
-    State.DRAFT: Said(
+    State.DRAFT: StatusLabel(
         "Not sent yet",
         "wait",
         "pencil",
@@ -42,7 +42,7 @@ SAID = {
         "Continue the enrollment form",
         "enrollment-business",
     ),
-    State.SUBMITTED: Said(
+    State.SUBMITTED: StatusLabel(
         "Under review",
         "wait",
         "clock",
@@ -50,7 +50,7 @@ SAID = {
         "See what was sent",
         "enrollment-check",
     ),
-    State.MORE_INFORMATION: Said(
+    State.MORE_INFORMATION: StatusLabel(
         "More information wanted",
         "wait",
         "circle-question-mark",
@@ -58,7 +58,7 @@ SAID = {
         "Change the form and send it again",
         "enrollment-business",
     ),
-    State.APPROVED: Said(
+    State.APPROVED: StatusLabel(
         "Enrolled",
         "good",
         "check",
@@ -66,7 +66,7 @@ SAID = {
         "Choose numbers",
         "number-reputation",
     ),
-    State.REJECTED: Said(
+    State.REJECTED: StatusLabel(
         "Rejected",
         "bad",
         "triangle-alert",
@@ -74,7 +74,7 @@ SAID = {
         "Apply again",
         "enrollment-business",
     ),
-    State.REVOKED: Said(
+    State.REVOKED: StatusLabel(
         "Revoked",
         "bad",
         "triangle-alert",
@@ -97,8 +97,8 @@ class EnrollmentStatus:
     application_id: int | None
 
     @property
-    def said(self) -> Said:
-        return SAID[self.state]
+    def said(self) -> StatusLabel:
+        return STATUS_LABELS[self.state]
 
     @property
     def sentence(self) -> str:
@@ -117,24 +117,24 @@ class EnrollmentStatus:
         return self.state == State.APPROVED
 
 
-def status_of(account: Account) -> EnrollmentStatus:
+def get_enrollment_status(account: Account) -> EnrollmentStatus:
     """One query."""
     application = Application.objects.for_account(account).defer("business", "snapshot").newest()
-    return standing(application)
+    return build_enrollment_status(application)
 
 
-def standing(application: Application | None) -> EnrollmentStatus:
+def build_enrollment_status(application: Application | None) -> EnrollmentStatus:
     """The same of an application that is at hand, without a query."""
     if application is None:
-        return EnrollmentStatus(NONE, None, "", 0, None)
+        return EnrollmentStatus(NOT_ENROLLED, None, "", 0, None)
     return EnrollmentStatus(
         state=application.state,
         since=application.state_since,
         reason=application.reason,
-        no_answers=_noes_typed(application) if application.is_editable else application.no_answers,
+        no_answers=_count_draft_no_answers(application) if application.is_editable else application.no_answers,
         application_id=application.pk,
     )
 
 
-def _noes_typed(application: Application) -> int:
+def _count_draft_no_answers(application: Application) -> int:
     return sum(given.get("answer") == Answer.NO for given in application.answers.values())

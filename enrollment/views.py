@@ -11,143 +11,152 @@ from django.urls import path, reverse
 from django.utils import timezone
 
 from enrollment import drafts, lifecycle, snapshot
-from enrollment.assessment import Assessment, assess_draft, assess_sent
+from enrollment.assessment import Assessment, assess_draft, assess_submitted
 from enrollment.drafts import NotEditable
-from enrollment.forms import BusinessForm, PracticesForm, SendForm, forms_of, mistakes_in
-from enrollment.lifecycle import NotSent
+from enrollment.forms import BusinessForm, PracticesForm, SubmitForm, build_forms, get_form_errors
+from enrollment.lifecycle import SubmissionError
 from enrollment.models import Application
-from enrollment.status import standing
-from portal.accounts.access import MemberRequest, changing_view, member_view, owned
+from enrollment.status import build_enrollment_status
+from portal.accounts.access import MemberRequest, editor_required, get_account_object_or_404, member_required
 
 # In their order: the page's name, and the words for it.
-STEPS = (
+FORM_STEPS = (
     ("enrollment-business", "Business information"),
     ("enrollment-practices", "Dialing practices"),
     ("enrollment-check", "Check and send"),
 )
 
 
-@member_view
-def entry(request: MemberRequest) -> HttpResponse:
+@member_required
+def enrollment_status(request: MemberRequest) -> HttpResponse:
     """Where the enrollment stands, why, and the next step."""
-    application = drafts.current(request.account)
+    application = drafts.get_current_application(request.account)
     context = {
-        "status": standing(application),
+        "status": build_enrollment_status(application),
         "application": application,
         "history": application.steps.order_by("-pk") if application else [],
-        "assessment": _assessment(application) if application else None,
+        "assessment": _get_assessment(application) if application else None,
     }
     return render(request, "enrollment/entry.html", context)
 
 
-@member_view
+@member_required
 def business(request: MemberRequest) -> HttpResponse:
     if request.method == "POST":
         return save_business(request)
-    application = _to_be_filled(request)
+    application = _get_form_application(request)
     if not application.is_editable:
-        return _as_sent(request, application)
-    form, _ = forms_of(application, check="check" in request.GET)
-    context = {"application": application, "form": form, "mistakes": mistakes_in(form), **_at("enrollment-business")}
-    return render(request, "enrollment/business.html", context)
-
-
-@changing_view
-def save_business(request: MemberRequest) -> HttpResponse:
-    return _save(request, "enrollment-business", business=BusinessForm.typed_in(request.POST))
-
-
-@member_view
-def practices(request: MemberRequest) -> HttpResponse:
-    if request.method == "POST":
-        return save_practices(request)
-    application = _to_be_filled(request)
-    if not application.is_editable:
-        return _as_sent(request, application)
-    _, form = forms_of(application, check="check" in request.GET)
+        return _render_submitted(request, application)
+    form, _ = build_forms(application, check="check" in request.GET)
     context = {
         "application": application,
         "form": form,
-        "mistakes": mistakes_in(form),
+        "mistakes": get_form_errors(form),
+        **_get_step_context("enrollment-business"),
+    }
+    return render(request, "enrollment/business.html", context)
+
+
+@editor_required
+def save_business(request: MemberRequest) -> HttpResponse:
+    return _save_section(request, "enrollment-business", business=BusinessForm.typed_in(request.POST))
+
+
+@member_required
+def practices(request: MemberRequest) -> HttpResponse:
+    if request.method == "POST":
+        return save_practices(request)
+    application = _get_form_application(request)
+    if not application.is_editable:
+        return _render_submitted(request, application)
+    _, form = build_forms(application, check="check" in request.GET)
+    context = {
+        "application": application,
+        "form": form,
+        "mistakes": get_form_errors(form),
         "assessment": assess_draft(application),
-        **_at("enrollment-practices"),
+        **_get_step_context("enrollment-practices"),
     }
     return render(request, "enrollment/practices.html", context)
 
 
-@changing_view
+@editor_required
 def save_practices(request: MemberRequest) -> HttpResponse:
-    return _save(request, "enrollment-practices", answers=PracticesForm.typed_in(request.POST))
+    return _save_section(request, "enrollment-practices", answers=PracticesForm.typed_in(request.POST))
 
 
-@member_view
-def check(request: MemberRequest) -> HttpResponse:
+@member_required
+def check_and_send(request: MemberRequest) -> HttpResponse:
     """Everything to read once more, what several No mean, and the signature."""
     if request.method == "POST":
-        return send(request)
-    application = _to_be_filled(request)
+        return submit(request)
+    application = _get_form_application(request)
     if not application.is_editable:
-        return _as_sent(request, application)
+        return _render_submitted(request, application)
     if application.pk is None:
         return redirect("enrollment-business")
     signature = {"signed_by": application.signed_by, "application": application.pk, "edits": application.edits}
-    return _check_page(request, application, SendForm(initial=signature))
+    return _render_check_and_send(request, application, SubmitForm(initial=signature))
 
 
-@changing_view
-def send(request: MemberRequest) -> HttpResponse:
+@editor_required
+def submit(request: MemberRequest) -> HttpResponse:
     """Sends what was read on the page; a second click, a reload or a stale page sends nothing and is told so."""
-    form = SendForm(request.POST)
+    form = SubmitForm(request.POST)
     signed = form.is_valid()
-    application = owned(request, Application, form.cleaned_data.get("application") or 0)
-    drafts.keep_signature(application, request.POST.get("signed_by", ""))
+    application = get_account_object_or_404(request, Application, form.cleaned_data.get("application") or 0)
+    drafts.save_signature(application, request.POST.get("signed_by", ""))
     if request.htmx:
-        return _saved(request, "enrollment-check", application)
+        return _render_autosave(request, "enrollment-check", application)
     if not application.is_editable:
-        return _not_sent(request, lifecycle.why_not_sent(application))
-    sections = forms_of(application, check=True)
+        return _redirect_with_error(request, lifecycle.get_submission_conflict(application))
+    sections = build_forms(application, check=True)
     if not all([signed, *(section.is_valid() for section in sections)]):
-        return _check_page(request, application, form)
+        return _render_check_and_send(request, application, form)
     try:
         lifecycle.submit(
             application,
             edits=form.cleaned_data["edits"],
-            snapshot=snapshot.taken(*sections, signed_by=form.cleaned_data["signed_by"]),
+            snapshot=snapshot.take_snapshot(*sections, signed_by=form.cleaned_data["signed_by"]),
             actor=request.actor,
             now=timezone.now(),
         )
-    except NotSent as error:
-        return _not_sent(request, str(error))
+    except SubmissionError as error:
+        return _redirect_with_error(request, str(error))
     messages.success(request, "Sent. A reviewer reads it and answers within two working days as a rule.")
     return redirect("enrollment")
 
 
-def _to_be_filled(request: MemberRequest) -> Application:
+def _get_form_application(request: MemberRequest) -> Application:
     """What the form shows; a new one names the person who fills it as the contact."""
-    application = drafts.form_of(request.account)
+    application = drafts.get_form_application(request.account)
     if application.pk is None and not application.business:
         application.business = {"contact_name": request.user.name, "contact_email": request.user.email}
     return application
 
 
-def _save(request: MemberRequest, page: str, **typed: Any) -> HttpResponse:
+def _save_section(request: MemberRequest, page: str, **typed: Any) -> HttpResponse:
     """Keeps what was typed; `Save and continue` goes on only when this step has no mistakes."""
     try:
         application = drafts.save(request.account, **typed, actor=request.actor, now=timezone.now())
     except NotEditable as error:
-        return _saved(request, page, None, str(error)) if request.htmx else _not_sent(request, str(error))
+        return (
+            _render_autosave(request, page, None, str(error))
+            if request.htmx
+            else _redirect_with_error(request, str(error))
+        )
     if request.htmx:
-        return _saved(request, page, application)
+        return _render_autosave(request, page, application)
     if "continue" not in request.POST:
         messages.success(request, "Draft saved. You can come back at any time.")
         return redirect(page)
-    number = [name for name, _ in STEPS].index(page)
-    if not forms_of(application, check=True)[number].is_valid():
+    number = [name for name, _ in FORM_STEPS].index(page)
+    if not build_forms(application, check=True)[number].is_valid():
         return redirect(f"{reverse(page)}?check=1")
-    return redirect(STEPS[number + 1][0])
+    return redirect(FORM_STEPS[number + 1][0])
 
 
-def _saved(
+def _render_autosave(
     request: MemberRequest, page: str, application: Application | None, sentence: str = "Draft saved"
 ) -> HttpResponse:
     """The answer to a draft that saves itself: the live region, and what the answers now mean."""
@@ -161,47 +170,47 @@ def _saved(
     return answer
 
 
-def _check_page(request: MemberRequest, application: Application, form: SendForm) -> HttpResponse:
-    sections = forms_of(application, check=True)
-    missing = [(*step, mistakes_in(section)) for step, section in zip(STEPS, sections, strict=False)]
+def _render_check_and_send(request: MemberRequest, application: Application, form: SubmitForm) -> HttpResponse:
+    sections = build_forms(application, check=True)
+    missing = [(*step, get_form_errors(section)) for step, section in zip(FORM_STEPS, sections, strict=False)]
     is_complete = not any(found for _, _, found in missing)
     context = {
         "application": application,
         "form": form,
-        "mistakes": mistakes_in(form),
+        "mistakes": get_form_errors(form),
         "missing": [] if is_complete else missing,
-        "snapshot": snapshot.taken(*sections, signed_by="") if is_complete else None,
+        "snapshot": snapshot.take_snapshot(*sections, signed_by="") if is_complete else None,
         "assessment": assess_draft(application),
-        **_at("enrollment-check"),
+        **_get_step_context("enrollment-check"),
     }
     return render(request, "enrollment/check.html", context)
 
 
-def _as_sent(request: MemberRequest, application: Application) -> HttpResponse:
+def _render_submitted(request: MemberRequest, application: Application) -> HttpResponse:
     context = {
         "application": application,
-        "status": standing(application),
+        "status": build_enrollment_status(application),
         "snapshot": application.snapshot,
     }
     return render(request, "enrollment/sent.html", context)
 
 
-def _not_sent(request: MemberRequest, sentence: str) -> HttpResponse:
+def _redirect_with_error(request: MemberRequest, sentence: str) -> HttpResponse:
     messages.error(request, sentence)
     return redirect("enrollment")
 
 
-def _assessment(application: Application) -> Assessment:
-    return assess_draft(application) if application.is_editable else assess_sent(application)
+def _get_assessment(application: Application) -> Assessment:
+    return assess_draft(application) if application.is_editable else assess_submitted(application)
 
 
-def _at(page: str) -> dict[str, Any]:
-    return {"steps": STEPS, "page": page}
+def _get_step_context(page: str) -> dict[str, Any]:
+    return {"steps": FORM_STEPS, "page": page}
 
 
 urls = [
-    path("", entry, name="enrollment"),
+    path("", enrollment_status, name="enrollment"),
     path("business/", business, name="enrollment-business"),
     path("practices/", practices, name="enrollment-practices"),
-    path("check/", check, name="enrollment-check"),
+    path("check/", check_and_send, name="enrollment-check"),
 ]

@@ -6,14 +6,14 @@ from django.db.models import F
 from django.db.models.functions import JSONObject
 
 from enrollment.models import Application
-from portal.webhooks.events import OF_THE_ENROLLMENT, Told
+from portal.webhooks.events import ENROLLMENT_ORDERING_KEY, EventDefinition
 
 State = Application.State
 
-TOLD: dict[str, Told] = {
-    f"application.{state}": Told(
+WEBHOOK_EVENTS: dict[str, EventDefinition] = {
+    f"application.{state}": EventDefinition(
         "enrollment.decided",
-        OF_THE_ENROLLMENT,
+        ENROLLMENT_ORDERING_KEY,
         {"application": JSONObject(id=F("pk"), legal_name=F("legal_name"))},
         ("before", "after", "reason"),
     )

@@ -18,11 +18,11 @@ from django.utils import timezone
 
 from portal import audit
 from portal.audit import Actor
-from portal.audit.labels import said
+from portal.audit.labels import describe_event
 from portal.models import Account, AuditEvent, Licence, Member, User
 
 
-class ForReviewers:
+class ReviewerPermissionMixin:
     """Whoever may sign in to the administration may do this: reviewers have no permissions one by one."""
 
     def _may(self, request: HttpRequest) -> bool:
@@ -44,62 +44,68 @@ class ForReviewers:
         return self._may(request)
 
 
-def _record(request: HttpRequest, subject: Any, *, what: str, before: str = "", after: str = "") -> None:
+def _record_event(request: HttpRequest, subject: Any, *, what: str, before: str = "", after: str = "") -> None:
     account = subject if isinstance(subject, Account) else subject.account
     actor = Actor(user=request.user, via="admin")
-    audit.record(
+    audit.record_event(
         account=account, actor=actor, now=timezone.now(), what=what, subject=subject, before=before, after=after
     )
 
 
-def _in_words(licence: Licence) -> str:
+def _describe_licence(licence: Licence) -> str:
     until = f"until {licence.valid_until:%Y-%m-%d}" if licence.valid_until else "without end"
     return f"{licence}, from {licence.valid_from:%Y-%m-%d}, {until}"
 
 
-def _is_stored(model: Any) -> Any:
+def _get_stored(model: Any) -> Any:
     """The row as it is in the database, before a form's changes are saved."""
     return type(model)._base_manager.filter(pk=model.pk).first() if model.pk else None
 
 
 def _save_licence(request: HttpRequest, licence: Licence) -> None:
-    stored = _is_stored(licence)
+    stored = _get_stored(licence)
     licence.save()
     what = "licence.changed" if stored else "licence.added"
-    _record(request, licence, what=what, before=_in_words(stored) if stored else "", after=_in_words(licence))
+    _record_event(
+        request,
+        licence,
+        what=what,
+        before=_describe_licence(stored) if stored else "",
+        after=_describe_licence(licence),
+    )
 
 
 def _delete_licence(request: HttpRequest, licence: Licence) -> None:
-    _record(request, licence, what="licence.removed", before=_in_words(licence))
+    _record_event(request, licence, what="licence.removed", before=_describe_licence(licence))
     licence.delete()
 
 
 def _save_member(request: HttpRequest, member: Member) -> None:
-    stored = _is_stored(member)
+    stored = _get_stored(member)
     if stored and stored.user_id != member.user_id:  # another person takes the row
-        _record(request, stored, what="member.removed", before=stored.role)
+        _record_event(request, stored, what="member.removed", before=stored.role)
         stored = None
     member.save()
     what = "member.role" if stored else "member.added"
     if stored is None or stored.role != member.role:
-        _record(request, member, what=what, before=stored.role if stored else "", after=member.role)
+        _record_event(request, member, what=what, before=stored.role if stored else "", after=member.role)
 
 
 def _delete_member(request: HttpRequest, member: Member) -> None:
-    _record(request, member, what="member.removed", before=member.role)
+    _record_event(request, member, what="member.removed", before=member.role)
     member.delete()
 
 
-SAVE = {Licence: _save_licence, Member: _save_member}
-DELETE = {Licence: _delete_licence, Member: _delete_member}
+SAVE_FUNCTIONS = {Licence: _save_licence, Member: _save_member}
+DELETE_FUNCTIONS = {Licence: _delete_licence, Member: _delete_member}
 
 
-class LicenceInline(ForReviewers, admin.TabularInline):
+class LicenceInline(ReviewerPermissionMixin, admin.TabularInline):
     model = Licence
     extra = 0
 
 
-class MembersFormSet(forms.BaseInlineFormSet):
+class MemberFormSet(forms.BaseInlineFormSet):
     """An account that has members has an owner among them: somebody must be able to add people."""
 
     def clean(self) -> None:
@@ -111,16 +117,16 @@ class MembersFormSet(forms.BaseInlineFormSet):
             raise ValidationError("An account needs an owner: make one of its members the owner.")
 
 
-class MemberInline(ForReviewers, admin.TabularInline):
+class MemberInline(ReviewerPermissionMixin, admin.TabularInline):
     model = Member
-    formset = MembersFormSet
+    formset = MemberFormSet
     fields = ["user", "role"]
     autocomplete_fields = ["user"]
     extra = 0
 
 
 @admin.register(Account)
-class AccountAdmin(ForReviewers, admin.ModelAdmin):
+class AccountAdmin(ReviewerPermissionMixin, admin.ModelAdmin):
     list_display = ["name", "time_zone", "created_at"]
     search_fields = ["name", "members__user__email"]
     inlines = [LicenceInline, MemberInline]
@@ -130,22 +136,22 @@ class AccountAdmin(ForReviewers, admin.ModelAdmin):
         return False
 
     def save_model(self, request: HttpRequest, account: Account, form: forms.ModelForm, change: bool) -> None:
-        stored = _is_stored(account)
+        stored = _get_stored(account)
         super().save_model(request, account, form, change)
         if stored is None:
-            _record(request, account, what="account.added", after=account.name)
+            _record_event(request, account, what="account.added", after=account.name)
             return
         if stored.name != account.name:
-            _record(request, account, what="account.name", before=stored.name, after=account.name)
+            _record_event(request, account, what="account.name", before=stored.name, after=account.name)
         if stored.time_zone != account.time_zone:
-            _record(request, account, what="account.time_zone", before=stored.time_zone, after=account.time_zone)
+            _record_event(request, account, what="account.time_zone", before=stored.time_zone, after=account.time_zone)
 
     def save_formset(self, request: HttpRequest, form: forms.ModelForm, formset: Any, change: bool) -> None:
         formset.save(commit=False)
         for row in formset.deleted_objects:
-            DELETE[formset.model](request, row)
+            DELETE_FUNCTIONS[formset.model](request, row)
         for row in [*formset.new_objects, *(row for row, _ in formset.changed_objects)]:
-            SAVE[formset.model](request, row)
+            SAVE_FUNCTIONS[formset.model](request, row)
 
 
 class ValidityFilter(admin.SimpleListFilter):
@@ -165,7 +171,7 @@ class ValidityFilter(admin.SimpleListFilter):
 
 
 @admin.register(Licence)
-class LicenceAdmin(ForReviewers, admin.ModelAdmin):
+class LicenceAdmin(ReviewerPermissionMixin, admin.ModelAdmin):
     list_display = ["account", "product", "seats", "valid_from", "valid_until"]
     list_filter = [ValidityFilter, "product"]
     list_select_related = ["account"]
@@ -226,7 +232,7 @@ class UserAdmin(DjangoUserAdmin):
 
 
 @admin.register(AuditEvent)
-class AuditEventAdmin(ForReviewers, admin.ModelAdmin):
+class AuditEventAdmin(ReviewerPermissionMixin, admin.ModelAdmin):
     """To be read only: rows are added by the changes they tell of, and by nothing else."""
 
     list_display = ["at", "account", "words", "subject_label", "before", "after", "who"]
@@ -239,11 +245,11 @@ class AuditEventAdmin(ForReviewers, admin.ModelAdmin):
 
     @admin.display(description="what")
     def words(self, event: AuditEvent) -> str:
-        return said(event).words
+        return describe_event(event).words
 
     @admin.display(description="who")
     def who(self, event: AuditEvent) -> str:
-        return said(event).who
+        return describe_event(event).who
 
     def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False

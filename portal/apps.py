@@ -11,5 +11,5 @@ class PortalConfig(AppConfig):
         from portal.db.unknown_migrations import refuse_unknown_migrations
         from portal.webhooks import outbox
 
-        on_recorded(outbox.note)
+        on_recorded(outbox.write_messages)
         pre_migrate.connect(refuse_unknown_migrations, sender=self)

@@ -11,10 +11,10 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.FileAwareEnv()
 env.read_env(BASE_DIR / ".env")
 
-DEMO_SECRET = "only-for-the-demo-and-for-development-never-for-a-portal-that-others-can-reach"
+DEMO_SECRET_KEY = "only-for-the-demo-and-for-development-never-for-a-portal-that-others-can-reach"
 
 
-class Problems:
+class EnvironmentReader:
     """Collects everything that is wrong with the environment, so that one start names all of it."""
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class Problems:
         """
         try:
             if kind == "bool":
-                return _yes_or_no(env.str(name, default=str(default)))
+                return _parse_bool(env.str(name, default=str(default)))
             return getattr(env, kind)(name, default=default)
         except (ValueError, ImproperlyConfigured) as error:
             self.found.append(f"{name} cannot be read: {error}.")
@@ -53,7 +53,7 @@ class Problems:
             )
 
 
-def _yes_or_no(text: str) -> bool:
+def _parse_bool(text: str) -> bool:
     """environ takes whatever it does not know for no: a mistyped yes would go unnoticed."""
     said = text.strip().lower()
     if said in env.BOOLEAN_TRUE_STRINGS:

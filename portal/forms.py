@@ -3,6 +3,6 @@
 from django import forms
 
 
-class Renderer(forms.renderers.TemplatesSetting):
+class FormRenderer(forms.renderers.TemplatesSetting):
     form_template_name = "portal/_form.html"
     field_template_name = "portal/_field.html"

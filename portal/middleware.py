@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 
-def explain_refused_methods(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable:
+def method_not_allowed_middleware(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable:
     """Django answers a GET of an address that only takes POST with an empty page; whoever reloads one is told why."""
 
     def middleware(request: HttpRequest) -> HttpResponse:

@@ -12,7 +12,7 @@ from portal.models import Account
 
 
 @dataclass(frozen=True)
-class Item:
+class MenuItem:
     """A line of the menu. It is current on every page whose URL name is in `pages` (the first is its own)."""
 
     name: str
@@ -26,40 +26,43 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Group:
+class MenuGroup:
     name: str
-    items: tuple[Item, ...]
+    items: tuple[MenuItem, ...]
 
 
 MENU = (
-    Group("", (Item("Overview", "house", ("overview",)),)),
-    Group(
+    MenuGroup("", (MenuItem("Overview", "house", ("overview",)),)),
+    MenuGroup(
         "Number Management",
         (
-            Item("Phone Numbers", "phone", ("phone-numbers", "phone-number-", "import")),
-            Item("Number Reputation", "shield", ("number-reputation", "number", "case", "confirm"), True),
+            MenuItem("Phone Numbers", "phone", ("phone-numbers", "phone-number-", "import")),
+            MenuItem("Number Reputation", "shield", ("number-reputation", "number", "case", "confirm"), True),
         ),
     ),
-    Group("Outbound Dialer", (Item("Campaigns", "grip", ("campaigns", "campaign")),)),
-    Group("Service", (Item("Enrollment", "file-text", ("enrollment",)), Item("Audit trail", "list", ("audit-trail",)))),
-    Group(
+    MenuGroup("Outbound Dialer", (MenuItem("Campaigns", "grip", ("campaigns", "campaign")),)),
+    MenuGroup(
+        "Service",
+        (MenuItem("Enrollment", "file-text", ("enrollment",)), MenuItem("Audit trail", "list", ("audit-trail",))),
+    ),
+    MenuGroup(
         "Account",
         (
-            Item("Members", "users", ("members", "member")),
-            Item("API keys", "key-round", ("api-keys", "api-key", "api-reference")),
-            Item("Webhooks", "webhook", ("webhooks", "webhook")),
-            Item("Your settings", "settings", ("preferences", "password_change")),
+            MenuItem("Members", "users", ("members", "member")),
+            MenuItem("API keys", "key-round", ("api-keys", "api-key", "api-reference")),
+            MenuItem("Webhooks", "webhook", ("webhooks", "webhook")),
+            MenuItem("Your settings", "settings", ("preferences", "password_change")),
         ),
     ),
 )
 
 # Filled by the app that knows the number (reputation), so that this one need not know of it.
-_of_every_page: list[Callable[[Account], dict[str, Any]]] = []
+_context_providers: list[Callable[[Account], dict[str, Any]]] = []
 
 
-def on_every_page(context: Callable[[Account], dict[str, Any]]) -> None:
+def register_context_provider(context: Callable[[Account], dict[str, Any]]) -> None:
     """An app further up (reputation) adds what every page shows of it, so that this one need not know of it."""
-    _of_every_page.append(context)
+    _context_providers.append(context)
 
 
 def menu(request: HttpRequest) -> dict[str, Any]:
@@ -69,7 +72,7 @@ def menu(request: HttpRequest) -> dict[str, Any]:
         return {}
     here = request.resolver_match.url_name or ""
     return {
-        **{name: value for context in _of_every_page for name, value in context(account).items()},
+        **{name: value for context in _context_providers for name, value in context(account).items()},
         "account": account,
         "member": request.member,
         "memberships": request.memberships,
@@ -83,7 +86,7 @@ def menu(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def _is_current(item: Item, here: str) -> bool:
+def _is_current(item: MenuItem, here: str) -> bool:
     """The item whose page name is the longest beginning of this page's name."""
     best = max(
         (page for group in MENU for other in group.items for page in other.pages if here.startswith(page)),

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from csp.constants import NONE, SELF
 
-from portal.environment import BASE_DIR, DEMO_SECRET, Problems
+from portal.environment import BASE_DIR, DEMO_SECRET_KEY, EnvironmentReader
 
-problems = Problems()
+problems = EnvironmentReader()
 read = problems.read
 
 DEMO = read("bool", "DEMO", False)
@@ -18,7 +18,7 @@ DEBUG = read("bool", "DEBUG", False)
 
 # Where the portal is reached, and its secrets
 
-SECRET_KEY = read("str", "SECRET_KEY", DEMO_SECRET if DEMO else "")
+SECRET_KEY = read("str", "SECRET_KEY", DEMO_SECRET_KEY if DEMO else "")
 SECRET_KEY_FALLBACKS = read("list", "SECRET_KEY_FALLBACKS", [])
 ALLOWED_HOSTS = read("list", "ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"] if DEMO else [])
 PUBLIC_URL = read("str", "PUBLIC_URL", "http://127.0.0.1:8000" if DEMO else "").rstrip("/")
@@ -26,7 +26,7 @@ SERVED_BY_TLS = PUBLIC_URL.startswith("https://")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if SERVED_BY_TLS else []
 
 problems.require(
-    DEMO or (len(SECRET_KEY) >= 50 and SECRET_KEY != DEMO_SECRET),
+    DEMO or (len(SECRET_KEY) >= 50 and SECRET_KEY != DEMO_SECRET_KEY),
     "SECRET_KEY is missing or shorter than 50 characters. Make one with: "
     "python3 -c 'import secrets; print(secrets.token_urlsafe(50))'.",
 )
@@ -89,7 +89,7 @@ STORAGES = {
     },
 }
 FILE_UPLOAD_HANDLERS = [
-    "portal.upload_handler.RefuseWhatIsTooLarge",
+    "portal.upload_handler.SizeLimitUploadHandler",
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
 UPLOAD_LIMIT_MB = problems.at_least(1, "UPLOAD_LIMIT_MB", read("int", "UPLOAD_LIMIT_MB", 100))
@@ -117,7 +117,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "portal.api.problems.answer_in_problems",
+    "portal.api.problems.problem_details_middleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -127,7 +127,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "portal.middleware.explain_refused_methods",
+    "portal.middleware.method_not_allowed_middleware",
 ]
 ROOT_URLCONF = "portal.urls"
 WSGI_APPLICATION = "portal.wsgi.application"
@@ -152,7 +152,7 @@ TEMPLATES = [
         },
     },
 ]
-FORM_RENDERER = "portal.forms.Renderer"
+FORM_RENDERER = "portal.forms.FormRenderer"
 
 # People
 
@@ -216,13 +216,13 @@ CONTENT_SECURITY_POLICY = {
 # The service
 
 # How long a day of the service lasts: look-ups, verification, deadlines and the simulated engines count in such days.
-DAY = timedelta(seconds=read("float", "DAY_SECONDS", 20.0 if DEMO else 86_400.0))
+SERVICE_DAY = timedelta(seconds=read("float", "DAY_SECONDS", 20.0 if DEMO else 86_400.0))
 problems.require(
-    DEMO or timedelta(days=1) == DAY,
+    DEMO or timedelta(days=1) == SERVICE_DAY,
     "DAY_SECONDS is for the demo and for tests; in production a day has 86400 seconds.",
 )
 # What makes the demo's data: called with `now`, returns who can sign in (portal.demonstration.SignIn).
-DEMO_SEED = "reputation.demo.data.seed"
+DEMO_DATA_LOADER = "reputation.demo.data.seed"
 PROVIDERS = read("list", "PROVIDERS", ["simulated", "complaints"] if DEMO else ["complaints"])
 SIMULATED_SEED = read("str", "SIMULATED_SEED", "demo")
 SIMULATED_DIR = DATA_DIR / "simulated"

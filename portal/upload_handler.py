@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.files.uploadhandler import FileUploadHandler, StopUpload
 
 
-class RefuseWhatIsTooLarge(FileUploadHandler):
+class SizeLimitUploadHandler(FileUploadHandler):
     """Leaves the file out of request.FILES when the request is over UPLOAD_LIMIT_MB, and sets `request.too_large`,
     so that the view can say so next to the field."""
 

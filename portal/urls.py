@@ -24,4 +24,4 @@ urlpatterns = [
     *webhooks.urls,
     path("enrollment/", include("enrollment.urls")),
 ]
-handler403 = "portal.views.signing_in.refused"
+handler403 = "portal.views.signing_in.permission_denied"

@@ -17,22 +17,22 @@ class ReputationConfig(AppConfig):
     def ready(self) -> None:
         from enrollment.signals import revoked
         from portal import navigation
-        from portal.webhooks.events import tell
+        from portal.webhooks.events import register_events
         from reputation import checks
         from reputation.models import NumberCount
         from reputation.monitoring import revocation
         from reputation.notifications import webhook_events
-        from reputation.numbers.change_token import live_token
-        from reputation.post_migrate import set_up
+        from reputation.numbers.change_token import get_change_token
+        from reputation.post_migrate import set_up_database
 
         def of_every_page(account: Account) -> dict[str, Any]:
             return {
                 "needs_you": NumberCount.objects.for_account(account).tagged().total(),
-                "live_token": live_token(account),
+                "live_token": get_change_token(account),
             }
 
-        navigation.on_every_page(of_every_page)
-        tell(webhook_events.TOLD)
-        register(checks.providers_can_be_made)
-        post_migrate.connect(set_up, sender=self)
-        revoked.connect(revocation.stop_soon)
+        navigation.register_context_provider(of_every_page)
+        register_events(webhook_events.WEBHOOK_EVENTS)
+        register(checks.check_providers)
+        post_migrate.connect(set_up_database, sender=self)
+        revoked.connect(revocation.on_enrollment_revoked)

@@ -13,26 +13,26 @@ from django.db.models.functions import Coalesce
 
 from portal import audit
 from portal.audit import Actor
-from portal.db.in_list import among
+from portal.db.in_list import in_list
 from portal.models import Account, today_of
-from portal.phone.numbers import national
+from portal.phone.numbers import format_national
 from reputation.matching import daily_limit
 from reputation.models import Campaign, NumberCount, PhoneNumber
-from reputation.models.campaigns import default_of
-from reputation.number_table.alerts import NumberRow, rows_of
+from reputation.models.campaigns import get_default_caller_id
+from reputation.number_table.alerts import NumberRow, build_rows
 
 # More calls a day than one number can be shown for: it only keeps a limit within what the database holds.
-MOST_CALLS = 1_000_000
+MAX_DAILY_LIMIT = 1_000_000
 
-NAME_OF_CAMPAIGN = Coalesce(Subquery(Campaign.objects.filter(pk=OuterRef("campaign")).values("name")), Value(""))
-OFFERED_AT_MOST = 10
+CAMPAIGN_NAME = Coalesce(Subquery(Campaign.objects.filter(pk=OuterRef("campaign")).values("name")), Value(""))
+MAX_CALLER_ID_CHOICES = 10
 
 
-class NotChanged(Exception):
+class CampaignError(Exception):
     """Nothing was changed; the message tells a person why, and what to do next."""
 
 
-class NameTaken(NotChanged):
+class NameTaken(CampaignError):
     """Another campaign of the account has this name, however its letters are written."""
 
     def __init__(self, name: str) -> None:
@@ -49,14 +49,14 @@ class CampaignRow:
     default: NumberRow | None
 
 
-def rows_of_campaigns(account: Account, now: datetime) -> list[CampaignRow]:
+def build_campaign_rows(account: Account, now: datetime) -> list[CampaignRow]:
     """The account's campaigns by name; five queries, however many there are."""
     campaigns = list(Campaign.objects.for_account(account).select_related("default_number").order_by("name", "pk"))
     assigned = NumberCount.objects.for_account(account).values_list("campaign")
     numbers = dict(assigned.annotate(Sum("count")))
     tagged = dict(assigned.tagged().annotate(Sum("count")))
-    defaults = {campaign.pk: default for campaign in campaigns if (default := default_of(campaign))}
-    rows = {row.number.pk: row for row in rows_of(defaults.values(), now)}
+    defaults = {campaign.pk: default for campaign in campaigns if (default := get_default_caller_id(campaign))}
+    rows = {row.number.pk: row for row in build_rows(defaults.values(), now)}
     return [
         CampaignRow(
             campaign,
@@ -68,7 +68,7 @@ def rows_of_campaigns(account: Account, now: datetime) -> list[CampaignRow]:
     ]
 
 
-def offered_caller_ids(campaign: Campaign, text: str) -> tuple[list[PhoneNumber], bool]:
+def get_caller_id_choices(campaign: Campaign, text: str) -> tuple[list[PhoneNumber], bool]:
     """Numbers to choose the default caller ID among, and whether there are more than these first.
 
     Those of the account in whose number or label the text stands; without a text, those of the campaign that are not
@@ -79,8 +79,8 @@ def offered_caller_ids(campaign: Campaign, text: str) -> tuple[list[PhoneNumber]
         numbers = numbers.matching(text)
     else:
         numbers = numbers.in_campaign(campaign).exclude(spam_status__in=PhoneNumber.TAGGED)
-    first = list(numbers.order_by("e164")[: OFFERED_AT_MOST + 1])
-    return first[:OFFERED_AT_MOST], len(first) > OFFERED_AT_MOST
+    first = list(numbers.order_by("e164")[: MAX_CALLER_ID_CHOICES + 1])
+    return first[:MAX_CALLER_ID_CHOICES], len(first) > MAX_CALLER_ID_CHOICES
 
 
 def create(
@@ -93,7 +93,7 @@ def create(
     now: datetime,
 ) -> Campaign:
     """Adds a running campaign, without numbers. Raises NameTaken."""
-    with _only_one_called(name), transaction.atomic():
+    with _unique_name(name), transaction.atomic():
         campaign = Campaign.objects.create(
             account=account,
             name=name,
@@ -101,7 +101,7 @@ def create(
             daily_limit=daily_limit,
             created_at=now,
         )
-        audit.record(account=account, actor=actor, now=now, what="campaign.added", subject=campaign, after=name)
+        audit.record_event(account=account, actor=actor, now=now, what="campaign.added", subject=campaign, after=name)
     return campaign
 
 
@@ -112,11 +112,11 @@ def rename(campaign: Campaign, *, name: str, shown: str, actor: Actor, now: date
     """
     if name == shown:
         return False
-    with _only_one_called(name), transaction.atomic():
+    with _unique_name(name), transaction.atomic():
         renamed = Campaign.objects.filter(pk=campaign.pk, name=shown).update(name=name)
         campaign.refresh_from_db()
         if not renamed and campaign.name != name:
-            raise NotChanged(
+            raise CampaignError(
                 f"Somebody renamed it to {campaign.name} meanwhile. Nothing was changed; look at it again."
             )
         if renamed:
@@ -126,18 +126,18 @@ def rename(campaign: Campaign, *, name: str, shown: str, actor: Actor, now: date
 
 def pause(campaign: Campaign, *, actor: Actor, now: datetime) -> bool:
     """The dialer stops calling for it; False if it was paused before."""
-    return _switch(campaign, "is_paused", True, what="campaign.paused", actor=actor, now=now)
+    return _set_flag(campaign, "is_paused", True, what="campaign.paused", actor=actor, now=now)
 
 
 def resume(campaign: Campaign, *, actor: Actor, now: datetime) -> bool:
     """The dialer calls for it again; False if it was running."""
-    return _switch(campaign, "is_paused", False, what="campaign.resumed", actor=actor, now=now)
+    return _set_flag(campaign, "is_paused", False, what="campaign.resumed", actor=actor, now=now)
 
 
-def set_matching(campaign: Campaign, *, on: bool, actor: Actor, now: datetime) -> bool:
+def set_automatic_matching(campaign: Campaign, *, on: bool, actor: Actor, now: datetime) -> bool:
     """Switches automatic caller-ID matching on or off; False if it stood so already."""
     what = "campaign.matching_on" if on else "campaign.matching_off"
-    return _switch(campaign, "automatic_matching", on, what=what, actor=actor, now=now)
+    return _set_flag(campaign, "automatic_matching", on, what=what, actor=actor, now=now)
 
 
 def set_daily_limit(campaign: Campaign, *, calls: int | None, shown: int | None, actor: Actor, now: datetime) -> bool:
@@ -151,7 +151,7 @@ def set_daily_limit(campaign: Campaign, *, calls: int | None, shown: int | None,
         before = Campaign.objects.select_for_update(of=("self",)).select_related("account").get(pk=campaign.pk)
         if before.daily_limit != shown:
             now_is = f"{before.daily_limit} calls" if before.daily_limit else "none"
-            raise NotChanged(f"The daily limit was changed meanwhile: it is {now_is}. Nothing else was changed.")
+            raise CampaignError(f"The daily limit was changed meanwhile: it is {now_is}. Nothing else was changed.")
         day = today_of(before.account, now)
         Campaign.objects.filter(pk=campaign.pk).update(daily_limit=calls, limits_began_on=day)
         daily_limit.recompute(PhoneNumber.objects.in_campaign(campaign), account_id=before.account_id, now=now)
@@ -161,7 +161,9 @@ def set_daily_limit(campaign: Campaign, *, calls: int | None, shown: int | None,
     return True
 
 
-def choose_default(campaign: Campaign, *, number: int | None, shown: int | None, actor: Actor, now: datetime) -> bool:
+def set_default_number(
+    campaign: Campaign, *, number: int | None, shown: int | None, actor: Actor, now: datetime
+) -> bool:
     """Makes the number with this id the default caller ID, or has none; False if it was so already.
 
     `shown` is the id of the default that the person saw. Raises NotChanged if another was chosen since, and where the
@@ -170,11 +172,13 @@ def choose_default(campaign: Campaign, *, number: int | None, shown: int | None,
     if number == shown:
         return False
     with transaction.atomic():
-        chosen = _caller_id(campaign, number) if number else None
+        chosen = _get_caller_id_for_update(campaign, number) if number else None
         before = Campaign.objects.select_for_update(of=("self",)).select_related("default_number").get(pk=campaign.pk)
         if before.default_number_id != shown:
-            now_is = national(before.default_number.e164) if before.default_number else "none"
-            raise NotChanged(f"The default caller ID was changed meanwhile: it is {now_is}. Nothing else was changed.")
+            now_is = format_national(before.default_number.e164) if before.default_number else "none"
+            raise CampaignError(
+                f"The default caller ID was changed meanwhile: it is {now_is}. Nothing else was changed."
+            )
         Campaign.objects.filter(pk=campaign.pk).update(default_number=chosen)
         _record(
             campaign,
@@ -187,7 +191,7 @@ def choose_default(campaign: Campaign, *, number: int | None, shown: int | None,
     return True
 
 
-def forget_defaults(number_ids: Sequence[int], *, actor: Actor, now: datetime) -> None:
+def clear_default_numbers(number_ids: Sequence[int], *, actor: Actor, now: datetime) -> None:
     """Campaigns whose default caller ID is removed from the account have none from now on."""
     with transaction.atomic():
         campaigns = Campaign.objects.filter(default_number__in=number_ids)
@@ -197,16 +201,18 @@ def forget_defaults(number_ids: Sequence[int], *, actor: Actor, now: datetime) -
         campaigns.update(default_number=None)
 
 
-def _caller_id(campaign: Campaign, number: int) -> PhoneNumber:
+def _get_caller_id_for_update(campaign: Campaign, number: int) -> PhoneNumber:
     chosen = PhoneNumber.objects.for_account(campaign.account_id).select_for_update().filter(pk=number).first()
     if chosen is None:
-        raise NotChanged("This number is not, or no longer, one of the account's. Nothing was changed; choose another.")
+        raise CampaignError(
+            "This number is not, or no longer, one of the account's. Nothing was changed; choose another."
+        )
     if chosen.kind not in PhoneNumber.CALLER_ID_KINDS:
-        raise NotChanged(f"{chosen} cannot be shown as a caller ID. Nothing was changed; choose another number.")
+        raise CampaignError(f"{chosen} cannot be shown as a caller ID. Nothing was changed; choose another number.")
     return chosen
 
 
-def _switch(campaign: Campaign, field: str, to: bool, *, what: str, actor: Actor, now: datetime) -> bool:
+def _set_flag(campaign: Campaign, field: str, to: bool, *, what: str, actor: Actor, now: datetime) -> bool:
     with transaction.atomic():
         switched = Campaign.objects.filter(pk=campaign.pk, **{field: not to}).update(**{field: to})
         if switched:
@@ -216,13 +222,13 @@ def _switch(campaign: Campaign, field: str, to: bool, *, what: str, actor: Actor
 
 
 def _record(campaign: Campaign, *, what: str, actor: Actor, now: datetime, before: str = "", after: str = "") -> None:
-    audit.record(
+    audit.record_event(
         account=campaign.account, actor=actor, now=now, what=what, subject=campaign, before=before, after=after
     )
 
 
 @contextmanager
-def _only_one_called(name: str) -> Iterator[None]:
+def _unique_name(name: str) -> Iterator[None]:
     """The database decides, so that of two people who choose a name at the same moment one is told."""
     try:
         yield
@@ -232,27 +238,29 @@ def _only_one_called(name: str) -> Iterator[None]:
 
 def assign(ids: Sequence[int], *, campaign: Campaign, actor: Actor, now: datetime) -> list[int]:
     """Puts these numbers of the campaign's account into it, taking them out of any other; returns those that moved."""
-    return _move(ids, campaign=campaign, account_id=campaign.account_id, actor=actor, now=now)
+    return _set_campaign(ids, campaign=campaign, account_id=campaign.account_id, actor=actor, now=now)
 
 
 def unassign(ids: Sequence[int], *, account_id: int, actor: Actor, now: datetime) -> list[int]:
     """Takes these numbers of the account out of their campaigns; returns those that were in one."""
-    return _move(ids, campaign=None, account_id=account_id, actor=actor, now=now)
+    return _set_campaign(ids, campaign=None, account_id=account_id, actor=actor, now=now)
 
 
-def _move(ids: Sequence[int], *, campaign: Campaign | None, account_id: int, actor: Actor, now: datetime) -> list[int]:
+def _set_campaign(
+    ids: Sequence[int], *, campaign: Campaign | None, account_id: int, actor: Actor, now: datetime
+) -> list[int]:
     elsewhere = Q(campaign__isnull=True) | ~Q(campaign=campaign) if campaign else Q(campaign__isnull=False)
     with transaction.atomic():
-        movable = PhoneNumber.objects.for_account(account_id).filter(elsewhere, pk__in=among(ids))
+        movable = PhoneNumber.objects.for_account(account_id).filter(elsewhere, pk__in=in_list(ids))
         moved = list(movable.select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True))
-        numbers = PhoneNumber.objects.filter(pk__in=among(moved))
+        numbers = PhoneNumber.objects.filter(pk__in=in_list(moved))
         audit.record_changes(
             numbers,
             actor=actor,
             now=now,
             what="number.campaign",
             label="e164",
-            before=NAME_OF_CAMPAIGN,
+            before=CAMPAIGN_NAME,
             after=Value(campaign.name if campaign else ""),
         )
         numbers.update(campaign=campaign)

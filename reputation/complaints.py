@@ -30,7 +30,7 @@ from django.db.models import Count
 
 from portal.db.bulk import insert_rows
 from portal.jobs.runner import PAUSE_SECONDS
-from portal.phone.numbers import UNITED_STATES, NotANumber, parse
+from portal.phone.numbers import US_REGIONS, InvalidPhoneNumber, parse_number
 from reputation.models import Complaint, ComplaintFile, PhoneNumber
 from reputation.models.complaints import ComplaintQuerySet
 from reputation.service_clock import days
@@ -53,7 +53,7 @@ class UnreadableFile(Exception):
 
 
 @dataclass
-class Taken:
+class LoadResult:
     """What came of a file: its rows, those taken in, and those left out by reason (in words)."""
 
     name: str
@@ -68,7 +68,7 @@ class Taken:
 # Taking files in ------------------------------------------------------------------------------------------------------
 
 
-def load(path: Path, *, now: datetime) -> Taken:
+def load_file(path: Path, *, now: datetime) -> LoadResult:
     """Takes a file in, and has the monitored numbers that are complained about enough looked up at once.
 
     Twice without harm: a file that was taken in before (known by its content) changes nothing. Rows carry no id, so
@@ -79,24 +79,24 @@ def load(path: Path, *, now: datetime) -> Taken:
     """
     try:
         with path.open("rb") as file:
-            return _load(file, path.name, now)
+            return _load_open_file(file, path.name, now)
     except OSError as error:
         raise UnreadableFile(f"{path} cannot be opened: {error.strerror}.") from error
 
 
-def _load(file: BinaryIO, name: str, now: datetime) -> Taken:
+def _load_open_file(file: BinaryIO, name: str, now: datetime) -> LoadResult:
     sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     if ComplaintFile.objects.filter(sha256=sha256, done_at__isnull=False).exists():
-        return Taken(name, again=True)
-    for _ in _read(file, name):
+        return LoadResult(name, again=True)
+    for _ in _read_rows(file, name):
         pass  # so that a file that cannot be read to its end leaves nothing behind
     known_file, _ = ComplaintFile.objects.get_or_create(sha256=sha256, defaults={"name": name[:200], "begun_at": now})
-    taken = Taken(name)
+    taken = LoadResult(name)
     chunk: list[dict[str, object]] = []
     seen: Counter[bytes] = Counter()
-    for cells in _read(file, name):
+    for cells in _read_rows(file, name):
         taken.rows += 1
-        complaint = _complaint(cells, now=now)
+        complaint = _parse_row(cells, now=now)
         if isinstance(complaint, str):
             taken.left_out[complaint] += 1
             continue
@@ -106,27 +106,27 @@ def _load(file: BinaryIO, name: str, now: datetime) -> Taken:
         identity = {"file_id": known_file.pk, "fingerprint": uuid.UUID(bytes=fingerprint), "occurrence": occurrence}
         chunk.append(complaint | identity)
         if len(chunk) >= CHUNK:
-            _insert(chunk, taken)
-    _insert(chunk, taken)
+            _insert_chunk(chunk, taken)
+    _insert_chunk(chunk, taken)
     with transaction.atomic():
         # Counted from the table, since a run that was killed half-way took some of them in before.
         taken.taken = known_file.complaints.count()
         taken.known = taken.rows - taken.taken - taken.left_out.total()
         ComplaintFile.objects.filter(pk=known_file.pk).update(done_at=now, rows=taken.rows, taken=taken.taken)
-        taken.looked_up = _have_looked_up(known_file, now)
+        taken.looked_up = _schedule_lookups(known_file, now)
     return taken
 
 
-def _insert(chunk: list[dict[str, object]], taken: Taken) -> None:
+def _insert_chunk(chunk: list[dict[str, object]], taken: LoadResult) -> None:
     insert_rows(Complaint, chunk, ignore_conflicts=True)
     chunk.clear()
     time.sleep(PAUSE_SECONDS)
 
 
-def _have_looked_up(file: ComplaintFile, now: datetime) -> int:
+def _schedule_lookups(file: ComplaintFile, now: datetime) -> int:
     """The monitored numbers of the file that have enough complaints now are looked up by the next sweep."""
     enough = (
-        Complaint.objects.counting_since(window_begins(now))
+        Complaint.objects.counting_since(get_window_start(now))
         .filter(e164__in=file.complaints.values("e164"))
         .values("e164")
         .annotate(complaints=Count("pk"))
@@ -137,7 +137,7 @@ def _have_looked_up(file: ComplaintFile, now: datetime) -> int:
     return monitored.filter(e164__in=enough).update(next_action_at=now, round_began_at=None)
 
 
-def _read(file: BinaryIO, name: str) -> Iterator[list[str]]:
+def _read_rows(file: BinaryIO, name: str) -> Iterator[list[str]]:
     """The rows of the file, each with the cells of COLUMNS, from its beginning. Raises UnreadableFile."""
     file.seek(0)
     text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
@@ -162,14 +162,14 @@ def _read(file: BinaryIO, name: str) -> Iterator[list[str]]:
         text.detach()
 
 
-def _complaint(cells: Sequence[str], *, now: datetime) -> dict[str, object] | str:
+def _parse_row(cells: Sequence[str], *, now: datetime) -> dict[str, object] | str:
     """The columns of a Complaint, or why the row is left out."""
     number, created, violated, city, state, area_code, subject, robocall = cells
     if not number:
         return "without a number"
     if not (e164 := _united_states_number(number)):
         return "not a number of the United States"
-    created_at = _moment(created)
+    created_at = _parse_time(created)
     if created_at is None:
         return "without a date that can be read"
     if created_at > now + timedelta(days=1):
@@ -179,7 +179,7 @@ def _complaint(cells: Sequence[str], *, now: datetime) -> dict[str, object] | st
         "e164": e164,
         "created_at": created_at,
         "counts_from": now - days(age),
-        "violated_at": _moment(violated),
+        "violated_at": _parse_time(violated),
         "city": city[:80],
         "state": state[:40],
         "area_code": area_code[:10],
@@ -194,13 +194,13 @@ def _united_states_number(text: str) -> str:
     if len(text) < 10:
         return ""
     try:
-        parsed = parse(text)
-    except NotANumber:
+        parsed = parse_number(text)
+    except InvalidPhoneNumber:
         return ""
-    return parsed.e164 if parsed.region in UNITED_STATES else ""
+    return parsed.e164 if parsed.region in US_REGIONS else ""
 
 
-def _moment(text: str) -> datetime | None:
+def _parse_time(text: str) -> datetime | None:
     """2026-11-20 13:05:22; the files name no time zone, so UTC is as good as any for a window of days."""
     try:
         return datetime.fromisoformat(text).replace(tzinfo=UTC)
@@ -212,7 +212,7 @@ def _moment(text: str) -> datetime | None:
 
 
 @dataclass(frozen=True)
-class Tally:
+class ComplaintCount:
     """How a number stands: its complaints within the window, and when enough of them have aged out to say no more."""
 
     complaints: int
@@ -223,24 +223,24 @@ class Tally:
         return self.ages_out_at is not None
 
 
-def of_number(e164: str) -> ComplaintQuerySet:
+def get_complaints(e164: str) -> ComplaintQuerySet:
     """All complaints about the number that are known, newest first."""
     return Complaint.objects.about(e164)
 
 
-def window_begins(now: datetime) -> datetime:
+def get_window_start(now: datetime) -> datetime:
     return now - days(settings.COMPLAINTS_WINDOW_DAYS)
 
 
-def counts_of(numbers: Iterable[str], *, now: datetime) -> dict[str, Tally]:
+def count_by_number(numbers: Iterable[str], *, now: datetime) -> dict[str, ComplaintCount]:
     """For each of the numbers (E.164) its count; one query. A number without complaints has a count of none."""
     moments: dict[str, list[datetime]] = {number: [] for number in numbers}
-    counting = Complaint.objects.counting_since(window_begins(now)).filter(e164__in=list(moments))
+    counting = Complaint.objects.counting_since(get_window_start(now)).filter(e164__in=list(moments))
     for e164, counts_from in counting.order_by("-counts_from").values_list("e164", "counts_from"):
         moments[e164].append(counts_from)
     threshold = max(settings.COMPLAINTS_THRESHOLD, 1)
     return {
-        number: Tally(
+        number: ComplaintCount(
             complaints=len(newest_first),
             # With the one that makes it enough, the rest is not enough any more.
             ages_out_at=newest_first[threshold - 1] + days(settings.COMPLAINTS_WINDOW_DAYS)

@@ -4,49 +4,49 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reputation.models import Case, Confirmation, PhoneNumber
+from reputation.models import BulkAction, Case, PhoneNumber
 
 Status = PhoneNumber.SpamStatus
 Capability = PhoneNumber.Capability
 
 
 @dataclass(frozen=True)
-class Said:
+class StatusLabel:
     word: str
     tone: str
     icon: str
 
 
-SPAM_STATUS = {
-    Status.TAGGED: Said("Tagged", "bad", "triangle-alert"),
-    Status.TAGGED_AGAIN: Said("Tagged again", "bad", "triangle-alert"),
-    Status.IN_REMEDIATION: Said("In remediation", "wait", "clock"),
-    Status.FAILED: Said("Remediation failed", "bad", "triangle-alert"),
-    Status.CLEAN: Said("Clean", "good", "check"),
-    PhoneNumber.STALE: Said("Stale", "calm", "history"),
-    Status.UNKNOWN: Said("Not yet known", "calm", "circle-question-mark"),
-    Status.NOT_MONITORED: Said("Not monitored", "calm", "circle-minus"),
+SPAM_STATUS_LABELS = {
+    Status.TAGGED: StatusLabel("Tagged", "bad", "triangle-alert"),
+    Status.TAGGED_AGAIN: StatusLabel("Tagged again", "bad", "triangle-alert"),
+    Status.IN_REMEDIATION: StatusLabel("In remediation", "wait", "clock"),
+    Status.FAILED: StatusLabel("Remediation failed", "bad", "triangle-alert"),
+    Status.CLEAN: StatusLabel("Clean", "good", "check"),
+    PhoneNumber.STALE: StatusLabel("Stale", "calm", "history"),
+    Status.UNKNOWN: StatusLabel("Not yet known", "calm", "circle-question-mark"),
+    Status.NOT_MONITORED: StatusLabel("Not monitored", "calm", "circle-minus"),
 }
 
-CAPABILITY = {
-    Capability.ON: Said("On", "good", "check"),
-    Capability.VERIFYING: Said("Verifying", "wait", "loader"),
-    Capability.FAILED: Said("Verification failed", "bad", "triangle-alert"),
-    Capability.OFF: Said("Off", "calm", "circle-minus"),
+CAPABILITY_LABELS = {
+    Capability.ON: StatusLabel("On", "good", "check"),
+    Capability.VERIFYING: StatusLabel("Verifying", "wait", "loader"),
+    Capability.FAILED: StatusLabel("Verification failed", "bad", "triangle-alert"),
+    Capability.OFF: StatusLabel("Off", "calm", "circle-minus"),
 }
 
-CASE = {
-    Case.State.OPEN: Said("Open", "bad", "triangle-alert"),
-    Case.State.SUBMITTED: Said("Submitted", "wait", "clock"),
-    Case.State.IN_REVIEW: Said("In review", "wait", "clock"),
-    Case.State.DISPUTED: Said("Disputed", "wait", "clock"),
-    Case.State.CLEARED: Said("Cleared", "good", "check"),
-    Case.State.FAILED: Said("Failed", "bad", "triangle-alert"),
-    Case.State.CANCELLED: Said("Cancelled", "calm", "circle-minus"),
+CASE_LABELS = {
+    Case.State.OPEN: StatusLabel("Open", "bad", "triangle-alert"),
+    Case.State.SUBMITTED: StatusLabel("Submitted", "wait", "clock"),
+    Case.State.IN_REVIEW: StatusLabel("In review", "wait", "clock"),
+    Case.State.DISPUTED: StatusLabel("Disputed", "wait", "clock"),
+    Case.State.CLEARED: StatusLabel("Cleared", "good", "check"),
+    Case.State.FAILED: StatusLabel("Failed", "bad", "triangle-alert"),
+    Case.State.CANCELLED: StatusLabel("Cancelled", "calm", "circle-minus"),
 }
 
 # The tallies above the table, in the order of the page; each is a filter.
-TALLIES = (
+COUNTED_STATUSES = (
     "tagged",
     Status.IN_REMEDIATION,
     Status.FAILED,
@@ -58,7 +58,7 @@ TALLIES = (
 
 
 @dataclass(frozen=True)
-class SaidOfAction:
+class ActionLabels:
     """How a bulk action is said: on its button, in its window, and when it is done."""
 
     button: str
@@ -72,14 +72,14 @@ class SaidOfAction:
     is_dangerous: bool = False
 
 
-def so_many(count: int) -> str:
+def format_number_count(count: int) -> str:
     """1 number, 1,204 numbers."""
     return f"{count:,} number{'' if count == 1 else 's'}"
 
 
-ACTIONS = {
+ACTION_LABELS = {
     # The notes of the first two are the specification's.
-    Confirmation.Action.ENABLE: SaidOfAction(
+    BulkAction.Action.ENABLE: ActionLabels(
         button="Enable spam monitoring and remediation",
         verb="Enable",
         participle="enabled",
@@ -94,7 +94,7 @@ ACTIONS = {
         ),
         icon="shield-check",
     ),
-    Confirmation.Action.DISABLE: SaidOfAction(
+    BulkAction.Action.DISABLE: ActionLabels(
         button="Disable spam monitoring and remediation",
         verb="Disable",
         participle="disabled",
@@ -109,7 +109,7 @@ ACTIONS = {
         icon="shield-off",
         is_dangerous=True,
     ),
-    Confirmation.Action.ASSIGN: SaidOfAction(
+    BulkAction.Action.ASSIGN: ActionLabels(
         button="Assign to the campaign",
         verb="Assign",
         participle="assigned",
@@ -119,7 +119,7 @@ ACTIONS = {
         notes=("A number is in one campaign at a time: one that is in another is moved.",),
         icon="plus",
     ),
-    Confirmation.Action.UNASSIGN: SaidOfAction(
+    BulkAction.Action.UNASSIGN: ActionLabels(
         button="Take out of the campaign",
         verb="Take out",
         participle="taken out",

@@ -12,34 +12,34 @@ from django.db.models import F
 
 from portal import audit
 from portal.audit import Actor
-from portal.db.in_list import among
+from portal.db.in_list import in_list
 from portal.models import Account
-from portal.phone.numbers import NotANumber, Parsed, parse
+from portal.phone.numbers import InvalidPhoneNumber, ParsedNumber, parse_number
 from reputation import campaigns
 from reputation.matching import daily_limit
 from reputation.models import Campaign, PhoneNumber
 from reputation.monitoring import capability
 
 # A personal (500) or premium-rate (900) number cannot be called back at the ordinary rate, so none may be shown.
-NO_CALLER_ID = {
+CALLER_ID_ERRORS = {
     "premium": "This is a premium-rate number. Callers would pay to call it back, so it cannot be a caller ID.",
     "personal": "This is a personal number, which follows its holder. It cannot be a caller ID.",
 }
 
 
 @dataclass(frozen=True)
-class Added:
+class AddResult:
     """What became of a number that somebody added: `now_is` is added, brought_back, or there (it was already)."""
 
     number: PhoneNumber
     now_is: str
 
 
-def parse_caller_id(text: str, *, letters: bool = False) -> Parsed:
-    """Like portal.phone.numbers.parse, for a number shown to called people: raises NotANumber for others."""
-    parsed = parse(text, letters=letters)
-    if parsed.kind in NO_CALLER_ID:
-        raise NotANumber(NO_CALLER_ID[parsed.kind])
+def parse_caller_id(text: str, *, letters: bool = False) -> ParsedNumber:
+    """Like portal.phone.numbers.parse_number, for a number shown to called people: raises NotANumber for others."""
+    parsed = parse_number(text, letters=letters)
+    if parsed.kind in CALLER_ID_ERRORS:
+        raise InvalidPhoneNumber(CALLER_ID_ERRORS[parsed.kind])
     return parsed
 
 
@@ -51,13 +51,13 @@ def clean_label(text: str) -> str:
 def add(
     *,
     account: Account,
-    parsed: Parsed,
+    parsed: ParsedNumber,
     label: str = "",
     source: str = PhoneNumber.Source.NATIVE,
     campaign: Campaign | None = None,
     actor: Actor,
     now: datetime,
-) -> Added:
+) -> AddResult:
     """Adds the number; one that was removed comes back with its history, and one that is there is left as it is.
 
     Of several who add it at the same moment, one adds it: the database keeps a number once in an account.
@@ -82,16 +82,18 @@ def add(
                         capability_since=now,
                     )
             except IntegrityError:
-                return Added(mine.get(), "there")
-            audit.record(account=account, actor=actor, now=now, what="number.added", subject=number, after=number.label)
-            return Added(number, "added")
+                return AddResult(mine.get(), "there")
+            audit.record_event(
+                account=account, actor=actor, now=now, what="number.added", subject=number, after=number.label
+            )
+            return AddResult(number, "added")
         if number.removed_at is None:
-            return Added(number, "there")
-        _bring_back(number, label=label, source=source, campaign=campaign, actor=actor, now=now)
-        return Added(number, "brought_back")
+            return AddResult(number, "there")
+        _restore(number, label=label, source=source, campaign=campaign, actor=actor, now=now)
+        return AddResult(number, "brought_back")
 
 
-def _bring_back(
+def _restore(
     number: PhoneNumber, *, label: str, source: str, campaign: Campaign | None, actor: Actor, now: datetime
 ) -> None:
     """Its history and, where none is given, its label are what they were; monitoring stays off."""
@@ -99,7 +101,7 @@ def _bring_back(
     number.removed_at, number.added_at = None, now
     number.save(update_fields=["label", "source", "campaign", "removed_at", "added_at"])
     daily_limit.recompute(PhoneNumber.objects.filter(pk=number.pk), account_id=number.account_id, now=now)
-    audit.record(
+    audit.record_event(
         account=number.account, actor=actor, now=now, what="number.restored", subject=number, after=number.label
     )
 
@@ -116,7 +118,7 @@ def change(
             (before.get_source_display(), PhoneNumber.Source(source).label),
         ):
             if was != will_be:
-                audit.record(
+                audit.record_event(
                     account=before.account,
                     actor=actor,
                     now=now,
@@ -140,10 +142,10 @@ def remove(ids: Sequence[int], *, actor: Actor, now: datetime) -> list[int]:
     Monitoring stops, open cases are cancelled, and campaigns call from them no more, nor show them as the default.
     """
     with transaction.atomic():
-        present = PhoneNumber.objects.present().filter(pk__in=among(ids))
+        present = PhoneNumber.objects.present().filter(pk__in=in_list(ids))
         removed = list(present.select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True))
         capability.disable(removed, actor=actor, now=now, reason="The number was removed.")
-        campaigns.forget_defaults(removed, actor=actor, now=now)
+        campaigns.clear_default_numbers(removed, actor=actor, now=now)
         numbers = PhoneNumber.objects.filter(pk__in=removed)
         audit.record_changes(numbers, actor=actor, now=now, what="number.removed", label="e164", before=F("label"))
         numbers.update(removed_at=now, campaign=None)

@@ -9,14 +9,14 @@ from reputation.monitoring import engines
 from reputation.numbers import count_triggers
 
 
-def set_up(apps: Apps = of_today, **about: object) -> None:
+def set_up_database(apps: Apps = of_today, **about: object) -> None:
     """Receives post_migrate. `apps` is the state after the migrations, which may have been backwards; a flush, which
     empties the tables between tests, sends none."""
     installed = {model._meta.label for model in apps.get_models()}
     if "reputation.NumberCount" in installed:
-        count_triggers.install()
-        search_index.install()
+        count_triggers.install_triggers()
+        search_index.install_index()
     if "reputation.Engine" in installed:
         engines.sync_engines()
     if "django_q.Schedule" in installed:
-        schedules.make_schedules()
+        schedules.sync_schedules()

@@ -14,11 +14,11 @@ from django.utils import timezone
 from django_q.models import Schedule
 
 # Rows whose name begins so are ours; any other is left alone.
-OURS = "portal: "
+NAME_PREFIX = "portal: "
 
 
 @dataclass(frozen=True)
-class Entry:
+class ScheduleEntry:
     """`quick`: on a clock whose days are short, the task is also run every second or so, by the rounds."""
 
     name: str
@@ -28,41 +28,41 @@ class Entry:
 
 
 SCHEDULES = (
-    Entry("verify numbers", "reputation.tasks.verification.verify_numbers"),
-    Entry("look up numbers", "reputation.tasks.lookups.look_up_numbers"),
-    Entry("advance cases", "reputation.tasks.cases.advance_cases"),
-    Entry("withdraw requests", "reputation.tasks.cases.withdraw_requests"),
-    Entry("stop unenrolled", "reputation.tasks.revocation.stop_unenrolled"),
-    Entry("continue confirmations", "reputation.tasks.bulk_actions.continue_confirmations"),
-    Entry("continue imports", "reputation.tasks.imports.continue_imports"),
-    Entry("send enrollment mails", "enrollment.tasks.send_due_mails"),
-    Entry("send digests", "reputation.tasks.digests.send_digests"),
+    ScheduleEntry("verify numbers", "reputation.tasks.verification.verify_numbers"),
+    ScheduleEntry("look up numbers", "reputation.tasks.lookups.look_up_numbers"),
+    ScheduleEntry("advance cases", "reputation.tasks.cases.advance_cases"),
+    ScheduleEntry("withdraw requests", "reputation.tasks.cases.withdraw_requests"),
+    ScheduleEntry("stop unenrolled", "reputation.tasks.revocation.disable_revoked_numbers"),
+    ScheduleEntry("continue confirmations", "reputation.tasks.bulk_actions.continue_bulk_actions"),
+    ScheduleEntry("continue imports", "reputation.tasks.imports.continue_imports"),
+    ScheduleEntry("send enrollment mails", "enrollment.tasks.send_due_mails"),
+    ScheduleEntry("send digests", "reputation.tasks.digests.send_digests"),
     # Not in the rounds: it may wait for slow receivers, and is begun by each change anyway.
-    Entry("deliver webhooks", "portal.webhooks.tasks.deliver_webhooks", quick=False),
-    Entry("canary", "reputation.tasks.upkeep.canary", quick=False),
-    Entry("end stale imports", "reputation.tasks.imports.end_stale_imports", minutes=10, quick=False),
-    Entry("keep engines in step", "reputation.tasks.upkeep.keep_engines_in_step", minutes=60, quick=False),
-    Entry("prune", "reputation.tasks.upkeep.prune", minutes=24 * 60, quick=False),
+    ScheduleEntry("deliver webhooks", "portal.webhooks.tasks.deliver_webhooks", quick=False),
+    ScheduleEntry("canary", "reputation.tasks.upkeep.record_heartbeat", quick=False),
+    ScheduleEntry("end stale imports", "reputation.tasks.imports.end_stale_imports", minutes=10, quick=False),
+    ScheduleEntry("keep engines in step", "reputation.tasks.upkeep.sync_engines", minutes=60, quick=False),
+    ScheduleEntry("prune", "reputation.tasks.upkeep.prune", minutes=24 * 60, quick=False),
 )
-ROUNDS = Entry("rounds", "reputation.tasks.rounds.rounds")
+DEMO_LOOP = ScheduleEntry("rounds", "reputation.tasks.rounds.run_demo_loop")
 
 
-def wanted() -> tuple[Entry, ...]:
+def get_entries() -> tuple[ScheduleEntry, ...]:
     """What this portal runs; the rounds only on a clock whose days are shorter than real ones."""
-    return (*SCHEDULES, ROUNDS) if timedelta(days=1) > settings.DAY else SCHEDULES
+    return (*SCHEDULES, DEMO_LOOP) if timedelta(days=1) > settings.SERVICE_DAY else SCHEDULES
 
 
-def make_schedules() -> None:
+def sync_schedules() -> None:
     """Makes what is missing, mends what differs, and removes what is ours and no longer wanted.
 
     Any number of processes at once leave one row each: the name is unique in the database (migration 0002). When a
     row fires next is never set anew, or each start would put it off.
     """
     now = timezone.now()
-    for entry in wanted():
+    for entry in get_entries():
         row = {"func": entry.func, "schedule_type": Schedule.MINUTES, "minutes": entry.minutes, "repeats": -1}
         Schedule.objects.update_or_create(
-            name=f"{OURS}{entry.name}", defaults=row, create_defaults={**row, "next_run": now}
+            name=f"{NAME_PREFIX}{entry.name}", defaults=row, create_defaults={**row, "next_run": now}
         )
-    names = [f"{OURS}{entry.name}" for entry in wanted()]
-    Schedule.objects.filter(name__startswith=OURS).exclude(name__in=names).delete()
+    names = [f"{NAME_PREFIX}{entry.name}" for entry in get_entries()]
+    Schedule.objects.filter(name__startswith=NAME_PREFIX).exclude(name__in=names).delete()

@@ -1,4 +1,4 @@
-"""Durations of the service: a day lasts settings.DAY, which the demo shortens and production cannot."""
+"""Durations of the service: a day lasts settings.SERVICE_DAY, which the demo shortens and production cannot."""
 
 from datetime import timedelta
 
@@ -7,4 +7,4 @@ from django.conf import settings
 
 def days(number: float) -> timedelta:
     """So many days of the service's clock."""
-    return settings.DAY * number
+    return settings.SERVICE_DAY * number

@@ -10,7 +10,7 @@ from portal.accounts.licensing import Product
 from portal.audit import Actor
 from portal.models import Account, Member
 from reputation.matching import recorder
-from tests.every_url import an_api_key
+from tests.every_url import create_api_key
 from tests.factories import AccountFactory, ApplicationFactory, LicenceFactory, MemberFactory
 
 
@@ -20,7 +20,7 @@ def account(db) -> Account:
 
 
 @pytest.fixture
-def enrolled(account) -> Account:
+def enrolled_account(account) -> Account:
     """The account with an approved enrollment and Contact Center Elite: it may enable numbers in campaigns."""
     ApplicationFactory(account=account)
     LicenceFactory(account=account, product=Product.CONTACT_CENTER_ELITE)
@@ -44,7 +44,7 @@ def viewer(account) -> Member:
 
 
 @pytest.fixture
-def signed_in() -> Callable[[Member], Client]:
+def client_for() -> Callable[[Member], Client]:
     """A client signed in as the member's user."""
 
     def sign_in(member: Member) -> Client:
@@ -56,34 +56,34 @@ def signed_in() -> Callable[[Member], Client]:
 
 
 @pytest.fixture
-def as_owner(owner, signed_in) -> Client:
-    return signed_in(owner)
+def as_owner(owner, client_for) -> Client:
+    return client_for(owner)
 
 
 @pytest.fixture
-def as_admin(admin, signed_in) -> Client:
-    return signed_in(admin)
+def as_admin(admin, client_for) -> Client:
+    return client_for(admin)
 
 
 @pytest.fixture
-def as_viewer(viewer, signed_in) -> Client:
-    return signed_in(viewer)
+def as_viewer(viewer, client_for) -> Client:
+    return client_for(viewer)
 
 
 @pytest.fixture
-def with_key() -> Callable[..., Client]:
+def api_client_for() -> Callable[..., Client]:
     """A client that calls the API with a new key of the account, which has these scopes (none named: all)."""
 
     def make(account: Account, *scopes: str) -> Client:
-        return Client(headers={"Authorization": f"Bearer {an_api_key(account, *scopes)[1]}"})
+        return Client(headers={"Authorization": f"Bearer {create_api_key(account, *scopes)[1]}"})
 
     return make
 
 
 @pytest.fixture
-def api(account, with_key) -> Client:
+def api_client(account, api_client_for) -> Client:
     """The API, with a key of the account that may do everything."""
-    return with_key(account)
+    return api_client_for(account)
 
 
 @pytest.fixture
@@ -97,14 +97,14 @@ def now():
 
 
 @pytest.fixture(autouse=True)
-def simulated_engines_begin_anew(settings, tmp_path_factory) -> None:
+def reset_simulated_engines(settings, tmp_path_factory) -> None:
     """What the simulated engines remember is not the database's, so that no test rolls it back."""
     settings.SIMULATED_DIR = tmp_path_factory.mktemp("simulated")
 
 
 @pytest.fixture(autouse=True)
-def decisions_are_written_when_the_test_says(monkeypatch) -> None:
+def disable_recorder_thread(monkeypatch) -> None:
     """By no thread of its own, which would see nothing of the test's transaction, and none of another test."""
-    monkeypatch.setattr(recorder, "_begin_to_write", lambda: None)
-    recorder._of_numbers.clear()
-    recorder._of_campaigns.clear()
+    monkeypatch.setattr(recorder, "_start_flusher", lambda: None)
+    recorder._number_calls.clear()
+    recorder._campaign_calls.clear()

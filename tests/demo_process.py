@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-READY_SECONDS = 60
+READY_TIMEOUT = 60
 # The demo itself gives its programs 30 seconds.
-STOP_SECONDS = 45
+STOP_TIMEOUT = 45
 
 
-def a_free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -40,7 +40,7 @@ class DemoProcess:
     def output(self) -> str:
         return self.written.read_text(errors="replace")
 
-    def wait_for(self, text: str, *, seconds: float = READY_SECONDS) -> None:
+    def wait_for(self, text: str, *, seconds: float = READY_TIMEOUT) -> None:
         until = time.monotonic() + seconds
         while text not in self.output:
             if self.process.poll() is not None or time.monotonic() > until:
@@ -51,11 +51,11 @@ class DemoProcess:
         """Asks it to stop, and returns its exit code. Kills its group if it does not, which is an error."""
         self.process.send_signal(number)
         try:
-            return self.process.wait(STOP_SECONDS)
+            return self.process.wait(STOP_TIMEOUT)
         except subprocess.TimeoutExpired:
             for group in [str(self.process.pid), *self.groups()]:
                 os.killpg(int(group), signal.SIGKILL)
-            raise AssertionError(f"The demo did not stop in {STOP_SECONDS} seconds:\n{self.output}") from None
+            raise AssertionError(f"The demo did not stop in {STOP_TIMEOUT} seconds:\n{self.output}") from None
 
     def groups(self) -> list[str]:
         """The process groups of the programs it started."""
@@ -63,7 +63,7 @@ class DemoProcess:
 
 
 def start_demo(data_dir: Path, *arguments: str, port: int | None = None, day_seconds: float = 2) -> DemoProcess:
-    port = port or a_free_port()
+    port = port or free_port()
     written = data_dir.parent / f"{data_dir.name}-{port}-{time.monotonic_ns()}.log"
     environment = os.environ | {
         "DEMO": "1",

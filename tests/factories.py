@@ -10,8 +10,8 @@ from factory.django import DjangoModelFactory
 from enrollment.models import Application
 from portal.accounts.licensing import Product
 from portal.models import Account, Licence, Member, User, WebhookEndpoint
-from portal.phone.numbers import parse
-from portal.webhooks.events import TYPES
+from portal.phone.numbers import parse_number
+from portal.webhooks.events import EVENT_TYPES
 from reputation.models import Campaign, Case, Check, Complaint, ComplaintFile, Engine, PhoneNumber, Submission, Tag
 
 
@@ -58,7 +58,7 @@ class WebhookEndpointFactory(DjangoModelFactory):
 
     account = factory.SubFactory(AccountFactory)
     url = factory.Sequence(lambda n: f"https://receiver{n}.example.com/hook")
-    event_types = " ".join(TYPES)
+    event_types = " ".join(EVENT_TYPES)
     secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
     made_at = factory.LazyFunction(timezone.now)
     state_since = factory.SelfAttribute("made_at")
@@ -89,9 +89,9 @@ class PhoneNumberFactory(DjangoModelFactory):
 
     account = factory.SubFactory(AccountFactory)
     e164 = factory.Sequence(lambda n: f"+1206{2_000_000 + n}")
-    region = factory.LazyAttribute(lambda number: parse(number.e164).region)
-    kind = factory.LazyAttribute(lambda number: parse(number.e164).kind)
-    area_code = factory.LazyAttribute(lambda number: parse(number.e164).area_code)
+    region = factory.LazyAttribute(lambda number: parse_number(number.e164).region)
+    kind = factory.LazyAttribute(lambda number: parse_number(number.e164).kind)
+    area_code = factory.LazyAttribute(lambda number: parse_number(number.e164).area_code)
     tagged_since = factory.LazyAttribute(
         lambda number: timezone.now() if getattr(number, "spam_status", "") in PhoneNumber.TAGGED else None
     )

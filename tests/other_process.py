@@ -12,7 +12,7 @@ from django.db import connection
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def start(code: str, *arguments: object, **environment: str) -> subprocess.Popen:
+def start_python(code: str, *arguments: object, **environment: str) -> subprocess.Popen:
     """Runs the code; `arguments` are in its sys.argv, `environment` is added to this process's own."""
     here = connection.settings_dict
     address = f"postgres://{here['USER']}:{here['PASSWORD']}@{here['HOST']}:{here['PORT']}/{here['NAME']}"

@@ -18,41 +18,41 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 # Nothing outlives the tests, so nothing need be written to the disk before it is reported as written.
-POSTGRESQL = {
+POSTGRESQL_OPTIONS = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
     "max_connections": "300",
     "listen_addresses": "127.0.0.1",
 }
-UNPRIVILEGED = ("postgres", "nobody")
+UNPRIVILEGED_USERS = ("postgres", "nobody")
 
 
-class Missing(Exception):
+class ProgramMissing(Exception):
     """A program is not on this machine; the message says how to get it."""
 
 
 @contextmanager
-def postgresql() -> Iterator[str]:
+def temporary_postgresql() -> Iterator[str]:
     """Yields the address of an empty database, as DATABASE_URL has it."""
-    folder, port = _folder("postgresql"), free_port()
+    folder, port = _make_server_dir("postgresql"), free_port()
     data = folder / "data"
-    _run(program_at("initdb"), "-D", data, "-U", "portal", "-A", "trust", "-E", "UTF8", "--no-sync")
-    settings = {**POSTGRESQL, "port": str(port), "unix_socket_directories": str(folder)}
+    _run(find_program("initdb"), "-D", data, "-U", "portal", "-A", "trust", "-E", "UTF8", "--no-sync")
+    settings = {**POSTGRESQL_OPTIONS, "port": str(port), "unix_socket_directories": str(folder)}
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     # It answers an interrupt by throwing out whoever is connected, and ends.
-    with _started(program_at("postgres"), "-D", data, *options, stop=signal.SIGINT, folder=folder):
-        wait_for(port, "PostgreSQL")
-        _run(program_at("createdb"), "-h", "127.0.0.1", "-p", port, "-U", "portal", "portal")
+    with _run_server(find_program("postgres"), "-D", data, *options, stop=signal.SIGINT, folder=folder):
+        wait_for_port(port, "PostgreSQL")
+        _run(find_program("createdb"), "-h", "127.0.0.1", "-p", port, "-U", "portal", "portal")
         yield f"postgres://portal@127.0.0.1:{port}/portal"
 
 
 @contextmanager
-def redis() -> Iterator[str]:
+def temporary_redis() -> Iterator[str]:
     """Yields the address of an empty Redis, as Q_BROKER_URL has it."""
-    folder, port = _folder("redis"), free_port()
-    with _started(program_at("redis-server"), "--port", port, "--save", "", "--dir", folder, folder=folder):
-        wait_for(port, "Redis")
+    folder, port = _make_server_dir("redis"), free_port()
+    with _run_server(find_program("redis-server"), "--port", port, "--save", "", "--dir", folder, folder=folder):
+        wait_for_port(port, "Redis")
         yield f"redis://127.0.0.1:{port}/0"
 
 
@@ -62,58 +62,58 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def program_at(name: str) -> str:
+def find_program(name: str) -> str:
     """Debian keeps PostgreSQL's programs off the PATH. Raises Missing."""
     found = shutil.which(name)
     beside = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
     if not found and not beside:
         package = "redis-server" if name == "redis-server" else "postgresql"
-        raise Missing(f"{name} is not on this machine. On Debian and Ubuntu: sudo apt-get install {package}")
+        raise ProgramMissing(f"{name} is not on this machine. On Debian and Ubuntu: sudo apt-get install {package}")
     return found or str(beside[-1])
 
 
-def _folder(name: str) -> Path:
+def _make_server_dir(name: str) -> Path:
     folder = Path(mkdtemp(prefix=f"portal-{name}-"))
-    if user := _another_user():
+    if user := _unprivileged_user():
         shutil.chown(folder, user)
     return folder
 
 
-def _another_user() -> str:
+def _unprivileged_user() -> str:
     """Who runs them where we are root, which PostgreSQL refuses to be."""
     if os.geteuid():
         return ""
     import pwd
 
     known = {entry.pw_name for entry in pwd.getpwall()}
-    return next(name for name in UNPRIVILEGED if name in known)
+    return next(name for name in UNPRIVILEGED_USERS if name in known)
 
 
-def _as_another_user(command: tuple[object, ...]) -> list[str]:
-    user = _another_user()
-    return [*(("setpriv", "--reuid", user, "--regid", str(_group(user)), "--clear-groups") if user else ())] + [
-        str(part) for part in command
-    ]
+def _drop_privileges(command: tuple[object, ...]) -> list[str]:
+    user = _unprivileged_user()
+    return [
+        *(("setpriv", "--reuid", user, "--regid", str(_primary_group_id(user)), "--clear-groups") if user else ())
+    ] + [str(part) for part in command]
 
 
-def _group(user: str) -> int:
+def _primary_group_id(user: str) -> int:
     import pwd
 
     return pwd.getpwnam(user).pw_gid
 
 
 def _run(*command: object) -> None:
-    done = subprocess.run(_as_another_user(command), capture_output=True, text=True, cwd="/")
+    done = subprocess.run(_drop_privileges(command), capture_output=True, text=True, cwd="/")
     if done.returncode:
         raise SystemExit(f"{command[0]} failed:\n{done.stdout}{done.stderr}")
 
 
 @contextmanager
-def _started(*command: object, folder: Path, stop: signal.Signals = signal.SIGTERM) -> Iterator[subprocess.Popen]:
+def _run_server(*command: object, folder: Path, stop: signal.Signals = signal.SIGTERM) -> Iterator[subprocess.Popen]:
     """Runs the program until the block ends, in a group of its own: Ctrl-C is for the tests, which end first."""
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            _as_another_user(command), cwd=folder, stdout=log, stderr=log, start_new_session=True
+            _drop_privileges(command), cwd=folder, stdout=log, stderr=log, start_new_session=True
         )
     try:
         yield process
@@ -127,7 +127,7 @@ def _started(*command: object, folder: Path, stop: signal.Signals = signal.SIGTE
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def wait_for(port: int, what: str) -> None:
+def wait_for_port(port: int, what: str) -> None:
     until = time.monotonic() + 30
     while time.monotonic() < until:
         with socket.socket() as attempt:
@@ -141,8 +141,8 @@ def main() -> int:
     """Runs pytest with the arguments given."""
     with ExitStack() as stack:
         try:
-            address, broker = stack.enter_context(postgresql()), stack.enter_context(redis())
-        except Missing as missing:
+            address, broker = stack.enter_context(temporary_postgresql()), stack.enter_context(temporary_redis())
+        except ProgramMissing as missing:
             sys.stderr.write(f"{missing}\n")
             return 1
         environment = os.environ | {"DATABASE_URL": address, "TEST_REDIS_URL": broker}

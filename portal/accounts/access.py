@@ -20,7 +20,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from portal.audit import Actor
 from portal.models import Account, Member, User
 
-ACCOUNT_IN_SESSION = "account_id"
+ACCOUNT_SESSION_KEY = "account_id"
 
 M = TypeVar("M", bound=Model)
 
@@ -38,19 +38,19 @@ class MemberRequest(HttpRequest):
 View = Callable[..., HttpResponse]
 
 
-def member_view(view: View) -> View:
+def member_required(view: View) -> View:
     """For signed-in members: the account is the one chosen at the top, else the first; times are shown in its zone."""
 
     @wraps(view)
     def inner(request: MemberRequest, *args: object, **kwargs: object) -> HttpResponse:
         if not request.user.is_authenticated:
-            return _sign_in_first(request)
+            return _redirect_to_sign_in(request)
         request.memberships = list(
             Member.objects.filter(user=request.user).select_related("account").order_by("account__name", "pk")
         )
         if not request.memberships:
             return render(request, "portal/no_account.html", status=403)
-        chosen = request.session.get(ACCOUNT_IN_SESSION)
+        chosen = request.session.get(ACCOUNT_SESSION_KEY)
         request.member = next((m for m in request.memberships if m.account_id == chosen), request.memberships[0])
         request.member.user = request.user
         request.account = request.member.account
@@ -61,27 +61,27 @@ def member_view(view: View) -> View:
     return inner
 
 
-def _sign_in_first(request: HttpRequest) -> HttpResponse:
+def _redirect_to_sign_in(request: HttpRequest) -> HttpResponse:
     """To the sign-in page, and from there to where the person was: a POST leads back to the page it was sent from,
     since its own address may have nothing to show. What htmx asked for is not put into the page, but opened instead."""
     came_from = request.get_full_path()
     if request.method not in ("GET", "HEAD") or request.htmx:
-        came_from = _page_sent_from(request)
+        came_from = _get_referring_page(request)
     answer = redirect_to_login(came_from)
     return HttpResponseClientRedirect(answer.url) if request.htmx else answer
 
 
-def _page_sent_from(request: HttpRequest) -> str:
+def _get_referring_page(request: HttpRequest) -> str:
     page = urlsplit(request.htmx.current_url or request.headers.get("Referer", ""))
     if page.netloc != request.get_host():
         return reverse("overview")
     return urlunsplit(("", "", page.path, page.query, ""))
 
 
-def changing_view(view: View) -> View:
+def editor_required(view: View) -> View:
     """For owners and admins. A viewer sees everything and changes nothing: 403, with a page that says so."""
 
-    @member_view
+    @member_required
     @wraps(view)
     def inner(request: MemberRequest, *args: object, **kwargs: object) -> HttpResponse:
         if not request.member.may_change:
@@ -93,10 +93,10 @@ def changing_view(view: View) -> View:
     return inner
 
 
-def owner_view(view: View) -> View:
+def owner_required(view: View) -> View:
     """For owners: members, their roles, and the account itself."""
 
-    @member_view
+    @member_required
     @wraps(view)
     def inner(request: MemberRequest, *args: object, **kwargs: object) -> HttpResponse:
         if not request.member.is_owner:
@@ -106,7 +106,7 @@ def owner_view(view: View) -> View:
     return inner
 
 
-def owned(request: MemberRequest, objects: type[M] | QuerySet[M], pk: int) -> M:
+def get_account_object_or_404(request: MemberRequest, objects: type[M] | QuerySet[M], pk: int) -> M:
     """The account's object with this id; another account's, like one that does not exist, is a 404."""
     manager = objects if isinstance(objects, QuerySet) else objects.objects
     return get_object_or_404(manager.for_account(request.account), pk=pk)

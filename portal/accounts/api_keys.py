@@ -21,7 +21,7 @@ from portal import audit
 from portal.audit import Actor
 from portal.models import Account, ApiKey
 
-NOTED_EVERY = timedelta(minutes=1)
+LAST_USED_INTERVAL = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ SCOPES = {
 }
 
 
-class Refused(Exception):
+class AuthenticationError(Exception):
     """A request is not let in. `status` and `error` are as RFC 6750 (bearer tokens) has them, `code` is our own."""
 
     status = 401
@@ -66,28 +66,28 @@ class Refused(Exception):
         return ", ".join(parts)
 
 
-class KeyMissing(Refused):
+class KeyMissing(AuthenticationError):
     code = "key_missing"
     error = ""  # RFC 6750, 3.1: who sent nothing is told no error
 
 
-class KeyMalformed(Refused):
+class KeyMalformed(AuthenticationError):
     code = "key_malformed"
 
 
-class KeyUnknown(Refused):
+class KeyUnknown(AuthenticationError):
     code = "key_unknown"
 
 
-class KeyRevoked(Refused):
+class KeyRevoked(AuthenticationError):
     code = "key_revoked"
 
 
-class KeyExpired(Refused):
+class KeyExpired(AuthenticationError):
     code = "key_expired"
 
 
-class ScopeMissing(Refused):
+class ScopeMissing(AuthenticationError):
     status = 403
     code = "scope_missing"
     error = "insufficient_scope"
@@ -96,15 +96,15 @@ class ScopeMissing(Refused):
 # Making and revoking -------------------------------------------------------------------------------------------------
 
 
-class MadeBefore(Exception):
+class DuplicateApiKey(Exception):
     """There is a key with this prefix."""
 
 
-def new_prefix() -> str:
+def generate_prefix() -> str:
     return secrets.token_hex(5)
 
 
-def make(
+def create_api_key(
     *,
     account: Account,
     name: str,
@@ -118,32 +118,34 @@ def make(
 
     With a `prefix` from `new_prefix`, asking twice makes one key: the second raises MadeBefore.
     """
-    prefix, secret = prefix or new_prefix(), secrets.token_hex(32)
+    prefix, secret = prefix or generate_prefix(), secrets.token_hex(32)
     try:
         with transaction.atomic():
             key = ApiKey.objects.create(
                 account=account,
                 name=name,
                 prefix=prefix,
-                secret_hash=_hashed(secret),
+                secret_hash=_hash_secret(secret),
                 scopes=" ".join(scope for scope in SCOPES if scope in scopes),
                 made_at=now,
                 made_by=actor.user,
                 expires_at=expires_at,
             )
             scopes_made = ", ".join(key.scope_list)
-            audit.record(account=account, actor=actor, now=now, what="api_key.made", subject=key, after=scopes_made)
+            audit.record_event(
+                account=account, actor=actor, now=now, what="api_key.made", subject=key, after=scopes_made
+            )
     except IntegrityError:
-        raise MadeBefore from None
+        raise DuplicateApiKey from None
     return key, f"nrp_{prefix}_{secret}"
 
 
-def revoke(key: ApiKey, *, actor: Actor, now: datetime) -> bool:
+def revoke_api_key(key: ApiKey, *, actor: Actor, now: datetime) -> bool:
     """Ends the key at once and for ever; False if it was revoked before."""
     with transaction.atomic():
         revoked = ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=now)
         if revoked:
-            audit.record(account=key.account, actor=actor, now=now, what="api_key.revoked", subject=key)
+            audit.record_event(account=key.account, actor=actor, now=now, what="api_key.revoked", subject=key)
     key.refresh_from_db()
     return bool(revoked)
 
@@ -151,15 +153,15 @@ def revoke(key: ApiKey, *, actor: Actor, now: datetime) -> bool:
 # Letting in ----------------------------------------------------------------------------------------------------------
 
 # In SQL, because every request asks it: building the same with the ORM takes ten times as long as the answer.
-_FIND = """
+_FIND_KEY_SQL = """
 SELECT k.id, k.name, k.scopes, k.secret_hash, k.revoked_at IS NOT NULL, k.expires_at <= %s, a.id, a.name, a.time_zone
 FROM portal_apikey k JOIN portal_account a ON a.id = k.account_id
 WHERE k.prefix = %s
 """
-_NOBODY = (0, "", "", "0" * 64, False, False, 0, "", "")
+_UNKNOWN_KEY = (0, "", "", "0" * 64, False, False, 0, "", "")
 
 
-class Caller:
+class AuthenticatedKey:
     """Who calls the API: what there is to know of a key and its account, without their rows. Two model instances would
     cost more than the query that fetches them, and most requests need neither."""
 
@@ -177,18 +179,18 @@ class Caller:
         return self._account
 
 
-def authenticate(authorization: str | None, *, scope: str, now: datetime) -> Caller:
+def authenticate(authorization: str | None, *, scope: str, now: datetime) -> AuthenticatedKey:
     """Whose key the Authorization header holds, if it may do `scope`; one query.
 
     Raises a Refused. Whether a prefix is unknown or its secret wrong cannot be told apart, neither by what is said nor
     by how long it takes.
     """
-    prefix, secret = _read(authorization)
+    prefix, secret = _parse_authorization(authorization)
     with connection.cursor() as cursor:
-        cursor.execute(_FIND, (connection.ops.adapt_datetimefield_value(now), prefix))
+        cursor.execute(_FIND_KEY_SQL, (connection.ops.adapt_datetimefield_value(now), prefix))
         found = cursor.fetchone()
-    pk, name, scopes, secret_hash, revoked, expired, account_id, account_name, zone = found or _NOBODY
-    if not hmac.compare_digest(_hashed(secret), secret_hash) or found is None:
+    pk, name, scopes, secret_hash, revoked, expired, account_id, account_name, zone = found or _UNKNOWN_KEY
+    if not hmac.compare_digest(_hash_secret(secret), secret_hash) or found is None:
         raise KeyUnknown("There is no such API key, or its secret is wrong.")
     if revoked:
         raise KeyRevoked("This API key was revoked.")
@@ -196,7 +198,7 @@ def authenticate(authorization: str | None, *, scope: str, now: datetime) -> Cal
         raise KeyExpired("This API key has expired.")
     if scope not in scopes.split():
         raise ScopeMissing(f"This API key may not do this: it lacks the scope {scope}.", scope=scope)
-    return Caller(
+    return AuthenticatedKey(
         pk=pk,
         name=name,
         prefix=prefix,
@@ -207,20 +209,22 @@ def authenticate(authorization: str | None, *, scope: str, now: datetime) -> Cal
 
 
 # When this process last wrote that a key is used, by the key's prefix.
-_noted: dict[str, datetime] = {}
+_last_recorded: dict[str, datetime] = {}
 
 
-def note_use(caller: Caller, *, now: datetime) -> None:
+def record_use(caller: AuthenticatedKey, *, now: datetime) -> None:
     """Writes when the key was last used, at most once a minute. Call it outside any transaction."""
-    noted = _noted.get(caller.prefix)
-    if noted and timedelta(0) <= now - noted < NOTED_EVERY:
+    noted = _last_recorded.get(caller.prefix)
+    if noted and timedelta(0) <= now - noted < LAST_USED_INTERVAL:
         return
-    _noted[caller.prefix] = now
-    due = ApiKey.objects.filter(Q(last_used_at__isnull=True) | Q(last_used_at__lte=now - NOTED_EVERY), pk=caller.pk)
+    _last_recorded[caller.prefix] = now
+    due = ApiKey.objects.filter(
+        Q(last_used_at__isnull=True) | Q(last_used_at__lte=now - LAST_USED_INTERVAL), pk=caller.pk
+    )
     due.update(last_used_at=now)
 
 
-def _read(authorization: str | None) -> tuple[str, str]:
+def _parse_authorization(authorization: str | None) -> tuple[str, str]:
     """The prefix and the secret of the token in the header."""
     if not authorization:
         raise KeyMissing("Send an API key, as: Authorization: Bearer nrp_...")
@@ -232,5 +236,5 @@ def _read(authorization: str | None) -> tuple[str, str]:
     return prefix.replace("\x00", ""), secret
 
 
-def _hashed(secret: str) -> str:
+def _hash_secret(secret: str) -> str:
     return sha256(secret.encode()).hexdigest()

@@ -3,7 +3,7 @@
 from portal.models import Product
 
 # Numbers in an outbound dialer campaign are covered by these, without a seat of the SKU.
-COVERS_CAMPAIGN_NUMBERS = frozenset({Product.CONTACT_CENTER_PREMIUM, Product.CONTACT_CENTER_ELITE, Product.AUTO_DIALER})
+CAMPAIGN_PRODUCTS = frozenset({Product.CONTACT_CENTER_PREMIUM, Product.CONTACT_CENTER_ELITE, Product.AUTO_DIALER})
 # Any other number needs one of these products and a free seat of the SKU.
-PRODUCT_LICENCES = frozenset(Product) - {Product.MONITORING_SKU}
-SEATS_OF = Product.MONITORING_SKU
+BASE_PRODUCTS = frozenset(Product) - {Product.MONITORING_SKU}
+SEAT_PRODUCT = Product.MONITORING_SKU

@@ -12,31 +12,31 @@ from portal.audit import Actor
 from portal.models import Account, Member, User
 
 
-class NotChanged(Exception):
+class MembershipError(Exception):
     """Nothing was changed; the message tells a person why, and what to do next."""
 
 
-class LastOwner(NotChanged):
+class LastOwner(MembershipError):
     """An account always has an owner: somebody must be able to add people."""
 
     def __init__(self) -> None:
         super().__init__("This is the account's last owner. Make somebody else an owner first.")
 
 
-def add(*, account: Account, email: str, role: str, actor: Actor, now: datetime) -> Member:
+def add_member(*, account: Account, email: str, role: str, actor: Actor, now: datetime) -> Member:
     """Makes the person with this address a member; who is not yet known is created, without a password.
 
     Raises NotChanged if they are a member already, or are kept from signing in.
     """
     with transaction.atomic():
-        _only_one_at_a_time(account)
+        _lock_account(account)
         user, _ = User.objects.get_or_create(email=email.strip().lower(), defaults={"password": make_password(None)})
         if not user.is_active:
-            raise NotChanged("This person is kept from signing in. Ask whoever runs the portal.")
+            raise MembershipError("This person is kept from signing in. Ask whoever runs the portal.")
         if Member.objects.filter(account=account, user=user).exists():
-            raise NotChanged("This person is a member already. Their role can be changed in the list.")
+            raise MembershipError("This person is a member already. Their role can be changed in the list.")
         member = Member.objects.create(account=account, user=user, role=role, joined_at=now, digest_sent_at=now)
-        _record(member, actor=actor, now=now, what="member.added", after=role)
+        _record_event(member, actor=actor, now=now, what="member.added", after=role)
     return member
 
 
@@ -46,32 +46,34 @@ def change_role(member: Member, *, role: str, shown: str, actor: Actor, now: dat
     Raises LastOwner, and NotChanged if somebody else changed the role or removed the member since it was shown.
     """
     with transaction.atomic():
-        _only_one_at_a_time(member.account)
+        _lock_account(member.account)
         before = Member.objects.filter(pk=member.pk).values_list("role", flat=True).first()
         if before == role:
             return False
         if before != shown:
-            raise NotChanged("Somebody changed this member meanwhile. Nothing was changed; look at the list again.")
-        _keep_an_owner(member, before)
+            raise MembershipError(
+                "Somebody changed this member meanwhile. Nothing was changed; look at the list again."
+            )
+        _require_other_owner(member, before)
         Member.objects.filter(pk=member.pk).update(role=role)
         member.role = role
-        _record(member, actor=actor, now=now, what="member.role", before=before, after=role)
+        _record_event(member, actor=actor, now=now, what="member.role", before=before, after=role)
     return True
 
 
-def remove(member: Member, *, actor: Actor, now: datetime) -> None:
+def remove_member(member: Member, *, actor: Actor, now: datetime) -> None:
     """Takes the person out of the account; they stay a user, and stay named in its audit trail. Raises LastOwner."""
     with transaction.atomic():
-        _only_one_at_a_time(member.account)
+        _lock_account(member.account)
         before = Member.objects.filter(pk=member.pk).values_list("role", flat=True).first()
         if before is None:
             return
-        _keep_an_owner(member, before)
-        _record(member, actor=actor, now=now, what="member.removed", before=before)
+        _require_other_owner(member, before)
+        _record_event(member, actor=actor, now=now, what="member.removed", before=before)
         Member.objects.filter(pk=member.pk).delete()
 
 
-def choose_digest(member: Member, *, digest: str, now: datetime) -> None:
+def set_digest(member: Member, *, digest: str, now: datetime) -> None:
     """How often the member wants mail about spam tags. After *never*, the first is about what comes from now on."""
     chosen = {"digest": digest}
     if member.digest == Member.Digest.NEVER != digest:
@@ -79,16 +81,18 @@ def choose_digest(member: Member, *, digest: str, now: datetime) -> None:
     Member.objects.filter(pk=member.pk).update(**chosen)
 
 
-def _only_one_at_a_time(account: Account) -> None:
+def _lock_account(account: Account) -> None:
     """Two owners who demote each other at the same moment would leave none: changes to members take turns."""
     Account.objects.select_for_update().get(pk=account.pk)
 
 
-def _keep_an_owner(member: Member, role: str) -> None:
+def _require_other_owner(member: Member, role: str) -> None:
     owners = Member.objects.filter(account=member.account, role=Member.Role.OWNER)
     if role == Member.Role.OWNER and not owners.exclude(pk=member.pk).filter(user__is_active=True).exists():
         raise LastOwner
 
 
-def _record(member: Member, *, actor: Actor, now: datetime, what: str, before: str = "", after: str = "") -> None:
-    audit.record(account=member.account, actor=actor, now=now, what=what, subject=member, before=before, after=after)
+def _record_event(member: Member, *, actor: Actor, now: datetime, what: str, before: str = "", after: str = "") -> None:
+    audit.record_event(
+        account=member.account, actor=actor, now=now, what=what, subject=member, before=before, after=after
+    )

@@ -11,13 +11,13 @@ from portal.audit import Actor
 from portal.models import Account
 
 
-def change(account: Account, *, actor: Actor, now: datetime, **values: str) -> list[str]:
+def update_account(account: Account, *, actor: Actor, now: datetime, **values: str) -> list[str]:
     """Sets `name` or `time_zone` and writes an event for each that differs; returns their names."""
     with transaction.atomic():
         held = Account.objects.select_for_update().get(pk=account.pk)
         differing = {field: value for field, value in values.items() if getattr(held, field) != value}
         for field, value in differing.items():
-            audit.record(
+            audit.record_event(
                 account=account,
                 actor=actor,
                 now=now,

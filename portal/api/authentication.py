@@ -14,16 +14,16 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
 from portal.accounts import api_keys
-from portal.accounts.api_keys import Caller
+from portal.accounts.api_keys import AuthenticatedKey
 from portal.api import rate_limits
-from portal.api.problems import problem_of
+from portal.api.problems import problem_from_exception
 from portal.audit import Actor
 
 
 class ApiRequest(HttpRequest):
     """A request after `guarded`: by `caller`, for its account, at `now`; `actor` is what the audit trail gets."""
 
-    caller: Caller
+    caller: AuthenticatedKey
     actor: Actor
     now: datetime
 
@@ -31,7 +31,7 @@ class ApiRequest(HttpRequest):
 View = Callable[..., HttpResponse]
 
 
-def guarded(scope: str, *, policy: str = "default") -> Callable[[View], View]:
+def require_api_key(scope: str, *, policy: str = "default") -> Callable[[View], View]:
     """For requests whose key has the scope and asks no more often than the policy lets it.
 
     Whatever the view raises is answered as a problem. Beside the view it takes one query, and a write about once a
@@ -48,13 +48,13 @@ def guarded(scope: str, *, policy: str = "default") -> Callable[[View], View]:
                 caller = api_keys.authenticate(request.META.get("HTTP_AUTHORIZATION"), scope=scope, now=now)
                 request.caller = caller
                 request.actor = Actor(user=None, via="api", key_id=caller.pk)
-                api_keys.note_use(caller, now=now)
-                spent = rate_limits.spend(caller, policy, now=now)
+                api_keys.record_use(caller, now=now)
+                spent = rate_limits.count_request(caller, policy, now=now)
                 headers |= spent.headers
                 spent.refuse_too_much()
                 answer = view(request, *args, **kwargs)
             except Exception as error:
-                answer = problem_of(error).answer()
+                answer = problem_from_exception(error).answer()
             for name, value in headers.items():
                 answer.headers[name] = value
             return answer

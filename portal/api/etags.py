@@ -14,7 +14,7 @@ def etag(*values: object) -> str:
     return f'"{sha256(repr(values).encode()).hexdigest()[:20]}"'
 
 
-def check(request: ApiRequest, current: str) -> None:
+def check_if_match(request: ApiRequest, current: str) -> None:
     """Raises the problem of a stale version. Call it with the row locked. Without If-Match anything goes."""
     asked = request.headers.get("If-Match")
     if asked is None or asked.strip() == "*":

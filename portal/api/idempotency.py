@@ -18,20 +18,20 @@ from django.db import transaction
 from django.http import HttpResponse
 
 from portal.api.authentication import ApiRequest
-from portal.api.problems import Problem, problem_of, wrong
-from portal.models import ApiAnswer
+from portal.api.problems import Problem, problem_from_exception, validation_problem
+from portal.models import IdempotentResponse
 
-KEPT_FOR = timedelta(hours=24)
+RETENTION = timedelta(hours=24)
 # Longer than any request may take: nobody is at it any more.
-GIVEN_UP_AFTER = timedelta(minutes=2)
+ABANDONED_AFTER = timedelta(minutes=2)
 CHUNK = 2_000
-KEPT_HEADERS = ("Content-Type", "Location", "ETag")
-KEY = r'^("[\x20\x21\x23-\x7e]{1,255}"|[\x21\x23-\x7e]{1,255})$'
+STORED_HEADERS = ("Content-Type", "Location", "ETag")
+KEY_PATTERN = r'^("[\x20\x21\x23-\x7e]{1,255}"|[\x21\x23-\x7e]{1,255})$'
 
 View = Callable[..., HttpResponse]
 
 
-def once(*, in_one_transaction: bool = True) -> Callable[[View], View]:
+def idempotent(*, in_one_transaction: bool = True) -> Callable[[View], View]:
     """For writes: all or nothing, and with an Idempotency-Key once. Beneath `guarded`.
 
     An upload is not read within a transaction, which would keep others from writing as long as it takes. What it
@@ -46,21 +46,21 @@ def once(*, in_one_transaction: bool = True) -> Callable[[View], View]:
             if given is None:
                 with whole():
                     return view(request, *args, **kwargs)
-            mine = _begin(request, given)
+            mine = _claim_key(request, given)
             if mine.answered_at:
                 return _replay(mine)
             try:
                 with whole():
                     answer = view(request, *args, **kwargs)
-                    _keep(mine, answer, now=request.now)
+                    _store_response(mine, answer, now=request.now)
             except Exception as error:
                 # Nothing of it was done. A failure of ours may be tried again; a refusal stays what it is.
-                problem = problem_of(error)
+                problem = problem_from_exception(error)
                 answer = problem.answer()
                 if problem.kind.status < 500:
-                    _keep(mine, answer, now=request.now)
+                    _store_response(mine, answer, now=request.now)
                 else:
-                    ApiAnswer.objects.filter(pk=mine.pk, token=mine.token).delete()
+                    IdempotentResponse.objects.filter(pk=mine.pk, token=mine.token).delete()
             return answer
 
         return inner
@@ -70,35 +70,35 @@ def once(*, in_one_transaction: bool = True) -> Callable[[View], View]:
 
 def prune(now: datetime) -> int:
     """Deletes one chunk of answers that are kept no longer; returns how many."""
-    old = ApiAnswer.objects.filter(begun_at__lt=now - KEPT_FOR).order_by("begun_at")
+    old = IdempotentResponse.objects.filter(begun_at__lt=now - RETENTION).order_by("begun_at")
     ids = list(old.values_list("pk", flat=True)[:CHUNK])
-    ApiAnswer.objects.filter(pk__in=ids).delete()
+    IdempotentResponse.objects.filter(pk__in=ids).delete()
     return len(ids)
 
 
-def _begin(request: ApiRequest, given: str) -> ApiAnswer:
+def _claim_key(request: ApiRequest, given: str) -> IdempotentResponse:
     """The row that is ours to answer, or that was answered. Raises a Problem where it is neither."""
-    if not re.match(KEY, given):
-        raise wrong("header.Idempotency-Key", "An Idempotency-Key has 1 to 255 visible ASCII characters.")
+    if not re.match(KEY_PATTERN, given):
+        raise validation_problem("header.Idempotency-Key", "An Idempotency-Key has 1 to 255 visible ASCII characters.")
     new = {
         "fingerprint": _fingerprint(request),
         "begun_at": request.now,
         "token": secrets.token_hex(16),
         "answered_at": None,
     }
-    held, is_new = ApiAnswer.objects.get_or_create(
+    held, is_new = IdempotentResponse.objects.get_or_create(
         key_id=request.caller.pk, idempotency_key=given.strip('"'), defaults=new
     )
     if is_new:
         return held
-    if held.begun_at > request.now - KEPT_FOR:
+    if held.begun_at > request.now - RETENTION:
         if held.fingerprint != new["fingerprint"]:
             raise Problem("idempotency_key_reused")
         if held.answered_at:
             return held
-        if held.begun_at > request.now - GIVEN_UP_AFTER:
+        if held.begun_at > request.now - ABANDONED_AFTER:
             raise Problem("idempotency_under_way", headers={"Retry-After": "1"})
-    if not ApiAnswer.objects.filter(pk=held.pk, token=held.token).update(**new):
+    if not IdempotentResponse.objects.filter(pk=held.pk, token=held.token).update(**new):
         raise Problem("idempotency_under_way", headers={"Retry-After": "1"})
     held.refresh_from_db()
     return held
@@ -118,18 +118,18 @@ def _fingerprint(request: ApiRequest) -> str:
     return digest.hexdigest()
 
 
-def _keep(mine: ApiAnswer, answer: HttpResponse, *, now: datetime) -> None:
-    kept = ApiAnswer.objects.filter(pk=mine.pk, token=mine.token, answered_at__isnull=True).update(
+def _store_response(mine: IdempotentResponse, answer: HttpResponse, *, now: datetime) -> None:
+    kept = IdempotentResponse.objects.filter(pk=mine.pk, token=mine.token, answered_at__isnull=True).update(
         answered_at=now,
         status=answer.status_code,
-        headers={name: answer.headers[name] for name in KEPT_HEADERS if name in answer.headers},
+        headers={name: answer.headers[name] for name in STORED_HEADERS if name in answer.headers},
         body=answer.content.decode(),
     )
     if not kept:  # given up, and taken over: the other one's answer counts, and what was done here is undone
         raise Problem("idempotency_under_way", headers={"Retry-After": "1"})
 
 
-def _replay(answered: ApiAnswer) -> HttpResponse:
+def _replay(answered: IdempotentResponse) -> HttpResponse:
     return HttpResponse(
         answered.body, status=answered.status, headers={**answered.headers, "Idempotency-Replayed": "true"}
     )

@@ -8,18 +8,18 @@ from typing import Any
 from ninja import NinjaAPI
 
 from portal.accounts.api_keys import SCOPES
-from portal.api.idempotency import KEY
-from portal.api.problems import CONTENT_TYPE, KINDS, Kind
+from portal.api.idempotency import KEY_PATTERN
+from portal.api.problems import CONTENT_TYPE, PROBLEM_TYPES, ProblemType
 from portal.api.rate_limits import POLICIES
 
-_PROBLEM = {
+_PROBLEM_SCHEMA = {
     "type": "object",
     "description": "A refusal (RFC 9457). `code` is for programs; the sentences are for people, and may change.",
     "properties": {
         "type": {"type": "string", "format": "uri", "description": "Where this kind of refusal is explained."},
         "title": {"type": "string"},
         "status": {"type": "integer"},
-        "code": {"type": "string", "enum": list(KINDS)},
+        "code": {"type": "string", "enum": list(PROBLEM_TYPES)},
         "detail": {"type": "string", "description": "What happened, and what it means."},
         "hint": {"type": "string", "description": "What to do next."},
         "errors": {
@@ -73,7 +73,7 @@ _PARAMETERS = {
             "A text of your own, new for each new request, and the same when you send the very same request again "
             "because its answer was lost: it is then done once, and the stored answer comes back. Kept for 24 hours."
         ),
-        "schema": {"type": "string", "pattern": KEY},
+        "schema": {"type": "string", "pattern": KEY_PATTERN},
         "example": "5f0c2c1e-order-17",
     },
     "IfMatch": {
@@ -86,7 +86,7 @@ _PARAMETERS = {
     },
 }
 
-_SECURITY = {
+_SECURITY_SCHEME = {
     "type": "http",
     "scheme": "bearer",
     "bearerFormat": "nrp_PREFIX_SECRET",
@@ -95,17 +95,17 @@ _SECURITY = {
 }
 
 
-def document(api: NinjaAPI) -> dict[str, Any]:
+def build_openapi_document(api: NinjaAPI) -> dict[str, Any]:
     """The whole document, as plain dictionaries and lists. It is the same for everybody; build it once."""
     made = api.get_openapi_schema()
     for of_path in made["paths"].values():
         for operation in of_path.values():
-            _complete(operation)
+            _complete_operation(operation)
     components = made["components"]
-    components["schemas"]["Problem"] = _PROBLEM
+    components["schemas"]["Problem"] = _PROBLEM_SCHEMA
     components["headers"] = _HEADERS
     components["parameters"] = _PARAMETERS
-    components["securitySchemes"] = {"key": _SECURITY}
+    components["securitySchemes"] = {"key": _SECURITY_SCHEME}
     components["responses"] = {}
     return {
         "openapi": "3.1.0",
@@ -117,7 +117,7 @@ def document(api: NinjaAPI) -> dict[str, Any]:
     }
 
 
-def _complete(operation: dict[str, Any]) -> None:
+def _complete_operation(operation: dict[str, Any]) -> None:
     scope, codes = operation["x-scope"], operation.pop("x-refuses")
     is_write, is_versioned = operation.pop("x-write"), operation.pop("x-versioned")
     if operation.get("description", "").strip().rstrip(".") == operation["summary"]:
@@ -134,22 +134,25 @@ def _complete(operation: dict[str, Any]) -> None:
         parameters.append({"$ref": "#/components/parameters/IfMatch"})
     names = ["RateLimit-Policy", "RateLimit", *(["Idempotency-Replayed"] if is_write else [])]
     for status, answer in operation["responses"].items():
-        more = [*(["Location"] if status == "201" else []), *(["ETag"] if _has_version(answer, status) else [])]
-        answer["headers"] = _refer([*names, *more])
-    by_status: dict[int, list[Kind]] = {}
+        more = [*(["Location"] if status == "201" else []), *(["ETag"] if _returns_etag(answer, status) else [])]
+        answer["headers"] = _header_references([*names, *more])
+    by_status: dict[int, list[ProblemType]] = {}
     for code in codes:
-        by_status.setdefault(KINDS[code].status, []).append(KINDS[code])
+        by_status.setdefault(PROBLEM_TYPES[code].status, []).append(PROBLEM_TYPES[code])
     for status, kinds in sorted(by_status.items()):
-        operation["responses"][str(status)] = _refusals(status, kinds, names)
+        operation["responses"][str(status)] = _problem_response(status, kinds, names)
 
 
-def _has_version(answer: dict[str, Any], status: str) -> bool:
+def _returns_etag(answer: dict[str, Any], status: str) -> bool:
     """Those that answer with one number or one campaign."""
     schema = answer.get("content", {}).get("application/json", {}).get("schema", {})
-    return status in ("200", "201") and schema.get("$ref", "").rpartition("/")[2] in ("NumberOut", "CampaignOut")
+    return status in ("200", "201") and schema.get("$ref", "").rpartition("/")[2] in (
+        "NumberResponse",
+        "CampaignResponse",
+    )
 
 
-def _refusals(status: int, kinds: list[Kind], names: list[str]) -> dict[str, Any]:
+def _problem_response(status: int, kinds: list[ProblemType], names: list[str]) -> dict[str, Any]:
     headers = [] if status == 401 else list(names)
     headers += {401: ["WWW-Authenticate"], 403: ["WWW-Authenticate"], 429: ["Retry-After"], 412: ["ETag"]}.get(
         status, []
@@ -160,7 +163,7 @@ def _refusals(status: int, kinds: list[Kind], names: list[str]) -> dict[str, Any
         headers = ["WWW-Authenticate"]
     return {
         "description": f"{HTTPStatus(status).phrase}: {', '.join(kind.code for kind in kinds)}",
-        "headers": _refer(headers),
+        "headers": _header_references(headers),
         "content": {
             CONTENT_TYPE: {
                 "schema": {"$ref": "#/components/schemas/Problem"},
@@ -183,5 +186,5 @@ def _refusals(status: int, kinds: list[Kind], names: list[str]) -> dict[str, Any
     }
 
 
-def _refer(names: list[str]) -> dict[str, Any]:
+def _header_references(names: list[str]) -> dict[str, Any]:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}

@@ -15,21 +15,21 @@ from ninja.errors import HttpError, ValidationError
 from ninja.parser import Parser
 from pydantic import ConfigDict
 
-from portal.api.authentication import ApiRequest, guarded
-from portal.api.idempotency import once
+from portal.api.authentication import ApiRequest, require_api_key
+from portal.api.idempotency import idempotent
 from portal.api.problems import Problem
 
-JSON_LIMIT = 1024 * 1024
-OF_EVERY_OPERATION = ("key_missing", "key_malformed", "key_unknown", "key_revoked", "key_expired", "scope_missing",
+MAX_JSON_BYTES = 1024 * 1024
+COMMON_PROBLEMS = ("key_missing", "key_malformed", "key_unknown", "key_revoked", "key_expired", "scope_missing",
                       "rate_limited", "server_error")  # fmt: skip
-WITH_A_BODY = ("malformed", "too_large", "media_type")
-OF_EVERY_WRITE = ("idempotency_under_way", "idempotency_key_reused", "invalid")
+BODY_PROBLEMS = ("malformed", "too_large", "media_type")
+WRITE_PROBLEMS = ("idempotency_under_way", "idempotency_key_reused", "invalid")
 
 # For what callers send: nothing is guessed, and what is not known is refused, so that no typing error goes unnoticed.
-STRICT = ConfigDict(extra="forbid", strict=True)
+STRICT_CONFIG = ConfigDict(extra="forbid", strict=True)
 
 
-def endpoint(
+def operation(
     router: Router,
     method: str,
     path: str,
@@ -48,7 +48,7 @@ def endpoint(
     already, `body` is json or file where it takes one, and `versioned` says that it heeds If-Match.
     """
     is_write = scope == "write"
-    codes = [*OF_EVERY_OPERATION, *(OF_EVERY_WRITE if is_write else ()), *(WITH_A_BODY if body else ()), *refuses]
+    codes = [*COMMON_PROBLEMS, *(WRITE_PROBLEMS if is_write else ()), *(BODY_PROBLEMS if body else ()), *refuses]
     if "{" in path:
         codes += ["not_found", "invalid"]
     if versioned:
@@ -56,10 +56,10 @@ def endpoint(
 
     def decorate(function: Callable) -> Callable:
         summary, _, description = (function.__doc__ or "").partition("\n\n")
-        layers: list[Callable] = [once(in_one_transaction=in_one_transaction)] if is_write else []
+        layers: list[Callable] = [idempotent(in_one_transaction=in_one_transaction)] if is_write else []
         if body:
-            layers.append(_reads(body))
-        decorate_view(*layers, guarded(scope, policy=policy))(function)
+            layers.append(_checks_body_headers(body))
+        decorate_view(*layers, require_api_key(scope, policy=policy))(function)
         return router.api_operation(
             [method],
             path,
@@ -79,13 +79,13 @@ def endpoint(
     return decorate
 
 
-def _reads(body: str) -> Callable[[Callable], Callable]:
+def _checks_body_headers(body: str) -> Callable[[Callable], Callable]:
     """Refuses a body of another type, or one that is too large, before anything of it is read."""
 
     def decorate(view: Callable) -> Callable:
         @wraps(view)
         def inner(request: ApiRequest, *args: object, **kwargs: object) -> HttpResponse:
-            refuse_another_body(body, request)
+            check_body_headers(body, request)
             return view(request, *args, **kwargs)
 
         return inner
@@ -93,10 +93,10 @@ def _reads(body: str) -> Callable[[Callable], Callable]:
     return decorate
 
 
-def refuse_another_body(body: str, request: HttpRequest) -> None:
+def check_body_headers(body: str, request: HttpRequest) -> None:
     """Raises a Problem for what is not `json` or a `file`, or larger than it may be, by what the headers say."""
     wanted = "application/json" if body == "json" else "multipart/form-data"
-    most = JSON_LIMIT if body == "json" else settings.UPLOAD_LIMIT_MB * 1024 * 1024
+    most = MAX_JSON_BYTES if body == "json" else settings.UPLOAD_LIMIT_MB * 1024 * 1024
     length = request.META.get("CONTENT_LENGTH") or ""
     if length.isdecimal() and int(length) > most:
         raise Problem("too_large", f"The body is larger than {most // (1024 * 1024)} MB.")
@@ -104,25 +104,25 @@ def refuse_another_body(body: str, request: HttpRequest) -> None:
         raise Problem("media_type", f"This address reads {wanted}.")
 
 
-class _Parser(Parser):
+class _StrictJSONParser(Parser):
     """JSON as RFC 8259 has it: NaN and Infinity are none. And 17.0 is the integer 17, as JSON Schema has it."""
 
     def parse_body(self, request: HttpRequest) -> Any:
-        return json.loads(request.body, parse_constant=_no_number, parse_float=_number)
+        return json.loads(request.body, parse_constant=_reject_constant, parse_float=_parse_float)
 
 
-def _number(text: str) -> int | float:
+def _parse_float(text: str) -> int | float:
     number = float(text)
     return int(number) if number.is_integer() else number
 
 
-def _no_number(text: str) -> None:
+def _reject_constant(text: str) -> None:
     raise ValueError(f"{text} is not JSON")
 
 
 def make_api(**about: Any) -> NinjaAPI:
     """An API whose refusals are all the guard's to say; the document and its page are our own."""
-    api = NinjaAPI(openapi_url=None, docs_url=None, parser=_Parser(), **about)
+    api = NinjaAPI(openapi_url=None, docs_url=None, parser=_StrictJSONParser(), **about)
 
     def leave_it_to_the_guard(request: HttpRequest, error: Exception) -> HttpResponse:
         raise error

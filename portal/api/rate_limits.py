@@ -15,18 +15,18 @@ from datetime import datetime
 from django.conf import settings
 from django.db import connection
 
-from portal.accounts.api_keys import Caller
+from portal.accounts.api_keys import AuthenticatedKey
 from portal.api.problems import Problem
 
-SECONDS = 60
-SYNCED_EVERY = 1.0
+WINDOW_SECONDS = 60
+SYNC_SECONDS = 1.0
 
 # By policy: the setting that says how many requests a key may make in a minute; 0 is no limit.
 POLICIES = {"default": "API_RATE_LIMIT", "match": "API_MATCH_RATE_LIMIT"}
 
 
 @dataclass
-class _Counted:
+class _Counter:
     """What one process knows of a key: of which minute, what all had counted, and what it has not told yet."""
 
     minute: int
@@ -36,7 +36,7 @@ class _Counted:
 
 
 @dataclass(frozen=True)
-class Spent:
+class RateLimitStatus:
     """How a key stands after this request, as draft-ietf-httpapi-ratelimit-headers-10 has it."""
 
     policy: str
@@ -53,7 +53,7 @@ class Spent:
         if not self.limit:
             return {}
         return {
-            "RateLimit-Policy": f'"{self.policy}";q={self.limit};w={SECONDS}',
+            "RateLimit-Policy": f'"{self.policy}";q={self.limit};w={WINDOW_SECONDS}',
             "RateLimit": f'"{self.policy}";r={max(self.limit - self.used, 0)};t={self.resets_in}',
         }
 
@@ -64,45 +64,45 @@ class Spent:
             raise Problem("rate_limited", detail, headers={"Retry-After": str(self.resets_in)})
 
 
-_counted: dict[tuple[str, str], _Counted] = {}
+_counters: dict[tuple[str, str], _Counter] = {}
 _lock = threading.Lock()
 
 
-def spend(caller: Caller, policy: str, *, now: datetime) -> Spent:
+def count_request(caller: AuthenticatedKey, policy: str, *, now: datetime) -> RateLimitStatus:
     """Counts one request of the caller's key. Call it outside any transaction: once a second it writes."""
     limit = getattr(settings, POLICIES[policy])
     seconds = int(now.timestamp())
-    minute, into_it = divmod(seconds, SECONDS)
+    minute, into_it = divmod(seconds, WINDOW_SECONDS)
     if not limit:
-        return Spent(policy, 0, 0, SECONDS - into_it)
+        return RateLimitStatus(policy, 0, 0, WINDOW_SECONDS - into_it)
     name, tell = (caller.prefix, policy), 0
     with _lock:
-        counted = _counted.get(name)
+        counted = _counters.get(name)
         if counted is None or counted.minute != minute:
-            counted = _counted[name] = _Counted(minute)
+            counted = _counters[name] = _Counter(minute)
         counted.untold += 1
-        if time.monotonic() - counted.told_at >= SYNCED_EVERY:
+        if time.monotonic() - counted.told_at >= SYNC_SECONDS:
             counted.told_at = time.monotonic()
             tell, counted.untold = counted.untold, 0
     if tell:
-        by_all = _add(caller.pk, policy, minute, tell)
+        by_all = _add_to_total(caller.pk, policy, minute, tell)
         with _lock:
             counted.by_all = by_all
-    return Spent(policy, limit, counted.by_all + counted.untold, SECONDS - into_it)
+    return RateLimitStatus(policy, limit, counted.by_all + counted.untold, WINDOW_SECONDS - into_it)
 
 
 # A process whose clock is behind adds to the later minute: counting a few too many is better than forgetting many.
-_ADD = """
-INSERT INTO portal_apiuse (key_id, policy, minute, used) VALUES (%s, %s, %s, %s)
+_ADD_SQL = """
+INSERT INTO portal_apiusage (key_id, policy, minute, used) VALUES (%s, %s, %s, %s)
 ON CONFLICT (key_id, policy) DO UPDATE SET
-    used = CASE WHEN portal_apiuse.minute >= excluded.minute THEN portal_apiuse.used + excluded.used
+    used = CASE WHEN portal_apiusage.minute >= excluded.minute THEN portal_apiusage.used + excluded.used
            ELSE excluded.used END,
-    minute = CASE WHEN portal_apiuse.minute > excluded.minute THEN portal_apiuse.minute ELSE excluded.minute END
+    minute = CASE WHEN portal_apiusage.minute > excluded.minute THEN portal_apiusage.minute ELSE excluded.minute END
 RETURNING used
 """
 
 
-def _add(key_id: int, policy: str, minute: int, count: int) -> int:
+def _add_to_total(key_id: int, policy: str, minute: int, count: int) -> int:
     with connection.cursor() as cursor:
-        cursor.execute(_ADD, [key_id, policy, minute, count])
+        cursor.execute(_ADD_SQL, [key_id, policy, minute, count])
         return cursor.fetchall()[0][0]

@@ -10,12 +10,12 @@ from typing import Any
 
 from django.conf import settings
 
-from portal.api.operations import OF_EVERY_OPERATION
-from portal.api.problems import KINDS, Kind
+from portal.api.operations import COMMON_PROBLEMS
+from portal.api.problems import PROBLEM_TYPES, ProblemType
 
 
 @dataclass(frozen=True)
-class Row:
+class ReferenceRow:
     """A parameter or a member of an object: `depth` says how deep it stands in another."""
 
     name: str
@@ -27,32 +27,32 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ResponseReference:
     status: str
     description: str
-    rows: list[Row]
+    rows: list[ReferenceRow]
 
 
 @dataclass(frozen=True)
-class Operation:
+class OperationReference:
     id: str
     method: str
     path: str
     summary: str
     description: str
     scope: str
-    parameters: list[Row]
+    parameters: list[ReferenceRow]
     body_type: str
-    body: list[Row]
-    answers: list[Answer]
-    refusals: list[Kind]  # besides those of every operation
+    body: list[ReferenceRow]
+    answers: list[ResponseReference]
+    refusals: list[ProblemType]  # besides those of every operation
     curl: str
 
 
 @dataclass(frozen=True)
-class Group:
+class OperationGroup:
     name: str
-    operations: list[Operation]
+    operations: list[OperationReference]
 
     @property
     def anchor(self) -> str:
@@ -63,28 +63,28 @@ class Group:
 class Reference:
     title: str
     version: str
-    groups: list[Group]
-    problems: list[Kind]
-    always: list[Kind]
+    groups: list[OperationGroup]
+    problems: list[ProblemType]
+    always: list[ProblemType]
 
 
-def read(document: dict[str, Any]) -> Reference:
+def build_reference(document: dict[str, Any]) -> Reference:
     """The document's operations by tag."""
-    reader = _Reader(document)
-    groups: dict[str, list[Operation]] = {tag["name"]: [] for tag in document["tags"]}
+    reader = _ReferenceBuilder(document)
+    groups: dict[str, list[OperationReference]] = {tag["name"]: [] for tag in document["tags"]}
     for path, of_path in document["paths"].items():
         for method, operation in of_path.items():
             groups[operation["tags"][0]].append(reader.operation(method.upper(), path, operation))
     return Reference(
         title=document["info"]["title"],
         version=document["info"]["version"],
-        groups=[Group(name, operations) for name, operations in groups.items()],
-        problems=list(KINDS.values()),
-        always=[KINDS[code] for code in OF_EVERY_OPERATION],
+        groups=[OperationGroup(name, operations) for name, operations in groups.items()],
+        problems=list(PROBLEM_TYPES.values()),
+        always=[PROBLEM_TYPES[code] for code in COMMON_PROBLEMS],
     )
 
 
-class _Reader:
+class _ReferenceBuilder:
     def __init__(self, document: dict[str, Any]) -> None:
         self.document = document
 
@@ -96,7 +96,7 @@ class _Reader:
             node = found
         return node
 
-    def operation(self, method: str, path: str, operation: dict[str, Any]) -> Operation:
+    def operation(self, method: str, path: str, operation: dict[str, Any]) -> OperationReference:
         parameters = [self.follow(one) for one in operation["parameters"]]
         content = operation.get("requestBody", {}).get("content", {})
         body_type, body = next(iter(content.items()), ("", {}))
@@ -106,22 +106,22 @@ class _Reader:
             of_answer = answer.get("content", {})
             if status < "400":
                 rows = self.rows(of_answer["application/json"]["schema"]) if of_answer else []
-                answers.append(Answer(status, answer["description"], rows))
+                answers.append(ResponseReference(status, answer["description"], rows))
             else:
                 codes = of_answer["application/problem+json"]["examples"]
-                refusals += [KINDS[code] for code in codes if code not in OF_EVERY_OPERATION]
-        return Operation(
+                refusals += [PROBLEM_TYPES[code] for code in codes if code not in COMMON_PROBLEMS]
+        return OperationReference(
             id=operation["operationId"],
             method=method,
             path=path,
             summary=operation["summary"],
-            description=_plain(operation.get("description", "")),
+            description=_replace_backticks(operation.get("description", "")),
             scope=operation["x-scope"],
             parameters=[
-                Row(
+                ReferenceRow(
                     one["name"],
                     self.type_of(one["schema"]),
-                    _plain(one.get("description", "")),
+                    _replace_backticks(one.get("description", "")),
                     one.get("required", False),
                     one["in"],
                 )
@@ -134,7 +134,7 @@ class _Reader:
             curl=self.curl(method, path, body_type, schema),
         )
 
-    def rows(self, schema: dict[str, Any], depth: int = 0) -> list[Row]:
+    def rows(self, schema: dict[str, Any], depth: int = 0) -> list[ReferenceRow]:
         """The members of an object, and beneath each those of the object or the list of objects that it holds."""
         schema = self.follow(schema)
         if "properties" not in schema and "anyOf" in schema:  # one of several objects: none of them must be given
@@ -144,7 +144,9 @@ class _Reader:
         rows = []
         for name, member in schema.get("properties", {}).items():
             description = member.get("description") or self.follow(member).get("description", "")
-            rows.append(Row(name, self.type_of(member), _plain(description), name in required, depth=depth))
+            rows.append(
+                ReferenceRow(name, self.type_of(member), _replace_backticks(description), name in required, depth=depth)
+            )
             if depth < 3 and (inner := self.object_in(member)):
                 rows += self.rows(inner, depth + 1)
         return rows
@@ -202,6 +204,6 @@ class _Reader:
         return {"integer": 17, "boolean": True}.get(schema.get("type", ""), "Seattle outbound 4")
 
 
-def _plain(description: str) -> str:
+def _replace_backticks(description: str) -> str:
     """The document's descriptions are Markdown, of which they use nothing but `code`."""
     return re.sub(r"`([^`]+)`", "“\\1”", description)

@@ -7,19 +7,19 @@ from datetime import datetime, timedelta
 from django.db import connection
 from django.db.models import QuerySet
 
-from portal.audit.labels import codes_of
+from portal.audit.labels import get_event_codes
 from portal.models import Account, AuditEvent
 
 # No transaction lasts so long; and beyond the last two thousand million transactions `xmin` would mislead.
-LONGEST_TRANSACTION = timedelta(hours=1)
+MAX_TRANSACTION_AGE = timedelta(hours=1)
 
-_NO_OLDER_WRITER = """
+_NO_OLDER_TRANSACTION_SQL = """
 (portal_auditevent.at < %s
  OR age(portal_auditevent.xmin) > age(pg_snapshot_xmin(pg_current_snapshot())::xid))
 """
 
 
-def events(*, account: Account, kind: str = "", now: datetime) -> QuerySet[AuditEvent]:
+def get_settled_events(*, account: Account, kind: str = "", now: datetime) -> QuerySet[AuditEvent]:
     """The account's events that are settled, of a kind of wording.KINDS or of all.
 
     PostgreSQL gives ids when rows are inserted, and shows rows when they are committed: the event of a longer
@@ -29,7 +29,7 @@ def events(*, account: Account, kind: str = "", now: datetime) -> QuerySet[Audit
     """
     settled = AuditEvent.objects.for_account(account).select_related("actor", "api_key")
     if kind:
-        settled = settled.filter(what__in=codes_of(kind))
+        settled = settled.filter(what__in=get_event_codes(kind))
     if connection.vendor == "postgresql":
-        settled = settled.extra(where=[_NO_OLDER_WRITER], params=[now - LONGEST_TRANSACTION])
+        settled = settled.extra(where=[_NO_OLDER_TRANSACTION_SQL], params=[now - MAX_TRANSACTION_AGE])
     return settled

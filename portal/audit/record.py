@@ -47,7 +47,7 @@ def _tell_listeners(changed: QuerySet, *, what: str, now: datetime, **change: st
         listener(changed, what=what, now=now, **change)
 
 
-def record(
+def record_event(
     *,
     account: Account | None,
     actor: Actor,

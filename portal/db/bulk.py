@@ -26,7 +26,8 @@ def insert_from(
         name: model._meta.get_field(name.removesuffix("_id") if _is_relation(model, name) else name) for name in columns
     }
     selected = {
-        f"into_{name}": _typed(expression, fields[name], connection.vendor) for name, expression in columns.items()
+        f"into_{name}": _cast_constant(expression, fields[name], connection.vendor)
+        for name, expression in columns.items()
     }
     query = rows.using(using).annotate(**selected).values_list(*selected).query
     try:
@@ -49,7 +50,7 @@ def _is_relation(model: type[models.Model], name: str) -> bool:
     )
 
 
-def _typed(expression: str | Expression, field: models.Field, vendor: str) -> Expression:
+def _cast_constant(expression: str | Expression, field: models.Field, vendor: str) -> Expression:
     """A bare parameter has no type in a PostgreSQL SELECT: constants are cast to the column's. SQLite needs none, and
     a moment would lose its microseconds by it."""
     if isinstance(expression, str):
@@ -73,7 +74,7 @@ def insert_rows(model: type[models.Model], rows: Sequence[Mapping[str, Any]], *,
     own = (field for field in model._meta.concrete_fields if not field.generated)
     fields = [field for field in own if not field.primary_key or field.attname in rows[0]]
     defaults = {field.attname: field.get_default() for field in fields if field.attname not in rows[0]}
-    source, params = _rows(model, fields, rows, defaults)
+    source, params = _rows_source(model, fields, rows, defaults)
     connection = connections[router.db_for_write(model)]
     columns = ", ".join(connection.ops.quote_name(field.column) for field in fields)
     # Without WHERE, SQLite reads ON CONFLICT as the ON of a join.
@@ -90,7 +91,7 @@ def update_rows(model: type[models.Model], rows: Sequence[Mapping[str, Any]]) ->
         return 0
     fields = [model._meta.pk, *(field for field in model._meta.concrete_fields if field.attname in rows[0])]
     fields = list(dict.fromkeys(fields))
-    source, params = _rows(model, fields, rows, {})
+    source, params = _rows_source(model, fields, rows, {})
     connection = connections[router.db_for_write(model)]
     quote = connection.ops.quote_name
     sets = ", ".join(f"{quote(field.column)} = given.{quote(field.column)}" for field in fields[1:])
@@ -100,7 +101,7 @@ def update_rows(model: type[models.Model], rows: Sequence[Mapping[str, Any]]) ->
         return cursor.rowcount
 
 
-def _rows(
+def _rows_source(
     model: type[models.Model],
     fields: Sequence[models.Field],
     rows: Sequence[Mapping[str, Any]],
@@ -112,9 +113,9 @@ def _rows(
     quote = connection.ops.quote_name
     if connection.vendor == "sqlite":
         adapted = (
-            _column(field, [defaults[name]] * len(rows), connection)
+            _adapt_column(field, [defaults[name]] * len(rows), connection)
             if (name := field.attname) in defaults
-            else _column(field, [row[name] for row in rows], connection)
+            else _adapt_column(field, [row[name] for row in rows], connection)
             for field in fields
         )
         columns = ", ".join(
@@ -122,12 +123,12 @@ def _rows(
         )
         return f"(SELECT {columns} FROM json_each(%s))", [json.dumps(list(zip(*adapted, strict=True)), default=str)]
     whole = ({**defaults, **row} for row in rows)
-    named = [{field.column: _plain(field, row[field.attname], connection) for field in fields} for row in whole]
+    named = [{field.column: _adapt_value(field, row[field.attname], connection) for field in fields} for row in whole]
     table = quote(model._meta.db_table)
     return f"json_populate_recordset(NULL::{table}, %s::json)", [json.dumps(named, default=str)]
 
 
-def _column(field: models.Field, values: list[Any], connection: Any) -> list[Any]:
+def _adapt_column(field: models.Field, values: list[Any], connection: Any) -> list[Any]:
     """The values of a column as the database is given them. What it holds anyway stays as it is, JSON within JSON, too,
     and a moment that many rows have is adapted once: asking the field for each of a million takes longer than to insert
     them."""
@@ -140,6 +141,6 @@ def _column(field: models.Field, values: list[Any], connection: Any) -> list[Any
     return [None if value is None else field.get_db_prep_save(value, connection) for value in values]
 
 
-def _plain(field: models.Field, value: object, connection: Any) -> object:
+def _adapt_value(field: models.Field, value: object, connection: Any) -> object:
     """JSON goes into JSON as it is, everything else as the database is given it."""
     return value if isinstance(field, models.JSONField) else field.get_db_prep_save(value, connection)

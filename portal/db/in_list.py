@@ -10,16 +10,16 @@ from typing import Any
 from django.db.models.expressions import RawSQL
 
 
-def among(values: Iterable[int] | Iterable[str]) -> RawSQL | list[int]:
+def in_list(values: Iterable[int] | Iterable[str]) -> RawSQL | list[int]:
     """For `pk__in=among(ids)` and the like.
 
     None are an empty list, so that the ORM knows without asking that nothing matches.
     """
     listed = list(values)
-    return _Among(listed) if listed else []
+    return _InList(listed) if listed else []
 
 
-class _Among(RawSQL):
+class _InList(RawSQL):
     def __init__(self, values: list[Any]) -> None:
         super().__init__("", values)
 

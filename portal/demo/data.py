@@ -1,10 +1,10 @@
-"""What the demo's data has to say to the command that starts it; the data itself is another app's (DEMO_SEED)."""
+"""What the demo command prints about the demo data. DEMO_DATA_LOADER names the function that creates the data."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class SignIn:
+class DemoLogin:
     """Somebody to sign in as: `who` in words; `path` where they work, if it is not the portal's first page."""
 
     email: str
@@ -14,9 +14,9 @@ class SignIn:
 
 
 @dataclass(frozen=True)
-class Demonstration:
+class DemoData:
     """Who can sign in, and the token of an API key with what it is for."""
 
-    sign_ins: list[SignIn]
+    sign_ins: list[DemoLogin]
     api_key: str
     api_key_is_for: str

@@ -15,9 +15,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Event
 
-LOOK_EVERY_SECONDS = 0.2
+POLL_SECONDS = 0.2
 # A program that dies at once is not started again at once, but after 1, 2, 4 ... seconds.
-LONGEST_PAUSE_SECONDS = 30
+MAX_RESTART_DELAY_SECONDS = 30
 
 
 @dataclass
@@ -53,11 +53,14 @@ class Program:
                 self.start()
         elif (code := self.process.poll()) is not None:
             lived = now - self.started_at
-            self.pause = 1.0 if lived > LONGEST_PAUSE_SECONDS else min(self.pause * 2, LONGEST_PAUSE_SECONDS)
+            self.pause = 1.0 if lived > MAX_RESTART_DELAY_SECONDS else min(self.pause * 2, MAX_RESTART_DELAY_SECONDS)
             self.start_again_at = now + self.pause
             # What it left behind would go on working beside its successor.
             self.end()
-            say(f"The {self.name} ended by itself ({_how(code)}). It starts again in {self.pause:.0f} seconds.")
+            say(
+                f"The {self.name} ended by itself ({_describe_exit(code)}). "
+                f"It starts again in {self.pause:.0f} seconds."
+            )
 
     def ask_to_stop(self) -> None:
         if self.process and self.process.poll() is None:
@@ -75,7 +78,7 @@ class Program:
             self.process = None
 
 
-class Stopping:
+class ShutdownRequest:
     """Whether somebody asked to stop: by Ctrl-C, SIGTERM, or by closing the terminal. `asked_twice`: at once."""
 
     def __init__(self) -> None:
@@ -93,7 +96,7 @@ class Stopping:
 def run_until_stopped(
     programs: Sequence[Program],
     *,
-    stopping: Stopping,
+    stopping: ShutdownRequest,
     patience: float,
     say: Callable[[str], None],
     when_started: Callable[[], None] = lambda: None,
@@ -106,7 +109,7 @@ def run_until_stopped(
         for program in programs:
             program.start()
         when_started()
-        while not stopping.asked.wait(LOOK_EVERY_SECONDS):
+        while not stopping.asked.wait(POLL_SECONDS):
             for program in programs:
                 program.look_after(say)
         say("Stopping. Press Ctrl-C once more to stop at once.")
@@ -114,7 +117,7 @@ def run_until_stopped(
             program.ask_to_stop()
         until = time.monotonic() + patience
         while any(program.is_running() for program in programs) and time.monotonic() < until:
-            if stopping.asked_twice.wait(LOOK_EVERY_SECONDS):
+            if stopping.asked_twice.wait(POLL_SECONDS):
                 break
     finally:
         for program in programs:
@@ -123,5 +126,5 @@ def run_until_stopped(
             program.end()
 
 
-def _how(code: int) -> str:
+def _describe_exit(code: int) -> str:
     return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 # Longer than a task may last (120 s), so that nobody takes over rows that are still worked on.
-LEASE = timedelta(seconds=180)
+LEASE_DURATION = timedelta(seconds=180)
 
 
 def claim(due: QuerySet, *, now: datetime, most: int) -> tuple[str, list[int]]:
@@ -27,6 +27,6 @@ def claim(due: QuerySet, *, now: datetime, most: int) -> tuple[str, list[int]]:
         rows = free.select_for_update(skip_locked=True, of=("self",)).order_by("next_action_at", "pk")
         ids = list(rows.values_list("pk", flat=True)[:most])
         due.model._base_manager.filter(pk__in=ids).update(
-            lease_until=now + LEASE, lease_token=token, attempts=F("attempts") + 1
+            lease_until=now + LEASE_DURATION, lease_token=token, attempts=F("attempts") + 1
         )
     return token, ids

@@ -13,7 +13,7 @@ from portal.models import Lease
 
 
 @contextmanager
-def held(name: str, *, for_seconds: int) -> Iterator[bool]:
+def acquire_lease(name: str, *, for_seconds: int) -> Iterator[bool]:
     """Yields True to the one who got the lease, False to anyone who comes while it is held.
 
     Taken by compare-and-set, so that two who ask at the same moment never both get it; given back at the end.

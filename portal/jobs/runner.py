@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django_q.tasks import async_task
 
-from portal.jobs.leases import held
+from portal.jobs.leases import acquire_lease
 
 logger = logging.getLogger(__name__)
 
@@ -37,26 +37,26 @@ def task(function: Callable[..., object]) -> Callable[..., None]:
         except Exception:
             logger.exception("%s failed; the next sweep goes on where it stopped", function.__qualname__)
         finally:
-            _give_memory_back()
+            _release_memory()
 
     return run
 
 
 # Where the C library is not glibc, it has none, and needs none.
-_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+_malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
 
 
-def _give_memory_back() -> None:
+def _release_memory() -> None:
     """SQLite keeps the pages that a task wrote, up to its cache's size, and the C library what SQLite lets go of: some
     fifty megabytes after a sweep, which a worker that waits does not need."""
     if connection.vendor == "sqlite" and connection.connection and not connection.in_atomic_block:
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA shrink_memory")
-        if _trim:
-            _trim(0)
+        if _malloc_trim:
+            _malloc_trim(0)
 
 
-def hint(task_path: str, *args: object) -> None:
+def enqueue(task_path: str, *args: object) -> None:
     """Asks for a task soon, because something became due in this transaction; without it the schedule finds it.
 
     The only place that puts anything into the queue. A queue in the database gets its row in the same transaction. Any
@@ -65,17 +65,17 @@ def hint(task_path: str, *args: object) -> None:
     if settings.Q_CLUSTER.get("orm"):
         async_task(task_path, *args)
     else:
-        transaction.on_commit(partial(_tell_queue, task_path, *args))
+        transaction.on_commit(partial(_enqueue_now, task_path, *args))
 
 
-def _tell_queue(task_path: str, *args: object) -> None:
+def _enqueue_now(task_path: str, *args: object) -> None:
     try:
         async_task(task_path, *args)
     except Exception as error:
         logger.warning("The queue cannot be reached (%s): %s waits for its schedule", error, task_path)
 
 
-def sweep(name: str, step: Callable[[], int], *, shared_as: str = "") -> int:
+def run_until_done(name: str, step: Callable[[], int], *, shared_as: str = "") -> int:
     """Calls `step` (which does one chunk and returns how many it did) until it finds nothing more, or time is up.
 
     Returns how many were done in all, and says so in the log. Whoever comes while another process is at it returns 0.
@@ -88,12 +88,14 @@ def sweep(name: str, step: Callable[[], int], *, shared_as: str = "") -> int:
     is_shared = bool(shared_as) and settings.SWEEPERS > 1 and connection.vendor == "postgresql"
     with ExitStack() as stack:
         mine = any(
-            stack.enter_context(held(f"sweep:{name}" + (f":{place}" if place else ""), for_seconds=BUDGET_SECONDS + 35))
+            stack.enter_context(
+                acquire_lease(f"sweep:{name}" + (f":{place}" if place else ""), for_seconds=BUDGET_SECONDS + 35)
+            )
             for place in range(settings.SWEEPERS if is_shared else 1)
         )
         while mine and time.monotonic() < until and (did := step()):
             if is_shared and not done:
-                hint(shared_as)
+                enqueue(shared_as)
             done += did
             time.sleep(PAUSE_SECONDS)
     if done:

@@ -5,11 +5,11 @@ from portal.models.accounts import (
     Member,
     Product,
     User,
-    begun_everywhere,
-    check_time_zone,
+    get_default_valid_from,
     today_of,
+    validate_time_zone,
 )
-from portal.models.api import ApiAnswer, ApiKey, ApiUse
+from portal.models.api import ApiKey, ApiUsage, IdempotentResponse
 from portal.models.audit import AuditEvent
 from portal.models.jobs import Heartbeat, Lease
 from portal.models.webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookMessage
@@ -17,11 +17,11 @@ from portal.models.webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpo
 __all__ = [
     "Account",
     "AccountQuerySet",
-    "ApiAnswer",
     "ApiKey",
-    "ApiUse",
+    "ApiUsage",
     "AuditEvent",
     "Heartbeat",
+    "IdempotentResponse",
     "Lease",
     "Licence",
     "Member",
@@ -31,7 +31,7 @@ __all__ = [
     "WebhookDelivery",
     "WebhookEndpoint",
     "WebhookMessage",
-    "begun_everywhere",
-    "check_time_zone",
+    "get_default_valid_from",
     "today_of",
+    "validate_time_zone",
 ]

@@ -56,7 +56,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.get_full_name()
 
 
-def check_time_zone(name: str) -> None:
+def validate_time_zone(name: str) -> None:
     if name not in available_timezones():
         raise ValidationError(f"{name} is not a time zone. Write one as America/New_York.")
 
@@ -65,7 +65,7 @@ class Account(models.Model):
     """A customer: a business and everything that belongs to it."""
 
     name = models.CharField(max_length=120)
-    time_zone = models.CharField(max_length=60, default="America/New_York", validators=[check_time_zone])
+    time_zone = models.CharField(max_length=60, default="America/New_York", validators=[validate_time_zone])
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     def __str__(self) -> str:
@@ -117,7 +117,7 @@ class Member(models.Model):
         return self.role == self.Role.OWNER
 
 
-def begun_everywhere() -> date:
+def get_default_valid_from() -> date:
     """The latest day that has begun in every time zone, the last of which is twelve hours behind UTC: what is valid
     from this day counts at once, in whatever zone the account is."""
     return (timezone.now() - timedelta(hours=12)).date()
@@ -145,7 +145,7 @@ class Licence(models.Model):
     account = models.ForeignKey(Account, models.CASCADE, related_name="licences")
     product = models.CharField(max_length=40, choices=Product)
     seats = models.PositiveIntegerField(default=1, help_text="For the SKU: how many numbers it covers.")
-    valid_from = models.DateField("from", default=begun_everywhere)
+    valid_from = models.DateField("from", default=get_default_valid_from)
     valid_until = models.DateField("until", null=True, blank=True, help_text="The last day; empty: without end.")
 
     objects = LicenceQuerySet.as_manager()

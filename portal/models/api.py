@@ -40,7 +40,7 @@ class ApiKey(models.Model):
         return self.expires_at is not None and self.expires_at <= now
 
 
-class ApiUse(models.Model):
+class ApiUsage(models.Model):
     """How many requests a key made in a minute: each process adds what it counted, about once a second.
 
     One row for a key and a policy; a later minute takes the place of the former.
@@ -58,7 +58,7 @@ class ApiUse(models.Model):
         return f"{self.policy}: {self.used}"
 
 
-class ApiAnswer(models.Model):
+class IdempotentResponse(models.Model):
     """What a write with an Idempotency-Key was answered; without `answered_at` it is still being worked on."""
 
     key = models.ForeignKey(ApiKey, models.CASCADE, related_name="+", db_index=False)

@@ -29,7 +29,7 @@ class WebhookEndpoint(models.Model):
     account = models.ForeignKey(Account, models.CASCADE, related_name="webhook_endpoints")
     url = models.CharField("address", max_length=500)
     description = models.CharField(max_length=80, blank=True)
-    event_types = models.CharField(max_length=300, help_text="Of portal.webhooks.events.TYPES, with spaces.")
+    event_types = models.CharField(max_length=300, help_text="Of portal.webhooks.events.EVENT_TYPES, with spaces.")
     # Signs what is sent. While a new one is brought to the receiver, the former signs too.
     secret = models.CharField(max_length=80)
     previous_secret = models.CharField(max_length=80, blank=True)

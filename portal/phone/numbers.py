@@ -12,10 +12,10 @@ from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberTyp
 
 # 47 U.S.C. 153(58): the States, the District of Columbia, the territories and possessions.
 # phonenumbers gives the territories as regions of their own.
-UNITED_STATES = frozenset({"US", "PR", "VI", "GU", "AS", "MP"})
+US_REGIONS = frozenset({"US", "PR", "VI", "GU", "AS", "MP"})
 
 E164 = PhoneNumberFormat.E164
-KINDS = {
+KIND_BY_TYPE = {
     PhoneNumberType.TOLL_FREE: "toll_free",
     PhoneNumberType.PREMIUM_RATE: "premium",
     PhoneNumberType.PERSONAL_NUMBER: "personal",
@@ -25,12 +25,12 @@ KINDS = {
 }
 
 
-class NotANumber(ValueError):
+class InvalidPhoneNumber(ValueError):
     """The text is no phone number that could be shown as a caller ID; the message tells a person why."""
 
 
 @dataclass(frozen=True)
-class Parsed:
+class ParsedNumber:
     """`e164` with a leading +; `region` as ISO 3166 (PR, GU ... apart from US); `kind` geographic, toll_free, premium,
     personal or other; `area_code` three digits, empty for toll-free numbers and outside +1."""
 
@@ -40,51 +40,53 @@ class Parsed:
     area_code: str
 
 
-def parse(text: str, *, letters: bool = False) -> Parsed:
+def parse_number(text: str, *, letters: bool = False) -> ParsedNumber:
     """Reads one number as written in the United States, or with + and a country code.
 
     Vanity letters are keys only where a person types them (`letters`); in a file they are a mistake. An extension, two
     numbers in one field, and numbers that no plan assigns raise NotANumber.
     """
     text = text.strip()
-    number = _of_north_america(text) or _of_anywhere(text, letters=letters)
+    number = _parse_nanp(text) or _parse_international(text, letters=letters)
     region, type_ = _region_and_type(number)
     if type_ == PhoneNumberType.UNKNOWN:  # as is_valid_number finds it
-        raise NotANumber("No such number can exist: its area code or exchange is not assigned, or digits are missing.")
+        raise InvalidPhoneNumber(
+            "No such number can exist: its area code or exchange is not assigned, or digits are missing."
+        )
     region = region or "001"
-    kind = KINDS.get(type_, "other")
+    kind = KIND_BY_TYPE.get(type_, "other")
     area_code = str(number.national_number)[:3] if number.country_code == 1 and kind == "geographic" else ""
     e164 = f"+1{number.national_number}" if number.country_code == 1 else phonenumbers.format_number(number, E164)
-    return Parsed(e164, region, kind, area_code)
+    return ParsedNumber(e164, region, kind, area_code)
 
 
-def _of_anywhere(text: str, *, letters: bool) -> phonenumbers.PhoneNumber:
+def _parse_international(text: str, *, letters: bool) -> phonenumbers.PhoneNumber:
     if not text:
-        raise NotANumber("There is no number.")
+        raise InvalidPhoneNumber("There is no number.")
     if len(text) > 60:
-        raise NotANumber("This is too long for a phone number.")
+        raise InvalidPhoneNumber("This is too long for a phone number.")
     if not letters and any(map(str.isalpha, text)):
-        raise NotANumber("This has letters in it. Write the number in digits.")
+        raise InvalidPhoneNumber("This has letters in it. Write the number in digits.")
     try:
         number = phonenumbers.parse(text, "US")
     except NumberParseException:
-        raise NotANumber("This is not a phone number. Write it as (206) 555-0143 or +12065550143.") from None
+        raise InvalidPhoneNumber("This is not a phone number. Write it as (206) 555-0143 or +12065550143.") from None
     if number.extension:
-        raise NotANumber("This has an extension, or holds two numbers. A caller ID is one number without extension.")
+        raise InvalidPhoneNumber(
+            "This has an extension, or holds two numbers. A caller ID is one number without extension."
+        )
     return number
 
 
 # Reading a number is most of what a file of a million costs, and a fifth of an answer to a dialer. What follows takes
 # an eighth of the time of asking phonenumbers for each by itself, and says the same.
 
-_AS_PEOPLE_WRITE_IT = re.compile(
-    r"(?:\+?1[ .-]?)?(?:\(([2-9][0-9]{2})\) ?|([2-9][0-9]{2})[ .-]?)([0-9]{3})[ .-]?([0-9]{4})"
-)
+_NANP_PATTERN = re.compile(r"(?:\+?1[ .-]?)?(?:\(([2-9][0-9]{2})\) ?|([2-9][0-9]{2})[ .-]?)([0-9]{3})[ .-]?([0-9]{4})")
 
 
-def _of_north_america(text: str) -> phonenumbers.PhoneNumber | None:
+def _parse_nanp(text: str) -> phonenumbers.PhoneNumber | None:
     """Ten digits as people group them in North America, with or without +1: nothing else is to be taken apart."""
-    whole = _AS_PEOPLE_WRITE_IT.fullmatch(text)
+    whole = _NANP_PATTERN.fullmatch(text)
     return phonenumbers.PhoneNumber(country_code=1, national_number=int("".join(whole.groups("")))) if whole else None
 
 
@@ -93,7 +95,7 @@ def _region_and_type(number: phonenumbers.PhoneNumber) -> tuple[str | None, int]
     other countries of +1, and number_type, which looks all that up once more."""
     digits = str(number.national_number)
     if number.country_code == 1 and len(digits) == 10:
-        general, *types = _types_in_the_united_states()
+        general, *types = _get_us_type_patterns()
         if general[1].fullmatch(digits):
             for type_, pattern in types:
                 if pattern.fullmatch(digits):
@@ -102,7 +104,7 @@ def _region_and_type(number: phonenumbers.PhoneNumber) -> tuple[str | None, int]
 
 
 @cache
-def _types_in_the_united_states() -> list[tuple[int, re.Pattern[str]]]:
+def _get_us_type_patterns() -> list[tuple[int, re.Pattern[str]]]:
     """phonenumbers' patterns of ten digits, in the order in which number_type tries them; the general one first."""
     known = phonenumbers.PhoneMetadata.metadata_for_region("US")
     both = PhoneNumberType.FIXED_LINE_OR_MOBILE if known.same_mobile_and_fixed_line_pattern else None
@@ -126,7 +128,7 @@ def _types_in_the_united_states() -> list[tuple[int, re.Pattern[str]]]:
 
 
 @lru_cache(maxsize=4096)
-def national(e164: str) -> str:
+def format_national(e164: str) -> str:
     """+12065550143 as (206) 555-0143; a number of another country with its country code."""
     if len(e164) == 12 and e164.startswith("+1"):
         return f"({e164[2:5]}) {e164[5:8]}-{e164[8:]}"
@@ -138,7 +140,7 @@ def national(e164: str) -> str:
 
 
 @cache
-def _countries() -> dict[str, str]:
+def _country_names() -> dict[str, str]:
     """ISO 3166 codes and English names, as the time zone database ships them."""
     lines = files("tzdata").joinpath("zoneinfo", "iso3166.tab").read_text(encoding="utf-8").splitlines()
     return dict(line.split("\t") for line in lines if line and not line.startswith("#"))
@@ -146,10 +148,10 @@ def _countries() -> dict[str, str]:
 
 def country_name(region: str) -> str:
     """CA as Canada; the code itself for what no country has, such as 001 for satellite and international networks."""
-    return _countries().get(region, "an international network" if region == "001" else region)
+    return _country_names().get(region, "an international network" if region == "001" else region)
 
 
-def searched_digits(text: str) -> str:
+def get_search_digits(text: str) -> str:
     """The digits of what somebody typed to find a number: `(206) 555` and `+1 206-555` both find +1206555..."""
     digits = re.sub(r"\D", "", text)
     return digits if re.fullmatch(r"[\d\s()+.\-]+", text.strip()) else ""

@@ -10,12 +10,12 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from portal.audit.labels import said
-from portal.phone.numbers import national
+from portal.audit.labels import describe_event
+from portal.phone.numbers import format_national
 
 register = template.Library()
-register.filter("national", national)
-register.simple_tag(said, name="event_said")
+register.filter("national", format_national)
+register.simple_tag(describe_event, name="event_said")
 
 
 @register.simple_tag
@@ -47,9 +47,9 @@ def ago(at: datetime | None) -> SafeString | str:
     if at is None:
         return "—"
     if abs(timezone.now() - at) < timedelta(days=7):
-        return _time(at, naturaltime(at))
+        return _render_time(at, naturaltime(at))
     local = timezone.localtime(at)
-    return _time(at, f"{local.day} {local:%b %Y}")
+    return _render_time(at, f"{local.day} {local:%b %Y}")
 
 
 @register.filter
@@ -59,11 +59,11 @@ def by(at: datetime | None) -> SafeString | str:
         return "—"
     left = at - timezone.now()
     if left <= timedelta(0):
-        return _time(at, "any moment now")
+        return _render_time(at, "any moment now")
     if left < timedelta(days=7):
-        return _time(at, f"within {naturaltime(at).removesuffix(' from now')}")
+        return _render_time(at, f"within {naturaltime(at).removesuffix(' from now')}")
     local = timezone.localtime(at)
-    return _time(at, f"by {local.day} {local:%b}")
+    return _render_time(at, f"by {local.day} {local:%b}")
 
 
 @register.filter
@@ -74,11 +74,11 @@ def day(at: datetime | None) -> SafeString | str:
     local = timezone.localtime(at)
     today = timezone.localdate()
     if local.date() == today:
-        return _time(at, f"{local:%H:%M}")
-    return _time(at, f"{local.day} {local:%b}" if local.year == today.year else f"{local.day} {local:%b %Y}")
+        return _render_time(at, f"{local:%H:%M}")
+    return _render_time(at, f"{local.day} {local:%b}" if local.year == today.year else f"{local.day} {local:%b %Y}")
 
 
-def _time(at: datetime, words: str) -> SafeString:
+def _render_time(at: datetime, words: str) -> SafeString:
     return format_html('<time datetime="{}" title="{}">{}</time>', at.isoformat(), exact(at), words)
 
 

@@ -14,12 +14,12 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 
 from portal.accounts import api_keys
-from portal.accounts.access import MemberRequest, member_view, owned, owner_view
+from portal.accounts.access import MemberRequest, get_account_object_or_404, member_required, owner_required
 from portal.accounts.api_keys import SCOPES
 from portal.models import ApiKey
 
 
-class KeyForm(forms.Form):
+class ApiKeyForm(forms.Form):
     name = forms.CharField(
         max_length=80,
         help_text="What uses it, such as Dialer in Seattle. The audit trail names the key by it.",
@@ -33,7 +33,9 @@ class KeyForm(forms.Form):
         error_messages={"required": "Choose what the key may do."},
     )
     # The key's own prefix, drawn with the form: sent twice, by a double click or a reload, it makes one key.
-    prefix = forms.RegexField("[0-9a-f]{10}", widget=forms.HiddenInput, initial=api_keys.new_prefix, required=False)
+    prefix = forms.RegexField(
+        "[0-9a-f]{10}", widget=forms.HiddenInput, initial=api_keys.generate_prefix, required=False
+    )
     expires_on = forms.DateField(
         label="Last day",
         required=False,
@@ -53,25 +55,25 @@ class KeyForm(forms.Form):
         return timezone.make_aware(midnight)
 
 
-@member_view
-def key_list(request: MemberRequest) -> HttpResponse:
+@member_required
+def api_key_list(request: MemberRequest) -> HttpResponse:
     keys = ApiKey.objects.for_account(request.account).select_related("made_by").order_by("-pk")
     now = timezone.now()
     context = {
-        "keys": [(key, _state(key, now), [SCOPES[code] for code in key.scope_list]) for key in keys],
+        "keys": [(key, _get_state(key, now), [SCOPES[code] for code in key.scope_list]) for key in keys],
     }
     return render(request, "portal/api_keys.html", context)
 
 
 @never_cache
-@owner_view
-def make(request: MemberRequest) -> HttpResponse:
+@owner_required
+def create(request: MemberRequest) -> HttpResponse:
     """The form; sent, it answers with the token, which no other page can ever show, nor this one again."""
-    form = KeyForm(request.POST or None)
+    form = ApiKeyForm(request.POST or None)
     if request.method != "POST" or not form.is_valid():
         return render(request, "portal/api_key_make.html", {"form": form})
     try:
-        key, token = api_keys.make(
+        key, token = api_keys.create_api_key(
             account=request.account,
             name=form.cleaned_data["name"],
             scopes=form.cleaned_data["scopes"],
@@ -80,7 +82,7 @@ def make(request: MemberRequest) -> HttpResponse:
             actor=request.actor,
             now=timezone.now(),
         )
-    except api_keys.MadeBefore:
+    except api_keys.DuplicateApiKey:
         messages.info(
             request,
             "This key was made already, and is shown only once: no second one was made. If you did not copy it, "
@@ -90,12 +92,12 @@ def make(request: MemberRequest) -> HttpResponse:
     return render(request, "portal/api_key_made.html", {"key": key, "token": token})
 
 
-@owner_view
+@owner_required
 def revoke(request: MemberRequest, pk: int) -> HttpResponse:
     """Says what will happen, and does it when it is confirmed."""
-    key = owned(request, ApiKey.objects.select_related("account"), pk)
+    key = get_account_object_or_404(request, ApiKey.objects.select_related("account"), pk)
     if request.method == "POST" or key.revoked_at:
-        if request.method == "POST" and api_keys.revoke(key, actor=request.actor, now=timezone.now()):
+        if request.method == "POST" and api_keys.revoke_api_key(key, actor=request.actor, now=timezone.now()):
             messages.success(request, f"{key.name} was revoked. Requests with it are refused from now on.")
         else:
             messages.info(request, f"{key.name} was revoked before. Nothing was changed.")
@@ -104,7 +106,7 @@ def revoke(request: MemberRequest, pk: int) -> HttpResponse:
     return render(request, f"portal/{template}", {"key": key})
 
 
-def _state(key: ApiKey, now: datetime) -> dict[str, Any]:
+def _get_state(key: ApiKey, now: datetime) -> dict[str, Any]:
     if key.revoked_at:
         return {"word": "Revoked", "tone": "calm", "icon": "circle-minus", "works": False}
     if key.has_expired(now):
@@ -113,7 +115,7 @@ def _state(key: ApiKey, now: datetime) -> dict[str, Any]:
 
 
 urls = [
-    path("account/api-keys/", key_list, name="api-keys"),
-    path("account/api-keys/make/", make, name="api-key-make"),
+    path("account/api-keys/", api_key_list, name="api-keys"),
+    path("account/api-keys/make/", create, name="api-key-make"),
     path("account/api-keys/<int:pk>/revoke/", revoke, name="api-key-revoke"),
 ]

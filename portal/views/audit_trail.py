@@ -6,21 +6,21 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import path
 
-from portal.accounts.access import MemberRequest, member_view
+from portal.accounts.access import MemberRequest, member_required
 from portal.audit import browse
-from portal.audit.labels import KINDS
+from portal.audit.labels import EVENT_KINDS
 from portal.models import Member
 
 
-@member_view
+@member_required
 def audit_trail(request: MemberRequest) -> HttpResponse:
     people = Member.objects.for_account(request.account).select_related("user").order_by("user__email")
     context = {
-        "page": browse.read(request.GET, account=request.account),
-        "kinds": [(kind, words) for kind, (words, _) in KINDS.items()],
+        "page": browse.get_audit_page(request.GET, account=request.account),
+        "kinds": [(kind, words) for kind, (words, _) in EVENT_KINDS.items()],
         "whos": [
             *((str(member.user_id), member.user.get_full_name()) for member in people),
-            *browse.NOT_MEMBERS.items(),
+            *browse.NON_MEMBER_ACTORS.items(),
         ],
     }
     return render(request, "portal/audit_trail.html", context)

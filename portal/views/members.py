@@ -13,14 +13,14 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from portal.accounts import members, passwords
-from portal.accounts.access import MemberRequest, member_view, owned, owner_view
-from portal.accounts.members import NotChanged
+from portal.accounts.access import MemberRequest, get_account_object_or_404, member_required, owner_required
+from portal.accounts.members import MembershipError
 from portal.models import Member
 
 logger = logging.getLogger(__name__)
 
 
-class AddForm(forms.Form):
+class AddMemberForm(forms.Form):
     email = forms.EmailField(
         label="E-mail",
         widget=forms.EmailInput(attrs={"autocomplete": "off"}),
@@ -32,24 +32,26 @@ class AddForm(forms.Form):
     role = forms.ChoiceField(choices=Member.Role.choices, initial=Member.Role.VIEWER)
 
 
-@member_view
+@member_required
 def member_list(request: MemberRequest) -> HttpResponse:
-    return _page(request, AddForm())
+    return _render_page(request, AddMemberForm())
 
 
 @require_POST
-@owner_view
+@owner_required
 def add(request: MemberRequest) -> HttpResponse:
-    form = AddForm(request.POST)
+    form = AddMemberForm(request.POST)
     if not form.is_valid():
-        return _page(request, form)
+        return _render_page(request, form)
     try:
-        added = members.add(account=request.account, **form.cleaned_data, actor=request.actor, now=timezone.now())
-    except NotChanged as not_changed:
+        added = members.add_member(
+            account=request.account, **form.cleaned_data, actor=request.actor, now=timezone.now()
+        )
+    except MembershipError as not_changed:
         form.add_error("email", str(not_changed))
-        return _page(request, form)
+        return _render_page(request, form)
     try:
-        passwords.invite(added.user, to=request.account, by=request.user)
+        passwords.send_invitation(added.user, to=request.account, by=request.user)
     except OSError as error:
         logger.warning("the mail to a new member could not be sent: %s", error)
         messages.warning(
@@ -63,9 +65,9 @@ def add(request: MemberRequest) -> HttpResponse:
 
 
 @require_POST
-@owner_view
+@owner_required
 def change_role(request: MemberRequest, pk: int) -> HttpResponse:
-    member = owned(request, Member.objects.select_related("user", "account"), pk)
+    member = get_account_object_or_404(request, Member.objects.select_related("user", "account"), pk)
     role = request.POST.get("role", "")
     if role not in Member.Role.values:
         messages.error(request, "There is no such role. Nothing was changed.")
@@ -74,7 +76,7 @@ def change_role(request: MemberRequest, pk: int) -> HttpResponse:
         changed = members.change_role(
             member, role=role, shown=request.POST.get("shown", ""), actor=request.actor, now=timezone.now()
         )
-    except NotChanged as not_changed:
+    except MembershipError as not_changed:
         messages.error(request, str(not_changed))
     else:
         name = member.user.get_full_name()
@@ -83,22 +85,22 @@ def change_role(request: MemberRequest, pk: int) -> HttpResponse:
     return redirect("members")
 
 
-@owner_view
+@owner_required
 def remove(request: MemberRequest, pk: int) -> HttpResponse:
     """Asks first, on a page of its own; done with POST."""
-    member = owned(request, Member.objects.select_related("user", "account"), pk)
+    member = get_account_object_or_404(request, Member.objects.select_related("user", "account"), pk)
     if request.method != "POST":
         return render(request, "portal/member_remove.html", {"leaving": member})
     try:
-        members.remove(member, actor=request.actor, now=timezone.now())
-    except NotChanged as not_changed:
+        members.remove_member(member, actor=request.actor, now=timezone.now())
+    except MembershipError as not_changed:
         messages.error(request, str(not_changed))
     else:
         messages.success(request, f"{member.user.get_full_name()} is no longer a member.")
     return redirect("members")
 
 
-def _page(request: MemberRequest, form: AddForm) -> HttpResponse:
+def _render_page(request: MemberRequest, form: AddMemberForm) -> HttpResponse:
     people = Member.objects.for_account(request.account).select_related("user").order_by("user__email")
     return render(request, "portal/members.html", {"form": form, "people": people, "roles": Member.Role.choices})
 

@@ -6,11 +6,11 @@ from django.forms import BaseForm
 from django.http import HttpResponse
 from django.urls import path, reverse_lazy
 
-from portal.accounts.access import member_view
-from portal.accounts.passwords import ForgottenForm
+from portal.accounts.access import member_required
+from portal.accounts.passwords import UserPasswordResetForm
 
 
-class PasswordChange(views.PasswordChangeView):
+class PasswordChangeView(views.PasswordChangeView):
     template_name = "portal/password_change.html"
     success_url = reverse_lazy("preferences")
 
@@ -19,7 +19,7 @@ class PasswordChange(views.PasswordChangeView):
         return super().form_valid(form)
 
 
-class PasswordSet(views.PasswordResetConfirmView):
+class PasswordResetConfirmView(views.PasswordResetConfirmView):
     template_name = "portal/password_set.html"
     success_url = reverse_lazy("sign-in")
 
@@ -29,10 +29,12 @@ class PasswordSet(views.PasswordResetConfirmView):
 
 
 urlpatterns = [
-    path("change/", member_view(PasswordChange.as_view()), name="password_change"),
+    path("change/", member_required(PasswordChangeView.as_view()), name="password_change"),
     path(
         "forgotten/",
-        views.PasswordResetView.as_view(template_name="portal/password_forgotten.html", form_class=ForgottenForm),
+        views.PasswordResetView.as_view(
+            template_name="portal/password_forgotten.html", form_class=UserPasswordResetForm
+        ),
         name="password_reset",
     ),
     path(
@@ -40,5 +42,5 @@ urlpatterns = [
         views.PasswordResetDoneView.as_view(template_name="portal/password_sent.html"),
         name="password_reset_done",
     ),
-    path("set/<uidb64>/<token>/", PasswordSet.as_view(), name="password_reset_confirm"),
+    path("set/<uidb64>/<token>/", PasswordResetConfirmView.as_view(), name="password_reset_confirm"),
 ]

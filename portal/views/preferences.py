@@ -14,10 +14,10 @@ from django.views.decorators.http import require_POST
 
 from portal.accounts import members
 from portal.accounts import settings as account_settings
-from portal.accounts.access import MemberRequest, member_view, owner_view
+from portal.accounts.access import MemberRequest, member_required, owner_required
 from portal.models import Member, User
 
-UNITED_STATES = (
+US_TIME_ZONES = (
     "America/New_York",
     "America/Chicago",
     "America/Denver",
@@ -30,14 +30,14 @@ UNITED_STATES = (
 )
 
 
-def time_zones() -> list[tuple[str, list[tuple[str, str]]]]:
+def get_time_zone_choices() -> list[tuple[str, list[tuple[str, str]]]]:
     """Every time zone there is, those of the United States first, as the groups of a select."""
-    others = sorted(name for name in available_timezones() if name not in UNITED_STATES)
-    groups = {"United States": UNITED_STATES, "Everywhere": others}
+    others = sorted(name for name in available_timezones() if name not in US_TIME_ZONES)
+    groups = {"United States": US_TIME_ZONES, "Everywhere": others}
     return [(group, [(name, name.replace("_", " ")) for name in names]) for group, names in groups.items()]
 
 
-class YouForm(forms.Form):
+class ProfileForm(forms.Form):
     """One's own name, and for each account how often mail about spam tags comes."""
 
     name = forms.CharField(
@@ -75,46 +75,46 @@ class AccountForm(forms.Form):
         error_messages={"required": "The account needs a name."},
     )
     time_zone = forms.ChoiceField(
-        choices=time_zones,
+        choices=get_time_zone_choices,
         show_hidden_initial=True,
         help_text="Times in the portal and in mails are shown in it, and licences begin and end by its days.",
     )
 
 
-@member_view
+@member_required
 def preferences(request: MemberRequest) -> HttpResponse:
     if request.method != "POST":
-        return _page(request)
-    form = YouForm(request.POST, memberships=request.memberships)
+        return _render_page(request)
+    form = ProfileForm(request.POST, memberships=request.memberships)
     if not form.is_valid():
-        return _page(request, you=form)
+        return _render_page(request, you=form)
     User.objects.filter(pk=request.user.pk).update(name=form.cleaned_data["name"])
     for member, digest in form.digests():
         if digest != member.digest:
-            members.choose_digest(member, digest=digest, now=timezone.now())
+            members.set_digest(member, digest=digest, now=timezone.now())
     messages.success(request, "Saved.")
     return redirect("preferences")
 
 
 @require_POST
-@owner_view
+@owner_required
 def change_account(request: MemberRequest) -> HttpResponse:
     form = AccountForm(request.POST, auto_id="account_%s")
     if not form.is_valid():
-        return _page(request, about_account=form)
+        return _render_page(request, about_account=form)
     values = {field: form.cleaned_data[field] for field in form.changed_data}
-    changed = account_settings.change(request.account, **values, actor=request.actor, now=timezone.now())
+    changed = account_settings.update_account(request.account, **values, actor=request.actor, now=timezone.now())
     messages.success(request, "Saved." if changed else "Nothing was different, so nothing was changed.")
     return redirect("preferences")
 
 
-def _page(
-    request: MemberRequest, *, you: YouForm | None = None, about_account: AccountForm | None = None
+def _render_page(
+    request: MemberRequest, *, you: ProfileForm | None = None, about_account: AccountForm | None = None
 ) -> HttpResponse:
     account = request.account
     shown = {"name": account.name, "time_zone": account.time_zone}
     context = {
-        "you": you or YouForm(initial={"name": request.user.name}, memberships=request.memberships),
+        "you": you or ProfileForm(initial={"name": request.user.name}, memberships=request.memberships),
         "about_account": about_account or AccountForm(initial=shown, auto_id="account_%s"),
     }
     return render(request, "portal/preferences.html", context)

@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse_lazy
 from django.views.decorators.http import require_POST
 
-from portal.accounts.access import ACCOUNT_IN_SESSION, MemberRequest, member_view
+from portal.accounts.access import ACCOUNT_SESSION_KEY, MemberRequest, member_required
 
 
 class SignInForm(AuthenticationForm):
@@ -35,18 +35,18 @@ class SignInForm(AuthenticationForm):
     )
 
 
-class SignIn(LoginView):
+class SignInView(LoginView):
     template_name = "portal/sign_in.html"
     authentication_form = SignInForm
     redirect_authenticated_user = True
 
 
-class SignOut(LogoutView):
+class SignOutView(LogoutView):
     next_page = reverse_lazy("sign-in")
 
 
 @require_POST
-@member_view
+@member_required
 def switch_account(request: MemberRequest) -> HttpResponse:
     """Goes to another account of the same person; one they are not a member of is a 404.
 
@@ -56,19 +56,19 @@ def switch_account(request: MemberRequest) -> HttpResponse:
     if not (chosen.isdecimal() and len(chosen) < 19):
         raise Http404("There is no such account.")
     member = get_object_or_404(request.user.memberships, account_id=chosen)
-    request.session[ACCOUNT_IN_SESSION] = member.account_id
+    request.session[ACCOUNT_SESSION_KEY] = member.account_id
     rotate_token(request)
     return redirect("overview")
 
 
-def refused(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """403, in plain words: what was refused and whom to ask. There is nothing on it to follow, so it is not live."""
     context = {"reason": str(exception or ""), "live_token": None}
     return render(request, "portal/refused.html", context, status=403)
 
 
 urls = [
-    path("sign-in/", SignIn.as_view(), name="sign-in"),
-    path("sign-out/", SignOut.as_view(), name="sign-out"),
+    path("sign-in/", SignInView.as_view(), name="sign-in"),
+    path("sign-out/", SignOutView.as_view(), name="sign-out"),
     path("account/switch/", switch_account, name="switch-account"),
 ]

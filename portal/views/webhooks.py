@@ -12,11 +12,17 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from portal.accounts.access import MemberRequest, changing_view, member_view, owned, owner_view
+from portal.accounts.access import (
+    MemberRequest,
+    editor_required,
+    get_account_object_or_404,
+    member_required,
+    owner_required,
+)
 from portal.models import WebhookDelivery, WebhookEndpoint
 from portal.webhooks import addresses, endpoints, queries
 from portal.webhooks.endpoints import NotChanged
-from portal.webhooks.events import TYPES
+from portal.webhooks.events import EVENT_TYPES
 
 
 class EndpointForm(forms.Form):
@@ -39,8 +45,8 @@ class EndpointForm(forms.Form):
     )
     event_types = forms.MultipleChoiceField(
         label="Events",
-        choices=[(event_type, f"{event_type}: {when}") for event_type, when in TYPES.items()],
-        initial=list(TYPES),
+        choices=[(event_type, f"{event_type}: {when}") for event_type, when in EVENT_TYPES.items()],
+        initial=list(EVENT_TYPES),
         show_hidden_initial=True,
         widget=forms.CheckboxSelectMultiple,
         error_messages={"required": "Choose at least one kind of event."},
@@ -51,18 +57,18 @@ class EndpointForm(forms.Form):
         url = self.cleaned_data["url"]
         if "url" in self.changed_data:
             try:
-                addresses.check(url)
+                addresses.validate_url(url)
             except addresses.NotAllowed as refused:
                 raise forms.ValidationError(str(refused)) from refused
         return url
 
 
-@member_view
-def webhooks(request: MemberRequest) -> HttpResponse:
-    return render(request, "portal/webhooks.html", {"endpoints": queries.endpoints_of(request.account)})
+@member_required
+def webhook_list(request: MemberRequest) -> HttpResponse:
+    return render(request, "portal/webhooks.html", {"endpoints": queries.get_endpoints(request.account)})
 
 
-@changing_view
+@editor_required
 def add(request: MemberRequest) -> HttpResponse:
     form = EndpointForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -78,18 +84,18 @@ def add(request: MemberRequest) -> HttpResponse:
     return render(request, "portal/webhook_add.html", {"form": form})
 
 
-@member_view
-def webhook(request: MemberRequest, pk: int) -> HttpResponse:
-    endpoint = owned(request, queries.endpoints_of(request.account), pk)
-    return _page(request, endpoint, _form_of(endpoint))
+@member_required
+def webhook_detail(request: MemberRequest, pk: int) -> HttpResponse:
+    endpoint = get_account_object_or_404(request, queries.get_endpoints(request.account), pk)
+    return _render_page(request, endpoint, _get_form(endpoint))
 
 
 @require_POST
-@changing_view
+@editor_required
 def change(request: MemberRequest, pk: int) -> HttpResponse:
     """Does one of CHANGES."""
-    endpoint = owned(request, queries.endpoints_of(request.account).select_related("account"), pk)
-    do = CHANGES.get(request.POST.get("change", ""))
+    endpoint = get_account_object_or_404(request, queries.get_endpoints(request.account).select_related("account"), pk)
+    do = CHANGE_HANDLERS.get(request.POST.get("change", ""))
     if do is None:
         raise Http404("There is no such change.")
     return do(request, endpoint) or redirect("webhook", pk)
@@ -98,7 +104,7 @@ def change(request: MemberRequest, pk: int) -> HttpResponse:
 def _change_settings(request: MemberRequest, endpoint: WebhookEndpoint) -> HttpResponse | None:
     form = EndpointForm(request.POST)
     if not form.is_valid():
-        return _page(request, endpoint, form)
+        return _render_page(request, endpoint, form)
     values = {field: form.cleaned_data[field] for field in form.changed_data}
     changed = endpoints.change(endpoint, **values, actor=request.actor, now=timezone.now())
     messages.success(request, "Saved." if changed else "Nothing was different, so nothing was changed.")
@@ -117,27 +123,27 @@ def _resume(request: MemberRequest, endpoint: WebhookEndpoint) -> None:
     messages.success(request, said if resumed else "It was active already.")
 
 
-def _test(request: MemberRequest, endpoint: WebhookEndpoint) -> HttpResponse:
-    delivery = endpoints.test(endpoint, actor=request.actor, now=timezone.now())
+def _send_test_event(request: MemberRequest, endpoint: WebhookEndpoint) -> HttpResponse:
+    delivery = endpoints.send_test_event(endpoint, actor=request.actor, now=timezone.now())
     messages.success(request, "A test event is on its way. What the receiver answers will stand here.")
     return redirect("webhook-delivery", delivery.pk)
 
 
-CHANGES: dict[str, Callable[[MemberRequest, WebhookEndpoint], HttpResponse | None]] = {
+CHANGE_HANDLERS: dict[str, Callable[[MemberRequest, WebhookEndpoint], HttpResponse | None]] = {
     "settings": _change_settings,
     "pause": _pause,
     "resume": _resume,
-    "test": _test,
+    "test": _send_test_event,
 }
 
 
 @require_POST
-@owner_view
-def rotate(request: MemberRequest, pk: int) -> HttpResponse:
-    endpoint = owned(request, WebhookEndpoint.objects.select_related("account"), pk)
+@owner_required
+def rotate_secret(request: MemberRequest, pk: int) -> HttpResponse:
+    endpoint = get_account_object_or_404(request, WebhookEndpoint.objects.select_related("account"), pk)
     shown_secret = request.POST.get("shown", "").replace("\x00", "")
     try:
-        endpoints.rotate(endpoint, shown=shown_secret, actor=request.actor, now=timezone.now())
+        endpoints.rotate_secret(endpoint, shown=shown_secret, actor=request.actor, now=timezone.now())
     except NotChanged as not_changed:
         messages.error(request, str(not_changed))
     else:
@@ -147,10 +153,10 @@ def rotate(request: MemberRequest, pk: int) -> HttpResponse:
     return redirect("webhook", pk)
 
 
-@changing_view
+@editor_required
 def remove(request: MemberRequest, pk: int) -> HttpResponse:
     """Asks first, on a page of its own; done with POST."""
-    endpoint = owned(request, queries.endpoints_of(request.account).select_related("account"), pk)
+    endpoint = get_account_object_or_404(request, queries.get_endpoints(request.account).select_related("account"), pk)
     if request.method != "POST":
         return render(request, "portal/webhook_remove.html", {"endpoint": endpoint})
     endpoints.remove(endpoint, actor=request.actor, now=timezone.now())
@@ -158,9 +164,9 @@ def remove(request: MemberRequest, pk: int) -> HttpResponse:
     return redirect("webhooks")
 
 
-@member_view
-def delivery(request: MemberRequest, pk: int) -> HttpResponse:
-    shown_delivery = owned(request, _DELIVERIES, pk)
+@member_required
+def delivery_detail(request: MemberRequest, pk: int) -> HttpResponse:
+    shown_delivery = get_account_object_or_404(request, _DELIVERIES, pk)
     context = {
         "delivery": shown_delivery,
         "endpoint": shown_delivery.endpoint,
@@ -172,9 +178,11 @@ def delivery(request: MemberRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@changing_view
-def send_again(request: MemberRequest, pk: int) -> HttpResponse:
-    again = endpoints.send_again(owned(request, _DELIVERIES, pk), actor=request.actor, now=timezone.now())
+@editor_required
+def redeliver(request: MemberRequest, pk: int) -> HttpResponse:
+    again = endpoints.redeliver(
+        get_account_object_or_404(request, _DELIVERIES, pk), actor=request.actor, now=timezone.now()
+    )
     messages.success(request, "It is on its way. What the receiver answers will stand here.")
     return redirect("webhook-delivery", again.pk)
 
@@ -182,31 +190,31 @@ def send_again(request: MemberRequest, pk: int) -> HttpResponse:
 _DELIVERIES = WebhookDelivery.objects.select_related("endpoint__account", "message", "asked_by")
 
 
-def _page(request: MemberRequest, endpoint: WebhookEndpoint, form: EndpointForm) -> HttpResponse:
+def _render_page(request: MemberRequest, endpoint: WebhookEndpoint, form: EndpointForm) -> HttpResponse:
     now = timezone.now()
     context = {
         "endpoint": endpoint,
         "form": form,
-        "deliveries": queries.deliveries_of(endpoint, request.GET, now),
+        "deliveries": queries.get_delivery_page(endpoint, request.GET, now),
         "states": WebhookDelivery.State.choices,
         "former_secret_signs": len(endpoint.secrets_at(now)) > 1,
     }
     return render(request, "portal/webhook.html", context)
 
 
-def _form_of(endpoint: WebhookEndpoint) -> EndpointForm:
+def _get_form(endpoint: WebhookEndpoint) -> EndpointForm:
     return EndpointForm(
         initial={"url": endpoint.url, "description": endpoint.description, "event_types": endpoint.types}
     )
 
 
 urls = [
-    path("account/webhooks/", webhooks, name="webhooks"),
+    path("account/webhooks/", webhook_list, name="webhooks"),
     path("account/webhooks/add/", add, name="webhook-add"),
-    path("account/webhooks/<int:pk>/", webhook, name="webhook"),
+    path("account/webhooks/<int:pk>/", webhook_detail, name="webhook"),
     path("account/webhooks/<int:pk>/change/", change, name="webhook-change"),
-    path("account/webhooks/<int:pk>/secret/", rotate, name="webhook-rotate"),
+    path("account/webhooks/<int:pk>/secret/", rotate_secret, name="webhook-rotate"),
     path("account/webhooks/<int:pk>/remove/", remove, name="webhook-remove"),
-    path("account/webhooks/deliveries/<int:pk>/", delivery, name="webhook-delivery"),
-    path("account/webhooks/deliveries/<int:pk>/again/", send_again, name="webhook-delivery-again"),
+    path("account/webhooks/deliveries/<int:pk>/", delivery_detail, name="webhook-delivery"),
+    path("account/webhooks/deliveries/<int:pk>/again/", redeliver, name="webhook-delivery-again"),
 ]

@@ -14,7 +14,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 import httpx
 from django.conf import settings
 
-LOOK_UP_SECONDS = 5
+RESOLVE_SECONDS = 5
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 # Public IPv6 is assigned from this block only (RFC 4291); in it, what carries an IPv4 address is judged by that one.
@@ -22,7 +22,7 @@ GLOBAL_UNICAST = IPv6Network("2000::/3")
 NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052
 # Teredo leads to whatever the other end of a tunnel is; the other is for documentation (RFC 9637), which the ipaddress
 # of Python 3.11 does not know yet.
-NOWHERE = (IPv6Network("2001::/32"), IPv6Network("3fff::/20"))
+UNROUTABLE_NETWORKS = (IPv6Network("2001::/32"), IPv6Network("3fff::/20"))
 
 
 class NotAllowed(Exception):
@@ -34,17 +34,17 @@ def is_public(address: str) -> bool:
     ip = ip_address(address.partition("%")[0])
     if isinstance(ip, IPv4Address):
         return ip.is_global and not ip.is_multicast
-    if (carried := _carried(ip)) is not None:
+    if (carried := _embedded_ipv4(ip)) is not None:
         return is_public(str(carried))
-    return ip in GLOBAL_UNICAST and ip.is_global and not any(ip in network for network in NOWHERE)
+    return ip in GLOBAL_UNICAST and ip.is_global and not any(ip in network for network in UNROUTABLE_NETWORKS)
 
 
-def _carried(ip: IPv6Address) -> IPv4Address | None:
+def _embedded_ipv4(ip: IPv6Address) -> IPv4Address | None:
     """The IPv4 address that an IPv6 address stands for: mapped, behind NAT64, or 6to4."""
     return ip.ipv4_mapped or (IPv4Address(int(ip) & 0xFFFFFFFF) if ip in NAT64 else ip.sixtofour)
 
 
-def read(text: str) -> httpx.URL:
+def parse_url(text: str) -> httpx.URL:
     """The address as the client will understand it. Raises NotAllowed where it is none that can be sent to."""
     try:
         url = httpx.URL(text)
@@ -61,7 +61,7 @@ def read(text: str) -> httpx.URL:
     return url
 
 
-def look_up(url: httpx.URL) -> list[str]:
+def resolve(url: httpx.URL) -> list[str]:
     """The IP addresses to connect to, in order. Raises NotAllowed unless all of them may be; OSError is not raised."""
     host = url.raw_host.decode("ascii")
     try:
@@ -77,12 +77,12 @@ def look_up(url: httpx.URL) -> list[str]:
     return addresses
 
 
-def check(text: str) -> None:
+def validate_url(text: str) -> None:
     """For a form: raises NotAllowed where webhooks could not be sent there now. A slow DNS is not waited for."""
-    url = read(text)
+    url = parse_url(text)
     pool = ThreadPoolExecutor(max_workers=1)
     try:
-        pool.submit(look_up, url).result(LOOK_UP_SECONDS)
+        pool.submit(resolve, url).result(RESOLVE_SECONDS)
     except TimeoutError:
         raise NotAllowed(f"The name {url.host} could not be looked up in time. Try again in a moment.") from None
     finally:

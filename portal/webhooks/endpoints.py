@@ -13,15 +13,15 @@ from django.db.models import F
 
 from portal import audit
 from portal.audit import Actor
-from portal.jobs.runner import hint
+from portal.jobs.runner import enqueue
 from portal.models import Account, WebhookDelivery, WebhookEndpoint
 from portal.webhooks import outbox
-from portal.webhooks.outbox import DELIVER
+from portal.webhooks.outbox import DELIVER_TASK
 
-MOST = 20
-BY_HAND = "Paused by hand."
-GONE = "The receiver answered 410: it wants to be told nothing any more."
-FAILING = "For three days it took nothing that was sent. The last attempt: {said}"
+MAX_ENDPOINTS = 20
+PAUSED_BY_MEMBER = "Paused by hand."
+RECEIVER_GONE = "The receiver answered 410: it wants to be told nothing any more."
+RECEIVER_FAILING = "For three days it took nothing that was sent. The last attempt: {said}"
 
 State = WebhookEndpoint.State
 
@@ -30,7 +30,7 @@ class NotChanged(Exception):
     """Nothing was changed; the message tells a person why, and what to do next."""
 
 
-def make_secret() -> str:
+def generate_secret() -> str:
     """A new one, as the specification has it: 32 random bytes in base64."""
     return f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
 
@@ -44,14 +44,16 @@ def add(
     """
     with transaction.atomic():
         Account.objects.select_for_update().get(pk=account.pk)
-        if WebhookEndpoint.objects.for_account(account).count() >= MOST:
-            raise NotChanged(f"An account may have {MOST} webhooks. Remove one that is no longer needed first.")
+        if WebhookEndpoint.objects.for_account(account).count() >= MAX_ENDPOINTS:
+            raise NotChanged(
+                f"An account may have {MAX_ENDPOINTS} webhooks. Remove one that is no longer needed first."
+            )
         endpoint = WebhookEndpoint.objects.create(
             account=account,
             url=url,
             description=description,
             event_types=" ".join(event_types),
-            secret=make_secret(),
+            secret=generate_secret(),
             state_since=now,
             made_at=now,
             made_by=actor.user,
@@ -87,10 +89,10 @@ def change(
 
 def pause(endpoint: WebhookEndpoint, *, actor: Actor, now: datetime) -> bool:
     """Nothing is sent until it is resumed, and nothing is lost; False if it was paused before."""
-    return _pause(endpoint, because=BY_HAND, actor=actor, now=now, mail_due_at=None)
+    return _pause(endpoint, because=PAUSED_BY_MEMBER, actor=actor, now=now, mail_due_at=None)
 
 
-def give_up(endpoint: WebhookEndpoint, *, because: str, actor: Actor, now: datetime) -> bool:
+def pause_unreachable(endpoint: WebhookEndpoint, *, because: str, actor: Actor, now: datetime) -> bool:
     """Pauses it, because nothing gets there, and has the account's owners told by mail."""
     return _pause(endpoint, because=because, actor=actor, now=now, mail_due_at=now)
 
@@ -127,11 +129,11 @@ def resume(endpoint: WebhookEndpoint, *, actor: Actor, now: datetime) -> bool:
             missed = WebhookDelivery.objects.pending().filter(endpoint=endpoint, once=False)
             missed.update(next_action_at=now, attempts=0)
             _record(endpoint, actor=actor, now=now, what="webhook.resumed")
-            hint(DELIVER)
+            enqueue(DELIVER_TASK)
     return bool(resumed)
 
 
-def rotate(endpoint: WebhookEndpoint, *, shown: str, actor: Actor, now: datetime) -> None:
+def rotate_secret(endpoint: WebhookEndpoint, *, shown: str, actor: Actor, now: datetime) -> None:
     """A new secret. The former one signs as well for a day, so that the receiver can be told the new one meanwhile.
 
     `shown` is the secret that the person saw. Raises NotChanged if somebody else replaced it since: to replace the new
@@ -139,7 +141,7 @@ def rotate(endpoint: WebhookEndpoint, *, shown: str, actor: Actor, now: datetime
     """
     with transaction.atomic():
         replaced = WebhookEndpoint.objects.filter(pk=endpoint.pk, secret=shown).update(
-            secret=make_secret(), previous_secret=F("secret"), previous_until=now + settings.DAY
+            secret=generate_secret(), previous_secret=F("secret"), previous_until=now + settings.SERVICE_DAY
         )
         if not replaced:
             raise NotChanged("The secret was replaced meanwhile. Nothing was changed; the page shows the new one.")
@@ -154,21 +156,21 @@ def remove(endpoint: WebhookEndpoint, *, actor: Actor, now: datetime) -> None:
             WebhookEndpoint.objects.filter(pk=endpoint.pk).delete()
 
 
-def test(endpoint: WebhookEndpoint, *, actor: Actor, now: datetime) -> WebhookDelivery:
+def send_test_event(endpoint: WebhookEndpoint, *, actor: Actor, now: datetime) -> WebhookDelivery:
     """Sends a test event, whatever the endpoint's state: so that one can see that it works before it is resumed."""
     with transaction.atomic():
-        return outbox.test(endpoint, by=actor.user, now=now)
+        return outbox.create_test_delivery(endpoint, by=actor.user, now=now)
 
 
-def send_again(delivery: WebhookDelivery, *, actor: Actor, now: datetime) -> WebhookDelivery:
+def redeliver(delivery: WebhookDelivery, *, actor: Actor, now: datetime) -> WebhookDelivery:
     """The same message, with the same id, once more; one that is still pending is not doubled but tried now."""
     with transaction.atomic():
         WebhookEndpoint.objects.filter(pk=delivery.endpoint_id).update(rests_until=None)
         if WebhookDelivery.objects.pending().filter(pk=delivery.pk).update(next_action_at=now):
-            hint(DELIVER)
+            enqueue(DELIVER_TASK)
             return delivery
-        return outbox.again(delivery.endpoint, delivery.message, by=actor.user, now=now)
+        return outbox.create_manual_delivery(delivery.endpoint, delivery.message, by=actor.user, now=now)
 
 
 def _record(endpoint: WebhookEndpoint, *, what: str, actor: Actor, now: datetime, **said: str) -> None:
-    audit.record(account=endpoint.account, actor=actor, now=now, what=what, subject=endpoint, **said)
+    audit.record_event(account=endpoint.account, actor=actor, now=now, what=what, subject=endpoint, **said)

@@ -13,7 +13,7 @@ from django.db.models import BooleanField, Expression, F, Func, Value
 from django.db.models.functions import JSONObject
 
 # Each type, and when it is sent.
-TYPES = {
+EVENT_TYPES = {
     "number.tagged": "An engine put a spam label on a number",
     "number.cleared": "The label of an engine is gone from a number",
     "case.opened": "The remediation of a number began",
@@ -22,12 +22,12 @@ TYPES = {
     "enrollment.decided": "The enrollment was approved, rejected, revoked, or needs more information",
 }
 # Only ever sent by hand, so it cannot be chosen.
-TEST = "webhook.test"
-OF_THE_ENROLLMENT = Value(0)
+TEST_EVENT_TYPE = "webhook.test"
+ENROLLMENT_ORDERING_KEY = Value(0)
 
 
 @dataclass(frozen=True)
-class Told:
+class EventDefinition:
     """What is told of a change: its type, whose turn it takes (a number's id), and what stands under `data`.
 
     `facts` are expressions of the changed row; `change` says which of before, after and reason stand beside them.
@@ -39,15 +39,15 @@ class Told:
     change: tuple[str, ...] = ()
 
 
-told: dict[str, Told] = {}
+event_definitions: dict[str, EventDefinition] = {}
 
 
-def tell(what: Mapping[str, Told]) -> None:
+def register_events(what: Mapping[str, EventDefinition]) -> None:
     """An app says which of its audit codes are told, and how."""
-    told.update(what)
+    event_definitions.update(what)
 
 
-class Truth(Func):
+class JSONBoolean(Func):
     """A condition as JSON's true or false: SQLite has only 1 and 0."""
 
     function = "JSON"
@@ -60,7 +60,7 @@ class Truth(Func):
         return self.as_sql(compiler, connection, template="(%(expressions)s)", **extra)
 
 
-def number(path: str = "") -> JSONObject:
+def number_json(path: str = "") -> JSONObject:
     """A number, as every message has it; `path` leads to it, such as number__."""
     return JSONObject(
         id=F(path.removesuffix("__") or "pk"),

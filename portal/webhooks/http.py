@@ -24,16 +24,16 @@ logger = logging.getLogger(__name__)
 TOTAL_SECONDS = 15
 CONNECT_SECONDS = 5
 # Once the status is known the rest of the answer is only for people to read: a beginning of it, and not for long.
-ANSWER_SECONDS = 2
-ANSWER_BYTES = 64 * 1024
-KEPT_OF_ANSWER = 2_000
+BODY_SECONDS = 2
+MAX_BODY_BYTES = 64 * 1024
+STORED_BODY_CHARS = 2_000
 # Names are looked up in threads; a slow DNS must not hold up the others.
-LOOK_UPS_AT_ONCE = 32
+MAX_RESOLVER_THREADS = 32
 USER_AGENT = "Number-Reputation-Portal-Webhooks/1"
 
 
 @dataclass(frozen=True)
-class Sending:
+class WebhookRequest:
     """What is sent to whom. Each secret signs; a receiver needs to know but one."""
 
     url: str
@@ -43,7 +43,7 @@ class Sending:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class SendResult:
     """What came of it: the answer's status (None: there was none), in words, its beginning, and how long it took."""
 
     status: int | None
@@ -61,15 +61,15 @@ class Outcome:
         return self.status == HTTPStatus.GONE
 
 
-class Courier:
+class Sender:
     """Sends any number at the same time, in an event loop of its own, so that a slow receiver holds up no other.
 
     What is sent goes by httpx's transport alone: it keeps no cookies, follows no redirects, asks no proxy and unpacks
     no answer. Connections are not kept: two names may share an address, and each is to show its own certificate.
     """
 
-    def __enter__(self) -> Courier:
-        self._look_ups = ThreadPoolExecutor(LOOK_UPS_AT_ONCE, thread_name_prefix="webhook-names")
+    def __enter__(self) -> Sender:
+        self._look_ups = ThreadPoolExecutor(MAX_RESOLVER_THREADS, thread_name_prefix="webhook-names")
         self._loop = asyncio.new_event_loop()
         self._loop.set_default_executor(self._look_ups)
         self._thread = Thread(target=self._loop.run_forever, name="webhooks", daemon=True)
@@ -89,7 +89,7 @@ class Courier:
         self._loop.close()
         self._look_ups.shutdown(wait=False)
 
-    def send(self, sending: Sending) -> Future[Outcome]:
+    def send(self, sending: WebhookRequest) -> Future[SendResult]:
         """The outcome comes within TOTAL_SECONDS, and is never an exception of the network."""
         return asyncio.run_coroutine_threadsafe(_exchange(self._transport, sending), self._loop)
 
@@ -102,14 +102,14 @@ class Courier:
         await self._transport.aclose()
 
 
-async def _exchange(transport: httpx.AsyncBaseTransport, sending: Sending) -> Outcome:
+async def _exchange(transport: httpx.AsyncBaseTransport, sending: WebhookRequest) -> SendResult:
     began = time.monotonic()
     status, answer = None, ""
     try:
         async with asyncio.timeout(TOTAL_SECONDS):
             response = await _answered(transport, sending)
         try:
-            status, said = response.status_code, _said(response)
+            status, said = response.status_code, _summarize(response)
             answer = await _beginning(response)
         finally:
             await response.aclose()
@@ -126,14 +126,14 @@ async def _exchange(transport: httpx.AsyncBaseTransport, sending: Sending) -> Ou
     except Exception:  # whatever one receiver brings about, the others are served
         logger.exception("a webhook could not be sent to %s", sending.url)
         said = "It could not be sent. Whoever runs the portal finds the reason in its log."
-    return Outcome(status, said[:300], answer, round((time.monotonic() - began) * 1000))
+    return SendResult(status, said[:300], answer, round((time.monotonic() - began) * 1000))
 
 
-async def _answered(transport: httpx.AsyncBaseTransport, sending: Sending) -> httpx.Response:
+async def _answered(transport: httpx.AsyncBaseTransport, sending: WebhookRequest) -> httpx.Response:
     """The answer's head. Connects to an address that was looked up and checked just now; the name stays in the Host
     header and in TLS, so that the certificate is checked against it."""
-    url = addresses.read(sending.url)
-    found = await asyncio.get_running_loop().run_in_executor(None, addresses.look_up, url)
+    url = addresses.parse_url(sending.url)
+    found = await asyncio.get_running_loop().run_in_executor(None, addresses.resolve, url)
     for place, address in enumerate(found, 1):
         request = httpx.Request(
             "POST",
@@ -153,7 +153,7 @@ async def _answered(transport: httpx.AsyncBaseTransport, sending: Sending) -> ht
     raise NotAllowed(f"No server is known by the name {url.host}.")
 
 
-def _headers(sending: Sending) -> dict[str, str]:
+def _headers(sending: WebhookRequest) -> dict[str, str]:
     """Signed at the moment of sending, since receivers refuse what was signed long ago."""
     now = timezone.now()
     signatures = (Webhook(secret).sign(sending.event_id, now, sending.body) for secret in sending.secrets)
@@ -166,7 +166,7 @@ def _headers(sending: Sending) -> dict[str, str]:
     }
 
 
-def _said(response: httpx.Response) -> str:
+def _summarize(response: httpx.Response) -> str:
     status = response.status_code
     if 300 <= status < 400:
         where = response.headers.get("location", "nowhere")[:150]
@@ -183,14 +183,15 @@ async def _beginning(response: httpx.Response) -> str:
     """What can be read of the answer in short time; it may drip or never end, and nothing depends on it."""
     read = b""
     try:
-        async with asyncio.timeout(ANSWER_SECONDS):
+        async with asyncio.timeout(BODY_SECONDS):
             async for part in response.aiter_raw():
                 read += part
-                if len(read) >= ANSWER_BYTES:
+                if len(read) >= MAX_BODY_BYTES:
                     break
     except (TimeoutError, httpx.TransportError, httpx.StreamError):
         pass
     # Neither database nor page has a use for control characters.
     return "".join(
-        c if c.isprintable() or c in "\n\t" else "\ufffd" for c in read[: 2 * KEPT_OF_ANSWER].decode(errors="replace")
-    )[:KEPT_OF_ANSWER]
+        c if c.isprintable() or c in "\n\t" else "\ufffd"
+        for c in read[: 2 * STORED_BODY_CHARS].decode(errors="replace")
+    )[:STORED_BODY_CHARS]

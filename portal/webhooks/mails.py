@@ -15,16 +15,16 @@ from django.db.models import F
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from portal.accounts.passwords import HEADERS, one_line
+from portal.accounts.passwords import AUTO_GENERATED_HEADERS, one_line
 from portal.models import Member, WebhookDelivery, WebhookEndpoint
 
 logger = logging.getLogger(__name__)
 
 CHUNK = 20
 # More than a mail server may take to answer (settings.EMAIL_TIMEOUT), or a slow mail would be sent by two.
-FIRST_WAIT = timedelta(minutes=2)
-LONGEST_WAIT = timedelta(hours=6)
-MOST_ATTEMPTS = 20
+FIRST_RETRY_DELAY = timedelta(minutes=2)
+MAX_RETRY_DELAY = timedelta(hours=6)
+MAX_ATTEMPTS = 20
 
 
 def send_due(now: datetime) -> int:
@@ -32,14 +32,14 @@ def send_due(now: datetime) -> int:
     due = WebhookEndpoint.objects.mail_due(now).select_related("account").order_by("mail_due_at", "pk")
     endpoints = list(due[:CHUNK])
     for endpoint in endpoints:
-        if _claimed(endpoint, now):
+        if _claim(endpoint, now):
             _send(endpoint)
     return len(endpoints)
 
 
-def _claimed(endpoint: WebhookEndpoint, now: datetime) -> bool:
-    wait = min(FIRST_WAIT * 2**endpoint.mail_attempts, LONGEST_WAIT)
-    next_due = now + wait if endpoint.mail_attempts + 1 < MOST_ATTEMPTS else None
+def _claim(endpoint: WebhookEndpoint, now: datetime) -> bool:
+    wait = min(FIRST_RETRY_DELAY * 2**endpoint.mail_attempts, MAX_RETRY_DELAY)
+    next_due = now + wait if endpoint.mail_attempts + 1 < MAX_ATTEMPTS else None
     mine = WebhookEndpoint.objects.filter(pk=endpoint.pk, mail_due_at=endpoint.mail_due_at)
     return bool(mine.update(mail_due_at=next_due, mail_attempts=F("mail_attempts") + 1))
 
@@ -56,7 +56,7 @@ def _send(endpoint: WebhookEndpoint) -> None:
     subject = one_line(f"{endpoint.account.name}: a webhook was paused")
     try:
         if recipients:
-            EmailMessage(subject, body, to=recipients, headers=HEADERS).send()
+            EmailMessage(subject, body, to=recipients, headers=AUTO_GENERATED_HEADERS).send()
     except (SMTPException, OSError) as error:
         logger.warning("The mail about webhook %s could not be handed in: %s", endpoint.pk, error)
     else:

@@ -11,28 +11,30 @@ from django.db.models import Expression, F, QuerySet, TextField, Value
 from django.db.models.functions import Cast, JSONObject
 
 from portal.db.bulk import insert_from
-from portal.jobs.runner import hint
+from portal.jobs.runner import enqueue
 from portal.models import User, WebhookDelivery, WebhookEndpoint, WebhookMessage
-from portal.webhooks.events import TEST, told
+from portal.webhooks.events import TEST_EVENT_TYPE, event_definitions
 
-DELIVER = "portal.webhooks.tasks.deliver_webhooks"
+DELIVER_TASK = "portal.webhooks.tasks.deliver_webhooks"
 
 
-def note(changed: QuerySet, *, what: str, now: datetime, **change: str | Expression) -> int:
+def write_messages(changed: QuerySet, *, what: str, now: datetime, **change: str | Expression) -> int:
     """Writes a message for each of the `changed` rows whose account wants to be told of `what`, and returns how many.
 
     `change` is before, after and reason, as audit.record_changes takes them. One cheap query where nobody wants to
     know; otherwise a fixed number, however many rows.
     """
-    about = told.get(what)
+    about = event_definitions.get(what)
     if about is None:
         return 0
     wanting = WebhookEndpoint.objects.wanting(about.type)
     if not wanting.exists():
         return 0
     batch = secrets.token_hex(8)
-    data = JSONObject(account_id=F("account_id"), **about.facts, **{name: _text(change[name]) for name in about.change})
-    payload = JSONObject(type=_text(Value(about.type)), timestamp=_text(Value(timestamp(now))), data=data)
+    data = JSONObject(
+        account_id=F("account_id"), **about.facts, **{name: _as_text(change[name]) for name in about.change}
+    )
+    payload = JSONObject(type=_as_text(Value(about.type)), timestamp=_as_text(Value(format_timestamp(now))), data=data)
     written = insert_from(
         WebhookMessage,
         changed.filter(account_id__in=wanting.values("account_id")).order_by("pk"),
@@ -41,15 +43,15 @@ def note(changed: QuerySet, *, what: str, now: datetime, **change: str | Express
         at=Value(now),
         lane=about.lane,
         batch=Value(batch),
-        payload=_text(payload),
+        payload=_as_text(payload),
     )
     if written:
-        _address(batch, about.type, now)
-        hint(DELIVER)
+        _create_deliveries(batch, about.type, now)
+        enqueue(DELIVER_TASK)
     return written
 
 
-def _address(batch: str, event_type: str, now: datetime) -> None:
+def _create_deliveries(batch: str, event_type: str, now: datetime) -> None:
     """A delivery of each message of the batch to each endpoint of its account that wants the type."""
     insert_from(
         WebhookDelivery,
@@ -69,33 +71,35 @@ def _address(batch: str, event_type: str, now: datetime) -> None:
     )
 
 
-def test(endpoint: WebhookEndpoint, *, by: User | None, now: datetime) -> WebhookDelivery:
+def create_test_delivery(endpoint: WebhookEndpoint, *, by: User | None, now: datetime) -> WebhookDelivery:
     """Writes a message that only says that it is a test, for this endpoint alone."""
     data = {"account_id": endpoint.account_id, "endpoint_id": endpoint.pk, "text": "A test, sent by hand."}
     message = WebhookMessage.objects.create(
         account_id=endpoint.account_id,
-        type=TEST,
+        type=TEST_EVENT_TYPE,
         at=now,
         batch=secrets.token_hex(8),
-        payload=json.dumps({"type": TEST, "timestamp": timestamp(now), "data": data}),
+        payload=json.dumps({"type": TEST_EVENT_TYPE, "timestamp": format_timestamp(now), "data": data}),
     )
-    return again(endpoint, message, by=by, now=now)
+    return create_manual_delivery(endpoint, message, by=by, now=now)
 
 
-def again(endpoint: WebhookEndpoint, message: WebhookMessage, *, by: User | None, now: datetime) -> WebhookDelivery:
+def create_manual_delivery(
+    endpoint: WebhookEndpoint, message: WebhookMessage, *, by: User | None, now: datetime
+) -> WebhookDelivery:
     """A delivery that a person asked for: at once, and a single time."""
     delivery = WebhookDelivery.objects.create(
         endpoint=endpoint, message=message, once=True, asked_by=by, made_at=now, next_action_at=now
     )
-    hint(DELIVER)
+    enqueue(DELIVER_TASK)
     return delivery
 
 
-def timestamp(at: datetime) -> str:
+def format_timestamp(at: datetime) -> str:
     """As the specification wants it: ISO 8601, in UTC."""
     return at.astimezone(UTC).isoformat()
 
 
-def _text(value: str | Expression) -> Cast:
+def _as_text(value: str | Expression) -> Cast:
     """With its type said, which a bare parameter does not have on PostgreSQL."""
     return Cast(F(value) if isinstance(value, str) else value, TextField())

@@ -16,28 +16,28 @@ State = WebhookDelivery.State
 
 
 @dataclass(frozen=True)
-class Deliveries:
+class DeliveryPage:
     """A page of an endpoint's deliveries; `state` is what it is filtered by. `is_moving`: it will soon show others."""
 
-    page: keyset.Page
+    page: keyset.KeysetPage
     state: str
     is_moving: bool
 
 
-def endpoints_of(account: Account) -> QuerySet[WebhookEndpoint]:
+def get_endpoints(account: Account) -> QuerySet[WebhookEndpoint]:
     """The account's endpoints, each with how many events wait for it (`waiting`); one query."""
     pending = WebhookDelivery.objects.pending().filter(endpoint=OuterRef("pk"), once=False).order_by()
     counted = pending.values("endpoint").annotate(count=Count("pk")).values("count")
     return WebhookEndpoint.objects.for_account(account).annotate(waiting=Coalesce(Subquery(counted), 0)).order_by("pk")
 
 
-def deliveries_of(endpoint: WebhookEndpoint, params: Mapping[str, str], now: datetime) -> Deliveries:
+def get_delivery_page(endpoint: WebhookEndpoint, params: Mapping[str, str], now: datetime) -> DeliveryPage:
     """The page that the query string asks for; two queries."""
     state = params.get("state", "")
     state = state if state in State.values else ""
     deliveries = WebhookDelivery.objects.filter(endpoint=endpoint).select_related("message")
-    return Deliveries(
-        page=keyset.read(deliveries.filter(state=state) if state else deliveries, params),
+    return DeliveryPage(
+        page=keyset.paginate(deliveries.filter(state=state) if state else deliveries, params),
         state=state,
         is_moving=WebhookDelivery.objects.due(now).filter(endpoint=endpoint).exists(),
     )

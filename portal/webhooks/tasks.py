@@ -9,8 +9,8 @@ import logging
 
 from django.utils import timezone
 
-from portal.jobs.leases import held
-from portal.jobs.runner import BUDGET_SECONDS, sweep, task
+from portal.jobs.leases import acquire_lease
+from portal.jobs.runner import BUDGET_SECONDS, run_until_done, task
 from portal.webhooks import delivery as webhook_delivery
 from portal.webhooks import mails
 
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 @task
 def deliver_webhooks() -> None:
-    with held("sweep:deliver webhooks", for_seconds=BUDGET_SECONDS + 35) as mine:
+    with acquire_lease("sweep:deliver webhooks", for_seconds=BUDGET_SECONDS + 35) as mine:
         if mine and (tried := webhook_delivery.deliver(clock=timezone.now)):
             logger.info("deliver webhooks: %s sent", tried)
-    sweep("webhook mails", lambda: mails.send_due(timezone.now()))
+    run_until_done("webhook mails", lambda: mails.send_due(timezone.now()))

@@ -9,90 +9,101 @@ from __future__ import annotations
 from ninja import Body, Router, Status
 
 from portal.api.authentication import ApiRequest
-from portal.api.operations import endpoint
+from portal.api.operations import operation
 from portal.api.problems import Problem
-from reputation.api.objects import IdInPath, owned
-from reputation.api.schemas.bulk_actions import ByFilter, Chosen, ConfirmationOut, RefusedOut
-from reputation.api.schemas.enrollments import seats
-from reputation.api.schemas.numbers import NumberName
+from reputation.api.objects import PathId, get_object_or_problem
+from reputation.api.schemas.bulk_actions import (
+    BulkActionResponse,
+    RefusalGroup,
+    SelectionByFilterRequest,
+    SelectionRequest,
+)
+from reputation.api.schemas.enrollments import serialize_seats
+from reputation.api.schemas.numbers import NumberReference
 from reputation.bulk_actions import actions, snapshot
-from reputation.models import Campaign, Confirmation
-from reputation.monitoring.eligibility import coverage_of
+from reputation.models import BulkAction, Campaign
+from reputation.monitoring.eligibility import get_coverage
 from reputation.numbers.filters import NumberFilter
 
 router = Router(tags=["Bulk actions"])
-Action, State = Confirmation.Action, Confirmation.State
+Action, State = BulkAction.Action, BulkAction.State
 
 # 202: more than are shown or done at once, so that it is under way; ask for the confirmation until it is.
-ANSWERS = {200: ConfirmationOut, 202: ConfirmationOut}
+RESPONSES = {200: BulkActionResponse, 202: BulkActionResponse}
 
 
-@endpoint(router, "POST", "/numbers/enable", scope="write", answers=ANSWERS, body="json")
-def enable_numbers(request: ApiRequest, given: Body[Chosen]) -> Status:
+@operation(router, "POST", "/numbers/enable", scope="write", answers=RESPONSES, body="json")
+def enable_numbers(request: ApiRequest, given: Body[SelectionRequest]) -> Status:
     """Enable spam monitoring and remediation.
 
     Those that may be enabled are; the others are named with the reason. The verification may take several days.
     """
-    return _act(request, Action.ENABLE, given)
+    return _start_bulk_action(request, Action.ENABLE, given)
 
 
-@endpoint(router, "POST", "/numbers/disable", scope="write", answers=ANSWERS, body="json")
-def disable_numbers(request: ApiRequest, given: Body[Chosen]) -> Status:
+@operation(router, "POST", "/numbers/disable", scope="write", answers=RESPONSES, body="json")
+def disable_numbers(request: ApiRequest, given: Body[SelectionRequest]) -> Status:
     """Disable spam monitoring and remediation.
 
     Open cases are cancelled. Nothing of the history is lost.
     """
-    return _act(request, Action.DISABLE, given)
+    return _start_bulk_action(request, Action.DISABLE, given)
 
 
-@endpoint(router, "POST", "/campaigns/{campaign_id}/assign", scope="write", answers=ANSWERS, body="json")
-def assign_numbers(request: ApiRequest, campaign_id: IdInPath, given: Body[Chosen]) -> Status:
+@operation(router, "POST", "/campaigns/{campaign_id}/assign", scope="write", answers=RESPONSES, body="json")
+def assign_numbers(request: ApiRequest, campaign_id: PathId, given: Body[SelectionRequest]) -> Status:
     """Assign numbers to a campaign.
 
     A number is in one campaign at a time: one that is in another is moved.
     """
-    return _act(request, Action.ASSIGN, given, campaign=owned(request, Campaign, campaign_id))
+    return _start_bulk_action(
+        request, Action.ASSIGN, given, campaign=get_object_or_problem(request, Campaign, campaign_id)
+    )
 
 
-@endpoint(router, "POST", "/campaigns/{campaign_id}/unassign", scope="write", answers=ANSWERS, body="json")
-def unassign_numbers(request: ApiRequest, campaign_id: IdInPath, given: Body[Chosen]) -> Status:
+@operation(router, "POST", "/campaigns/{campaign_id}/unassign", scope="write", answers=RESPONSES, body="json")
+def unassign_numbers(request: ApiRequest, campaign_id: PathId, given: Body[SelectionRequest]) -> Status:
     """Take numbers out of a campaign."""
-    return _act(request, Action.UNASSIGN, given, campaign=owned(request, Campaign, campaign_id))
+    return _start_bulk_action(
+        request, Action.UNASSIGN, given, campaign=get_object_or_problem(request, Campaign, campaign_id)
+    )
 
 
-@endpoint(router, "GET", "/confirmations/{confirmation_id}", scope="read", answers={200: ConfirmationOut})
-def get_confirmation(request: ApiRequest, confirmation_id: IdInPath) -> ConfirmationOut:
+@operation(router, "GET", "/confirmations/{confirmation_id}", scope="read", answers={200: BulkActionResponse})
+def get_confirmation(request: ApiRequest, confirmation_id: PathId) -> BulkActionResponse:
     """Get what a bulk action shows, or how far it is."""
-    return _said(owned(request, _confirmations(), confirmation_id), request)
+    return _serialize(get_object_or_problem(request, _bulk_actions(), confirmation_id), request)
 
 
-@endpoint(
+@operation(
     router,
     "POST",
     "/confirmations/{confirmation_id}/confirm",
     scope="write",
-    answers=ANSWERS,
+    answers=RESPONSES,
     refuses=("not_possible",),
 )
-def confirm_confirmation(request: ApiRequest, confirmation_id: IdInPath) -> Status:
+def confirm_confirmation(request: ApiRequest, confirmation_id: PathId) -> Status:
     """Do what a dry run showed.
 
     Once, however often it is confirmed. What somebody else changed since it was shown is left alone. One that is still
     being prepared cannot be confirmed: ask for it until it is shown.
     """
-    shown = owned(request, _confirmations(), confirmation_id)
+    shown = get_object_or_problem(request, _bulk_actions(), confirmation_id)
     if shown.is_being_prepared:
         raise Problem("not_possible", "It is still being prepared. Ask for it until its state is shown.")
     actions.confirm(shown, actor=request.actor, now=request.now)
-    return _answer(request, shown)
+    return _respond(request, shown)
 
 
-def _act(request: ApiRequest, action: str, given: Chosen, *, campaign: Campaign | None = None) -> Status:
-    by_filter = isinstance(given, ByFilter)
-    numbers = snapshot.scope(action, request.caller.account, campaign)
+def _start_bulk_action(
+    request: ApiRequest, action: str, given: SelectionRequest, *, campaign: Campaign | None = None
+) -> Status:
+    by_filter = isinstance(given, SelectionByFilterRequest)
+    numbers = snapshot.get_selectable_numbers(action, request.caller.account, campaign)
     chosen_by = NumberFilter.read(given.filter.dict() if by_filter else {})
     numbers = chosen_by.apply(numbers, request.now) if by_filter else numbers.filter(pk__in=given.ids)
-    shown = actions.open_window(
+    shown = actions.create_bulk_action(
         account=request.caller.account,
         actor=request.actor,
         action=action,
@@ -103,20 +114,20 @@ def _act(request: ApiRequest, action: str, given: Chosen, *, campaign: Campaign 
         at_once=not given.dry_run,
         now=request.now,
     )
-    return _answer(request, shown)
+    return _respond(request, shown)
 
 
-def _answer(request: ApiRequest, shown: Confirmation) -> Status:
-    return Status(202 if shown.state in (State.PREPARING, State.APPLYING) else 200, _said(shown, request))
+def _respond(request: ApiRequest, shown: BulkAction) -> Status:
+    return Status(202 if shown.state in (State.PREPARING, State.APPLYING) else 200, _serialize(shown, request))
 
 
-def _confirmations() -> object:
-    return Confirmation.objects.select_related("account", "campaign")
+def _bulk_actions() -> object:
+    return BulkAction.objects.select_related("account", "campaign")
 
 
-def _said(shown: Confirmation, request: ApiRequest) -> ConfirmationOut:
-    window = actions.look_at(shown)
-    return ConfirmationOut(
+def _serialize(shown: BulkAction, request: ApiRequest) -> BulkActionResponse:
+    window = actions.get_preview(shown)
+    return BulkActionResponse(
         id=shown.pk,
         action=shown.action,
         campaign_id=shown.campaign_id,
@@ -124,17 +135,17 @@ def _said(shown: Confirmation, request: ApiRequest) -> ConfirmationOut:
         chosen=shown.chosen,
         to_do=window.to_do if shown.state == State.SHOWN else shown.to_do,
         refused=[
-            RefusedOut(
+            RefusalGroup(
                 code=one.refusal.code,
                 sentence=one.refusal.sentence,
                 hint=one.refusal.hint,
                 count=one.count,
-                examples=[NumberName(id=number.pk, number=number.e164) for number in one.numbers],
+                examples=[NumberReference(id=number.pk, number=number.e164) for number in one.numbers],
             )
             for one in window.refused
         ],
-        sentence=window.sentence if shown.state == State.SHOWN else actions.done_so_far(shown),
-        seats=seats(coverage_of(request.caller.account, request.now)),
+        sentence=window.sentence if shown.state == State.SHOWN else actions.describe_progress(shown),
+        seats=serialize_seats(get_coverage(request.caller.account, request.now)),
         applied=shown.applied,
         left_alone=shown.left_alone,
         shown_at=shown.shown_at,

@@ -5,13 +5,21 @@ from __future__ import annotations
 from ninja import Query, Router
 
 from portal.api.authentication import ApiRequest
-from portal.api.operations import endpoint
-from portal.api.pagination import Page, page
+from portal.api.operations import operation
+from portal.api.pagination import PageQuery, paginate
 from portal.api.problems import Problem
-from reputation.api.objects import IdInPath, owned
-from reputation.api.reputations import engine_said, tag_said
-from reputation.api.schemas.cases import CaseDetail, CaseFilters, CaseOut, Cases, Next, SubmissionOut, TicketIn
-from reputation.api.schemas.numbers import number_name
+from reputation.api.objects import PathId, get_object_or_problem
+from reputation.api.reputations import serialize_engine, serialize_tag
+from reputation.api.schemas.cases import (
+    CaseDetailResponse,
+    CaseFilters,
+    CaseListResponse,
+    CaseResponse,
+    NextStepResponse,
+    SubmissionResponse,
+    TicketRequest,
+)
+from reputation.api.schemas.numbers import serialize_number_summary
 from reputation.models import Case
 from reputation.remediation import cases as remediation
 from reputation.remediation import next_step
@@ -19,8 +27,10 @@ from reputation.remediation import next_step
 router = Router(tags=["Cases"])
 
 
-@endpoint(router, "GET", "/cases", scope="read", answers={200: Cases}, refuses=("invalid", "cursor_invalid"))
-def list_cases(request: ApiRequest, filters: Query[CaseFilters], asked: Page) -> dict:
+@operation(
+    router, "GET", "/cases", scope="read", answers={200: CaseListResponse}, refuses=("invalid", "cursor_invalid")
+)
+def list_cases(request: ApiRequest, filters: Query[CaseFilters], asked: PageQuery) -> dict:
     """List cases.
 
     Newest first. A case is the remediation of one number's labels, from opening to outcome.
@@ -30,41 +40,45 @@ def list_cases(request: ApiRequest, filters: Query[CaseFilters], asked: Page) ->
         cases = cases.filter(state=filters.state)
     if filters.number_id:
         cases = cases.filter(number=int(filters.number_id))
-    return page(
-        cases, asked, of="cases", shown=lambda rows: [CaseOut(**_said(case)) for case in rows], newest_first=True
+    return paginate(
+        cases,
+        asked,
+        of="cases",
+        shown=lambda rows: [CaseResponse(**_case_fields(case)) for case in rows],
+        newest_first=True,
     )
 
 
-@endpoint(router, "GET", "/cases/{case_id}", scope="read", answers={200: CaseDetail})
-def get_case(request: ApiRequest, case_id: IdInPath) -> CaseDetail:
+@operation(router, "GET", "/cases/{case_id}", scope="read", answers={200: CaseDetailResponse})
+def get_case(request: ApiRequest, case_id: PathId) -> CaseDetailResponse:
     """Get a case.
 
     With its course at each engine, what happens next, and by when.
     """
-    return _detail(owned(request, Case.objects.select_related("number"), case_id), request)
+    return _serialize_detail(get_object_or_problem(request, Case.objects.select_related("number"), case_id), request)
 
 
-@endpoint(
+@operation(
     router,
     "PUT",
     "/cases/{case_id}/ticket",
     scope="write",
-    answers={200: CaseDetail},
+    answers={200: CaseDetailResponse},
     refuses=("not_possible",),
     body="json",
 )
-def note_ticket(request: ApiRequest, case_id: IdInPath, given: TicketIn) -> CaseDetail:
+def note_ticket(request: ApiRequest, case_id: PathId, given: TicketRequest) -> CaseDetailResponse:
     """Note the support ticket of a failed case."""
-    case = owned(request, Case.objects.select_related("number"), case_id)
+    case = get_object_or_problem(request, Case.objects.select_related("number"), case_id)
     if not remediation.record_ticket(case, reference=given.reference, actor=request.actor, now=request.now):
         raise Problem("not_possible", "This case did not fail, so it needs no support ticket. Nothing was changed.")
-    return _detail(case, request)
+    return _serialize_detail(case, request)
 
 
-def _said(case: Case) -> dict:
+def _case_fields(case: Case) -> dict:
     return {
         "id": case.pk,
-        "number": number_name(case.number),
+        "number": serialize_number_summary(case.number),
         "state": case.state,
         "state_since": case.state_since,
         "opened_at": case.opened_at,
@@ -78,15 +92,15 @@ def _said(case: Case) -> dict:
     }
 
 
-def _detail(case: Case, request: ApiRequest) -> CaseDetail:
-    following = next_step.what_next(case, request.now)
-    return CaseDetail(
-        **_said(case),
-        next=Next(sentence=following.sentence, by=following.by),
-        tags=[tag_said(tag) for tag in case.tags.select_related("engine").order_by("detected_at", "pk")],
+def _serialize_detail(case: Case, request: ApiRequest) -> CaseDetailResponse:
+    following = next_step.get_next_step(case, request.now)
+    return CaseDetailResponse(
+        **_case_fields(case),
+        next=NextStepResponse(sentence=following.sentence, by=following.by),
+        tags=[serialize_tag(tag) for tag in case.tags.select_related("engine").order_by("detected_at", "pk")],
         submissions=[
-            SubmissionOut(
-                engine=engine_said(one.engine),
+            SubmissionResponse(
+                engine=serialize_engine(one.engine),
                 state=one.state,
                 reference=one.reference,
                 reason=one.reason,

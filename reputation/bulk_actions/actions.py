@@ -16,30 +16,30 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from portal.audit import Actor
-from portal.db.in_list import among
-from portal.jobs.runner import PAUSE_SECONDS, hint
+from portal.db.in_list import in_list
+from portal.jobs.runner import PAUSE_SECONDS, enqueue
 from portal.models import Account
 from reputation import campaigns
 from reputation.bulk_actions import snapshot
-from reputation.labels import ACTIONS, SaidOfAction, so_many
-from reputation.models import Campaign, Confirmation, ConfirmationNumber, PhoneNumber
+from reputation.labels import ACTION_LABELS, ActionLabels, format_number_count
+from reputation.models import BulkAction, BulkActionNumber, Campaign, PhoneNumber
 from reputation.models.numbers import PhoneNumberQuerySet
 from reputation.monitoring import capability
-from reputation.monitoring.eligibility import QUESTIONS, REFUSALS, Refusal
+from reputation.monitoring.eligibility import ELIGIBILITY_RULES, REFUSALS, Refusal
 
-Action = Confirmation.Action
-State = Confirmation.State
-Outcome = ConfirmationNumber.Outcome
+Action = BulkAction.Action
+State = BulkAction.State
+Outcome = BulkActionNumber.Outcome
 
 # Up to so many are done while the person waits; more go to the workers, with a progress bar.
-AT_ONCE = 1_000
+MAX_SYNCHRONOUS = 1_000
 CHUNK = 10_000
-SHOWN = 50
-SHOWN_REFUSED = 10
+MAX_LISTED = 50
+MAX_REFUSED_LISTED = 10
 LEASE = timedelta(seconds=90)
 BUDGET_SECONDS = 50
 
-ACTS: dict[str, Callable[..., list[int]]] = {
+ACTION_HANDLERS: dict[str, Callable[..., list[int]]] = {
     Action.ENABLE: lambda ids, campaign, actor, now: capability.enable(ids, actor=actor, now=now),
     Action.DISABLE: lambda ids, campaign, actor, now: capability.disable(ids, actor=actor, now=now),
     Action.ASSIGN: lambda ids, campaign, actor, now: campaigns.assign(ids, campaign=campaign, actor=actor, now=now),
@@ -49,7 +49,7 @@ ACTS: dict[str, Callable[..., list[int]]] = {
 }
 
 
-def open_window(
+def create_bulk_action(
     *,
     account: Account,
     actor: Actor,
@@ -62,7 +62,7 @@ def open_window(
     left_out: Sequence[int] = (),
     expected: int | None = None,
     at_once: bool = False,
-) -> Confirmation:
+) -> BulkAction:
     """Writes down the chosen numbers and, for each, what stands in its way; many are left to a worker (writing_down).
 
     Where `all_that_match` were chosen, `chosen_by` is the filter's query string, `left_out` the ids that were
@@ -70,7 +70,7 @@ def open_window(
     written down, as whoever opens it does not mean to look at it.
     """
     with transaction.atomic():
-        confirmation = Confirmation.objects.create(
+        confirmation = BulkAction.objects.create(
             account=account,
             user=actor.user,
             api_key_id=actor.key_id,
@@ -83,34 +83,34 @@ def open_window(
             at_once=at_once,
             shown_at=now,
         )
-        snapshot.begin(confirmation, numbers, now=now)
+        snapshot.start_snapshot(confirmation, numbers, now=now)
     if at_once and not confirmation.is_being_prepared:
         confirm(confirmation, actor=actor, now=now)
     return confirmation
 
 
-def prepare(confirmation: Confirmation, *, now: datetime) -> None:
+def prepare(confirmation: BulkAction, *, now: datetime) -> None:
     """Goes on writing down what a window shows; one that nobody means to look at is done then."""
-    if snapshot.go_on(confirmation) and confirmation.at_once:
+    if snapshot.continue_snapshot(confirmation) and confirmation.at_once:
         confirm(confirmation, actor=confirmation.confirmed_by, now=now)
 
 
-def stop(confirmation: Confirmation, *, now: datetime) -> bool:
+def stop(confirmation: BulkAction, *, now: datetime) -> bool:
     """Leaves the rest as it is: what is done stays done. False when it was over before."""
-    under_way = Confirmation.objects.filter(pk=confirmation.pk, state__in=(State.PREPARING, State.APPLYING))
+    under_way = BulkAction.objects.filter(pk=confirmation.pk, state__in=(State.PREPARING, State.APPLYING))
     stopped = under_way.update(state=State.DONE, done_at=now, stopped=True, lease_until=None)
     confirmation.refresh_from_db()
     return bool(stopped)
 
 
-def confirm(confirmation: Confirmation, *, actor: Actor, now: datetime) -> bool:
+def confirm(confirmation: BulkAction, *, actor: Actor, now: datetime) -> bool:
     """Does what the window showed. True for the one who confirmed; False when it was confirmed before: whoever clicks
     twice, reloads, or comes with a stale window changes nothing, and is shown what was done."""
     with transaction.atomic():
         # Locked before it is read, so that a number that is taken out at this moment is or is not counted.
-        Confirmation.objects.select_for_update().filter(pk=confirmation.pk).first()
+        BulkAction.objects.select_for_update().filter(pk=confirmation.pk).first()
         confirmation.refresh_from_db()
-        mine = Confirmation.objects.filter(pk=confirmation.pk, state=State.SHOWN).update(
+        mine = BulkAction.objects.filter(pk=confirmation.pk, state=State.SHOWN).update(
             state=State.APPLYING,
             confirmed_at=now,
             to_do=confirmation.counts.get("", 0),
@@ -118,24 +118,24 @@ def confirm(confirmation: Confirmation, *, actor: Actor, now: datetime) -> bool:
             api_key=actor.key_id,
         )
         confirmation.refresh_from_db()
-        if mine and confirmation.to_do > AT_ONCE:
-            hint("reputation.tasks.bulk_actions.apply_confirmation", confirmation.pk)
-    if mine and confirmation.to_do <= AT_ONCE:
+        if mine and confirmation.to_do > MAX_SYNCHRONOUS:
+            enqueue("reputation.tasks.bulk_actions.apply_bulk_action", confirmation.pk)
+    if mine and confirmation.to_do <= MAX_SYNCHRONOUS:
         apply(confirmation, actor=actor, now=now)
     return bool(mine)
 
 
-def apply(confirmation: Confirmation, *, actor: Actor, now: datetime) -> bool:
+def apply(confirmation: BulkAction, *, actor: Actor, now: datetime) -> bool:
     """Works through a confirmed window, chunk by chunk, until it is done (True) or the time is up.
 
     Each chunk commits by itself, so a killed worker's successor goes on where it stopped. Who comes while another is
     at it returns at once.
     """
     began = time.monotonic()
-    leased = Confirmation.objects.filter(pk=confirmation.pk, state=State.APPLYING).exclude(lease_until__gt=now)
+    leased = BulkAction.objects.filter(pk=confirmation.pk, state=State.APPLYING).exclude(lease_until__gt=now)
     if not leased.update(lease_until=now + LEASE):
         return False
-    mine = Confirmation.objects.filter(pk=confirmation.pk, state=State.APPLYING)
+    mine = BulkAction.objects.filter(pk=confirmation.pk, state=State.APPLYING)
     while _apply_chunk(confirmation, actor=actor, now=now):
         if time.monotonic() - began > BUDGET_SECONDS:
             mine.update(lease_until=None)
@@ -144,22 +144,22 @@ def apply(confirmation: Confirmation, *, actor: Actor, now: datetime) -> bool:
         if not mine.exists():  # somebody stopped it
             confirmation.refresh_from_db()
             return True
-    grown, first = _grown(confirmation, now)
+    grown, first = _get_newly_matching(confirmation, now)
     mine.update(state=State.DONE, done_at=now, lease_until=None, grown=grown, grown_first=first)
     confirmation.refresh_from_db()
     return True
 
 
-def _grown(confirmation: Confirmation, now: datetime) -> tuple[int, list[int]]:
+def _get_newly_matching(confirmation: BulkAction, now: datetime) -> tuple[int, list[int]]:
     """Where *all that match* were chosen: how many match by now that were not shown, and the first of them."""
     if not confirmation.all_that_match:
         return 0, []
-    grown = snapshot.chosen_numbers(confirmation, now).exclude(pk__in=confirmation.numbers.values("number"))
+    grown = snapshot.get_matching_numbers(confirmation, now).exclude(pk__in=confirmation.numbers.values("number"))
     first = list(grown.order_by("pk").values_list("pk", flat=True)[:5])
     return grown.count() if first else 0, first
 
 
-def _apply_chunk(confirmation: Confirmation, *, actor: Actor, now: datetime) -> bool:
+def _apply_chunk(confirmation: BulkAction, *, actor: Actor, now: datetime) -> bool:
     """Asks each number of the chunk once more, does what may still be done, and notes the rest as changed."""
     with transaction.atomic():
         # Two windows of one account share its seats: one after the other.
@@ -168,8 +168,8 @@ def _apply_chunk(confirmation: Confirmation, *, actor: Actor, now: datetime) -> 
         ids = list(ahead.order_by("number").values_list("number", flat=True)[:CHUNK])
         if not ids:
             return False
-        question = QUESTIONS[confirmation.action](confirmation.account, confirmation.campaign, now)
-        present = PhoneNumber.objects.for_account(confirmation.account_id).filter(pk__in=among(ids))
+        question = ELIGIBILITY_RULES[confirmation.action](confirmation.account, confirmation.campaign, now)
+        present = PhoneNumber.objects.for_account(confirmation.account_id).filter(pk__in=in_list(ids))
         free = question.seats
         allowed = []
         for pk, refusal, needs_seat in (
@@ -179,10 +179,10 @@ def _apply_chunk(confirmation: Confirmation, *, actor: Actor, now: datetime) -> 
                 continue
             free -= needs_seat
             allowed.append(pk)
-        moved = ACTS[confirmation.action](allowed, confirmation.campaign, actor, now)
+        moved = ACTION_HANDLERS[confirmation.action](allowed, confirmation.campaign, actor, now)
         of_chunk = ahead.filter(number__lte=ids[-1])
         if left_alone := len(ids) - len(moved):
-            of_chunk.exclude(number__in=among(moved)).update(outcome=Outcome.CHANGED)
+            of_chunk.exclude(number__in=in_list(moved)).update(outcome=Outcome.CHANGED)
         of_chunk.update(outcome=Outcome.APPLIED)
         confirmation.applied += len(moved)
         confirmation.left_alone += left_alone
@@ -192,12 +192,12 @@ def _apply_chunk(confirmation: Confirmation, *, actor: Actor, now: datetime) -> 
     return True
 
 
-def _pending(confirmation: Confirmation) -> QuerySet[ConfirmationNumber]:
+def _pending(confirmation: BulkAction) -> QuerySet[BulkActionNumber]:
     return confirmation.numbers.filter(refusal="", outcome=Outcome.PENDING)
 
 
 @dataclass(frozen=True)
-class Refused:
+class RefusedGroup:
     """Numbers that are left out for one reason: how many, and the first of them."""
 
     refusal: Refusal
@@ -210,32 +210,36 @@ class Refused:
 
 
 @dataclass(frozen=True)
-class Window:
+class BulkActionPreview:
     """What a window shows: the numbers to be acted on (the first, or those that a search finds), and the refused."""
 
-    confirmation: Confirmation
+    confirmation: BulkAction
     shown: list[PhoneNumber]
     to_do: int
     found: int
-    refused: list[Refused]
+    refused: list[RefusedGroup]
     refused_count: int
     taken_out: int
     search: str
 
     @property
-    def said(self) -> SaidOfAction:
-        return ACTIONS[self.confirmation.action]
+    def said(self) -> ActionLabels:
+        return ACTION_LABELS[self.confirmation.action]
 
     @property
     def button(self) -> str:
         """Enable 42 numbers."""
-        return f"{self.said.verb} {so_many(self.to_do)}"
+        return f"{self.said.verb} {format_number_count(self.to_do)}"
 
     @property
     def sentence(self) -> str:
         """What will happen to how many of the chosen."""
         chosen = self.confirmation.chosen
-        will = f"{so_many(self.to_do)} {self.said.will}." if self.to_do else "Nothing can be done for these numbers."
+        will = (
+            f"{format_number_count(self.to_do)} {self.said.will}."
+            if self.to_do
+            else "Nothing can be done for these numbers."
+        )
         refused = f" {self.refused_count:,} of the {chosen:,} you chose cannot be {self.said.participle}."
         taken_out = f" {self.taken_out:,} taken out." if self.taken_out else ""
         return will + (refused if self.refused_count else "") + taken_out
@@ -246,22 +250,24 @@ class Window:
         chosen, expected = self.confirmation.chosen, self.confirmation.expected
         if expected is None or expected == chosen:
             return ""
-        then = f"{so_many(expected)} matched when the page was shown"
+        then = f"{format_number_count(expected)} matched when the page was shown"
         return f"{then}, {chosen:,} when this window opened. It is about the {chosen:,}."
 
 
-def look_at(confirmation: Confirmation, *, search: str = "") -> Window:
+def get_preview(confirmation: BulkAction, *, search: str = "") -> BulkActionPreview:
     """The window as it stands; a fixed number of queries, and at most SHOWN numbers of each kind."""
     counts = {code: count for code, count in confirmation.counts.items() if count}
     to_do = counts.pop("", 0)
     found = _pending(confirmation)
     if search.strip():
         found = found.filter(number__in=PhoneNumber.objects.for_account(confirmation.account_id).matching(search))
-    shown = [row.number for row in found.select_related("number").order_by("number")[:SHOWN]]
+    shown = [row.number for row in found.select_related("number").order_by("number")[:MAX_LISTED]]
     refused = [
-        Refused(REFUSALS[code], counts[code], _first_refused(confirmation, code)) for code in REFUSALS if code in counts
+        RefusedGroup(REFUSALS[code], counts[code], _get_first_refused(confirmation, code))
+        for code in REFUSALS
+        if code in counts
     ]
-    return Window(
+    return BulkActionPreview(
         confirmation=confirmation,
         shown=shown,
         to_do=to_do,
@@ -273,25 +279,27 @@ def look_at(confirmation: Confirmation, *, search: str = "") -> Window:
     )
 
 
-def done_so_far(confirmation: Confirmation) -> str:
+def describe_progress(confirmation: BulkAction) -> str:
     """What a confirmed window came to, or how far it is, in a sentence."""
-    said = ACTIONS[confirmation.action]
+    said = ACTION_LABELS[confirmation.action]
     if confirmation.is_being_prepared:
-        return f"Being prepared: {so_many(confirmation.chosen)} so far."
+        return f"Being prepared: {format_number_count(confirmation.chosen)} so far."
     if confirmation.stopped:
-        return f"It was stopped. {said.done} {so_many(confirmation.applied)} of {confirmation.to_do:,}."
+        return f"It was stopped. {said.done} {format_number_count(confirmation.applied)} of {confirmation.to_do:,}."
     if confirmation.state == State.APPLYING:
-        return f"Under way: {confirmation.through:,} of {so_many(confirmation.to_do)}."
-    return f"{said.done} {so_many(confirmation.applied)}." if confirmation.applied else "Nothing was changed."
+        return f"Under way: {confirmation.through:,} of {format_number_count(confirmation.to_do)}."
+    return (
+        f"{said.done} {format_number_count(confirmation.applied)}." if confirmation.applied else "Nothing was changed."
+    )
 
 
-def _first_refused(confirmation: Confirmation, code: str) -> list[PhoneNumber]:
+def _get_first_refused(confirmation: BulkAction, code: str) -> list[PhoneNumber]:
     rows = confirmation.numbers.filter(refusal=code).exclude(outcome=Outcome.TAKEN_OUT)
-    return [row.number for row in rows.select_related("number").order_by("number")[:SHOWN_REFUSED]]
+    return [row.number for row in rows.select_related("number").order_by("number")[:MAX_REFUSED_LISTED]]
 
 
 @dataclass(frozen=True)
-class Difference:
+class BulkActionResult:
     """What changed between showing and doing: numbers left alone, and numbers that match by now but were not shown."""
 
     done: str
@@ -302,12 +310,12 @@ class Difference:
     grown_first: list[PhoneNumber]
 
 
-def difference(confirmation: Confirmation) -> Difference:
+def get_result(confirmation: BulkAction) -> BulkActionResult:
     """For the answer after confirming."""
     left = confirmation.numbers.filter(outcome=Outcome.CHANGED).select_related("number").order_by("number")
-    said = ACTIONS[confirmation.action]
-    return Difference(
-        done=done_so_far(confirmation),
+    said = ACTION_LABELS[confirmation.action]
+    return BulkActionResult(
+        done=describe_progress(confirmation),
         afterwards=said.afterwards if confirmation.applied else "",
         left_alone=confirmation.left_alone,
         left_alone_first=[row.number for row in left[:5]] if confirmation.left_alone else [],

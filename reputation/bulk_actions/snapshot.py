@@ -16,73 +16,75 @@ from django.http import QueryDict
 from django.utils import timezone
 
 from portal.db.bulk import insert_from
-from portal.jobs.runner import PAUSE_SECONDS, hint
+from portal.jobs.runner import PAUSE_SECONDS, enqueue
 from portal.models import Account
-from reputation.models import Campaign, Confirmation, ConfirmationNumber, PhoneNumber
+from reputation.models import BulkAction, BulkActionNumber, Campaign, PhoneNumber
 from reputation.models.numbers import PhoneNumberQuerySet
-from reputation.monitoring.eligibility import QUESTIONS, Question
+from reputation.monitoring.eligibility import ELIGIBILITY_RULES, EligibilityRule
 from reputation.numbers.filters import NumberFilter
 
-State = Confirmation.State
-Outcome = ConfirmationNumber.Outcome
+State = BulkAction.State
+Outcome = BulkActionNumber.Outcome
 
 # Numbers of one statement and transaction; and the most that somebody who opens a window waits for.
 CHUNK = 20_000
 LEASE = timedelta(seconds=90)
 BUDGET_SECONDS = 50
-NO_SEAT = "no_free_seat"
+NO_FREE_SEAT = "no_free_seat"
 
 
-def scope(action: str, account: Account, campaign: Campaign | None) -> PhoneNumberQuerySet:
+def get_selectable_numbers(action: str, account: Account, campaign: Campaign | None) -> PhoneNumberQuerySet:
     """The numbers among which the action's table lets one choose."""
-    return _among(PhoneNumber.objects.for_account(account), action, campaign)
+    return _restrict_to_action(PhoneNumber.objects.for_account(account), action, campaign)
 
 
-def _among(present: PhoneNumberQuerySet, action: str, campaign: Campaign | None) -> PhoneNumberQuerySet:
-    if action == Confirmation.Action.ASSIGN:
+def _restrict_to_action(present: PhoneNumberQuerySet, action: str, campaign: Campaign | None) -> PhoneNumberQuerySet:
+    if action == BulkAction.Action.ASSIGN:
         return present.outside_campaign(campaign)
-    return present.in_campaign(campaign) if action == Confirmation.Action.UNASSIGN else present
+    return present.in_campaign(campaign) if action == BulkAction.Action.UNASSIGN else present
 
 
-def chosen_numbers(confirmation: Confirmation, now: datetime, *, by_id: bool = False) -> PhoneNumberQuerySet:
+def get_matching_numbers(confirmation: BulkAction, now: datetime, *, by_id: bool = False) -> PhoneNumberQuerySet:
     """Where *all that match* were chosen: those that do. `by_id`: to be gone through in the order of their ids, for
     which no index by account is to be used."""
     present = PhoneNumber.objects.for_account(confirmation.account_id)
     if by_id:
         present = PhoneNumber.objects.present().alias(no_index_account=F("account") + 0)
         present = present.filter(no_index_account=confirmation.account_id)
-    among = _among(present, confirmation.action, confirmation.campaign)
+    among = _restrict_to_action(present, confirmation.action, confirmation.campaign)
     return NumberFilter.read(QueryDict(confirmation.chosen_by)).apply(among, now)
 
 
-def begin(confirmation: Confirmation, numbers: PhoneNumberQuerySet, *, now: datetime) -> None:
+def start_snapshot(confirmation: BulkAction, numbers: PhoneNumberQuerySet, *, now: datetime) -> None:
     """Of a new window, in the transaction that makes it: writes down the numbers, or leaves it to a worker where all
     that match are more than a person should wait for."""
-    question = QUESTIONS[confirmation.action](confirmation.account, confirmation.campaign, now)
+    question = ELIGIBILITY_RULES[confirmation.action](confirmation.account, confirmation.campaign, now)
     confirmation.seats = question.seats
     confirmation.save(update_fields=["seats"])
     if not confirmation.all_that_match:  # a worker could not find them again
-        while write_chunk(confirmation, numbers, question):
+        while snapshot_chunk(confirmation, numbers, question):
             pass
-    elif (confirmation.expected or 0) > CHUNK or write_chunk(confirmation, numbers, question):
-        hint("reputation.tasks.bulk_actions.prepare_confirmation", confirmation.pk)
+    elif (confirmation.expected or 0) > CHUNK or snapshot_chunk(confirmation, numbers, question):
+        enqueue("reputation.tasks.bulk_actions.prepare_bulk_action", confirmation.pk)
 
 
-def go_on(confirmation: Confirmation) -> bool:
+def continue_snapshot(confirmation: BulkAction) -> bool:
     """Writes down what is left of a window, until that is done (True) or the time is up. Who comes while another is
     at it returns at once."""
     began, now = time.monotonic(), timezone.now()
-    mine = Confirmation.objects.filter(pk=confirmation.pk, state=State.PREPARING)
+    mine = BulkAction.objects.filter(pk=confirmation.pk, state=State.PREPARING)
     if not mine.exclude(lease_until__gt=now).update(lease_until=now + LEASE):
         return False
     confirmation.refresh_from_db()
-    numbers = chosen_numbers(confirmation, confirmation.shown_at, by_id=True)
-    question = QUESTIONS[confirmation.action](confirmation.account, confirmation.campaign, confirmation.shown_at)
+    numbers = get_matching_numbers(confirmation, confirmation.shown_at, by_id=True)
+    question = ELIGIBILITY_RULES[confirmation.action](
+        confirmation.account, confirmation.campaign, confirmation.shown_at
+    )
     while True:
         with transaction.atomic():
             if not mine.select_for_update().exists():  # somebody stopped it
                 return False
-            more = _write_range(confirmation, numbers, question)
+            more = _snapshot_id_range(confirmation, numbers, question)
         if not more:
             return True
         if time.monotonic() - began > BUDGET_SECONDS:
@@ -91,28 +93,30 @@ def go_on(confirmation: Confirmation) -> bool:
         time.sleep(PAUSE_SECONDS)
 
 
-def write_chunk(confirmation: Confirmation, numbers: PhoneNumberQuerySet, question: Question) -> bool:
+def snapshot_chunk(confirmation: BulkAction, numbers: PhoneNumberQuerySet, question: EligibilityRule) -> bool:
     """The next of the numbers with what stands in the way of each; False when these were the last, and the window can
     be looked at. A fixed number of queries."""
     ahead = numbers.filter(pk__gt=confirmation.written_up_to).order_by("pk")[:CHUNK]
-    return _write(confirmation, ahead, question)
+    return _snapshot_numbers(confirmation, ahead, question)
 
 
-def _write_range(confirmation: Confirmation, numbers: PhoneNumberQuerySet, question: Question) -> bool:
+def _snapshot_id_range(confirmation: BulkAction, numbers: PhoneNumberQuerySet, question: EligibilityRule) -> bool:
     """The same for those of the next CHUNK ids of all numbers there are: what a worker goes through so costs it the
     same for each chunk."""
     ids = PhoneNumber.objects.filter(pk__gt=confirmation.written_up_to).order_by("pk").values_list("pk", flat=True)
     up_to = ids[CHUNK - 1 : CHUNK].first()
     ahead = numbers.filter(pk__gt=confirmation.written_up_to)
-    return _write(confirmation, ahead if up_to is None else ahead.filter(pk__lte=up_to), question, up_to=up_to or 0)
+    return _snapshot_numbers(
+        confirmation, ahead if up_to is None else ahead.filter(pk__lte=up_to), question, up_to=up_to or 0
+    )
 
 
-def _write(
-    confirmation: Confirmation, rows: PhoneNumberQuerySet, question: Question, *, up_to: int | None = None
+def _snapshot_numbers(
+    confirmation: BulkAction, rows: PhoneNumberQuerySet, question: EligibilityRule, *, up_to: int | None = None
 ) -> bool:
     """`up_to` is the last id of the range, 0 for the last range; without, these are the last if they are few."""
     written = insert_from(
-        ConfirmationNumber,
+        BulkActionNumber,
         question.put_to(rows),
         confirmation_id=Value(confirmation.pk),
         number_id="pk",
@@ -134,7 +138,7 @@ def _write(
         confirmation.counts[refusal] = confirmation.counts.get(refusal, 0) + count
         wanting += count if needs_seat and not refusal else 0
     if wanting > confirmation.seats:
-        _refuse_seats(confirmation, wanting)
+        _refuse_without_seat(confirmation, wanting)
     confirmation.seats = max(confirmation.seats - wanting, 0)
     confirmation.written_up_to = last
     is_last = written < CHUNK if up_to is None else not up_to
@@ -145,38 +149,38 @@ def _write(
     return not is_last
 
 
-def _refuse_seats(confirmation: Confirmation, wanting: int) -> None:
+def _refuse_without_seat(confirmation: BulkAction, wanting: int) -> None:
     """Of this chunk's numbers that need a seat, the first by id get those that are free; the others are refused."""
     need = confirmation.numbers.filter(
         number__gt=confirmation.written_up_to, needs_seat=True, refusal="", outcome=Outcome.PENDING
     )
     seats = confirmation.seats
     first_without = need.order_by("number").values_list("number", flat=True)[seats : seats + 1].get()
-    refused = need.filter(number__gte=first_without).update(refusal=NO_SEAT)
-    _count(confirmation.counts, "", -refused)
-    _count(confirmation.counts, NO_SEAT, refused)
+    refused = need.filter(number__gte=first_without).update(refusal=NO_FREE_SEAT)
+    _add_to_count(confirmation.counts, "", -refused)
+    _add_to_count(confirmation.counts, NO_FREE_SEAT, refused)
 
 
-def take_out(confirmation: Confirmation, number_id: int) -> bool:
+def remove_number(confirmation: BulkAction, number_id: int) -> bool:
     """Takes a number out of a window that is still shown; a seat it held goes to the next one. False: too late."""
     with transaction.atomic():
-        shown = Confirmation.objects.select_for_update().filter(pk=confirmation.pk, state=State.SHOWN).first()
+        shown = BulkAction.objects.select_for_update().filter(pk=confirmation.pk, state=State.SHOWN).first()
         if shown is None:
             return False
         row = shown.numbers.filter(number=number_id, outcome=Outcome.PENDING).first()
         if row is None:
             return True
         shown.numbers.filter(number=number_id).update(outcome=Outcome.TAKEN_OUT)
-        _count(shown.counts, row.refusal, -1)
-        if row.needs_seat and not row.refusal and shown.counts.get(NO_SEAT):
-            waiting = shown.numbers.filter(refusal=NO_SEAT, outcome=Outcome.PENDING).order_by("number").first()
+        _add_to_count(shown.counts, row.refusal, -1)
+        if row.needs_seat and not row.refusal and shown.counts.get(NO_FREE_SEAT):
+            waiting = shown.numbers.filter(refusal=NO_FREE_SEAT, outcome=Outcome.PENDING).order_by("number").first()
             shown.numbers.filter(number=waiting.number_id).update(refusal="")
-            _count(shown.counts, NO_SEAT, -1)
-            _count(shown.counts, "", 1)
+            _add_to_count(shown.counts, NO_FREE_SEAT, -1)
+            _add_to_count(shown.counts, "", 1)
         shown.save(update_fields=["counts"])
         confirmation.counts = shown.counts
     return True
 
 
-def _count(counts: dict[str, int], refusal: str, more: int) -> None:
+def _add_to_count(counts: dict[str, int], refusal: str, more: int) -> None:
     counts[refusal] = counts.get(refusal, 0) + more

@@ -21,23 +21,23 @@ from django.contrib.auth.models import Group
 from django.db import transaction
 
 from enrollment import drafts, lifecycle
-from enrollment.forms import forms_of
-from enrollment.models import Step
+from enrollment.forms import build_forms
+from enrollment.models import Transition
 from enrollment.questions import QUESTIONS, Answer
-from enrollment.snapshot import taken
+from enrollment.snapshot import take_snapshot
 from portal.accounts import api_keys
 from portal.accounts.licensing import Product
 from portal.audit import Actor
-from portal.demo.data import Demonstration, SignIn
-from portal.jobs.runner import hint
+from portal.demo.data import DemoData, DemoLogin
+from portal.jobs.runner import enqueue
 from portal.models import Account, Licence, Member, User, today_of
-from portal.phone.numbers import UNITED_STATES, parse
+from portal.phone.numbers import US_REGIONS, parse_number
 from reputation import campaigns, schedules
 from reputation.matching.tiers import Basis
 from reputation.models import Campaign, CampaignCalls, NumberCalls, PhoneNumber
 from reputation.monitoring import capability, lookups, verification
-from reputation.providers.registry import providers
-from reputation.providers.simulated import Simulated
+from reputation.providers.registry import get_providers
+from reputation.providers.simulated import SimulatedProvider
 from reputation.remediation import sweep
 from reputation.service_clock import days
 
@@ -85,7 +85,7 @@ LICENCES = {
 
 
 @dataclass(frozen=True)
-class Range:
+class NumberRange:
     """Numbers with one label, counted up: `first` with its area code, `byoc` of them brought along."""
 
     campaign: str
@@ -96,43 +96,59 @@ class Range:
 
 
 SPRING, SURVEYS, BATTERY = "Spring renewals", "Bay Area surveys", "Battery upgrades"
-NUMBERS = (
-    Range(SPRING, "Seattle outbound", "206 555 0141", 6, byoc=2),
-    Range(SPRING, "Bellevue outbound", "425 555 0110", 3),
-    Range(SPRING, "Portland outbound", "503 555 0162", 4, byoc=4),
-    Range(SPRING, "Boise outbound", "208 555 0124", 2),
-    Range(SPRING, "Phoenix outbound", "602 555 0131", 4),
-    Range(SPRING, "Denver outbound", "303 555 0155", 3, byoc=1),
-    Range(SPRING, "Austin outbound", "512 555 0102", 3),
-    Range(SURVEYS, "San Francisco panel", "415 555 0117", 5),
-    Range(SURVEYS, "Oakland panel", "510 555 0170", 4, byoc=4),
-    Range(SURVEYS, "San Jose panel", "408 555 0134", 3),
-    Range(BATTERY, "Sacramento", "916 555 0148", 3),
-    Range(BATTERY, "Los Angeles", "213 555 0183", 3, byoc=3),
-    Range(BATTERY, "San Diego", "619 555 0106", 3),
-    Range(BATTERY, "Las Vegas", "702 555 0195", 2),
-    Range(BATTERY, "Vancouver", "604 555 0121", 1),
-    Range("", "Front desk Seattle", "206 555 0100", 1),
-    Range("", "Support line", "800 555 0199", 1),
-    Range("", "Spokane office", "509 555 0150", 2),
-    Range("", "Tacoma office", "253 555 0137", 2, byoc=2),
-    Range("", "Honolulu office", "808 555 0113", 1),
-    Range("", "San Juan office", "787 555 0126", 1),
-    Range("", "Toronto supplier desk", "416 555 0144", 1, byoc=1),
-    Range("", "Kingston project", "876 555 0109", 1, byoc=1),
+NUMBER_RANGES = (
+    NumberRange(SPRING, "Seattle outbound", "206 555 0141", 6, byoc=2),
+    NumberRange(SPRING, "Bellevue outbound", "425 555 0110", 3),
+    NumberRange(SPRING, "Portland outbound", "503 555 0162", 4, byoc=4),
+    NumberRange(SPRING, "Boise outbound", "208 555 0124", 2),
+    NumberRange(SPRING, "Phoenix outbound", "602 555 0131", 4),
+    NumberRange(SPRING, "Denver outbound", "303 555 0155", 3, byoc=1),
+    NumberRange(SPRING, "Austin outbound", "512 555 0102", 3),
+    NumberRange(SURVEYS, "San Francisco panel", "415 555 0117", 5),
+    NumberRange(SURVEYS, "Oakland panel", "510 555 0170", 4, byoc=4),
+    NumberRange(SURVEYS, "San Jose panel", "408 555 0134", 3),
+    NumberRange(BATTERY, "Sacramento", "916 555 0148", 3),
+    NumberRange(BATTERY, "Los Angeles", "213 555 0183", 3, byoc=3),
+    NumberRange(BATTERY, "San Diego", "619 555 0106", 3),
+    NumberRange(BATTERY, "Las Vegas", "702 555 0195", 2),
+    NumberRange(BATTERY, "Vancouver", "604 555 0121", 1),
+    NumberRange("", "Front desk Seattle", "206 555 0100", 1),
+    NumberRange("", "Support line", "800 555 0199", 1),
+    NumberRange("", "Spokane office", "509 555 0150", 2),
+    NumberRange("", "Tacoma office", "253 555 0137", 2, byoc=2),
+    NumberRange("", "Honolulu office", "808 555 0113", 1),
+    NumberRange("", "San Juan office", "787 555 0126", 1),
+    NumberRange("", "Toronto supplier desk", "416 555 0144", 1, byoc=1),
+    NumberRange("", "Kingston project", "876 555 0109", 1, byoc=1),
 )
 DEFAULT_CALLER_IDS = {SPRING: "+12065550141", SURVEYS: "+14155550118", BATTERY: "+19165550148"}
 # Left off, so that there is something to enable at once.
-LEFT_OFF = ("Austin outbound", "Las Vegas", "Vancouver", "Tacoma office", "Honolulu office", "San Juan office",
-            "Toronto supplier desk", "Kingston project")  # fmt: skip
+UNMONITORED_LABELS = (
+    "Austin outbound",
+    "Las Vegas",
+    "Vancouver",
+    "Tacoma office",
+    "Honolulu office",
+    "San Juan office",
+    "Toronto supplier desk",
+    "Kingston project",
+)
 # Watched for some days when the demo begins, so that there is a history to look at. The others are being verified.
-WATCHED = ("Seattle outbound", "Bellevue outbound", "Portland outbound", "Denver outbound", "San Francisco panel",
-           "Oakland panel", "Front desk", "Support line")  # fmt: skip
-WATCHED_DAYS = 20
-STEP = 1 / 2
+MONITORED_LABELS = (
+    "Seattle outbound",
+    "Bellevue outbound",
+    "Portland outbound",
+    "Denver outbound",
+    "San Francisco panel",
+    "Oakland panel",
+    "Front desk",
+    "Support line",
+)
+HISTORY_DAYS = 20
+HISTORY_STEP_DAYS = 1 / 2
 # What the dialer asked for, about, in the days before and today.
-CALLED_DAYS = 20
-CALLS_A_DAY = {SPRING: 1_400, SURVEYS: 640, BATTERY: 360}
+CALL_HISTORY_DAYS = 20
+CALLS_PER_DAY = {SPRING: 1_400, SURVEYS: 640, BATTERY: 360}
 
 BUSINESS = {
     "legal_name": "Cascade Solar LLC",
@@ -168,16 +184,16 @@ ANSWERS = {
 }
 
 
-def seed(*, now: datetime) -> Demonstration:
+def seed(*, now: datetime) -> DemoData:
     """Makes the demo's data if it is not there, has the tasks begin at once, and returns who can sign in, and the
     key that the example dialer calls with."""
     with transaction.atomic():
         if not User.objects.filter(email=PEOPLE[0].email).exists():
-            accounts = _accounts(now)
-            users = _people(accounts, now)
-            _enroll(accounts[CASCADE], users, now)
-            _numbers(accounts[CASCADE], Actor(user=users[PEOPLE[0].email], via="command"), now)
-            _calls(accounts[CASCADE], now)
+            accounts = _create_accounts(now)
+            users = _create_users(accounts, now)
+            _enroll_account(accounts[CASCADE], users, now)
+            _create_numbers(accounts[CASCADE], Actor(user=users[PEOPLE[0].email], via="command"), now)
+            _create_calls(accounts[CASCADE], now)
             campaigns.create(
                 account=accounts[HARBOR],
                 name="Recall calls",
@@ -186,35 +202,35 @@ def seed(*, now: datetime) -> Demonstration:
                 now=now - days(6),
             )
     # Rather than at the scheduler's first look, half a minute after the start.
-    for entry in schedules.wanted():
+    for entry in schedules.get_entries():
         if entry.minutes == 1:
-            hint(entry.func)
-    return Demonstration(
+            enqueue(entry.func)
+    return DemoData(
         sign_ins=[
-            SignIn(person.email, PASSWORD, person.who, path="/admin/" if person.is_reviewer else "")
+            DemoLogin(person.email, PASSWORD, person.who, path="/admin/" if person.is_reviewer else "")
             for person in PEOPLE
         ],
-        api_key=_api_key(Account.objects.get(name=CASCADE), now),
+        api_key=_get_or_create_api_key(Account.objects.get(name=CASCADE), now),
         api_key_is_for=f"for a dialer of {CASCADE}",
     )
 
 
-def _api_key(account: Account, now: datetime) -> str:
+def _get_or_create_api_key(account: Account, now: datetime) -> str:
     """The token of a key that may match and read. The database has only its hash, so a file beside it keeps it from
     one start to the next."""
     kept = settings.DATA_DIR / "demo-api-key"
     token = kept.read_text().strip() if kept.exists() else ""
     try:
         api_keys.authenticate(f"Bearer {token}", scope="match", now=now)
-    except api_keys.Refused:
+    except api_keys.AuthenticationError:
         made = {"name": "Example dialer", "scopes": ("match", "read"), "expires_at": None}
-        _key, token = api_keys.make(account=account, actor=Actor(user=None, via="command"), now=now, **made)
+        _key, token = api_keys.create_api_key(account=account, actor=Actor(user=None, via="command"), now=now, **made)
         kept.touch(mode=0o600)
         kept.write_text(f"{token}\n")
     return token
 
 
-def _accounts(now: datetime) -> dict[str, Account]:
+def _create_accounts(now: datetime) -> dict[str, Account]:
     zones = {CASCADE: "America/Los_Angeles", HARBOR: "America/New_York"}
     accounts = {
         name: Account.objects.create(name=name, time_zone=zone, created_at=now - days(60))
@@ -236,7 +252,7 @@ def _accounts(now: datetime) -> dict[str, Account]:
     return accounts
 
 
-def _people(accounts: dict[str, Account], now: datetime) -> dict[str, User]:
+def _create_users(accounts: dict[str, Account], now: datetime) -> dict[str, User]:
     users = {}
     password = make_password(PASSWORD)
     for person in PEOPLE:
@@ -259,20 +275,20 @@ def _people(accounts: dict[str, Account], now: datetime) -> dict[str, User]:
     return users
 
 
-def _enroll(account: Account, users: dict[str, User], now: datetime) -> None:
+def _enroll_account(account: Account, users: dict[str, User], now: datetime) -> None:
     applicant = Actor(user=users["dana@cascadesolar.example"], via="command")
     answers = {}
     for question in QUESTIONS:
         answer, note = ANSWERS.get(question.id, (Answer.YES, ""))
         answers[question.id] = {"answer": str(answer), "note": note, "wording": question.wording}
     application = drafts.save(account, business=BUSINESS, answers=answers, actor=applicant, now=now - days(40))
-    business, practices = forms_of(application, check=True)
+    business, practices = build_forms(application, check=True)
     if not (business.is_valid() and practices.is_valid()):
         raise ValueError(f"The demo's application is not complete: {business.errors} {practices.errors}")
     sent = lifecycle.submit(
         application,
         edits=application.edits,
-        snapshot=taken(business, practices, signed_by="Dana Whitfield"),
+        snapshot=take_snapshot(business, practices, signed_by="Dana Whitfield"),
         actor=applicant,
         now=now - days(39),
     )
@@ -283,53 +299,55 @@ def _enroll(account: Account, users: dict[str, User], now: datetime) -> None:
         reason="Invoices for the Portland and Oakland numbers seen.",
     )
     # Told long ago: the terminal of the demo begins without mails of the past.
-    Step.objects.filter(application=sent).update(mail_due_at=None, mailed_at=now - days(37))
+    Transition.objects.filter(application=sent).update(mail_due_at=None, mailed_at=now - days(37))
 
 
-def _numbers(account: Account, actor: Actor, now: datetime) -> None:
+def _create_numbers(account: Account, actor: Actor, now: datetime) -> None:
     of_name = {
         name: campaigns.create(account=account, name=name, automatic_matching=True, actor=actor, now=now - days(30))
         for name in DEFAULT_CALLER_IDS
     }
-    PhoneNumber.objects.bulk_create(_rows(account, of_name, now))
+    PhoneNumber.objects.bulk_create(_build_numbers(account, of_name, now))
     numbers = PhoneNumber.objects.for_account(account)
     for name, e164 in DEFAULT_CALLER_IDS.items():
-        campaigns.choose_default(
+        campaigns.set_default_number(
             of_name[name], number=numbers.get(e164=e164).pk, shown=None, actor=actor, now=now - days(30)
         )
     labels = dict(numbers.values_list("pk", "label"))
-    watched = [pk for pk, label in labels.items() if label.startswith(WATCHED)]
-    _watch(watched, actor, now)
-    just_enabled = [pk for pk, label in labels.items() if not label.startswith((*WATCHED, *LEFT_OFF))]
+    watched = [pk for pk, label in labels.items() if label.startswith(MONITORED_LABELS)]
+    _simulate_history(watched, actor, now)
+    just_enabled = [
+        pk for pk, label in labels.items() if not label.startswith((*MONITORED_LABELS, *UNMONITORED_LABELS))
+    ]
     capability.enable(just_enabled, actor=actor, now=now)
 
 
-def _watch(ids: Sequence[int], actor: Actor, now: datetime) -> None:
+def _simulate_history(ids: Sequence[int], actor: Actor, now: datetime) -> None:
     """Lets the service work for these numbers through the days that lie behind, so that pages have a history. Only the
     simulated engines can be asked in the past."""
-    simulated = providers().get(Simulated.name)
-    if not isinstance(simulated, Simulated):
+    simulated = get_providers().get(SimulatedProvider.name)
+    if not isinstance(simulated, SimulatedProvider):
         return
-    moment = now - days(WATCHED_DAYS)
+    moment = now - days(HISTORY_DAYS)
     capability.enable(ids, actor=actor, now=moment)
-    with _clock_of(simulated, lambda: moment):
+    with _override_clock(simulated, lambda: moment):
         while moment < now:
-            for step in (verification.ask, lookups.look_up_due, sweep.advance):
+            for step in (verification.verify_due, lookups.look_up_due, sweep.advance_due):
                 step(moment)
-            moment += days(STEP)
+            moment += days(HISTORY_STEP_DAYS)
 
 
-def _calls(account: Account, now: datetime) -> None:
+def _create_calls(account: Account, now: datetime) -> None:
     """What the dialer would have asked for in CALLED_DAYS, as sums. Calls are counted in calendar days, however quick
     the service's clock is."""
     today = today_of(account, now)
-    numbers = PhoneNumber.objects.for_account(account).filter(region__in=UNITED_STATES).order_by("pk")
+    numbers = PhoneNumber.objects.for_account(account).filter(region__in=US_REGIONS).order_by("pk")
     of_campaigns, of_numbers = [], []
     for campaign in Campaign.objects.for_account(account).order_by("pk"):
         own = list(numbers.in_campaign(campaign))
-        for before in range(CALLED_DAYS):
+        for before in range(CALL_HISTORY_DAYS):
             day = today - timedelta(days=before)
-            kinds = _kinds_of_calls(campaign, day, before)
+            kinds = _split_calls_by_basis(campaign, day, before)
             of_campaigns += [
                 CampaignCalls(account=account, campaign=campaign, day=day, basis=basis, skipped_tagged=tagged, calls=n)
                 for (basis, tagged), n in kinds.items()
@@ -344,10 +362,10 @@ def _calls(account: Account, now: datetime) -> None:
     NumberCalls.objects.bulk_create(of_numbers)
 
 
-def _kinds_of_calls(campaign: Campaign, day: date, before: int) -> dict[tuple[str, bool], int]:
+def _split_calls_by_basis(campaign: Campaign, day: date, before: int) -> dict[tuple[str, bool], int]:
     """How many calls of a day showed what, and whether for a tag: fewer at weekends, and more by default of late."""
     chance = Random(f"{campaign.name} {before}")
-    calls = int(chance.uniform(0.9, 1.1) * CALLS_A_DAY[campaign.name] * (0.25 if day.weekday() > 4 else 1))
+    calls = int(chance.uniform(0.9, 1.1) * CALLS_PER_DAY[campaign.name] * (0.25 if day.weekday() > 4 else 1))
     calls = calls * 2 // 5 if before == 0 else calls
     kinds = {
         (Basis.DEFAULT, True): int(calls * chance.uniform(0.01, 0.02) * max(1, 5 - before)),
@@ -360,7 +378,7 @@ def _kinds_of_calls(campaign: Campaign, day: date, before: int) -> dict[tuple[st
 
 
 @contextmanager
-def _clock_of(simulated: Simulated, clock: Callable[[], datetime]) -> Iterator[None]:
+def _override_clock(simulated: SimulatedProvider, clock: Callable[[], datetime]) -> Iterator[None]:
     former, simulated.clock = simulated.clock, clock
     try:
         yield
@@ -368,9 +386,9 @@ def _clock_of(simulated: Simulated, clock: Callable[[], datetime]) -> Iterator[N
         simulated.clock = former
 
 
-def _rows(account: Account, of_name: dict[str, Campaign], now: datetime) -> Iterator[PhoneNumber]:
-    for numbers in NUMBERS:
-        first = parse(numbers.first)
+def _build_numbers(account: Account, of_name: dict[str, Campaign], now: datetime) -> Iterator[PhoneNumber]:
+    for numbers in NUMBER_RANGES:
+        first = parse_number(numbers.first)
         for index in range(numbers.count):
             e164 = f"+{int(first.e164) + index}"
             yield PhoneNumber(

@@ -12,13 +12,13 @@ from django.db.models.functions import Coalesce
 from portal import audit
 from portal.audit import Actor
 from portal.db.bulk import insert_from
-from reputation.campaigns import NAME_OF_CAMPAIGN
+from reputation.campaigns import CAMPAIGN_NAME
 from reputation.matching import daily_limit
 from reputation.models import Campaign, ImportRow, NumberImport, PhoneNumber
 
 Outcome = ImportRow.Outcome
 
-LEFT_ALONE = {
+SKIP_REASONS = {
     Outcome.NEW: "Somebody else added this number after the preview.",
     Outcome.BACK: "Somebody else added this number again after the preview.",
     Outcome.CHANGED: "Somebody else changed or removed this number after the preview.",
@@ -26,7 +26,7 @@ LEFT_ALONE = {
 
 
 @dataclass(frozen=True)
-class Written:
+class ApplyResult:
     """How many numbers were added, changed, brought back, and left alone."""
 
     added: int
@@ -35,22 +35,24 @@ class Written:
     left_alone: int
 
 
-def write(batch: NumberImport, chunk: QuerySet[ImportRow], *, actor: Actor, now: datetime, reason: str) -> Written:
+def apply_rows(
+    batch: NumberImport, chunk: QuerySet[ImportRow], *, actor: Actor, now: datetime, reason: str
+) -> ApplyResult:
     """Writes those that stand as the preview saw them, with an audit event for each; the others are left alone.
 
     Call it in a transaction that holds the account, in which numbers are added by one at a time.
     """
-    left_alone = _leave_alone(batch.account_id, chunk)
+    left_alone = _skip_conflicts(batch.account_id, chunk)
     by = {"actor": actor, "now": now, "reason": Value(reason)}
-    return Written(
-        added=_add(batch.account_id, chunk.filter(outcome=Outcome.NEW), **by),
-        changed=_change(batch, chunk.filter(outcome=Outcome.CHANGED), **by),
-        brought_back=_bring_back(batch, chunk.filter(outcome=Outcome.BACK), **by),
+    return ApplyResult(
+        added=_add_numbers(batch.account_id, chunk.filter(outcome=Outcome.NEW), **by),
+        changed=_change_numbers(batch, chunk.filter(outcome=Outcome.CHANGED), **by),
+        brought_back=_restore_numbers(batch, chunk.filter(outcome=Outcome.BACK), **by),
         left_alone=left_alone,
     )
 
 
-def _leave_alone(account_id: int, chunk: QuerySet[ImportRow]) -> int:
+def _skip_conflicts(account_id: int, chunk: QuerySet[ImportRow]) -> int:
     """Marks those whose number is no longer as the preview saw it."""
     numbers = PhoneNumber.objects.select_for_update(of=("self",))
     list(numbers.filter(pk__in=chunk.filter(number__isnull=False).values("number")).order_by("pk").values_list("pk"))
@@ -68,12 +70,12 @@ def _leave_alone(account_id: int, chunk: QuerySet[ImportRow]) -> int:
         Outcome.CHANGED: ~Exists(as_seen),
     }
     return sum(
-        chunk.filter(condition, outcome=outcome).update(outcome=Outcome.LEFT_ALONE, reason=LEFT_ALONE[outcome])
+        chunk.filter(condition, outcome=outcome).update(outcome=Outcome.LEFT_ALONE, reason=SKIP_REASONS[outcome])
         for outcome, condition in otherwise.items()
     )
 
 
-def _add(account_id: int, rows: QuerySet[ImportRow], *, actor: Actor, now: datetime, reason: Value) -> int:
+def _add_numbers(account_id: int, rows: QuerySet[ImportRow], *, actor: Actor, now: datetime, reason: Value) -> int:
     added = insert_from(
         PhoneNumber,
         rows,
@@ -98,9 +100,11 @@ def _add(account_id: int, rows: QuerySet[ImportRow], *, actor: Actor, now: datet
     return added
 
 
-def _change(batch: NumberImport, rows: QuerySet[ImportRow], *, actor: Actor, now: datetime, reason: Value) -> int:
+def _change_numbers(
+    batch: NumberImport, rows: QuerySet[ImportRow], *, actor: Actor, now: datetime, reason: Value
+) -> int:
     """One event for each field that differs, as where a person changes a number."""
-    numbers = _with_what_it_will_have(batch, rows)
+    numbers = _with_new_values(batch, rows)
     by = {"actor": actor, "now": now, "label": "e164", "reason": reason}
     audit.record_changes(
         numbers.exclude(label=F("new_label")), what="number.changed", before="label", after="new_label", **by
@@ -108,24 +112,26 @@ def _change(batch: NumberImport, rows: QuerySet[ImportRow], *, actor: Actor, now
     audit.record_changes(
         numbers.exclude(source=F("new_source")),
         what="number.changed",
-        before=_in_words("source"),
-        after=_in_words("new_source"),
+        before=_get_source_label("source"),
+        after=_get_source_label("new_source"),
         **by,
     )
     moved = numbers.alias(was_in=Coalesce("campaign_id", 0), will_be_in=Coalesce("new_campaign", 0))
     audit.record_changes(
         moved.exclude(was_in=F("will_be_in")),
         what="number.campaign",
-        before=NAME_OF_CAMPAIGN,
+        before=CAMPAIGN_NAME,
         after=Coalesce(Subquery(Campaign.objects.filter(pk=OuterRef("new_campaign")).values("name")), Value("")),
         **by,
     )
-    return _write(batch, rows, now)
+    return _update_numbers(batch, rows, now)
 
 
-def _bring_back(batch: NumberImport, rows: QuerySet[ImportRow], *, actor: Actor, now: datetime, reason: Value) -> int:
+def _restore_numbers(
+    batch: NumberImport, rows: QuerySet[ImportRow], *, actor: Actor, now: datetime, reason: Value
+) -> int:
     audit.record_changes(
-        _with_what_it_will_have(batch, rows),
+        _with_new_values(batch, rows),
         actor=actor,
         now=now,
         what="number.restored",
@@ -133,11 +139,11 @@ def _bring_back(batch: NumberImport, rows: QuerySet[ImportRow], *, actor: Actor,
         after="new_label",
         reason=reason,
     )
-    return _write(batch, rows, now, removed_at=None, added_at=now)
+    return _update_numbers(batch, rows, now, removed_at=None, added_at=now)
 
 
-def _with_what_it_will_have(batch: NumberImport, rows: QuerySet[ImportRow]) -> QuerySet[PhoneNumber]:
-    row = _its_row(batch)
+def _with_new_values(batch: NumberImport, rows: QuerySet[ImportRow]) -> QuerySet[PhoneNumber]:
+    row = _get_import_row(batch)
     return PhoneNumber.objects.filter(pk__in=rows.values("number")).annotate(
         new_label=Subquery(row.values("label")),
         new_source=Subquery(row.values("source")),
@@ -145,8 +151,8 @@ def _with_what_it_will_have(batch: NumberImport, rows: QuerySet[ImportRow]) -> Q
     )
 
 
-def _write(batch: NumberImport, rows: QuerySet[ImportRow], now: datetime, **also: Any) -> int:
-    row = _its_row(batch)
+def _update_numbers(batch: NumberImport, rows: QuerySet[ImportRow], now: datetime, **also: Any) -> int:
+    row = _get_import_row(batch)
     numbers = PhoneNumber.objects.filter(pk__in=rows.values("number"))
     written = numbers.update(
         label=Subquery(row.values("label")),
@@ -158,13 +164,13 @@ def _write(batch: NumberImport, rows: QuerySet[ImportRow], now: datetime, **also
     return written
 
 
-def _its_row(batch: NumberImport) -> QuerySet[ImportRow]:
+def _get_import_row(batch: NumberImport) -> QuerySet[ImportRow]:
     """A number's row in this import, found by the number: the import stands as a sum, since by its index all rows of a
     chunk would be gone through for each number."""
     by_number = ImportRow.objects.filter(number=OuterRef("pk"))
     return by_number.alias(no_index_batch=F("batch") + 0).filter(no_index_batch=batch.pk)
 
 
-def _in_words(source: str) -> Case:
+def _get_source_label(source: str) -> Case:
     words = (When(**{source: value}, then=Value(word)) for value, word in PhoneNumber.Source.choices)
     return Case(*words, default=Value(""), output_field=CharField())

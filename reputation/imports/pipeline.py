@@ -26,14 +26,14 @@ from django.db.models import F, QuerySet
 from portal import audit
 from portal.audit import SYSTEM, Actor
 from portal.db.bulk import insert_rows
-from portal.db.in_list import among
-from portal.jobs.runner import hint
+from portal.db.in_list import in_list
+from portal.jobs.runner import enqueue
 from portal.models import Account
-from portal.phone.numbers import UNITED_STATES
-from reputation.imports.apply import write
-from reputation.imports.csv_reader import Record, records, shape_of, write_as_utf8
-from reputation.imports.preview import summary_of
-from reputation.imports.staging import compare, names_of_campaigns, row_of
+from portal.phone.numbers import US_REGIONS
+from reputation.imports.apply import apply_rows
+from reputation.imports.csv_reader import CSVRecord, convert_to_utf8, detect_format, read_records
+from reputation.imports.preview import format_summary
+from reputation.imports.staging import build_row, compare_with_existing, get_campaign_ids
 from reputation.models import ImportRow, NumberImport
 from reputation.phone_numbers import clean_label
 from reputation.service_clock import days
@@ -44,17 +44,17 @@ State = NumberImport.State
 Outcome = ImportRow.Outcome
 
 # A file up to so many bytes is read, and up to so many numbers are applied, while the person waits.
-READ_AT_ONCE = 64 * 1024
-APPLY_AT_ONCE = 1_000
+MAX_SYNCHRONOUS_BYTES = 64 * 1024
+MAX_SYNCHRONOUS_ROWS = 1_000
 CHUNK = 4_000
 LEASE = timedelta(seconds=90)
 BUDGET_SECONDS = 50
 PAUSE_SECONDS = 0.02
 # Taken up so often without a chunk getting done, an import is given up.
-ATTEMPTS = 5
+MAX_ATTEMPTS = 5
 
 # Which count of the import each outcome goes into.
-COUNTED = {
+COUNT_FIELD_BY_OUTCOME = {
     Outcome.NEW: "will_add",
     Outcome.BACK: "will_bring_back",
     Outcome.CHANGED: "will_change",
@@ -63,10 +63,10 @@ COUNTED = {
 }
 
 # All counts, without the state and the lease, which another may have changed meanwhile.
-COUNTS = (*COUNTED.values(), "abroad", "added", "brought_back", "changed", "left_alone")
+COUNT_FIELDS = (*COUNT_FIELD_BY_OUTCOME.values(), "abroad", "added", "brought_back", "changed", "left_alone")
 
 
-def kept_for() -> timedelta:
+def get_retention() -> timedelta:
     """How long an unconfirmed preview, and the refused lines of one that is done, are kept: seven days.
 
     A person reads it, so it is an hour at least, however short a day of the service's clock is.
@@ -90,9 +90,9 @@ def receive(*, account: Account, upload: UploadedFile, actor: Actor, now: dateti
         received_at=now,
     )
     with tempfile.TemporaryFile() as text:
-        write_as_utf8(upload.file, text)
+        convert_to_utf8(upload.file, text)
         text.seek(0)
-        shape = shape_of(text)
+        shape = detect_format(text)
         batch.delimiter, batch.headings, batch.columns = shape.delimiter, shape.headings[:100], shape.columns
         batch.line, batch.position = shape.line, shape.position
         batch.size = text.seek(0, 2)
@@ -102,12 +102,12 @@ def receive(*, account: Account, upload: UploadedFile, actor: Actor, now: dateti
         with transaction.atomic():
             batch.save()
             _record(batch, "import.uploaded", actor=actor, now=now)
-            if batch.size > READ_AT_ONCE:
-                hint("reputation.tasks.imports.advance_import", batch.pk)
+            if batch.size > MAX_SYNCHRONOUS_BYTES:
+                enqueue("reputation.tasks.imports.advance_import", batch.pk)
     except Exception:
         batch.file.delete(save=False)
         raise
-    if batch.size <= READ_AT_ONCE:
+    if batch.size <= MAX_SYNCHRONOUS_BYTES:
         advance(batch, now=now)
     return batch
 
@@ -115,7 +115,7 @@ def receive(*, account: Account, upload: UploadedFile, actor: Actor, now: dateti
 # Going on, wherever it stopped
 
 
-class _TakenOver(Exception):
+class _LeaseLost(Exception):
     """Another worker holds the lease by now, or somebody cancelled: what this one did of the chunk is undone."""
 
 
@@ -132,27 +132,27 @@ def advance(batch: NumberImport, *, now: datetime, budget_seconds: float = BUDGE
     batch.refresh_from_db()
     until = time.monotonic() + budget_seconds
     try:
-        return _apply(batch, until=until, now=now) if batch.is_applying else _read(batch, until=until, now=now)
-    except _TakenOver:
+        return _apply(batch, until=until, now=now) if batch.is_applying else _read_file(batch, until=until, now=now)
+    except _LeaseLost:
         return False
     except FileNotFoundError:
         fail(batch, "The uploaded file is no longer on the server. Import it again.", now=now)
         return False
     except Exception:
         logger.exception("Import %s stopped at line %s", batch.pk, batch.line)
-        if batch.attempts >= ATTEMPTS:
+        if batch.attempts >= MAX_ATTEMPTS:
             fail(batch, "Something went wrong on the server, several times. What was done so far stays.", now=now)
         return False
     finally:
         NumberImport.objects.filter(pk=batch.pk, lease_token=token).update(lease_until=None, lease_token="")
 
 
-def waiting(now: datetime) -> QuerySet[NumberImport]:
+def get_unclaimed(now: datetime) -> QuerySet[NumberImport]:
     """Those that nobody is at: a worker was killed, or the queue lost them."""
     return NumberImport.objects.under_way().exclude(lease_until__gt=now).order_by("pk")[:50]
 
 
-def _claimed(batch: NumberImport, **progress: Any) -> QuerySet[NumberImport]:
+def _get_claimed(batch: NumberImport, **progress: Any) -> QuerySet[NumberImport]:
     """The row, if it is still ours and stands where we think it stands."""
     return NumberImport.objects.filter(pk=batch.pk, lease_token=batch.lease_token, state=batch.state, **progress)
 
@@ -160,17 +160,17 @@ def _claimed(batch: NumberImport, **progress: Any) -> QuerySet[NumberImport]:
 # Reading
 
 
-def _read(batch: NumberImport, *, until: float, now: datetime) -> bool:
+def _read_file(batch: NumberImport, *, until: float, now: datetime) -> bool:
     if batch.state == State.RECEIVED:
-        if not _claimed(batch).update(state=State.READING):
-            raise _TakenOver
+        if not _get_claimed(batch).update(state=State.READING):
+            raise _LeaseLost
         batch.state = State.READING
-    campaigns = names_of_campaigns(batch.account_id)
+    campaigns = get_campaign_ids(batch.account_id)
     with batch.file.open("rb") as file:
         file.seek(batch.position)
-        rest = records(file, batch.delimiter, line=batch.line)
+        rest = read_records(file, batch.delimiter, line=batch.line)
         while chunk := list(islice(rest, CHUNK)):
-            _stage(batch, chunk, campaigns)
+            _stage_chunk(batch, chunk, campaigns)
             if time.monotonic() > until:
                 return True
             time.sleep(PAUSE_SECONDS)
@@ -178,35 +178,35 @@ def _read(batch: NumberImport, *, until: float, now: datetime) -> bool:
     return False
 
 
-def _stage(batch: NumberImport, chunk: list[Record], campaigns: dict[str, int]) -> None:
+def _stage_chunk(batch: NumberImport, chunk: list[CSVRecord], campaigns: dict[str, int]) -> None:
     """Keeps, for each line of a chunk, what will be done."""
-    rows = [row_of(record, batch, campaigns) for record in chunk]
-    compare(batch, rows)
+    rows = [build_row(record, batch, campaigns) for record in chunk]
+    compare_with_existing(batch, rows)
     last = chunk[-1]
     found = Counter(row["outcome"] for row in rows)
-    abroad = sum(row["outcome"] == Outcome.NEW and row["region"] not in UNITED_STATES for row in rows)
+    abroad = sum(row["outcome"] == Outcome.NEW and row["region"] not in US_REGIONS for row in rows)
     with transaction.atomic():
-        ours = _claimed(batch, line=batch.line).update(
+        ours = _get_claimed(batch, line=batch.line).update(
             line=last.last_line,
             position=last.position,
             attempts=0,
             abroad=F("abroad") + abroad,
-            **{field: F(field) + found[outcome] for outcome, field in COUNTED.items()},
+            **{field: F(field) + found[outcome] for outcome, field in COUNT_FIELD_BY_OUTCOME.items()},
         )
         if not ours:
-            raise _TakenOver
+            raise _LeaseLost
         insert_rows(ImportRow, rows)
     batch.line, batch.position = last.last_line, last.position
 
 
 def _finish_reading(batch: NumberImport, *, now: datetime) -> None:
     """The preview is complete. A file that would change nothing is done with it."""
-    batch.refresh_from_db(fields=COUNTS)
+    batch.refresh_from_db(fields=COUNT_FIELDS)
     state = State.READY if batch.to_do else State.DONE
     with transaction.atomic():
-        if not _claimed(batch).update(state=state, ready_at=now, ended_at=None if batch.to_do else now):
-            raise _TakenOver
-        _record(batch, f"import.{state}", actor=SYSTEM, now=now, after=summary_of(batch))
+        if not _get_claimed(batch).update(state=state, ready_at=now, ended_at=None if batch.to_do else now):
+            raise _LeaseLost
+        _record(batch, f"import.{state}", actor=SYSTEM, now=now, after=format_summary(batch))
     _delete_file(batch)
 
 
@@ -222,9 +222,9 @@ def confirm(batch: NumberImport, *, actor: Actor, now: datetime) -> bool:
         )
         if mine:
             _record(batch, "import.confirmed", actor=actor, now=now)
-            if batch.to_do > APPLY_AT_ONCE:
-                hint("reputation.tasks.imports.advance_import", batch.pk)
-    if mine and batch.to_do <= APPLY_AT_ONCE:
+            if batch.to_do > MAX_SYNCHRONOUS_ROWS:
+                enqueue("reputation.tasks.imports.advance_import", batch.pk)
+    if mine and batch.to_do <= MAX_SYNCHRONOUS_ROWS:
         advance(batch, now=now)
     batch.refresh_from_db()
     return bool(mine)
@@ -232,29 +232,29 @@ def confirm(batch: NumberImport, *, actor: Actor, now: datetime) -> bool:
 
 def cancel(batch: NumberImport, *, actor: Actor, now: datetime) -> bool:
     """Drops an import that was not confirmed. False when it is too late for that."""
-    return _end(batch, State.CANCELLED, from_states=NumberImport.UNCONFIRMED, actor=actor, now=now)
+    return _finish(batch, State.CANCELLED, from_states=NumberImport.UNCONFIRMED, actor=actor, now=now)
 
 
 def stop(batch: NumberImport, *, actor: Actor, now: datetime) -> bool:
     """Leaves the rest undone: what is imported stays, and importing the file again goes on from there. A chunk
     in the middle is finished or undone. False when it was over before, or was not confirmed yet."""
-    return _end(batch, State.STOPPED, from_states=(State.APPLYING,), actor=actor, now=now)
+    return _finish(batch, State.STOPPED, from_states=(State.APPLYING,), actor=actor, now=now)
 
 
 def fail(batch: NumberImport, reason: str, *, now: datetime) -> bool:
     """Ends an import that cannot be finished."""
-    return _end(batch, State.FAILED, from_states=NumberImport.UNDER_WAY, actor=SYSTEM, now=now, reason=reason)
+    return _finish(batch, State.FAILED, from_states=NumberImport.UNDER_WAY, actor=SYSTEM, now=now, reason=reason)
 
 
-def _end(
+def _finish(
     batch: NumberImport, state: str, *, from_states: Sequence[str], actor: Actor, now: datetime, reason: str = ""
 ) -> bool:
     with transaction.atomic():
         unfinished = NumberImport.objects.filter(pk=batch.pk, state__in=from_states)
         mine = unfinished.update(state=state, ended_at=now, reason=reason)
         if mine:
-            batch.refresh_from_db(fields=(*COUNTS, "state"))
-            after = summary_of(batch) if state == State.STOPPED else ""
+            batch.refresh_from_db(fields=(*COUNT_FIELDS, "state"))
+            after = format_summary(batch) if state == State.STOPPED else ""
             _record(batch, f"import.{state}", actor=actor, now=now, after=after, reason=reason)
     if mine:
         _delete_file(batch)
@@ -270,11 +270,11 @@ def _apply(batch: NumberImport, *, until: float, now: datetime) -> bool:
         if time.monotonic() > until:
             return True
         time.sleep(PAUSE_SECONDS)
-    batch.refresh_from_db(fields=COUNTS)
+    batch.refresh_from_db(fields=COUNT_FIELDS)
     with transaction.atomic():
-        if not _claimed(batch).update(state=State.DONE, ended_at=now):
-            raise _TakenOver
-        _record(batch, "import.done", actor=batch.who_confirmed, now=now, after=summary_of(batch))
+        if not _get_claimed(batch).update(state=State.DONE, ended_at=now):
+            raise _LeaseLost
+        _record(batch, "import.done", actor=batch.who_confirmed, now=now, after=format_summary(batch))
     return False
 
 
@@ -291,10 +291,10 @@ def _apply_chunk(batch: NumberImport, *, now: datetime) -> bool:
         numbers = list(rest.values_list("e164", flat=True)[:CHUNK])
         if not numbers:
             return False
-        if not _claimed(batch, applied_up_to=batch.applied_up_to).update(applied_up_to=numbers[-1], attempts=0):
-            raise _TakenOver
+        if not _get_claimed(batch, applied_up_to=batch.applied_up_to).update(applied_up_to=numbers[-1], attempts=0):
+            raise _LeaseLost
         chunk = rest.filter(e164__lte=numbers[-1])
-        written = write(
+        written = apply_rows(
             batch,
             chunk,
             actor=batch.who_confirmed,
@@ -311,17 +311,18 @@ def _apply_chunk(batch: NumberImport, *, now: datetime) -> bool:
 # Tidying up
 
 
-def end_stale(*, now: datetime) -> int:
+def clean_up(*, now: datetime) -> int:
     """One chunk: ends what nobody confirmed in time, and deletes staged rows that are kept no longer."""
     return _expire(now) or _delete_rows(now)
 
 
 def _expire(now: datetime) -> int:
     stale = NumberImport.objects.filter(
-        state__in=NumberImport.UNCONFIRMED, rows_kept=True, received_at__lte=now - kept_for()
+        state__in=NumberImport.UNCONFIRMED, rows_kept=True, received_at__lte=now - get_retention()
     )
     return sum(
-        _end(batch, State.EXPIRED, from_states=NumberImport.UNCONFIRMED, actor=SYSTEM, now=now) for batch in stale[:20]
+        _finish(batch, State.EXPIRED, from_states=NumberImport.UNCONFIRMED, actor=SYSTEM, now=now)
+        for batch in stale[:20]
     )
 
 
@@ -329,12 +330,12 @@ def _delete_rows(now: datetime) -> int:
     ended = NumberImport.objects.filter(rows_kept=True)
     batch = (
         ended.filter(state__in=(State.CANCELLED, State.EXPIRED, State.FAILED, State.STOPPED)).first()
-        or ended.filter(state=State.DONE, ended_at__lte=now - kept_for()).first()
+        or ended.filter(state=State.DONE, ended_at__lte=now - get_retention()).first()
     )
     if batch is None:
         return 0
     ids = list(batch.rows.order_by("line").values_list("pk", flat=True)[:5_000])
-    ImportRow.objects.filter(pk__in=among(ids)).delete()
+    ImportRow.objects.filter(pk__in=in_list(ids)).delete()
     if len(ids) < 5_000:
         NumberImport.objects.filter(pk=batch.pk).update(rows_kept=False)
     return max(len(ids), 1)
@@ -349,4 +350,6 @@ def _delete_file(batch: NumberImport) -> None:
 
 
 def _record(batch: NumberImport, what: str, *, actor: Actor, now: datetime, after: str = "", reason: str = "") -> None:
-    audit.record(account=batch.account, actor=actor, now=now, what=what, subject=batch, after=after, reason=reason)
+    audit.record_event(
+        account=batch.account, actor=actor, now=now, what=what, subject=batch, after=after, reason=reason
+    )

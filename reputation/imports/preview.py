@@ -11,12 +11,12 @@ State = NumberImport.State
 Outcome = ImportRow.Outcome
 
 # So many lines of each outcome are shown.
-SHOWN = 20
+MAX_LINES = 20
 # So many refused lines are read at once.
 CHUNK = 4_000
 
 # The groups of a preview in the order of the page: words, icon, tone.
-SAID = {
+OUTCOME_LABELS = {
     Outcome.REFUSED: ("Refused", "triangle-alert", "bad"),
     Outcome.LEFT_ALONE: ("Left alone", "circle-minus", "wait"),
     Outcome.NEW: ("New", "plus", "good"),
@@ -27,7 +27,7 @@ SAID = {
 
 
 @dataclass(frozen=True)
-class Group:
+class OutcomeGroup:
     """The lines that have one outcome: how many, and the first of them."""
 
     outcome: str
@@ -42,7 +42,7 @@ class Group:
         return self.count - len(self.rows)
 
 
-def groups_of(batch: NumberImport) -> list[Group]:
+def get_outcome_groups(batch: NumberImport) -> list[OutcomeGroup]:
     """What will happen, or what was left out, by outcome: a query for each and one more, and at most SHOWN lines."""
     counts = {
         Outcome.REFUSED: batch.refused,
@@ -53,15 +53,15 @@ def groups_of(batch: NumberImport) -> list[Group]:
         Outcome.UNCHANGED: batch.unchanged,
     }
     groups = [
-        Group(
+        OutcomeGroup(
             outcome,
             words,
             icon,
             tone,
             counts[outcome],
-            list(batch.rows.filter(outcome=outcome).select_related("campaign").order_by("line")[:SHOWN]),
+            list(batch.rows.filter(outcome=outcome).select_related("campaign").order_by("line")[:MAX_LINES]),
         )
-        for outcome, (words, icon, tone) in SAID.items()
+        for outcome, (words, icon, tone) in OUTCOME_LABELS.items()
         if counts[outcome]
     ]
     rows = [row for group in groups for row in group.rows]
@@ -71,14 +71,14 @@ def groups_of(batch: NumberImport) -> list[Group]:
     return groups
 
 
-def columns_of(batch: NumberImport) -> tuple[list[tuple[str, str]], list[str]]:
+def get_columns(batch: NumberImport) -> tuple[list[tuple[str, str]], list[str]]:
     """Which heading was read as what, and the headings that were not read."""
     read = [(name, batch.headings[place]) for name, place in batch.columns.items()] if batch.headings else []
     places = batch.columns.values()
     return read, [heading for place, heading in enumerate(batch.headings) if place not in places and heading]
 
 
-def summary_of(batch: NumberImport) -> str:
+def format_summary(batch: NumberImport) -> str:
     """The counts in words: 3 new, 1 changed, 2 unchanged, 4 refused; once it is confirmed, of what was done."""
     if batch.state in (State.APPLYING, State.DONE, State.STOPPED) and batch.confirmed_at:
         counts = (
@@ -93,7 +93,7 @@ def summary_of(batch: NumberImport) -> str:
     return ", ".join(f"{count:,} {words}" for count, words in counts if count) or "nothing"
 
 
-def refused_lines(batch: NumberImport) -> Iterator[tuple[object, ...]]:
+def iter_refused_lines(batch: NumberImport) -> Iterator[tuple[object, ...]]:
     """Every refused line, with what stands in it and why, as rows of a CSV file; CHUNK at a time by key."""
     yield "line", "number", "reason"
     last = 0

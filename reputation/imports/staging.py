@@ -6,16 +6,16 @@ import re
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from portal.db.in_list import among
-from portal.phone.numbers import NotANumber, Parsed
-from reputation.imports.csv_reader import Record
+from portal.db.in_list import in_list
+from portal.phone.numbers import InvalidPhoneNumber, ParsedNumber
+from reputation.imports.csv_reader import CSVRecord
 from reputation.models import Campaign, ImportRow, NumberImport, PhoneNumber
-from reputation.numbers.export import as_it_was
+from reputation.numbers.export import unescape_formula
 from reputation.phone_numbers import clean_label, parse_caller_id
 
 Outcome = ImportRow.Outcome
 
-SOURCES = {
+SOURCE_ALIASES = {
     "native": PhoneNumber.Source.NATIVE,
     "internal": PhoneNumber.Source.NATIVE,
     "byoc": PhoneNumber.Source.BYOC,
@@ -25,15 +25,15 @@ SOURCES = {
     "carrier": PhoneNumber.Source.BYOC,
     "external": PhoneNumber.Source.BYOC,
 }
-SHORTENED_BY_A_SPREADSHEET = re.compile(r"\d([.,]\d+)?E\+?\d+", re.IGNORECASE)
+SCIENTIFIC_NOTATION = re.compile(r"\d([.,]\d+)?E\+?\d+", re.IGNORECASE)
 
 # Every column of a staged row, empty: rows that are inserted together name the same ones.
-BLANK_ROW: dict[str, Any] = {
+ROW_DEFAULTS: dict[str, Any] = {
     field.attname: field.get_default() for field in ImportRow._meta.concrete_fields if not field.primary_key
 } | {"outcome": Outcome.NEW}
 
 
-class Seen(NamedTuple):
+class ExistingNumber(NamedTuple):
     """A number as it was when its line was read."""
 
     pk: int
@@ -43,102 +43,104 @@ class Seen(NamedTuple):
     removed_at: datetime | None
 
 
-def names_of_campaigns(account_id: int) -> dict[str, int]:
+def get_campaign_ids(account_id: int) -> dict[str, int]:
     """The account's campaigns by name, as written and in lower case."""
     names = dict(Campaign.objects.for_account(account_id).values_list("name", "pk"))
     return {name.casefold(): pk for name, pk in names.items()} | names
 
 
-class _Refused(ValueError):
+class _LineRefused(ValueError):
     """This line is left out; the message says why."""
 
 
-def row_of(record: Record, batch: NumberImport, campaigns: dict[str, int]) -> dict[str, Any]:
+def build_row(record: CSVRecord, batch: NumberImport, campaigns: dict[str, int]) -> dict[str, Any]:
     """The row for this record, as far as the file alone says what it is: new with what its cells hold, or refused."""
     cells = {
-        name: as_it_was(record.cells[place]) if place < len(record.cells) else ""
+        name: unescape_formula(record.cells[place]) if place < len(record.cells) else ""
         for name, place in batch.columns.items()
     }
-    row = BLANK_ROW | {
+    row = ROW_DEFAULTS | {
         "batch_id": batch.pk,
         "line": record.line,
         "text": (clean_label(cells["number"]) or record.cells[0])[:80],
     }
     try:
-        _refuse_broken(record, width=len(batch.headings) or batch.columns["number"] + 1)
-        parsed = _parsed(cells["number"])
+        _check_cells(record, width=len(batch.headings) or batch.columns["number"] + 1)
+        parsed = _parse_number(cells["number"])
         return row | {
             "e164": parsed.e164,
             "region": parsed.region,
             "kind": parsed.kind,
             "area_code": parsed.area_code,
-            "label": _label(cells.get("label", "")),
-            "source": _source(cells.get("source", "")),
-            "campaign_id": _campaign(cells.get("campaign", ""), campaigns),
+            "label": _parse_label(cells.get("label", "")),
+            "source": _parse_source(cells.get("source", "")),
+            "campaign_id": _parse_campaign(cells.get("campaign", ""), campaigns),
         }
-    except (_Refused, NotANumber) as error:
+    except (_LineRefused, InvalidPhoneNumber) as error:
         return row | {"outcome": Outcome.REFUSED, "reason": str(error)[:200]}
 
 
-def _refuse_broken(record: Record, *, width: int) -> None:
+def _check_cells(record: CSVRecord, *, width: int) -> None:
     if record.problem:
-        raise _Refused(record.problem)
+        raise _LineRefused(record.problem)
     if any(record.cells[width:]):
-        raise _Refused(
+        raise _LineRefused(
             f"This line has {len(record.cells)} cells, the file has {width} column{'s' if width > 1 else ''}. "
             "Put quotation marks round a cell that holds a separator."
         )
 
 
-def _parsed(text: str) -> Parsed:
-    if SHORTENED_BY_A_SPREADSHEET.fullmatch(text):
-        raise _Refused("A spreadsheet shortened this number, and its last digits are lost. Make the column text first.")
+def _parse_number(text: str) -> ParsedNumber:
+    if SCIENTIFIC_NOTATION.fullmatch(text):
+        raise _LineRefused(
+            "A spreadsheet shortened this number, and its last digits are lost. Make the column text first."
+        )
     return parse_caller_id(text)
 
 
-def _label(text: str) -> str:
+def _parse_label(text: str) -> str:
     label = clean_label(text)
     if len(label) > 80:
-        raise _Refused(f"The label has {len(label)} characters. It may have 80.")
+        raise _LineRefused(f"The label has {len(label)} characters. It may have 80.")
     return label
 
 
-def _source(text: str) -> str:
+def _parse_source(text: str) -> str:
     plain = re.sub(r"[^a-z]", "", text.casefold())
-    if text and plain not in SOURCES:
-        raise _Refused(f"The source is “{text[:40]}”. It can be native or BYOC.")
-    return SOURCES[plain] if text else ""
+    if text and plain not in SOURCE_ALIASES:
+        raise _LineRefused(f"The source is “{text[:40]}”. It can be native or BYOC.")
+    return SOURCE_ALIASES[plain] if text else ""
 
 
-def _campaign(name: str, campaigns: dict[str, int]) -> int | None:
+def _parse_campaign(name: str, campaigns: dict[str, int]) -> int | None:
     campaign = campaigns.get(name) or campaigns.get(name.casefold())
     if name and not campaign:
-        raise _Refused(f"There is no campaign “{name[:80]}”. Add it first, or leave the cell empty.")
+        raise _LineRefused(f"There is no campaign “{name[:80]}”. Add it first, or leave the cell empty.")
     return campaign
 
 
-def compare(batch: NumberImport, rows: list[dict[str, Any]]) -> None:
+def compare_with_existing(batch: NumberImport, rows: list[dict[str, Any]]) -> None:
     """Says in each row what will happen: compares a chunk with the lines before it and with the numbers there are.
 
     Two queries, however many rows.
     """
     wanted = [row["e164"] for row in rows if row["e164"]]
-    first_lines = dict(batch.rows.filter(e164__in=among(wanted)).values_list("e164", "line"))
+    first_lines = dict(batch.rows.filter(e164__in=in_list(wanted)).values_list("e164", "line"))
     there = {
-        e164: Seen(*rest)
-        for e164, *rest in PhoneNumber.objects.filter(account=batch.account_id, e164__in=among(wanted)).values_list(
+        e164: ExistingNumber(*rest)
+        for e164, *rest in PhoneNumber.objects.filter(account=batch.account_id, e164__in=in_list(wanted)).values_list(
             "e164", "pk", "label", "source", "campaign_id", "removed_at"
         )
     }
     for row in rows:
         if row["outcome"] != Outcome.REFUSED:
-            _decide(row, first_lines, there.get(row["e164"]))
+            _set_outcome(row, first_lines, there.get(row["e164"]))
 
 
-def _decide(row: dict[str, Any], first_lines: dict[str, int], seen: Seen | None) -> None:
+def _set_outcome(row: dict[str, Any], first_lines: dict[str, int], seen: ExistingNumber | None) -> None:
     """What will happen to this number. An empty cell takes nothing away: it keeps what the number has."""
     if row["e164"] in first_lines:
-        row |= BLANK_ROW | {
+        row |= ROW_DEFAULTS | {
             "batch_id": row["batch_id"],
             "line": row["line"],
             "text": row["text"],

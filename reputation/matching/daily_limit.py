@@ -17,22 +17,22 @@ from portal.models import Account
 from reputation.models import Campaign, NumberCalls, PhoneNumber
 from reputation.models.numbers import PhoneNumberQuerySet
 
-_CALLS = NumberCalls._meta.db_table
-_COUNT = f"""
-    INSERT INTO {_CALLS} (account_id, number_id, day, calls) VALUES (%s, %s, %s, 1)
-    ON CONFLICT (number_id, day) DO UPDATE SET calls = {_CALLS}.calls + 1"""
+_CALLS_TABLE = NumberCalls._meta.db_table
+_COUNT_SQL = f"""
+    INSERT INTO {_CALLS_TABLE} (account_id, number_id, day, calls) VALUES (%s, %s, %s, 1)
+    ON CONFLICT (number_id, day) DO UPDATE SET calls = {_CALLS_TABLE}.calls + 1"""
 
 
-def count(number_id: int, *, account_id: int, day: date, limit: int, at_most: bool = False) -> int:
+def count_call(number_id: int, *, account_id: int, day: date, limit: int, at_most: bool = False) -> int:
     """Counts a call of the number on this day and returns the day's sum. With `at_most`, 0 is returned and nothing is
     counted where the limit was reached before.
 
     A number is exhausted by the limit of the campaign it is in, not by another's whose default caller ID it is.
     """
     parameters: list[object] = [account_id, number_id, day]
-    sql = _COUNT
+    sql = _COUNT_SQL
     if at_most:
-        sql += f" WHERE {_CALLS}.calls < %s"
+        sql += f" WHERE {_CALLS_TABLE}.calls < %s"
         parameters.append(limit)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"{sql} RETURNING calls", parameters)
@@ -46,7 +46,7 @@ def count(number_id: int, *, account_id: int, day: date, limit: int, at_most: bo
     return calls
 
 
-def begin_anew(campaign_id: int, day: date) -> None:
+def reset_for_day(campaign_id: int, day: date) -> None:
     """On a new day no number of the campaign has reached its limit yet. Whoever comes first does it."""
     with transaction.atomic():
         if Campaign.objects.filter(pk=campaign_id).exclude(limits_began_on=day).update(limits_began_on=day):

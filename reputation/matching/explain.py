@@ -13,22 +13,22 @@ from datetime import datetime
 from django.db import models
 from django.db.models import Count, Q
 
-from enrollment.business import STATES
-from portal.phone.area_codes import states
-from portal.phone.numbers import country_name, parse
-from reputation.labels import Said
-from reputation.matching.match import REASONS, Decision, match
-from reputation.matching.queries import candidates_of
-from reputation.matching.tiers import NEARNESS, Basis, Tier, tiers_of
+from enrollment.business import US_STATES
+from portal.phone.area_codes import get_states_by_area_code
+from portal.phone.numbers import country_name, parse_number
+from reputation.labels import StatusLabel
+from reputation.matching.match import REASONS, MatchResult, match
+from reputation.matching.queries import get_tier_candidates
+from reputation.matching.tiers import LOCAL_BASES, Basis, Tier, get_tiers
 from reputation.models import Campaign, PhoneNumber
-from reputation.models.campaigns import default_of
-from reputation.number_table.alerts import NumberRow, rows_of
+from reputation.models.campaigns import get_default_caller_id
+from reputation.number_table.alerts import NumberRow, build_rows
 
 # So many candidates of a tier are shown.
-SHOWN = 10
+MAX_CANDIDATES = 10
 
 
-class Verdict(models.TextChoices):
+class CandidateOutcome(models.TextChoices):
     """What becomes of a candidate."""
 
     SKIPPED = "skipped", "Skipped"
@@ -37,15 +37,15 @@ class Verdict(models.TextChoices):
     NOT_REACHED = "not_reached", "Not reached"
 
 
-SAID = {
-    Verdict.SKIPPED: Said("Skipped", "bad", "triangle-alert"),
-    Verdict.SHOWN: Said("Shown", "good", "check"),
-    Verdict.WAITS: Said("Waits its turn", "calm", "clock"),
-    Verdict.NOT_REACHED: Said("Not reached", "calm", "circle-minus"),
+OUTCOME_LABELS = {
+    CandidateOutcome.SKIPPED: StatusLabel("Skipped", "bad", "triangle-alert"),
+    CandidateOutcome.SHOWN: StatusLabel("Shown", "good", "check"),
+    CandidateOutcome.WAITS: StatusLabel("Waits its turn", "calm", "clock"),
+    CandidateOutcome.NOT_REACHED: StatusLabel("Not reached", "calm", "circle-minus"),
 }
 
 # Where a call shows no caller ID: what to do about each of matching's REASONS.
-WHAT_TO_DO = {
+ADVICE = {
     "campaign_paused": "Resume the campaign to call for it again.",
     "matching_off": "Choose a default caller ID, or switch automatic matching on.",
     "called_abroad": "Choose a default caller ID: it is shown where no number is local.",
@@ -54,7 +54,7 @@ WHAT_TO_DO = {
     "local_numbers_skipped": "Choose a default caller ID, or add numbers of that State.",
 }
 # What matching answers without having looked at the campaign's numbers.
-BEFORE_THE_NUMBERS = ("campaign_paused", "matching_off", "called_abroad", "called_without_area")
+REASONS_WITHOUT_CANDIDATES = ("campaign_paused", "matching_off", "called_abroad", "called_without_area")
 
 
 @dataclass(frozen=True)
@@ -62,15 +62,15 @@ class Candidate:
     """A number that might have been shown, and what becomes of it."""
 
     row: NumberRow
-    verdict: Verdict
+    verdict: CandidateOutcome
 
     @property
-    def said(self) -> Said:
-        return SAID[self.verdict]
+    def said(self) -> StatusLabel:
+        return OUTCOME_LABELS[self.verdict]
 
 
 @dataclass(frozen=True)
-class TriedTier:
+class ExplainedTier:
     """Numbers that are equally near, in the order of their turns; `rest` are not listed."""
 
     basis: Basis
@@ -79,14 +79,14 @@ class TriedTier:
 
 
 @dataclass(frozen=True)
-class Trial:
+class MatchExplanation:
     """What a call would show, and the candidates, the nearest first. `place` is where the called number belongs: a
     State or a country, empty for toll-free numbers. `shown` is the number of the decision, if there is one."""
 
-    decision: Decision
+    decision: MatchResult
     place: str
     shown: NumberRow | None
-    tiers: list[TriedTier]
+    tiers: list[ExplainedTier]
 
     @property
     def matched_on(self) -> str:
@@ -99,50 +99,50 @@ class Trial:
 
     @property
     def what_to_do(self) -> str:
-        return "" if self.shown else WHAT_TO_DO[self.decision.because]
+        return "" if self.shown else ADVICE[self.decision.because]
 
     @property
     def takes_turns(self) -> bool:
-        return any(candidate.verdict == Verdict.WAITS for tier in self.tiers for candidate in tier.candidates)
+        return any(candidate.verdict == CandidateOutcome.WAITS for tier in self.tiers for candidate in tier.candidates)
 
 
-def try_call(campaign: Campaign, called: str, now: datetime) -> Trial:
+def explain_match(campaign: Campaign, called: str, now: datetime) -> MatchExplanation:
     """Decides for a call to `called` (as a person types it) without taking a turn; a fixed number of queries.
 
     Give it the campaign with its `default_number`. Raises NotANumber for what cannot be called.
     """
     decision = match(account_id=campaign.account_id, campaign_id=campaign.pk, called=called, now=now, takes_turn=False)
-    looked_at = decision.because not in BEFORE_THE_NUMBERS
-    tiers = list(_apart(tiers_of(parse(decision.called)))) if looked_at else []
-    ids = {tier.basis: _ids_of(campaign, tier, decision) for tier in tiers}
-    default = default_of(campaign) if decision.because != "campaign_paused" else None
+    looked_at = decision.because not in REASONS_WITHOUT_CANDIDATES
+    tiers = list(_get_disjoint_tiers(get_tiers(parse_number(decision.called)))) if looked_at else []
+    ids = {tier.basis: _get_candidate_ids(campaign, tier, decision) for tier in tiers}
+    default = get_default_caller_id(campaign) if decision.because != "campaign_paused" else None
     wanted = {pk for of_tier in ids.values() for pk in of_tier} | {default.pk for default in (default,) if default}
-    rows = {row.number.pk: row for row in rows_of(PhoneNumber.objects.filter(pk__in=wanted), now)}
-    counts = _counts(campaign, tiers) if tiers else {}
+    rows = {row.number.pk: row for row in build_rows(PhoneNumber.objects.filter(pk__in=wanted), now)}
+    counts = _count_by_tier(campaign, tiers) if tiers else {}
     tried = [
-        TriedTier(
+        ExplainedTier(
             tier.basis,
-            [Candidate(rows[pk], _verdict(rows[pk], tier.basis, decision)) for pk in ids[tier.basis] if pk in rows],
+            [Candidate(rows[pk], _get_outcome(rows[pk], tier.basis, decision)) for pk in ids[tier.basis] if pk in rows],
             max(counts[tier.basis] - len(ids[tier.basis]), 0),
         )
         for tier in tiers
         if ids[tier.basis]
     ]
     if default and default.pk in rows:
-        verdict = Verdict.SHOWN if decision.basis == Basis.DEFAULT else Verdict.NOT_REACHED
-        tried.append(TriedTier(Basis.DEFAULT, [Candidate(rows[default.pk], verdict)], 0))
-    return Trial(decision, place_of(decision.called), rows.get(decision.number_id), tried)
+        verdict = CandidateOutcome.SHOWN if decision.basis == Basis.DEFAULT else CandidateOutcome.NOT_REACHED
+        tried.append(ExplainedTier(Basis.DEFAULT, [Candidate(rows[default.pk], verdict)], 0))
+    return MatchExplanation(decision, get_place_name(decision.called), rows.get(decision.number_id), tried)
 
 
-def place_of(e164: str) -> str:
+def get_place_name(e164: str) -> str:
     """Where a number belongs, in words: Washington, Puerto Rico, Canada; nothing for a toll-free number."""
-    number = parse(e164)
-    if number.area_code in states():
-        return dict(STATES)[states()[number.area_code]]
+    number = parse_number(e164)
+    if number.area_code in get_states_by_area_code():
+        return dict(US_STATES)[get_states_by_area_code()[number.area_code]]
     return "" if number.region == "US" else country_name(number.region)
 
 
-def _apart(tiers: Sequence[Tier]) -> Iterator[Tier]:
+def _get_disjoint_tiers(tiers: Sequence[Tier]) -> Iterator[Tier]:
     """The tiers without the numbers of nearer ones, so that each candidate stands in one of them."""
     exchange, area, state = tiers
     [(first, last)] = exchange.ranges
@@ -153,15 +153,15 @@ def _apart(tiers: Sequence[Tier]) -> Iterator[Tier]:
     yield state
 
 
-def _ids_of(campaign: Campaign, tier: Tier, decision: Decision) -> list[int]:
+def _get_candidate_ids(campaign: Campaign, tier: Tier, decision: MatchResult) -> list[int]:
     """The first of the tier's numbers, the shown one among them wherever it stands."""
-    ids = candidates_of(campaign.pk, tier, most=SHOWN)
+    ids = get_tier_candidates(campaign.pk, tier, most=MAX_CANDIDATES)
     if decision.basis == tier.basis and decision.number_id not in ids:
-        ids[SHOWN - 1 :] = [decision.number_id]
+        ids[MAX_CANDIDATES - 1 :] = [decision.number_id]
     return ids
 
 
-def _counts(campaign: Campaign, tiers: Sequence[Tier]) -> dict[str, int]:
+def _count_by_tier(campaign: Campaign, tiers: Sequence[Tier]) -> dict[str, int]:
     """How many numbers of the campaign each tier has; one query."""
     within = {
         tier.basis.value: Q(*(Q(e164__gte=low, e164__lte=high) for low, high in tier.ranges), _connector=Q.OR)
@@ -170,12 +170,12 @@ def _counts(campaign: Campaign, tiers: Sequence[Tier]) -> dict[str, int]:
     }
     numbers = PhoneNumber.objects.in_campaign(campaign).present().filter(Q(*within.values(), _connector=Q.OR))
     counted = numbers.aggregate(**{basis: Count("pk", filter=is_in) for basis, is_in in within.items()})
-    return {basis: counted.get(basis, 0) for basis in NEARNESS}
+    return {basis: counted.get(basis, 0) for basis in LOCAL_BASES}
 
 
-def _verdict(row: NumberRow, basis: Basis, decision: Decision) -> Verdict:
+def _get_outcome(row: NumberRow, basis: Basis, decision: MatchResult) -> CandidateOutcome:
     if row.number.pk == decision.number_id and basis == decision.basis:
-        return Verdict.SHOWN
+        return CandidateOutcome.SHOWN
     if row.number.is_tagged or row.number.exhausted_on:
-        return Verdict.SKIPPED
-    return Verdict.WAITS if basis == decision.basis else Verdict.NOT_REACHED
+        return CandidateOutcome.SKIPPED
+    return CandidateOutcome.WAITS if basis == decision.basis else CandidateOutcome.NOT_REACHED

@@ -22,12 +22,18 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from portal.phone.numbers import UNITED_STATES, NotANumber, Parsed, parse
+from portal.phone.numbers import US_REGIONS, InvalidPhoneNumber, ParsedNumber, parse_number
 from reputation.matching import daily_limit
-from reputation.matching.queries import _ask, _Campaign, _Found, _next_in_turn, _skipped
-from reputation.matching.recorder import record
+from reputation.matching.queries import (
+    _CampaignRow,
+    _count_skipped,
+    _fetch_campaign_and_number,
+    _fetch_next_number,
+    _FoundNumber,
+)
+from reputation.matching.recorder import record_match
 from reputation.matching.rotation import end_turn
-from reputation.matching.tiers import Basis, Tier, tiers_of
+from reputation.matching.tiers import Basis, Tier, get_tiers
 from reputation.models import PhoneNumber
 
 # Why a call shows the default caller ID, or none: a code and a sentence for people.
@@ -43,7 +49,7 @@ REASONS: dict[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class MatchResult:
     """The number that a call shows (`caller_id` in E.164, None where there is none to show), and why.
 
     `because` is a key of REASONS, empty where a local number was found. `skipped_...` count the numbers as near as the
@@ -64,26 +70,28 @@ class Decision:
     is_outside: bool = False
 
 
-def match(*, account_id: int, campaign_id: int, called: str, now: datetime, takes_turn: bool = True) -> Decision:
+def match(*, account_id: int, campaign_id: int, called: str, now: datetime, takes_turn: bool = True) -> MatchResult:
     """The number to show for a call to `called` (as people write it in the United States, or with + and country code).
 
     With `takes_turn` the number's turn is over, its call is counted against a daily limit, and the decision is
     recorded; without, nothing changes. Raises CampaignNotFound, and NotANumber for what cannot be called.
     """
     try:
-        number = parse(called, letters=True)
-    except NotANumber:
-        _ask(account_id, campaign_id, ())  # whose campaign it is comes before what is wrong with the number
+        number = parse_number(called, letters=True)
+    except InvalidPhoneNumber:
+        _fetch_campaign_and_number(
+            account_id, campaign_id, ()
+        )  # whose campaign it is comes before what is wrong with the number
         raise
-    tiers = tiers_of(number) if number.region in UNITED_STATES and number.area_code else ()
-    campaign, found = _ask(account_id, campaign_id, tiers[:2])
-    day = now.astimezone(_zone(campaign.time_zone)).date()
+    tiers = get_tiers(number) if number.region in US_REGIONS and number.area_code else ()
+    campaign, found = _fetch_campaign_and_number(account_id, campaign_id, tiers[:2])
+    day = now.astimezone(_get_zone(campaign.time_zone)).date()
     if campaign.daily_limit and campaign.limits_began_on != day:
-        daily_limit.begin_anew(campaign.id, day)
-        campaign, found = _ask(account_id, campaign_id, tiers[:2])
-    decision = _decide(campaign, number, tiers, found, day, takes_turn)
+        daily_limit.reset_for_day(campaign.id, day)
+        campaign, found = _fetch_campaign_and_number(account_id, campaign_id, tiers[:2])
+    decision = _select_number(campaign, number, tiers, found, day, takes_turn)
     if takes_turn:
-        record(
+        record_match(
             account_id=account_id,
             campaign_id=campaign_id,
             day=day,
@@ -95,47 +103,52 @@ def match(*, account_id: int, campaign_id: int, called: str, now: datetime, take
     return decision
 
 
-def _decide(
-    campaign: _Campaign, number: Parsed, tiers: Sequence[Tier], found: _Found | None, day: date, takes_turn: bool
-) -> Decision:
+def _select_number(
+    campaign: _CampaignRow,
+    number: ParsedNumber,
+    tiers: Sequence[Tier],
+    found: _FoundNumber | None,
+    day: date,
+    takes_turn: bool,
+) -> MatchResult:
     """`found` is of the first two of the tiers, with which nearly every call ends."""
     if campaign.is_paused:
-        return Decision(number.e164, None, None, Basis.NONE, "campaign_paused")
+        return MatchResult(number.e164, None, None, Basis.NONE, "campaign_paused")
     if not campaign.automatic_matching:
-        return _by_default(campaign, number, "matching_off", day, takes_turn)
-    if number.region not in UNITED_STATES:
-        return _by_default(campaign, number, "called_abroad", day, takes_turn)
+        return _default_result(campaign, number, "matching_off", day, takes_turn)
+    if number.region not in US_REGIONS:
+        return _default_result(campaign, number, "called_abroad", day, takes_turn)
     if not tiers:
-        return _by_default(campaign, number, "called_without_area", day, takes_turn)
+        return _default_result(campaign, number, "called_without_area", day, takes_turn)
     for asked in (tiers[:2], tiers[2:]):
-        found = found or _next_in_turn(campaign.id, asked)
+        found = found or _fetch_next_number(campaign.id, asked)
         while found:
             tier, number_id, e164, *skipped = found
-            if not takes_turn or _take_turn(tier, campaign, number_id, e164, day):
-                tagged, exhausted = skipped or _skipped(campaign.id, tier)
-                return Decision(number.e164, e164, number_id, tier.basis, "", tagged, exhausted)
-            found = _next_in_turn(campaign.id, asked)
-    tagged, exhausted = _skipped(campaign.id, *tiers[1:])
+            if not takes_turn or _reserve_number(tier, campaign, number_id, e164, day):
+                tagged, exhausted = skipped or _count_skipped(campaign.id, tier)
+                return MatchResult(number.e164, e164, number_id, tier.basis, "", tagged, exhausted)
+            found = _fetch_next_number(campaign.id, asked)
+    tagged, exhausted = _count_skipped(campaign.id, *tiers[1:])
     because = "local_numbers_skipped" if tagged or exhausted else "no_local_number"
-    return _by_default(campaign, number, because, day, takes_turn, tagged, exhausted)
+    return _default_result(campaign, number, because, day, takes_turn, tagged, exhausted)
 
 
-def _by_default(
-    campaign: _Campaign,
-    number: Parsed,
+def _default_result(
+    campaign: _CampaignRow,
+    number: ParsedNumber,
     because: str,
     day: date,
     takes_turn: bool,
     tagged: int = 0,
     exhausted: int = 0,
-) -> Decision:
+) -> MatchResult:
     if campaign.default_id is None or campaign.default_removed_at is not None:
-        return Decision(number.e164, None, None, Basis.NONE, because, tagged, exhausted)
+        return MatchResult(number.e164, None, None, Basis.NONE, because, tagged, exhausted)
     calls = 0
     if campaign.daily_limit and takes_turn:
         by = {"account_id": campaign.account_id, "day": day, "limit": campaign.daily_limit}
-        calls = daily_limit.count(campaign.default_id, **by)
-    return Decision(
+        calls = daily_limit.count_call(campaign.default_id, **by)
+    return MatchResult(
         number.e164,
         campaign.default_e164,
         campaign.default_id,
@@ -150,17 +163,17 @@ def _by_default(
     )
 
 
-def _take_turn(tier: Tier, campaign: _Campaign, number_id: int, e164: str, day: date) -> bool:
+def _reserve_number(tier: Tier, campaign: _CampaignRow, number_id: int, e164: str, day: date) -> bool:
     """False when the number reached its daily limit meanwhile: then another is to be asked for."""
     end_turn(campaign.id, tier, e164)
     limit = campaign.daily_limit
     if not limit:
         return True
-    return daily_limit.count(number_id, account_id=campaign.account_id, day=day, limit=limit, at_most=True) > 0
+    return daily_limit.count_call(number_id, account_id=campaign.account_id, day=day, limit=limit, at_most=True) > 0
 
 
 _zones: dict[str, ZoneInfo] = {}
 
 
-def _zone(name: str) -> ZoneInfo:
+def _get_zone(name: str) -> ZoneInfo:
     return _zones.get(name) or _zones.setdefault(name, ZoneInfo(name))

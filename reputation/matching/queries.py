@@ -9,41 +9,41 @@ from typing import NamedTuple
 
 from django.db import connection
 
-from reputation.matching.rotation import _from_turn
+from reputation.matching.rotation import _rotated_ranges
 from reputation.matching.tiers import Tier
 from reputation.models import Campaign, PhoneNumber
 
 # Skipped numbers are counted up to here, so that an answer costs the same however many there are.
-COUNTED_TO = 100
+MAX_SKIPPED_COUNT = 100
 
 
 class CampaignNotFound(Exception):
     """The account has no such campaign."""
 
 
-_NUMBERS = PhoneNumber._meta.db_table
+_NUMBERS_TABLE = PhoneNumber._meta.db_table
 
 
-_TAGGED = "m.spam_status IN ({})".format(", ".join(f"'{status.value}'" for status in PhoneNumber.TAGGED))
+_IS_TAGGED = "m.spam_status IN ({})".format(", ".join(f"'{status.value}'" for status in PhoneNumber.TAGGED))
 
 
 # In the words of the partial indexes number_to_show, number_skipped_tagged and number_skipped_exhausted.
-TO_SHOW = f"m.removed_at IS NULL AND m.exhausted_on IS NULL AND NOT ({_TAGGED})"
+AVAILABLE = f"m.removed_at IS NULL AND m.exhausted_on IS NULL AND NOT ({_IS_TAGGED})"
 
 
-SKIPPED_TAGGED = f"m.removed_at IS NULL AND {_TAGGED}"
+SKIPPED_TAGGED = f"m.removed_at IS NULL AND {_IS_TAGGED}"
 
 
-SKIPPED_EXHAUSTED = f"m.removed_at IS NULL AND m.exhausted_on IS NOT NULL AND NOT ({_TAGGED})"
+SKIPPED_EXHAUSTED = f"m.removed_at IS NULL AND m.exhausted_on IS NOT NULL AND NOT ({_IS_TAGGED})"
 
 
 _FIRST_IN_RANGE = f"""
-    SELECT m.id FROM {_NUMBERS} m
-    WHERE m.campaign_id = %s AND m.e164 BETWEEN r.column2 AND r.column3 AND {TO_SHOW}
+    SELECT m.id FROM {_NUMBERS_TABLE} m
+    WHERE m.campaign_id = %s AND m.e164 BETWEEN r.column2 AND r.column3 AND {AVAILABLE}
     ORDER BY m.e164 LIMIT 1"""
 
 
-class _Campaign(NamedTuple):
+class _CampaignRow(NamedTuple):
     id: int
     is_paused: bool
     automatic_matching: bool
@@ -61,43 +61,49 @@ class _Campaign(NamedTuple):
 
 # The tier, the number's id and E.164, and, where that was asked in one go, how many of the tier are skipped as tagged
 # and as exhausted.
-_Found = tuple[Tier, int, str] | tuple[Tier, int, str, int, int]
+_FoundNumber = tuple[Tier, int, str] | tuple[Tier, int, str, int, int]
 
 
-def _ask(account_id: int, campaign_id: int, tiers: Sequence[Tier]) -> tuple[_Campaign, _Found | None]:
+def _fetch_campaign_and_number(
+    account_id: int, campaign_id: int, tiers: Sequence[Tier]
+) -> tuple[_CampaignRow, _FoundNumber | None]:
     """The campaign, and the number of the nearest of these tiers (of one range each) whose turn it is; one query.
 
     One, because a query costs more by the way to the database and back than by what it asks there.
     """
-    ranges = [(tier, *bounds) for tier in tiers for bounds in _from_turn(campaign_id, tier)]
+    ranges = [(tier, *bounds) for tier in tiers for bounds in _rotated_ranges(campaign_id, tier)]
     parameters: list[object] = [account_id, campaign_id]
     for tier, low, high in ranges:
         parameters += (low, high, *tier.ranges[0])
     with connection.cursor() as cursor:
-        cursor.execute(_ask_sql(len(ranges)), dict(zip(_ASKED, parameters, strict=False)))
+        cursor.execute(_campaign_and_number_sql(len(ranges)), dict(zip(_PARAMETER_NAMES, parameters, strict=False)))
         row = cursor.fetchone()
     if row is None:
         raise CampaignNotFound
-    campaign = _Campaign._make(row[:13])
+    campaign = _CampaignRow._make(row[:13])
     if len(row) == 13 or row[13] is None:
         return campaign, None
     return campaign, (ranges[row[13]][0], *row[14:])
 
 
 # Named, because Django then puts the database's own signs for them into the text in a tenth of the time.
-_ASKED = ("account", "campaign", *(f"{name}{place}" for place in range(4) for name in ("low", "high", "first", "last")))
+_PARAMETER_NAMES = (
+    "account",
+    "campaign",
+    *(f"{name}{place}" for place in range(4) for name in ("low", "high", "first", "last")),
+)
 
 
 @cache
-def _ask_sql(count: int) -> str:
+def _campaign_and_number_sql(count: int) -> str:
     chosen, join = "", ""
     if count:
         places = ", ".join(
             f"({place}, %(low{place})s, %(high{place})s, %(first{place})s, %(last{place})s)" for place in range(count)
         )
         counts = ", ".join(
-            f"(SELECT count(*) FROM (SELECT 1 FROM {_NUMBERS} m WHERE m.campaign_id = c.id AND m.e164 BETWEEN "
-            f"chosen.low AND chosen.high AND {which} LIMIT {COUNTED_TO}) AS counted)"
+            f"(SELECT count(*) FROM (SELECT 1 FROM {_NUMBERS_TABLE} m WHERE m.campaign_id = c.id AND m.e164 BETWEEN "
+            f"chosen.low AND chosen.high AND {which} LIMIT {MAX_SKIPPED_COUNT}) AS counted)"
             for which in (SKIPPED_TAGGED, SKIPPED_EXHAUSTED)
         )
         chosen = f", chosen.place, chosen.id, chosen.e164, {counts}"
@@ -105,47 +111,47 @@ def _ask_sql(count: int) -> str:
             LEFT JOIN (
                 SELECT r.column1 AS place, r.column4 AS low, r.column5 AS high, n.id, n.e164
                 FROM (VALUES {places}) AS r
-                JOIN {_NUMBERS} n ON n.id = ({_FIRST_IN_RANGE.replace("%s", "%(campaign)s")})
+                JOIN {_NUMBERS_TABLE} n ON n.id = ({_FIRST_IN_RANGE.replace("%s", "%(campaign)s")})
                 ORDER BY r.column1 LIMIT 1) chosen ON true"""
-    return _short(f"""
+    return _collapse_whitespace(f"""
         SELECT c.id, c.is_paused, c.automatic_matching, c.daily_limit, c.limits_began_on, c.account_id, a.time_zone,
                d.id, d.e164, d.spam_status, d.removed_at, d.campaign_id, d.exhausted_on{chosen}
         FROM {Campaign._meta.db_table} c
         JOIN portal_account a ON a.id = c.account_id
-        LEFT JOIN {_NUMBERS} d ON d.id = c.default_number_id{join}
+        LEFT JOIN {_NUMBERS_TABLE} d ON d.id = c.default_number_id{join}
         WHERE c.id = %(campaign)s AND c.account_id = %(account)s""")
 
 
-def _short(sql: str) -> str:
+def _collapse_whitespace(sql: str) -> str:
     return " ".join(sql.split())
 
 
-def _values(count: int) -> str:
+def _values_sql(count: int) -> str:
     return "(VALUES {}) AS r".format(", ".join(["(%s, %s, %s)"] * count))
 
 
-def _next_in_turn(campaign_id: int, tiers: Sequence[Tier]) -> tuple[Tier, int, str] | None:
+def _fetch_next_number(campaign_id: int, tiers: Sequence[Tier]) -> tuple[Tier, int, str] | None:
     """The number of the nearest of these tiers whose turn it is, as (tier, id, E.164); one query."""
-    ranges = [(tier, *bounds) for tier in tiers for bounds in _from_turn(campaign_id, tier)]
+    ranges = [(tier, *bounds) for tier in tiers for bounds in _rotated_ranges(campaign_id, tier)]
     if not ranges:
         return None
     parameters: list[object] = []
     for place, (_tier, low, high) in enumerate(ranges):
         parameters += (place, low, high)
     with connection.cursor() as cursor:
-        cursor.execute(_next_sql(len(ranges)), (*parameters, campaign_id))
+        cursor.execute(_next_number_sql(len(ranges)), (*parameters, campaign_id))
         row = cursor.fetchone()
     return (ranges[row[0]][0], row[1], row[2]) if row else None
 
 
 @cache
-def _next_sql(count: int) -> str:
+def _next_number_sql(count: int) -> str:
     return f"""
-        SELECT r.column1, n.id, n.e164 FROM {_values(count)} JOIN {_NUMBERS} n ON n.id = ({_FIRST_IN_RANGE})
+        SELECT r.column1, n.id, n.e164 FROM {_values_sql(count)} JOIN {_NUMBERS_TABLE} n ON n.id = ({_FIRST_IN_RANGE})
         ORDER BY r.column1 LIMIT 1"""
 
 
-def _skipped(campaign_id: int, *tiers: Tier) -> tuple[int, int]:
+def _count_skipped(campaign_id: int, *tiers: Tier) -> tuple[int, int]:
     """How many numbers of the tiers are skipped: tagged, and at their daily limit, each up to COUNTED_TO; one query."""
     ranges = [bounds for tier in tiers for bounds in tier.ranges]
     parameters: list[object] = []
@@ -153,33 +159,33 @@ def _skipped(campaign_id: int, *tiers: Tier) -> tuple[int, int]:
         parameters += (place, low, high)
     asked = (*parameters, campaign_id)
     with connection.cursor() as cursor:
-        cursor.execute(_skipped_sql(len(ranges)), asked + asked)
+        cursor.execute(_count_skipped_sql(len(ranges)), asked + asked)
         return cursor.fetchone()
 
 
 @cache
-def _skipped_sql(count: int) -> str:
+def _count_skipped_sql(count: int) -> str:
     return "SELECT {}, {}".format(
         *(
-            f"(SELECT count(*) FROM (SELECT 1 FROM {_values(count)} JOIN {_NUMBERS} m ON m.campaign_id = %s "
-            f"AND m.e164 BETWEEN r.column2 AND r.column3 AND {which} LIMIT {COUNTED_TO}) AS counted)"
+            f"(SELECT count(*) FROM (SELECT 1 FROM {_values_sql(count)} JOIN {_NUMBERS_TABLE} m ON m.campaign_id = %s "
+            f"AND m.e164 BETWEEN r.column2 AND r.column3 AND {which} LIMIT {MAX_SKIPPED_COUNT}) AS counted)"
             for which in (SKIPPED_TAGGED, SKIPPED_EXHAUSTED)
         )
     )
 
 
-def candidates_of(campaign_id: int, tier: Tier, *, most: int) -> list[int]:
+def get_tier_candidates(campaign_id: int, tier: Tier, *, most: int) -> list[int]:
     """Ids of the tier's first numbers in the order of their turns, those that are skipped among them; three queries."""
-    bounds = _from_turn(campaign_id, tier)
+    bounds = _rotated_ranges(campaign_id, tier)
     if not bounds:
         return []
     parameters: list[object] = []
     for place, (low, high) in enumerate(bounds):
         parameters += (place, low, high)
     found: dict[int, tuple[int, str]] = {}
-    for which in (TO_SHOW, SKIPPED_TAGGED, SKIPPED_EXHAUSTED):
+    for which in (AVAILABLE, SKIPPED_TAGGED, SKIPPED_EXHAUSTED):
         sql = f"""
-            SELECT m.id, r.column1, m.e164 FROM {_values(len(bounds))} JOIN {_NUMBERS} m ON m.campaign_id = %s
+            SELECT m.id, r.column1, m.e164 FROM {_values_sql(len(bounds))} JOIN {_NUMBERS_TABLE} m ON m.campaign_id = %s
             AND m.e164 BETWEEN r.column2 AND r.column3 AND {which} ORDER BY r.column1, m.e164 LIMIT %s"""
         with connection.cursor() as cursor:
             cursor.execute(sql, (*parameters, campaign_id, most))

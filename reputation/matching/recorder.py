@@ -23,19 +23,19 @@ from reputation.models import CampaignCalls, NumberCalls
 
 logger = logging.getLogger(__name__)
 
-EVERY_SECONDS = 10.0
+FLUSH_SECONDS = 10.0
 # Rows in one statement and one transaction.
 CHUNK = 1_000
 
 _lock = threading.Lock()
 # One writes at a time: the end of a process may come while its writer is at it.
-_writing = threading.Lock()
-_of_numbers: Counter[tuple[int, int, date]] = Counter()
-_of_campaigns: Counter[tuple[int, int, date, str, bool]] = Counter()
-_writer: tuple[int, threading.Thread] | None = None
+_flush_lock = threading.Lock()
+_number_calls: Counter[tuple[int, int, date]] = Counter()
+_campaign_calls: Counter[tuple[int, int, date, str, bool]] = Counter()
+_flusher: tuple[int, threading.Thread] | None = None
 
 
-def record(
+def record_match(
     *,
     account_id: int,
     campaign_id: int,
@@ -51,22 +51,22 @@ def record(
     if not weight or (weight > 1 and random.randrange(weight)):
         return
     with _lock:
-        _of_campaigns[account_id, campaign_id, day, basis, skipped_tagged] += weight
+        _campaign_calls[account_id, campaign_id, day, basis, skipped_tagged] += weight
         if number_id is not None and not is_counted:
-            _of_numbers[account_id, number_id, day] += weight
-    if _writer is None or _writer[0] != os.getpid():
-        _begin_to_write()
+            _number_calls[account_id, number_id, day] += weight
+    if _flusher is None or _flusher[0] != os.getpid():
+        _start_flusher()
 
 
-def write() -> None:
+def flush() -> None:
     """Writes what was noted since; called by the writer every ten seconds, and at the end of the process. What cannot
     be written is kept for the next time."""
-    with _writing:
-        _add(NumberCalls, ("account_id", "number_id", "day"), _of_numbers)
-        _add(CampaignCalls, ("account_id", "campaign_id", "day", "basis", "skipped_tagged"), _of_campaigns)
+    with _flush_lock:
+        _add_to_totals(NumberCalls, ("account_id", "number_id", "day"), _number_calls)
+        _add_to_totals(CampaignCalls, ("account_id", "campaign_id", "day", "basis", "skipped_tagged"), _campaign_calls)
 
 
-def _add(model: type[NumberCalls] | type[CampaignCalls], key: tuple[str, ...], noted: Counter) -> None:
+def _add_to_totals(model: type[NumberCalls] | type[CampaignCalls], key: tuple[str, ...], noted: Counter) -> None:
     """Adds to the sums, in chunks. What is about a campaign or a number that is gone meanwhile is left out: nobody can
     see it."""
     table, columns = model._meta.db_table, ", ".join(key)
@@ -96,44 +96,44 @@ def _add(model: type[NumberCalls] | type[CampaignCalls], key: tuple[str, ...], n
             raise
 
 
-def _begin_to_write() -> None:
+def _start_flusher() -> None:
     """Starts this process's writer: not at import, since a web server forks after that."""
-    global _writer
+    global _flusher
     with _lock:
-        if _writer is None or _writer[0] != os.getpid():
-            thread = threading.Thread(target=_write_on, name="recording", daemon=True)
-            _writer = (os.getpid(), thread)
+        if _flusher is None or _flusher[0] != os.getpid():
+            thread = threading.Thread(target=_run_flusher, name="recording", daemon=True)
+            _flusher = (os.getpid(), thread)
             thread.start()
-            atexit.register(_write_at_end, os.getpid())
+            atexit.register(_flush_at_exit, os.getpid())
 
 
-def _write_on() -> None:
+def _run_flusher() -> None:
     while True:
-        time.sleep(EVERY_SECONDS)
-        _write_safely()
+        time.sleep(FLUSH_SECONDS)
+        _flush_safely()
 
 
-def _write_at_end(pid: int) -> None:
+def _flush_at_exit(pid: int) -> None:
     if pid == os.getpid():
-        _write_safely()
+        _flush_safely()
         connections.close_all()
 
 
-def _begin_anew() -> None:
+def _reset_after_fork() -> None:
     """In a process that was forked: what its parent noted is the parent's to write, and a lock that one of the parent's
     threads held at that moment would never be released here."""
-    global _lock, _writing
-    _lock, _writing = threading.Lock(), threading.Lock()
-    _of_numbers.clear()
-    _of_campaigns.clear()
+    global _lock, _flush_lock
+    _lock, _flush_lock = threading.Lock(), threading.Lock()
+    _number_calls.clear()
+    _campaign_calls.clear()
 
 
-os.register_at_fork(after_in_child=_begin_anew)
+os.register_at_fork(after_in_child=_reset_after_fork)
 
 
-def _write_safely() -> None:
+def _flush_safely() -> None:
     try:
-        write()
+        flush()
     except Exception:
         logger.exception("What was decided in the last seconds could not be recorded")
         connection.close()

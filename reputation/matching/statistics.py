@@ -11,16 +11,16 @@ from datetime import date, timedelta
 
 from django.db.models import Q, Sum
 
-from reputation.matching.tiers import NEARNESS, Basis
+from reputation.matching.tiers import LOCAL_BASES, Basis
 from reputation.models import Campaign, CampaignCalls, NumberCalls, PhoneNumber
 
-DAYS = 30
+WINDOW_DAYS = 30
 # The picture's height, in the units of its view box.
-HEIGHT = 28
+CHART_HEIGHT = 28
 
 
 @dataclass(frozen=True)
-class Calls:
+class CallCounts:
     """A campaign's calls of some days: those that showed a local number, the default because local numbers were tagged,
     the default for another reason, and no caller ID."""
 
@@ -39,11 +39,11 @@ class Calls:
 
 
 @dataclass(frozen=True)
-class CostOfTags:
+class CampaignStatistics:
     """A campaign's calls today and in the last 30 days."""
 
-    today: Calls
-    month: Calls
+    today: CallCounts
+    month: CallCounts
 
     @property
     def lines(self) -> list[tuple[str, int, str, int, str]]:
@@ -58,15 +58,15 @@ class CostOfTags:
             (
                 words,
                 getattr(self.today, kind),
-                share(getattr(self.today, kind), self.today.total),
+                format_percentage(getattr(self.today, kind), self.today.total),
                 getattr(self.month, kind),
-                share(getattr(self.month, kind), self.month.total),
+                format_percentage(getattr(self.month, kind), self.month.total),
             )
             for words, kind in kinds
         ]
 
 
-def share(part: int, whole: int) -> str:
+def format_percentage(part: int, whole: int) -> str:
     """97 %, or with a decimal below ten: 1.2 %. Nothing of nothing."""
     if not whole:
         return ""
@@ -76,23 +76,25 @@ def share(part: int, whole: int) -> str:
     return f"{percent:.1f} %" if 0 < percent < 9.95 else f"{percent:.0f} %"
 
 
-def cost_of_tags(campaign: Campaign, today: date) -> CostOfTags:
+def get_campaign_statistics(campaign: Campaign, today: date) -> CampaignStatistics:
     """What the campaign's calls showed; one query. `today` is the account's own day."""
-    recorded = CampaignCalls.objects.filter(campaign=campaign, day__gt=today - timedelta(days=DAYS), day__lte=today)
+    recorded = CampaignCalls.objects.filter(
+        campaign=campaign, day__gt=today - timedelta(days=WINDOW_DAYS), day__lte=today
+    )
     summed = recorded.values_list("basis", "skipped_tagged").annotate(
         today=Sum("calls", filter=Q(day=today), default=0), month=Sum("calls", default=0)
     )
     of_today, of_month = {}, {}
     for basis, skipped_tagged, calls_today, calls in summed:
-        kind = _kind(basis, skipped_tagged)
+        kind = _get_call_kind(basis, skipped_tagged)
         of_today[kind] = of_today.get(kind, 0) + calls_today
         of_month[kind] = of_month.get(kind, 0) + calls
     kinds = ("local", "as_tagged", "otherwise", "without")
-    return CostOfTags(*(Calls(**{kind: of.get(kind, 0) for kind in kinds}) for of in (of_today, of_month)))
+    return CampaignStatistics(*(CallCounts(**{kind: of.get(kind, 0) for kind in kinds}) for of in (of_today, of_month)))
 
 
-def _kind(basis: str, skipped_tagged: bool) -> str:
-    if basis in NEARNESS:
+def _get_call_kind(basis: str, skipped_tagged: bool) -> str:
+    if basis in LOCAL_BASES:
         return "local"
     if basis == Basis.NONE:
         return "without"
@@ -100,7 +102,7 @@ def _kind(basis: str, skipped_tagged: bool) -> str:
 
 
 @dataclass(frozen=True)
-class DayShown:
+class DayBar:
     """A day's bar: how high it is, of HEIGHT. A day with calls has one that can be seen."""
 
     day: date
@@ -109,14 +111,14 @@ class DayShown:
 
     @property
     def top(self) -> float:
-        return HEIGHT - self.height
+        return CHART_HEIGHT - self.height
 
 
 @dataclass(frozen=True)
-class NumberShown:
+class NumberStatistics:
     """How often calls were to show a number, with a bar for each of the last 30 days, the oldest first."""
 
-    days: list[DayShown]
+    days: list[DayBar]
 
     @property
     def today(self) -> int:
@@ -131,18 +133,18 @@ class NumberShown:
         return sum(one.calls for one in self.days)
 
     @property
-    def most(self) -> DayShown:
+    def most(self) -> DayBar:
         return max(self.days, key=lambda one: one.calls)
 
 
-def shown_of(number: PhoneNumber, today: date) -> NumberShown:
+def get_number_statistics(number: PhoneNumber, today: date) -> NumberStatistics:
     """How often the number was shown in the last 30 days; one query. `today` is the account's own day."""
-    days = [today - timedelta(days=before) for before in reversed(range(DAYS))]
+    days = [today - timedelta(days=before) for before in reversed(range(WINDOW_DAYS))]
     recorded = NumberCalls.objects.filter(number=number, day__gte=days[0], day__lte=today)
     calls = dict.fromkeys(days, 0) | dict(recorded.values_list("day", "calls"))
     most = max(calls.values())
-    return NumberShown([DayShown(day, count, _height(count, most)) for day, count in calls.items()])
+    return NumberStatistics([DayBar(day, count, _get_bar_height(count, most)) for day, count in calls.items()])
 
 
-def _height(calls: int, most: int) -> float:
-    return max(round(HEIGHT * calls / most, 1), 1.5) if calls else 0.5
+def _get_bar_height(calls: int, most: int) -> float:
+    return max(round(CHART_HEIGHT * calls / most, 1), 1.5) if calls else 0.5

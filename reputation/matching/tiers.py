@@ -7,8 +7,8 @@ from functools import cache
 
 from django.db import models
 
-from portal.phone.area_codes import neighbours_of, states
-from portal.phone.numbers import Parsed
+from portal.phone.area_codes import get_area_codes_in_same_state, get_states_by_area_code
+from portal.phone.numbers import ParsedNumber
 
 
 class Basis(models.TextChoices):
@@ -21,7 +21,7 @@ class Basis(models.TextChoices):
     NONE = "none", "No caller ID"
 
 
-NEARNESS = (Basis.EXCHANGE, Basis.AREA_CODE, Basis.STATE)
+LOCAL_BASES = (Basis.EXCHANGE, Basis.AREA_CODE, Basis.STATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +33,20 @@ class Tier:
     ranges: tuple[tuple[str, str], ...]
 
 
-def tiers_of(number: Parsed) -> tuple[Tier, ...]:
+def get_tiers(number: ParsedNumber) -> tuple[Tier, ...]:
     """The three tiers of a called number of the United States that has an area code, the nearest first."""
     exchange = number.e164[:8]
-    return (Tier(Basis.EXCHANGE, exchange, (_all_of(exchange),)), *_tiers_of_area(number.area_code))
+    return (Tier(Basis.EXCHANGE, exchange, (_prefix_range(exchange),)), *_get_area_tiers(number.area_code))
 
 
 @cache
-def _tiers_of_area(area_code: str) -> tuple[Tier, Tier]:
-    neighbours = tuple(_all_of(f"+1{code}") for code in neighbours_of(area_code))
+def _get_area_tiers(area_code: str) -> tuple[Tier, Tier]:
+    neighbours = tuple(_prefix_range(f"+1{code}") for code in get_area_codes_in_same_state(area_code))
     return (
-        Tier(Basis.AREA_CODE, f"+1{area_code}", (_all_of(f"+1{area_code}"),)),
-        Tier(Basis.STATE, states().get(area_code, ""), neighbours),
+        Tier(Basis.AREA_CODE, f"+1{area_code}", (_prefix_range(f"+1{area_code}"),)),
+        Tier(Basis.STATE, get_states_by_area_code().get(area_code, ""), neighbours),
     )
 
 
-def _all_of(prefix: str) -> tuple[str, str]:
+def _prefix_range(prefix: str) -> tuple[str, str]:
     return prefix.ljust(12, "0"), prefix.ljust(12, "9")

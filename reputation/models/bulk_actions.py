@@ -10,15 +10,15 @@ from reputation.models.campaigns import Campaign
 from reputation.models.numbers import PhoneNumber
 
 
-class ConfirmationQuerySet(AccountQuerySet):
-    def under_way(self) -> ConfirmationQuerySet:
-        return self.filter(state=Confirmation.State.APPLYING)
+class BulkActionQuerySet(AccountQuerySet):
+    def under_way(self) -> BulkActionQuerySet:
+        return self.filter(state=BulkAction.State.APPLYING)
 
-    def being_prepared(self) -> ConfirmationQuerySet:
-        return self.filter(state=Confirmation.State.PREPARING)
+    def being_prepared(self) -> BulkActionQuerySet:
+        return self.filter(state=BulkAction.State.PREPARING)
 
 
-class Confirmation(models.Model):
+class BulkAction(models.Model):
     """Bound to what it showed: the numbers are written down when it opens, and only these are acted on."""
 
     class Action(models.TextChoices):
@@ -65,7 +65,7 @@ class Confirmation(models.Model):
     grown_first = models.JSONField(default=list)
     lease_until = models.DateTimeField(null=True)
 
-    objects = ConfirmationQuerySet.as_manager()
+    objects = BulkActionQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"{self.get_action_display()}, {self.chosen} numbers"
@@ -85,7 +85,7 @@ class Confirmation(models.Model):
         return self.applied + self.left_alone
 
 
-class ConfirmationNumber(models.Model):
+class BulkActionNumber(models.Model):
     """A number as the window showed it. Written by the hundred thousand while somebody waits for the window, so it has
     no index but its key, and no constraint that would look each number up again."""
 
@@ -97,7 +97,7 @@ class ConfirmationNumber(models.Model):
 
     pk = models.CompositePrimaryKey("confirmation_id", "number_id")
     confirmation = models.ForeignKey(
-        Confirmation, models.CASCADE, related_name="numbers", db_index=False, db_constraint=False
+        BulkAction, models.CASCADE, related_name="numbers", db_index=False, db_constraint=False
     )
     number = models.ForeignKey(PhoneNumber, models.CASCADE, related_name="+", db_index=False, db_constraint=False)
     # A code of eligibility.REFUSALS, empty where nothing stands in the way.

@@ -44,7 +44,7 @@ class Campaign(models.Model):
         return self.name
 
 
-def default_of(campaign: Campaign) -> PhoneNumber | None:
+def get_default_caller_id(campaign: Campaign) -> PhoneNumber | None:
     """The default caller ID, unless the number was removed from the account since it was chosen."""
     number = campaign.default_number
     return number if number and number.removed_at is None else None

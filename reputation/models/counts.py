@@ -21,13 +21,13 @@ class NumberCountQuerySet(AccountQuerySet):
         return self.filter(campaign=NumberCount.NO_CAMPAIGN)
 
     def with_capability(self, *capability: str) -> NumberCountQuerySet:
-        return self.filter(facet__in=facets(capability=capability))
+        return self.filter(facet__in=get_facets(capability=capability))
 
     def monitored(self) -> NumberCountQuerySet:
         return self.with_capability(*PhoneNumber.MONITORED)
 
     def tagged(self) -> NumberCountQuerySet:
-        return self.filter(facet__in=facets(spam_status=PhoneNumber.TAGGED))
+        return self.filter(facet__in=get_facets(spam_status=PhoneNumber.TAGGED))
 
     def total(self) -> int:
         return self.aggregate(total=models.Sum("count"))["total"] or 0
@@ -69,7 +69,7 @@ FACETS: dict[int, tuple[str, str, str, bool]] = {
 }
 
 
-def facets(
+def get_facets(
     *, spam_status: tuple[str, ...] = (), capability: tuple[str, ...] = (), source: tuple[str, ...] = ()
 ) -> list[int]:
     """The facets with one of these values each; an empty tuple asks for nothing."""

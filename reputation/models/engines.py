@@ -37,7 +37,7 @@ class Engine(models.Model):
         return self.name
 
 
-class Outage(models.Model):
+class CircuitBreaker(models.Model):
     """A provider's operation that fails now: it is not asked before `retry_at`. The row goes when it answers again."""
 
     provider = models.CharField(max_length=40)

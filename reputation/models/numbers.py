@@ -10,8 +10,8 @@ from django.db.models import Case, GeneratedField, Q, Value, When
 from django.utils import timezone
 
 from portal.models import Account, AccountQuerySet
-from portal.phone.numbers import country_name, national, searched_digits
-from reputation.models.search_index import proposed
+from portal.phone.numbers import country_name, format_national, get_search_digits
+from reputation.models.search_index import get_candidate_ids
 
 
 class PhoneNumberQuerySet(AccountQuerySet):
@@ -56,9 +56,9 @@ class PhoneNumberQuerySet(AccountQuerySet):
         if not text:
             return self
         found = Q(label__icontains=text)
-        if digits := searched_digits(text):
+        if digits := get_search_digits(text):
             found |= Q(e164__contains=digits)
-        candidates = proposed(*filter(None, (text, digits))) if by_index else None
+        candidates = get_candidate_ids(*filter(None, (text, digits))) if by_index else None
         return self.filter(found) if candidates is None else self.filter(found, pk__in=candidates)
 
     def with_spam_status(self, status: str, now: datetime) -> PhoneNumberQuerySet:
@@ -74,7 +74,7 @@ class PhoneNumberQuerySet(AccountQuerySet):
         return self.filter(spam_status=status)
 
 
-def _place_in(field: str, values: Sequence[str]) -> Case:
+def _position_in(field: str, values: Sequence[str]) -> Case:
     """Which of the values the field has, from 0."""
     return Case(*(When(**{field: value}, then=Value(place)) for place, value in enumerate(values)), default=Value(9))
 
@@ -162,9 +162,9 @@ class PhoneNumber(models.Model):
         expression=Case(
             When(
                 removed_at__isnull=True,
-                then=_place_in("spam_status", URGENCY) * 1000
-                + _place_in("capability", CAPABILITIES) * 100
-                + _place_in("source", Source.values) * 10
+                then=_position_in("spam_status", URGENCY) * 1000
+                + _position_in("capability", CAPABILITIES) * 100
+                + _position_in("source", Source.values) * 10
                 + Case(When(ever_checked=True, then=Value(1)), default=Value(0)),
             )
         ),
@@ -231,7 +231,7 @@ class PhoneNumber(models.Model):
         ]
 
     def __str__(self) -> str:
-        return national(self.e164)
+        return format_national(self.e164)
 
     @property
     def country(self) -> str:

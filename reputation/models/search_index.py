@@ -9,30 +9,33 @@ from __future__ import annotations
 from django.db import DatabaseError, connection, transaction
 from django.db.models.expressions import RawSQL
 
-SHORTEST = 3
+MIN_LENGTH = 3
 _NUMBERS = "reputation_phonenumber"
-_FOUND = "reputation_numbersearch"
-_FORGET = f"INSERT INTO {_FOUND} ({_FOUND}, rowid, e164, label) VALUES ('delete', OLD.id, OLD.e164, OLD.label);"
-_ADD = f"INSERT INTO {_FOUND} (rowid, e164, label) VALUES (NEW.id, NEW.e164, NEW.label);"
+_INDEX_TABLE = "reputation_numbersearch"
+_DELETE_ENTRY = (
+    f"INSERT INTO {_INDEX_TABLE} ({_INDEX_TABLE}, rowid, e164, label) VALUES ('delete', OLD.id, OLD.e164, OLD.label);"
+)
+_INSERT_ENTRY = f"INSERT INTO {_INDEX_TABLE} (rowid, e164, label) VALUES (NEW.id, NEW.e164, NEW.label);"
 
 # detail=none keeps which row holds which three characters, and not where: a third of the size and of the work.
-SQLITE = {
-    _FOUND: f"CREATE VIRTUAL TABLE {_FOUND} USING fts5(e164, label, content='{_NUMBERS}', content_rowid='id', "
-    "tokenize='trigram', detail='none')",
-    "number_search_added": f"CREATE TRIGGER number_search_added AFTER INSERT ON {_NUMBERS} BEGIN {_ADD} END",
+SQLITE_OBJECTS = {
+    _INDEX_TABLE: f"CREATE VIRTUAL TABLE {_INDEX_TABLE} USING fts5(e164, label, content='{_NUMBERS}', "
+    "content_rowid='id', tokenize='trigram', detail='none')",
+    "number_search_added": f"CREATE TRIGGER number_search_added AFTER INSERT ON {_NUMBERS} BEGIN {_INSERT_ENTRY} END",
     "number_search_changed": f"""CREATE TRIGGER number_search_changed AFTER UPDATE OF id, e164, label ON {_NUMBERS}
-        WHEN OLD.e164 IS NOT NEW.e164 OR OLD.label IS NOT NEW.label BEGIN {_FORGET} {_ADD} END""",
-    "number_search_deleted": f"CREATE TRIGGER number_search_deleted AFTER DELETE ON {_NUMBERS} BEGIN {_FORGET} END",
+        WHEN OLD.e164 IS NOT NEW.e164 OR OLD.label IS NOT NEW.label BEGIN {_DELETE_ENTRY} {_INSERT_ENTRY} END""",
+    "number_search_deleted": f"""CREATE TRIGGER number_search_deleted AFTER DELETE ON {_NUMBERS}
+        BEGIN {_DELETE_ENTRY} END""",
 }
 # In the words in which Django asks: contains is LIKE, icontains compares in capitals.
-POSTGRESQL = {
+POSTGRESQL_INDEXES = {
     "number_search_e164": f"CREATE INDEX number_search_e164 ON {_NUMBERS} USING gin ((e164::text) gin_trgm_ops)",
     "number_search_label": f"CREATE INDEX number_search_label ON {_NUMBERS} "
     "USING gin (UPPER(label::text) gin_trgm_ops)",
 }
 
 
-def install() -> None:
+def install_index() -> None:
     """Makes what is missing of the index, and fills it. Called after each migration, like counting.install."""
     if connection.vendor == "sqlite":
         _install_on_sqlite()
@@ -44,11 +47,11 @@ def _install_on_sqlite() -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT name FROM sqlite_master WHERE type IN ('trigger', 'table')")
         there = {name for (name,) in cursor.fetchall()}
-        missing = [sql for name, sql in SQLITE.items() if name not in there]
+        missing = [sql for name, sql in SQLITE_OBJECTS.items() if name not in there]
         for sql in missing:
             cursor.execute(sql)
         if missing:
-            cursor.execute(f"INSERT INTO {_FOUND} ({_FOUND}) VALUES ('rebuild')")
+            cursor.execute(f"INSERT INTO {_INDEX_TABLE} ({_INDEX_TABLE}) VALUES ('rebuild')")
 
 
 def _install_on_postgresql() -> None:
@@ -61,19 +64,21 @@ def _install_on_postgresql() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT indexname FROM pg_indexes WHERE tablename = %s", [_NUMBERS])
         there = {name for (name,) in cursor.fetchall()}
-        for name, sql in POSTGRESQL.items():
+        for name, sql in POSTGRESQL_INDEXES.items():
             if name not in there:
                 cursor.execute(sql)
 
 
-def proposed(*texts: str) -> RawSQL | None:
+def get_candidate_ids(*texts: str) -> RawSQL | None:
     """Ids of all numbers that may hold one of the texts; None where no index knows, or the database asks it itself."""
-    if connection.vendor != "sqlite" or any(len(text) < SHORTEST for text in texts):
+    if connection.vendor != "sqlite" or any(len(text) < MIN_LENGTH for text in texts):
         return None
-    return RawSQL(f"SELECT rowid FROM {_FOUND} WHERE {_FOUND} MATCH %s", [" OR ".join(map(_all_of, texts))])
+    return RawSQL(
+        f"SELECT rowid FROM {_INDEX_TABLE} WHERE {_INDEX_TABLE} MATCH %s", [" OR ".join(map(_trigram_query, texts))]
+    )
 
 
-def _all_of(text: str) -> str:
+def _trigram_query(text: str) -> str:
     """All three characters in a row that the text has, each as a string of FTS5's query language."""
-    parts = dict.fromkeys(text[place : place + SHORTEST] for place in range(len(text) - SHORTEST + 1))
+    parts = dict.fromkeys(text[place : place + MIN_LENGTH] for place in range(len(text) - MIN_LENGTH + 1))
     return "({})".format(" AND ".join('"{}"'.format(part.replace('"', '""')) for part in parts))

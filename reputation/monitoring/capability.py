@@ -14,7 +14,7 @@ from django.db.models import F, Value
 
 from portal import audit
 from portal.audit import Actor
-from portal.db.in_list import among
+from portal.db.in_list import in_list
 from reputation.models import Check, PhoneNumber, Registration, Tag
 from reputation.monitoring import engines
 from reputation.numbers import spam_status
@@ -23,13 +23,13 @@ from reputation.service_clock import days
 
 CHUNK = 10_000
 # Days in which every engine has to answer; a number that one of them leaves without an answer has failed.
-ANSWER_WITHIN = 7
+VERIFICATION_DEADLINE_DAYS = 7
 
 Capability = PhoneNumber.Capability
 
 # How a number stands is known only of one that is on, and then from what engines say (standing). Not written where a
 # number was off before: each of these columns is in several indexes.
-NOT_MONITORED = {"spam_status": PhoneNumber.SpamStatus.NOT_MONITORED, "tagged_since": None, "fresh_until": None}
+NOT_MONITORED_FIELDS = {"spam_status": PhoneNumber.SpamStatus.NOT_MONITORED, "tagged_since": None, "fresh_until": None}
 
 # to: from which. The whole lifecycle.
 TRANSITIONS: dict[str, tuple[str, ...]] = {
@@ -46,17 +46,19 @@ def enable(ids: Sequence[int], *, actor: Actor, now: datetime) -> list[int]:
     Whether a number may be enabled is eligibility's to say; this only moves the state.
     """
     with transaction.atomic(savepoint=False):
-        moved = _move(ids, to=Capability.VERIFYING, actor=actor, now=now, next_action_at=now + days(ANSWER_WITHIN))
-        Registration.objects.filter(number__in=among(moved)).delete()
-        engines.register(moved, now=now)
+        moved = _transition(
+            ids, to=Capability.VERIFYING, actor=actor, now=now, next_action_at=now + days(VERIFICATION_DEADLINE_DAYS)
+        )
+        Registration.objects.filter(number__in=in_list(moved)).delete()
+        engines.register_numbers(moved, now=now)
     return moved
 
 
 def accept(ids: Sequence[int], *, actor: Actor, now: datetime) -> list[int]:
     """Every engine took the number on: it is monitored, and looked up at once."""
     with transaction.atomic(savepoint=False):
-        moved = _move(ids, to=Capability.ON, actor=actor, now=now, next_action_at=now)
-        unanswered = Registration.objects.filter(number__in=among(moved), state__in=Registration.UNANSWERED)
+        moved = _transition(ids, to=Capability.ON, actor=actor, now=now, next_action_at=now)
+        unanswered = Registration.objects.filter(number__in=in_list(moved), state__in=Registration.UNANSWERED)
         unanswered.update(state=Registration.State.ACCEPTED, answered_at=now, next_action_at=None, lease_token="")
         spam_status.recompute(moved)
     return moved
@@ -65,8 +67,8 @@ def accept(ids: Sequence[int], *, actor: Actor, now: datetime) -> list[int]:
 def fail(ids: Sequence[int], *, actor: Actor, now: datetime, reason: str) -> list[int]:
     """An engine refused the number; the reason is shown under Capability, and it may be enabled again."""
     with transaction.atomic(savepoint=False):
-        moved = _move(ids, to=Capability.FAILED, actor=actor, now=now, next_action_at=None, reason=reason)
-        _withdraw(moved, now=now)
+        moved = _transition(ids, to=Capability.FAILED, actor=actor, now=now, next_action_at=None, reason=reason)
+        _withdraw_registrations(moved, now=now)
     return moved
 
 
@@ -76,19 +78,19 @@ def disable(ids: Sequence[int], *, actor: Actor, now: datetime, reason: str = ""
     Standing tags end as *not monitored*: nobody watches them any more, so nobody may say that they stand.
     """
     with transaction.atomic(savepoint=False):
-        moved = _move(ids, to=Capability.OFF, actor=actor, now=now, next_action_at=None, reason=reason)
-        _withdraw(moved, now=now)
+        moved = _transition(ids, to=Capability.OFF, actor=actor, now=now, next_action_at=None, reason=reason)
+        _withdraw_registrations(moved, now=now)
         remediation.cancel(moved, actor=actor, now=now, reason=reason or "Monitoring was switched off.")
-        Tag.objects.standing().filter(number__in=among(moved)).update(
+        Tag.objects.standing().filter(number__in=in_list(moved)).update(
             ended_at=now, ended_because=Tag.Ended.NOT_MONITORED
         )
-        Check.objects.filter(number__in=among(moved), is_current=True).update(is_current=False)
+        Check.objects.filter(number__in=in_list(moved), is_current=True).update(is_current=False)
     return moved
 
 
-def _withdraw(ids: Sequence[int], *, now: datetime) -> None:
+def _withdraw_registrations(ids: Sequence[int], *, now: datetime) -> None:
     """The engines that were asked are told that they need not watch these numbers any more; a sweep does it."""
-    registrations = Registration.objects.filter(number__in=among(ids))
+    registrations = Registration.objects.filter(number__in=in_list(ids))
     asked = registrations.filter(state__in=(Registration.State.PENDING, Registration.State.ACCEPTED))
     asked.exclude(reference="").update(state=Registration.State.WITHDRAWING, next_action_at=now, lease_token="")
     asked.filter(reference="").update(state=Registration.State.WITHDRAWN, next_action_at=None, lease_token="")
@@ -96,14 +98,14 @@ def _withdraw(ids: Sequence[int], *, now: datetime) -> None:
     waiting.update(state=Registration.State.WITHDRAWN, next_action_at=None, lease_token="")
 
 
-def _move(
+def _transition(
     ids: Iterable[int], *, to: str, actor: Actor, now: datetime, next_action_at: datetime | None, reason: str = ""
 ) -> list[int]:
     """The transition itself. Rows are locked first (SQLite: the transaction already holds the write lock), so that
     the event and the update speak of the same rows."""
-    movable = PhoneNumber.objects.filter(pk__in=among(ids), capability__in=TRANSITIONS[to])
+    movable = PhoneNumber.objects.filter(pk__in=in_list(ids), capability__in=TRANSITIONS[to])
     moved = list(movable.select_for_update().order_by("pk").values_list("pk", flat=True))
-    numbers = PhoneNumber.objects.filter(pk__in=among(moved))
+    numbers = PhoneNumber.objects.filter(pk__in=in_list(moved))
     audit.record_changes(
         numbers,
         actor=actor,
@@ -123,6 +125,6 @@ def _move(
         lease_token="",
         attempts=0,
         round_began_at=None,
-        **({} if to == Capability.VERIFYING else NOT_MONITORED),
+        **({} if to == Capability.VERIFYING else NOT_MONITORED_FIELDS),
     )
     return moved

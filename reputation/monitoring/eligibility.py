@@ -12,12 +12,12 @@ from datetime import datetime
 from django.db.models import Case, CharField, Expression, Q, Value, When
 
 from enrollment.models import Application
-from portal.accounts.licensing import COVERS_CAMPAIGN_NUMBERS, PRODUCT_LICENCES, SEATS_OF
+from portal.accounts.licensing import BASE_PRODUCTS, CAMPAIGN_PRODUCTS, SEAT_PRODUCT
 from portal.models import Account, Licence
 from portal.models.accounts import today_of
-from portal.phone.numbers import UNITED_STATES
+from portal.phone.numbers import US_REGIONS
 from reputation.models import Campaign, NumberCount, PhoneNumber
-from reputation.models.bulk_actions import Confirmation
+from reputation.models.bulk_actions import BulkAction
 from reputation.models.numbers import PhoneNumberQuerySet
 
 
@@ -83,19 +83,19 @@ class Coverage:
         return max(self.seats_used - self.seats, 0)
 
 
-def coverage_of(account: Account, now: datetime) -> Coverage:
+def get_coverage(account: Account, now: datetime) -> Coverage:
     """The account's coverage on this day of its own time zone; two queries.
 
     A monitored number outside campaigns takes a seat, and so does one inside when no licence includes campaign numbers.
     """
     licences = tuple(Licence.objects.for_account(account).valid_on(today_of(account, now)))
     products = {licence.product for licence in licences}
-    includes = bool(products & COVERS_CAMPAIGN_NUMBERS)
+    includes = bool(products & CAMPAIGN_PRODUCTS)
     monitored = NumberCount.objects.for_account(account).monitored()
     return Coverage(
         includes_campaign_numbers=includes,
-        has_product_licence=bool(products & PRODUCT_LICENCES),
-        seats=sum(licence.seats for licence in licences if licence.product == SEATS_OF),
+        has_product_licence=bool(products & BASE_PRODUCTS),
+        seats=sum(licence.seats for licence in licences if licence.product == SEAT_PRODUCT),
         seats_used=(monitored.outside_campaigns() if includes else monitored).total(),
         licences=licences,
     )
@@ -106,7 +106,7 @@ def is_enrolled(account: Account) -> bool:
 
 
 @dataclass(frozen=True)
-class Question:
+class EligibilityRule:
     """What a bulk action asks of each number: `refusal` is a code or empty, `needs_seat` whether it takes a seat.
 
     Seats are not dealt out here: of the numbers that need one and have no refusal, the first `seats` by id get one.
@@ -120,50 +120,50 @@ class Question:
         return numbers.annotate(refusal=self.refusal, needs_seat=self.needs_seat)
 
 
-def may_enable(account: Account, campaign: Campaign | None, now: datetime) -> Question:
+def enable_rule(account: Account, campaign: Campaign | None, now: datetime) -> EligibilityRule:
     """The reasons in the order in which a person would want to hear them; three queries."""
-    coverage = coverage_of(account, now)
+    coverage = get_coverage(account, now)
     everything = Q(pk__isnull=False)
     takes_seat = Q(campaign__isnull=True) if coverage.includes_campaign_numbers else everything
     refusals = [
         ("already_on", Q(capability=PhoneNumber.Capability.ON)),
         ("being_verified", Q(capability=PhoneNumber.Capability.VERIFYING)),
-        ("outside_united_states", ~Q(region__in=UNITED_STATES)),
+        ("outside_united_states", ~Q(region__in=US_REGIONS)),
         ("not_a_caller_id", ~Q(kind__in=PhoneNumber.CALLER_ID_KINDS)),
     ]
     if not is_enrolled(account):
         refusals.append(("not_enrolled", everything))
     if not coverage.has_product_licence:
         refusals.append(("no_licence", takes_seat))
-    return Question(
-        refusal=_first_of(refusals),
+    return EligibilityRule(
+        refusal=_first_refusal(refusals),
         needs_seat=Case(When(takes_seat, then=Value(True)), default=Value(False)),
         seats=coverage.seats_free,
     )
 
 
-def may_disable(account: Account, campaign: Campaign | None, now: datetime) -> Question:
-    return Question(refusal=_first_of([("already_off", Q(capability=PhoneNumber.Capability.OFF))]))
+def disable_rule(account: Account, campaign: Campaign | None, now: datetime) -> EligibilityRule:
+    return EligibilityRule(refusal=_first_refusal([("already_off", Q(capability=PhoneNumber.Capability.OFF))]))
 
 
-def may_assign(account: Account, campaign: Campaign | None, now: datetime) -> Question:
-    return Question(refusal=_first_of([("already_assigned", Q(campaign=campaign))]))
+def assign_rule(account: Account, campaign: Campaign | None, now: datetime) -> EligibilityRule:
+    return EligibilityRule(refusal=_first_refusal([("already_assigned", Q(campaign=campaign))]))
 
 
-def may_unassign(account: Account, campaign: Campaign | None, now: datetime) -> Question:
-    return Question(refusal=_first_of([("not_assigned", Q(campaign__isnull=True) | ~Q(campaign=campaign))]))
+def unassign_rule(account: Account, campaign: Campaign | None, now: datetime) -> EligibilityRule:
+    return EligibilityRule(refusal=_first_refusal([("not_assigned", Q(campaign__isnull=True) | ~Q(campaign=campaign))]))
 
 
 # What each bulk action asks; called with the account, the campaign the action is about (if any), and the time.
-QUESTIONS: dict[str, Callable[[Account, Campaign | None, datetime], Question]] = {
-    Confirmation.Action.ENABLE: may_enable,
-    Confirmation.Action.DISABLE: may_disable,
-    Confirmation.Action.ASSIGN: may_assign,
-    Confirmation.Action.UNASSIGN: may_unassign,
+ELIGIBILITY_RULES: dict[str, Callable[[Account, Campaign | None, datetime], EligibilityRule]] = {
+    BulkAction.Action.ENABLE: enable_rule,
+    BulkAction.Action.DISABLE: disable_rule,
+    BulkAction.Action.ASSIGN: assign_rule,
+    BulkAction.Action.UNASSIGN: unassign_rule,
 }
 
 
-def _first_of(refusals: list[tuple[str, Q]]) -> Expression:
+def _first_refusal(refusals: list[tuple[str, Q]]) -> Expression:
     return Case(
         *(When(condition, then=Value(code)) for code, condition in refusals),
         default=Value(""),

@@ -12,17 +12,17 @@ from django.utils import timezone
 
 from portal import audit
 from portal.audit import SYSTEM
-from portal.db.in_list import among
+from portal.db.in_list import in_list
 from reputation.models import Check, Engine, PhoneNumber, Registration, Tag
 from reputation.numbers import spam_status
-from reputation.providers.registry import providers
+from reputation.providers.registry import get_providers
 from reputation.remediation import cases as remediation
 
 logger = logging.getLogger(__name__)
 
 CHUNK = 500
 # No transaction that enables numbers, and did not know of an engine yet, is still open after so long.
-ENABLED_WITHIN = timedelta(minutes=5)
+BACKFILL_DELAY = timedelta(minutes=5)
 
 
 def sync_engines() -> None:
@@ -30,7 +30,7 @@ def sync_engines() -> None:
 
     At every start, by any number of processes: what is already so is not written.
     """
-    cards = {card.slug: (name, card) for name, provider in providers().items() for card in provider.engines()}
+    cards = {card.slug: (name, card) for name, provider in get_providers().items() for card in provider.engines()}
     known = {engine.slug: engine for engine in Engine.objects.all()}
     # Carriers are the operator's to correct later, since sources disagree on who labels whose calls.
     missing = [
@@ -51,7 +51,7 @@ def sync_engines() -> None:
             logger.info("Engine %s: %s", engine.slug, wanted)
 
 
-def register_monitored(now: datetime) -> int:
+def backfill_new_engines(now: datetime) -> int:
     """One chunk: monitored numbers that an engine, new since they were enabled, is to be asked to take on; 0 when every
     engine has them all.
 
@@ -60,18 +60,18 @@ def register_monitored(now: datetime) -> int:
     """
     did = 0
     for engine in Engine.objects.filter(
-        in_use=True, to_register_after__isnull=False, in_use_since__lte=now - ENABLED_WITHIN
+        in_use=True, to_register_after__isnull=False, in_use_since__lte=now - BACKFILL_DELAY
     ):
         monitored = PhoneNumber.objects.present().monitored().filter(pk__gt=engine.to_register_after)
         ids = list(monitored.order_by("pk").values_list("pk", flat=True)[:CHUNK])
         with transaction.atomic():
-            register(ids, engine, now=now)
+            register_numbers(ids, engine, now=now)
             Engine.objects.filter(pk=engine.pk).update(to_register_after=ids[-1] if ids else None)
         did += len(ids)
     return did
 
 
-def register(ids: Sequence[int], engine: Engine | None = None, *, now: datetime) -> int:
+def register_numbers(ids: Sequence[int], engine: Engine | None = None, *, now: datetime) -> int:
     """Notes that this engine, or else each in use, is to be asked to take these numbers on; one statement, which pairs
     each number with each engine, as the ORM cannot. Returns how many pairs were new."""
     if not ids:
@@ -90,7 +90,7 @@ def register(ids: Sequence[int], engine: Engine | None = None, *, now: datetime)
         return cursor.rowcount
 
 
-def let_go_unused(now: datetime) -> int:
+def retire_unused_engines(now: datetime) -> int:
     """One chunk: what an engine said that is no longer asked. Nobody may say any more that its label stands. Once, and
     then never again: to find that there is nothing left, all checks have to be gone through."""
     gone = list(Engine.objects.filter(in_use=False, to_let_go=True).values_list("pk", flat=True))
@@ -104,7 +104,7 @@ def let_go_unused(now: datetime) -> int:
         Engine.objects.filter(pk__in=gone, in_use=False).update(to_let_go=False)
         return 0
     with transaction.atomic():
-        ending = tagged.filter(number__in=among(ids))
+        ending = tagged.filter(number__in=in_list(ids))
         audit.record_changes(
             ending,
             actor=SYSTEM,
@@ -115,7 +115,7 @@ def let_go_unused(now: datetime) -> int:
             reason=F("engine__name"),
         )
         ending.update(ended_at=now, ended_because=Tag.Ended.NOT_MONITORED)
-        unused.filter(number__in=among(ids)).update(is_current=False)
+        unused.filter(number__in=in_list(ids)).update(is_current=False)
         remediation.close_without_tags(ids, now=now)
         spam_status.recompute(ids)
     return len(ids)

@@ -8,7 +8,7 @@ from django.db.models import Exists, OuterRef
 
 from enrollment.models import Application
 from portal.audit import SYSTEM
-from portal.jobs.runner import hint
+from portal.jobs.runner import enqueue
 from reputation.models import PhoneNumber
 from reputation.monitoring import capability
 
@@ -16,12 +16,12 @@ CHUNK = 1_000
 REASON = "The enrollment was revoked."
 
 
-def stop_soon(sender: object, **about: object) -> None:
+def on_enrollment_revoked(sender: object, **about: object) -> None:
     """Receives enrollment.signals.revoked, within its transaction: the task is there if the decision is."""
-    hint("reputation.tasks.revocation.stop_unenrolled")
+    enqueue("reputation.tasks.revocation.disable_revoked_numbers")
 
 
-def stop(now: datetime) -> int:
+def disable_revoked(now: datetime) -> int:
     """One chunk: numbers that are still monitored although their account's approval was revoked."""
     # Accounts first: they are few, and seldom any, where the numbers may be a million.
     approved = Application.objects.approved().filter(account=OuterRef("account"))

@@ -21,9 +21,9 @@ from portal.db.bulk import update_rows
 from portal.jobs.claims import claim
 from reputation.models import PhoneNumber, Registration
 from reputation.monitoring import capability
-from reputation.providers.client import Asked, Asking
-from reputation.providers.protocol import Answer, Stage
-from reputation.providers.registry import providers
+from reputation.providers.client import CallResult, ProviderClient
+from reputation.providers.protocol import EngineResponse, Stage
+from reputation.providers.registry import get_providers
 from reputation.service_clock import days
 
 logger = logging.getLogger(__name__)
@@ -32,9 +32,9 @@ CHUNK = 500
 State = Registration.State
 
 # How often an engine that has not answered is asked, in days of the service's clock.
-POLLED_EVERY = 1 / 8
+POLL_INTERVAL_DAYS = 1 / 8
 
-STAGES = {
+STATE_BY_STAGE = {
     Stage.NOT_YET: State.WAITING,
     Stage.DONE: State.ACCEPTED,
     Stage.REFUSED: State.REFUSED,
@@ -42,7 +42,7 @@ STAGES = {
 }
 
 
-def ask(now: datetime) -> int:
+def verify_due(now: datetime) -> int:
     """One chunk: registrations that are due are asked for at their provider, or asked about; the numbers that all
     engines now accepted are on, those that one refused have failed. Returns how many registrations were looked at."""
     due = Registration.objects.filter(state__in=Registration.UNANSWERED, next_action_at__lte=now)
@@ -50,22 +50,22 @@ def ask(now: datetime) -> int:
     if not ids:
         return 0
     claimed = list(Registration.objects.filter(pk__in=ids).select_related("engine", "number").order_by("pk"))
-    asking = Asking(providers(), now)
-    answers: dict[int, Answer | str] = {}
+    asking = ProviderClient(get_providers(), now)
+    answers: dict[int, EngineResponse | str] = {}
     retry_at: dict[int, datetime] = {}
     for name in asking.providers:
         mine = [one for one in claimed if one.engine.provider == name]
         for operation, about in (("verify", _to_verify(mine)), ("poll", _to_poll(mine))):
             asked = asking.ask(name, operation, list(about))
-            answers |= _matched(asked, operation, about)
+            answers |= _match_responses(asked, operation, about)
             if asked.retry_at:
                 retry_at |= {one.pk: asked.retry_at for ones in about.values() for one in ones}
-    rows = [_row(one, answers.get(one.pk), retry_at.get(one.pk), now) for one in claimed]
+    rows = [_registration_row(one, answers.get(one.pk), retry_at.get(one.pk), now) for one in claimed]
     with transaction.atomic():
         held = Registration.objects.filter(pk__in=ids, lease_token=token).select_for_update(of=("self",))
         mine = set(held.values_list("pk", flat=True))
         update_rows(Registration, [row for row in rows if row["id"] in mine])
-        accepted, failed = settle({one.number_id for one in claimed if one.pk in mine}, now=now)
+        accepted, failed = complete_verifications({one.number_id for one in claimed if one.pk in mine}, now=now)
     logger.info("verify: %s asked, %s answered, %s numbers on, %s failed", len(ids), len(answers), accepted, failed)
     return len(ids)
 
@@ -88,9 +88,11 @@ def _to_poll(registrations: Sequence[Registration]) -> dict[str, list[Registrati
     return about
 
 
-def _matched(asked: Asked, operation: str, about: dict[str, list[Registration]]) -> dict[int, Answer | str]:
+def _match_responses(
+    asked: CallResult, operation: str, about: dict[str, list[Registration]]
+) -> dict[int, EngineResponse | str]:
     """The answers by registration: an answer, or why the call was refused for it."""
-    answers: dict[int, Answer | str] = {}
+    answers: dict[int, EngineResponse | str] = {}
     for answer in asked.answers:
         item = answer.number if operation == "verify" else answer.reference
         for one in about.get(item, ()):
@@ -101,7 +103,9 @@ def _matched(asked: Asked, operation: str, about: dict[str, list[Registration]])
     return answers
 
 
-def _row(one: Registration, answer: Answer | str | None, retry_at: datetime | None, now: datetime) -> dict[str, object]:
+def _registration_row(
+    one: Registration, answer: EngineResponse | str | None, retry_at: datetime | None, now: datetime
+) -> dict[str, object]:
     """What is written to the registration. Without an answer it is asked again: when its provider may be, or as usual,
     later with each time."""
     row: dict[str, object] = {
@@ -112,7 +116,7 @@ def _row(one: Registration, answer: Answer | str | None, retry_at: datetime | No
         "asked_at": one.asked_at,
         "expected_by": one.expected_by,
         "answered_at": None,
-        "next_action_at": retry_at or now + days(POLLED_EVERY * min(max(one.attempts, 1), 8)),
+        "next_action_at": retry_at or now + days(POLL_INTERVAL_DAYS * min(max(one.attempts, 1), 8)),
         "lease_until": None,
         "lease_token": "",
         "attempts": one.attempts,
@@ -120,11 +124,11 @@ def _row(one: Registration, answer: Answer | str | None, retry_at: datetime | No
     if answer is None:
         return row
     if isinstance(answer, str):
-        answer = Answer(Stage.REFUSED, reason=answer)
-    state = STAGES.get(answer.stage, State.PENDING)
+        answer = EngineResponse(Stage.REFUSED, reason=answer)
+    state = STATE_BY_STAGE.get(answer.stage, State.PENDING)
     answered = state in (State.ACCEPTED, State.REFUSED, State.WITHDRAWN)
     wait = answer.wait
-    again_at = wait.until if wait and wait.until and wait.until > now else now + days(POLLED_EVERY)
+    again_at = wait.until if wait and wait.until and wait.until > now else now + days(POLL_INTERVAL_DAYS)
     return row | {
         "state": state,
         "reference": (answer.reference or one.reference)[:120],
@@ -137,7 +141,7 @@ def _row(one: Registration, answer: Answer | str | None, retry_at: datetime | No
     }
 
 
-def settle(number_ids: set[int] | Sequence[int], *, now: datetime) -> tuple[int, int]:
+def complete_verifications(number_ids: set[int] | Sequence[int], *, now: datetime) -> tuple[int, int]:
     """Of these numbers, those that every engine in use accepted are on, and those that one refused have failed, with
     its reason. Returns how many of each."""
     verifying = PhoneNumber.objects.filter(pk__in=number_ids, capability=PhoneNumber.Capability.VERIFYING)
@@ -159,15 +163,15 @@ def settle(number_ids: set[int] | Sequence[int], *, now: datetime) -> tuple[int,
     return len(on), sum(map(len, failed))
 
 
-def give_up(now: datetime) -> int:
+def fail_overdue(now: datetime) -> int:
     """One chunk: numbers that an engine left without an answer for too long have failed."""
     late = PhoneNumber.objects.filter(capability=PhoneNumber.Capability.VERIFYING, next_action_at__lte=now)
     ids = list(late.order_by("next_action_at").values_list("pk", flat=True)[:CHUNK])
-    reason = f"Not every engine answered within {capability.ANSWER_WITHIN} days. You may enable it again."
+    reason = f"Not every engine answered within {capability.VERIFICATION_DEADLINE_DAYS} days. You may enable it again."
     return len(capability.fail(ids, actor=SYSTEM, now=now, reason=reason)) if ids else 0
 
 
-def withdraw(now: datetime) -> int:
+def withdraw_due(now: datetime) -> int:
     """One chunk: tells the engines which numbers need no watching any more. Repeated until they have answered."""
     due = Registration.objects.filter(state=State.WITHDRAWING, next_action_at__lte=now).select_related("engine")
     leaving = list(due.order_by("next_action_at", "pk")[:CHUNK])
@@ -179,7 +183,7 @@ def withdraw(now: datetime) -> int:
         others.filter(reference__in=[one.reference for one in leaving]).values_list("engine_id", "reference").distinct()
     )
     told = {one.pk for one in leaving if (one.engine_id, one.reference) in kept}
-    asking = Asking(providers(), now)
+    asking = ProviderClient(get_providers(), now)
     for name in {one.engine.provider for one in leaving}:
         about: dict[str, list[int]] = defaultdict(list)
         for one in leaving:
@@ -193,12 +197,12 @@ def withdraw(now: datetime) -> int:
             told.update(about.get(reference, ()))
     rows = Registration.objects.filter(pk__in=[one.pk for one in leaving], state=State.WITHDRAWING)
     rows.filter(pk__in=told).update(state=State.WITHDRAWN, next_action_at=None)
-    rows.update(next_action_at=now + days(POLLED_EVERY))
+    rows.update(next_action_at=now + days(POLL_INTERVAL_DAYS))
     logger.info("withdraw: %s of %s registrations withdrawn", len(told), len(leaving))
     return len(leaving)
 
 
-def progress_of(ids: Sequence[int], now: datetime) -> dict[int, str]:
+def get_progress(ids: Sequence[int], now: datetime) -> dict[int, str]:
     """How far the verification of each of these numbers is, in words: 1 of 3 engines, up to 3 days. One query."""
     registrations = Registration.objects.filter(number__in=ids, engine__in_use=True).order_by().values("number")
     counted = registrations.annotate(
@@ -206,12 +210,12 @@ def progress_of(ids: Sequence[int], now: datetime) -> dict[int, str]:
         accepted=Count("pk", filter=Q(state=State.ACCEPTED)),
         by=Max("expected_by", filter=Q(state__in=Registration.UNANSWERED)),
     )
-    return {row["number"]: _progress(row["accepted"], row["engines"], row["by"], now) for row in counted}
+    return {row["number"]: _format_progress(row["accepted"], row["engines"], row["by"], now) for row in counted}
 
 
-def _progress(accepted: int, engines: int, by: datetime | None, now: datetime) -> str:
+def _format_progress(accepted: int, engines: int, by: datetime | None, now: datetime) -> str:
     said = f"{accepted} of {engines} {'engine' if engines == 1 else 'engines'}"
     if by is None:
         return said
-    left = max(math.ceil((by - now) / settings.DAY), 1) if by - now > timedelta(0) else 0
+    left = max(math.ceil((by - now) / settings.SERVICE_DAY), 1) if by - now > timedelta(0) else 0
     return f"{said} · up to {left} {'day' if left == 1 else 'days'}" if left else f"{said} · any time now"

@@ -12,7 +12,7 @@ from datetime import datetime
 from django.utils import timezone
 
 from reputation import labels
-from reputation.labels import Said
+from reputation.labels import StatusLabel
 from reputation.models import Case, PhoneNumber, Tag
 from reputation.monitoring import verification
 
@@ -28,12 +28,12 @@ class NumberRow:
     is_exhausted: bool = False
 
     @property
-    def said(self) -> Said:
-        return labels.SPAM_STATUS[self.status]
+    def said(self) -> StatusLabel:
+        return labels.SPAM_STATUS_LABELS[self.status]
 
     @property
-    def capability(self) -> Said:
-        return labels.CAPABILITY[self.number.capability]
+    def capability(self) -> StatusLabel:
+        return labels.CAPABILITY_LABELS[self.number.capability]
 
     @property
     def engines(self) -> str:
@@ -50,7 +50,7 @@ class NumberRow:
         return f"{begun} has started by itself and usually takes 1 to 2 days, up to a week in a dispute."
 
 
-def rows_of(numbers: Iterable[PhoneNumber], now: datetime) -> list[NumberRow]:
+def build_rows(numbers: Iterable[PhoneNumber], now: datetime) -> list[NumberRow]:
     """The numbers of one page as rows; three queries, however many there are. Today is that of the active time zone,
     which on every page is the account's."""
     today = timezone.localdate(now)
@@ -68,6 +68,6 @@ def rows_of(numbers: Iterable[PhoneNumber], now: datetime) -> list[NumberRow]:
     for pk, case in newest.items():
         rows[pk].case = case
     verifying = [pk for pk, row in rows.items() if row.number.capability == PhoneNumber.Capability.VERIFYING]
-    for pk, progress in verification.progress_of(verifying, now).items():
+    for pk, progress in verification.get_progress(verifying, now).items():
         rows[pk].progress = progress
     return list(rows.values())

@@ -22,18 +22,18 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import F, Q
 
-from portal.db.in_list import among
+from portal.db.in_list import in_list
 from portal.models import Account
-from reputation.labels import SPAM_STATUS, TALLIES, Said
+from reputation.labels import COUNTED_STATUSES, SPAM_STATUS_LABELS, StatusLabel
 from reputation.models import Campaign, Engine, NumberCount, PhoneNumber
 from reputation.models.counts import FACETS, NumberCountQuerySet
 from reputation.models.numbers import PhoneNumberQuerySet
-from reputation.number_table.alerts import NumberRow, rows_of
+from reputation.number_table.alerts import NumberRow, build_rows
 from reputation.numbers.filters import NO_CAMPAIGN, NumberFilter
 
 PAGE_SIZE = 50
 # So many numbers are gathered and sorted rather than looked for along an index.
-GATHERED = 2_000
+MAX_SORTED_IDS = 2_000
 Status = PhoneNumber.SpamStatus
 
 # What the table can be sorted by: the name in the address, and the heading. Equals stand in the order of their numbers.
@@ -45,15 +45,15 @@ SORTS = {
     "checked": "Last checked",
 }
 # Orders by what a facet's digits say, and orders by a column.
-_RANK = {"status": lambda facet: facet // 1000, "capability": lambda facet: facet // 100 % 10}
-_COLUMN = ("label", "checked")
+_FACET_RANKS = {"status": lambda facet: facet // 1000, "capability": lambda facet: facet // 100 % 10}
+_COLUMN_SORTS = ("label", "checked")
 
 
 @dataclass(frozen=True)
-class Tally:
+class StatusCount:
     value: str
     count: int
-    said: Said
+    said: StatusLabel
 
 
 @dataclass
@@ -68,7 +68,7 @@ class NumberTable:
     total: int
     previous: str
     next: str
-    tallies: list[Tally]
+    tallies: list[StatusCount]
     all_numbers: int
     campaigns: list[Campaign]
     engines: list[Engine]
@@ -82,7 +82,10 @@ class NumberTable:
 
     @property
     def statuses(self) -> list[tuple[str, str]]:
-        return [(PhoneNumber.LABELLED, "Any spam label"), *((value, SPAM_STATUS[value].word) for value in TALLIES)]
+        return [
+            (PhoneNumber.LABELLED, "Any spam label"),
+            *((value, SPAM_STATUS_LABELS[value].word) for value in COUNTED_STATUSES),
+        ]
 
     @property
     def capabilities(self) -> list[tuple[str, str]]:
@@ -128,7 +131,7 @@ class NumberTable:
 
 
 @dataclass(frozen=True)
-class Scope:
+class NumberScope:
     """Whose numbers a table is about: all of the account, those of a campaign, or all but those."""
 
     account: Account
@@ -153,7 +156,9 @@ class Scope:
         return asked.outside_campaign(self.outside.pk) if self.outside else asked
 
 
-def read(params: Mapping[str, str], *, scope: Scope, now: datetime, still_shown: Sequence[int] = ()) -> NumberTable:
+def get_number_table(
+    params: Mapping[str, str], *, scope: NumberScope, now: datetime, still_shown: Sequence[int] = ()
+) -> NumberTable:
     """The page that the query string asks for; a fixed number of queries at most.
 
     `still_shown` are ids that an open page shows: those that are no longer on this page come as `departed`.
@@ -164,16 +169,16 @@ def read(params: Mapping[str, str], *, scope: Scope, now: datetime, still_shown:
     if sort not in SORTS:
         sort, descending = "number", False
     by_facet = scope.counts.by_facet()
-    tallies, all_numbers = tallies_of(scope, by_facet, now)
-    found = _find(scope, chosen, by_facet, now, sort=sort)
-    order = _Order(sort, upwards=not descending)
-    page, start, more_before, more_after = _page(scope, chosen, found, params, now, order)
+    tallies, all_numbers = count_by_status(scope, by_facet, now)
+    found = _select(scope, chosen, by_facet, now, sort=sort)
+    order = _SortOrder(sort, upwards=not descending)
+    page, start, more_before, more_after = _fetch_page(scope, chosen, found, params, now, order)
     departed = set(still_shown) - {number.pk for number in page}
     gone = list(scope.account_numbers.as_listed().filter(pk__in=departed))  # an empty IN asks the database nothing
     campaigns = {campaign.pk: campaign for campaign in Campaign.objects.for_account(account).order_by("name")}
     for number in (*page, *gone):
         number.campaign = campaigns.get(number.campaign_id)
-    rows = rows_of([*page, *gone], now)
+    rows = build_rows([*page, *gone], now)
     return NumberTable(
         rows=rows[: len(page)],
         departed=rows[len(page) :],
@@ -192,16 +197,16 @@ def read(params: Mapping[str, str], *, scope: Scope, now: datetime, still_shown:
     )
 
 
-def tallies_of(scope: Scope, by_facet: Mapping[int, int], now: datetime) -> tuple[list[Tally], int]:
+def count_by_status(scope: NumberScope, by_facet: Mapping[int, int], now: datetime) -> tuple[list[StatusCount], int]:
     """How many numbers there are of each spam status, and in all; one query."""
-    counts: dict[str, int] = dict.fromkeys(TALLIES, 0)
+    counts: dict[str, int] = dict.fromkeys(COUNTED_STATUSES, 0)
     for facet, count in by_facet.items():
         status = FACETS[facet][0]
         counts["tagged" if status == Status.TAGGED_AGAIN else status] += count
     if counts[Status.CLEAN]:
         counts[PhoneNumber.STALE] = scope.numbers.with_spam_status(PhoneNumber.STALE, now).count()
         counts[Status.CLEAN] -= counts[PhoneNumber.STALE]
-    tallies = [Tally(value, count, SPAM_STATUS[value]) for value, count in counts.items()]
+    tallies = [StatusCount(value, count, SPAM_STATUS_LABELS[value]) for value, count in counts.items()]
     return tallies, sum(counts.values())
 
 
@@ -209,7 +214,7 @@ def tallies_of(scope: Scope, by_facet: Mapping[int, int], now: datetime) -> tupl
 
 
 @dataclass(frozen=True)
-class _Found:
+class _Selection:
     """What a filter leaves: how many, and either the ids of all, or in which facets the next of them stand."""
 
     total: int
@@ -218,7 +223,9 @@ class _Found:
     are_all_facets: bool = False
 
 
-def _find(scope: Scope, chosen: NumberFilter, there: Mapping[int, int], now: datetime, *, sort: str) -> _Found:
+def _select(
+    scope: NumberScope, chosen: NumberFilter, there: Mapping[int, int], now: datetime, *, sort: str
+) -> _Selection:
     """`there` is how many numbers the scope has of each facet. Three queries at most."""
     if chosen.campaign == NO_CAMPAIGN:
         there = scope.counts.outside_campaigns().by_facet()
@@ -227,22 +234,22 @@ def _find(scope: Scope, chosen: NumberFilter, there: Mapping[int, int], now: dat
     left = {facet: count for facet, count in there.items() if chosen.leaves(facet)}
     most = sum(left.values())
     if not most:
-        return _Found(0, ids=())
-    along = _Found(most, facets=tuple(left), are_all_facets=len(left) == len(there))
+        return _Selection(0, ids=())
+    along = _Selection(most, facets=tuple(left), are_all_facets=len(left) == len(there))
     is_by_campaign = bool(scope.inside or chosen.campaign)
     is_in_order = not scope.outside and (sort == "number" or (sort != "label" and not is_by_campaign))
-    if not chosen.asks_more and (is_in_order or most > GATHERED):
+    if not chosen.asks_more and (is_in_order or most > MAX_SORTED_IDS):
         return along
     numbers = chosen.apply(scope.numbers, now).order_by()
     if not chosen.asks_more:
         numbers = numbers.filter(facet__in=left)
-    ids = tuple(numbers.values_list("pk", flat=True)[: GATHERED + 1])
-    if len(ids) <= GATHERED:
-        return _Found(len(ids), ids=ids)
+    ids = tuple(numbers.values_list("pk", flat=True)[: MAX_SORTED_IDS + 1])
+    if len(ids) <= MAX_SORTED_IDS:
+        return _Selection(len(ids), ids=ids)
     if chosen.status == Status.CLEAN and not (chosen.q or chosen.engine):  # those that are stale are fewer
         stale = replace(chosen, status=PhoneNumber.STALE).apply(scope.numbers, now)
         return replace(along, total=most - stale.order_by().count())
-    if chosen == NumberFilter(engine=chosen.engine) and scope == Scope(scope.account):
+    if chosen == NumberFilter(engine=chosen.engine) and scope == NumberScope(scope.account):
         # An engine's tag on a number stands once, and none does on a number that was removed.
         return replace(along, total=chosen.standing_tags.for_account(scope.account).count())
     return replace(along, total=numbers.count()) if chosen.asks_more else along
@@ -252,42 +259,47 @@ def _find(scope: Scope, chosen: NumberFilter, there: Mapping[int, int], now: dat
 
 
 @dataclass(frozen=True)
-class _Order:
+class _SortOrder:
     sort: str
     upwards: bool
 
-    def parts(self, row: PhoneNumber | None, facets: Sequence[int]) -> list[_Part]:
+    def parts(self, row: PhoneNumber | None, facets: Sequence[int]) -> list[_OrderSegment]:
         """What stands behind the row (or all) in parts, in each of which one column and the number give the order.
 
         Never checked comes before checked; to a database, nothing is neither more nor less than a moment.
         """
         behind = Q(**{f"e164__{self.sign}": row.e164}) if row else Q()
-        if self.sort in _RANK:
-            rank_of = _RANK[self.sort]
+        if self.sort in _FACET_RANKS:
+            rank_of = _FACET_RANKS[self.sort]
             here = rank_of(row.facet) if row else None
             parts = [
-                _Part(rank, behind if rank == here else Q(), facets=tuple(f for f in facets if rank_of(f) == rank))
+                _OrderSegment(
+                    rank, behind if rank == here else Q(), facets=tuple(f for f in facets if rank_of(f) == rank)
+                )
                 for rank in {rank_of(facet) for facet in facets}
             ]
             return [part for part in parts if here is None or part.rank == here or (part.rank > here) == self.upwards]
         if self.sort == "label":
             if row is None:
-                return [_Part(0, Q(), "label")]
+                return [_OrderSegment(0, Q(), "label")]
             beyond = 1 if self.upwards else -1
-            return [_Part(0, behind & Q(label=row.label)), _Part(beyond, self.past(label=row.label), "label")]
+            return [
+                _OrderSegment(0, behind & Q(label=row.label)),
+                _OrderSegment(beyond, self.past(label=row.label), "label"),
+            ]
         if self.sort == "checked":
             never = tuple(facet for facet in facets if not FACETS[facet][3])
             checked = tuple(facet for facet in facets if FACETS[facet][3])
             ever = Q(checked_at__isnull=False)  # in the words of the index
             if row is None:
-                return [_Part(0, Q(), "", never), _Part(1, ever, "checked_at", checked)]
+                return [_OrderSegment(0, Q(), "", never), _OrderSegment(1, ever, "checked_at", checked)]
             if row.checked_at is None:
-                more = [_Part(1, ever, "checked_at", checked)] if self.upwards else []
-                return [_Part(0, behind, "", never), *more]
-            same = _Part(1, behind & Q(checked_at=row.checked_at), "", checked)
-            beyond = _Part(1, self.past(checked_at=row.checked_at), "checked_at", checked)
-            return [same, beyond, *([] if self.upwards else [_Part(0, Q(), "", never)])]
-        return [_Part(0, behind)]
+                more = [_OrderSegment(1, ever, "checked_at", checked)] if self.upwards else []
+                return [_OrderSegment(0, behind, "", never), *more]
+            same = _OrderSegment(1, behind & Q(checked_at=row.checked_at), "", checked)
+            beyond = _OrderSegment(1, self.past(checked_at=row.checked_at), "checked_at", checked)
+            return [same, beyond, *([] if self.upwards else [_OrderSegment(0, Q(), "", never)])]
+        return [_OrderSegment(0, behind)]
 
     @property
     def sign(self) -> str:
@@ -296,7 +308,7 @@ class _Order:
     def past(self, **value: object) -> Q:
         return Q(**{f"{name}__{self.sign}": it for name, it in value.items()})
 
-    def first_of(self, stretches: Sequence[_Stretch]) -> list[int]:
+    def first_of(self, stretches: Sequence[_IndexRange]) -> list[int]:
         """Ids of the first page and one more of all stretches together, in their order; one query."""
         sign = "" if self.upwards else "-"
         read = ("pk", "e164", "checked_at") if self.sort == "checked" else ("pk", "e164")
@@ -312,7 +324,7 @@ class _Order:
             # The ORM takes longer to write a query than the database to answer it: once, for all facets.
             for facet in (None,) if stretch.facets is None else stretch.facets:
                 selects.append(f"SELECT {place}, page{len(selects)}.* FROM ({sql}) AS page{len(selects)}")
-                params += [facet if value == _ANY_FACET else value for value in given]
+                params += [facet if value == _FACET_PLACEHOLDER else value for value in given]
         if not selects:
             return []
         with connection.cursor() as cursor:
@@ -330,7 +342,7 @@ class _Order:
 
 
 @dataclass(frozen=True)
-class _Part:
+class _OrderSegment:
     """Numbers of one rank; within it they stand by the column, if there is one, and then by number."""
 
     rank: int
@@ -340,20 +352,25 @@ class _Part:
 
 
 # Stands in a query for each of its facets in turn.
-_ANY_FACET = -1
+_FACET_PLACEHOLDER = -1
 
 
 @dataclass(frozen=True)
-class _Stretch:
+class _IndexRange:
     """Numbers that some index holds in the order of the part; if there are facets, those of each by itself."""
 
-    part: _Part
+    part: _OrderSegment
     numbers: PhoneNumberQuerySet
     facets: tuple[int, ...] | None = None
 
 
-def _page(
-    scope: Scope, chosen: NumberFilter, found: _Found, params: Mapping[str, str], now: datetime, order: _Order
+def _fetch_page(
+    scope: NumberScope,
+    chosen: NumberFilter,
+    found: _Selection,
+    params: Mapping[str, str],
+    now: datetime,
+    order: _SortOrder,
 ) -> tuple[list[PhoneNumber], int, bool, bool]:
     """The rows, the first one's position, and whether there are rows before and after; three queries at most."""
     going_back = "before" in params
@@ -361,7 +378,7 @@ def _page(
     from_row = scope.numbers.filter(pk=place[2]).first() if place else None
     if going_back:
         order = replace(order, upwards=not order.upwards)
-    stretches = _stretches(scope, chosen, found, now, order, from_row)
+    stretches = _index_ranges(scope, chosen, found, now, order, from_row)
     ids = order.first_of(stretches)
     more = len(ids) > PAGE_SIZE
     by_id = PhoneNumber.objects.as_listed().in_bulk(ids[:PAGE_SIZE])
@@ -374,16 +391,21 @@ def _page(
     return rows, int(place[1]) + 1, True, more
 
 
-def _stretches(
-    scope: Scope, chosen: NumberFilter, found: _Found, now: datetime, order: _Order, from_row: PhoneNumber | None
-) -> list[_Stretch]:
+def _index_ranges(
+    scope: NumberScope,
+    chosen: NumberFilter,
+    found: _Selection,
+    now: datetime,
+    order: _SortOrder,
+    from_row: PhoneNumber | None,
+) -> list[_IndexRange]:
     """Each part of the order, along the index that holds it in this order; or of what was gathered."""
     if found.ids is not None:
-        gathered = PhoneNumber.objects.filter(pk__in=among(found.ids))
+        gathered = PhoneNumber.objects.filter(pk__in=in_list(found.ids))
         stretches = []
         for part in order.parts(from_row, list(FACETS)):
             numbers = gathered if part.facets is None else gathered.filter(facet__in=part.facets)
-            stretches.append(_Stretch(part, numbers.filter(part.condition)))
+            stretches.append(_IndexRange(part, numbers.filter(part.condition)))
         return stretches
     # What an index is not to be used for stands as a sum: a database that takes another one sorts all that it finds.
     numbers = chosen.apply_rest(scope.account_numbers, now).alias(
@@ -396,16 +418,16 @@ def _stretches(
     if campaign == NO_CAMPAIGN:
         numbers = numbers.outside_campaigns()
     elif campaign:
-        by_index = order.sort not in _COLUMN
+        by_index = order.sort not in _COLUMN_SORTS
         numbers = numbers.filter(**{"campaign" if by_index else "no_index_campaign": int(campaign)})
     if order.sort == "label":
         if not found.are_all_facets:
             numbers = numbers.filter(no_index_facet__in=found.facets)
-        return [_Stretch(part, numbers.filter(part.condition)) for part in parts]
+        return [_IndexRange(part, numbers.filter(part.condition)) for part in parts]
     if order.sort == "number" and found.are_all_facets and not campaign:
-        return [_Stretch(part, numbers.filter(part.condition)) for part in parts]
-    numbers = numbers.filter(facet=_ANY_FACET)
+        return [_IndexRange(part, numbers.filter(part.condition)) for part in parts]
+    numbers = numbers.filter(facet=_FACET_PLACEHOLDER)
     return [
-        _Stretch(part, numbers.filter(part.condition), found.facets if part.facets is None else part.facets)
+        _IndexRange(part, numbers.filter(part.condition), found.facets if part.facets is None else part.facets)
         for part in parts
     ]

@@ -3,7 +3,7 @@
 from portal.models import Account, AuditEvent
 
 
-def live_token(account: Account) -> str:
+def get_change_token(account: Account) -> str:
     """Changes whenever a state of the account's changes, and no two accounts share one; one query on an index."""
     newest = AuditEvent.objects.for_account(account).order_by("-pk").values_list("pk", flat=True).first()
     return f"{account.pk}-{newest or 0}"

@@ -12,31 +12,31 @@ _NUMBERS = PhoneNumber._meta.db_table
 _COUNTS = NumberCount._meta.db_table
 
 # Taking away changes a row and never makes one: where rows are deleted that are counted no more, nothing is to do.
-_ADD = f"""
+_INCREMENT = f"""
     INSERT INTO {_COUNTS} (account_id, campaign, facet, count)
     VALUES (NEW.account_id, COALESCE(NEW.campaign_id, 0), NEW.facet, 1)
     ON CONFLICT (account_id, campaign, facet) DO UPDATE SET count = count + 1;"""
-_TAKE = f"""
+_DECREMENT = f"""
     UPDATE {_COUNTS} SET count = count - 1
     WHERE account_id = OLD.account_id AND campaign = COALESCE(OLD.campaign_id, 0) AND facet = OLD.facet;"""
-_OF_FACET = "spam_status, capability, source, ever_checked, removed_at, campaign_id, account_id"
-_CHANGED = (
+_FACET_COLUMNS = "spam_status, capability, source, ever_checked, removed_at, campaign_id, account_id"
+_HAS_MOVED = (
     "(OLD.facet IS NOT NEW.facet OR OLD.campaign_id IS NOT NEW.campaign_id OR OLD.account_id IS NOT NEW.account_id)"
 )
-SQLITE = {
+SQLITE_TRIGGERS = {
     "number_count_once": f"CREATE UNIQUE INDEX number_count_once ON {_COUNTS} (account_id, campaign, facet)",
     "number_counted": f"""CREATE TRIGGER number_counted AFTER INSERT ON {_NUMBERS}
-        WHEN NEW.facet IS NOT NULL BEGIN {_ADD} END""",
-    "number_counted_new": f"""CREATE TRIGGER number_counted_new AFTER UPDATE OF {_OF_FACET} ON {_NUMBERS}
-        WHEN NEW.facet IS NOT NULL AND {_CHANGED} BEGIN {_ADD} END""",
-    "number_counted_old": f"""CREATE TRIGGER number_counted_old AFTER UPDATE OF {_OF_FACET} ON {_NUMBERS}
-        WHEN OLD.facet IS NOT NULL AND {_CHANGED} BEGIN {_TAKE} END""",
+        WHEN NEW.facet IS NOT NULL BEGIN {_INCREMENT} END""",
+    "number_counted_new": f"""CREATE TRIGGER number_counted_new AFTER UPDATE OF {_FACET_COLUMNS} ON {_NUMBERS}
+        WHEN NEW.facet IS NOT NULL AND {_HAS_MOVED} BEGIN {_INCREMENT} END""",
+    "number_counted_old": f"""CREATE TRIGGER number_counted_old AFTER UPDATE OF {_FACET_COLUMNS} ON {_NUMBERS}
+        WHEN OLD.facet IS NOT NULL AND {_HAS_MOVED} BEGIN {_DECREMENT} END""",
     "number_uncounted": f"""CREATE TRIGGER number_uncounted AFTER DELETE ON {_NUMBERS}
-        WHEN OLD.facet IS NOT NULL BEGIN {_TAKE} END""",
+        WHEN OLD.facet IS NOT NULL BEGIN {_DECREMENT} END""",
 }
 
 # One row for each statement and kind, added and never changed: no two transactions ever wait for each other here.
-_DELTAS = f"""
+_TRIGGER_FUNCTION = f"""
     CREATE OR REPLACE FUNCTION count_numbers() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
         IF TG_OP = 'INSERT' THEN
@@ -58,7 +58,7 @@ _DELTAS = f"""
         END IF;
         RETURN NULL;
     END $$"""
-POSTGRESQL = {
+POSTGRESQL_TRIGGERS = {
     "number_counted": f"""CREATE TRIGGER number_counted AFTER INSERT ON {_NUMBERS}
         REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION count_numbers()""",
     "number_recounted": f"""CREATE TRIGGER number_recounted AFTER UPDATE ON {_NUMBERS}
@@ -70,11 +70,11 @@ POSTGRESQL = {
 }
 
 
-def install() -> None:
+def install_triggers() -> None:
     """Makes what is missing, and counts anew if anything was. After each migration: one that alters the table of
     numbers makes it anew on SQLite, without its triggers."""
     is_sqlite = connection.vendor == "sqlite"
-    wanted = SQLITE if is_sqlite else POSTGRESQL
+    wanted = SQLITE_TRIGGERS if is_sqlite else POSTGRESQL_TRIGGERS
     with transaction.atomic(), connection.cursor() as cursor:
         if is_sqlite:
             cursor.execute("SELECT name FROM sqlite_master WHERE type IN ('trigger', 'index')")
@@ -86,7 +86,7 @@ def install() -> None:
             return
         if not is_sqlite:
             cursor.execute(f"LOCK TABLE {_NUMBERS} IN SHARE ROW EXCLUSIVE MODE")
-            cursor.execute(_DELTAS)
+            cursor.execute(_TRIGGER_FUNCTION)
         for sql in missing:
             cursor.execute(sql)
         # In the first migration there are no numbers, and later columns of theirs do not exist yet.
@@ -110,7 +110,7 @@ def recount() -> None:
 # Rows folded in one statement.
 CHUNK = 5_000
 
-_FOLD = f"""
+_COMPACT = f"""
     WITH folded AS (
         DELETE FROM {_COUNTS} WHERE id IN (
             SELECT id FROM {_COUNTS} WHERE (account_id, campaign, facet) IN (
@@ -125,11 +125,11 @@ _FOLD = f"""
     SELECT (SELECT count(*) FROM folded) - (SELECT count(*) FROM summed)"""
 
 
-def fold() -> int:
+def compact() -> int:
     """Folds one chunk of rows that add up into one for each kind; how many fewer there are. Whoever reads meanwhile
     sees the rows before or the sums, and neither changes what they add up to."""
     if connection.vendor == "sqlite":
         return NumberCount.objects.filter(count=0).delete()[0]
     with connection.cursor() as cursor:
-        cursor.execute(_FOLD)
+        cursor.execute(_COMPACT)
         return cursor.fetchone()[0]

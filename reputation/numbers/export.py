@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
-from reputation.labels import SPAM_STATUS
+from reputation.labels import SPAM_STATUS_LABELS
 from reputation.models import PhoneNumber
 from reputation.models.numbers import PhoneNumberQuerySet
 
@@ -37,13 +37,13 @@ class Echo:
         return line
 
 
-def harmless(cell: str) -> str:
+def escape_formula(cell: str) -> str:
     """The cell with an apostrophe before what a spreadsheet would run. Importing takes one apostrophe off again, so a
     cell that began with apostrophes before such a sign gets one more, and nothing is lost on the way."""
     return f"'{cell}" if _FORMULA.match(cell) and not _E164.fullmatch(cell) else cell
 
 
-def as_it_was(cell: str) -> str:
+def unescape_formula(cell: str) -> str:
     """What `harmless` was given."""
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
@@ -54,7 +54,7 @@ def csv_lines(rows: Iterable[Iterable[object]]) -> Iterator[str]:
     writer = csv.writer(Echo())
     mark = "\ufeff"
     for row in rows:
-        yield mark + writer.writerow([harmless(str(cell)) for cell in row])
+        yield mark + writer.writerow([escape_formula(str(cell)) for cell in row])
         mark = ""
 
 
@@ -81,11 +81,11 @@ def _row(number: PhoneNumber, now: datetime) -> tuple[object, ...]:
         number.source,
         number.campaign.name if number.campaign else "",
         number.get_capability_display(),
-        SPAM_STATUS[number.shown_spam_status(now)].word,
-        _moment(number.tagged_since),
-        _moment(number.checked_at),
+        SPAM_STATUS_LABELS[number.shown_spam_status(now)].word,
+        _format_time(number.tagged_since),
+        _format_time(number.checked_at),
     )
 
 
-def _moment(at: datetime | None) -> str:
+def _format_time(at: datetime | None) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if at else ""

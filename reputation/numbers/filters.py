@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Coalesce
 
-from reputation.labels import TALLIES
+from reputation.labels import COUNTED_STATUSES
 from reputation.models import PhoneNumber, Tag
 from reputation.models.counts import FACETS
 from reputation.models.engines import TagQuerySet
@@ -35,7 +35,7 @@ class NumberFilter:
         """Takes what makes sense of the query string and leaves out the rest: a mistyped link still shows the list."""
         read = {field.name: str(params.get(field.name, "")).strip()[:80] for field in fields(cls)}
         allowed = {
-            "status": (PhoneNumber.LABELLED, *TALLIES),
+            "status": (PhoneNumber.LABELLED, *COUNTED_STATUSES),
             "capability": PhoneNumber.Capability.values,
             "source": PhoneNumber.Source.values,
         }

@@ -18,7 +18,7 @@ EVENTS_SHOWN = 50
 
 
 @dataclass(frozen=True)
-class EngineDays:
+class EngineHistory:
     """One engine's row in the picture: for each day, oldest first, tagged, clean or none (nothing was known)."""
 
     engine: Engine
@@ -34,16 +34,16 @@ class EngineDays:
         return f"{self.engine}: {', '.join(parts)}"
 
 
-def days_of(
+def get_daily_history(
     engines: Sequence[Engine], checks: Sequence[Check], tags: Sequence[Tag], *, now: datetime
-) -> list[EngineDays]:
+) -> list[EngineHistory]:
     """The last DAYS_SHOWN days of the service's clock. A day on which a label stood at any time counts as tagged."""
     begins = [now - days(DAYS_SHOWN - index) for index in range(DAYS_SHOWN)]
     return [
-        EngineDays(
+        EngineHistory(
             engine,
             [
-                _cell(
+                _day_result(
                     begin,
                     min(begin + days(1), now),
                     [check for check in checks if check.engine_id == engine.pk],
@@ -56,7 +56,7 @@ def days_of(
     ]
 
 
-def _cell(begin: datetime, end: datetime, checks: Sequence[Check], tags: Sequence[Tag]) -> str:
+def _day_result(begin: datetime, end: datetime, checks: Sequence[Check], tags: Sequence[Tag]) -> str:
     if any(tag.detected_at < end and (tag.ended_at is None or tag.ended_at > begin) for tag in tags):
         return "tagged"
     if any(check.first_at < end and check.valid_until > begin for check in checks):
@@ -64,7 +64,7 @@ def _cell(begin: datetime, end: datetime, checks: Sequence[Check], tags: Sequenc
     return "none"
 
 
-def checks_of(number: PhoneNumber, *, now: datetime) -> QuerySet[Check]:
+def get_recent_checks(number: PhoneNumber, *, now: datetime) -> QuerySet[Check]:
     """The runs of equal answers that reach into the days shown, newest first."""
     since = now - days(DAYS_SHOWN)
     return (
@@ -72,7 +72,7 @@ def checks_of(number: PhoneNumber, *, now: datetime) -> QuerySet[Check]:
     )
 
 
-def events_of(number: PhoneNumber, *, before: int | None = None) -> QuerySet[AuditEvent]:
+def get_events(number: PhoneNumber, *, before: int | None = None) -> QuerySet[AuditEvent]:
     """The audit events of the number, its tags and its cases, newest first; `before` is the id to go on from."""
     about = (
         Q(subject="phonenumber", subject_id=number.pk)

@@ -8,7 +8,7 @@ from django.db.models import Case as When_
 from django.db.models import CharField, Count, Exists, F, Min, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce
 
-from portal.db.in_list import among
+from portal.db.in_list import in_list
 from reputation.models import Case, Check, Engine, PhoneNumber, Tag
 
 Status = PhoneNumber.SpamStatus
@@ -34,7 +34,7 @@ def recompute(ids: Sequence[int]) -> None:
         "tagged_since": Subquery(tags.order_by().values("number").annotate(at=Min("detected_at")).values("at")),
         "ever_checked": Q(ever_checked=True) | Exists(checks),
     }
-    numbers = PhoneNumber.objects.filter(pk__in=among(ids))
+    numbers = PhoneNumber.objects.filter(pk__in=in_list(ids))
     new = {f"new_{field}": value for field, value in stands.items()}
     as_before = numbers.alias(**new).filter(
         Q(tagged_since=F("new_tagged_since")) | Q(tagged_since__isnull=True, new_tagged_since__isnull=True),
@@ -42,8 +42,8 @@ def recompute(ids: Sequence[int]) -> None:
         ever_checked=F("new_ever_checked"),
     )
     same = set(as_before.values_list("pk", flat=True))
-    PhoneNumber.objects.filter(pk__in=among(same)).update(**times)
-    PhoneNumber.objects.filter(pk__in=among(pk for pk in ids if pk not in same)).update(**stands, **times)
+    PhoneNumber.objects.filter(pk__in=in_list(same)).update(**times)
+    PhoneNumber.objects.filter(pk__in=in_list(pk for pk in ids if pk not in same)).update(**stands, **times)
 
 
 def _spam_status(ids: Sequence[int], tags: QuerySet[Tag]) -> When_:
@@ -54,25 +54,25 @@ def _spam_status(ids: Sequence[int], tags: QuerySet[Tag]) -> When_:
         When(Exists(last_case.filter(state=Case.State.OPEN, former__isnull=False)), then=Value(Status.TAGGED_AGAIN)),
         When(Exists(last_case.filter(state=Case.State.OPEN)), then=Value(Status.TAGGED)),
         When(Exists(last_case.filter(state__in=Case.UNFINISHED)), then=Value(Status.IN_REMEDIATION)),
-        When(Q(pk__in=among(_with_a_failed_case(ids))), then=Value(Status.FAILED)),
+        When(Q(pk__in=in_list(_numbers_with_failed_case(ids))), then=Value(Status.FAILED)),
         default=Value(Status.TAGGED),
     )
     return When_(
         When(~Q(capability=PhoneNumber.Capability.ON), then=Value(Status.NOT_MONITORED)),
         When(Exists(tags), then=of_tagged),
-        When(Q(pk__in=among(_answered_by_all(ids, engines))), then=Value(Status.CLEAN)),
+        When(Q(pk__in=in_list(_numbers_checked_by_all_engines(ids, engines))), then=Value(Status.CLEAN)),
         default=Value(Status.UNKNOWN),
         output_field=CharField(),
     )
 
 
-def _with_a_failed_case(ids: Sequence[int]) -> list[int]:
+def _numbers_with_failed_case(ids: Sequence[int]) -> list[int]:
     """Those whose standing tag belongs to a case that failed."""
-    failed = Tag.objects.standing().filter(number__in=among(ids), case__state=Case.State.FAILED)
+    failed = Tag.objects.standing().filter(number__in=in_list(ids), case__state=Case.State.FAILED)
     return list(failed.values_list("number_id", flat=True).distinct())
 
 
-def _answered_by_all(ids: Sequence[int], engines: int) -> list[int]:
-    current = Check.objects.filter(number__in=among(ids), is_current=True, engine__in_use=True)
+def _numbers_checked_by_all_engines(ids: Sequence[int], engines: int) -> list[int]:
+    current = Check.objects.filter(number__in=in_list(ids), is_current=True, engine__in_use=True)
     answered = current.order_by().values("number").annotate(answers=Count("pk")).filter(answers__gte=max(engines, 1))
     return list(answered.values_list("number", flat=True))

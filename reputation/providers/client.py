@@ -14,19 +14,25 @@ from typing import Any
 
 from django.db.models import F
 
-from reputation.models import Outage
-from reputation.providers.protocol import Misconfigured, Provider, ProviderFailure, Refused, TryLater
+from reputation.models import CircuitBreaker
+from reputation.providers.protocol import (
+    Provider,
+    ProviderError,
+    ProviderMisconfigured,
+    ProviderRefused,
+    ProviderUnavailable,
+)
 from reputation.service_clock import days
 
 logger = logging.getLogger(__name__)
 
 # How long a failing operation is left alone: doubled with each failure in a row. Days of the service's clock.
-FIRST_PAUSE = 1 / 288  # five minutes
-LONGEST_PAUSE = 1 / 4
+INITIAL_BACKOFF_DAYS = 1 / 288  # five minutes
+MAX_BACKOFF_DAYS = 1 / 4
 
 
 @dataclass
-class Asked:
+class CallResult:
     """What came of asking: the answers; the items that were refused, with the reason; and, where some items were not
     asked because the operation fails, from when on it will be tried again."""
 
@@ -35,23 +41,23 @@ class Asked:
     retry_at: datetime | None = None
 
 
-class Asking:
+class ProviderClient:
     """The providers as they stand at this moment. Made anew for each chunk; one query."""
 
     def __init__(self, providers: dict[str, Provider], now: datetime) -> None:
         self.providers = providers
         self.now = now
-        self.outages = {(outage.provider, outage.operation): outage for outage in Outage.objects.all()}
+        self.outages = {(outage.provider, outage.operation): outage for outage in CircuitBreaker.objects.all()}
 
     def retry_at(self, provider: str, operation: str) -> datetime | None:
         """From when on a failing operation may be tried again; None: now."""
         outage = self.outages.get((provider, operation))
         return outage.retry_at if outage and outage.retry_at > self.now else None
 
-    def ask(self, name: str, operation: str, items: Sequence[Any]) -> Asked:
+    def ask(self, name: str, operation: str, items: Sequence[Any]) -> CallResult:
         """Calls `operation` (look_up, verify, submit, poll, withdraw) with all of `items`, in as many calls as the
         provider's limit makes it, until one fails."""
-        asked = Asked(retry_at=self.retry_at(name, operation))
+        asked = CallResult(retry_at=self.retry_at(name, operation))
         if asked.retry_at or not items:
             return asked
         provider = self.providers[name]
@@ -60,7 +66,7 @@ class Asking:
         try:
             while batches:
                 self._call(provider, operation, batches, asked)
-        except ProviderFailure as failure:
+        except ProviderError as failure:
             asked.retry_at = self._failed(name, operation, failure)
         else:
             self._recovered(name, operation)
@@ -68,38 +74,38 @@ class Asking:
             logger.info("%s: %s of %s cost $%s", name, operation, len(asked.answers), cost)
         return asked
 
-    def _call(self, provider: Provider, operation: str, batches: list[list[Any]], asked: Asked) -> None:
+    def _call(self, provider: Provider, operation: str, batches: list[list[Any]], asked: CallResult) -> None:
         """One call, with the first of `batches`, which it takes away. Raises TryLater and Misconfigured."""
         batch = batches[0]
         try:
             asked.answers += getattr(provider, operation)(batch)
-        except Refused as refusal:
+        except ProviderRefused as refusal:
             if len(batch) > 1:
                 batches[:1] = [batch[: len(batch) // 2], batch[len(batch) // 2 :]]
                 return
             asked.refused.append((batch[0], refusal.sentence))
-        except ProviderFailure:
+        except ProviderError:
             raise
         except OSError as error:  # time-outs and broken connections, of sockets, ssl, urllib, requests and httpx' base
-            raise TryLater(f"{type(error).__name__}: {error}") from error
+            raise ProviderUnavailable(f"{type(error).__name__}: {error}") from error
         except Exception as error:
             logger.exception("%s: %s failed unexpectedly", provider.name, operation)
-            raise TryLater(f"Unexpected {type(error).__name__}: {error}") from error
+            raise ProviderUnavailable(f"Unexpected {type(error).__name__}: {error}") from error
         del batches[0]
 
-    def _failed(self, name: str, operation: str, failure: ProviderFailure) -> datetime:
+    def _failed(self, name: str, operation: str, failure: ProviderError) -> datetime:
         """Notes the failure; returns when to try again: the vendor's own time, or twice the last pause."""
         known = self.outages.get((name, operation))
         failures = known.failures + 1 if known else 1
-        pause = days(min(FIRST_PAUSE * 2 ** min(failures - 1, 20), LONGEST_PAUSE))
+        pause = days(min(INITIAL_BACKOFF_DAYS * 2 ** min(failures - 1, 20), MAX_BACKOFF_DAYS))
         level = logging.WARNING
-        if isinstance(failure, Misconfigured):
-            pause, level = days(LONGEST_PAUSE), logging.ERROR
+        if isinstance(failure, ProviderMisconfigured):
+            pause, level = days(MAX_BACKOFF_DAYS), logging.ERROR
         retry_at = self.now + pause
-        if isinstance(failure, TryLater) and failure.after:
-            retry_at = max(failure.after, self.now + days(FIRST_PAUSE))
+        if isinstance(failure, ProviderUnavailable) and failure.after:
+            retry_at = max(failure.after, self.now + days(INITIAL_BACKOFF_DAYS))
         logger.log(level, "%s: %s fails (%s), tried again at %s", name, operation, failure.sentence, retry_at)
-        outage, _ = Outage.objects.update_or_create(
+        outage, _ = CircuitBreaker.objects.update_or_create(
             provider=name,
             operation=operation,
             defaults={"failures": F("failures") + 1, "retry_at": retry_at, "reason": failure.sentence[:300]},
@@ -111,5 +117,5 @@ class Asking:
 
     def _recovered(self, name: str, operation: str) -> None:
         if outage := self.outages.pop((name, operation), None):
-            Outage.objects.filter(provider=name, operation=operation).delete()
+            CircuitBreaker.objects.filter(provider=name, operation=operation).delete()
             logger.info("%s: %s answers again, after failing since %s", name, operation, outage.began_at)

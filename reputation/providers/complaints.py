@@ -12,22 +12,22 @@ from django.conf import settings
 from django.utils import timezone
 
 from reputation import complaints
-from reputation.providers.protocol import Answer, EngineCard, Limits, Observation, Stage, SubmitRequest
+from reputation.providers.protocol import EngineInfo, EngineResponse, Limits, Observation, Stage, SubmitRequest
 
-ENGINE = EngineCard("ftc-complaints", "FTC complaints")
+ENGINE = EngineInfo("ftc-complaints", "FTC complaints")
 LABEL = "Reported to the FTC"
-REFERENCE = "ftc:"
+REFERENCE_PREFIX = "ftc:"
 
 
-class Complaints:
+class ComplaintsProvider:
     name = "complaints"
     limits = Limits(verify=1_000, look_up=1_000, submit=1_000, poll=1_000, withdraw=1_000)
 
-    def engines(self) -> list[EngineCard]:
+    def engines(self) -> list[EngineInfo]:
         return [ENGINE]
 
-    def verify(self, numbers: Sequence[str]) -> list[Answer]:
-        return [Answer(Stage.DONE, number=number, engine=ENGINE.slug) for number in numbers]
+    def verify(self, numbers: Sequence[str]) -> list[EngineResponse]:
+        return [EngineResponse(Stage.DONE, number=number, engine=ENGINE.slug) for number in numbers]
 
     def look_up(self, numbers: Sequence[str]) -> list[Observation]:
         now = timezone.now()
@@ -40,31 +40,35 @@ class Complaints:
                 proof={"complaints": tally.complaints, "within_days": settings.COMPLAINTS_WINDOW_DAYS},
                 learnt_by="complaints",
             )
-            for number, tally in complaints.counts_of(numbers, now=now).items()
+            for number, tally in complaints.count_by_number(numbers, now=now).items()
         ]
 
-    def submit(self, requests: Sequence[SubmitRequest]) -> list[Answer]:
+    def submit(self, requests: Sequence[SubmitRequest]) -> list[EngineResponse]:
         """There is nobody to ask: the answer says by when the label ends by itself."""
-        tallies = complaints.counts_of([request.number for request in requests], now=timezone.now())
-        return [_standing(request.number, tallies[request.number], key=request.key) for request in requests]
+        tallies = complaints.count_by_number([request.number for request in requests], now=timezone.now())
+        return [_removal_response(request.number, tallies[request.number], key=request.key) for request in requests]
 
-    def poll(self, references: Sequence[str]) -> list[Answer]:
-        numbers = [reference.removeprefix(REFERENCE) for reference in references if reference.startswith(REFERENCE)]
-        tallies = complaints.counts_of(numbers, now=timezone.now())
-        return [_standing(number, tally) for number, tally in tallies.items()]
+    def poll(self, references: Sequence[str]) -> list[EngineResponse]:
+        numbers = [
+            reference.removeprefix(REFERENCE_PREFIX)
+            for reference in references
+            if reference.startswith(REFERENCE_PREFIX)
+        ]
+        tallies = complaints.count_by_number(numbers, now=timezone.now())
+        return [_removal_response(number, tally) for number, tally in tallies.items()]
 
-    def withdraw(self, references: Sequence[str]) -> list[Answer]:
-        return [Answer(Stage.WITHDRAWN, reference=reference) for reference in references]
+    def withdraw(self, references: Sequence[str]) -> list[EngineResponse]:
+        return [EngineResponse(Stage.WITHDRAWN, reference=reference) for reference in references]
 
 
-def _standing(number: str, tally: complaints.Tally, *, key: str = "") -> Answer:
+def _removal_response(number: str, tally: complaints.ComplaintCount, *, key: str = "") -> EngineResponse:
     within = f"{tally.complaints} within {settings.COMPLAINTS_WINDOW_DAYS} days"
-    return Answer(
+    return EngineResponse(
         Stage.AGEING if tally.is_enough else Stage.DONE,
         key=key,
         number=number,
         engine=ENGINE.slug,
-        reference=f"{REFERENCE}{number}",
+        reference=f"{REFERENCE_PREFIX}{number}",
         reason=f"The FTC removes no complaints; they age out. There are {within}.",
         expected_by=tally.ages_out_at,
     )

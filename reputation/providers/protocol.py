@@ -17,7 +17,7 @@ from typing import Any, Protocol, runtime_checkable
 # Failures of a whole call ---------------------------------------------------------------------------------------------
 
 
-class ProviderFailure(Exception):
+class ProviderError(Exception):
     """A call that brought no answers. `sentence` is for the log and the operator."""
 
     def __init__(self, sentence: str) -> None:
@@ -25,7 +25,7 @@ class ProviderFailure(Exception):
         self.sentence = sentence
 
 
-class TryLater(ProviderFailure):
+class ProviderUnavailable(ProviderError):
     """The vendor cannot be reached, is busy, or has no budget left: the same call may work later.
 
     `after` (aware) is the vendor's own word for when; without it the portal waits longer after each failure. Time-outs
@@ -37,7 +37,7 @@ class TryLater(ProviderFailure):
         self.after = after
 
 
-class Refused(ProviderFailure):
+class ProviderRefused(ProviderError):
     """The vendor will not do what was asked, now or later; the reason is shown to the customer.
 
     Some vendors refuse a whole list because of one number. The portal then asks again in halves, so that only the
@@ -45,7 +45,7 @@ class Refused(ProviderFailure):
     """
 
 
-class Misconfigured(ProviderFailure):
+class ProviderMisconfigured(ProviderError):
     """Something on our side is missing or wrong (a key, a contract, accepted terms): an operator has to act."""
 
 
@@ -53,7 +53,7 @@ class Misconfigured(ProviderFailure):
 
 
 @dataclass(frozen=True)
-class EngineCard:
+class EngineInfo:
     """An engine that the provider speaks for. `slug` is its own for ever; `carriers` whose calls it labels."""
 
     slug: str
@@ -108,7 +108,7 @@ class SubmitRequest:
 
 
 @dataclass(frozen=True)
-class Answer:
+class EngineResponse:
     """What an engine says about one thing it was asked: to verify a number, to remove a label, or how far that is.
 
     Answers to `verify` are matched by `number` and `engine`, answers to `submit` by the request's `key`, answers to
@@ -150,20 +150,20 @@ class Provider(Protocol):
     name: str
     limits: Limits
 
-    def engines(self) -> list[EngineCard]:
+    def engines(self) -> list[EngineInfo]:
         """Those it speaks for; without a network call, since it is asked at every start."""
 
-    def verify(self, numbers: Sequence[str]) -> list[Answer]:
+    def verify(self, numbers: Sequence[str]) -> list[EngineResponse]:
         """Asks every engine to take these numbers (E.164) on; an answer for each number and engine."""
 
     def look_up(self, numbers: Sequence[str]) -> list[Observation]:
         """How each engine labels these numbers now."""
 
-    def submit(self, requests: Sequence[SubmitRequest]) -> list[Answer]:
+    def submit(self, requests: Sequence[SubmitRequest]) -> list[EngineResponse]:
         """Asks the engines to remove labels."""
 
-    def poll(self, references: Sequence[str]) -> list[Answer]:
+    def poll(self, references: Sequence[str]) -> list[EngineResponse]:
         """How far the engines are with what was verified or submitted under these references."""
 
-    def withdraw(self, references: Sequence[str]) -> list[Answer]:
+    def withdraw(self, references: Sequence[str]) -> list[EngineResponse]:
         """Takes back what was asked: monitoring was switched off, or the number removed."""

@@ -16,22 +16,22 @@ from django.utils.module_loading import import_string
 from reputation.providers.protocol import Provider
 
 BUILT_IN = {
-    "simulated": "reputation.providers.simulated.Simulated",
-    "complaints": "reputation.providers.complaints.Complaints",
+    "simulated": "reputation.providers.simulated.SimulatedProvider",
+    "complaints": "reputation.providers.complaints.ComplaintsProvider",
 }
 
 
-def providers() -> dict[str, Provider]:
+def get_providers() -> dict[str, Provider]:
     """Those in use, by their own name. Raises ImproperlyConfigured, naming what is wrong in PROVIDERS."""
-    return _providers(tuple(settings.PROVIDERS))
+    return _load_providers(tuple(settings.PROVIDERS))
 
 
 @lru_cache(maxsize=8)
-def _providers(names: tuple[str, ...]) -> dict[str, Provider]:
+def _load_providers(names: tuple[str, ...]) -> dict[str, Provider]:
     found: dict[str, Provider] = {}
     spoken_for: dict[str, str] = {}
     for name in names:
-        provider = _provider(name)
+        provider = _load_provider(name)
         if provider.name in found:
             raise ImproperlyConfigured(f"PROVIDERS names the provider {provider.name} twice.")
         for engine in provider.engines():
@@ -44,7 +44,7 @@ def _providers(names: tuple[str, ...]) -> dict[str, Provider]:
     return found
 
 
-def _provider(name: str) -> Provider:
+def _load_provider(name: str) -> Provider:
     path = BUILT_IN.get(name, name)
     try:
         made = import_string(path)()

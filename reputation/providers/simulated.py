@@ -22,27 +22,27 @@ from django.conf import settings
 from django.utils import timezone
 
 from reputation.providers.protocol import (
-    Answer,
-    EngineCard,
+    EngineInfo,
+    EngineResponse,
     Limits,
     Observation,
+    ProviderUnavailable,
     Stage,
     SubmitRequest,
-    TryLater,
 )
 from reputation.service_clock import days
 
 ENGINES = (
-    EngineCard("sim-hiya", "Hiya (simulated)", ("AT&T",)),
-    EngineCard("sim-first-orion", "First Orion (simulated)", ("T-Mobile",)),
-    EngineCard("sim-tns", "TNS (simulated)", ("Verizon", "UScellular")),
+    EngineInfo("sim-hiya", "Hiya (simulated)", ("AT&T",)),
+    EngineInfo("sim-first-orion", "First Orion (simulated)", ("T-Mobile",)),
+    EngineInfo("sim-tns", "TNS (simulated)", ("Verizon", "UScellular")),
 )
-NAMES = {engine.slug: engine.name for engine in ENGINES}
+ENGINE_NAMES = {engine.slug: engine.name for engine in ENGINES}
 LABELS = ("Spam Likely", "Scam Likely", "Telemarketer", "Potential Spam")
 
 
 @dataclass(frozen=True)
-class Course:
+class SimulationParameters:
     """How likely things are (0 to 1) and how long they last (from, to, in days)."""
 
     verification: tuple[float, float] = (0.5, 3.0)
@@ -63,11 +63,11 @@ class Course:
     again: tuple[float, float] = (4.0, 15.0)
 
 
-COURSE = Course()
+PARAMETERS = SimulationParameters()
 
 
 @dataclass(frozen=True)
-class Request:
+class StoredRequest:
     """Something an engine was asked: to verify a number, or to remove its label."""
 
     reference: str
@@ -82,7 +82,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Episode:
+class LabelPeriod:
     """A time in which an engine labels a number: `ends` is when the label goes, by itself or by our asking."""
 
     begins: datetime
@@ -90,7 +90,7 @@ class Episode:
     label: str
 
 
-class Simulated:
+class SimulatedProvider:
     """The three engines. `clock` and `path` are for tests; a fault can be played by setting `fault`."""
 
     name = "simulated"
@@ -103,10 +103,10 @@ class Simulated:
 
     # The protocol ----------------------------------------------------------------------------------------------------
 
-    def engines(self) -> list[EngineCard]:
+    def engines(self) -> list[EngineInfo]:
         return list(ENGINES)
 
-    def verify(self, numbers: Sequence[str]) -> list[Answer]:
+    def verify(self, numbers: Sequence[str]) -> list[EngineResponse]:
         """Asked again about the same number while it is being verified, or when it was, it gives the same reference."""
         now = self._begin()
         with self._memory() as memory:
@@ -133,7 +133,7 @@ class Simulated:
             for engine in ENGINES
         ]
 
-    def submit(self, requests: Sequence[SubmitRequest]) -> list[Answer]:
+    def submit(self, requests: Sequence[SubmitRequest]) -> list[EngineResponse]:
         now = self._begin()
         numbers = sorted({request.number for request in requests})
         with self._memory() as memory:
@@ -149,7 +149,7 @@ class Simulated:
             answers.append(replace(answer, key=request.key))
         return answers
 
-    def poll(self, references: Sequence[str]) -> list[Answer]:
+    def poll(self, references: Sequence[str]) -> list[EngineResponse]:
         now = self._begin()
         with self._memory() as memory:
             polled = memory.by_reference(references)
@@ -163,54 +163,60 @@ class Simulated:
             for request in polled
         ]
 
-    def withdraw(self, references: Sequence[str]) -> list[Answer]:
+    def withdraw(self, references: Sequence[str]) -> list[EngineResponse]:
         now = self._begin()
         with self._memory() as memory:
             memory.withdraw(references, now)
-        return [Answer(Stage.WITHDRAWN, reference=reference) for reference in references]
+        return [EngineResponse(Stage.WITHDRAWN, reference=reference) for reference in references]
 
     # What the engines do ---------------------------------------------------------------------------------------------
 
-    def _verified(self, request: Request, now: datetime) -> Answer:
+    def _verified(self, request: StoredRequest, now: datetime) -> EngineResponse:
         number, engine = request.number, request.engine
         # Most of it is the number's own, so that its engines answer near one another.
-        shared = between(COURSE.verification, "verification", number, request.before) * 0.8
-        own = between(COURSE.verification, "verification", number, engine, request.before) * 0.2
+        shared = random_between(PARAMETERS.verification, "verification", number, request.before) * 0.8
+        own = random_between(PARAMETERS.verification, "verification", number, engine, request.before) * 0.2
         answered_at = request.at + days(shared + own)
         said = {"number": number, "engine": engine, "reference": request.reference}
         if now < answered_at:
-            return Answer(Stage.RECEIVED, expected_by=request.at + days(COURSE.verification[1]), **said)
-        unlucky = ENGINES[int(chance("who refuses", number) * len(ENGINES))].slug
-        if not request.before and engine == unlucky and chance("refused", number) < COURSE.refused_at_first:
-            reason = f"{NAMES[engine]} could not confirm that your business may use this number."
-            return Answer(Stage.REFUSED, reason=reason, **said)
-        return Answer(Stage.DONE, **said)
+            return EngineResponse(Stage.RECEIVED, expected_by=request.at + days(PARAMETERS.verification[1]), **said)
+        unlucky = ENGINES[int(random_fraction("who refuses", number) * len(ENGINES))].slug
+        if (
+            not request.before
+            and engine == unlucky
+            and random_fraction("refused", number) < PARAMETERS.refused_at_first
+        ):
+            reason = f"{ENGINE_NAMES[engine]} could not confirm that your business may use this number."
+            return EngineResponse(Stage.REFUSED, reason=reason, **said)
+        return EngineResponse(Stage.DONE, **said)
 
-    def _removed(self, request: Request, known_since: datetime, removals: list[Request], now: datetime) -> Answer:
+    def _removed(
+        self, request: StoredRequest, known_since: datetime, removals: list[StoredRequest], now: datetime
+    ) -> EngineResponse:
         number, engine = request.number, request.engine
         said = {"number": number, "engine": engine, "reference": request.reference}
         if request.withdrawn_at:
-            return Answer(Stage.WITHDRAWN, **said)
-        outcome = removal(request)
-        labelled = episode_at(request.at, number, engine, known_since, removals)
+            return EngineResponse(Stage.WITHDRAWN, **said)
+        outcome = get_removal_outcome(request)
+        labelled = label_period_at(request.at, number, engine, known_since, removals)
         if now < outcome.taken_up_at:
-            return Answer(Stage.RECEIVED, expected_by=request.at + days(COURSE.remediation[1]), **said)
+            return EngineResponse(Stage.RECEIVED, expected_by=request.at + days(PARAMETERS.remediation[1]), **said)
         if not labelled:
-            return Answer(Stage.DONE, reason="There is no label.", **said)
+            return EngineResponse(Stage.DONE, reason="There is no label.", **said)
         if now >= outcome.answered_at:
             if outcome.removed:
-                return Answer(Stage.DONE, **said)
-            reason = f"{NAMES[engine]} keeps the label: complaints and call patterns bear it out."
-            return Answer(Stage.REFUSED, reason=reason, **said)
+                return EngineResponse(Stage.DONE, **said)
+            reason = f"{ENGINE_NAMES[engine]} keeps the label: complaints and call patterns bear it out."
+            return EngineResponse(Stage.REFUSED, reason=reason, **said)
         if outcome.disputed_at and now >= outcome.disputed_at:
-            reason = f"{NAMES[engine]} disputes the request and asks the carriers."
-            return Answer(Stage.DISPUTED, reason=reason, expected_by=request.at + days(7), **said)
-        return Answer(Stage.IN_REVIEW, expected_by=request.at + days(COURSE.remediation[1]), **said)
+            reason = f"{ENGINE_NAMES[engine]} disputes the request and asks the carriers."
+            return EngineResponse(Stage.DISPUTED, reason=reason, expected_by=request.at + days(7), **said)
+        return EngineResponse(Stage.IN_REVIEW, expected_by=request.at + days(PARAMETERS.remediation[1]), **said)
 
     def _observation(
-        self, number: str, engine: str, known_since: datetime, removals: list[Request], now: datetime
+        self, number: str, engine: str, known_since: datetime, removals: list[StoredRequest], now: datetime
     ) -> Observation:
-        if episode := episode_at(now, number, engine, known_since, removals):
+        if episode := label_period_at(now, number, engine, known_since, removals):
             proof = {"spam_risk": "high", "spam_category": episode.label}
             return Observation(number, engine, tagged=True, label=episode.label, proof=proof)
         return Observation(number, engine, tagged=False, proof={"spam_risk": "low"})
@@ -221,21 +227,21 @@ class Simulated:
         return self.clock()
 
     @contextmanager
-    def _memory(self) -> Iterator[Memory]:
+    def _memory(self) -> Iterator[RequestStore]:
         path = self._path or Path(settings.SIMULATED_DIR) / "engines.sqlite3"
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             connection = sqlite3.connect(path, timeout=self.limits.timeout, isolation_level=None)
         except sqlite3.OperationalError as error:
-            raise TryLater(f"The simulated engines cannot open {path}: {error}") from error
+            raise ProviderUnavailable(f"The simulated engines cannot open {path}: {error}") from error
         try:
             connection.execute("BEGIN IMMEDIATE")
             for statement in SCHEMA:
                 connection.execute(statement)
-            yield Memory(connection)
+            yield RequestStore(connection)
             connection.execute("COMMIT")
         except sqlite3.OperationalError as error:
-            raise TryLater(f"The simulated engines are busy: {error}") from error
+            raise ProviderUnavailable(f"The simulated engines are busy: {error}") from error
         finally:
             connection.close()
 
@@ -243,67 +249,69 @@ class Simulated:
 # Chance ---------------------------------------------------------------------------------------------------------------
 
 
-def chance(*of: object) -> float:
+def random_fraction(*of: object) -> float:
     """Between 0 and 1, always the same for the same seed and `of`."""
     text = "|".join(map(str, (settings.SIMULATED_SEED, *of)))
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") / 2**64
 
 
-def between(limits: tuple[float, float], *of: object) -> float:
-    return limits[0] + (limits[1] - limits[0]) * chance(*of)
+def random_between(limits: tuple[float, float], *of: object) -> float:
+    return limits[0] + (limits[1] - limits[0]) * random_fraction(*of)
 
 
 @dataclass(frozen=True)
-class Removal:
+class RemovalOutcome:
     taken_up_at: datetime
     disputed_at: datetime | None
     answered_at: datetime
     removed: bool
 
 
-def removal(request: Request) -> Removal:
+def get_removal_outcome(request: StoredRequest) -> RemovalOutcome:
     """What becomes of a request to remove a label."""
     of = (request.number, request.engine, request.before)
-    fate = chance("fate", *of)
-    taken_up_at = request.at + days(between(COURSE.taken_up, "taken up", *of))
-    lasts = days(between(COURSE.remediation, "remediation", *of))
-    if fate < COURSE.cannot_be_removed:
-        return Removal(taken_up_at, None, request.at + lasts, removed=False)
-    if fate < COURSE.cannot_be_removed + COURSE.disputed:
-        dispute = days(between(COURSE.dispute, "dispute", *of))
-        return Removal(taken_up_at, taken_up_at + lasts / 4, request.at + dispute, removed=True)
-    return Removal(taken_up_at, None, request.at + lasts, removed=True)
+    fate = random_fraction("fate", *of)
+    taken_up_at = request.at + days(random_between(PARAMETERS.taken_up, "taken up", *of))
+    lasts = days(random_between(PARAMETERS.remediation, "remediation", *of))
+    if fate < PARAMETERS.cannot_be_removed:
+        return RemovalOutcome(taken_up_at, None, request.at + lasts, removed=False)
+    if fate < PARAMETERS.cannot_be_removed + PARAMETERS.disputed:
+        dispute = days(random_between(PARAMETERS.dispute, "dispute", *of))
+        return RemovalOutcome(taken_up_at, taken_up_at + lasts / 4, request.at + dispute, removed=True)
+    return RemovalOutcome(taken_up_at, None, request.at + lasts, removed=True)
 
 
-def episodes(number: str, engine: str, known_since: datetime, removals: Sequence[Request]) -> Iterator[Episode]:
+def label_periods(
+    number: str, engine: str, known_since: datetime, removals: Sequence[StoredRequest]
+) -> Iterator[LabelPeriod]:
     """When this engine labels this number, one after the other without end, given what was asked of it."""
-    begins = known_since + days(between(COURSE.later, "later", number, engine))
-    if chance("tagged soon", number) < COURSE.tagged_soon:
-        soon = known_since + days(between(COURSE.soon, "soon", number))
-        if ENGINES[int(chance("who tags", number) * len(ENGINES))].slug == engine:
+    begins = known_since + days(random_between(PARAMETERS.later, "later", number, engine))
+    if random_fraction("tagged soon", number) < PARAMETERS.tagged_soon:
+        soon = known_since + days(random_between(PARAMETERS.soon, "soon", number))
+        if ENGINES[int(random_fraction("who tags", number) * len(ENGINES))].slug == engine:
             begins = soon
-        elif chance("second engine", number, engine) < COURSE.second_engine:
-            begins = soon + days(between(COURSE.second_follows, "second follows", number, engine))
+        elif random_fraction("second engine", number, engine) < PARAMETERS.second_engine:
+            begins = soon + days(random_between(PARAMETERS.second_follows, "second follows", number, engine))
     place = 0
     while True:
         of = (number, engine, place)
-        ends = begins + days(between(COURSE.fades, "fades", *of))
+        ends = begins + days(random_between(PARAMETERS.fades, "fades", *of))
         for request in removals:
-            outcome = removal(request)
+            outcome = get_removal_outcome(request)
             still_asked = request.withdrawn_at is None or request.withdrawn_at >= outcome.answered_at
             if begins <= request.at < ends and outcome.removed and still_asked:
                 ends = min(ends, outcome.answered_at)
-        yield Episode(begins, ends, LABELS[int(chance("label", *of) * len(LABELS))])
-        again = COURSE.again if chance("again", *of) < COURSE.tagged_again else COURSE.later
-        begins = ends + days(between(again, "again", *of))
+        yield LabelPeriod(begins, ends, LABELS[int(random_fraction("label", *of) * len(LABELS))])
+        again = PARAMETERS.again if random_fraction("again", *of) < PARAMETERS.tagged_again else PARAMETERS.later
+        begins = ends + days(random_between(again, "again", *of))
         place += 1
 
 
-def episode_at(
-    moment: datetime, number: str, engine: str, known_since: datetime, removals: Sequence[Request]
-) -> Episode | None:
+def label_period_at(
+    moment: datetime, number: str, engine: str, known_since: datetime, removals: Sequence[StoredRequest]
+) -> LabelPeriod | None:
     """The episode in which the moment lies, if any."""
-    for episode in episodes(number, engine, known_since, removals):
+    for episode in label_periods(number, engine, known_since, removals):
         if episode.begins > moment:
             return None
         if moment < episode.ends:
@@ -320,7 +328,7 @@ SCHEMA = (
 )
 
 
-class Memory:
+class RequestStore:
     """What the simulated vendor remembers, within one transaction of its own file."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -330,10 +338,12 @@ class Memory:
         """Since when each number is known; those never heard of, since now."""
         numbers = list(numbers)
         self._connection.executemany(
-            "INSERT INTO known VALUES (?, ?) ON CONFLICT DO NOTHING", [(number, _text(now)) for number in numbers]
+            "INSERT INTO known VALUES (?, ?) ON CONFLICT DO NOTHING", [(number, _to_iso(now)) for number in numbers]
         )
-        rows = self._connection.execute(f"SELECT number, since FROM known WHERE number IN ({_marks(numbers)})", numbers)
-        return {number: _time(since) for number, since in rows}
+        rows = self._connection.execute(
+            f"SELECT number, since FROM known WHERE number IN ({_placeholders(numbers)})", numbers
+        )
+        return {number: _from_iso(since) for number, since in rows}
 
     def note(
         self, kind: str, pairs: list[tuple[str, str]], now: datetime, *, keys: Sequence[str | None] | None = None
@@ -342,29 +352,33 @@ class Memory:
         self._connection.executemany(
             "INSERT INTO request (key, kind, number, engine, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
             [
-                (key, kind, number, engine, _text(now))
+                (key, kind, number, engine, _to_iso(now))
                 for (number, engine), key in zip(pairs, keys or [None] * len(pairs), strict=True)
             ],
         )
 
-    def requests(self, kind: str, numbers: Sequence[str]) -> dict[tuple[str, str], list[Request]]:
+    def requests(self, kind: str, numbers: Sequence[str]) -> dict[tuple[str, str], list[StoredRequest]]:
         """All of this kind about these numbers, oldest first, by number and engine."""
-        found: dict[tuple[str, str], list[Request]] = {}
+        found: dict[tuple[str, str], list[StoredRequest]] = {}
         rows = self._connection.execute(
             f"SELECT id, kind, number, engine, at, withdrawn_at, key FROM request WHERE kind = ?"
-            f" AND number IN ({_marks(numbers)}) ORDER BY id",
+            f" AND number IN ({_placeholders(numbers)}) ORDER BY id",
             [kind, *numbers],
         )
         for pk, row_kind, number, engine, at, withdrawn_at, key in rows:
             mine = found.setdefault((number, engine), [])
             mine.append(
-                Request(_reference(pk), row_kind, number, engine, _time(at), _time(withdrawn_at), len(mine), key)
+                StoredRequest(
+                    _reference(pk), row_kind, number, engine, _from_iso(at), _from_iso(withdrawn_at), len(mine), key
+                )
             )
         return found
 
-    def by_reference(self, references: Sequence[str]) -> list[Request]:
+    def by_reference(self, references: Sequence[str]) -> list[StoredRequest]:
         ids = [int(reference[4:]) for reference in references if _is_reference(reference)]
-        rows = self._connection.execute(f"SELECT DISTINCT kind, number FROM request WHERE id IN ({_marks(ids)})", ids)
+        rows = self._connection.execute(
+            f"SELECT DISTINCT kind, number FROM request WHERE id IN ({_placeholders(ids)})", ids
+        )
         about: dict[str, list[str]] = {}
         for kind, number in rows.fetchall():
             about.setdefault(kind, []).append(number)
@@ -380,11 +394,11 @@ class Memory:
     def withdraw(self, references: Sequence[str], now: datetime) -> None:
         self._connection.executemany(
             "UPDATE request SET withdrawn_at = ? WHERE id = ? AND withdrawn_at IS NULL",
-            [(_text(now), int(reference[4:])) for reference in references if _is_reference(reference)],
+            [(_to_iso(now), int(reference[4:])) for reference in references if _is_reference(reference)],
         )
 
 
-def _marks(items: Sequence[object]) -> str:
+def _placeholders(items: Sequence[object]) -> str:
     return ", ".join("?" * len(items))
 
 
@@ -396,9 +410,9 @@ def _is_reference(reference: str) -> bool:
     return reference.startswith("SIM-") and reference[4:].isdecimal()
 
 
-def _text(moment: datetime) -> str:
+def _to_iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat()
 
 
-def _time(text: str | None) -> datetime | None:
+def _from_iso(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None

@@ -19,17 +19,17 @@ from django.db.models.functions import Cast, Concat, Greatest
 from portal import audit
 from portal.audit import SYSTEM, Actor
 from portal.db.bulk import insert_from
-from portal.db.in_list import among
+from portal.db.in_list import in_list
 from reputation.models import Case, PhoneNumber, Submission, Tag
 from reputation.numbers import spam_status
 from reputation.service_clock import days
 
 State = Case.State
-Sub = Submission.State
+SubmissionState = Submission.State
 
 # In days of the service's clock: the specification's "usually 1 to 2 days, but may take up to 1 week".
-USUALLY = 2
-AT_MOST = 7
+USUAL_DAYS = 2
+MAX_DAYS = 7
 
 # to: from which. The whole lifecycle. Beyond the course open, submitted, in review, (disputed,) cleared or failed:
 # a label may be gone before it was submitted (open to cleared), and a case whose engines could not be reached in time
@@ -46,14 +46,14 @@ TRANSITIONS: dict[str, tuple[str, ...]] = {
 # Opening and closing -------------------------------------------------------------------------------------------------
 
 
-def open(number_ids: Sequence[int], *, now: datetime) -> list[int]:
+def open_cases(number_ids: Sequence[int], *, now: datetime) -> list[int]:
     """Takes up the standing tags of these numbers that belong to no case yet; returns the cases that were opened.
 
     A number without an unfinished case gets one, which names its former case if it was tagged before; on a number
     with an unfinished case, the new tag joins it.
     """
     with transaction.atomic():
-        untreated = Tag.objects.standing().filter(number__in=among(number_ids), case__isnull=True)
+        untreated = Tag.objects.standing().filter(number__in=in_list(number_ids), case__isnull=True)
         unfinished = Case.objects.unfinished().filter(number=OuterRef("pk"))
         opening = PhoneNumber.objects.filter(pk__in=untreated.values("number")).filter(~Exists(unfinished))
         ids = list(opening.order_by("pk").values_list("pk", flat=True))
@@ -61,14 +61,14 @@ def open(number_ids: Sequence[int], *, now: datetime) -> list[int]:
         if ids:
             insert_from(
                 Case,
-                PhoneNumber.objects.filter(pk__in=among(ids)),
+                PhoneNumber.objects.filter(pk__in=in_list(ids)),
                 account_id="account_id",
                 number_id="pk",
                 state=Value(State.OPEN),
                 state_since=Value(now),
                 opened_at=Value(now),
-                expected_by=Value(now + days(USUALLY)),
-                deadline_at=Value(now + days(AT_MOST)),
+                expected_by=Value(now + days(USUAL_DAYS)),
+                deadline_at=Value(now + days(MAX_DAYS)),
                 former_id=Subquery(former.order_by("-opened_at", "-pk").values("pk")[:1]),
                 outcome=Value(""),
                 ticket_reference=Value(""),
@@ -76,7 +76,7 @@ def open(number_ids: Sequence[int], *, now: datetime) -> list[int]:
                 lease_token=Value(""),
                 attempts=Value(0),
             )
-        opened = Case.objects.unfinished().filter(number__in=among(ids))
+        opened = Case.objects.unfinished().filter(number__in=in_list(ids))
         audit.record_changes(
             opened,
             actor=SYSTEM,
@@ -93,27 +93,29 @@ def open(number_ids: Sequence[int], *, now: datetime) -> list[int]:
                 output_field=CharField(),
             ),
         )
-        _join(untreated, number_ids, opened_now=ids, now=now)
+        _assign_tags_to_cases(untreated, number_ids, opened_now=ids, now=now)
     return list(opened.values_list("pk", flat=True))
 
 
-def _join(untreated: QuerySet[Tag], number_ids: Sequence[int], *, opened_now: Sequence[int], now: datetime) -> None:
+def _assign_tags_to_cases(
+    untreated: QuerySet[Tag], number_ids: Sequence[int], *, opened_now: Sequence[int], now: datetime
+) -> None:
     """Each untreated tag belongs to its number's unfinished case, and its engine is to be asked."""
     joined = list(
         Case.objects.unfinished()
         .filter(number__in=untreated.values("number"))
-        .exclude(number__in=among(opened_now))
+        .exclude(number__in=in_list(opened_now))
         .values_list("pk", flat=True)
     )
     case_of_number = Case.objects.unfinished().filter(number=OuterRef("number")).values("pk")[:1]
     tags = list(untreated.values_list("pk", flat=True))
-    treated = Tag.objects.filter(pk__in=among(tags))
+    treated = Tag.objects.filter(pk__in=in_list(tags))
     treated.update(case_id=Subquery(case_of_number))
     again = Submission.objects.filter(
-        Exists(treated.filter(case=OuterRef("case"), engine=OuterRef("engine"))), case__number__in=among(number_ids)
+        Exists(treated.filter(case=OuterRef("case"), engine=OuterRef("engine"))), case__number__in=in_list(number_ids)
     )
     again.update(
-        state=Sub.WAITING,
+        state=SubmissionState.WAITING,
         times=F("times") + 1,
         reference="",
         reason="",
@@ -128,13 +130,13 @@ def _join(untreated: QuerySet[Tag], number_ids: Sequence[int], *, opened_now: Se
         ignore_conflicts=True,
         case_id="case_id",
         engine_id="engine_id",
-        state=Value(Sub.WAITING),
+        state=Value(SubmissionState.WAITING),
         reference=Value(""),
         reason=Value(""),
         times=Value(1),
         next_action_at=Value(now),
     )
-    joining = Case.objects.filter(pk__in=among(joined))
+    joining = Case.objects.filter(pk__in=in_list(joined))
     audit.record_changes(
         joining,
         actor=SYSTEM,
@@ -148,8 +150,8 @@ def _join(untreated: QuerySet[Tag], number_ids: Sequence[int], *, opened_now: Se
     joining.update(
         next_action_at=now,
         lease_token="",
-        expected_by=Greatest("expected_by", Value(now + days(USUALLY))),
-        deadline_at=Greatest("deadline_at", Value(now + days(AT_MOST))),
+        expected_by=Greatest("expected_by", Value(now + days(USUAL_DAYS))),
+        deadline_at=Greatest("deadline_at", Value(now + days(MAX_DAYS))),
     )
 
 
@@ -159,73 +161,77 @@ def close_without_tags(number_ids: Sequence[int], *, now: datetime) -> list[int]
     asked, cancelled. Returns those that were cleared."""
     with transaction.atomic():
         of_engine = Tag.objects.standing().filter(case=OuterRef("case"), engine=OuterRef("engine"))
-        owed = Submission.objects.filter(case__number__in=among(number_ids), case__state__in=Case.UNFINISHED)
-        owed = owed.filter(~Exists(of_engine), state__in=(Sub.WAITING, *Submission.UNANSWERED))
-        owed.update(state=Sub.MOOT, next_action_at=None)
+        owed = Submission.objects.filter(case__number__in=in_list(number_ids), case__state__in=Case.UNFINISHED)
+        owed = owed.filter(~Exists(of_engine), state__in=(SubmissionState.WAITING, *Submission.UNANSWERED))
+        owed.update(state=SubmissionState.MOOT, next_action_at=None)
         tags = Tag.objects.filter(case=OuterRef("pk"))
-        gone = Case.objects.unfinished().filter(~Exists(tags.standing()), number__in=among(number_ids))
+        gone = Case.objects.unfinished().filter(~Exists(tags.standing()), number__in=in_list(number_ids))
         unwatched = Exists(tags.filter(ended_because=Tag.Ended.NOT_MONITORED))
         cancelled = list(gone.filter(unwatched).values_list("pk", flat=True))
         cleared = list(gone.exclude(unwatched).values_list("pk", flat=True))
-        _cancel(cancelled, actor=SYSTEM, now=now, reason="The engine is no longer asked.")
+        _cancel_cases(cancelled, actor=SYSTEM, now=now, reason="The engine is no longer asked.")
         return clear(cleared, now=now)
 
 
 def clear(case_ids: Sequence[int], *, now: datetime) -> list[int]:
     """A look-up no longer found any label."""
-    return _move(case_ids, to=State.CLEARED, now=now, reason="A look-up no longer found the label.")
+    return _transition(case_ids, to=State.CLEARED, now=now, reason="A look-up no longer found the label.")
 
 
 def cancel(number_ids: Sequence[int], *, actor: Actor, now: datetime, reason: str) -> list[int]:
     """Cancels the unfinished cases of these numbers; the sweep then tells the engines. Returns those cancelled."""
-    unfinished = Case.objects.unfinished().filter(number__in=among(number_ids))
-    return _cancel(list(unfinished.values_list("pk", flat=True)), actor=actor, now=now, reason=reason)
+    unfinished = Case.objects.unfinished().filter(number__in=in_list(number_ids))
+    return _cancel_cases(list(unfinished.values_list("pk", flat=True)), actor=actor, now=now, reason=reason)
 
 
-def _cancel(case_ids: Sequence[int], *, actor: Actor, now: datetime, reason: str) -> list[int]:
+def _cancel_cases(case_ids: Sequence[int], *, actor: Actor, now: datetime, reason: str) -> list[int]:
     with transaction.atomic():
-        moved = _move(case_ids, to=State.CANCELLED, now=now, actor=actor, reason=reason)
-        open_ones = Submission.objects.filter(case__in=among(moved), state__in=(Sub.WAITING, *Submission.UNANSWERED))
-        open_ones.exclude(reference="").update(state=Sub.WITHDRAWING, next_action_at=now)
-        open_ones.filter(reference="").update(state=Sub.WITHDRAWN, next_action_at=None)
+        moved = _transition(case_ids, to=State.CANCELLED, now=now, actor=actor, reason=reason)
+        open_ones = Submission.objects.filter(
+            case__in=in_list(moved), state__in=(SubmissionState.WAITING, *Submission.UNANSWERED)
+        )
+        open_ones.exclude(reference="").update(state=SubmissionState.WITHDRAWING, next_action_at=now)
+        open_ones.filter(reference="").update(state=SubmissionState.WITHDRAWN, next_action_at=None)
     return moved
 
 
 # Moving on -----------------------------------------------------------------------------------------------------------
 
 
-def submit(case_ids: Sequence[int], *, now: datetime) -> list[int]:
-    return _move(case_ids, to=State.SUBMITTED, now=now)
+def mark_submitted(case_ids: Sequence[int], *, now: datetime) -> list[int]:
+    return _transition(case_ids, to=State.SUBMITTED, now=now)
 
 
-def review(case_ids: Sequence[int], *, now: datetime) -> list[int]:
-    return _move(case_ids, to=State.IN_REVIEW, now=now)
+def mark_in_review(case_ids: Sequence[int], *, now: datetime) -> list[int]:
+    return _transition(case_ids, to=State.IN_REVIEW, now=now)
 
 
-def dispute(case_ids: Sequence[int], *, now: datetime) -> list[int]:
+def mark_disputed(case_ids: Sequence[int], *, now: datetime) -> list[int]:
     """An engine disputes the request: up to a week from now."""
     with transaction.atomic():
-        moved = _move(case_ids, to=State.DISPUTED, now=now)
-        until = now + days(AT_MOST)
-        Case.objects.filter(pk__in=among(moved)).update(expected_by=until, deadline_at=until)
+        moved = _transition(case_ids, to=State.DISPUTED, now=now)
+        until = now + days(MAX_DAYS)
+        Case.objects.filter(pk__in=in_list(moved)).update(expected_by=until, deadline_at=until)
     return moved
 
 
 def fail(case_ids: Sequence[int], *, now: datetime, reason: str) -> list[int]:
     """The label stays: the account is offered a support ticket."""
-    return _move(case_ids, to=State.FAILED, now=now, reason=reason)
+    return _transition(case_ids, to=State.FAILED, now=now, reason=reason)
 
 
-def _move(case_ids: Sequence[int], *, to: str, now: datetime, actor: Actor = SYSTEM, reason: str = "") -> list[int]:
+def _transition(
+    case_ids: Sequence[int], *, to: str, now: datetime, actor: Actor = SYSTEM, reason: str = ""
+) -> list[int]:
     """The transition itself, and the numbers' standing with it."""
     if not case_ids:
         return []
     with transaction.atomic():
         movable = (
-            Case.objects.filter(pk__in=among(case_ids), state__in=TRANSITIONS[to]).select_for_update().order_by("pk")
+            Case.objects.filter(pk__in=in_list(case_ids), state__in=TRANSITIONS[to]).select_for_update().order_by("pk")
         )
         moved = dict(movable.values_list("pk", "number_id"))
-        cases = Case.objects.filter(pk__in=among(moved))
+        cases = Case.objects.filter(pk__in=in_list(moved))
         audit.record_changes(
             cases,
             actor=actor,

@@ -2,21 +2,21 @@
 
 from django.utils import timezone
 
-from portal.jobs.runner import sweep, task
+from portal.jobs.runner import run_until_done, task
 from reputation.monitoring import verification
 from reputation.remediation import sweep as case_sweep
 
 
 @task
 def advance_cases() -> None:
-    sweep(
+    run_until_done(
         "advance cases",
-        lambda: case_sweep.advance(timezone.now()),
+        lambda: case_sweep.advance_due(timezone.now()),
         shared_as="reputation.tasks.cases.advance_cases",
     )
 
 
 @task
 def withdraw_requests() -> None:
-    sweep("withdraw submissions", lambda: case_sweep.withdraw(timezone.now()))
-    sweep("withdraw registrations", lambda: verification.withdraw(timezone.now()))
+    run_until_done("withdraw submissions", lambda: case_sweep.withdraw_due(timezone.now()))
+    run_until_done("withdraw registrations", lambda: verification.withdraw_due(timezone.now()))

@@ -2,7 +2,7 @@
 
 from django.utils import timezone
 
-from portal.jobs.runner import sweep, task
+from portal.jobs.runner import run_until_done, task
 from reputation.notifications import digests
 
 
@@ -13,7 +13,7 @@ def send_digests() -> None:
 
     def step() -> int:
         nonlocal beyond
-        tried, beyond = digests.send(now=timezone.now(), beyond=beyond)
+        tried, beyond = digests.send_digests(now=timezone.now(), beyond=beyond)
         return tried
 
-    sweep("digests", step)
+    run_until_done("digests", step)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils import timezone
 
-from portal.jobs.runner import hint, sweep, task
+from portal.jobs.runner import enqueue, run_until_done, task
 from reputation.imports import pipeline
 from reputation.models import NumberImport
 
@@ -14,13 +14,13 @@ def advance_import(pk: int) -> None:
     """Queued when a file comes and when it is confirmed, and by itself while there is more to do."""
     batch = NumberImport.objects.filter(pk=pk).first()
     if batch and pipeline.advance(batch, now=timezone.now()):
-        hint("reputation.tasks.imports.advance_import", pk)
+        enqueue("reputation.tasks.imports.advance_import", pk)
 
 
 @task
 def continue_imports() -> None:
     """The sweep: goes on with what a killed worker, or a lost queue, left."""
-    waiting = list(pipeline.waiting(timezone.now()))
+    waiting = list(pipeline.get_unclaimed(timezone.now()))
 
     def step() -> int:
         if not waiting:
@@ -28,10 +28,10 @@ def continue_imports() -> None:
         pipeline.advance(waiting.pop(0), now=timezone.now(), budget_seconds=20)
         return 1
 
-    sweep("continue imports", step)
+    run_until_done("continue imports", step)
 
 
 @task
 def end_stale_imports() -> None:
     """The sweep: ends what nobody confirmed, and deletes rows and files that are kept no longer."""
-    sweep("end stale imports", lambda: pipeline.end_stale(now=timezone.now()))
+    run_until_done("end stale imports", lambda: pipeline.clean_up(now=timezone.now()))

@@ -2,13 +2,13 @@
 
 from django.utils import timezone
 
-from portal.jobs.runner import sweep, task
+from portal.jobs.runner import run_until_done, task
 from reputation.monitoring import lookups
 
 
 @task
 def look_up_numbers() -> None:
-    sweep(
+    run_until_done(
         "look up numbers",
         lambda: lookups.look_up_due(timezone.now()),
         shared_as="reputation.tasks.lookups.look_up_numbers",

@@ -2,10 +2,10 @@
 
 from django.utils import timezone
 
-from portal.jobs.runner import sweep, task
+from portal.jobs.runner import run_until_done, task
 from reputation.monitoring import revocation
 
 
 @task
-def stop_unenrolled() -> None:
-    sweep("stop unenrolled", lambda: revocation.stop(timezone.now()))
+def disable_revoked_numbers() -> None:
+    run_until_done("stop unenrolled", lambda: revocation.disable_revoked(timezone.now()))

@@ -6,35 +6,35 @@ from functools import partial
 
 from django.utils import timezone
 
-from portal.jobs.runner import sweep, task
+from portal.jobs.runner import run_until_done, task
 from portal.models import Heartbeat
 from reputation import retention
 from reputation.monitoring import engines
 from reputation.numbers import count_triggers
 
 # What a page asks for to say whether the tasks run.
-HEARTBEAT = "tasks"
+HEARTBEAT_NAME = "tasks"
 
 
 @task
-def canary() -> None:
+def record_heartbeat() -> None:
     """Says that tasks run: a stuck cluster goes on reporting itself as alive, but runs none."""
-    Heartbeat.objects.update_or_create(name=HEARTBEAT, defaults={"at": timezone.now()})
+    Heartbeat.objects.update_or_create(name=HEARTBEAT_NAME, defaults={"at": timezone.now()})
 
 
 @task
-def keep_engines_in_step() -> None:
+def sync_engines() -> None:
     engines.sync_engines()
-    sweep("register with new engines", lambda: engines.register_monitored(timezone.now()))
-    sweep("let go of unused engines", lambda: engines.let_go_unused(timezone.now()))
+    run_until_done("register with new engines", lambda: engines.backfill_new_engines(timezone.now()))
+    run_until_done("let go of unused engines", lambda: engines.retire_unused_engines(timezone.now()))
 
 
 @task
 def prune() -> None:
-    for name, step in retention.EVERYTHING.items():
-        sweep(name, partial(_now, step))
-    sweep("fold counts of numbers", count_triggers.fold)
+    for name, step in retention.STEPS.items():
+        run_until_done(name, partial(_run_step, step))
+    run_until_done("fold counts of numbers", count_triggers.compact)
 
 
-def _now(step: Callable[[datetime], int]) -> int:
+def _run_step(step: Callable[[datetime], int]) -> int:
     return step(timezone.now())

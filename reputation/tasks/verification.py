@@ -2,15 +2,15 @@
 
 from django.utils import timezone
 
-from portal.jobs.runner import sweep, task
+from portal.jobs.runner import run_until_done, task
 from reputation.monitoring import verification
 
 
 @task
 def verify_numbers() -> None:
-    sweep(
+    run_until_done(
         "verify numbers",
-        lambda: verification.ask(timezone.now()),
+        lambda: verification.verify_due(timezone.now()),
         shared_as="reputation.tasks.verification.verify_numbers",
     )
-    sweep("give verifications up", lambda: verification.give_up(timezone.now()))
+    run_until_done("give verifications up", lambda: verification.fail_overdue(timezone.now()))

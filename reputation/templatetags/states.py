@@ -5,16 +5,16 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from portal.phone.numbers import national
-from reputation.labels import CASE, Said
+from portal.phone.numbers import format_national
+from reputation.labels import CASE_LABELS, StatusLabel
 from reputation.models import Case, PhoneNumber
 
 register = template.Library()
 
 
 @register.filter
-def case_said(case: Case) -> Said:
-    return CASE[case.state]
+def case_said(case: Case) -> StatusLabel:
+    return CASE_LABELS[case.state]
 
 
 @register.filter
@@ -25,5 +25,5 @@ def linked(number: PhoneNumber) -> SafeString:
         reverse("number", args=[number.pk]),
         number.e164,
         number.e164,
-        national(number.e164),
+        format_national(number.e164),
     )

@@ -9,26 +9,26 @@ from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_GET
 
-from portal.accounts.access import MemberRequest, member_view
+from portal.accounts.access import MemberRequest, member_required
 from portal.api import reference
-from portal.api.openapi import document
+from portal.api.openapi import build_openapi_document
 from reputation.api.v1 import api
 
 
 @cache
-def the_document() -> dict:
-    return document(api)
+def openapi_document() -> dict:
+    return build_openapi_document(api)
 
 
 @require_GET
 def openapi(request: HttpRequest) -> JsonResponse:
     """For everybody: it says how to ask, and nothing of anybody's data."""
-    return JsonResponse(the_document())
+    return JsonResponse(openapi_document())
 
 
-@member_view
+@member_required
 def api_reference(request: MemberRequest) -> HttpResponse:
-    return render(request, "portal/api_reference.html", {"reference": reference.read(the_document())})
+    return render(request, "portal/api_reference.html", {"reference": reference.build_reference(openapi_document())})
 
 
 urls = [

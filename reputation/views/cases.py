@@ -11,11 +11,11 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from portal.accounts.access import MemberRequest, changing_view, member_view, owned
+from portal.accounts.access import MemberRequest, editor_required, get_account_object_or_404, member_required
 from portal.models import AuditEvent
-from reputation.labels import CASE
+from reputation.labels import CASE_LABELS
 from reputation.models import Case
-from reputation.number_table.alerts import rows_of
+from reputation.number_table.alerts import build_rows
 from reputation.remediation import cases as remediation
 from reputation.remediation import next_step
 
@@ -34,21 +34,21 @@ class TicketForm(forms.ModelForm):
         self.fields["ticket_reference"].required = True
 
 
-@member_view
-def case(request: MemberRequest, pk: int) -> HttpResponse:
-    return _page(request, _owned_case(request, pk))
+@member_required
+def case_detail(request: MemberRequest, pk: int) -> HttpResponse:
+    return _render_case(request, _get_case_or_404(request, pk))
 
 
 @require_POST
-@changing_view
+@editor_required
 def record_ticket(request: MemberRequest, pk: int) -> HttpResponse:
     """Notes the reference of the support ticket. A case that did not fail needs none."""
-    shown = _owned_case(request, pk)
-    form = TicketForm(request.POST, instance=_owned_case(request, pk))
+    shown = _get_case_or_404(request, pk)
+    form = TicketForm(request.POST, instance=_get_case_or_404(request, pk))
     if shown.state != Case.State.FAILED:
         messages.error(request, "This case did not fail, so it needs no support ticket. Nothing was changed.")
     elif not form.is_valid():
-        return _page(request, shown, form=form)
+        return _render_case(request, shown, form=form)
     else:
         reference = form.cleaned_data["ticket_reference"]
         remediation.record_ticket(shown, reference=reference, actor=request.actor, now=timezone.now())
@@ -56,18 +56,20 @@ def record_ticket(request: MemberRequest, pk: int) -> HttpResponse:
     return redirect("case", pk)
 
 
-def _owned_case(request: MemberRequest, pk: int) -> Case:
-    return owned(request, Case.objects.select_related("number", "number__campaign", "former", "account"), pk)
+def _get_case_or_404(request: MemberRequest, pk: int) -> Case:
+    return get_account_object_or_404(
+        request, Case.objects.select_related("number", "number__campaign", "former", "account"), pk
+    )
 
 
-def _page(request: MemberRequest, shown: Case, *, form: TicketForm | None = None) -> HttpResponse:
+def _render_case(request: MemberRequest, shown: Case, *, form: TicketForm | None = None) -> HttpResponse:
     now = timezone.now()
     failed = shown.state == Case.State.FAILED
     context = {
         "case": shown,
-        "said": CASE[shown.state],
-        "row": rows_of([shown.number], now)[0],
-        "next": next_step.what_next(shown, now) if shown.is_unfinished else None,
+        "said": CASE_LABELS[shown.state],
+        "row": build_rows([shown.number], now)[0],
+        "next": next_step.get_next_step(shown, now) if shown.is_unfinished else None,
         "tags": shown.tags.select_related("engine").order_by("detected_at"),
         "submissions": shown.submissions.select_related("engine").order_by("engine__name"),
         "later": shown.later.order_by("pk").first(),
@@ -75,7 +77,7 @@ def _page(request: MemberRequest, shown: Case, *, form: TicketForm | None = None
         .filter(subject="case", subject_id=shown.pk)
         .select_related("actor", "api_key")
         .order_by("-pk")[:200],
-        "ticket_text": next_step.open_ticket_text(shown) if failed else "",
+        "ticket_text": next_step.get_ticket_text(shown) if failed else "",
         "ticket_subject": f"Spam label on {shown.number}",
         "support_email": settings.SUPPORT_EMAIL,
         "form": (form or TicketForm(instance=shown)) if failed else None,
@@ -84,6 +86,6 @@ def _page(request: MemberRequest, shown: Case, *, form: TicketForm | None = None
 
 
 urls = [
-    path("number-management/cases/<int:pk>/", case, name="case"),
+    path("number-management/cases/<int:pk>/", case_detail, name="case"),
     path("number-management/cases/<int:pk>/ticket/", record_ticket, name="case-ticket"),
 ]

@@ -11,15 +11,15 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from portal.accounts.access import MemberRequest, changing_view, member_view, owned
+from portal.accounts.access import MemberRequest, editor_required, get_account_object_or_404, member_required
 from reputation.imports import pipeline, preview
-from reputation.imports.csv_reader import CannotRead
-from reputation.labels import so_many
+from reputation.imports.csv_reader import UnreadableFile
+from reputation.labels import format_number_count
 from reputation.models import NumberImport
 from reputation.numbers.export import csv_lines
 from reputation.views.phone_numbers import csv_response
 
-SHOWN = 25
+PAGE_SIZE = 25
 
 
 class ImportForm(forms.Form):
@@ -32,8 +32,8 @@ class ImportForm(forms.Form):
     )
 
 
-@changing_view
-def new(request: MemberRequest) -> HttpResponse:
+@editor_required
+def upload(request: MemberRequest) -> HttpResponse:
     """Takes a file. What cannot be imported at all is answered at the field; everything else shows a preview first."""
     form = ImportForm(request.POST, request.FILES) if request.method == "POST" else ImportForm()
     if getattr(request, "too_large", False):
@@ -45,65 +45,67 @@ def new(request: MemberRequest) -> HttpResponse:
         try:
             batch = pipeline.receive(account=request.account, upload=file, actor=request.actor, now=timezone.now())
             return redirect("import", batch.pk)
-        except CannotRead as error:
+        except UnreadableFile as error:
             form.add_error("file", str(error))
     return render(request, "reputation/import_new.html", {"form": form, "limit": settings.UPLOAD_LIMIT_MB})
 
 
-@member_view
+@member_required
 def import_list(request: MemberRequest) -> HttpResponse:
     """The account's imports, the newest first; older ones go by key."""
     before = request.GET.get("before", "")
     imports = NumberImport.objects.for_account(request.account).select_related("user", "api_key").order_by("-pk")
     if before.isdecimal() and len(before) < 19:
         imports = imports.filter(pk__lt=int(before))
-    shown = list(imports[: SHOWN + 1])
+    shown = list(imports[: PAGE_SIZE + 1])
     context = {
-        "imports": [(one, preview.summary_of(one)) for one in shown[:SHOWN]],
-        "older": shown[SHOWN - 1].pk if len(shown) > SHOWN else None,
-        "any_under_way": any(one.is_under_way for one in shown[:SHOWN]),
+        "imports": [(one, preview.format_summary(one)) for one in shown[:PAGE_SIZE]],
+        "older": shown[PAGE_SIZE - 1].pk if len(shown) > PAGE_SIZE else None,
+        "any_under_way": any(one.is_under_way for one in shown[:PAGE_SIZE]),
     }
     return render(request, "reputation/imports.html", context)
 
 
-@member_view
-def import_page(request: MemberRequest, pk: int) -> HttpResponse:
+@member_required
+def import_detail(request: MemberRequest, pk: int) -> HttpResponse:
     """How far it is; what it will do; or what it did."""
-    batch = owned(request, NumberImport.objects.select_related("user", "api_key", "confirmed_by", "confirmed_with"), pk)
+    batch = get_account_object_or_404(
+        request, NumberImport.objects.select_related("user", "api_key", "confirmed_by", "confirmed_with"), pk
+    )
     context = {
         "import": batch,
-        "groups": [] if batch.is_under_way else preview.groups_of(batch),
-        "columns": preview.columns_of(batch),
-        "ends_at": batch.received_at + pipeline.kept_for(),
-        "kept_until": batch.ended_at + pipeline.kept_for() if batch.ended_at else None,
-        "summary": preview.summary_of(batch),
+        "groups": [] if batch.is_under_way else preview.get_outcome_groups(batch),
+        "columns": preview.get_columns(batch),
+        "ends_at": batch.received_at + pipeline.get_retention(),
+        "kept_until": batch.ended_at + pipeline.get_retention() if batch.ended_at else None,
+        "summary": preview.format_summary(batch),
     }
     return render(request, "reputation/import.html", context)
 
 
-@member_view
-def refused(request: MemberRequest, pk: int) -> StreamingHttpResponse:
+@member_required
+def refused_lines(request: MemberRequest, pk: int) -> StreamingHttpResponse:
     """Every refused line with its number and reason, as CSV."""
-    batch = owned(request, NumberImport, pk)
-    return csv_response(csv_lines(preview.refused_lines(batch)), f"refused-lines-of-import-{batch.pk}.csv")
+    batch = get_account_object_or_404(request, NumberImport, pk)
+    return csv_response(csv_lines(preview.iter_refused_lines(batch)), f"refused-lines-of-import-{batch.pk}.csv")
 
 
 @require_POST
-@changing_view
-def confirm(request: MemberRequest, pk: int) -> HttpResponse:
+@editor_required
+def confirm_import(request: MemberRequest, pk: int) -> HttpResponse:
     """*Import 42 numbers*: done once, however often it is pressed."""
-    batch = owned(request, NumberImport, pk)
+    batch = get_account_object_or_404(request, NumberImport, pk)
     if not pipeline.confirm(batch, actor=request.actor, now=timezone.now()):
         messages.info(request, f"This was no longer waiting to be confirmed: {batch.get_state_display().lower()}.")
     elif batch.state == NumberImport.State.DONE:
-        messages.success(request, f"{so_many(batch.added + batch.brought_back + batch.changed)} imported.")
+        messages.success(request, f"{format_number_count(batch.added + batch.brought_back + batch.changed)} imported.")
     return redirect("import", pk)
 
 
 @require_POST
-@changing_view
-def cancel(request: MemberRequest, pk: int) -> HttpResponse:
-    batch = owned(request, NumberImport, pk)
+@editor_required
+def cancel_import(request: MemberRequest, pk: int) -> HttpResponse:
+    batch = get_account_object_or_404(request, NumberImport, pk)
     if pipeline.cancel(batch, actor=request.actor, now=timezone.now()):
         messages.success(request, f"The import of {batch.file_name} was cancelled. No number was changed.")
         return redirect("phone-numbers")
@@ -112,21 +114,21 @@ def cancel(request: MemberRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@changing_view
-def stop(request: MemberRequest, pk: int) -> HttpResponse:
+@editor_required
+def stop_import(request: MemberRequest, pk: int) -> HttpResponse:
     """*Stop*: the rest is left as it is. The page says how far it came."""
-    batch = owned(request, NumberImport, pk)
+    batch = get_account_object_or_404(request, NumberImport, pk)
     if not pipeline.stop(batch, actor=request.actor, now=timezone.now()):
         messages.info(request, f"There is nothing to stop any more: {batch.get_state_display().lower()}.")
     return redirect("import", pk)
 
 
 urls = [
-    path("number-management/phone-numbers/import/", new, name="import-new"),
+    path("number-management/phone-numbers/import/", upload, name="import-new"),
     path("number-management/phone-numbers/imports/", import_list, name="imports"),
-    path("number-management/phone-numbers/imports/<int:pk>/", import_page, name="import"),
-    path("number-management/phone-numbers/imports/<int:pk>/refused/", refused, name="import-refused"),
-    path("number-management/phone-numbers/imports/<int:pk>/confirm/", confirm, name="import-confirm"),
-    path("number-management/phone-numbers/imports/<int:pk>/cancel/", cancel, name="import-cancel"),
-    path("number-management/phone-numbers/imports/<int:pk>/stop/", stop, name="import-stop"),
+    path("number-management/phone-numbers/imports/<int:pk>/", import_detail, name="import"),
+    path("number-management/phone-numbers/imports/<int:pk>/refused/", refused_lines, name="import-refused"),
+    path("number-management/phone-numbers/imports/<int:pk>/confirm/", confirm_import, name="import-confirm"),
+    path("number-management/phone-numbers/imports/<int:pk>/cancel/", cancel_import, name="import-cancel"),
+    path("number-management/phone-numbers/imports/<int:pk>/stop/", stop_import, name="import-stop"),
 ]

@@ -5,15 +5,15 @@ from __future__ import annotations
 from django.http import HttpResponse, JsonResponse
 from django.urls import path
 
-from portal.accounts.access import MemberRequest, member_view
-from reputation.numbers.change_token import live_token
+from portal.accounts.access import MemberRequest, member_required
+from reputation.numbers.change_token import get_change_token
 
 
-@member_view
-def live(request: MemberRequest) -> HttpResponse:
+@member_required
+def change_token(request: MemberRequest) -> HttpResponse:
     """204 while `since` is still the account's token, else the new token."""
-    token = live_token(request.account)
+    token = get_change_token(request.account)
     return HttpResponse(status=204) if request.GET.get("since") == token else JsonResponse({"token": token})
 
 
-urls = [path("live/", live, name="live")]
+urls = [path("live/", change_token, name="live")]

@@ -7,48 +7,52 @@ from django.shortcuts import render
 from django.urls import path
 from django.utils import timezone
 
-from enrollment.status import status_of
-from portal.accounts.access import MemberRequest, member_view
-from reputation.labels import ACTIONS
-from reputation.models import Campaign, Confirmation
-from reputation.monitoring.eligibility import coverage_of
+from enrollment.status import get_enrollment_status
+from portal.accounts.access import MemberRequest, member_required
+from reputation.labels import ACTION_LABELS
+from reputation.models import BulkAction, Campaign
+from reputation.monitoring.eligibility import get_coverage
 from reputation.number_table import table as number_table
 
-Action = Confirmation.Action
+Action = BulkAction.Action
 
 
-def bulk(*actions: str, campaign: Campaign | None = None) -> dict[str, object]:
+def bulk_action_context(*actions: str, campaign: Campaign | None = None) -> dict[str, object]:
     """The bulk buttons over a table: what `reputation/_number_table.html` takes as `bulk`."""
-    return {"actions": [(action, ACTIONS[action]) for action in actions], "campaign": campaign}
+    return {"actions": [(action, ACTION_LABELS[action]) for action in actions], "campaign": campaign}
 
 
-def rows_still_shown(request: HttpRequest) -> list[int]:
+def get_displayed_ids(request: HttpRequest) -> list[int]:
     """The ids that an open page says it shows, when it asks what has changed."""
     ids = request.headers.get("X-Shown-Rows", "").split(",")
     return [int(pk) for pk in ids[: number_table.PAGE_SIZE] if pk.isdecimal() and len(pk) < 19]
 
 
-@member_view
+@member_required
 def number_reputation(request: MemberRequest) -> HttpResponse:
-    table = number_table.read(
+    table = number_table.get_number_table(
         request.GET,
-        scope=number_table.Scope(request.account),
+        scope=number_table.NumberScope(request.account),
         now=timezone.now(),
-        still_shown=rows_still_shown(request),
+        still_shown=get_displayed_ids(request),
     )
     context = {
         "table": table,
-        "bulk": bulk(Action.ENABLE, Action.DISABLE),
-        "under_way": Confirmation.objects.for_account(request.account).under_way(),
+        "bulk": bulk_action_context(Action.ENABLE, Action.DISABLE),
+        "under_way": BulkAction.objects.for_account(request.account).under_way(),
     }
     return render(request, "reputation/number_reputation.html", context)
 
 
-@member_view
+@member_required
 def services_details(request: MemberRequest) -> HttpResponse:
     """The service's state for this account, what is covered by which licence, and the next step."""
     now = timezone.now()
-    context = {"status": status_of(request.account), "coverage": coverage_of(request.account, now), "now": now}
+    context = {
+        "status": get_enrollment_status(request.account),
+        "coverage": get_coverage(request.account, now),
+        "now": now,
+    }
     template = "_services_details.html" if request.htmx else "services_details.html"
     return render(request, f"reputation/{template}", context)
 

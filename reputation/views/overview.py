@@ -7,29 +7,29 @@ from django.shortcuts import render
 from django.urls import path
 from django.utils import timezone
 
-from enrollment.status import status_of
-from portal.accounts.access import MemberRequest, member_view
-from reputation.models import Campaign, Case, Confirmation, NumberImport, PhoneNumber
+from enrollment.status import get_enrollment_status
+from portal.accounts.access import MemberRequest, member_required
+from reputation.models import BulkAction, Campaign, Case, NumberImport, PhoneNumber
 from reputation.number_table import table as number_table
-from reputation.number_table.alerts import rows_of
+from reputation.number_table.alerts import build_rows
 
-SHOWN = 5
+MAX_ROWS = 5
 
 
-@member_view
+@member_required
 def overview(request: MemberRequest) -> HttpResponse:
     now = timezone.now()
-    scope = number_table.Scope(request.account)
+    scope = number_table.NumberScope(request.account)
     numbers = scope.numbers
-    tallies, all_numbers = number_table.tallies_of(scope, scope.counts.by_facet(), now)
+    tallies, all_numbers = number_table.count_by_status(scope, scope.counts.by_facet(), now)
     with_tag = numbers.tagged().filter(tagged_since__isnull=False)
-    tagged = list(with_tag.select_related("campaign").order_by("-tagged_since", "-pk")[: SHOWN + 1])
+    tagged = list(with_tag.select_related("campaign").order_by("-tagged_since", "-pk")[: MAX_ROWS + 1])
     defaults = Campaign.objects.for_account(request.account).filter(
         default_number__spam_status__in=PhoneNumber.TAGGED, default_number__removed_at__isnull=True
     )
     monitored = scope.counts.with_capability(PhoneNumber.Capability.ON).total()
     verifying = scope.counts.with_capability(PhoneNumber.Capability.VERIFYING).total()
-    status = status_of(request.account)
+    status = get_enrollment_status(request.account)
     cases = Case.objects.for_account(request.account)
     context = {
         "tallies": tallies,
@@ -39,13 +39,15 @@ def overview(request: MemberRequest) -> HttpResponse:
         "unfinished": cases.unfinished().count(),
         "status": status,
         "asks_for_enrollment": status.next_step_label and not (status.is_approved and monitored + verifying),
-        "tagged": rows_of(tagged[:SHOWN], now),
-        "more_tagged": len(tagged) > SHOWN,
-        "tagged_defaults": defaults.select_related("default_number").order_by("name")[:SHOWN],
-        "without_ticket": cases.needing_a_ticket().select_related("number").order_by("-pk")[: SHOWN + 1],
-        "imports_waiting": NumberImport.objects.for_account(request.account).waiting_for_you().order_by("-pk")[:SHOWN],
-        "under_way": Confirmation.objects.for_account(request.account).under_way().order_by("-pk")[:SHOWN],
-        "imports": NumberImport.objects.for_account(request.account).under_way()[:SHOWN],
+        "tagged": build_rows(tagged[:MAX_ROWS], now),
+        "more_tagged": len(tagged) > MAX_ROWS,
+        "tagged_defaults": defaults.select_related("default_number").order_by("name")[:MAX_ROWS],
+        "without_ticket": cases.needing_a_ticket().select_related("number").order_by("-pk")[: MAX_ROWS + 1],
+        "imports_waiting": NumberImport.objects.for_account(request.account)
+        .waiting_for_you()
+        .order_by("-pk")[:MAX_ROWS],
+        "under_way": BulkAction.objects.for_account(request.account).under_way().order_by("-pk")[:MAX_ROWS],
+        "imports": NumberImport.objects.for_account(request.account).under_way()[:MAX_ROWS],
         "now": now,
     }
     return render(request, "reputation/overview.html", context)

@@ -11,16 +11,16 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from portal.accounts.access import MemberRequest, changing_view, member_view, owned
+from portal.accounts.access import MemberRequest, editor_required, get_account_object_or_404, member_required
 from portal.models import Account
-from portal.phone.numbers import UNITED_STATES, NotANumber, Parsed, country_name
+from portal.phone.numbers import US_REGIONS, InvalidPhoneNumber, ParsedNumber, country_name
 from reputation import phone_numbers
 from reputation.models import Campaign, Case, NumberImport, PhoneNumber
 from reputation.number_table import table as number_table
-from reputation.number_table.alerts import rows_of
+from reputation.number_table.alerts import build_rows
 from reputation.numbers import export as number_export
 from reputation.numbers.filters import NumberFilter
-from reputation.views.number_reputation import rows_still_shown
+from reputation.views.number_reputation import get_displayed_ids
 
 
 class NumberForm(forms.Form):
@@ -48,7 +48,7 @@ class NumberForm(forms.Form):
         self.fields["campaign"].queryset = Campaign.objects.for_account(account).order_by("name")
 
 
-class AddForm(NumberForm):
+class AddNumberForm(NumberForm):
     number = forms.CharField(
         max_length=60,
         help_text="As you write it: (206) 555-0143, 1-800-FLOWERS, or with + and the country code.",
@@ -57,43 +57,43 @@ class AddForm(NumberForm):
     )
     field_order = ("number", "label", "source", "campaign")
 
-    def clean_number(self) -> Parsed:
+    def clean_number(self) -> ParsedNumber:
         try:
             return phone_numbers.parse_caller_id(self.cleaned_data["number"], letters=True)
-        except NotANumber as error:
+        except InvalidPhoneNumber as error:
             raise forms.ValidationError(str(error)) from None
 
 
-@member_view
+@member_required
 def number_list(request: MemberRequest) -> HttpResponse:
-    table = number_table.read(
+    table = number_table.get_number_table(
         request.GET,
-        scope=number_table.Scope(request.account),
+        scope=number_table.NumberScope(request.account),
         now=timezone.now(),
-        still_shown=rows_still_shown(request),
+        still_shown=get_displayed_ids(request),
     )
     imports = NumberImport.objects.for_account(request.account)
     context = {"table": table, "under_way": imports.under_way()[:3], "waiting": imports.waiting_for_you()[:3]}
     return render(request, "reputation/phone_numbers.html", context)
 
 
-@changing_view
-def add(request: MemberRequest) -> HttpResponse:
+@editor_required
+def add_number(request: MemberRequest) -> HttpResponse:
     """Adds one number. A second click, or one that is listed already, adds nothing and leads to what is there."""
-    form = AddForm(request.POST or None, account=request.account)
+    form = AddNumberForm(request.POST or None, account=request.account)
     if request.method == "POST" and form.is_valid():
         parsed = form.cleaned_data.pop("number")
         added = phone_numbers.add(
             account=request.account, parsed=parsed, **form.cleaned_data, actor=request.actor, now=timezone.now()
         )
         if added.now_is != "there":
-            messages.success(request, _said(added, form.data["number"]))
+            messages.success(request, _get_added_message(added, form.data["number"]))
             return redirect("phone-numbers")
-        form.add_error("number", _is_there(added.number))
+        form.add_error("number", _get_duplicate_error(added.number))
     return render(request, "reputation/phone_number_add.html", {"form": form})
 
 
-def _is_there(number: PhoneNumber) -> str:
+def _get_duplicate_error(number: PhoneNumber) -> str:
     return format_html(
         '<a href="{}">{}</a> is already in the list{}. Nothing was changed.',
         reverse("number", args=[number.pk]),
@@ -102,35 +102,35 @@ def _is_there(number: PhoneNumber) -> str:
     )
 
 
-def _said(added: phone_numbers.Added, typed: str) -> str:
+def _get_added_message(added: phone_numbers.AddResult, typed: str) -> str:
     """What was done, with the digits where letters were typed, and what cannot be done with it later."""
     number = added.number
     came_back = added.now_is == "brought_back"
     words = [f"{number} was {'added again, with its history' if came_back else 'added'}."]
     if any(character.isalpha() for character in typed):
         words.append(f"{typed.strip()} is {number} in digits.")
-    if number.region not in UNITED_STATES:
+    if number.region not in US_REGIONS:
         where = country_name(number.region)
         words.append(f"It belongs to {where}: it is listed, but only United States numbers can be monitored.")
     return " ".join(words)
 
 
-@changing_view
-def edit(request: MemberRequest, pk: int) -> HttpResponse:
-    number = owned(request, PhoneNumber, pk)
+@editor_required
+def edit_number(request: MemberRequest, pk: int) -> HttpResponse:
+    number = get_account_object_or_404(request, PhoneNumber, pk)
     shown = {"label": number.label, "source": number.source, "campaign": number.campaign_id}
     form = NumberForm(request.POST or None, account=request.account, initial=shown)
     if request.method == "POST" and form.is_valid():
         changed = phone_numbers.change(number, **form.cleaned_data, actor=request.actor, now=timezone.now())
         messages.success(request, f"{number} was changed." if changed else f"{number} is as it was.")
-        return redirect(_back(request))
+        return redirect(_get_return_url(request))
     return render(
-        request, "reputation/phone_number_edit.html", {"form": form, "number": number, "back": _back(request)}
+        request, "reputation/phone_number_edit.html", {"form": form, "number": number, "back": _get_return_url(request)}
     )
 
 
-@changing_view
-def remove(request: MemberRequest, pk: int) -> HttpResponse:
+@editor_required
+def remove_number(request: MemberRequest, pk: int) -> HttpResponse:
     """Says what will happen, and does it when it is confirmed. A second click, or a stale page, is told it was done."""
     number = get_object_or_404(request.account.phone_numbers.select_related("campaign"), pk=pk)
     if request.method == "POST" or number.removed_at:
@@ -139,26 +139,26 @@ def remove(request: MemberRequest, pk: int) -> HttpResponse:
             messages.success(request, f"{number} was removed. Its history is kept: adding it again brings it back.")
         else:
             messages.info(request, f"{number} was removed before. Nothing was changed.")
-        return redirect(_back(request))
+        return redirect(_get_return_url(request))
     context = {
-        "row": rows_of([number], timezone.now())[0],
+        "row": build_rows([number], timezone.now())[0],
         "case": Case.objects.filter(number=number).unfinished().first(),
         "default_of": Campaign.objects.for_account(request.account).filter(default_number=number),
-        "back": _back(request),
+        "back": _get_return_url(request),
     }
     template = "_phone_number_remove.html" if request.htmx else "phone_number_remove.html"
     return render(request, f"reputation/{template}", context)
 
 
-def _back(request: MemberRequest) -> str:
+def _get_return_url(request: MemberRequest) -> str:
     """The list as it was filtered, or the page that led here; never another site."""
     back = request.POST.get("back") or request.GET.get("back", "")
     is_ours = back.startswith("/") and url_has_allowed_host_and_scheme(back, allowed_hosts=None)
     return back if is_ours else reverse("phone-numbers")
 
 
-@member_view
-def export(request: MemberRequest) -> StreamingHttpResponse:
+@member_required
+def export_csv(request: MemberRequest) -> StreamingHttpResponse:
     """What the filters show, as CSV; the same query string as the list."""
     now = timezone.now()
     numbers = NumberFilter.read(request.GET).apply(PhoneNumber.objects.for_account(request.account), now)
@@ -175,8 +175,8 @@ def csv_response(lines: object, file_name: str) -> StreamingHttpResponse:
 
 urls = [
     path("number-management/phone-numbers/", number_list, name="phone-numbers"),
-    path("number-management/phone-numbers/add/", add, name="phone-number-add"),
-    path("number-management/phone-numbers/export/", export, name="phone-numbers-export"),
-    path("number-management/phone-numbers/<int:pk>/edit/", edit, name="phone-number-edit"),
-    path("number-management/phone-numbers/<int:pk>/remove/", remove, name="phone-number-remove"),
+    path("number-management/phone-numbers/add/", add_number, name="phone-number-add"),
+    path("number-management/phone-numbers/export/", export_csv, name="phone-numbers-export"),
+    path("number-management/phone-numbers/<int:pk>/edit/", edit_number, name="phone-number-edit"),
+    path("number-management/phone-numbers/<int:pk>/remove/", remove_number, name="phone-number-remove"),
 ]

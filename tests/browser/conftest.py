@@ -24,7 +24,7 @@ from tests.demo_process import DemoProcess, start_demo
 
 WIDE, NARROW = 1360, 390
 HEIGHT = 900
-HERE = Path(__file__).parent
+BROWSER_TESTS_DIR = Path(__file__).parent
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
@@ -33,7 +33,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """All journeys run in one process, one after the other: they share a browser and a portal, and two would fight for
     the processor."""
     for item in items:
-        if HERE in item.path.parents:
+        if BROWSER_TESTS_DIR in item.path.parents:
             item.add_marker(pytest.mark.browser)
             item.add_marker(pytest.mark.xdist_group("browser"))
 
@@ -62,13 +62,13 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def live(live_server, transactional_db) -> str:
+def live_url(live_server, transactional_db) -> str:
     """The address of a server on the test's own database; no workers run."""
     return live_server.url
 
 
 @pytest.fixture(scope="session")
-def portal(tmp_path_factory) -> Iterator[DemoProcess]:
+def demo_portal(tmp_path_factory) -> Iterator[DemoProcess]:
     """A whole portal with its workers, as `make demo` starts it; a day of its service lasts 2 seconds."""
     demo = start_demo(tmp_path_factory.mktemp("portal") / "data", day_seconds=2)
     try:
@@ -80,7 +80,7 @@ def portal(tmp_path_factory) -> Iterator[DemoProcess]:
 
 
 @dataclass
-class Watch:
+class ConsoleErrors:
     """What a page complained of. `expects` lists parts of messages that the test brings about itself."""
 
     complaints: list[str] = field(default_factory=list)
@@ -99,15 +99,15 @@ class Watch:
 
 
 @pytest.fixture
-def watch() -> Iterator[Watch]:
+def console_errors() -> Iterator[ConsoleErrors]:
     """Every window is watched; `watch.expects.append("404")` allows what the test means to cause."""
-    watch = Watch()
+    watch = ConsoleErrors()
     yield watch
     assert not watch.unexpected(), "\n".join(watch.unexpected())
 
 
 @pytest.fixture
-def window(chromium, watch, request) -> Iterator[Callable[..., Page]]:
+def open_page(chromium, console_errors, request) -> Iterator[Callable[..., Page]]:
     """Opens windows: `window(live, as_=member)`, `window(portal.url, width=NARROW, dark=True)`.
 
     Each is a browser of its own, as of another person; `as_` is signed in at once (on `live`).
@@ -129,7 +129,7 @@ def window(chromium, watch, request) -> Iterator[Callable[..., Page]]:
             name = settings.SESSION_COOKIE_NAME
             context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": url}])
         page = context.new_page()
-        watch.over(page)
+        console_errors.over(page)
         return page
 
     yield open_window
@@ -146,7 +146,7 @@ def sign_in(page: Page, email: str, password: str = PASSWORD) -> None:
     page.wait_for_url("/")
 
 
-def axe(page: Page, *, rules: list[str] | None = None) -> list[str]:
+def accessibility_violations(page: Page, *, rules: list[str] | None = None) -> list[str]:
     """What axe finds against WCAG 2.2 AA (or against these rules only), a line for each element; empty is good."""
     only = {"type": "rule", "values": rules} if rules else {"type": "tag", "values": WCAG}
     found = Axe().run(page, options={"runOnly": only, "resultTypes": ["violations"]}).response["violations"]

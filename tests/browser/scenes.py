@@ -24,17 +24,17 @@ from portal.webhooks import endpoints
 from reputation.bulk_actions import actions, snapshot
 from reputation.demo.data import ANSWERS, BUSINESS, CASCADE
 from reputation.imports import pipeline
-from reputation.models import Campaign, Case, Confirmation, NumberImport, PhoneNumber
+from reputation.models import BulkAction, Campaign, Case, NumberImport, PhoneNumber
 from reputation.monitoring import capability
-from tests.every_url import Url, a_case, an_api_key, every_url
+from tests.every_url import Url, all_page_urls, create_api_key, create_case
 from tests.factories import AccountFactory, LicenceFactory, MemberFactory, PhoneNumberFactory, WebhookEndpointFactory
 
-Action = Confirmation.Action
+Action = BulkAction.Action
 SAMPLE_NUMBERS = BASE_DIR / "docs" / "sample-numbers.csv"
 
 
 @dataclass(frozen=True)
-class Scene:
+class PageState:
     """A page as somebody sees it; `member` is None for a stranger. What differs little from another scene is not
     `looked_at_closely`."""
 
@@ -44,30 +44,30 @@ class Scene:
     looked_at_closely: bool = True
 
 
-def scenes() -> Iterator[Scene]:
+def page_states() -> Iterator[PageState]:
     """On top of the demo's data, which must have been made."""
     account = Account.objects.get(name=CASCADE)
     owner = account.members.filter(role=Member.Role.OWNER).get()
     viewer = account.members.filter(role=Member.Role.VIEWER).get()
     empty = MemberFactory(account=AccountFactory(name="Nothing Yet Inc."), role=Member.Role.OWNER)
-    for url in every_url():
-        if url.name in FOR_STRANGERS:
-            yield Scene(url.name, FOR_STRANGERS[url.name](url), None)
-        elif url.name in STATES:
-            for name, address, member in STATES[url.name](url, account, owner):
-                yield Scene(f"{url.name}: {name}", address, member)
+    for url in all_page_urls():
+        if url.name in PUBLIC_PAGES:
+            yield PageState(url.name, PUBLIC_PAGES[url.name](url), None)
+        elif url.name in STATE_BUILDERS:
+            for name, address, member in STATE_BUILDERS[url.name](url, account, owner):
+                yield PageState(f"{url.name}: {name}", address, member)
         else:
-            yield Scene(url.name, url.of(account), owner)
-        if not url.arguments and url.name not in FOR_STRANGERS:
-            yield Scene(f"{url.name}: nothing there yet", reverse(url.name), empty, looked_at_closely=False)
-            yield Scene(f"{url.name}: as a viewer", reverse(url.name), viewer, looked_at_closely=False)
-    yield Scene("a page that does not exist", "/no-such-page/", owner)
+            yield PageState(url.name, url.of(account), owner)
+        if not url.arguments and url.name not in PUBLIC_PAGES:
+            yield PageState(f"{url.name}: nothing there yet", reverse(url.name), empty, looked_at_closely=False)
+            yield PageState(f"{url.name}: as a viewer", reverse(url.name), viewer, looked_at_closely=False)
+    yield PageState("a page that does not exist", "/no-such-page/", owner)
 
 
-State = tuple[str, str, Member]
+StateRow = tuple[str, str, Member]
 
 
-def _numbers(url: Url, account: Account, owner: Member) -> Iterator[State]:
+def _numbers(url: Url, account: Account, owner: Member) -> Iterator[StateRow]:
     present = PhoneNumber.objects.for_account(account)
     for status, enabled in present.order_by().values_list("spam_status", "capability").distinct():
         number = present.filter(spam_status=status, capability=enabled).first()
@@ -75,33 +75,33 @@ def _numbers(url: Url, account: Account, owner: Member) -> Iterator[State]:
     yield "abroad", reverse(url.name, args=[present.exclude(region="US").first().pk]), owner
 
 
-def _cases(url: Url, account: Account, owner: Member) -> Iterator[State]:
+def _cases(url: Url, account: Account, owner: Member) -> Iterator[StateRow]:
     for state in Case.State:
-        case = Case.objects.for_account(account).filter(state=state).first() or a_case(account, state)
+        case = Case.objects.for_account(account).filter(state=state).first() or create_case(account, state)
         yield str(state), reverse(url.name, args=[case.pk]), owner
 
 
-def _campaigns(url: Url, account: Account, owner: Member) -> Iterator[State]:
+def _campaigns(url: Url, account: Account, owner: Member) -> Iterator[StateRow]:
     tagged = Campaign.objects.for_account(account).filter(default_number__in=PhoneNumber.objects.tagged()).first()
     yield "tagged default", reverse(url.name, args=[tagged.pk]), owner
     paused, _ = Campaign.objects.get_or_create(account=account, name="Paused", is_paused=True, automatic_matching=False)
     yield "paused, without numbers", reverse(url.name, args=[paused.pk]), owner
 
 
-def _campaign_pages(url: Url, account: Account, owner: Member) -> Iterator[State]:
+def _campaign_pages(url: Url, account: Account, owner: Member) -> Iterator[StateRow]:
     for name, address, member in _campaigns(url, account, owner):
         yield name, address, member
         yield f"{name}, tried", f"{address}?call=2063550199", member
 
 
-def _confirmations(url: Url, account: Account, owner: Member) -> Iterator[State]:
-    def opened(action: str) -> Confirmation:
+def _bulk_actions(url: Url, account: Account, owner: Member) -> Iterator[StateRow]:
+    def opened(action: str) -> BulkAction:
         campaign = Campaign.objects.for_account(account).first() if "assign" in action else None
-        return actions.open_window(
+        return actions.create_bulk_action(
             account=account,
             actor=actor,
             action=action,
-            numbers=snapshot.scope(action, account, campaign),
+            numbers=snapshot.get_selectable_numbers(action, account, campaign),
             campaign=campaign,
             now=timezone.now(),
         )
@@ -110,21 +110,21 @@ def _confirmations(url: Url, account: Account, owner: Member) -> Iterator[State]
     for action in Action:
         yield f"{action}, shown", reverse(url.name, args=[opened(action).pk]), owner
     under_way = opened(Action.DISABLE)
-    Confirmation.objects.filter(pk=under_way.pk).update(state=Confirmation.State.APPLYING, to_do=40, applied=13)
+    BulkAction.objects.filter(pk=under_way.pk).update(state=BulkAction.State.APPLYING, to_do=40, applied=13)
     yield "under way", reverse(url.name, args=[under_way.pk]), owner
     prepared = opened(Action.DISABLE)
-    preparing = {"state": Confirmation.State.PREPARING, "expected": 90_000, "chosen": 20_000}
-    Confirmation.objects.filter(pk=prepared.pk).update(**preparing)
+    preparing = {"state": BulkAction.State.PREPARING, "expected": 90_000, "chosen": 20_000}
+    BulkAction.objects.filter(pk=prepared.pk).update(**preparing)
     yield "being prepared", reverse(url.name, args=[prepared.pk]), owner
-    stopped = {"state": Confirmation.State.DONE, "stopped": True, "to_do": 40, "applied": 13}
-    Confirmation.objects.filter(pk=prepared.pk).update(**stopped)
+    stopped = {"state": BulkAction.State.DONE, "stopped": True, "to_do": 40, "applied": 13}
+    BulkAction.objects.filter(pk=prepared.pk).update(**stopped)
     yield "stopped", reverse(url.name, args=[prepared.pk]), owner
     done = opened(Action.ASSIGN)
     actions.confirm(done, actor=actor, now=timezone.now())
     yield "done", reverse(url.name, args=[done.pk]), owner
 
 
-def _imports(url: Url, account: Account, owner: Member) -> Iterator[State]:
+def _imports(url: Url, account: Account, owner: Member) -> Iterator[StateRow]:
     actor, state = Actor(user=owner.user, via="web"), NumberImport.State
 
     def received() -> NumberImport:
@@ -147,12 +147,12 @@ def _imports(url: Url, account: Account, owner: Member) -> Iterator[State]:
     yield "done", reverse(url.name, args=[shown.pk]), owner
 
 
-def _enrollments(url: Url, account: Account, owner: Member) -> Iterator[State]:
+def _enrollments(url: Url, account: Account, owner: Member) -> Iterator[StateRow]:
     for state in Application.State:
-        yield str(state), reverse(url.name), _of_an_account_that_is(state)
+        yield str(state), reverse(url.name), _member_with_application(state)
 
 
-def _of_an_account_that_is(state: str) -> Member:
+def _member_with_application(state: str) -> Member:
     name = f"{Application.State(state).label} Inc."
     if member := Member.objects.filter(account__name=name).first():
         return member
@@ -168,14 +168,14 @@ def _of_an_account_that_is(state: str) -> Member:
     return member
 
 
-def _told(account: Account, owner: Member) -> WebhookEndpoint:
+def _endpoint_with_deliveries(account: Account, owner: Member) -> WebhookEndpoint:
     """An endpoint to which something was delivered, something failed, and something is on its way."""
     actor, now = Actor(user=owner.user, via="web"), timezone.now()
     endpoint = WebhookEndpointFactory(account=account, url=f"https://receiver.example.com/{'long-path/' * 12}")
     number = PhoneNumberFactory(account=account)
     capability.enable([number.pk], actor=actor, now=now)
-    endpoints.test(endpoint, actor=actor, now=now)
-    endpoints.test(endpoint, actor=actor, now=now)
+    endpoints.send_test_event(endpoint, actor=actor, now=now)
+    endpoints.send_test_event(endpoint, actor=actor, now=now)
     answers = {"delivered": (200, "Answered 200 OK."), "failed": (None, "No answer within 15 seconds.")}
     deliveries = WebhookDelivery.objects.filter(endpoint=endpoint).order_by("pk")
     for delivery, (state, (status, said)) in zip(deliveries, answers.items(), strict=False):
@@ -188,41 +188,43 @@ def _told(account: Account, owner: Member) -> WebhookEndpoint:
     return endpoint
 
 
-def _webhooks(url: Url, account: Account, owner: Member) -> Iterator[State]:
-    endpoint = _told(account, owner)
+def _webhooks(url: Url, account: Account, owner: Member) -> Iterator[StateRow]:
+    endpoint = _endpoint_with_deliveries(account, owner)
     admin = account.members.filter(role=Member.Role.ADMIN).first()
     row = WebhookEndpoint.objects.filter(pk=endpoint.pk)
     row.update(previous_secret=endpoint.secret, previous_until=timezone.now() + timedelta(hours=20))
     yield "active, secret replaced", reverse(url.name, args=[endpoint.pk]), owner
     yield "as an admin", reverse(url.name, args=[endpoint.pk]), admin
-    failing = _told(account, owner)
+    failing = _endpoint_with_deliveries(account, owner)
     soon = timezone.now() + timedelta(hours=1)
     WebhookEndpoint.objects.filter(pk=failing.pk).update(
         failures=3, failing_since=timezone.now(), rests_until=soon, last_said="No answer within 15 seconds."
     )
     yield "failing", reverse(url.name, args=[failing.pk]), owner
-    paused = _told(account, owner)
-    endpoints.give_up(paused, because=endpoints.GONE, actor=Actor(user=None, via="task"), now=timezone.now())
+    paused = _endpoint_with_deliveries(account, owner)
+    endpoints.pause_unreachable(
+        paused, because=endpoints.RECEIVER_GONE, actor=Actor(user=None, via="task"), now=timezone.now()
+    )
     yield "paused", reverse(url.name, args=[paused.pk]), owner
 
 
-def _webhook_deliveries(url: Url, account: Account, owner: Member) -> Iterator[State]:
-    for delivery in WebhookDelivery.objects.filter(endpoint=_told(account, owner)):
+def _webhook_deliveries(url: Url, account: Account, owner: Member) -> Iterator[StateRow]:
+    for delivery in WebhookDelivery.objects.filter(endpoint=_endpoint_with_deliveries(account, owner)):
         yield str(delivery.state), reverse(url.name, args=[delivery.pk]), owner
 
 
-def _api_keys(url: Url, account: Account, owner: Member) -> Iterator[State]:
+def _api_keys(url: Url, account: Account, owner: Member) -> Iterator[StateRow]:
     actor, now = Actor(user=owner.user, via="web"), timezone.now()
-    an_api_key(account, "match", name="Dialer in Seattle", expires_at=now + timedelta(days=90))
-    an_api_key(account, name="Reports", expires_at=now - timedelta(days=1))
-    revoked, _ = an_api_key(account, "read", "write", name="The former CRM")
-    api_keys.revoke(revoked, actor=actor, now=now)
+    create_api_key(account, "match", name="Dialer in Seattle", expires_at=now + timedelta(days=90))
+    create_api_key(account, name="Reports", expires_at=now - timedelta(days=1))
+    revoked, _ = create_api_key(account, "read", "write", name="The former CRM")
+    api_keys.revoke_api_key(revoked, actor=actor, now=now)
     ApiKey.objects.filter(pk=revoked.pk).update(last_used_at=now)
     yield "some that work", reverse(url.name), owner
 
 
 # By URL name: (what the state is, the address, as whom).
-STATES: dict[str, Callable[[Url, Account, Member], Iterator[State]]] = {
+STATE_BUILDERS: dict[str, Callable[[Url, Account, Member], Iterator[StateRow]]] = {
     "api-keys": _api_keys,
     "number": _numbers,
     "case": _cases,
@@ -230,7 +232,7 @@ STATES: dict[str, Callable[[Url, Account, Member], Iterator[State]]] = {
     "campaign": _campaign_pages,
     "campaign-assign": _campaigns,
     "campaign-default": _campaigns,
-    "confirmation": _confirmations,
+    "confirmation": _bulk_actions,
     "import": _imports,
     "services-details": _enrollments,
     "webhook": _webhooks,
@@ -238,7 +240,7 @@ STATES: dict[str, Callable[[Url, Account, Member], Iterator[State]]] = {
     **dict.fromkeys(("enrollment", "enrollment-business", "enrollment-practices", "enrollment-check"), _enrollments),
 }
 
-FOR_STRANGERS: dict[str, Callable[[Url], str]] = {
+PUBLIC_PAGES: dict[str, Callable[[Url], str]] = {
     "sign-in": lambda url: reverse("sign-in"),
     "sign-out": lambda url: reverse("sign-out"),
     "password_reset": lambda url: reverse("password_reset"),

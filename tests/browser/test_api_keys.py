@@ -6,14 +6,14 @@ import pytest
 from django.urls import reverse
 
 from portal.models import ApiKey
-from tests.browser.conftest import HEIGHT, NARROW, axe
-from tests.browser.test_every_page import OVERFLOWING
+from tests.browser.conftest import HEIGHT, NARROW, accessibility_violations
+from tests.browser.test_every_page import OVERFLOWING_ELEMENTS_JS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_a_key_is_made_copied_and_revoked(live, window, owner):
-    page = window(live, as_=owner)
+def test_a_key_is_made_copied_and_revoked(live_url, open_page, owner):
+    page = open_page(live_url, as_=owner)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto(reverse("api-keys"))
     page.get_by_role("link", name="Make a key").click()
@@ -27,9 +27,9 @@ def test_a_key_is_made_copied_and_revoked(live, window, owner):
     assert page.evaluate("navigator.clipboard.readText()") == token
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        assert not axe(page)
+        assert not accessibility_violations(page)
     page.set_viewport_size({"width": NARROW, "height": HEIGHT})
-    assert not page.evaluate(OVERFLOWING)
+    assert not page.evaluate(OVERFLOWING_ELEMENTS_JS)
     page.get_by_role("link", name="I have it").click()
     page.get_by_role("strong").filter(has_text="Dialer in Seattle").wait_for()
     assert token not in page.content()

@@ -8,25 +8,25 @@ from playwright.sync_api import Page, Route, expect
 
 from enrollment.models import Application
 from enrollment.questions import QUESTIONS
-from tests.browser.test_whole_journey import fill
+from tests.browser.test_whole_journey import fill_field
 from tests.enrollment.filled import BUSINESS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_what_was_typed_last_is_kept_however_slow_the_draft_before_it_is(live, window, owner):
-    page = window(live, as_=owner)
+def test_what_was_typed_last_is_kept_however_slow_the_draft_before_it_is(live_url, open_page, owner):
+    page = open_page(live_url, as_=owner)
     page.goto(reverse("enrollment-business"))
     for name, value in BUSINESS.items():
         if name != "contact_title":
-            fill(page.locator(f"#enrollment-form [name={name}]"), value)
+            fill_field(page.locator(f"#enrollment-form [name={name}]"), value)
     expect(page.locator("#saved")).to_contain_text("Draft saved")
     page.wait_for_load_state("networkidle")
 
     held = hold_next_draft(page)
     page.get_by_label("E-mail").fill("desk@cascadesolar.example")
     page.get_by_label("E-mail").blur()
-    wait_for_a_draft(page, held)
+    wait_for_draft(page, held)
     page.get_by_label("Job title").fill("Head of operations")
     page.get_by_role("button", name="Save and continue").click()
     page.get_by_role("button", name="Save and continue").click()
@@ -40,14 +40,14 @@ def test_what_was_typed_last_is_kept_however_slow_the_draft_before_it_is(live, w
     assert application.business["contact_email"] == "desk@cascadesolar.example"
 
 
-def test_a_draft_that_cannot_be_saved_holds_nothing_up(live, window, owner, watch):
-    watch.expects += ["net::ERR_CONNECTION_REFUSED", "htmx:afterRequest", "htmx:sendError"]
-    page = window(live, as_=owner)
+def test_a_draft_that_cannot_be_saved_holds_nothing_up(live_url, open_page, owner, console_errors):
+    console_errors.expects += ["net::ERR_CONNECTION_REFUSED", "htmx:afterRequest", "htmx:sendError"]
+    page = open_page(live_url, as_=owner)
     page.goto(reverse("enrollment-practices"))
     held = hold_next_draft(page)
     for question in QUESTIONS:
         page.locator(f"[name={question.id}-answer][value=yes]").check()
-    wait_for_a_draft(page, held)
+    wait_for_draft(page, held)
     page.get_by_role("button", name="Save and continue").click()
     held[0].abort("connectionrefused")
 
@@ -56,15 +56,15 @@ def test_a_draft_that_cannot_be_saved_holds_nothing_up(live, window, owner, watc
     assert [given[question.id]["answer"] for question in QUESTIONS] == ["yes"] * len(QUESTIONS)
 
 
-def test_a_draft_that_nobody_answers_is_given_up_and_holds_nothing_up(live, window, owner, watch):
-    watch.expects += ["htmx:afterRequest", "htmx:timeout"]
-    page = window(live, as_=owner)
+def test_a_draft_that_nobody_answers_is_given_up_and_holds_nothing_up(live_url, open_page, owner, console_errors):
+    console_errors.expects += ["htmx:afterRequest", "htmx:timeout"]
+    page = open_page(live_url, as_=owner)
     page.goto(reverse("enrollment-practices"))
     sooner = "(saved) => saved.setAttribute('hx-request', saved.getAttribute('hx-request').replace('10000', '300'))"
     page.locator("#saved").evaluate(sooner)
     held = hold_next_draft(page)
     page.locator(f"[name={QUESTIONS[0].id}-answer][value=yes]").check()
-    wait_for_a_draft(page, held)
+    wait_for_draft(page, held)
     page.get_by_role("button", name="Save draft").click()
 
     expect(page.locator("#messages")).to_contain_text("Draft saved")
@@ -81,7 +81,7 @@ def hold_next_draft(page: Page) -> list[Route]:
     return held
 
 
-def wait_for_a_draft(page: Page, held: list[Route]) -> None:
+def wait_for_draft(page: Page, held: list[Route]) -> None:
     for _ in range(100):
         if held:
             return

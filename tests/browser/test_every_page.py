@@ -11,25 +11,25 @@ from django.utils import timezone
 from playwright.sync_api import Page
 
 from reputation.demo import data
-from tests.browser.conftest import HEIGHT, NARROW, WIDE, Watch, axe, screenshot
-from tests.browser.scenes import Scene, scenes
+from tests.browser.conftest import HEIGHT, NARROW, WIDE, ConsoleErrors, accessibility_violations, screenshot
+from tests.browser.scenes import PageState, page_states
 
 # Colours are the theme's and not the width's, and everything else the width's and not the theme's: so two looks with
 # all rules, and the two others for their colours, see what four would.
-ALL_RULES, COLOURS = None, ["color-contrast"]
-LOOKS = (
+ALL_RULES, CONTRAST_RULES = None, ["color-contrast"]
+RENDERINGS = (
     ("wide, light", WIDE, "light", ALL_RULES),
-    ("wide, dark", WIDE, "dark", COLOURS),
-    ("narrow, light", NARROW, "light", COLOURS),
+    ("wide, dark", WIDE, "dark", CONTRAST_RULES),
+    ("narrow, light", NARROW, "light", CONTRAST_RULES),
     ("narrow, dark", NARROW, "dark", ALL_RULES),
 )
 
-REFUSALS = {"as a viewer": 403, "does not exist": 404}
+EXPECTED_STATUSES = {"as a viewer": 403, "does not exist": 404}
 
 # What Python says of an object that was never meant for a page.
-OBJECT = re.compile(r"\b[A-Z]\w+\([a-z_]+=|<\w[\w.: ]* object|\bdatetime\.\w+\(")
+PYTHON_REPR = re.compile(r"\b[A-Z]\w+\([a-z_]+=|<\w[\w.: ]* object|\bdatetime\.\w+\(")
 
-ABOUT = """() => {
+PAGE_FACTS_JS = """() => {
   const ids = [...document.querySelectorAll("[id]")].map((element) => element.id);
   return {
     title: document.title,
@@ -40,7 +40,7 @@ ABOUT = """() => {
   };
 }"""
 
-OVERFLOWING = """() => {
+OVERFLOWING_ELEMENTS_JS = """() => {
   const edge = document.documentElement.clientWidth;
   if (document.documentElement.scrollWidth <= edge) return [];
   const scrolls = (element) => element && element !== document.body
@@ -51,7 +51,7 @@ OVERFLOWING = """() => {
 }"""
 
 # What can have the focus, and looks the same when it has.
-UNSEEN_FOCUS = """() => {
+INVISIBLE_FOCUS_JS = """() => {
   const looks = (element) => {
     const style = getComputedStyle(element);
     return ["outlineStyle", "outlineWidth", "outlineColor", "boxShadow", "borderColor", "backgroundColor"]
@@ -72,13 +72,13 @@ UNSEEN_FOCUS = """() => {
 
 
 @pytest.fixture
-def made(transactional_db, settings, tmp_path) -> None:
+def demo_data(transactional_db, settings, tmp_path) -> None:
     """The demo's data, with simulated engines that have not met its numbers before."""
     settings.SIMULATED_DIR, settings.DATA_DIR = tmp_path / "simulated", tmp_path
     data.seed(now=timezone.now())
 
 
-def is_a_page(scene: Scene) -> bool:
+def is_html_page(scene: PageState) -> bool:
     """Downloads, what scripts ask for, and what is only posted to are no pages."""
     client = Client()
     if scene.member:
@@ -91,55 +91,57 @@ def is_a_page(scene: Scene) -> bool:
     )
 
 
-def test_every_page(made, live, window, watch, subtests):
+def test_every_page(demo_data, live_url, open_page, console_errors, subtests):
     windows: dict[int | None, Page] = {}
     seen = 0
-    for scene in scenes():
-        if not is_a_page(scene):
+    for scene in page_states():
+        if not is_html_page(scene):
             continue
         seen += 1
         key = scene.member.pk if scene.member else None
-        page = windows.get(key) or windows.setdefault(key, window(live, as_=scene.member))
+        page = windows.get(key) or windows.setdefault(key, open_page(live_url, as_=scene.member))
         with subtests.test(scene.name):
-            problems = list(problems_of(page, scene)) + [f"console: {one}" for one in complaints_of(watch, scene)]
+            problems = list(find_problems(page, scene)) + [
+                f"console: {one}" for one in console_errors_of(console_errors, scene)
+            ]
             assert not problems, "\n".join(problems)
     assert seen > 20
 
 
-def complaints_of(watch: Watch, scene: Scene) -> list[str]:
+def console_errors_of(console_errors: ConsoleErrors, scene: PageState) -> list[str]:
     """What the browser logged. It also logs a refusal that the page itself says."""
-    refusal = refusal_of(scene)
-    complaints = [one for one in watch.unexpected() if not (refusal and str(refusal) in one)]
-    watch.complaints.clear()
+    refusal = expected_status(scene)
+    complaints = [one for one in console_errors.unexpected() if not (refusal and str(refusal) in one)]
+    console_errors.complaints.clear()
     return complaints
 
 
-def refusal_of(scene: Scene) -> int | None:
+def expected_status(scene: PageState) -> int | None:
     """What the page may answer, and still be one to look at."""
-    return next((status for words, status in REFUSALS.items() if words in scene.name), None)
+    return next((status for words, status in EXPECTED_STATUSES.items() if words in scene.name), None)
 
 
-def problems_of(page: Page, scene: Scene) -> Iterator[str]:
-    looks = LOOKS if scene.looked_at_closely else LOOKS[-1:]
+def find_problems(page: Page, scene: PageState) -> Iterator[str]:
+    looks = RENDERINGS if scene.looked_at_closely else RENDERINGS[-1:]
     for look, width, scheme, rules in looks:
         page.set_viewport_size({"width": width, "height": HEIGHT})
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         if look == looks[0][0]:
             answer = page.goto(scene.address)
-            if answer.status >= 400 and answer.status != refusal_of(scene):
+            if answer.status >= 400 and answer.status != expected_status(scene):
                 yield f"{scene.address} answers {answer.status}"
                 return
-            yield from (f"{problem} ({scene.address})" for problem in ill_formed(page))
-            yield from (f"the focus is not seen on {element}" for element in page.evaluate(UNSEEN_FOCUS))
+            yield from (f"{problem} ({scene.address})" for problem in markup_problems(page))
+            yield from (f"the focus is not seen on {element}" for element in page.evaluate(INVISIBLE_FOCUS_JS))
         if width == NARROW:
-            yield from (f"{look}: too wide: {element}" for element in page.evaluate(OVERFLOWING))
-        yield from (f"{look}: {violation}" for violation in axe(page, rules=rules))
+            yield from (f"{look}: too wide: {element}" for element in page.evaluate(OVERFLOWING_ELEMENTS_JS))
+        yield from (f"{look}: {violation}" for violation in accessibility_violations(page, rules=rules))
         screenshot(page, f"{scene.name.replace(': ', '-').replace(' ', '_')}-{width}-{scheme}")
 
 
-def ill_formed(page: Page) -> Iterator[str]:
-    about = page.evaluate(ABOUT)
-    if found := OBJECT.search(about["text"]):
+def markup_problems(page: Page) -> Iterator[str]:
+    about = page.evaluate(PAGE_FACTS_JS)
+    if found := PYTHON_REPR.search(about["text"]):
         yield f"it shows an object: {about['text'][found.start() :][:80]}"
     if not about["title"].split("·")[0].strip():
         yield "it has no title"
@@ -153,25 +155,25 @@ def ill_formed(page: Page) -> Iterator[str]:
         yield "it is not built yet"
 
 
-def test_axe_finds_what_is_wrong(live, window, watch):
-    watch.expects.append("/x.svg")
-    page = window(live)
+def test_axe_finds_what_is_wrong(live_url, open_page, console_errors):
+    console_errors.expects.append("/x.svg")
+    page = open_page(live_url)
     page.goto("/sign-in/")
     page.evaluate("document.querySelector('main').innerHTML = '<img src=\"/x.svg\"><h1>Picture</h1>'")
-    assert any("image-alt" in violation for violation in axe(page))
+    assert any("image-alt" in violation for violation in accessibility_violations(page))
 
 
-def test_a_broken_policy_fails_the_test(live, window, watch):
-    page = window(live)
+def test_a_broken_policy_fails_the_test(live_url, open_page, console_errors):
+    page = open_page(live_url)
     page.goto("/sign-in/")
     page.evaluate("document.body.insertAdjacentHTML('beforeend', '<p style=\"color: red\">x</p>')")
     page.wait_for_timeout(100)
-    assert any("style" in complaint for complaint in watch.complaints)
-    watch.complaints.clear()
+    assert any("style" in complaint for complaint in console_errors.complaints)
+    console_errors.complaints.clear()
 
 
-def test_the_keyboard_skips_to_the_content(live, window, admin):
-    page = window(live, as_=admin)
+def test_the_keyboard_skips_to_the_content(live_url, open_page, admin):
+    page = open_page(live_url, as_=admin)
     page.goto("/")
     page.keyboard.press("Tab")
     skip = page.get_by_role("link", name="Skip to the content")

@@ -21,7 +21,7 @@ from tests.factories import (
 
 
 @pytest.fixture
-def viewer(live) -> Member:
+def viewer(live_url) -> Member:
     account = AccountFactory()
     ApplicationFactory(account=account)
     return MemberFactory(account=account, role=Member.Role.VIEWER)
@@ -38,7 +38,7 @@ def number(viewer) -> PhoneNumber:
 
 
 @pytest.fixture
-def places(window, live, viewer, number) -> dict[str, tuple[Page, str]]:
+def alert_locations(open_page, live_url, viewer, number) -> dict[str, tuple[Page, str]]:
     """By what it is: an open page, and where on it the alert is to be."""
     alert = f"[data-spam-alert='{number.pk}']"
     addresses = {
@@ -54,7 +54,7 @@ def places(window, live, viewer, number) -> dict[str, tuple[Page, str]]:
         "what needs somebody": ("/", "#needs-you-card .alert:has-text('default caller ID')"),
         "the menu": ("/account/members/", "#needs-you:not([hidden])"),
     }
-    context = window(live, as_=viewer).context
+    context = open_page(live_url, as_=viewer).context
     pages = {}
     for address, _ in addresses.values():
         if address not in pages:
@@ -63,22 +63,22 @@ def places(window, live, viewer, number) -> dict[str, tuple[Page, str]]:
     return {place: (pages[address], where) for place, (address, where) in addresses.items()}
 
 
-def tell(number: PhoneNumber, what: str, tag: Tag) -> None:
+def publish_change(number: PhoneNumber, what: str, tag: Tag) -> None:
     spam_status.recompute([number.pk])
-    audit.record(account=number.account, actor=SYSTEM, now=timezone.now(), what=what, subject=tag)
+    audit.record_event(account=number.account, actor=SYSTEM, now=timezone.now(), what=what, subject=tag)
 
 
-def test_row_12_alerts_come_when_a_tag_is_detected_and_go_when_it_is_cleared_on_open_pages(places, number):
-    for page, where in places.values():
+def test_row_12_alerts_come_when_a_tag_is_detected_and_go_when_it_is_cleared_on_open_pages(alert_locations, number):
+    for page, where in alert_locations.values():
         expect(page.locator(where)).to_have_count(0)
     case = CaseFactory(account=number.account, number=number)
     tag = TagFactory(account=number.account, number=number, case=case)
-    tell(number, "tag.detected", tag)
-    for page, where in places.values():
+    publish_change(number, "tag.detected", tag)
+    for page, where in alert_locations.values():
         expect(page.locator(where)).to_be_visible(timeout=15_000)
     now = timezone.now()
     Tag.objects.filter(pk=tag.pk).update(ended_at=now, ended_because=Tag.Ended.CLEARED)
     Case.objects.filter(pk=case.pk).update(state=Case.State.CLEARED, closed_at=now)
-    tell(number, "tag.cleared", tag)
-    for page, where in places.values():
+    publish_change(number, "tag.cleared", tag)
+    for page, where in alert_locations.values():
         expect(page.locator(where)).to_have_count(0, timeout=15_000)

@@ -10,9 +10,9 @@ from portal import audit
 from portal.audit import SYSTEM
 from portal.models import Member
 from reputation.bulk_actions import snapshot
-from reputation.models import Confirmation, PhoneNumber
-from reputation.tasks.bulk_actions import prepare_confirmation
-from tests.browser.conftest import NARROW, axe
+from reputation.models import BulkAction, PhoneNumber
+from reputation.tasks.bulk_actions import prepare_bulk_action
+from tests.browser.conftest import NARROW, accessibility_violations
 from tests.factories import (
     AccountFactory,
     ApplicationFactory,
@@ -30,7 +30,7 @@ DISABLE = "Disable spam monitoring and remediation"
 
 
 @pytest.fixture
-def admin(live) -> Member:
+def admin(live_url) -> Member:
     account = AccountFactory()
     ApplicationFactory(account=account)
     LicenceFactory(account=account)
@@ -44,21 +44,21 @@ def numbers(admin) -> list[PhoneNumber]:
 
 
 @pytest.fixture
-def page(window, live, admin, numbers) -> Page:
-    page = window(live, as_=admin)
+def page(open_page, live_url, admin, numbers) -> Page:
+    page = open_page(live_url, as_=admin)
     page.goto(PATH)
     return page
 
 
-def tick(page: Page, number: PhoneNumber) -> None:
+def select_number(page: Page, number: PhoneNumber) -> None:
     page.get_by_label(f"Select {number}").check()
 
 
-def selected(page: Page, words: str) -> None:
+def expect_selected(page: Page, words: str) -> None:
     expect(page.locator("#selected")).to_have_text(words)
 
 
-def capabilities(numbers) -> list[str]:
+def stored_capabilities(numbers) -> list[str]:
     return list(
         PhoneNumber.objects.filter(pk__in=[number.pk for number in numbers])
         .order_by("pk")
@@ -69,27 +69,27 @@ def capabilities(numbers) -> list[str]:
 def test_the_buttons_are_active_only_when_something_is_selected(page, numbers):
     button = page.get_by_role("button", name=ENABLE)
     expect(button).to_be_disabled()
-    tick(page, numbers[0])
+    select_number(page, numbers[0])
     expect(button).to_be_enabled()
-    selected(page, "1 selected")
+    expect_selected(page, "1 selected")
     page.get_by_role("button", name="Clear").click()
     expect(button).to_be_disabled()
 
 
 def test_the_selection_survives_paging_sorting_and_reloading(page, numbers):
-    tick(page, numbers[1])
+    select_number(page, numbers[1])
     page.get_by_role("link", name="Next").click()
     page.wait_for_url("**after=**")
-    tick(page, numbers[60])
-    selected(page, "2 selected")
+    select_number(page, numbers[60])
+    expect_selected(page, "2 selected")
     page.locator("#sort-number").click()
     page.wait_for_url("**sort=**")
-    selected(page, "2 selected")
+    expect_selected(page, "2 selected")
     page.reload()
-    selected(page, "2 selected")
+    expect_selected(page, "2 selected")
     page.evaluate("history.go(-2)")
     expect(page.locator("#range")).to_have_text("1–50 of 120")
-    selected(page, "2 selected")
+    expect_selected(page, "2 selected")
     expect(page.get_by_label(f"Select {numbers[1]}")).to_be_checked()
 
 
@@ -107,7 +107,7 @@ def test_the_filters_are_in_the_address_so_that_back_reload_and_sharing_work(pag
 def test_all_that_match_can_be_selected_and_one_taken_out_with_its_x(page, numbers):
     page.get_by_label("Select all 120 numbers").check()
     page.get_by_label(f"Select {numbers[0]}").uncheck()
-    selected(page, "119 selected")
+    expect_selected(page, "119 selected")
     page.get_by_role("button", name=ENABLE).click()
     dialog = page.get_by_role("dialog", name=ENABLE)
     expect(dialog.get_by_text("The first 50 of 119.")).to_be_visible()
@@ -116,10 +116,10 @@ def test_all_that_match_can_be_selected_and_one_taken_out_with_its_x(page, numbe
     dialog.get_by_role("button", name="Enable 118 numbers").click()
     expect(dialog.get_by_text("Enabled 118 numbers.")).to_be_visible()
     dialog.get_by_role("button", name="Close").last.click()
-    selected(page, "Nothing selected")
+    expect_selected(page, "Nothing selected")
     expect(page.locator(f"#capability-{numbers[1].pk}")).to_contain_text("Verifying")
-    assert capabilities(numbers).count("verifying") == 118
-    assert capabilities([numbers[0], numbers[100]]) == ["off", "off"]
+    assert stored_capabilities(numbers).count("verifying") == 118
+    assert stored_capabilities([numbers[0], numbers[100]]) == ["off", "off"]
 
 
 def test_a_window_for_very_many_opens_at_once_and_shows_by_itself_when_it_can_be_confirmed(page, numbers, monkeypatch):
@@ -130,11 +130,11 @@ def test_a_window_for_very_many_opens_at_once_and_shows_by_itself_when_it_can_be
     dialog = page.get_by_role("dialog", name=ENABLE)
     expect(dialog.get_by_text("The numbers are being written down.")).to_be_visible()
     expect(dialog.get_by_role("button", name="Enable")).to_have_count(0)
-    assert axe(page) == []
-    prepare_confirmation(Confirmation.objects.get().pk)  # as a worker does
+    assert accessibility_violations(page) == []
+    prepare_bulk_action(BulkAction.objects.get().pk)  # as a worker does
     dialog.get_by_role("button", name="Enable 119 numbers").click()
     expect(dialog.get_by_text("Enabled 119 numbers.")).to_be_visible()
-    assert capabilities([numbers[0]]) == ["off"]
+    assert stored_capabilities([numbers[0]]) == ["off"]
 
 
 def test_a_window_being_written_down_is_stopped_from_the_window(page, numbers, monkeypatch):
@@ -144,12 +144,12 @@ def test_a_window_being_written_down_is_stopped_from_the_window(page, numbers, m
     dialog = page.get_by_role("dialog", name=ENABLE)
     dialog.get_by_role("button", name="Stop").click()
     expect(dialog.get_by_text("It was stopped.")).to_be_visible()
-    assert set(capabilities(numbers)) == {"off"}
+    assert set(stored_capabilities(numbers)) == {"off"}
 
 
 def test_the_window_works_by_keyboard_and_gives_the_focus_back(page, numbers):
-    tick(page, numbers[0])
-    tick(page, numbers[1])
+    select_number(page, numbers[0])
+    select_number(page, numbers[1])
     opener = page.get_by_role("button", name=ENABLE)
     opener.focus()
     page.keyboard.press("Enter")
@@ -164,11 +164,11 @@ def test_the_window_works_by_keyboard_and_gives_the_focus_back(page, numbers):
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
     expect(opener).to_be_focused()
-    assert capabilities(numbers[:2]) == ["off", "off"]
+    assert stored_capabilities(numbers[:2]) == ["off", "off"]
 
 
 def test_a_double_click_on_enable_enables_once(page, numbers):
-    tick(page, numbers[0])
+    select_number(page, numbers[0])
     page.get_by_role("button", name=ENABLE).click()
     page.get_by_role("dialog").get_by_role("button", name="Enable 1 number").dblclick()
     expect(page.get_by_role("dialog").get_by_text("Enabled 1 number.")).to_be_visible()
@@ -178,7 +178,7 @@ def test_a_double_click_on_enable_enables_once(page, numbers):
 
 
 def test_rows_change_by_themselves_without_touching_the_selection(page, numbers, admin):
-    tick(page, numbers[3])
+    select_number(page, numbers[3])
     search = page.get_by_label("Search")
     search.focus()
     number = numbers[2]
@@ -187,40 +187,40 @@ def test_rows_change_by_themselves_without_touching_the_selection(page, numbers,
     PhoneNumber.objects.filter(pk=number.pk).update(
         spam_status=PhoneNumber.SpamStatus.TAGGED, capability=PhoneNumber.Capability.ON, tagged_since=tag.detected_at
     )
-    audit.record(account=admin.account, actor=SYSTEM, now=timezone.now(), what="tag.detected", subject=tag)
+    audit.record_event(account=admin.account, actor=SYSTEM, now=timezone.now(), what="tag.detected", subject=tag)
     expect(page.locator(f"#status-{number.pk}")).to_contain_text("Tagged")
     expect(page.locator(f"#status-{number.pk}")).to_contain_text(tag.engine.name)
     expect(page.locator("#tallies")).to_contain_text(re.compile(r"1\s*Tagged"))
     expect(page.locator("#needs-you")).to_have_text("1 tagged numbers")
-    selected(page, "1 selected")
+    expect_selected(page, "1 selected")
     expect(search).to_be_focused()
 
 
-def test_a_row_that_leaves_the_filter_says_so_instead_of_what_it_was(window, live, admin, numbers):
+def test_a_row_that_leaves_the_filter_says_so_instead_of_what_it_was(open_page, live_url, admin, numbers):
     number = numbers[0]
     PhoneNumber.objects.filter(pk=number.pk).update(capability="verifying")
-    page = window(live, as_=admin)
+    page = open_page(live_url, as_=admin)
     page.goto(f"{PATH}?capability=verifying")
     expect(page.locator(f"#capability-{number.pk}")).to_contain_text("Verifying")
     PhoneNumber.objects.filter(pk=number.pk).update(capability="on")
-    audit.record(account=admin.account, actor=SYSTEM, now=timezone.now(), what="capability.on", subject=number)
+    audit.record_event(account=admin.account, actor=SYSTEM, now=timezone.now(), what="capability.on", subject=number)
     expect(page.locator(f"#capability-{number.pk}")).to_contain_text("On")
 
 
 @pytest.mark.parametrize("path", [PATH, "/number-management/phone-numbers/"])
-def test_an_empty_filtered_list_shows_what_comes_to_match(window, live, admin, numbers, path):
-    page = window(live, as_=admin)
+def test_an_empty_filtered_list_shows_what_comes_to_match(open_page, live_url, admin, numbers, path):
+    page = open_page(live_url, as_=admin)
     page.goto(f"{path}?status=failed")
     expect(page.get_by_role("heading", name="No number matches")).to_be_visible()
     number = numbers[5]
     PhoneNumber.objects.filter(pk=number.pk).update(capability="on", spam_status="failed")
     tag = TagFactory(account=admin.account, number=number, case=CaseFactory(account=admin.account, number=number))
-    audit.record(account=admin.account, actor=SYSTEM, now=timezone.now(), what="case.failed", subject=tag)
+    audit.record_event(account=admin.account, actor=SYSTEM, now=timezone.now(), what="case.failed", subject=tag)
     expect(page.locator(f"tr[data-row='{number.pk}']")).to_contain_text(str(number))
     expect(page.locator("#announce")).to_have_text("1 number in the table")
     if path == PATH:
-        tick(page, number)
-        selected(page, "1 selected")
+        select_number(page, number)
+        expect_selected(page, "1 selected")
         expect(page.get_by_role("button", name=ENABLE)).to_be_enabled()
 
 
@@ -232,28 +232,28 @@ def test_a_number_is_copied_as_e164(page, numbers):
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_the_open_windows_have_no_accessibility_violation(window, live, admin, numbers, dark):
+def test_the_open_windows_have_no_accessibility_violation(open_page, live_url, admin, numbers, dark):
     PhoneNumberFactory(account=admin.account, e164="+14165550123", region="CA")
-    page = window(live, as_=admin, dark=dark)
+    page = open_page(live_url, as_=admin, dark=dark)
     page.goto(PATH)
     page.get_by_role("link", name="Services details").click()
     expect(page.get_by_role("dialog", name="Services details")).to_be_visible()
-    assert axe(page) == []
+    assert accessibility_violations(page) == []
     page.keyboard.press("Escape")
     page.get_by_label("Select all 121 numbers").check()
     page.get_by_role("button", name=ENABLE).click()
     expect(page.get_by_role("dialog", name=ENABLE)).to_be_visible()
-    assert axe(page) == []
+    assert accessibility_violations(page) == []
     page.get_by_role("dialog").get_by_role("button", name="Enable 120 numbers").click()
     expect(page.get_by_role("dialog").get_by_text("Enabled 120 numbers.")).to_be_visible()
-    assert axe(page) == []
+    assert accessibility_violations(page) == []
 
 
-def test_it_works_without_javascript(chromium, live, admin, numbers, client):
+def test_it_works_without_javascript(chromium, live_url, admin, numbers, client):
     client.force_login(admin.user)
     cookie = client.cookies["sessionid"].value
-    context = chromium.new_context(base_url=live, java_script_enabled=False)
-    context.add_cookies([{"name": "sessionid", "value": cookie, "url": live}])
+    context = chromium.new_context(base_url=live_url, java_script_enabled=False)
+    context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_url}])
     page = context.new_page()
     page.goto(PATH)
     page.get_by_label(f"Select {numbers[0]}").check()
@@ -268,24 +268,24 @@ def test_it_works_without_javascript(chromium, live, admin, numbers, client):
     context.close()
 
 
-def test_narrow_rows_are_cards_and_can_be_sorted(window, live, admin, numbers):
-    page = window(live, as_=admin, width=NARROW)
+def test_narrow_rows_are_cards_and_can_be_sorted(open_page, live_url, admin, numbers):
+    page = open_page(live_url, as_=admin, width=NARROW)
     page.goto(PATH)
     page.get_by_label("Sort by").select_option("-number")
     expect(page.locator("tr[data-row]").first).to_contain_text(str(numbers[-1]))
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
-def test_what_is_in_use_is_taken_over_as_soon_as_it_is_not(window, live, admin, numbers):
+def test_what_is_in_use_is_taken_over_as_soon_as_it_is_not(open_page, live_url, admin, numbers):
     number = numbers[0]
     PhoneNumber.objects.filter(pk=number.pk).update(capability="on", spam_status="tagged")
     tag = TagFactory(account=admin.account, number=number, case=CaseFactory(account=admin.account, number=number))
-    page = window(live, as_=admin)
+    page = open_page(live_url, as_=admin)
     page.goto(PATH)
     status = page.locator(f"#status-{number.pk}")
     status.get_by_role("link").focus()
     PhoneNumber.objects.filter(pk=number.pk).update(spam_status="clean")
-    audit.record(account=admin.account, actor=SYSTEM, now=timezone.now(), what="tag.cleared", subject=tag)
+    audit.record_event(account=admin.account, actor=SYSTEM, now=timezone.now(), what="tag.cleared", subject=tag)
     expect(page.locator("#needs-you")).to_be_hidden()
     expect(status.get_by_role("link")).to_be_focused()
     page.get_by_label("Search").focus()
@@ -293,13 +293,13 @@ def test_what_is_in_use_is_taken_over_as_soon_as_it_is_not(window, live, admin, 
 
 
 def test_a_page_of_one_account_takes_nothing_over_from_another_that_was_chosen_meanwhile(
-    window, live, admin, numbers, watch
+    open_page, live_url, admin, numbers, console_errors
 ):
-    watch.expects.append("403")
+    console_errors.expects.append("403")
     other = MemberFactory(user=admin.user, account__name="Zenith")
-    page = window(live, as_=admin)
+    page = open_page(live_url, as_=admin)
     page.goto(PATH)
-    tick(page, numbers[0])
+    select_number(page, numbers[0])
     elsewhere = page.context.new_page()
     elsewhere.goto("/")
     elsewhere.get_by_label("Account", exact=True).select_option("Zenith")

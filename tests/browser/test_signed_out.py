@@ -10,18 +10,18 @@ PATH = "/number-management/number-reputation/"
 
 
 @pytest.fixture
-def admin(live) -> Member:
+def admin(live_url) -> Member:
     return MemberFactory(account=AccountFactory(), role=Member.Role.ADMIN)
 
 
-def end_the_session(page: Page) -> None:
+def end_session(page: Page) -> None:
     page.context.clear_cookies(name="sessionid")
 
 
-def test_a_window_that_is_opened_leads_to_the_sign_in_page_and_back(window, live, admin):
-    page = window(live, as_=admin)
+def test_a_window_that_is_opened_leads_to_the_sign_in_page_and_back(open_page, live_url, admin):
+    page = open_page(live_url, as_=admin)
     page.goto(f"{PATH}?status=clean")
-    end_the_session(page)
+    end_session(page)
     page.get_by_role("link", name="Services details").click()
     page.get_by_label("E-mail").fill(admin.user.email)
     page.get_by_label("Password").fill("correct horse battery")
@@ -29,13 +29,13 @@ def test_a_window_that_is_opened_leads_to_the_sign_in_page_and_back(window, live
     page.wait_for_url(f"**{PATH}?status=clean")
 
 
-def test_a_draft_that_cannot_be_saved_says_so_and_stays_on_the_page(window, live, admin):
-    page = window(live, as_=admin)
+def test_a_draft_that_cannot_be_saved_says_so_and_stays_on_the_page(open_page, live_url, admin):
+    page = open_page(live_url, as_=admin)
     page.goto("/enrollment/business/")
     field = page.locator("#enrollment-form [name=legal_name]")
     field.fill("Cascade Solar LLC")
     expect(page.locator("#saved")).to_contain_text("Draft saved")
-    end_the_session(page)
+    end_session(page)
     field.fill("Cascade Solar and Sons LLC")
     expect(page.locator("#saved")).to_contain_text("Not saved")
     expect(field).to_have_value("Cascade Solar and Sons LLC")

@@ -14,8 +14,8 @@ from portal import audit
 from portal.audit import SYSTEM
 from portal.models import Member, today_of
 from reputation.models import Campaign, CampaignCalls, NumberCalls, PhoneNumber
-from tests.browser.conftest import NARROW, WIDE, axe, screenshot
-from tests.browser.test_every_page import OVERFLOWING
+from tests.browser.conftest import NARROW, WIDE, accessibility_violations, screenshot
+from tests.browser.test_every_page import OVERFLOWING_ELEMENTS_JS
 from tests.factories import (
     AccountFactory,
     CampaignFactory,
@@ -25,11 +25,11 @@ from tests.factories import (
     TagFactory,
 )
 
-SMALLEST = 320
+SMALLEST_WIDTH = 320
 
 
 @pytest.fixture
-def viewer(live) -> Member:
+def viewer(live_url) -> Member:
     return MemberFactory(account=AccountFactory(), role=Member.Role.VIEWER)
 
 
@@ -50,8 +50,8 @@ def campaign(viewer) -> Campaign:
 
 
 @pytest.fixture
-def page(window, live, viewer, campaign) -> Page:
-    page = window(live, as_=viewer)
+def page(open_page, live_url, viewer, campaign) -> Page:
+    page = open_page(live_url, as_=viewer)
     page.goto(f"/outbound-dialer/campaigns/{campaign.pk}/")
     return page
 
@@ -104,7 +104,7 @@ def test_what_is_no_number_is_said_at_the_field_without_a_reload(page):
     expect(field).to_have_accessible_description(re.compile("No such number can exist"))
     expect(field).to_have_value("206 555")
     expect(page.locator("#announce")).to_contain_text("No such number can exist")
-    assert axe(page) == []
+    assert accessibility_violations(page) == []
     field.fill("206 212 9911")
     field.press("Enter")
     expect(page.locator("#trial")).to_contain_text("shows (206) 555-0178")
@@ -134,13 +134,13 @@ def test_the_answer_follows_a_tag_on_an_open_page(page, campaign):
     expect(page.locator("#trial")).to_contain_text("shows (206) 555-0178")
     number = PhoneNumber.objects.get(e164="+12065550178")
     PhoneNumber.objects.filter(pk=number.pk).update(spam_status="tagged", tagged_since=timezone.now())
-    audit.record(account=campaign.account, actor=SYSTEM, now=timezone.now(), what="tag.detected", subject=number)
+    audit.record_event(account=campaign.account, actor=SYSTEM, now=timezone.now(), what="tag.detected", subject=number)
     expect(page.locator("#trial")).to_contain_text("(Washington) shows (253) 555-01", timeout=15_000)
 
 
-def test_it_works_without_javascript(chromium, live, viewer, campaign, window):
-    cookies = window(live, as_=viewer).context.cookies()
-    context = chromium.new_context(base_url=live, java_script_enabled=False)
+def test_it_works_without_javascript(chromium, live_url, viewer, campaign, open_page):
+    cookies = open_page(live_url, as_=viewer).context.cookies()
+    context = chromium.new_context(base_url=live_url, java_script_enabled=False)
     context.add_cookies(cookies)
     page = context.new_page()
     page.goto(f"/outbound-dialer/campaigns/{campaign.pk}/")
@@ -152,31 +152,31 @@ def test_it_works_without_javascript(chromium, live, viewer, campaign, window):
 
 
 @pytest.mark.parametrize("called", ["206 212 9911", "+442079460958", "911"])
-@pytest.mark.parametrize(("width", "dark"), [(WIDE, False), (WIDE, True), (NARROW, False), (SMALLEST, True)])
+@pytest.mark.parametrize(("width", "dark"), [(WIDE, False), (WIDE, True), (NARROW, False), (SMALLEST_WIDTH, True)])
 def test_it_is_accessible_and_fits_at_every_width_and_in_both_themes(
-    window, live, viewer, campaign, width, dark, called
+    open_page, live_url, viewer, campaign, width, dark, called
 ):
     today = today_of(viewer.account, timezone.now())
     of = {"account": viewer.account, "campaign": campaign, "day": today, "calls": 1_234_567}
     for basis in ("area_code", "default"):
         CampaignCalls.objects.create(**of, basis=basis, skipped_tagged=True)
-    page = window(live, as_=viewer, width=width, dark=dark)
+    page = open_page(live_url, as_=viewer, width=width, dark=dark)
     page.goto(f"/outbound-dialer/campaigns/{campaign.pk}/?{urlencode({'call': called})}")
     screenshot(page, f"try-it-{called.replace(' ', '')}-{width}-{'dark' if dark else 'light'}")
-    assert axe(page) == []
-    assert page.evaluate(OVERFLOWING) == []
+    assert accessibility_violations(page) == []
+    assert page.evaluate(OVERFLOWING_ELEMENTS_JS) == []
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_the_picture_of_a_numbers_calls_is_accessible_and_fits(window, live, viewer, campaign, dark):
+def test_the_picture_of_a_numbers_calls_is_accessible_and_fits(open_page, live_url, viewer, campaign, dark):
     number = PhoneNumber.objects.get(e164="+12065550178")
     today = today_of(viewer.account, timezone.now())
     for before in range(20):
         day = today - timedelta(days=before)
         NumberCalls.objects.create(account=viewer.account, number=number, day=day, calls=(before * 37) % 100)
-    page = window(live, as_=viewer, width=SMALLEST, dark=dark)
+    page = open_page(live_url, as_=viewer, width=SMALLEST_WIDTH, dark=dark)
     page.goto(f"/number-management/number-reputation/{number.pk}/")
     expect(page.get_by_role("img", name="Calls on each of the last 30 days")).to_be_visible()
     screenshot(page, f"shown-on-calls-{'dark' if dark else 'light'}")
-    assert axe(page) == []
-    assert page.evaluate(OVERFLOWING) == []
+    assert accessibility_violations(page) == []
+    assert page.evaluate(OVERFLOWING_ELEMENTS_JS) == []

@@ -16,22 +16,22 @@ ENABLE = "Enable spam monitoring and remediation"
 DISABLE = "Disable spam monitoring and remediation"
 TABLE = "/number-management/number-reputation/"
 # How long something that takes days of the service may take here.
-DAYS_PASS = 90_000
+SERVICE_DAYS_TIMEOUT = 90_000
 
 
 @pytest.fixture
-def hana(window, portal) -> Page:
+def account_admin_page(open_page, demo_portal) -> Page:
     """The admin of an account that is not enrolled."""
-    page = window(portal.url)
+    page = open_page(demo_portal.url)
     page.context.set_default_timeout(15_000)
     sign_in(page, "hana@harbordental.example")
     return page
 
 
 @pytest.fixture
-def riley(window, portal) -> Page:
+def reviewer_page(open_page, demo_portal) -> Page:
     """The reviewer."""
-    page = window(portal.url)
+    page = open_page(demo_portal.url)
     page.goto("/admin/")
     page.get_by_label("E-mail").fill("riley@portal.example")
     page.get_by_label("Password").fill("demo-portal-2026")
@@ -39,23 +39,23 @@ def riley(window, portal) -> Page:
     return page
 
 
-def test_the_whole_journey_from_enrollment_to_cleared_labels(hana, riley):
-    enroll_with_two_no(hana)
-    approve(riley)
-    expect(hana.get_by_text("Enrolled", exact=True).first).to_be_visible(timeout=10_000)
-    import_numbers(hana)
-    overview = hana.context.new_page()
+def test_the_whole_journey_from_enrollment_to_cleared_labels(account_admin_page, reviewer_page):
+    enroll_with_two_no_answers(account_admin_page)
+    approve(reviewer_page)
+    expect(account_admin_page.get_by_text("Enrolled", exact=True).first).to_be_visible(timeout=10_000)
+    import_numbers(account_admin_page)
+    overview = account_admin_page.context.new_page()
     overview.goto("/")
-    enable_all_but_one(hana)
-    watch_capability(hana)
-    number = a_tagged_number(hana)
-    see_alerts_everywhere(hana, overview, number)
-    see_labels_cleared(hana)
-    open_a_support_ticket(hana)
-    disable(hana)
+    enable_all_but_one(account_admin_page)
+    expect_capability_progress(account_admin_page)
+    number = find_tagged_number(account_admin_page)
+    expect_alerts_everywhere(account_admin_page, overview, number)
+    expect_labels_cleared(account_admin_page)
+    open_a_support_ticket(account_admin_page)
+    disable(account_admin_page)
 
 
-def enroll_with_two_no(page: Page) -> None:
+def enroll_with_two_no_answers(page: Page) -> None:
     page.goto(TABLE)
     page.get_by_role("link", name="Services details").click()
     window = page.get_by_role("dialog", name="Services details")
@@ -64,7 +64,7 @@ def enroll_with_two_no(page: Page) -> None:
 
     page.locator("main").get_by_role("link", name=re.compile("form|Enroll|Begin", re.I)).first.click()
     for name, value in BUSINESS.items():
-        fill(page.locator(f"#enrollment-form [name={name}]"), value)
+        fill_field(page.locator(f"#enrollment-form [name={name}]"), value)
     page.get_by_role("button", name=re.compile("continue", re.I)).click()
 
     for place, question in enumerate(QUESTIONS):
@@ -82,7 +82,7 @@ def enroll_with_two_no(page: Page) -> None:
     expect(page.get_by_text("Under review").first).to_be_visible()
 
 
-def fill(field: Locator, value: str) -> None:
+def fill_field(field: Locator, value: str) -> None:
     kind = field.first.evaluate("field => field.type")
     if kind == "radio":
         field.locator(f"xpath=self::*[@value='{value}']").check()
@@ -131,7 +131,7 @@ def enable_all_but_one(page: Page) -> None:
     expect(window.get_by_text("Canada").first).to_be_visible()
     screenshot(page, "journey-window")
     button = window.get_by_role("button", name=re.compile(r"^Enable [\d,]+ numbers$"))
-    before = count_in(button)
+    before = count_in_label(button)
     window.get_by_role("button", name=re.compile("^Take out")).first.click()
     expect(button).to_have_text(f"Enable {before - 1:,} numbers")
     button.click()
@@ -139,32 +139,32 @@ def enable_all_but_one(page: Page) -> None:
     window.get_by_role("button", name="Close").last.click()
 
 
-def watch_capability(page: Page) -> None:
+def expect_capability_progress(page: Page) -> None:
     """On the open page, without a reload."""
     table = page.locator("#results")
     expect(table.get_by_text("Verifying", exact=True).first).to_be_visible(timeout=15_000)
-    expect(table.get_by_text("On", exact=True).first).to_be_visible(timeout=DAYS_PASS)
-    expect(page.locator("#needs-you")).to_have_text(re.compile(r"^[1-9]"), timeout=DAYS_PASS)
+    expect(table.get_by_text("On", exact=True).first).to_be_visible(timeout=SERVICE_DAYS_TIMEOUT)
+    expect(page.locator("#needs-you")).to_have_text(re.compile(r"^[1-9]"), timeout=SERVICE_DAYS_TIMEOUT)
     screenshot(page, "journey-table")
 
 
-def a_tagged_number(page: Page) -> dict[str, str]:
+def find_tagged_number(page: Page) -> dict[str, str]:
     page.goto(f"{TABLE}?status=in_remediation")
     row = page.locator("tr[data-row]").first
-    expect(row).to_be_visible(timeout=DAYS_PASS)
+    expect(row).to_be_visible(timeout=SERVICE_DAYS_TIMEOUT)
     return {"id": row.get_attribute("data-row"), "shown": row.locator(".number").inner_text()}
 
 
-def see_alerts_everywhere(page: Page, overview: Page, number: dict[str, str]) -> None:
+def expect_alerts_everywhere(page: Page, overview: Page, number: dict[str, str]) -> None:
     """Row 12: the table row, the number's page, the phone-number list, the campaign page, the caller-ID setting, the
     dashboard (open since before anything was tagged), the menu."""
-    expect(overview.locator("[data-spam-alert]").first).to_be_visible(timeout=DAYS_PASS)
+    expect(overview.locator("[data-spam-alert]").first).to_be_visible(timeout=SERVICE_DAYS_TIMEOUT)
     expect(overview.locator("#needs-you")).to_have_text(re.compile(r"^[1-9]"))
 
     def alert_on(path: str) -> Page:
         """Looked up again for another tagged number where this one was cleared meanwhile."""
         page.goto(path)
-        expect(page.locator("[data-spam-alert]").first).to_be_visible(timeout=DAYS_PASS)
+        expect(page.locator("[data-spam-alert]").first).to_be_visible(timeout=SERVICE_DAYS_TIMEOUT)
         return page
 
     alert_on(f"{TABLE}?status=in_remediation")
@@ -173,29 +173,29 @@ def see_alerts_everywhere(page: Page, overview: Page, number: dict[str, str]) ->
     page.get_by_role("link", name="Recall calls").first.click()
     campaign = page.url
     page.goto(f"{campaign}?status=in_remediation")
-    expect(page.locator("#numbers [data-spam-alert]").first).to_be_visible(timeout=DAYS_PASS)
+    expect(page.locator("#numbers [data-spam-alert]").first).to_be_visible(timeout=SERVICE_DAYS_TIMEOUT)
 
 
-def see_labels_cleared(page: Page) -> None:
+def expect_labels_cleared(page: Page) -> None:
     """An alert on an open page goes away by itself when its label is cleared."""
     alert = page.locator("main > [id^=alert-] [data-spam-alert]")
     for _ in range(10):  # a label may be gone between being seen in the table and its number's page
         page.goto(f"{TABLE}?status=in_remediation")
         link = page.locator("tr[data-row] .number").first
-        expect(link).to_be_visible(timeout=DAYS_PASS)
+        expect(link).to_be_visible(timeout=SERVICE_DAYS_TIMEOUT)
         link.click()
         page.wait_for_url(re.compile(r"/\d+/$"))
         if alert.count():
             break
     screenshot(page, "journey-number")
-    expect(alert).to_have_count(0, timeout=DAYS_PASS)
+    expect(alert).to_have_count(0, timeout=SERVICE_DAYS_TIMEOUT)
     expect(page.locator("#timeline")).to_contain_text("Spam label gone")
 
 
 def open_a_support_ticket(page: Page) -> None:
     page.goto("/")
     link = page.get_by_role("link", name=re.compile("^Open a support ticket")).first
-    expect(link).to_be_visible(timeout=DAYS_PASS * 2)
+    expect(link).to_be_visible(timeout=SERVICE_DAYS_TIMEOUT * 2)
     link.click()
     expect(page.get_by_label("Text for support")).to_have_value(re.compile(r"\+1\d{10}"))
     screenshot(page, "journey-ticket")
@@ -216,5 +216,5 @@ def disable(page: Page) -> None:
     expect(page.locator("#needs-you")).to_be_hidden(timeout=15_000)
 
 
-def count_in(locator: Locator) -> int:
+def count_in_label(locator: Locator) -> int:
     return int(re.search(r"[\d,]+", locator.inner_text())[0].replace(",", ""))

@@ -15,12 +15,12 @@ from tests.factories import UserFactory
 
 @pytest.fixture
 def draft(account, actor, now) -> Application:
-    return filled.drafted(account, actor, now)
+    return filled.create_draft(account, actor, now)
 
 
 @pytest.fixture
-def sent(account, actor, now) -> Application:
-    return filled.sent(account, actor, now)
+def submitted(account, actor, now) -> Application:
+    return filled.create_submitted(account, actor, now)
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def reviewer(db) -> User:
 
 
 @pytest.fixture
-def reviewing(reviewer) -> Actor:
+def reviewer_actor(reviewer) -> Actor:
     return Actor(user=reviewer, via="admin")
 
 

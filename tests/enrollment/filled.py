@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from enrollment import drafts, lifecycle, snapshot
-from enrollment.forms import forms_of
+from enrollment.forms import build_forms
 from enrollment.models import Application
 from enrollment.questions import QUESTIONS
 from portal.audit import Actor
@@ -38,11 +38,11 @@ BUSINESS = {
 }
 
 
-def business(**changed: str) -> dict[str, str]:
+def business_data(**changed: str) -> dict[str, str]:
     return BUSINESS | changed
 
 
-def practices(**given: str) -> dict[str, str]:
+def practices_data(**given: str) -> dict[str, str]:
     """All Yes but for the questions named, as a browser posts it; `note_<question>` is a note."""
     posted = {}
     for question in QUESTIONS:
@@ -52,32 +52,32 @@ def practices(**given: str) -> dict[str, str]:
     return posted
 
 
-def answers(**given: str) -> dict[str, dict[str, str]]:
+def stored_answers(**given: str) -> dict[str, dict[str, str]]:
     """The same as it is stored."""
-    posted = practices(**given)
+    posted = practices_data(**given)
     return {
         question.id: {part: posted[f"{question.id}-{part}"] for part in ("answer", "note", "wording")}
         for question in QUESTIONS
     }
 
 
-def drafted(account: Account, actor: Actor, now: datetime, **given: str) -> Application:
+def create_draft(account: Account, actor: Actor, now: datetime, **given: str) -> Application:
     """A complete draft, with these answers; names of business fields are taken as such."""
     fields = {name: text for name, text in given.items() if name in BUSINESS}
-    return drafts.save(account, business=business(**fields), answers=answers(**given), actor=actor, now=now)
+    return drafts.save(account, business=business_data(**fields), answers=stored_answers(**given), actor=actor, now=now)
 
 
-def sent(account: Account, actor: Actor, now: datetime, **given: str) -> Application:
-    return send(drafted(account, actor, now, **given), actor, now)
+def create_submitted(account: Account, actor: Actor, now: datetime, **given: str) -> Application:
+    return submit_draft(create_draft(account, actor, now, **given), actor, now)
 
 
-def send(application: Application, actor: Actor, now: datetime) -> Application:
-    sections = forms_of(application, check=True)
+def submit_draft(application: Application, actor: Actor, now: datetime) -> Application:
+    sections = build_forms(application, check=True)
     assert all(section.is_valid() for section in sections), [section.errors for section in sections]
     return lifecycle.submit(
         application,
         edits=application.edits,
-        snapshot=snapshot.taken(*sections, signed_by="Dana Reyes"),
+        snapshot=snapshot.take_snapshot(*sections, signed_by="Dana Reyes"),
         actor=actor,
         now=now,
     )

@@ -4,33 +4,33 @@ import pytest
 
 from enrollment.assessment import assess
 from enrollment.forms import BusinessForm
-from enrollment.questions import QUESTIONS, Weight
+from enrollment.questions import QUESTIONS, Severity
 from tests.enrollment import filled
 
 
-def assessed(business=None, **given):
-    form = BusinessForm(filled.business(**(business or {})))
+def assess_form(business=None, **given):
+    form = BusinessForm(filled.business_data(**(business or {})))
     assert form.is_valid(), form.errors
-    return assess(filled.answers(**given), form.cleaned_data)
+    return assess(filled.stored_answers(**given), form.cleaned_data)
 
 
 def test_all_yes_needs_no_words():
-    assessment = assessed()
+    assessment = assess_form()
     assert (assessment.headline, assessment.sentence, assessment.warnings) == ("", "", ())
     assert assessment.suggestion.to == "approved"
 
 
 def test_no_answers_come_heaviest_first_with_what_to_mend():
-    assessment = assessed(reassigned_number_check="no", attempt_limits="no", calling_hours="no")
+    assessment = assess_form(reassigned_number_check="no", attempt_limits="no", calling_hours="no")
     weights = [no.question.weight for no in assessment.no_answers]
-    assert weights == [Weight.BLOCK, Weight.HARD, Weight.NOTE]
+    assert weights == [Severity.BLOCK, Severity.HARD, Severity.NOTE]
     assert assessment.first_to_mend.id == "calling_hours"
     assert (assessment.blocks, assessment.hard) == (1, 1)
 
 
 def test_two_no_are_several():
-    assert not assessed(calling_hours="no").is_several
-    several = assessed(calling_hours="no", ring_15_seconds="no")
+    assert not assess_form(calling_hours="no").is_several
+    several = assess_form(calling_hours="no", ring_15_seconds="no")
     assert several.is_several
     assert "the service may be unable to help" in several.sentence
 
@@ -46,7 +46,7 @@ def test_two_no_are_several():
     ],
 )
 def test_the_reviewer_gets_a_suggestion(given, suggested):
-    assert assessed(**given).suggestion.to == suggested
+    assert assess_form(**given).suggestion.to == suggested
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_the_reviewer_gets_a_suggestion(given, suggested):
     ],
 )
 def test_something_odd_about_the_business_makes_the_reviewer_ask_but_blocks_nothing(business, word):
-    assessment = assessed(business=business)
+    assessment = assess_form(business=business)
     assert len(assessment.warnings) == 1
     assert word in assessment.warnings[0]
     assert assessment.suggestion.to == "more_information"
@@ -79,12 +79,12 @@ def test_something_odd_about_the_business_makes_the_reviewer_ask_but_blocks_noth
     ],
 )
 def test_what_is_plain_raises_no_doubt(business):
-    assert assessed(business=business).warnings == ()
+    assert assess_form(business=business).warnings == ()
 
 
 def test_sales_calls_to_which_the_registry_does_not_apply_make_the_reviewer_ask_which_exemption():
     given = {"national_dnc_scrub": "not_applicable", "note_national_dnc_scrub": "It doesn't."}
-    assert "exemption" in assessed(business={"use_case": "telemarketing"}, **given).warnings[0]
+    assert "exemption" in assess_form(business={"use_case": "telemarketing"}, **given).warnings[0]
 
 
 def test_a_half_filled_draft_can_be_assessed():

@@ -9,7 +9,7 @@ from django.urls import reverse
 from enrollment import drafts, lifecycle
 from enrollment.drafts import NotEditable
 from enrollment.models import Application
-from enrollment.questions import QUESTION
+from enrollment.questions import QUESTIONS_BY_ID
 from portal.models import AuditEvent
 from tests.enrollment import filled
 from tests.factories import ApplicationFactory, MemberFactory
@@ -17,15 +17,15 @@ from tests.factories import ApplicationFactory, MemberFactory
 pytestmark = pytest.mark.django_db
 
 BUSINESS, PRACTICES, CHECK = (reverse(f"enrollment-{step}") for step in ("business", "practices", "check"))
-AS_HTMX = {"HX-Request": "true"}
+HTMX_HEADERS = {"HX-Request": "true"}
 
 
-def page(client, url):
+def page_text(client, url):
     return client.get(url).content.decode()
 
 
 def test_it_works(as_admin, account):
-    answer = as_admin.post(BUSINESS, filled.business() | {"continue": "1"})
+    answer = as_admin.post(BUSINESS, filled.business_data() | {"continue": "1"})
     assert answer.url == PRACTICES
     assert Application.objects.for_account(account).get().state == "draft"
 
@@ -36,7 +36,7 @@ def test_looking_at_the_form_begins_nothing(as_admin):
 
 
 def test_the_first_form_names_whoever_fills_it_as_the_contact(as_admin, admin):
-    assert f'value="{admin.user.email}"' in page(as_admin, BUSINESS)
+    assert f'value="{admin.user.email}"' in page_text(as_admin, BUSINESS)
 
 
 def test_a_draft_keeps_what_is_typed_even_when_it_is_invalid(as_admin):
@@ -48,7 +48,7 @@ def test_a_draft_keeps_what_is_typed_even_when_it_is_invalid(as_admin):
 
 
 def test_an_error_loses_nothing_and_stands_at_its_field(as_admin):
-    answer = as_admin.post(BUSINESS, filled.business(ein="12", zip_code="abc") | {"continue": "1"}, follow=True)
+    answer = as_admin.post(BUSINESS, filled.business_data(ein="12", zip_code="abc") | {"continue": "1"}, follow=True)
     html = answer.content.decode()
     assert 'value="abc"' in html
     assert 'value="Cascade Solar LLC"' in html
@@ -58,47 +58,47 @@ def test_an_error_loses_nothing_and_stands_at_its_field(as_admin):
 
 
 def test_a_reload_after_an_error_shows_it_again_and_sends_nothing(as_admin):
-    answer = as_admin.post(BUSINESS, filled.business(ein="12") | {"continue": "1"})
+    answer = as_admin.post(BUSINESS, filled.business_data(ein="12") | {"continue": "1"})
     assert answer.status_code == 302
-    assert 'id="id_ein_error"' in page(as_admin, answer.url)
+    assert 'id="id_ein_error"' in page_text(as_admin, answer.url)
 
 
-def test_signing_in_again_finds_the_draft(as_admin, admin, signed_in):
+def test_signing_in_again_finds_the_draft(as_admin, admin, client_for):
     as_admin.post(BUSINESS, {"legal_name": "Half a na", "draft": "1"})
     as_admin.logout()
-    assert 'value="Half a na"' in page(signed_in(admin), BUSINESS)
+    assert 'value="Half a na"' in page_text(client_for(admin), BUSINESS)
 
 
 def test_a_draft_is_the_accounts_and_not_the_persons(as_admin, as_owner):
     as_admin.post(BUSINESS, {"legal_name": "Begun by the admin", "draft": "1"})
-    assert "Begun by the admin" in page(as_owner, BUSINESS)
+    assert "Begun by the admin" in page_text(as_owner, BUSINESS)
 
 
 def test_the_steps_do_not_overwrite_each_other(as_admin, account):
-    as_admin.post(BUSINESS, filled.business())
-    as_admin.post(PRACTICES, filled.practices(calling_hours="no"))
-    draft = drafts.current(account)
+    as_admin.post(BUSINESS, filled.business_data())
+    as_admin.post(PRACTICES, filled.practices_data(calling_hours="no"))
+    draft = drafts.get_current_application(account)
     assert draft.business["city"] == "Seattle"
     assert draft.answers["calling_hours"]["answer"] == "no"
 
 
 def test_it_saves_itself_as_fields_change(as_admin, account):
-    answer = as_admin.post(BUSINESS, {"legal_name": "Typed so far"}, headers=AS_HTMX)
+    answer = as_admin.post(BUSINESS, {"legal_name": "Typed so far"}, headers=HTMX_HEADERS)
     assert answer.content.decode().startswith("Draft saved")
     assert answer.headers["X-Saved"]
-    assert drafts.current(account).business["legal_name"] == "Typed so far"
+    assert drafts.get_current_application(account).business["legal_name"] == "Typed so far"
 
 
 def test_saving_itself_tells_what_the_answers_now_mean(as_admin):
     html = as_admin.post(
-        PRACTICES, filled.practices(calling_hours="no", attempt_limits="no"), headers=AS_HTMX
+        PRACTICES, filled.practices_data(calling_hours="no", attempt_limits="no"), headers=HTMX_HEADERS
     ).content.decode()
     assert "2 practices are answered with No" in html
     assert "18 of 18 answered" in html
 
 
 def test_saving_the_same_again_changes_nothing(account, actor, now):
-    edits = [filled.drafted(account, actor, now).edits for _ in range(2)]
+    edits = [filled.create_draft(account, actor, now).edits for _ in range(2)]
     assert edits == [1, 1]
     assert AuditEvent.objects.for_account(account).count() == 1
 
@@ -112,7 +112,7 @@ def test_typing_for_an_hour_is_one_event_in_the_audit_trail(account, actor, now)
 
 
 def test_a_social_security_number_is_not_even_kept_in_a_draft(as_admin, account):
-    answer = as_admin.post(BUSINESS, filled.business(ein="123-45-6789") | {"continue": "1"}, follow=True)
+    answer = as_admin.post(BUSINESS, filled.business_data(ein="123-45-6789") | {"continue": "1"}, follow=True)
     assert "Social Security number, so it was not kept" in answer.content.decode()
     assert "6789" not in str(Application.objects.filter(account=account).values())
 
@@ -124,20 +124,23 @@ def test_what_no_database_can_hold_is_taken_out(account, actor, now):
 
 
 def test_an_answer_keeps_the_wording_it_was_given_to(as_admin, account):
-    as_admin.post(PRACTICES, filled.practices())
-    assert drafts.current(account).answers["calling_hours"]["wording"] == QUESTION["calling_hours"].wording
+    as_admin.post(PRACTICES, filled.practices_data())
+    assert (
+        drafts.get_current_application(account).answers["calling_hours"]["wording"]
+        == QUESTIONS_BY_ID["calling_hours"].wording
+    )
 
 
 def test_an_answer_to_an_older_wording_is_asked_for_again(as_admin, account, actor, now):
-    older = filled.answers() | {"calling_hours": {"answer": "yes", "note": "", "wording": "0"}}
-    drafts.save(account, business=filled.business(), answers=older, actor=actor, now=now)
-    assert "The question was reworded since it was answered" in page(as_admin, CHECK)
-    answer = as_admin.post(PRACTICES, filled.practices() | {"continue": "1"})
+    older = filled.stored_answers() | {"calling_hours": {"answer": "yes", "note": "", "wording": "0"}}
+    drafts.save(account, business=filled.business_data(), answers=older, actor=actor, now=now)
+    assert "The question was reworded since it was answered" in page_text(as_admin, CHECK)
+    answer = as_admin.post(PRACTICES, filled.practices_data() | {"continue": "1"})
     assert answer.url == CHECK
 
 
 def test_not_applicable_needs_a_reason(as_admin):
-    posted = filled.practices(national_dnc_scrub="not_applicable") | {"continue": "1"}
+    posted = filled.practices_data(national_dnc_scrub="not_applicable") | {"continue": "1"}
     html = as_admin.post(PRACTICES, posted, follow=True).content.decode()
     assert "Say why it doesn&#x27;t apply to you." in html
     posted["national_dnc_scrub-note"] = "We call businesses only."
@@ -145,7 +148,7 @@ def test_not_applicable_needs_a_reason(as_admin):
 
 
 def test_a_question_without_an_answer_is_named(as_admin):
-    posted = filled.practices() | {"continue": "1"}
+    posted = filled.practices_data() | {"continue": "1"}
     del posted["ring_15_seconds-answer"]
     html = as_admin.post(PRACTICES, posted, follow=True).content.decode()
     assert 'href="#id_ring_15_seconds-answer_0"' in html
@@ -153,37 +156,37 @@ def test_a_question_without_an_answer_is_named(as_admin):
 
 
 def test_a_viewer_reads_the_form_and_changes_nothing(as_viewer, draft):
-    html = page(as_viewer, BUSINESS)
+    html = page_text(as_viewer, BUSINESS)
     assert "You are a viewer" in html
     assert '<fieldset class="stack" disabled>' in html
     assert "Save draft" not in html
     for url in (BUSINESS, PRACTICES, CHECK):
-        assert as_viewer.post(url, filled.business(city="Tacoma")).status_code == 403
+        assert as_viewer.post(url, filled.business_data(city="Tacoma")).status_code == 403
     draft.refresh_from_db()
     assert draft.business["city"] == "Seattle"
 
 
-def test_another_accounts_draft_is_never_shown_or_changed(signed_in, draft):
-    stranger = signed_in(MemberFactory())
-    assert "Cascade Solar" not in page(stranger, BUSINESS)
-    stranger.post(BUSINESS, filled.business(legal_name="Stranger Inc") | {"draft": "1"})
+def test_another_accounts_draft_is_never_shown_or_changed(client_for, draft):
+    stranger = client_for(MemberFactory())
+    assert "Cascade Solar" not in page_text(stranger, BUSINESS)
+    stranger.post(BUSINESS, filled.business_data(legal_name="Stranger Inc") | {"draft": "1"})
     draft.refresh_from_db()
     assert draft.business["legal_name"] == "Cascade Solar LLC"
     assert Application.objects.count() == 2
 
 
-def test_while_under_review_nothing_is_saved_and_the_page_says_so(as_admin, sent):
-    html = as_admin.post(BUSINESS, filled.business(city="Tacoma"), follow=True).content.decode()
+def test_while_under_review_nothing_is_saved_and_the_page_says_so(as_admin, submitted):
+    html = as_admin.post(BUSINESS, filled.business_data(city="Tacoma"), follow=True).content.decode()
     assert "under review and cannot be changed. Nothing was saved." in html
-    quietly = as_admin.post(BUSINESS, filled.business(city="Tacoma"), headers=AS_HTMX).content.decode()
+    quietly = as_admin.post(BUSINESS, filled.business_data(city="Tacoma"), headers=HTMX_HEADERS).content.decode()
     assert "Nothing was saved" in quietly
-    sent.refresh_from_db()
-    assert sent.business["city"] == "Seattle"
+    submitted.refresh_from_db()
+    assert submitted.business["city"] == "Seattle"
 
 
 @pytest.mark.parametrize("url", [BUSINESS, PRACTICES, CHECK])
-def test_while_under_review_the_form_is_read_only_with_the_answers_as_sent(as_admin, sent, url):
-    html = page(as_admin, url)
+def test_while_under_review_the_form_is_read_only_with_the_answers_as_sent(as_admin, submitted, url):
+    html = page_text(as_admin, url)
     assert "Enrollment as it was sent" in html
     assert "Cascade Solar LLC" in html
     assert "Do you place sales calls only from 8 a.m. to 9 p.m." in html
@@ -198,19 +201,19 @@ def test_an_approved_enrollment_cannot_be_begun_again(account, actor, now):
 
 @pytest.mark.parametrize("ending", ["reject", "revoke"])
 def test_after_a_rejection_or_revocation_a_new_application_begins_with_what_the_former_said(
-    as_admin, account, sent, reviewing, now, ending
+    as_admin, account, submitted, reviewer_actor, now, ending
 ):
     if ending == "revoke":
-        lifecycle.approve(sent, actor=reviewing, now=now)
-    getattr(lifecycle, ending)(sent, actor=reviewing, now=now, reason="Stop calling at night.")
-    html = page(as_admin, BUSINESS)
+        lifecycle.approve(submitted, actor=reviewer_actor, now=now)
+    getattr(lifecycle, ending)(submitted, actor=reviewer_actor, now=now, reason="Stop calling at night.")
+    html = page_text(as_admin, BUSINESS)
     assert 'value="Cascade Solar LLC"' in html
     assert "Stop calling at night." in html
     assert Application.objects.count() == 1
-    as_admin.post(BUSINESS, filled.business(city="Tacoma"))
-    begun = drafts.current(account)
-    assert begun.former_id == sent.pk
-    assert begun.answers == sent.answers
+    as_admin.post(BUSINESS, filled.business_data(city="Tacoma"))
+    begun = drafts.get_current_application(account)
+    assert begun.former_id == submitted.pk
+    assert begun.answers == submitted.answers
     assert begun.business["city"] == "Tacoma"
 
 

@@ -11,13 +11,13 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from enrollment import lifecycle, mails, tasks
-from enrollment.models import Step
+from enrollment.models import Transition
 from tests.enrollment import filled
 from tests.factories import AccountFactory, MemberFactory
 
 pytestmark = pytest.mark.django_db
 
-WHY = "The numbers are not yours."
+REASON = "The numbers are not yours."
 
 
 class RefusingBackend(EmailBackend):
@@ -28,21 +28,21 @@ class RefusingBackend(EmailBackend):
 
 
 @pytest.fixture(autouse=True)
-def _reviewers(settings):
+def _reviewer_settings(settings):
     settings.REVIEWER_EMAILS = ["review@example.com"]
     settings.PUBLIC_URL = "https://numbers.example.com"
 
 
 @pytest.fixture
-def decided(sent, reviewing, now):
+def rejected(submitted, reviewer_actor, now):
     """An application that was rejected; the mail about its sending is out of the way."""
-    lifecycle.reject(sent, actor=reviewing, now=now, reason=WHY)
-    Step.objects.filter(to="submitted").update(mail_due_at=None)
-    return sent
+    lifecycle.reject(submitted, actor=reviewer_actor, now=now, reason=REASON)
+    Transition.objects.filter(to="submitted").update(mail_due_at=None)
+    return submitted
 
 
 def test_reviewers_are_told_when_an_application_is_sent(account, actor, now):
-    application = filled.sent(account, actor, now, calling_hours="no")
+    application = filled.create_submitted(account, actor, now, calling_hours="no")
     mails.send_due(now)
     (message,) = mail.outbox
     assert message.to == ["review@example.com"]
@@ -51,35 +51,35 @@ def test_reviewers_are_told_when_an_application_is_sent(account, actor, now):
     assert "the calling hours" in message.body
 
 
-def test_without_reviewers_addresses_nothing_is_sent_and_nothing_stays_due(sent, now, settings):
+def test_without_reviewers_addresses_nothing_is_sent_and_nothing_stays_due(submitted, now, settings):
     settings.REVIEWER_EMAILS = []
     mails.send_due(now)
     assert mail.outbox == []
-    assert not Step.objects.mail_due(now + timedelta(days=9)).exists()
+    assert not Transition.objects.mail_due(now + timedelta(days=9)).exists()
 
 
-def test_the_applicant_is_told_by_mail_with_the_reason_what_it_means_and_the_next_step(decided, now):
+def test_the_applicant_is_told_by_mail_with_the_reason_what_it_means_and_the_next_step(rejected, now):
     mails.send_due(now)
     (message,) = mail.outbox
     assert message.subject == "Cascade Solar LLC: the enrollment is rejected"
-    assert WHY in message.body
+    assert REASON in message.body
     assert "What it means" in message.body
     assert "https://numbers.example.com/enrollment/" in message.body
 
 
 @pytest.mark.parametrize("to", ["approved", "rejected", "more_information", "revoked"])
-def test_each_decision_has_its_mail(sent, reviewing, now, to):
+def test_each_decision_has_its_mail(submitted, reviewer_actor, now, to):
     if to == "revoked":
-        lifecycle.approve(sent, actor=reviewing, now=now)
-    lifecycle.decide({sent.pk: 1}, to=to, actor=reviewing, now=now, reason=WHY)
-    Step.objects.exclude(to=to).update(mail_due_at=None)
+        lifecycle.approve(submitted, actor=reviewer_actor, now=now)
+    lifecycle.decide({submitted.pk: 1}, to=to, actor=reviewer_actor, now=now, reason=REASON)
+    Transition.objects.exclude(to=to).update(mail_due_at=None)
     mails.send_due(now)
     (message,) = mail.outbox
-    assert WHY in message.body
+    assert REASON in message.body
     assert "What to do next" in message.body
 
 
-def test_owners_admins_and_the_contact_person_get_it_and_nobody_else(decided, account, admin, owner, viewer, now):
+def test_owners_admins_and_the_contact_person_get_it_and_nobody_else(rejected, account, admin, owner, viewer, now):
     MemberFactory(account=account, user__is_active=False)
     MemberFactory()
     mails.send_due(now)
@@ -87,29 +87,29 @@ def test_owners_admins_and_the_contact_person_get_it_and_nobody_else(decided, ac
     assert sorted(message.to) == sorted([admin.user.email, owner.user.email, "dana@cascadesolar.example"])
 
 
-def test_a_contact_who_is_a_member_gets_it_once(account, actor, admin, reviewing, now):
-    application = filled.sent(account, actor, now, contact_email=admin.user.email.upper())
-    lifecycle.approve(application, actor=reviewing, now=now)
+def test_a_contact_who_is_a_member_gets_it_once(account, actor, admin, reviewer_actor, now):
+    application = filled.create_submitted(account, actor, now, contact_email=admin.user.email.upper())
+    lifecycle.approve(application, actor=reviewer_actor, now=now)
     mails.send_due(now)
     assert mail.outbox[-1].to == [admin.user.email]
 
 
-def test_a_mail_is_sent_once_however_often_the_task_runs(decided):
+def test_a_mail_is_sent_once_however_often_the_task_runs(rejected):
     tasks.send_due_mails()
     tasks.send_due_mails()
     assert len(mail.outbox) == 1
 
 
-def test_two_workers_who_find_the_same_mail_send_it_once(decided, now):
-    (step,) = Step.objects.mail_due(now)
-    assert mails._claimed(step, now)
-    assert not mails._claimed(step, now)
+def test_two_workers_who_find_the_same_mail_send_it_once(rejected, now):
+    (step,) = Transition.objects.mail_due(now)
+    assert mails._claim(step, now)
+    assert not mails._claim(step, now)
 
 
-def test_a_server_that_does_not_take_it_leaves_it_due_for_later(decided, now, settings):
+def test_a_server_that_does_not_take_it_leaves_it_due_for_later(rejected, now, settings):
     settings.EMAIL_BACKEND = f"{__name__}.RefusingBackend"
     mails.send_due(now)
-    step = Step.objects.get(to="rejected")
+    step = Transition.objects.get(to="rejected")
     assert step.mailed_at is None
     assert step.mail_due_at == now + timedelta(minutes=2)
     mails.send_due(now)
@@ -123,28 +123,28 @@ def test_a_server_that_does_not_take_it_leaves_it_due_for_later(decided, now, se
     assert step.mail_due_at is None
 
 
-def test_the_wait_grows_and_ends(decided, now, settings):
+def test_the_wait_grows_and_ends(rejected, now, settings):
     settings.EMAIL_BACKEND = f"{__name__}.RefusingBackend"
     waits = []
-    while (step := Step.objects.get(to="rejected")).mail_due_at:
+    while (step := Transition.objects.get(to="rejected")).mail_due_at:
         mails.send_due(step.mail_due_at)
-        waits.append(mails.wait_after(step.mail_attempts))
-    assert len(waits) == mails.MOST_ATTEMPTS
+        waits.append(mails.get_backoff(step.mail_attempts))
+    assert len(waits) == mails.MAX_ATTEMPTS
     assert waits[:3] == [timedelta(minutes=minutes) for minutes in (2, 4, 8)]
     assert waits[-1] == timedelta(hours=6)
 
 
-def test_a_worker_killed_while_sending_is_followed_by_another(decided, now):
-    (step,) = Step.objects.mail_due(now)
-    mails._claimed(step, now)  # and here it dies
+def test_a_worker_killed_while_sending_is_followed_by_another(rejected, now):
+    (step,) = Transition.objects.mail_due(now)
+    mails._claim(step, now)  # and here it dies
     mails.send_due(now + timedelta(minutes=2))
     assert len(mail.outbox) == 1
 
 
-def test_one_mail_that_cannot_be_sent_does_not_stop_the_others(decided, actor, reviewing, now, monkeypatch):
-    other = filled.sent(AccountFactory(), actor, now, contact_email="other@example.com")
-    lifecycle.approve(other, actor=reviewing, now=now)
-    whole = mails.message_of
+def test_one_mail_that_cannot_be_sent_does_not_stop_the_others(rejected, actor, reviewer_actor, now, monkeypatch):
+    other = filled.create_submitted(AccountFactory(), actor, now, contact_email="other@example.com")
+    lifecycle.approve(other, actor=reviewer_actor, now=now)
+    whole = mails.build_message
     broken = {"left": 1}
 
     def once_broken(step, recipients):
@@ -153,49 +153,49 @@ def test_one_mail_that_cannot_be_sent_does_not_stop_the_others(decided, actor, r
             raise SMTPServerDisconnected
         return whole(step, recipients)
 
-    monkeypatch.setattr(mails, "message_of", once_broken)
+    monkeypatch.setattr(mails, "build_message", once_broken)
     mails.send_due(now)
     assert len(mail.outbox) == 2
 
 
-def test_a_mail_keeps_its_words_when_the_application_goes_on(sent, reviewing, now):
-    lifecycle.ask_for_more(sent, actor=reviewing, now=now, reason="Which carrier?")
-    sent.refresh_from_db()
-    filled.send(sent, reviewing, now)
+def test_a_mail_keeps_its_words_when_the_application_goes_on(submitted, reviewer_actor, now):
+    lifecycle.ask_for_more(submitted, actor=reviewer_actor, now=now, reason="Which carrier?")
+    submitted.refresh_from_db()
+    filled.submit_draft(submitted, reviewer_actor, now)
     mails.send_due(now)
     assert any("Which carrier?" in message.body for message in mail.outbox)
 
 
-def test_a_mail_that_comes_twice_is_known_as_the_same(decided, now):
-    step = Step.objects.get(to="rejected")
-    ids = {mails.message_of(step, ["a@example.com"]).message()["Message-ID"] for _ in range(2)}
+def test_a_mail_that_comes_twice_is_known_as_the_same(rejected, now):
+    step = Transition.objects.get(to="rejected")
+    ids = {mails.build_message(step, ["a@example.com"]).message()["Message-ID"] for _ in range(2)}
     assert ids == {f"<enrollment-{step.pk}@numbers.example.com>"}
 
 
-def test_an_accounts_name_cannot_add_a_header(account, decided, now):
+def test_an_accounts_name_cannot_add_a_header(account, rejected, now):
     account.name = "Cascade\nBcc: everyone@example.com"
     account.save()
     mails.send_due(now)
     assert "\n" not in mail.outbox[0].subject
 
 
-def test_texts_are_plain_and_not_escaped(sent, reviewing, now):
-    lifecycle.reject(sent, actor=reviewing, now=now, reason="Bought & shared lists aren't proof.")
+def test_texts_are_plain_and_not_escaped(submitted, reviewer_actor, now):
+    lifecycle.reject(submitted, actor=reviewer_actor, now=now, reason="Bought & shared lists aren't proof.")
     mails.send_due(now)
     assert "Bought & shared lists aren't proof." in mail.outbox[-1].body
 
 
 @time_machine.travel("2026-11-24 12:00:00+00:00", tick=False)
-def test_the_task_sends_what_is_due_now(decided):
-    Step.objects.update(mail_due_at="2026-11-24 12:00:01+00:00")
+def test_the_task_sends_what_is_due_now(rejected):
+    Transition.objects.update(mail_due_at="2026-11-24 12:00:01+00:00")
     tasks.send_due_mails()
     assert mail.outbox == []
 
 
-def test_a_mail_costs_as_many_queries_for_500_members_as_for_5(decided, reviewing, account, now):
+def test_a_mail_costs_as_many_queries_for_500_members_as_for_5(rejected, reviewer_actor, account, now):
     def queries(members: int) -> int:
         MemberFactory.create_batch(members, account=account)
-        Step.objects.filter(to="rejected").update(mail_due_at=now, mailed_at=None)
+        Transition.objects.filter(to="rejected").update(mail_due_at=now, mailed_at=None)
         with CaptureQueriesContext(connection) as captured:
             mails.send_due(now)
         assert len(mail.outbox.pop().to) >= members

@@ -4,13 +4,13 @@ import re
 
 import pytest
 
-from enrollment.questions import QUESTION, QUESTIONS, Weight
+from enrollment.questions import QUESTIONS, QUESTIONS_BY_ID, Severity
 
 LAW = re.compile(r"(47 CFR 64\.\d+|16 CFR 310\.\d|47 U\.S\.C\. 227|12 CFR 1006)")
 
 
 def test_there_is_one_question_for_each_id():
-    assert len(QUESTION) == len(QUESTIONS) == 18
+    assert len(QUESTIONS_BY_ID) == len(QUESTIONS) == 18
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.id)
@@ -31,7 +31,7 @@ class TestEachQuestion:
         assert question.text.rstrip(")").rstrip(".").endswith(("?", "none", "one"))
 
     def test_is_weighed(self, question):
-        assert question.weight in Weight
+        assert question.weight in Severity
 
 
 @pytest.mark.parametrize(
@@ -50,9 +50,9 @@ class TestEachQuestion:
     ],
 )
 def test_the_topics_a_reviewer_needs_are_asked(topic, name):
-    assert name in QUESTION
+    assert name in QUESTIONS_BY_ID
 
 
 def test_questions_about_what_not_everybody_uses_say_that_yes_is_right_then():
     for name in ("consent_for_automated", "lead_source_proof", "recorded_or_ai_voice_rules", "abandoned_calls_3pct"):
-        assert "(Yes if you" in QUESTION[name].text
+        assert "(Yes if you" in QUESTIONS_BY_ID[name].text

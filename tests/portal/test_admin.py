@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from portal.accounts.licensing import Product
-from portal.audit import record
+from portal.audit import record_event
 from portal.models import Account, AuditEvent, Licence, Member, User
 from tests.factories import AccountFactory, LicenceFactory, MemberFactory, UserFactory
 
@@ -47,7 +47,7 @@ def account_form(account, licences=(), members=()) -> dict[str, str]:
     return data
 
 
-def events() -> list[tuple[str, str, str, str]]:
+def audit_events() -> list[tuple[str, str, str, str]]:
     return list(AuditEvent.objects.order_by("pk").values_list("what", "via", "before", "after"))
 
 
@@ -61,7 +61,7 @@ def test_a_licence_is_added_and_changed_with_its_events(as_reviewer, account):
     assert licence.seats == 20
     first = "Spam Monitoring and Remediation, 10 seats, from 2026-01-01, without end"
     second = "Spam Monitoring and Remediation, 20 seats, from 2026-01-01, until 2026-12-31"
-    assert events() == [("licence.added", "admin", "", first), ("licence.changed", "admin", first, second)]
+    assert audit_events() == [("licence.added", "admin", "", first), ("licence.changed", "admin", first, second)]
 
 
 def test_a_licence_cannot_end_before_it_begins(as_reviewer, account):
@@ -77,7 +77,7 @@ def test_removing_licences_writes_an_event_for_each(as_reviewer, account):
     data = {"action": "delete_selected", "_selected_action": chosen, "post": "yes"}
     as_reviewer.post(reverse("admin:portal_licence_changelist"), data)
     assert not Licence.objects.exists()
-    assert [what for what, *_ in events()] == ["licence.removed", "licence.removed"]
+    assert [what for what, *_ in audit_events()] == ["licence.removed", "licence.removed"]
 
 
 @pytest.mark.parametrize(
@@ -106,14 +106,14 @@ def test_an_account_is_set_up_with_licences_and_an_owner(as_reviewer):
     as_reviewer.post(reverse("admin:portal_account_add"), {k: v for k, v in data.items() if v is not None})
     account = Account.objects.get(name="Fresh LLC")
     assert account.members.get().user == user
-    assert [what for what, *_ in events()] == ["account.added", "licence.added", "member.added"]
+    assert [what for what, *_ in audit_events()] == ["account.added", "licence.added", "member.added"]
 
 
 def test_changing_an_account_writes_what_was_changed(as_reviewer, account):
     old = account.name
     account.name = "Renamed LLC"
     as_reviewer.post(reverse("admin:portal_account_change", args=[account.pk]), account_form(account))
-    assert events() == [("account.name", "admin", old, "Renamed LLC")]
+    assert audit_events() == [("account.name", "admin", old, "Renamed LLC")]
 
 
 def test_the_last_owner_is_not_removed_in_the_administration_either(as_reviewer, account, owner):
@@ -127,7 +127,7 @@ def test_the_last_owner_is_not_removed_in_the_administration_either(as_reviewer,
         reverse("admin:portal_account_change", args=[account.pk]), account_form(account, members=[row])
     )
     assert "An account needs an owner" in answer.content.decode()
-    assert events() == []
+    assert audit_events() == []
     owner.refresh_from_db()
     assert owner.role == Member.Role.OWNER
 
@@ -135,7 +135,7 @@ def test_the_last_owner_is_not_removed_in_the_administration_either(as_reviewer,
 def test_giving_a_members_place_to_somebody_else_is_told_as_what_it_is(as_reviewer, account, owner):
     row = {"id": owner.pk, "user": UserFactory().pk, "role": Member.Role.OWNER}
     as_reviewer.post(reverse("admin:portal_account_change", args=[account.pk]), account_form(account, members=[row]))
-    assert [what for what, *_ in events()] == ["member.removed", "member.added"]
+    assert [what for what, *_ in audit_events()] == ["member.removed", "member.added"]
 
 
 def test_an_account_is_never_deleted_since_its_audit_trail_would_go_with_it(as_superuser, account):
@@ -145,7 +145,7 @@ def test_an_account_is_never_deleted_since_its_audit_trail_would_go_with_it(as_s
 def test_the_audit_trail_can_only_be_read(as_superuser, account, owner, actor, now):
     from portal.accounts import settings as account_settings
 
-    account_settings.change(account, name="Renamed", actor=actor, now=now)
+    account_settings.update_account(account, name="Renamed", actor=actor, now=now)
     event = AuditEvent.objects.get()
     page = as_superuser.get(reverse("admin:portal_auditevent_changelist")).content.decode()
     assert "Account renamed" in page
@@ -187,7 +187,7 @@ def test_a_list_asks_as_much_for_5_rows_as_for_50(as_superuser, actor, now, mode
         for _ in range(count):
             member = MemberFactory()
             licence = LicenceFactory(account=member.account)
-            record(account=member.account, actor=actor, now=now, what="licence.added", subject=licence)
+            record_event(account=member.account, actor=actor, now=now, what="licence.added", subject=licence)
 
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:

@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from tests.demo_process import BASE_DIR, DemoProcess, a_free_port, start_demo
+from tests.demo_process import BASE_DIR, DemoProcess, free_port, start_demo
 
 # One after the other: each is a whole portal.
 pytestmark = pytest.mark.xdist_group("demo")
 
-READY = "Ctrl-C stops it."
+READY_LINE = "Ctrl-C stops it."
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def data_dir(tmp_path) -> Path:
 
 
 @pytest.fixture
-def started(data_dir):
+def run_demo(data_dir):
     """Starts demos on the same data; whatever a failed test leaves is ended."""
     demos: list[DemoProcess] = []
 
@@ -41,11 +41,11 @@ def started(data_dir):
     for demo in demos:
         if demo.process.poll() is None:
             demo.stop()
-        for group in left_of(demo):
+        for group in running_groups(demo):
             os.killpg(group, signal.SIGKILL)
 
 
-def left_of(demo: DemoProcess) -> list[int]:
+def running_groups(demo: DemoProcess) -> list[int]:
     """The process groups that the demo started, of which a process still lives."""
     return [group for group in map(int, demo.groups()) if is_alive(group)]
 
@@ -58,7 +58,7 @@ def is_alive(group: int) -> bool:
     return True
 
 
-def ask(demo: DemoProcess, query: str) -> list[tuple]:
+def query_database(demo: DemoProcess, query: str) -> list[tuple]:
     with closing(sqlite3.connect(f"file:{demo.data_dir}/portal.sqlite3?mode=ro", uri=True)) as connection:
         return connection.execute(query).fetchall()
 
@@ -71,9 +71,9 @@ def wait_until(condition, *, seconds: float = 30):
     return found
 
 
-def test_it_serves_the_portal_runs_its_tasks_and_stops_without_a_trace(started):
-    demo = started()
-    demo.wait_for(READY)
+def test_it_serves_the_portal_runs_its_tasks_and_stops_without_a_trace(run_demo):
+    demo = run_demo()
+    demo.wait_for(READY_LINE)
 
     # What it says is enough to go on with.
     assert f"{demo.url}/" in demo.output
@@ -87,23 +87,23 @@ def test_it_serves_the_portal_runs_its_tasks_and_stops_without_a_trace(started):
         assert answer.headers["Content-Type"].startswith("text/css")
 
     # Tasks run: a sign of life, and numbers on their way through the verification.
-    wait_until(lambda: ask(demo, "SELECT at FROM portal_heartbeat"))
-    wait_until(lambda: ask(demo, "SELECT 1 FROM reputation_registration WHERE state = 'accepted' LIMIT 1"))
-    assert ask(demo, "PRAGMA journal_mode") == [("wal",)]
+    wait_until(lambda: query_database(demo, "SELECT at FROM portal_heartbeat"))
+    wait_until(lambda: query_database(demo, "SELECT 1 FROM reputation_registration WHERE state = 'accepted' LIMIT 1"))
+    assert query_database(demo, "PRAGMA journal_mode") == [("wal",)]
 
     groups = demo.groups()
     began = time.monotonic()
     assert demo.stop() == 0
     assert time.monotonic() - began < 25
     assert len(groups) == 2
-    assert left_of(demo) == []
+    assert running_groups(demo) == []
     assert "killed" not in demo.output
     assert "Stopped." in demo.output
 
 
-def test_the_readmes_dialer_runs_as_written(started, tmp_path):
-    demo = started()
-    demo.wait_for(READY)
+def test_the_readmes_dialer_runs_as_written(run_demo, tmp_path):
+    demo = run_demo()
+    demo.wait_for(READY_LINE)
     readme = (BASE_DIR / "README.md").read_text()
     (tmp_path / "dialer.py").write_text(re.search(r"```python\n(.*?)```", readme, re.DOTALL)[1])
     key = re.search(r"^  (nrp_\w+)$", demo.output, re.MULTILINE)[1]
@@ -123,81 +123,82 @@ def test_the_readmes_dialer_runs_as_written(started, tmp_path):
     assert len(answers) == len(shown) == 3
     campaign = "(SELECT id FROM reputation_campaign ORDER BY id LIMIT 1)"
     of_the_campaign = {
-        e164 for (e164,) in ask(demo, f"SELECT e164 FROM reputation_phonenumber WHERE campaign_id = {campaign}")
+        e164
+        for (e164,) in query_database(demo, f"SELECT e164 FROM reputation_phonenumber WHERE campaign_id = {campaign}")
     }
     assert set(shown) <= of_the_campaign
     assert demo.stop() == 0
 
 
-def test_again_it_keeps_the_data_and_reset_starts_afresh(started):
-    demo = started()
-    demo.wait_for(READY)
-    first = ask(demo, "SELECT id, joined_at FROM portal_member ORDER BY id")
+def test_again_it_keeps_the_data_and_reset_starts_afresh(run_demo):
+    demo = run_demo()
+    demo.wait_for(READY_LINE)
+    first = query_database(demo, "SELECT id, joined_at FROM portal_member ORDER BY id")
     assert demo.stop(signal.SIGTERM) == 0
 
-    again = started()
-    again.wait_for(READY)
-    assert ask(again, "SELECT id, joined_at FROM portal_member ORDER BY id") == first
+    again = run_demo()
+    again.wait_for(READY_LINE)
+    assert query_database(again, "SELECT id, joined_at FROM portal_member ORDER BY id") == first
     assert again.stop() == 0
 
     (again.data_dir / "uploads").mkdir(exist_ok=True)
     (again.data_dir / "uploads" / "numbers.csv").write_text("of the last time")
     (again.data_dir / "notes.txt").write_text("not the demo's")
-    afresh = started("--reset")
-    afresh.wait_for(READY)
-    assert ask(afresh, "SELECT id, joined_at FROM portal_member ORDER BY id") != first
+    afresh = run_demo("--reset")
+    afresh.wait_for(READY_LINE)
+    assert query_database(afresh, "SELECT id, joined_at FROM portal_member ORDER BY id") != first
     assert not (afresh.data_dir / "uploads" / "numbers.csv").exists()
     assert (afresh.data_dir / "notes.txt").exists()
     assert afresh.stop() == 0
 
 
-def test_a_program_that_dies_is_started_again(started):
-    demo = started()
-    demo.wait_for(READY)
+def test_a_program_that_dies_is_started_again(run_demo):
+    demo = run_demo()
+    demo.wait_for(READY_LINE)
     _, worker = map(int, demo.groups())
     os.kill(worker, signal.SIGKILL)
     demo.wait_for("The worker ended by itself (killed by SIGKILL). It starts again in")
     # What it left behind is gone before its successor starts: two clusters would work side by side.
     wait_until(lambda: not is_alive(worker))
     ask_for = "SELECT at FROM portal_heartbeat"
-    before = ask(demo, ask_for)
-    wait_until(lambda: ask(demo, ask_for) != before, seconds=60)
+    before = query_database(demo, ask_for)
+    wait_until(lambda: query_database(demo, ask_for) != before, seconds=60)
     assert demo.stop() == 0
 
 
-def test_a_second_one_on_the_same_data_says_who_has_it(started, data_dir):
-    demo = started()
-    demo.wait_for(READY)
-    second = started("--reset")
+def test_a_second_one_on_the_same_data_says_who_has_it(run_demo, data_dir):
+    demo = run_demo()
+    demo.wait_for(READY_LINE)
+    second = run_demo("--reset")
     assert second.process.wait(30) == 1
     assert f"A demo already runs on {data_dir}: {demo.url}, process {demo.process.pid}." in second.output
     assert "DATA_DIR=" in second.output
     assert "Traceback" not in second.output
-    assert ask(demo, "SELECT count(*) FROM portal_user") == [(5,)]
+    assert query_database(demo, "SELECT count(*) FROM portal_user") == [(5,)]
     assert demo.stop() == 0
 
 
-def test_one_whose_programs_were_left_behind_says_how_to_end_them(started):
-    demo = started()
-    demo.wait_for(READY)
+def test_one_whose_programs_were_left_behind_says_how_to_end_them(run_demo):
+    demo = run_demo()
+    demo.wait_for(READY_LINE)
     demo.process.kill()
     demo.process.wait()
-    second = started()
+    second = run_demo()
     assert second.process.wait(30) == 1
     command = re.search(r"End them with: (kill -KILL -- .*)", second.output)[1]
     subprocess.run(command.split(), check=True)
-    wait_until(lambda: not left_of(demo))
-    third = started()
-    third.wait_for(READY)
+    wait_until(lambda: not running_groups(demo))
+    third = run_demo()
+    third.wait_for(READY_LINE)
     assert third.stop() == 0
 
 
-def test_a_port_in_use_is_said_before_anything_starts(started, data_dir):
+def test_a_port_in_use_is_said_before_anything_starts(run_demo, data_dir):
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        demo = started(port=port)
+        demo = run_demo(port=port)
         assert demo.process.wait(30) == 1
     assert f"Port {port} is in use by another program." in demo.output
     assert f"make demo PORT={port + 1}" in demo.output
@@ -215,4 +216,4 @@ def test_reset_leaves_another_database_alone(settings, tmp_path, monkeypatch):
     settings.DATA_DIR = tmp_path
     monkeypatch.setitem(settings.DATABASES["default"], "ENGINE", "django.db.backends.postgresql")
     with pytest.raises(CommandError, match="names another database"):
-        call_command("demo", port=a_free_port(), reset=True)
+        call_command("demo", port=free_port(), reset=True)

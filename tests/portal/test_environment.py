@@ -16,10 +16,10 @@ from django.conf import settings
 from portal.jobs.runner import BUDGET_SECONDS
 
 ROOT = Path(settings.BASE_DIR)
-REQUIRED = ("SECRET_KEY", "ALLOWED_HOSTS", "PUBLIC_URL", "EMAIL_URL", "DEFAULT_FROM_EMAIL")
+REQUIRED_VARIABLES = ("SECRET_KEY", "ALLOWED_HOSTS", "PUBLIC_URL", "EMAIL_URL", "DEFAULT_FROM_EMAIL")
 
 
-def read_in_settings() -> set[str]:
+def variables_in_settings() -> set[str]:
     """The variables that portal/settings.py reads: read("kind", "NAME", default)."""
     calls = (
         node for node in ast.walk(ast.parse((ROOT / "portal/settings.py").read_text())) if isinstance(node, ast.Call)
@@ -27,7 +27,7 @@ def read_in_settings() -> set[str]:
     return {call.args[1].value for call in calls if getattr(call.func, "id", "") == "read"}
 
 
-def example() -> dict[str, tuple[str, str]]:
+def env_example() -> dict[str, tuple[str, str]]:
     """For each variable of .env.example: its explanation, and its value ("" where the default is meant)."""
     found, explanation = {}, ""
     for line in (ROOT / ".env.example").read_text().splitlines():
@@ -42,13 +42,13 @@ def example() -> dict[str, tuple[str, str]]:
 
 
 @pytest.fixture
-def production(tmp_path) -> dict[str, str]:
+def production_env(tmp_path) -> dict[str, str]:
     """The environment of .env.example, with what it leaves to be filled in."""
-    values = {name: value for name, (_, value) in example().items() if value}
+    values = {name: value for name, (_, value) in env_example().items() if value}
     return values | {"SECRET_KEY": secrets.token_urlsafe(50), "DATA_DIR": str(tmp_path)}
 
 
-def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess:
+def run_python(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess:
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     settled = {"DJANGO_SETTINGS_MODULE": "portal.settings", "DEMO": "0"}
     return subprocess.run(
@@ -63,26 +63,26 @@ def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedPro
 
 
 def test_the_example_names_every_variable_and_no_other():
-    assert set(example()) == read_in_settings()
+    assert set(env_example()) == variables_in_settings()
 
 
 def test_the_example_explains_every_variable():
-    assert [name for name, (explanation, _) in example().items() if len(explanation) < 15] == []
+    assert [name for name, (explanation, _) in env_example().items() if len(explanation) < 15] == []
 
 
 def test_the_example_has_no_secret_that_could_be_left_in():
-    assert example()["SECRET_KEY"][1] == ""
+    assert env_example()["SECRET_KEY"][1] == ""
 
 
 def test_production_does_not_start_without_what_it_needs_and_names_all_of_it(tmp_path):
-    answer = run(dict.fromkeys(REQUIRED, "") | {"DATA_DIR": str(tmp_path)}, "manage.py", "check")
+    answer = run_python(dict.fromkeys(REQUIRED_VARIABLES, "") | {"DATA_DIR": str(tmp_path)}, "manage.py", "check")
     assert answer.returncode != 0
     assert "The portal cannot start with this environment" in answer.stderr
-    assert {name for name in REQUIRED if f"{name} is missing" in answer.stderr} == set(REQUIRED)
+    assert {name for name in REQUIRED_VARIABLES if f"{name} is missing" in answer.stderr} == set(REQUIRED_VARIABLES)
     assert ".env.example" in answer.stderr
 
 
-WRONG = {
+INVALID_VALUES = {
     "SECRET_KEY": ("short", "shorter than 50 characters"),
     "PUBLIC_URL": ("numbers.example.com", "has no scheme"),
     "DEBUG": ("1", "DEBUG shows settings and data to anyone"),
@@ -97,40 +97,40 @@ WRONG = {
 }
 
 
-def test_production_does_not_start_with_wrong_values_and_names_all_of_them(production):
-    wrong = {name: value for name, (value, _) in WRONG.items()}
-    answer = run(production | wrong, "manage.py", "check")
+def test_production_does_not_start_with_wrong_values_and_names_all_of_them(production_env):
+    wrong = {name: value for name, (value, _) in INVALID_VALUES.items()}
+    answer = run_python(production_env | wrong, "manage.py", "check")
     assert answer.returncode != 0
-    assert [said for _, said in WRONG.values() if said not in answer.stderr] == []
+    assert [said for _, said in INVALID_VALUES.values() if said not in answer.stderr] == []
 
 
-def test_a_public_address_without_tls_must_be_meant(production):
-    plain = production | {"PUBLIC_URL": "http://numbers.lan"}
-    assert "ALLOW_PLAIN_HTTP=1 says that this is meant" in run(plain, "manage.py", "check").stderr
-    assert run(plain | {"ALLOW_PLAIN_HTTP": "1"}, "manage.py", "check").returncode == 0
+def test_a_public_address_without_tls_must_be_meant(production_env):
+    plain = production_env | {"PUBLIC_URL": "http://numbers.lan"}
+    assert "ALLOW_PLAIN_HTTP=1 says that this is meant" in run_python(plain, "manage.py", "check").stderr
+    assert run_python(plain | {"ALLOW_PLAIN_HTTP": "1"}, "manage.py", "check").returncode == 0
 
 
-def test_the_demos_secret_is_refused_in_production(production):
-    from portal.environment import DEMO_SECRET
+def test_the_demos_secret_is_refused_in_production(production_env):
+    from portal.environment import DEMO_SECRET_KEY
 
-    assert "SECRET_KEY" in run(production | {"SECRET_KEY": DEMO_SECRET}, "manage.py", "check").stderr
+    assert "SECRET_KEY" in run_python(production_env | {"SECRET_KEY": DEMO_SECRET_KEY}, "manage.py", "check").stderr
 
 
-def test_a_secret_may_be_kept_in_a_file(production, tmp_path):
+def test_a_secret_may_be_kept_in_a_file(production_env, tmp_path):
     secret = tmp_path / "secret"
-    secret.write_text(production.pop("SECRET_KEY"))
-    answer = run(production | {"SECRET_KEY_FILE": str(secret)}, "manage.py", "check")
+    secret.write_text(production_env.pop("SECRET_KEY"))
+    answer = run_python(production_env | {"SECRET_KEY_FILE": str(secret)}, "manage.py", "check")
     assert answer.returncode == 0, answer.stderr
 
 
-def test_djangos_deployment_check_finds_nothing_with_the_production_example(production):
-    answer = run(production, "manage.py", "check", "--deploy", "--fail-level", "DEBUG")
+def test_djangos_deployment_check_finds_nothing_with_the_production_example(production_env):
+    answer = run_python(production_env, "manage.py", "check", "--deploy", "--fail-level", "DEBUG")
     assert answer.returncode == 0, answer.stderr
     assert "no issues" in answer.stdout + answer.stderr
 
 
 # Asks for the sign-in page as Caddy would, and for the style sheet that it names.
-VISIT = """
+VISIT_SCRIPT = """
 import json, re, django
 django.setup()
 from django.test import Client
@@ -146,11 +146,11 @@ print(json.dumps({
 """
 
 
-def test_static_files_are_collected_and_served_by_the_production_portal(production):
+def test_static_files_are_collected_and_served_by_the_production_portal(production_env):
     for command in ("migrate", "collectstatic"):
-        answer = run(production, "manage.py", command, "--noinput", "-v", "0")
+        answer = run_python(production_env, "manage.py", command, "--noinput", "-v", "0")
         assert answer.returncode == 0, answer.stderr
-    answer = run(production, "-c", VISIT)
+    answer = run_python(production_env, "-c", VISIT_SCRIPT)
     assert answer.returncode == 0, answer.stderr
     seen = json.loads(answer.stdout)
     assert (seen["page"], seen["sheet"], seen["plain"]) == (200, 200, 301)
@@ -160,12 +160,14 @@ def test_static_files_are_collected_and_served_by_the_production_portal(producti
     assert seen["secure"]
 
 
-def test_gunicorn_takes_its_settings_and_the_portal(production):
-    answer = run(production, "-m", "gunicorn", "--check-config", "--config", "deploy/gunicorn.conf.py", "portal.wsgi")
+def test_gunicorn_takes_its_settings_and_the_portal(production_env):
+    answer = run_python(
+        production_env, "-m", "gunicorn", "--check-config", "--config", "deploy/gunicorn.conf.py", "portal.wsgi"
+    )
     assert answer.returncode == 0, answer.stderr
 
 
-def unit(name: str) -> configparser.SectionProxy:
+def systemd_service(name: str) -> configparser.SectionProxy:
     parser = configparser.RawConfigParser(strict=False)
     parser.optionxform = str
     parser.read(ROOT / "deploy" / name)
@@ -173,7 +175,7 @@ def unit(name: str) -> configparser.SectionProxy:
 
 
 def test_the_worker_is_given_the_time_its_tasks_need_to_end():
-    worker = unit("portal-worker.service")
+    worker = systemd_service("portal-worker.service")
     assert worker["KillMode"] == "mixed"
     assert worker["Restart"] == "always"
     assert int(worker["TimeoutStopSec"]) >= 3 * BUDGET_SECONDS
@@ -181,5 +183,5 @@ def test_the_worker_is_given_the_time_its_tasks_need_to_end():
 
 @pytest.mark.parametrize("name", ["portal-web.service", "portal-worker.service"])
 def test_the_units_write_only_where_the_example_keeps_its_data(name):
-    assert unit(name)["ReadWritePaths"] == example()["DATA_DIR"][1]
-    assert unit(name)["EnvironmentFile"] == "/etc/portal/portal.env"
+    assert systemd_service(name)["ReadWritePaths"] == env_example()["DATA_DIR"][1]
+    assert systemd_service(name)["EnvironmentFile"] == "/etc/portal/portal.env"

@@ -10,7 +10,7 @@ from tests.factories import CheckFactory, EngineFactory, MonitoredNumberFactory
 
 pytestmark = pytest.mark.django_db
 
-PROOFS = [
+JSON_VALUES = [
     {"words": 'It\'s "Spam" – 詐欺 \u2028\\', "figures": [1, 2.5, -3e-7, 12345678901234567890], "none": None},
     {},
     [],
@@ -21,7 +21,7 @@ PROOFS = [
 
 
 @pytest.fixture
-def looked(account, now) -> list[dict[str, object]]:
+def check_rows(account, now) -> list[dict[str, object]]:
     """A row for each proof, with what kinds of columns there are: text, figures, yes and no, moments, JSON."""
     engine = EngineFactory()
     return [
@@ -38,22 +38,22 @@ def looked(account, now) -> list[dict[str, object]]:
             "valid_until": now + timedelta(days=place % 2),
             "proof": proof,
         }
-        for place, proof in enumerate(PROOFS)
+        for place, proof in enumerate(JSON_VALUES)
     ]
 
 
-def test_inserted_rows_come_back_as_they_were_given(looked):
-    assert insert_rows(Check, looked) == len(looked)
-    assert list(Check.objects.order_by("pk").values(*looked[0])) == looked
-    assert list(Check.objects.order_by("pk").values_list("looks", "is_current")) == [(1, True)] * len(looked)
+def test_inserted_rows_come_back_as_they_were_given(check_rows):
+    assert insert_rows(Check, check_rows) == len(check_rows)
+    assert list(Check.objects.order_by("pk").values(*check_rows[0])) == check_rows
+    assert list(Check.objects.order_by("pk").values_list("looks", "is_current")) == [(1, True)] * len(check_rows)
 
 
-def test_updated_rows_get_each_its_own_values_and_keep_the_rest(looked, account, now):
-    before = [CheckFactory(account=account, label="Stays") for _ in looked]
+def test_updated_rows_get_each_its_own_values_and_keep_the_rest(check_rows, account, now):
+    before = [CheckFactory(account=account, label="Stays") for _ in check_rows]
     given = [
         {"id": check.pk, **{name: row[name] for name in ("last_at", "proof")}}
-        for check, row in zip(before, looked, strict=True)
+        for check, row in zip(before, check_rows, strict=True)
     ]
-    assert update_rows(Check, given) == len(looked)
+    assert update_rows(Check, given) == len(check_rows)
     assert list(Check.objects.order_by("pk").values("id", "last_at", "proof")) == given
     assert set(Check.objects.values_list("label", flat=True)) == {"Stays"}

@@ -19,15 +19,15 @@ pytestmark = pytest.mark.django_db
 Role = Member.Role
 
 
-def told(answer) -> str:
+def messages_in(answer) -> str:
     return " ".join(str(message) for message in answer.context["messages"])
 
 
-def add(client, email, role=Role.VIEWER):
+def post_member(client, email, role=Role.VIEWER):
     return client.post(reverse("member-add"), {"email": email, "role": role}, follow=True)
 
 
-def events() -> list[tuple[str, str, str]]:
+def audit_events() -> list[tuple[str, str, str]]:
     return list(AuditEvent.objects.order_by("pk").values_list("what", "before", "after"))
 
 
@@ -45,7 +45,7 @@ def test_who_is_not_an_owner_sees_no_forms_and_is_refused(request, who, owner):
     page = client.get(reverse("members")).content.decode()
     assert reverse("member-add") not in page
     assert reverse("member-remove", args=[owner.pk]) not in page
-    assert add(client, "new@example.com").status_code == 403
+    assert post_member(client, "new@example.com").status_code == 403
     assert client.post(reverse("member-change", args=[owner.pk]), {"role": Role.VIEWER}).status_code == 403
     assert client.post(reverse("member-remove", args=[owner.pk])).status_code == 403
     assert not User.objects.filter(email="new@example.com").exists()
@@ -55,7 +55,7 @@ def test_who_is_not_an_owner_sees_no_forms_and_is_refused(request, who, owner):
 
 
 def test_somebody_new_gets_a_mail_with_a_link_that_sets_their_password(as_owner, account, client):
-    add(as_owner, "New@Example.com", Role.ADMIN)
+    post_member(as_owner, "New@Example.com", Role.ADMIN)
     member = Member.objects.get(user__email="new@example.com")
     assert (member.account, member.role) == (account, Role.ADMIN)
     assert not member.user.has_usable_password()
@@ -71,7 +71,7 @@ def test_somebody_new_gets_a_mail_with_a_link_that_sets_their_password(as_owner,
 
 def test_somebody_known_is_added_and_told_to_sign_in_as_before(as_owner, account):
     user = UserFactory(email="known@example.com")
-    add(as_owner, "KNOWN@example.com")
+    post_member(as_owner, "KNOWN@example.com")
     assert Member.objects.get(user=user, account=account).role == Role.VIEWER
     [message] = mail.outbox
     assert "Sign in with your password as before" in message.body
@@ -79,19 +79,19 @@ def test_somebody_known_is_added_and_told_to_sign_in_as_before(as_owner, account
 
 
 def test_somebody_who_is_a_member_already_is_refused_at_the_field(as_owner, viewer):
-    answer = add(as_owner, viewer.user.email)
+    answer = post_member(as_owner, viewer.user.email)
     assert "a member already" in answer.context["form"].errors["email"][0]
     assert f'value="{viewer.user.email}"' in answer.content.decode()
 
 
 def test_somebody_kept_from_signing_in_is_refused(as_owner, account):
     UserFactory(email="gone@example.com", is_active=False)
-    assert "kept from signing in" in add(as_owner, "gone@example.com").context["form"].errors["email"][0]
+    assert "kept from signing in" in post_member(as_owner, "gone@example.com").context["form"].errors["email"][0]
     assert not Member.objects.filter(user__email="gone@example.com").exists()
 
 
 def test_what_is_no_address_is_refused_and_stays_in_the_field(as_owner):
-    answer = add(as_owner, "dana at example")
+    answer = post_member(as_owner, "dana at example")
     assert "not an e-mail address" in answer.content.decode()
     assert 'value="dana at example"' in answer.content.decode()
 
@@ -99,15 +99,15 @@ def test_what_is_no_address_is_refused_and_stays_in_the_field(as_owner):
 def test_a_mail_that_cannot_be_sent_is_said_and_the_member_is_there(as_owner, account, settings):
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
-    answer = add(as_owner, "new@example.com")
-    assert "could not be sent" in told(answer)
+    answer = post_member(as_owner, "new@example.com")
+    assert "could not be sent" in messages_in(answer)
     assert Member.objects.filter(user__email="new@example.com", account=account).exists()
 
 
 def test_an_account_name_with_a_line_break_makes_no_mail_header(as_owner, account):
     account.name = "Cascade\r\nBcc: all@example.com"
     account.save()
-    add(as_owner, "new@example.com")
+    post_member(as_owner, "new@example.com")
     assert mail.outbox[0].subject == "You were added to Cascade Bcc: all@example.com"
 
 
@@ -119,8 +119,8 @@ def test_a_role_is_changed(as_owner, viewer):
     answer = as_owner.post(url, {"role": Role.ADMIN, "shown": Role.VIEWER}, follow=True)
     viewer.refresh_from_db()
     assert viewer.role == Role.ADMIN
-    assert "is now admin" in told(answer)
-    assert events() == [("member.role", "viewer", "admin")]
+    assert "is now admin" in messages_in(answer)
+    assert audit_events() == [("member.role", "viewer", "admin")]
 
 
 def test_a_page_opened_before_another_change_changes_nothing(as_owner, viewer, actor, now):
@@ -129,12 +129,12 @@ def test_a_page_opened_before_another_change_changes_nothing(as_owner, viewer, a
     answer = as_owner.post(url, {"role": Role.OWNER, "shown": Role.VIEWER}, follow=True)
     viewer.refresh_from_db()
     assert viewer.role == Role.ADMIN
-    assert "meanwhile" in told(answer)
+    assert "meanwhile" in messages_in(answer)
 
 
 def test_a_role_that_does_not_exist_changes_nothing(as_owner, viewer):
     url = reverse("member-change", args=[viewer.pk])
-    assert "no such role" in told(as_owner.post(url, {"role": "king", "shown": "viewer"}, follow=True))
+    assert "no such role" in messages_in(as_owner.post(url, {"role": "king", "shown": "viewer"}, follow=True))
     viewer.refresh_from_db()
     assert viewer.role == Role.VIEWER
 
@@ -146,23 +146,23 @@ def test_removing_asks_first_and_then_does_it(as_owner, viewer):
     as_owner.post(url)
     assert not Member.objects.filter(pk=viewer.pk).exists()
     assert User.objects.filter(pk=viewer.user_id).exists()
-    assert events() == [("member.removed", "viewer", "")]
+    assert audit_events() == [("member.removed", "viewer", "")]
 
 
 def test_the_last_owner_is_neither_removed_nor_demoted(as_owner, owner, admin):
     answer = as_owner.post(reverse("member-remove", args=[owner.pk]), follow=True)
-    assert "last owner" in told(answer)
+    assert "last owner" in messages_in(answer)
     url = reverse("member-change", args=[owner.pk])
-    assert "last owner" in told(as_owner.post(url, {"role": Role.ADMIN, "shown": Role.OWNER}, follow=True))
+    assert "last owner" in messages_in(as_owner.post(url, {"role": Role.ADMIN, "shown": Role.OWNER}, follow=True))
     owner.refresh_from_db()
     assert owner.role == Role.OWNER
-    assert events() == []
+    assert audit_events() == []
 
 
 def test_an_owner_who_may_not_sign_in_does_not_count(account, owner):
     MemberFactory(account=account, role=Role.OWNER, user__is_active=False)
     with pytest.raises(members.LastOwner):
-        members.remove(owner, actor=SYSTEM, now=owner.joined_at)
+        members.remove_member(owner, actor=SYSTEM, now=owner.joined_at)
 
 
 def test_with_another_owner_one_may_leave(as_owner, account, owner):

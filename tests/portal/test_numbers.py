@@ -6,24 +6,24 @@ import phonenumbers
 import pytest
 from phonenumbers import PhoneNumberType
 
-from portal.phone.numbers import KINDS, NotANumber, Parsed, parse
+from portal.phone.numbers import KIND_BY_TYPE, InvalidPhoneNumber, ParsedNumber, parse_number
 
 
-def as_phonenumbers_has_it(e164: str) -> Parsed | None:
+def parse_with_phonenumbers(e164: str) -> ParsedNumber | None:
     number = phonenumbers.parse(e164)
     if not phonenumbers.is_valid_number(number):
         return None
     type_ = phonenumbers.number_type(number)
     assert type_ != PhoneNumberType.UNKNOWN
-    kind = KINDS.get(type_, "other")
+    kind = KIND_BY_TYPE.get(type_, "other")
     area_code = e164[2:5] if e164.startswith("+1") and kind == "geographic" else ""
-    return Parsed(e164, phonenumbers.region_code_for_number(number) or "001", kind, area_code)
+    return ParsedNumber(e164, phonenumbers.region_code_for_number(number) or "001", kind, area_code)
 
 
-def as_read(e164: str) -> Parsed | None:
+def parse_or_none(e164: str) -> ParsedNumber | None:
     try:
-        return parse(e164)
-    except NotANumber:
+        return parse_number(e164)
+    except InvalidPhoneNumber:
         return None
 
 
@@ -35,8 +35,8 @@ def test_every_area_code_is_read_as_phonenumbers_reads_it(hundreds):
         for area in range(hundreds * 100, hundreds * 100 + 100)
         for _ in range(20)
     ]
-    assert {number: as_read(number) for number in numbers} == {
-        number: as_phonenumbers_has_it(number) for number in numbers
+    assert {number: parse_or_none(number) for number in numbers} == {
+        number: parse_with_phonenumbers(number) for number in numbers
     }
 
 
@@ -55,8 +55,8 @@ def test_a_number_as_people_group_it_is_read_as_phonenumbers_reads_it(one, group
         except phonenumbers.NumberParseException:
             expected = None
         else:
-            expected = as_phonenumbers_has_it(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
-        assert as_read(text) == expected
+            expected = parse_with_phonenumbers(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+        assert parse_or_none(text) == expected
 
 
 @pytest.mark.parametrize("region", sorted(phonenumbers.SUPPORTED_REGIONS))
@@ -64,4 +64,4 @@ def test_an_example_of_every_country_is_read_as_phonenumbers_reads_it(region):
     for type_ in (PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE, PhoneNumberType.TOLL_FREE):
         if example := phonenumbers.example_number_for_type(region, type_):
             e164 = phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164)
-            assert as_read(e164) == as_phonenumbers_has_it(e164)
+            assert parse_or_none(e164) == parse_with_phonenumbers(e164)

@@ -10,14 +10,14 @@ from tests.factories import UserFactory
 
 pytestmark = pytest.mark.django_db
 
-NEW = {"new_password1": "a much better one", "new_password2": "a much better one"}
+NEW_PASSWORD = {"new_password1": "a much better one", "new_password2": "a much better one"}
 
 
 def link_in(message) -> str:
     return re.search(r"http://127\.0\.0\.1:8000(\S+)", message.body)[1]
 
 
-def ask(client, email):
+def request_reset(client, email):
     return client.post(reverse("password_reset"), {"email": email}, follow=True)
 
 
@@ -27,31 +27,31 @@ def test_the_sign_in_page_leads_to_a_new_password(client):
 
 def test_a_forgotten_password_is_set_by_a_link_in_a_mail(client):
     UserFactory(email="dana@example.com")
-    assert "Look at your mail" in ask(client, "Dana@Example.com").content.decode()
+    assert "Look at your mail" in request_reset(client, "Dana@Example.com").content.decode()
     [message] = mail.outbox
     where = client.get(link_in(message), follow=True).redirect_chain[-1][0]
-    answer = client.post(where, NEW, follow=True)
+    answer = client.post(where, NEW_PASSWORD, follow=True)
     assert answer.redirect_chain[-1][0] == reverse("sign-in")
     assert "Your password is set" in answer.content.decode()
-    assert client.login(username="dana@example.com", password=NEW["new_password1"])
+    assert client.login(username="dana@example.com", password=NEW_PASSWORD["new_password1"])
 
 
 def test_who_never_set_a_password_can_do_so_when_the_first_link_has_run_out(client):
     user = UserFactory(email="dana@example.com")
     user.set_unusable_password()
     user.save()
-    ask(client, "dana@example.com")
+    request_reset(client, "dana@example.com")
     assert len(mail.outbox) == 1
 
 
 def test_an_unknown_address_gets_the_same_answer_and_no_mail(client):
-    assert "Look at your mail" in ask(client, "nobody@example.com").content.decode()
+    assert "Look at your mail" in request_reset(client, "nobody@example.com").content.decode()
     assert mail.outbox == []
 
 
 def test_who_is_kept_from_signing_in_gets_no_link(client):
     UserFactory(email="gone@example.com", is_active=False)
-    ask(client, "gone@example.com")
+    request_reset(client, "gone@example.com")
     assert mail.outbox == []
 
 
@@ -65,30 +65,30 @@ def test_links_begin_with_the_portals_own_address_whatever_host_was_asked(client
 
 def test_a_link_works_once(client):
     UserFactory(email="dana@example.com")
-    ask(client, "dana@example.com")
+    request_reset(client, "dana@example.com")
     link = link_in(mail.outbox[0])
-    client.post(client.get(link, follow=True).redirect_chain[-1][0], NEW)
+    client.post(client.get(link, follow=True).redirect_chain[-1][0], NEW_PASSWORD)
     assert "This link no longer works" in client.get(link, follow=True).content.decode()
 
 
 def test_a_password_that_is_too_easy_is_refused_with_the_reason(client):
     UserFactory(email="dana@example.com")
-    ask(client, "dana@example.com")
+    request_reset(client, "dana@example.com")
     where = client.get(link_in(mail.outbox[0]), follow=True).redirect_chain[-1][0]
     page = client.post(where, {"new_password1": "short", "new_password2": "short"}).content.decode()
     assert "too short" in page
 
 
 def test_a_member_changes_their_password_and_stays_signed_in(as_viewer, viewer):
-    data = {"old_password": "correct horse battery", **NEW}
+    data = {"old_password": "correct horse battery", **NEW_PASSWORD}
     answer = as_viewer.post(reverse("password_change"), data, follow=True)
     assert "Your password was changed" in answer.content.decode()
     viewer.user.refresh_from_db()
-    assert viewer.user.check_password(NEW["new_password1"])
+    assert viewer.user.check_password(NEW_PASSWORD["new_password1"])
 
 
 def test_a_wrong_old_password_changes_nothing(as_viewer, viewer):
-    page = as_viewer.post(reverse("password_change"), {"old_password": "wrong", **NEW}).content.decode()
+    page = as_viewer.post(reverse("password_change"), {"old_password": "wrong", **NEW_PASSWORD}).content.decode()
     assert "old password was entered incorrectly" in page
     viewer.user.refresh_from_db()
     assert viewer.user.check_password("correct horse battery")

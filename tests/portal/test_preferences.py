@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db
 Digest = Member.Digest
 
 
-def told(answer) -> str:
+def messages_in(answer) -> str:
     return " ".join(str(message) for message in answer.context["messages"])
 
 
@@ -24,7 +24,7 @@ def account_form(account, **changed) -> dict[str, str]:
 
 def test_a_viewer_changes_their_own_name_and_mails(as_viewer, viewer):
     data = {"name": "Dana Diaz", f"digest_{viewer.pk}": Digest.AT_ONCE}
-    assert "Saved" in told(as_viewer.post(reverse("preferences"), data, follow=True))
+    assert "Saved" in messages_in(as_viewer.post(reverse("preferences"), data, follow=True))
     viewer.refresh_from_db()
     assert (viewer.user.name, viewer.digest) == ("Dana Diaz", Digest.AT_ONCE)
 

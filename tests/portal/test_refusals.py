@@ -42,7 +42,7 @@ def test_too_many_fields_are_answered_in_words(as_admin):
 
 
 def test_a_failure_of_the_portal_shows_no_insides(as_admin, monkeypatch):
-    monkeypatch.setattr("portal.audit.browse.read", lambda *args, **kwargs: 1 / 0)
+    monkeypatch.setattr("portal.audit.browse.get_audit_page", lambda *args, **kwargs: 1 / 0)
     as_admin.raise_request_exception = False
     answer = as_admin.get(reverse("audit-trail"))
     assert answer.status_code == 500

@@ -14,7 +14,7 @@ NOW = datetime(2026, 11, 24, 18, 30, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
-def at_noon():
+def frozen_time():
     with time_machine.travel(NOW, tick=False), timezone.override(ZoneInfo("America/Los_Angeles")):
         yield
 

@@ -4,14 +4,14 @@ import pytest
 
 from reputation.monitoring import engines
 from reputation.providers import registry
-from tests.reputation.vendor import Vendor
+from tests.reputation.vendor import FakeProvider
 
 
 @pytest.fixture
-def vendor(db, settings) -> Vendor:
+def provider(db, settings) -> FakeProvider:
     """The one provider in use, with the engines Alpha and Beta."""
-    registry._providers.cache_clear()
-    settings.PROVIDERS = ["tests.reputation.vendor.Vendor"]
+    registry._load_providers.cache_clear()
+    settings.PROVIDERS = ["tests.reputation.vendor.FakeProvider"]
     engines.sync_engines()
-    yield registry.providers()["vendor"]
-    registry._providers.cache_clear()
+    yield registry.get_providers()["vendor"]
+    registry._load_providers.cache_clear()

@@ -11,7 +11,7 @@ from tests.factories import AccountFactory, CampaignFactory, PhoneNumberFactory
 
 pytestmark = pytest.mark.django_db
 
-ADDRESS = "/api/v1/match"
+MATCH_URL = "/api/v1/match"
 
 
 @pytest.fixture
@@ -22,13 +22,13 @@ def campaign(account) -> Campaign:
     return campaign
 
 
-def ask(client, body: object, **how: object):
+def post_match(client, body: object, **how: object):
     text = body if isinstance(body, str) else json.dumps(body)
-    return client.generic("POST", ADDRESS, text, **{"content_type": "application/json"} | how)
+    return client.generic("POST", MATCH_URL, text, **{"content_type": "application/json"} | how)
 
 
-def test_the_answer_names_the_number_and_says_why(api, campaign):
-    answer = ask(api, {"campaign_id": campaign.pk, "called": "(206) 355-0199"})
+def test_the_answer_names_the_number_and_says_why(api_client, campaign):
+    answer = post_match(api_client, {"campaign_id": campaign.pk, "called": "(206) 355-0199"})
     assert answer.status_code == 200
     said = answer.json()
     assert (said["called"], said["caller_id"], said["basis"]) == ("+12063550199", "+12064552000", "area_code")
@@ -36,9 +36,9 @@ def test_the_answer_names_the_number_and_says_why(api, campaign):
     assert answer.headers["RateLimit-Policy"].startswith('"match"')
 
 
-def test_another_accounts_campaign_is_not_found(api):
+def test_another_accounts_campaign_is_not_found(api_client):
     foreign = CampaignFactory(account=AccountFactory())
-    answer = ask(api, {"campaign_id": foreign.pk, "called": "+12063550199"})
+    answer = post_match(api_client, {"campaign_id": foreign.pk, "called": "+12063550199"})
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
@@ -52,26 +52,26 @@ def test_another_accounts_campaign_is_not_found(api):
         ("{", 400, "malformed"),
     ],
 )
-def test_a_wrong_request_is_refused_in_words(api, body, status, code):
-    answer = ask(api, body)
+def test_a_wrong_request_is_refused_in_words(api_client, body, status, code):
+    answer = post_match(api_client, body)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert answer.headers["Content-Type"] == "application/problem+json"
 
 
-def test_what_cannot_be_called_is_refused_at_its_place(api, campaign):
-    answer = ask(api, {"campaign_id": campaign.pk, "called": "911"})
+def test_what_cannot_be_called_is_refused_at_its_place(api_client, campaign):
+    answer = post_match(api_client, {"campaign_id": campaign.pk, "called": "911"})
     assert (answer.status_code, answer.json()["code"]) == (422, "not_a_number")
     assert answer.json()["errors"][0]["where"] == "body.called"
 
 
-def test_another_type_and_another_method_are_refused(api, campaign):
-    assert ask(api, "x", content_type="text/plain").status_code == 415
-    answer = api.get(ADDRESS)
+def test_another_type_and_another_method_are_refused(api_client, campaign):
+    assert post_match(api_client, "x", content_type="text/plain").status_code == 415
+    answer = api_client.get(MATCH_URL)
     assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
 
 
-def test_without_a_key_or_its_scope_nothing_is_answered(client, account, with_key, campaign):
+def test_without_a_key_or_its_scope_nothing_is_answered(client, account, api_client_for, campaign):
     body = {"campaign_id": campaign.pk, "called": "+12063550199"}
-    assert ask(client, body).status_code == 401
-    assert ask(with_key(account, "read", "write"), body).status_code == 403
-    assert ask(with_key(account, "match"), body).status_code == 200
+    assert post_match(client, body).status_code == 401
+    assert post_match(api_client_for(account, "read", "write"), body).status_code == 403
+    assert post_match(api_client_for(account, "match"), body).status_code == 200

@@ -12,8 +12,14 @@ from django.utils.formats import date_format
 
 from portal.models import today_of
 from reputation.matching.match import match
-from reputation.matching.recorder import write
-from reputation.matching.statistics import HEIGHT, Calls, cost_of_tags, share, shown_of
+from reputation.matching.recorder import flush
+from reputation.matching.statistics import (
+    CHART_HEIGHT,
+    CallCounts,
+    format_percentage,
+    get_campaign_statistics,
+    get_number_statistics,
+)
 from reputation.matching.tiers import Basis
 from reputation.models import Campaign, CampaignCalls, NumberCalls, PhoneNumber
 from tests.factories import CampaignFactory, PhoneNumberFactory
@@ -33,16 +39,18 @@ def number(account) -> PhoneNumber:
     return PhoneNumberFactory(account=account)
 
 
-def of_campaign(campaign: Campaign, basis: str, calls: int, *, day: date = TODAY, skipped_tagged: bool = False) -> None:
+def create_campaign_calls(
+    campaign: Campaign, basis: str, calls: int, *, day: date = TODAY, skipped_tagged: bool = False
+) -> None:
     of = {"account": campaign.account, "campaign": campaign}
     CampaignCalls.objects.create(**of, basis=basis, calls=calls, day=day, skipped_tagged=skipped_tagged)
 
 
-def of_number(number: PhoneNumber, calls: int, *, day: date = TODAY) -> None:
+def create_number_calls(number: PhoneNumber, calls: int, *, day: date = TODAY) -> None:
     NumberCalls.objects.create(account=number.account, number=number, day=day, calls=calls)
 
 
-def text_of(answer) -> str:
+def page_text(answer) -> str:
     return " ".join(answer.content.decode().split())
 
 
@@ -50,29 +58,29 @@ def text_of(answer) -> str:
 
 
 def test_calls_are_told_apart_by_what_they_showed_and_why(campaign):
-    of_campaign(campaign, Basis.EXCHANGE, 1)
-    of_campaign(campaign, Basis.AREA_CODE, 10, skipped_tagged=True)
-    of_campaign(campaign, Basis.STATE, 100)
-    of_campaign(campaign, Basis.DEFAULT, 1_000, skipped_tagged=True)
-    of_campaign(campaign, Basis.DEFAULT, 10_000)
-    of_campaign(campaign, Basis.NONE, 100_000, skipped_tagged=True)
-    of_campaign(campaign, Basis.NONE, 1_000_000)
-    today = cost_of_tags(campaign, TODAY).today
-    assert today == Calls(local=111, as_tagged=1_000, otherwise=10_000, without=1_100_000)
+    create_campaign_calls(campaign, Basis.EXCHANGE, 1)
+    create_campaign_calls(campaign, Basis.AREA_CODE, 10, skipped_tagged=True)
+    create_campaign_calls(campaign, Basis.STATE, 100)
+    create_campaign_calls(campaign, Basis.DEFAULT, 1_000, skipped_tagged=True)
+    create_campaign_calls(campaign, Basis.DEFAULT, 10_000)
+    create_campaign_calls(campaign, Basis.NONE, 100_000, skipped_tagged=True)
+    create_campaign_calls(campaign, Basis.NONE, 1_000_000)
+    today = get_campaign_statistics(campaign, TODAY).today
+    assert today == CallCounts(local=111, as_tagged=1_000, otherwise=10_000, without=1_100_000)
     assert (today.total, today.by_default) == (1_111_111, 11_000)
 
 
 def test_the_last_30_days_are_today_and_the_29_before(campaign):
     for before, calls in ((0, 1), (29, 10), (30, 100)):
-        of_campaign(campaign, Basis.STATE, calls, day=TODAY - timedelta(days=before))
-    of_campaign(campaign, Basis.STATE, 1_000, day=TODAY + timedelta(days=1))
-    cost = cost_of_tags(campaign, TODAY)
+        create_campaign_calls(campaign, Basis.STATE, calls, day=TODAY - timedelta(days=before))
+    create_campaign_calls(campaign, Basis.STATE, 1_000, day=TODAY + timedelta(days=1))
+    cost = get_campaign_statistics(campaign, TODAY)
     assert (cost.today.total, cost.month.total) == (1, 11)
 
 
 def test_another_campaigns_calls_do_not_count(account, campaign):
-    of_campaign(CampaignFactory(account=account), Basis.STATE, 5)
-    assert cost_of_tags(campaign, TODAY).month.total == 0
+    create_campaign_calls(CampaignFactory(account=account), Basis.STATE, 5)
+    assert get_campaign_statistics(campaign, TODAY).month.total == 0
 
 
 @pytest.mark.parametrize(
@@ -88,7 +96,7 @@ def test_another_campaigns_calls_do_not_count(account, campaign):
     ],
 )
 def test_a_share_is_said_shortly(part, whole, said):
-    assert share(part, whole) == said
+    assert format_percentage(part, whole) == said
 
 
 def test_what_was_matched_stands_on_the_page_by_the_accounts_own_day(as_viewer, account, campaign):
@@ -98,42 +106,42 @@ def test_what_was_matched_stands_on_the_page_by_the_accounts_own_day(as_viewer, 
     now = datetime.now(tz=UTC)
     for _ in range(3):
         match(account_id=account.pk, campaign_id=campaign.pk, called="+12063550199", now=now)
-    write()
+    flush()
     assert CampaignCalls.objects.get().day == today_of(account, now)
-    page = text_of(as_viewer.get(reverse("campaign", args=[campaign.pk])))
+    page = page_text(as_viewer.get(reverse("campaign", args=[campaign.pk])))
     assert '<th scope="row">In all</th><td class="figure num">3</td><td class="figure num">3</td>' in page
     assert '<th scope="row">Local</th><td class="figure num">3<span class="under">100 %</span></td>' in page
 
 
 def test_without_calls_the_page_says_how_they_come_about(as_viewer, campaign):
-    page = text_of(as_viewer.get(reverse("campaign", args=[campaign.pk])))
+    page = page_text(as_viewer.get(reverse("campaign", args=[campaign.pk])))
     assert "No call was asked about in the last 30 days." in page
     assert f'<a href="{reverse("api-reference")}">API</a>' in page
 
 
 def test_the_page_says_when_nothing_is_recorded(as_viewer, campaign, settings):
     settings.RECORD_DECISIONS = 0
-    page = text_of(as_viewer.get(reverse("campaign", args=[campaign.pk])))
+    page = page_text(as_viewer.get(reverse("campaign", args=[campaign.pk])))
     assert "RECORD_DECISIONS is 0" in page
     assert "No call was asked about" not in page
 
 
 def test_the_page_says_when_figures_are_estimates(as_viewer, account, campaign, settings, now):
-    of_campaign(campaign, Basis.STATE, 50, day=today_of(account, now))
+    create_campaign_calls(campaign, Basis.STATE, 50, day=today_of(account, now))
     page = reverse("campaign", args=[campaign.pk])
-    assert "Estimated" not in text_of(as_viewer.get(page))
+    assert "Estimated" not in page_text(as_viewer.get(page))
     settings.RECORD_DECISIONS = 10
-    assert "Estimated: one in 10 answers is recorded" in text_of(as_viewer.get(page))
+    assert "Estimated: one in 10 answers is recorded" in page_text(as_viewer.get(page))
 
 
 def test_the_warning_about_a_tagged_default_says_how_many_calls_showed_it_today(as_viewer, account, campaign, now):
     tagged = PhoneNumberFactory(account=account, spam_status="tagged")
     Campaign.objects.update(default_number=tagged)
     page = reverse("campaign", args=[campaign.pk])
-    assert "showed the default today" not in text_of(as_viewer.get(page))
-    of_campaign(campaign, Basis.DEFAULT, 200, day=today_of(account, now), skipped_tagged=True)
-    of_campaign(campaign, Basis.DEFAULT, 14, day=today_of(account, now))
-    assert "calls will still show it. 214 calls showed the default today." in text_of(as_viewer.get(page))
+    assert "showed the default today" not in page_text(as_viewer.get(page))
+    create_campaign_calls(campaign, Basis.DEFAULT, 200, day=today_of(account, now), skipped_tagged=True)
+    create_campaign_calls(campaign, Basis.DEFAULT, 14, day=today_of(account, now))
+    assert "calls will still show it. 214 calls showed the default today." in page_text(as_viewer.get(page))
 
 
 # How often a number was shown
@@ -141,9 +149,9 @@ def test_the_warning_about_a_tagged_default_says_how_many_calls_showed_it_today(
 
 def test_a_number_has_its_calls_of_today_7_and_30_days(number):
     for before, calls in ((0, 1), (6, 10), (7, 100), (29, 1_000), (30, 10_000)):
-        of_number(number, calls, day=TODAY - timedelta(days=before))
-    of_number(PhoneNumberFactory(), 5)
-    shown = shown_of(number, TODAY)
+        create_number_calls(number, calls, day=TODAY - timedelta(days=before))
+    create_number_calls(PhoneNumberFactory(), 5)
+    shown = get_number_statistics(number, TODAY)
     assert (shown.today, shown.week, shown.month) == (1, 11, 1_111)
     assert (len(shown.days), shown.days[0].day, shown.days[-1].day) == (30, date(2026, 10, 27), TODAY)
     assert (shown.most.day, shown.most.calls) == (date(2026, 10, 27), 1_000)
@@ -151,20 +159,20 @@ def test_a_number_has_its_calls_of_today_7_and_30_days(number):
 
 def test_bars_are_as_high_as_their_days_and_one_call_can_be_seen(number):
     for before, calls in ((0, 1_000), (1, 500), (2, 1)):
-        of_number(number, calls, day=TODAY - timedelta(days=before))
-    heights = [one.height for one in shown_of(number, TODAY).days]
-    assert heights[-1] == HEIGHT
-    assert heights[-2] == HEIGHT / 2
+        create_number_calls(number, calls, day=TODAY - timedelta(days=before))
+    heights = [one.height for one in get_number_statistics(number, TODAY).days]
+    assert heights[-1] == CHART_HEIGHT
+    assert heights[-2] == CHART_HEIGHT / 2
     assert 1 < heights[-3] < heights[-2]
     assert heights[-4] < heights[-3]
-    assert all(one.top + one.height == HEIGHT for one in shown_of(number, TODAY).days)
+    assert all(one.top + one.height == CHART_HEIGHT for one in get_number_statistics(number, TODAY).days)
 
 
 def test_the_picture_is_also_said_in_words(as_viewer, account, number, now):
     today = today_of(account, now)
-    of_number(number, 1_240, day=today - timedelta(days=3))
-    of_number(number, 12, day=today)
-    page = text_of(as_viewer.get(reverse("number", args=[number.pk])))
+    create_number_calls(number, 1_240, day=today - timedelta(days=3))
+    create_number_calls(number, 12, day=today)
+    page = page_text(as_viewer.get(reverse("number", args=[number.pk])))
     assert f"1,252 in all, the most on {date_format(today - timedelta(days=3), 'j M')} with 1,240." in page
     assert "<dt>Today</dt><dd>12</dd>" in page
     assert page.partition('<svg class="bars"')[2].partition("</svg>")[0].count("<rect") == 30
@@ -172,9 +180,9 @@ def test_the_picture_is_also_said_in_words(as_viewer, account, number, now):
 
 def test_a_number_that_was_never_shown_says_so(as_viewer, number, settings):
     address = reverse("number", args=[number.pk])
-    assert "No call was to show it in the last 30 days." in text_of(as_viewer.get(address))
+    assert "No call was to show it in the last 30 days." in page_text(as_viewer.get(address))
     settings.RECORD_DECISIONS = 0
-    page = text_of(as_viewer.get(address))
+    page = page_text(as_viewer.get(address))
     assert "RECORD_DECISIONS is 0" in page
     assert "No call was to show it" not in page
 
@@ -183,11 +191,11 @@ def test_a_number_that_was_never_shown_says_so(as_viewer, number, settings):
 def test_figures_are_one_query_however_many_days(campaign, number, of):
     def cost() -> int:
         with CaptureQueriesContext(connection) as queries:
-            cost_of_tags(campaign, TODAY) if of == "campaign" else shown_of(number, TODAY)
+            get_campaign_statistics(campaign, TODAY) if of == "campaign" else get_number_statistics(number, TODAY)
         return len(queries)
 
     assert cost() == 1
     for before in range(40):
-        of_campaign(campaign, Basis.STATE, 5, day=TODAY - timedelta(days=before))
-        of_number(number, 5, day=TODAY - timedelta(days=before))
+        create_campaign_calls(campaign, Basis.STATE, 5, day=TODAY - timedelta(days=before))
+        create_number_calls(number, 5, day=TODAY - timedelta(days=before))
     assert cost() == 1

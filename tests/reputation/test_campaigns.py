@@ -22,7 +22,7 @@ def campaign(account) -> Campaign:
     return CampaignFactory(account=account, name="Spring renewals")
 
 
-def tag(number: PhoneNumber, *, now, state=Case.State.IN_REVIEW) -> Case:
+def create_tag(number: PhoneNumber, *, now, state=Case.State.IN_REVIEW) -> Case:
     """A standing label of Hiya on the number, with a case in this state."""
     case = Case.objects.create(
         account=number.account,
@@ -43,19 +43,19 @@ def tag(number: PhoneNumber, *, now, state=Case.State.IN_REVIEW) -> Case:
     return case
 
 
-def told(answer) -> str:
+def messages_in(answer) -> str:
     return " ".join(str(message) for message in answer.context["messages"])
 
 
-def text_of(answer) -> str:
+def page_text(answer) -> str:
     return " ".join(answer.content.decode().split())
 
 
-def change(client, campaign, **data):
+def post_change(client, campaign, **data):
     return client.post(reverse("campaign-change", args=[campaign.pk]), data, follow=True)
 
 
-def settings_of(campaign, **changed) -> dict[str, str]:
+def settings_data(campaign, **changed) -> dict[str, str]:
     """What the settings form sends: what it showed, and what the reader made of it."""
     shown = {"initial-name": campaign.name, "name": campaign.name}
     if campaign.automatic_matching:
@@ -68,7 +68,7 @@ def settings_of(campaign, **changed) -> dict[str, str]:
     return {name: value for name, value in data.items() if value is not None}
 
 
-def events(campaign) -> list[tuple[str, str, str]]:
+def audit_events(campaign) -> list[tuple[str, str, str]]:
     found = AuditEvent.objects.filter(subject="campaign", subject_id=campaign.pk).order_by("pk")
     return list(found.values_list("what", "before", "after"))
 
@@ -78,7 +78,7 @@ def events(campaign) -> list[tuple[str, str, str]]:
 
 def test_the_list_shows_each_campaign_with_its_numbers_and_how_many_are_tagged(as_viewer, account, campaign, now):
     for number in MonitoredNumberFactory.create_batch(3, account=account, campaign=campaign):
-        tag(number, now=now)
+        create_tag(number, now=now)
     MonitoredNumberFactory.create_batch(2, account=account, campaign=campaign)
     PhoneNumberFactory(account=account, campaign=campaign, removed_at=now)
     [row] = as_viewer.get(reverse("campaigns")).context["rows"]
@@ -89,7 +89,7 @@ def test_row_12_the_list_shows_the_tag_of_a_default_caller_id_and_that_it_is_sti
     as_viewer, account, campaign, now
 ):
     number = MonitoredNumberFactory(account=account)
-    tag(number, now=now)
+    create_tag(number, now=now)
     Campaign.objects.filter(pk=campaign.pk).update(default_number=number)
     page = as_viewer.get(reverse("campaigns")).content.decode()
     assert f'data-spam-alert="{number.pk}"' in page
@@ -122,7 +122,7 @@ def test_a_campaign_is_added_and_its_page_opens(as_admin, account):
     assert answer.redirect_chain[-1][0] == reverse("campaign", args=[campaign.pk])
     assert (campaign.account, campaign.name, campaign.is_paused) == (account, "Spring renewals", False)
     assert campaign.automatic_matching
-    assert events(campaign) == [("campaign.added", "", "Spring renewals")]
+    assert audit_events(campaign) == [("campaign.added", "", "Spring renewals")]
 
 
 def test_a_name_that_is_taken_is_refused_at_the_field_and_what_was_typed_stays(as_admin, campaign):
@@ -145,79 +145,79 @@ def test_a_campaign_needs_a_name(as_admin):
 
 
 def test_a_campaign_is_renamed(as_admin, campaign):
-    change(as_admin, campaign, **settings_of(campaign, name="Summer renewals"))
+    post_change(as_admin, campaign, **settings_data(campaign, name="Summer renewals"))
     campaign.refresh_from_db()
     assert campaign.name == "Summer renewals"
-    assert events(campaign) == [("campaign.name", "Spring renewals", "Summer renewals")]
+    assert audit_events(campaign) == [("campaign.name", "Spring renewals", "Summer renewals")]
 
 
 def test_the_letters_of_its_own_name_may_change(as_admin, campaign):
-    change(as_admin, campaign, **settings_of(campaign, name="SPRING renewals"))
+    post_change(as_admin, campaign, **settings_data(campaign, name="SPRING renewals"))
     campaign.refresh_from_db()
     assert campaign.name == "SPRING renewals"
 
 
 def test_renaming_to_a_name_that_is_taken_is_refused_at_the_field(as_admin, account, campaign):
     CampaignFactory(account=account, name="Winter")
-    answer = change(as_admin, campaign, **settings_of(campaign, name="winter"))
+    answer = post_change(as_admin, campaign, **settings_data(campaign, name="winter"))
     assert "already a campaign called winter" in answer.context["form"].errors["name"][0]
     assert 'value="winter"' in answer.content.decode()
-    assert events(campaign) == []
+    assert audit_events(campaign) == []
 
 
 def test_a_rename_on_a_page_opened_before_another_rename_changes_nothing(as_admin, campaign, actor, now):
-    old_page = settings_of(campaign, name="Summer")
+    old_page = settings_data(campaign, name="Summer")
     campaigns.rename(campaign, name="Autumn", shown="Spring renewals", actor=actor, now=now)
-    answer = change(as_admin, campaign, **old_page)
+    answer = post_change(as_admin, campaign, **old_page)
     campaign.refresh_from_db()
     assert campaign.name == "Autumn"
-    assert "renamed it to Autumn meanwhile" in told(answer)
+    assert "renamed it to Autumn meanwhile" in messages_in(answer)
 
 
 def test_saving_an_old_page_keeps_what_its_reader_did_not_touch(as_admin, campaign, actor, now):
-    old_page = settings_of(campaign, automatic_matching=None)
+    old_page = settings_data(campaign, automatic_matching=None)
     campaigns.rename(campaign, name="Autumn", shown="Spring renewals", actor=actor, now=now)
-    change(as_admin, campaign, **old_page)
+    post_change(as_admin, campaign, **old_page)
     campaign.refresh_from_db()
     assert (campaign.name, campaign.automatic_matching) == ("Autumn", False)
 
 
 def test_saving_without_a_change_says_so_and_writes_no_event(as_admin, campaign):
-    assert "nothing was changed" in told(change(as_admin, campaign, **settings_of(campaign)))
-    assert events(campaign) == []
+    assert "nothing was changed" in messages_in(post_change(as_admin, campaign, **settings_data(campaign)))
+    assert audit_events(campaign) == []
 
 
 # Pausing, and matching
 
 
 def test_a_campaign_is_paused_and_resumed(as_admin, campaign):
-    change(as_admin, campaign, change="pause")
+    post_change(as_admin, campaign, change="pause")
     campaign.refresh_from_db()
     assert campaign.is_paused
-    change(as_admin, campaign, change="resume")
+    post_change(as_admin, campaign, change="resume")
     campaign.refresh_from_db()
     assert not campaign.is_paused
-    assert [what for what, *_ in events(campaign)] == ["campaign.paused", "campaign.resumed"]
+    assert [what for what, *_ in audit_events(campaign)] == ["campaign.paused", "campaign.resumed"]
 
 
 def test_pausing_twice_does_it_once_and_says_so(as_admin, campaign):
-    change(as_admin, campaign, change="pause")
-    assert "It was paused." in told(change(as_admin, campaign, change="pause"))
-    assert len(events(campaign)) == 1
+    post_change(as_admin, campaign, change="pause")
+    assert "It was paused." in messages_in(post_change(as_admin, campaign, change="pause"))
+    assert len(audit_events(campaign)) == 1
 
 
 def test_automatic_matching_is_switched_off_and_on(as_admin, campaign):
-    change(as_admin, campaign, **settings_of(campaign, automatic_matching=None))
+    post_change(as_admin, campaign, **settings_data(campaign, automatic_matching=None))
     campaign.refresh_from_db()
     assert not campaign.automatic_matching
-    change(as_admin, campaign, **settings_of(campaign, automatic_matching="on"))
+    post_change(as_admin, campaign, **settings_data(campaign, automatic_matching="on"))
     campaign.refresh_from_db()
     assert campaign.automatic_matching
-    assert [what for what, *_ in events(campaign)] == ["campaign.matching_off", "campaign.matching_on"]
+    assert [what for what, *_ in audit_events(campaign)] == ["campaign.matching_off", "campaign.matching_on"]
 
 
 def test_the_page_explains_what_automatic_matching_does(as_admin, campaign):
-    page = text_of(as_admin.get(reverse("campaign", args=[campaign.pk])))
+    page = page_text(as_admin.get(reverse("campaign", args=[campaign.pk])))
     assert "tagged numbers are skipped until their tag is gone" in page
     assert "Off: every call shows the default caller ID." in page
 
@@ -231,7 +231,7 @@ def test_a_viewer_sees_the_settings_and_can_change_none(as_viewer, campaign):
     page = as_viewer.get(reverse("campaign", args=[campaign.pk])).content.decode()
     assert "Automatic caller ID matching" in page
     assert reverse("campaign-change", args=[campaign.pk]) not in page
-    assert change(as_viewer, campaign, change="pause").status_code == 403
+    assert post_change(as_viewer, campaign, change="pause").status_code == 403
     assert as_viewer.get(reverse("campaign-default", args=[campaign.pk])).status_code == 403
     assert as_viewer.get(reverse("campaign-assign", args=[campaign.pk])).status_code == 403
     campaign.refresh_from_db()
@@ -241,21 +241,21 @@ def test_a_viewer_sees_the_settings_and_can_change_none(as_viewer, campaign):
 def test_a_viewer_reads_what_automatic_matching_does(as_viewer, campaign):
     page = reverse("campaign", args=[campaign.pk])
     assert "On: a call shows a number that is local to the called person, and tagged numbers are skipped.</dd>" in (
-        text_of(as_viewer.get(page))
+        page_text(as_viewer.get(page))
     )
     Campaign.objects.update(automatic_matching=False)
-    assert "<dd>Off: every call shows the default caller ID.</dd>" in text_of(as_viewer.get(page))
+    assert "<dd>Off: every call shows the default caller ID.</dd>" in page_text(as_viewer.get(page))
 
 
 def test_a_change_that_does_not_exist_is_not_found(as_admin, campaign):
-    assert change(as_admin, campaign, change="explode").status_code == 404
+    assert post_change(as_admin, campaign, change="explode").status_code == 404
 
 
 def test_another_accounts_campaign_is_not_found(as_admin):
     foreign = CampaignFactory()
     for name in ("campaign", "campaign-default", "campaign-assign"):
         assert as_admin.get(reverse(name, args=[foreign.pk])).status_code == 404
-    assert change(as_admin, foreign, change="pause").status_code == 404
+    assert post_change(as_admin, foreign, change="pause").status_code == 404
 
 
 # The daily limit
@@ -263,10 +263,10 @@ def test_another_accounts_campaign_is_not_found(as_admin):
 
 def test_a_daily_limit_is_set_changed_and_taken_back(as_admin, campaign):
     for typed, limit in (("75", 75), ("100", 100), ("", None)):
-        change(as_admin, campaign, **settings_of(campaign, daily_limit=typed))
+        post_change(as_admin, campaign, **settings_data(campaign, daily_limit=typed))
         campaign.refresh_from_db()
         assert campaign.daily_limit == limit
-    assert events(campaign) == [
+    assert audit_events(campaign) == [
         ("campaign.daily_limit", "none", "75"),
         ("campaign.daily_limit", "75", "100"),
         ("campaign.daily_limit", "100", "none"),
@@ -274,8 +274,8 @@ def test_a_daily_limit_is_set_changed_and_taken_back(as_admin, campaign):
 
 
 def test_the_audit_trail_says_the_limit_in_words(as_admin, campaign):
-    change(as_admin, campaign, **settings_of(campaign, daily_limit="75"))
-    page = text_of(as_admin.get(reverse("audit-trail")))
+    post_change(as_admin, campaign, **settings_data(campaign, daily_limit="75"))
+    page = page_text(as_admin.get(reverse("audit-trail")))
     assert "Daily limit of calls per number changed" in page
     assert '<td data-label="Before">none</td> <td data-label="After">75</td>' in page
 
@@ -291,27 +291,27 @@ def test_the_audit_trail_says_the_limit_in_words(as_admin, campaign):
     ],
 )
 def test_what_is_no_limit_is_refused_at_the_field_and_stays_in_it(as_admin, campaign, typed, said):
-    answer = change(as_admin, campaign, **settings_of(campaign, daily_limit=typed, name="Summer"))
+    answer = post_change(as_admin, campaign, **settings_data(campaign, daily_limit=typed, name="Summer"))
     assert said in answer.context["form"].errors["daily_limit"][0]
     assert f'name="daily_limit" value="{typed}"' in answer.content.decode()
-    assert events(campaign) == []
+    assert audit_events(campaign) == []
 
 
 def test_a_limit_on_a_page_opened_before_another_change_is_not_saved_and_neither_is_the_rest(
     as_admin, campaign, actor, now
 ):
-    old_page = settings_of(campaign, daily_limit="75", name="Summer renewals")
+    old_page = settings_data(campaign, daily_limit="75", name="Summer renewals")
     campaigns.set_daily_limit(campaign, calls=50, shown=None, actor=actor, now=now)
-    answer = change(as_admin, campaign, **old_page)
-    assert "The daily limit was changed meanwhile: it is 50 calls. Nothing else was changed." in told(answer)
+    answer = post_change(as_admin, campaign, **old_page)
+    assert "The daily limit was changed meanwhile: it is 50 calls. Nothing else was changed." in messages_in(answer)
     campaign.refresh_from_db()
     assert (campaign.daily_limit, campaign.name) == (50, "Spring renewals")
 
 
 def test_saving_an_old_page_keeps_a_limit_that_its_reader_did_not_touch(as_admin, campaign, actor, now):
-    old_page = settings_of(campaign, name="Summer renewals")
+    old_page = settings_data(campaign, name="Summer renewals")
     campaigns.set_daily_limit(campaign, calls=50, shown=None, actor=actor, now=now)
-    change(as_admin, campaign, **old_page)
+    post_change(as_admin, campaign, **old_page)
     campaign.refresh_from_db()
     assert (campaign.daily_limit, campaign.name) == (50, "Summer renewals")
 
@@ -323,9 +323,9 @@ def test_a_campaign_is_added_with_a_daily_limit(as_admin):
 
 def test_a_viewer_sees_the_limit(as_viewer, campaign):
     page = reverse("campaign", args=[campaign.pk])
-    assert "<dt>Daily limit</dt><dd>none</dd>" in text_of(as_viewer.get(page))
+    assert "<dt>Daily limit</dt><dd>none</dd>" in page_text(as_viewer.get(page))
     Campaign.objects.update(daily_limit=1_200)
-    assert "<dt>Daily limit</dt><dd>1,200 calls per number</dd>" in text_of(as_viewer.get(page))
+    assert "<dt>Daily limit</dt><dd>1,200 calls per number</dd>" in page_text(as_viewer.get(page))
 
 
 @pytest.mark.parametrize("page", ["campaign", "number-reputation", "phone-numbers", "number"])
@@ -334,11 +334,11 @@ def test_a_number_that_reached_its_limit_today_is_said_to_where_it_is_shown(as_v
     number = PhoneNumberFactory(account=account, campaign=campaign, exhausted_on=today_of(account, now))
     of = {"campaign": [campaign.pk], "number": [number.pk]}.get(page, [])
     said = "Daily limit reached today:"
-    assert f"{said} not shown until tomorrow" in text_of(as_viewer.get(reverse(page, args=of)))
+    assert f"{said} not shown until tomorrow" in page_text(as_viewer.get(reverse(page, args=of)))
     Campaign.objects.update(default_number=number)
-    assert f"{said} shown only as the default until tomorrow" in text_of(as_viewer.get(reverse(page, args=of)))
+    assert f"{said} shown only as the default until tomorrow" in page_text(as_viewer.get(reverse(page, args=of)))
     PhoneNumber.objects.update(exhausted_on=today_of(account, now) - timedelta(days=1))
-    assert said not in text_of(as_viewer.get(reverse(page, args=of)))
+    assert said not in page_text(as_viewer.get(reverse(page, args=of)))
 
 
 # The default caller ID: row 14 of the specification's table
@@ -348,9 +348,9 @@ def test_row_14_a_tagged_default_caller_id_is_not_skipped_and_the_page_warns_tha
     as_viewer, account, campaign, now
 ):
     number = MonitoredNumberFactory(account=account, campaign=campaign)
-    case = tag(number, now=now)
+    case = create_tag(number, now=now)
     Campaign.objects.filter(pk=campaign.pk).update(default_number=number)
-    page = text_of(as_viewer.get(reverse("campaign", args=[campaign.pk])))
+    page = page_text(as_viewer.get(reverse("campaign", args=[campaign.pk])))
     assert "is labelled as spam by Hiya" in page
     assert "Automatic matching skips tagged numbers, but never the default" in page
     assert "calls will still show it" in page
@@ -359,7 +359,7 @@ def test_row_14_a_tagged_default_caller_id_is_not_skipped_and_the_page_warns_tha
 
 def test_the_warning_goes_when_the_tag_is_cleared(as_viewer, account, campaign, now):
     number = MonitoredNumberFactory(account=account)
-    tag(number, now=now)
+    create_tag(number, now=now)
     Campaign.objects.filter(pk=campaign.pk).update(default_number=number)
     PhoneNumber.objects.update(spam_status=Status.CLEAN, fresh_until=now + timedelta(days=1))
     assert "labelled as spam" not in as_viewer.get(reverse("campaign", args=[campaign.pk])).content.decode()
@@ -367,9 +367,9 @@ def test_the_warning_goes_when_the_tag_is_cleared(as_viewer, account, campaign, 
 
 def test_a_tagged_default_with_matching_off_is_said_to_be_shown_by_every_call(as_viewer, account, campaign, now):
     number = MonitoredNumberFactory(account=account)
-    tag(number, now=now)
+    create_tag(number, now=now)
     Campaign.objects.filter(pk=campaign.pk).update(default_number=number, automatic_matching=False)
-    page = text_of(as_viewer.get(reverse("campaign", args=[campaign.pk])))
+    page = page_text(as_viewer.get(reverse("campaign", args=[campaign.pk])))
     assert "automatic matching is off: every call will still show it" in page
 
 
@@ -377,9 +377,9 @@ def test_row_12_the_campaign_page_says_how_many_of_its_numbers_are_tagged_and_le
     as_viewer, account, campaign, now
 ):
     for number in MonitoredNumberFactory.create_batch(2, account=account, campaign=campaign):
-        tag(number, now=now)
+        create_tag(number, now=now)
     MonitoredNumberFactory.create_batch(3, account=account, campaign=campaign)
-    page = text_of(as_viewer.get(reverse("campaign", args=[campaign.pk])))
+    page = page_text(as_viewer.get(reverse("campaign", args=[campaign.pk])))
     assert "2 of 5 numbers are tagged" in page
     assert 'href="?status=in_remediation#numbers">2 in remediation</a>' in page
 
@@ -406,11 +406,11 @@ def test_however_many_numbers_match_ten_are_offered(as_admin, account, campaign)
     PhoneNumberFactory.create_batch(30, account=account)
     answer = as_admin.get(reverse("campaign-default", args=[campaign.pk]), {"find": "206"})
     assert len(answer.context["offered"]) == 10
-    assert "the first 10; type more to narrow them down" in text_of(answer)
+    assert "the first 10; type more to narrow them down" in page_text(answer)
 
 
 def test_without_a_search_untagged_numbers_of_the_campaign_are_offered(as_admin, account, campaign, now):
-    tag(MonitoredNumberFactory(account=account, campaign=campaign), now=now)
+    create_tag(MonitoredNumberFactory(account=account, campaign=campaign), now=now)
     clean = MonitoredNumberFactory(account=account, campaign=campaign)
     PhoneNumberFactory(account=account)
     offered = as_admin.get(reverse("campaign-default", args=[campaign.pk])).context["offered"]
@@ -419,54 +419,56 @@ def test_without_a_search_untagged_numbers_of_the_campaign_are_offered(as_admin,
 
 def test_a_tagged_number_can_be_chosen_but_is_said_to_be_used_all_the_same(as_admin, account, campaign, now):
     number = MonitoredNumberFactory(account=account)
-    tag(number, now=now)
+    create_tag(number, now=now)
     answer = as_admin.get(reverse("campaign-default", args=[campaign.pk]), {"find": number.e164})
     assert "Tagged, and it would still be used." in answer.content.decode()
 
 
 def test_the_default_caller_id_is_chosen_and_taken_back(as_admin, account, campaign):
     number = PhoneNumberFactory(account=account)
-    change(as_admin, campaign, change="default", number=number.pk, shown="")
+    post_change(as_admin, campaign, change="default", number=number.pk, shown="")
     campaign.refresh_from_db()
     assert campaign.default_number == number
-    change(as_admin, campaign, change="default", number="", shown=number.pk)
+    post_change(as_admin, campaign, change="default", number="", shown=number.pk)
     campaign.refresh_from_db()
     assert campaign.default_number is None
-    assert events(campaign) == [("campaign.default", "", number.e164), ("campaign.default", number.e164, "")]
+    assert audit_events(campaign) == [("campaign.default", "", number.e164), ("campaign.default", number.e164, "")]
 
 
 def test_a_choice_on_a_page_opened_before_another_choice_changes_nothing(as_admin, account, campaign, actor, now):
     first, second = PhoneNumberFactory.create_batch(2, account=account)
-    campaigns.choose_default(campaign, number=first.pk, shown=None, actor=actor, now=now)
-    answer = change(as_admin, campaign, change="default", number=second.pk, shown="")
+    campaigns.set_default_number(campaign, number=first.pk, shown=None, actor=actor, now=now)
+    answer = post_change(as_admin, campaign, change="default", number=second.pk, shown="")
     campaign.refresh_from_db()
     assert campaign.default_number == first
-    assert "changed meanwhile" in told(answer)
+    assert "changed meanwhile" in messages_in(answer)
 
 
 @pytest.mark.parametrize("of", ["another account", "the removed"])
 def test_a_number_that_is_not_the_accounts_cannot_be_the_default(as_admin, account, campaign, now, of):
     number = PhoneNumberFactory() if of == "another account" else PhoneNumberFactory(account=account, removed_at=now)
-    answer = change(as_admin, campaign, change="default", number=number.pk, shown="")
+    answer = post_change(as_admin, campaign, change="default", number=number.pk, shown="")
     campaign.refresh_from_db()
     assert campaign.default_number is None
-    assert "no longer, one of the account" in told(answer)
+    assert "no longer, one of the account" in messages_in(answer)
 
 
 def test_a_premium_number_cannot_be_the_default(as_admin, account, campaign):
     number = PhoneNumberFactory(account=account, kind="premium")
-    assert "cannot be shown as a caller ID" in told(change(as_admin, campaign, change="default", number=number.pk))
+    assert "cannot be shown as a caller ID" in messages_in(
+        post_change(as_admin, campaign, change="default", number=number.pk)
+    )
     offered = as_admin.get(reverse("campaign-default", args=[campaign.pk]), {"find": number.e164}).context["offered"]
     assert offered == []
 
 
 def test_a_default_that_is_removed_from_the_account_is_forgotten(as_admin, account, campaign, actor, now):
     number = PhoneNumberFactory(account=account)
-    campaigns.choose_default(campaign, number=number.pk, shown=None, actor=actor, now=now)
-    campaigns.forget_defaults([number.pk], actor=actor, now=now)
+    campaigns.set_default_number(campaign, number=number.pk, shown=None, actor=actor, now=now)
+    campaigns.clear_default_numbers([number.pk], actor=actor, now=now)
     campaign.refresh_from_db()
     assert campaign.default_number is None
-    assert events(campaign)[-1] == ("campaign.default", number.e164, "")
+    assert audit_events(campaign)[-1] == ("campaign.default", number.e164, "")
 
 
 def test_a_default_that_was_removed_is_shown_as_none(as_viewer, account, campaign, now):
@@ -521,7 +523,7 @@ def test_unassigning_takes_numbers_out_of_their_campaign(account, campaign, acto
 # The number of queries
 
 
-def queries(client, url) -> int:
+def count_queries(client, url) -> int:
     with CaptureQueriesContext(
         connection,
     ) as captured:
@@ -534,14 +536,14 @@ def test_the_list_asks_as_much_for_5_campaigns_as_for_500(as_admin, account, now
         for _ in range(count):
             number = MonitoredNumberFactory(account=account)
             CampaignFactory(account=account, default_number=number)
-        tag(number, now=now)
+        create_tag(number, now=now)
 
     more(5)
     url = reverse("campaigns")
-    queries(as_admin, url)
-    few = queries(as_admin, url)
+    count_queries(as_admin, url)
+    few = count_queries(as_admin, url)
     more(495)
-    assert queries(as_admin, url) == few
+    assert count_queries(as_admin, url) == few
 
 
 @pytest.mark.parametrize("page", ["campaign", "campaign-assign", "campaign-default"])
@@ -551,13 +553,13 @@ def test_a_campaigns_pages_ask_as_much_for_5_numbers_as_for_500(as_admin, accoun
 
     def more(count):
         numbers = MonitoredNumberFactory.create_batch(count, account=account, campaign=outside)
-        tag(numbers[0], now=now)
+        create_tag(numbers[0], now=now)
         MonitoredNumberFactory(account=account, campaign=outside, capability=PhoneNumber.Capability.VERIFYING)
 
     more(5)
     Campaign.objects.filter(pk=campaign.pk).update(default_number=PhoneNumber.objects.tagged().first())
     url = reverse(page, args=[campaign.pk])
-    queries(as_admin, url)
-    few = queries(as_admin, url)
+    count_queries(as_admin, url)
+    few = count_queries(as_admin, url)
     more(495)
-    assert queries(as_admin, url) == few
+    assert count_queries(as_admin, url) == few

@@ -5,7 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from portal.audit import SYSTEM, record
+from portal.audit import SYSTEM, record_event
 from portal.models import AuditEvent
 from reputation.models import Case
 from tests.factories import CaseFactory, MonitoredNumberFactory, SubmissionFactory, TagFactory
@@ -21,7 +21,7 @@ def case(account):
 
 
 @pytest.fixture
-def failed(case, now):
+def failed_case(case, now):
     Case.objects.filter(pk=case.pk).update(
         state=Case.State.FAILED, outcome="The carrier keeps the label.", closed_at=now
     )
@@ -29,35 +29,35 @@ def failed(case, now):
     return case
 
 
-def page_of(client, case: Case) -> str:
+def get_page(client, case: Case) -> str:
     return client.get(reverse("case", args=[case.pk])).content.decode()
 
 
 def test_it_says_what_each_engine_was_asked_and_what_happens_next(as_viewer, case):
     submission = SubmissionFactory(case=case, reference="HY-88213")
-    page = page_of(as_viewer, case)
+    page = get_page(as_viewer, case)
     assert submission.reference in page
     assert 'class="next"' in page
     assert "support ticket" not in page.lower()
 
 
-def test_row_13_a_failed_case_offers_a_support_ticket_with_all_that_support_needs(as_viewer, failed):
-    page = page_of(as_viewer, failed)
-    for expected in ("Open a support ticket", failed.number.e164, "The carrier keeps the label.", "Spam Likely"):
+def test_row_13_a_failed_case_offers_a_support_ticket_with_all_that_support_needs(as_viewer, failed_case):
+    page = get_page(as_viewer, failed_case)
+    for expected in ("Open a support ticket", failed_case.number.e164, "The carrier keeps the label.", "Spam Likely"):
         assert expected in page
 
 
-def test_the_tickets_reference_is_noted(as_admin, failed):
+def test_the_tickets_reference_is_noted(as_admin, failed_case):
     page = as_admin.post(
-        reverse("case-ticket", args=[failed.pk]), {"ticket_reference": " SUP-48213 "}, follow=True
+        reverse("case-ticket", args=[failed_case.pk]), {"ticket_reference": " SUP-48213 "}, follow=True
     ).content.decode()
     assert "Ticket SUP-48213 is noted." in page
     assert "<strong>SUP-48213</strong>" in page
-    assert AuditEvent.objects.filter(what="case.ticket", subject_id=failed.pk).count() == 1
+    assert AuditEvent.objects.filter(what="case.ticket", subject_id=failed_case.pk).count() == 1
 
 
-def test_an_empty_reference_is_refused_at_the_field(as_admin, failed):
-    answer = as_admin.post(reverse("case-ticket", args=[failed.pk]), {"ticket_reference": ""})
+def test_an_empty_reference_is_refused_at_the_field(as_admin, failed_case):
+    answer = as_admin.post(reverse("case-ticket", args=[failed_case.pk]), {"ticket_reference": ""})
     assert answer.status_code == 422
     assert "This field is required." in answer.content.decode()
 
@@ -71,15 +71,17 @@ def test_a_case_that_did_not_fail_takes_no_ticket(as_admin, case):
     assert case.ticket_reference == ""
 
 
-def test_a_viewer_sees_the_text_and_notes_nothing(as_viewer, failed):
-    assert "Text for support" in page_of(as_viewer, failed)
-    assert as_viewer.post(reverse("case-ticket", args=[failed.pk]), {"ticket_reference": "SUP-1"}).status_code == 403
+def test_a_viewer_sees_the_text_and_notes_nothing(as_viewer, failed_case):
+    assert "Text for support" in get_page(as_viewer, failed_case)
+    assert (
+        as_viewer.post(reverse("case-ticket", args=[failed_case.pk]), {"ticket_reference": "SUP-1"}).status_code == 403
+    )
 
 
-def test_a_number_tagged_again_names_the_former_case_and_the_later_one(as_viewer, failed, now):
-    later = CaseFactory(account=failed.account, number=failed.number, former=failed)
-    assert f"case {failed.pk}" in page_of(as_viewer, later)
-    assert reverse("case", args=[later.pk]) in page_of(as_viewer, failed)
+def test_a_number_tagged_again_names_the_former_case_and_the_later_one(as_viewer, failed_case, now):
+    later = CaseFactory(account=failed_case.account, number=failed_case.number, former=failed_case)
+    assert f"case {failed_case.pk}" in get_page(as_viewer, later)
+    assert reverse("case", args=[later.pk]) in get_page(as_viewer, failed_case)
 
 
 def test_the_page_asks_as_much_for_5_engines_and_events_as_for_500(as_viewer, case, account, now):
@@ -87,11 +89,11 @@ def test_the_page_asks_as_much_for_5_engines_and_events_as_for_500(as_viewer, ca
         for _ in range(count):
             submission = SubmissionFactory(case=case)
             TagFactory(account=account, number=case.number, case=case, engine=submission.engine)
-            record(account=account, actor=SYSTEM, now=now, what="case.submitted", subject=case)
+            record_event(account=account, actor=SYSTEM, now=now, what="case.submitted", subject=case)
 
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:
-            page_of(as_viewer, case)
+            get_page(as_viewer, case)
         return len(captured)
 
     more(5)

@@ -28,7 +28,7 @@ HEADER = (
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
-def row(number=DIGITS, created="2026-11-20 13:05:22", second=None, **more):
+def csv_row(number=DIGITS, created="2026-11-20 13:05:22", second=None, **more):
     if second is not None:
         created = f"2026-11-20 13:05:{second:02}"
     cells = {
@@ -41,7 +41,7 @@ def row(number=DIGITS, created="2026-11-20 13:05:22", second=None, **more):
 
 
 @pytest.fixture
-def write(tmp_path):
+def write_file(tmp_path):
     def write(*rows, name="DNC_Complaint_Numbers_2026-11-23.csv", header=HEADER, end="\r\n") -> Path:
         path = tmp_path / name
         path.write_bytes(("".join(line + end for line in (header, *rows))).encode())
@@ -51,7 +51,7 @@ def write(tmp_path):
 
 
 @pytest.fixture
-def only_complaints(settings):
+def complaints_provider_only(settings):
     from reputation.monitoring.engines import sync_engines
 
     settings.PROVIDERS = ["complaints"]
@@ -61,10 +61,10 @@ def only_complaints(settings):
 # Files ----------------------------------------------------------------------------------------------------------------
 
 
-def test_a_row_becomes_a_complaint(write):
-    path = write(row(city='"Winston, Salem"', subject="Dropped call  or no message", robocall="N"))
-    taken = complaints.load(path, now=NOW)
-    complaint = complaints.of_number(NUMBER).get()
+def test_a_row_becomes_a_complaint(write_file):
+    path = write_file(csv_row(city='"Winston, Salem"', subject="Dropped call  or no message", robocall="N"))
+    taken = complaints.load_file(path, now=NOW)
+    complaint = complaints.get_complaints(NUMBER).get()
     assert (taken.rows, taken.taken) == (1, 1)
     assert complaint.created_at == datetime(2026, 11, 20, 13, 5, 22, tzinfo=UTC)
     assert complaint.violated_at == datetime(2026, 11, 19, 10, tzinfo=UTC)
@@ -72,25 +72,25 @@ def test_a_row_becomes_a_complaint(write):
     assert (complaint.subject, complaint.robocall) == ("Dropped call or no message", False)
 
 
-def test_whether_it_was_a_robocall_may_be_left_open(write):
-    complaints.load(write(row(robocall="", second=1), row(robocall="Y", second=2)), now=NOW)
+def test_whether_it_was_a_robocall_may_be_left_open(write_file):
+    complaints.load_file(write_file(csv_row(robocall="", second=1), csv_row(robocall="Y", second=2)), now=NOW)
     assert list(Complaint.objects.order_by("created_at").values_list("robocall", flat=True)) == [None, True]
 
 
-def test_blank_and_broken_numbers_are_left_out_and_counted_by_reason(write):
-    path = write(
-        row(),
-        row(number=""),
-        row(number="   "),
-        row(number="206782402"),
-        row(number="206-CALL-NOW"),
-        row(number='"2067824021,2067824022"'),
-        row(number="4165550143"),
-        row(number="0000000000"),
-        row(created="yesterday"),
-        row(created="2027-03-01 00:00:00"),
+def test_blank_and_broken_numbers_are_left_out_and_counted_by_reason(write_file):
+    path = write_file(
+        csv_row(),
+        csv_row(number=""),
+        csv_row(number="   "),
+        csv_row(number="206782402"),
+        csv_row(number="206-CALL-NOW"),
+        csv_row(number='"2067824021,2067824022"'),
+        csv_row(number="4165550143"),
+        csv_row(number="0000000000"),
+        csv_row(created="yesterday"),
+        csv_row(created="2027-03-01 00:00:00"),
     )
-    taken = complaints.load(path, now=NOW)
+    taken = complaints.load_file(path, now=NOW)
     assert (taken.rows, taken.taken) == (10, 1)
     assert taken.left_out == {
         "without a number": 2,
@@ -100,29 +100,31 @@ def test_blank_and_broken_numbers_are_left_out_and_counted_by_reason(write):
     }
 
 
-def test_the_same_file_again_is_no_new_complaint_whatever_it_is_called(write):
-    complaints.load(write(row()), now=NOW)
-    again = complaints.load(write(row(), name="another.csv"), now=NOW)
+def test_the_same_file_again_is_no_new_complaint_whatever_it_is_called(write_file):
+    complaints.load_file(write_file(csv_row()), now=NOW)
+    again = complaints.load_file(write_file(csv_row(), name="another.csv"), now=NOW)
     assert again.again
     assert Complaint.objects.count() == 1
 
 
-def test_two_equal_rows_of_a_file_are_two_complaints(write):
-    complaints.load(write(row(), row()), now=NOW)
+def test_two_equal_rows_of_a_file_are_two_complaints(write_file):
+    complaints.load_file(write_file(csv_row(), csv_row()), now=NOW)
     assert Complaint.objects.count() == 2
 
 
-def test_a_row_that_overlapping_files_share_counts_once(write):
-    complaints.load(write(row(), row(), row(second=1)), now=NOW)
-    taken = complaints.load(write(row(), row(), row(), row(second=2), name="corrected.csv"), now=NOW)
+def test_a_row_that_overlapping_files_share_counts_once(write_file):
+    complaints.load_file(write_file(csv_row(), csv_row(), csv_row(second=1)), now=NOW)
+    taken = complaints.load_file(
+        write_file(csv_row(), csv_row(), csv_row(), csv_row(second=2), name="corrected.csv"), now=NOW
+    )
     assert (taken.taken, taken.known) == (2, 2)
     assert Complaint.objects.count() == 5
 
 
-def test_a_file_whose_taking_in_was_killed_half_way_is_completed(write, monkeypatch, settings):
+def test_a_file_whose_taking_in_was_killed_half_way_is_completed(write_file, monkeypatch, settings):
     monkeypatch.setattr(complaints, "CHUNK", 2)
-    path = write(*(row(second=second) for second in range(6)))
-    really, calls = complaints._insert, []
+    path = write_file(*(csv_row(second=second) for second in range(6)))
+    really, calls = complaints._insert_chunk, []
 
     def killed_at_the_second(chunk, taken):
         calls.append(1)
@@ -130,11 +132,11 @@ def test_a_file_whose_taking_in_was_killed_half_way_is_completed(write, monkeypa
             raise SystemExit
         really(chunk, taken)
 
-    monkeypatch.setattr(complaints, "_insert", killed_at_the_second)
+    monkeypatch.setattr(complaints, "_insert_chunk", killed_at_the_second)
     with pytest.raises(SystemExit):
-        complaints.load(path, now=NOW)
-    monkeypatch.setattr(complaints, "_insert", really)
-    taken = complaints.load(path, now=NOW)
+        complaints.load_file(path, now=NOW)
+    monkeypatch.setattr(complaints, "_insert_chunk", really)
+    taken = complaints.load_file(path, now=NOW)
     assert (taken.rows, taken.taken, taken.known) == (6, 6, 0)
     assert Complaint.objects.count() == 6
 
@@ -146,33 +148,33 @@ def test_a_file_whose_taking_in_was_killed_half_way_is_completed(write, monkeypa
         (b"phone,date\r\n2067824021,2026-11-20\r\n", "has no Company_Phone_Number"),
         (b"\x89PNG\r\n\x1a\n\x00\x00", "is not"),
         (HEADER.encode() + b'\r\n2067824021,"2026-11-20\r\n', "not readable as CSV"),
-        (HEADER.encode() + b"\r\n" + row().encode() + b"\r\n\xff\xfe\x00", "not a text file"),
+        (HEADER.encode() + b"\r\n" + csv_row().encode() + b"\r\n\xff\xfe\x00", "not a text file"),
     ],
 )
 def test_a_file_that_cannot_be_read_gets_a_clear_answer_and_nothing_of_it_is_taken_in(tmp_path, content, said):
     path = tmp_path / "file.csv"
     path.write_bytes(content)
     with pytest.raises(complaints.UnreadableFile, match=said):
-        complaints.load(path, now=NOW)
+        complaints.load_file(path, now=NOW)
     assert not ComplaintFile.objects.exists()
     assert not Complaint.objects.exists()
 
 
 def test_a_file_that_is_not_there_gets_a_clear_answer(tmp_path):
     with pytest.raises(complaints.UnreadableFile, match="cannot be opened: No such file"):
-        complaints.load(tmp_path / "missing.csv", now=NOW)
+        complaints.load_file(tmp_path / "missing.csv", now=NOW)
 
 
-def test_columns_may_come_in_any_order_and_more_of_them(write):
-    path = write("N,x,2067824021,2026-11-20 13:05:22,,,,,Other", header=",".join(
+def test_columns_may_come_in_any_order_and_more_of_them(write_file):
+    path = write_file("N,x,2067824021,2026-11-20 13:05:22,,,,,Other", header=",".join(
         ["Recorded_Message_Or_Robocall", "New_Column", *HEADER.split(",")[:-2], "Subject"]
     ))  # fmt: skip
-    complaints.load(path, now=NOW)
-    assert complaints.of_number(NUMBER).get().subject == "Other"
+    complaints.load_file(path, now=NOW)
+    assert complaints.get_complaints(NUMBER).get().subject == "Other"
 
 
-def test_the_command_takes_files_and_prints_what_was_taken_and_left_out(write, capsys):
-    good = write(row(), row(number=""), row(second=1))
+def test_the_command_takes_files_and_prints_what_was_taken_and_left_out(write_file, capsys):
+    good = write_file(csv_row(), csv_row(number=""), csv_row(second=1))
     bad = good.with_name("bad.csv")
     bad.write_text("nonsense")
     with pytest.raises(CommandError, match="1 of 2 files could not be read"):
@@ -185,12 +187,14 @@ def test_the_command_takes_files_and_prints_what_was_taken_and_left_out(write, c
     assert "taken in before, nothing to do" in capsys.readouterr().out
 
 
-def test_a_files_rows_are_written_in_chunks_with_as_many_queries_for_500_rows_as_for_5(write):
+def test_a_files_rows_are_written_in_chunks_with_as_many_queries_for_500_rows_as_for_5(write_file):
     counts = []
     for count in (5, 500):
-        path = write(*(row(created=f"2026-11-{count % 20 + 1:02} 10:00:00", city=f"City {n}") for n in range(count)))
+        path = write_file(
+            *(csv_row(created=f"2026-11-{count % 20 + 1:02} 10:00:00", city=f"City {n}") for n in range(count))
+        )
         with CaptureQueriesContext(connection) as queries:
-            complaints.load(path, now=NOW)
+            complaints.load_file(path, now=NOW)
         counts.append(len(queries))
     assert counts[0] == counts[1]
 
@@ -199,19 +203,19 @@ def test_a_files_rows_are_written_in_chunks_with_as_many_queries_for_500_rows_as
 
 
 def test_a_reported_number_is_tagged_shown_with_its_complaints_and_cleared_when_they_age_out(
-    only_complaints, write, account, viewer, signed_in, settings
+    complaints_provider_only, write_file, account, viewer, client_for, settings
 ):
     """The whole way, from the FTC's file to the page and back."""
 
     def page() -> str:
-        return signed_in(viewer).get(reverse("number", args=[reported.pk])).content.decode()
+        return client_for(viewer).get(reverse("number", args=[reported.pk])).content.decode()
 
     settings.COMPLAINTS_THRESHOLD, settings.COMPLAINTS_WINDOW_DAYS = 3, 30
     reported = PhoneNumberFactory(account=account, e164=NUMBER)
     other = PhoneNumberFactory(account=account)
     with time_machine.travel(NOW, tick=False) as clock:
         capability.enable([reported.pk, other.pk], actor=SYSTEM, now=NOW)
-        verification.ask(NOW)
+        verification.verify_due(NOW)
         lookups.look_up_due(NOW)
         reported.refresh_from_db()
         assert reported.spam_status == "clean"
@@ -220,7 +224,7 @@ def test_a_reported_number_is_tagged_shown_with_its_complaints_and_cleared_when_
         clock.shift(3600)
         now = NOW + timedelta(hours=1)
         dates = ("2026-11-10 10:00:00", "2026-11-12 10:00:00", "2026-11-20 10:00:00", "2026-11-22 10:00:00")
-        file = write(*(row(created=date) for date in dates), row(number="", created=dates[0]))
+        file = write_file(*(csv_row(created=date) for date in dates), csv_row(number="", created=dates[0]))
         call_command("load_complaints", str(file))
         call_command("load_complaints", str(file))
         assert Complaint.objects.count() == 4
@@ -229,15 +233,15 @@ def test_a_reported_number_is_tagged_shown_with_its_complaints_and_cleared_when_
         assert reported.spam_status == "tagged"
         tag = Tag.objects.get()
         assert (tag.engine.name, tag.label) == ("FTC complaints", "Reported to the FTC")
-        assert [complaint.created_at.day for complaint in complaints.of_number(NUMBER)] == [22, 20, 12, 10]
+        assert [complaint.created_at.day for complaint in complaints.get_complaints(NUMBER)] == [22, 20, 12, 10]
         shown = page()
         for expected in ("is labelled as spam by FTC complaints", "Complaints at the FTC", "22 Nov 2026", "Denver"):
             assert expected in shown
 
-        sweep.advance(now)
+        sweep.advance_due(now)
         case = Case.objects.get()
         ages_out = datetime(2026, 12, 12, 10, tzinfo=UTC)  # with that of 12 November, only two are left
-        said = next_step.what_next(case, now)
+        said = next_step.get_next_step(case, now)
         assert (case.state, case.expected_by) == ("in_review", ages_out)
         assert (said.sentence.split(",")[0], said.by) == ("The complaints age out", ages_out)
 
@@ -245,28 +249,28 @@ def test_a_reported_number_is_tagged_shown_with_its_complaints_and_cleared_when_
             now = NOW + timedelta(days=day)
             clock.move_to(now)
             lookups.look_up_due(now)
-            sweep.advance(now)
+            sweep.advance_due(now)
         assert Case.objects.get().state == "in_review"
 
         now = ages_out + timedelta(hours=2)
         clock.move_to(now)
-        sweep.advance(now)
+        sweep.advance_due(now)
         lookups.look_up_due(now + timedelta(seconds=1))
         reported.refresh_from_db()
         assert Case.objects.get().state == "cleared"
         assert Tag.objects.get().ended_because == "cleared"
         assert reported.spam_status == "clean"
-        assert complaints.of_number(NUMBER).count() == 4
+        assert complaints.get_complaints(NUMBER).count() == 4
         shown = page()
         assert "is labelled as spam" not in shown
         assert "Spam label gone" in shown
 
 
-def test_fewer_complaints_than_the_threshold_tag_nothing(only_complaints, write, account, settings):
+def test_fewer_complaints_than_the_threshold_tag_nothing(complaints_provider_only, write_file, account, settings):
     settings.COMPLAINTS_THRESHOLD = 3
     number = MonitoredNumberFactory(account=account, e164=NUMBER, next_action_at=NOW)
     with time_machine.travel(NOW, tick=False):
-        complaints.load(write(row(second=1), row(second=2)), now=NOW)
+        complaints.load_file(write_file(csv_row(second=1), csv_row(second=2)), now=NOW)
         lookups.look_up_due(NOW)
     number.refresh_from_db()
     assert number.spam_status == "clean"
@@ -275,50 +279,50 @@ def test_fewer_complaints_than_the_threshold_tag_nothing(only_complaints, write,
 def test_complaints_from_before_the_window_do_not_count(settings):
     settings.COMPLAINTS_WINDOW_DAYS, settings.COMPLAINTS_THRESHOLD = 30, 1
     ComplaintFactory(e164=NUMBER, created_at=NOW - timedelta(days=31))
-    assert not complaints.counts_of([NUMBER], now=NOW)[NUMBER].is_enough
+    assert not complaints.count_by_number([NUMBER], now=NOW)[NUMBER].is_enough
     ComplaintFactory(e164=NUMBER, created_at=NOW - timedelta(days=29))
-    assert complaints.counts_of([NUMBER], now=NOW)[NUMBER].complaints == 1
+    assert complaints.count_by_number([NUMBER], now=NOW)[NUMBER].complaints == 1
 
 
 def test_new_complaints_put_the_ageing_out_off(settings):
     settings.COMPLAINTS_THRESHOLD, settings.COMPLAINTS_WINDOW_DAYS = 1, 30
     ComplaintFactory(e164=NUMBER, created_at=NOW - timedelta(days=20))
     ComplaintFactory(e164=NUMBER, created_at=NOW - timedelta(days=2))
-    tally = complaints.counts_of([NUMBER], now=NOW)[NUMBER]
+    tally = complaints.count_by_number([NUMBER], now=NOW)[NUMBER]
     assert tally.ages_out_at == NOW + timedelta(days=28)
 
 
-def test_on_a_quick_clock_a_complaint_ages_from_when_its_file_was_taken_in(write, settings):
+def test_on_a_quick_clock_a_complaint_ages_from_when_its_file_was_taken_in(write_file, settings):
     """In the demo a day lasts 20 seconds: three real days old at first, 27 short days until it no longer counts."""
-    settings.DAY = timedelta(seconds=20)
+    settings.SERVICE_DAY = timedelta(seconds=20)
     settings.COMPLAINTS_THRESHOLD, settings.COMPLAINTS_WINDOW_DAYS = 1, 30
-    complaints.load(write(row(created="2026-11-21 12:00:00")), now=NOW)
-    assert complaints.of_number(NUMBER).get().created_at == NOW - timedelta(days=3)
-    tally = complaints.counts_of([NUMBER], now=NOW + timedelta(seconds=60))[NUMBER]
+    complaints.load_file(write_file(csv_row(created="2026-11-21 12:00:00")), now=NOW)
+    assert complaints.get_complaints(NUMBER).get().created_at == NOW - timedelta(days=3)
+    tally = complaints.count_by_number([NUMBER], now=NOW + timedelta(seconds=60))[NUMBER]
     assert tally.is_enough
     assert tally.ages_out_at == NOW + 27 * timedelta(seconds=20)
 
 
 def test_a_number_that_is_enabled_after_it_was_reported_is_tagged_by_its_first_look_up(
-    only_complaints, write, account, settings
+    complaints_provider_only, write_file, account, settings
 ):
     settings.COMPLAINTS_THRESHOLD = 2
     with time_machine.travel(NOW, tick=False):
-        complaints.load(write(row(second=1), row(second=2)), now=NOW)
+        complaints.load_file(write_file(csv_row(second=1), csv_row(second=2)), now=NOW)
         number = MonitoredNumberFactory(account=account, e164=NUMBER, next_action_at=NOW)
         lookups.look_up_due(NOW)
     number.refresh_from_db()
     assert number.spam_status == PhoneNumber.SpamStatus.TAGGED
 
 
-def test_a_file_has_only_those_looked_up_that_are_monitored_and_reported_enough(write, account, settings):
+def test_a_file_has_only_those_looked_up_that_are_monitored_and_reported_enough(write_file, account, settings):
     settings.COMPLAINTS_THRESHOLD = 2
     later = NOW + timedelta(days=1)
     on = MonitoredNumberFactory(account=account, e164=NUMBER, next_action_at=later)
     once = MonitoredNumberFactory(account=account, e164="+12067824022", next_action_at=later)
     PhoneNumberFactory(e164=NUMBER)
-    path = write(row(second=1), row(second=2), row(number="2067824022"))
-    assert complaints.load(path, now=NOW).looked_up == 1
+    path = write_file(csv_row(second=1), csv_row(second=2), csv_row(number="2067824022"))
+    assert complaints.load_file(path, now=NOW).looked_up == 1
     on.refresh_from_db()
     once.refresh_from_db()
     assert (on.next_action_at, once.next_action_at) == (NOW, later)
@@ -329,4 +333,4 @@ def test_counting_is_one_query_for_any_list_of_numbers(django_assert_num_queries
     for number in numbers[:20]:
         ComplaintFactory(e164=number)
     with django_assert_num_queries(1):
-        assert len(complaints.counts_of(numbers, now=NOW)) == 200
+        assert len(complaints.count_by_number(numbers, now=NOW)) == 200

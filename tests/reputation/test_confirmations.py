@@ -9,9 +9,9 @@ from portal.accounts.licensing import Product
 from portal.audit import Actor
 from portal.models import AuditEvent
 from reputation.bulk_actions import actions
-from reputation.bulk_actions.actions import apply, confirm, difference, look_at, open_window
-from reputation.bulk_actions.snapshot import take_out
-from reputation.models import Confirmation, ConfirmationNumber, PhoneNumber
+from reputation.bulk_actions.actions import apply, confirm, create_bulk_action, get_preview, get_result
+from reputation.bulk_actions.snapshot import remove_number
+from reputation.models import BulkAction, BulkActionNumber, PhoneNumber
 from reputation.monitoring import capability
 from tests.factories import (
     AccountFactory,
@@ -27,29 +27,31 @@ Capability = PhoneNumber.Capability
 
 
 @pytest.fixture
-def campaign(enrolled):
-    return CampaignFactory(account=enrolled)
+def campaign(enrolled_account):
+    return CampaignFactory(account=enrolled_account)
 
 
 @pytest.fixture
-def numbers(enrolled, campaign):
-    return PhoneNumberFactory.create_batch(6, account=enrolled, campaign=campaign)
+def numbers(enrolled_account, campaign):
+    return PhoneNumberFactory.create_batch(6, account=enrolled_account, campaign=campaign)
 
 
 @pytest.fixture
-def window(enrolled, actor, now):
+def open_bulk_action(enrolled_account, actor, now):
     """Opens a window for numbers (or all) of the account."""
 
     def open_for(numbers=None, action="enable", **chosen):
-        queryset = PhoneNumber.objects.for_account(enrolled)
+        queryset = PhoneNumber.objects.for_account(enrolled_account)
         if numbers is not None:
             queryset = queryset.filter(pk__in=[number.pk for number in numbers])
-        return open_window(account=enrolled, actor=actor, action=action, numbers=queryset, now=now, **chosen)
+        return create_bulk_action(
+            account=enrolled_account, actor=actor, action=action, numbers=queryset, now=now, **chosen
+        )
 
     return open_for
 
 
-def states(numbers) -> list[str]:
+def stored_capabilities(numbers) -> list[str]:
     return list(
         PhoneNumber.objects.filter(pk__in=[number.pk for number in numbers])
         .order_by("pk")
@@ -57,33 +59,35 @@ def states(numbers) -> list[str]:
     )
 
 
-def test_row_6_the_window_lists_the_selected_numbers_and_enable_does_it(window, numbers, actor, now):
-    shown = window(numbers[:4])
-    assert [number.pk for number in look_at(shown).shown] == [number.pk for number in numbers[:4]]
-    assert look_at(shown).button == "Enable 4 numbers"
+def test_row_6_the_window_lists_the_selected_numbers_and_enable_does_it(open_bulk_action, numbers, actor, now):
+    shown = open_bulk_action(numbers[:4])
+    assert [number.pk for number in get_preview(shown).shown] == [number.pk for number in numbers[:4]]
+    assert get_preview(shown).button == "Enable 4 numbers"
     assert confirm(shown, actor=actor, now=now)
-    assert states(numbers) == ["verifying"] * 4 + ["off"] * 2
+    assert stored_capabilities(numbers) == ["verifying"] * 4 + ["off"] * 2
 
 
-def test_row_6_a_number_that_was_taken_out_is_left_alone(window, numbers, actor, now):
-    shown = window(numbers[:3])
-    assert take_out(shown, numbers[1].pk)
-    assert look_at(shown).button == "Enable 2 numbers"
+def test_row_6_a_number_that_was_taken_out_is_left_alone(open_bulk_action, numbers, actor, now):
+    shown = open_bulk_action(numbers[:3])
+    assert remove_number(shown, numbers[1].pk)
+    assert get_preview(shown).button == "Enable 2 numbers"
     confirm(shown, actor=actor, now=now)
-    assert states(numbers[:3]) == ["verifying", "off", "verifying"]
+    assert stored_capabilities(numbers[:3]) == ["verifying", "off", "verifying"]
 
 
-def test_row_15_disable_switches_the_chosen_numbers_off(window, numbers, actor, now):
+def test_row_15_disable_switches_the_chosen_numbers_off(open_bulk_action, numbers, actor, now):
     capability.enable([number.pk for number in numbers], actor=actor, now=now)
-    confirm(window(numbers[:2], action="disable"), actor=actor, now=now)
-    assert states(numbers) == ["off", "off"] + ["verifying"] * 4
+    confirm(open_bulk_action(numbers[:2], action="disable"), actor=actor, now=now)
+    assert stored_capabilities(numbers) == ["off", "off"] + ["verifying"] * 4
 
 
-def test_each_number_that_cannot_be_enabled_stands_apart_with_its_reason(window, numbers, enrolled, campaign):
-    canadian = PhoneNumberFactory(account=enrolled, campaign=campaign, e164="+14165550123")
-    without_seat = PhoneNumberFactory(account=enrolled)
-    on = PhoneNumberFactory(account=enrolled, campaign=campaign, capability=Capability.ON)
-    looked = look_at(window())
+def test_each_number_that_cannot_be_enabled_stands_apart_with_its_reason(
+    open_bulk_action, numbers, enrolled_account, campaign
+):
+    canadian = PhoneNumberFactory(account=enrolled_account, campaign=campaign, e164="+14165550123")
+    without_seat = PhoneNumberFactory(account=enrolled_account)
+    on = PhoneNumberFactory(account=enrolled_account, campaign=campaign, capability=Capability.ON)
+    looked = get_preview(open_bulk_action())
     assert {group.refusal.code: group.numbers for group in looked.refused} == {
         "already_on": [on],
         "outside_united_states": [canadian],
@@ -93,122 +97,124 @@ def test_each_number_that_cannot_be_enabled_stands_apart_with_its_reason(window,
     assert looked.sentence.startswith("6 numbers will be verified and then monitored. 3 of the 9 you chose cannot")
 
 
-def test_free_seats_go_to_the_first_numbers_and_a_seat_given_back_to_the_next(enrolled, window, now):
-    LicenceFactory(account=enrolled, product=Product.MONITORING_SKU, seats=2)
-    numbers = PhoneNumberFactory.create_batch(4, account=enrolled)
-    shown = window(numbers)
-    assert look_at(shown).shown == numbers[:2]
-    take_out(shown, numbers[0].pk)
-    assert look_at(shown).shown == numbers[1:3]
+def test_free_seats_go_to_the_first_numbers_and_a_seat_given_back_to_the_next(enrolled_account, open_bulk_action, now):
+    LicenceFactory(account=enrolled_account, product=Product.MONITORING_SKU, seats=2)
+    numbers = PhoneNumberFactory.create_batch(4, account=enrolled_account)
+    shown = open_bulk_action(numbers)
+    assert get_preview(shown).shown == numbers[:2]
+    remove_number(shown, numbers[0].pk)
+    assert get_preview(shown).shown == numbers[1:3]
 
 
-def test_two_windows_share_the_seats(enrolled, window, actor, now):
-    LicenceFactory(account=enrolled, product=Product.MONITORING_SKU, seats=1)
-    first, second = PhoneNumberFactory.create_batch(2, account=enrolled)
-    windows = window([first]), window([second])
+def test_two_windows_share_the_seats(enrolled_account, open_bulk_action, actor, now):
+    LicenceFactory(account=enrolled_account, product=Product.MONITORING_SKU, seats=1)
+    first, second = PhoneNumberFactory.create_batch(2, account=enrolled_account)
+    windows = open_bulk_action([first]), open_bulk_action([second])
     for shown in windows:
         confirm(shown, actor=actor, now=now)
-    assert states([first, second]) == ["verifying", "off"]
-    assert difference(windows[1]).left_alone_first == [second]
+    assert stored_capabilities([first, second]) == ["verifying", "off"]
+    assert get_result(windows[1]).left_alone_first == [second]
 
 
-def test_a_second_confirmation_does_nothing_and_shows_what_was_done(window, numbers, actor, now):
-    shown = window(numbers)
+def test_a_second_confirmation_does_nothing_and_shows_what_was_done(open_bulk_action, numbers, actor, now):
+    shown = open_bulk_action(numbers)
     assert confirm(shown, actor=actor, now=now)
     events = AuditEvent.objects.count()
     capability.disable([numbers[0].pk], actor=actor, now=now)
     assert not confirm(shown, actor=actor, now=now)
-    assert states(numbers)[0] == "off"
+    assert stored_capabilities(numbers)[0] == "off"
     assert AuditEvent.objects.count() == events + 1
-    assert difference(shown).done == "Enabled 6 numbers."
+    assert get_result(shown).done == "Enabled 6 numbers."
 
 
-def test_a_number_cannot_be_taken_out_of_a_confirmed_window(window, numbers, actor, now):
-    shown = window(numbers)
+def test_a_number_cannot_be_taken_out_of_a_confirmed_window(open_bulk_action, numbers, actor, now):
+    shown = open_bulk_action(numbers)
     confirm(shown, actor=actor, now=now)
-    assert not take_out(shown, numbers[0].pk)
-    assert difference(shown).done == "Enabled 6 numbers."
+    assert not remove_number(shown, numbers[0].pk)
+    assert get_result(shown).done == "Enabled 6 numbers."
 
 
-def test_what_somebody_else_changed_meanwhile_is_left_alone_and_named(window, numbers, actor, now):
-    shown = window(numbers)
+def test_what_somebody_else_changed_meanwhile_is_left_alone_and_named(open_bulk_action, numbers, actor, now):
+    shown = open_bulk_action(numbers)
     capability.enable([numbers[2].pk], actor=actor, now=now)
     PhoneNumber.objects.filter(pk=numbers[3].pk).update(removed_at=now)
     confirm(shown, actor=actor, now=now)
-    found = difference(shown)
+    found = get_result(shown)
     assert found.done == "Enabled 4 numbers."
     assert found.left_alone_first == [numbers[2], numbers[3]]
 
 
 def test_all_that_match_is_bound_to_what_was_shown_and_names_what_came_since(
-    window, numbers, enrolled, campaign, actor, now
+    open_bulk_action, numbers, enrolled_account, campaign, actor, now
 ):
-    shown = window(all_that_match=True, chosen_by="capability=off", expected=6)
-    late = PhoneNumberFactory(account=enrolled, campaign=campaign)
+    shown = open_bulk_action(all_that_match=True, chosen_by="capability=off", expected=6)
+    late = PhoneNumberFactory(account=enrolled_account, campaign=campaign)
     confirm(shown, actor=actor, now=now)
-    assert states([late]) == ["off"]
-    assert difference(shown).grown_first == [late]
+    assert stored_capabilities([late]) == ["off"]
+    assert get_result(shown).grown_first == [late]
 
 
-def test_unticked_numbers_are_left_out_of_all_that_match(window, numbers, actor, now):
-    shown = window(all_that_match=True, left_out=[numbers[0].pk], expected=5)
+def test_unticked_numbers_are_left_out_of_all_that_match(open_bulk_action, numbers, actor, now):
+    shown = open_bulk_action(all_that_match=True, left_out=[numbers[0].pk], expected=5)
     assert shown.chosen == 5
-    assert look_at(shown).drift == ""
+    assert get_preview(shown).drift == ""
     confirm(shown, actor=actor, now=now)
-    assert states(numbers)[0] == "off"
-    assert difference(shown).grown == 0
+    assert stored_capabilities(numbers)[0] == "off"
+    assert get_result(shown).grown == 0
 
 
-def test_the_window_says_when_more_match_than_the_page_had_counted(window, numbers):
-    assert look_at(window(all_that_match=True, expected=4)).drift.startswith(
+def test_the_window_says_when_more_match_than_the_page_had_counted(open_bulk_action, numbers):
+    assert get_preview(open_bulk_action(all_that_match=True, expected=4)).drift.startswith(
         "4 numbers matched when the page was shown, 6"
     )
 
 
-def test_the_search_finds_a_number_of_the_window_by_any_part_of_it(window, numbers):
-    looked = look_at(window(numbers), search=numbers[4].e164[-5:])
+def test_the_search_finds_a_number_of_the_window_by_any_part_of_it(open_bulk_action, numbers):
+    looked = get_preview(open_bulk_action(numbers), search=numbers[4].e164[-5:])
     assert looked.shown == [numbers[4]]
     assert looked.to_do == 6
 
 
-def test_many_numbers_go_to_the_workers_and_a_killed_worker_is_followed(window, numbers, actor, now, monkeypatch):
-    monkeypatch.setattr(actions, "AT_ONCE", 3)
+def test_many_numbers_go_to_the_workers_and_a_killed_worker_is_followed(
+    open_bulk_action, numbers, actor, now, monkeypatch
+):
+    monkeypatch.setattr(actions, "MAX_SYNCHRONOUS", 3)
     monkeypatch.setattr(actions, "CHUNK", 2)
-    shown = window(numbers)
+    shown = open_bulk_action(numbers)
     confirm(shown, actor=actor, now=now)
-    assert shown.state == Confirmation.State.APPLYING
-    assert states(numbers) == ["off"] * 6
+    assert shown.state == BulkAction.State.APPLYING
+    assert stored_capabilities(numbers) == ["off"] * 6
     # A worker did one chunk and died with the lease in its hand.
     actions._apply_chunk(shown, actor=actor, now=now)
-    assert states(numbers) == ["verifying"] * 2 + ["off"] * 4
+    assert stored_capabilities(numbers) == ["verifying"] * 2 + ["off"] * 4
     assert not apply(shown, actor=actor, now=now), "its lease still holds"
     assert apply(shown, actor=actor, now=now + actions.LEASE)
-    assert states(numbers) == ["verifying"] * 6
+    assert stored_capabilities(numbers) == ["verifying"] * 6
     assert (shown.applied, shown.left_alone) == (6, 0)
 
 
-def test_the_window_costs_the_same_queries_for_5_and_for_500_numbers(window, enrolled, campaign):
+def test_the_window_costs_the_same_queries_for_5_and_for_500_numbers(open_bulk_action, enrolled_account, campaign):
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:
-            shown = look_at(window()).shown
+            shown = get_preview(open_bulk_action()).shown
         assert shown
         return len(captured)
 
-    PhoneNumberFactory.create_batch(5, account=enrolled, campaign=campaign)
+    PhoneNumberFactory.create_batch(5, account=enrolled_account, campaign=campaign)
     few = queries()
-    PhoneNumberFactory.create_batch(495, account=enrolled, campaign=campaign)
+    PhoneNumberFactory.create_batch(495, account=enrolled_account, campaign=campaign)
     assert queries() == few
-    assert len(look_at(window()).shown) == actions.SHOWN
+    assert len(get_preview(open_bulk_action()).shown) == actions.MAX_LISTED
 
 
 @pytest.mark.parametrize("action", ["enable", "disable", "assign", "unassign"])
-def test_confirming_costs_the_same_queries_for_5_and_for_500_numbers(enrolled, campaign, actor, now, action):
+def test_confirming_costs_the_same_queries_for_5_and_for_500_numbers(enrolled_account, campaign, actor, now, action):
     def queries(count: int) -> int:
         fields = {"capability": Capability.ON} if action == "disable" else {}
         mine = None if action == "assign" else campaign
-        numbers = PhoneNumberFactory.create_batch(count, account=enrolled, campaign=mine, **fields)
-        shown = open_window(
-            account=enrolled,
+        numbers = PhoneNumberFactory.create_batch(count, account=enrolled_account, campaign=mine, **fields)
+        shown = create_bulk_action(
+            account=enrolled_account,
             actor=actor,
             action=action,
             numbers=PhoneNumber.objects.filter(pk__in=[number.pk for number in numbers]),
@@ -228,7 +234,7 @@ def test_the_page_opens_takes_out_confirms_and_says_what_was_done(as_admin, numb
     opened = as_admin.post(
         reverse("confirm"), {"action": "enable", "number": [number.pk for number in numbers[:3]]}, follow=True
     )
-    confirmation = Confirmation.objects.get()
+    confirmation = BulkAction.objects.get()
     assert "Enable 3 numbers" in opened.content.decode()
     page = as_admin.post(
         reverse("confirmation-take-out", args=[confirmation.pk]), {"number": numbers[0].pk}, follow=True
@@ -237,17 +243,17 @@ def test_the_page_opens_takes_out_confirms_and_says_what_was_done(as_admin, numb
     for _twice in range(2):
         page = as_admin.post(reverse("confirmation-apply", args=[confirmation.pk]), follow=True).content.decode()
         assert "Enabled 2 numbers." in page
-    assert states(numbers[:3]) == ["off", "verifying", "verifying"]
+    assert stored_capabilities(numbers[:3]) == ["off", "verifying", "verifying"]
 
 
 def test_all_that_match_is_sent_as_the_filter_and_never_as_ids(as_admin, numbers):
     as_admin.post(
         reverse("confirm"), {"action": "enable", "all": "1", "filter": f"q={numbers[5].e164[-4:]}", "expected": "1"}
     )
-    assert list(ConfirmationNumber.objects.values_list("number", flat=True)) == [numbers[5].pk]
+    assert list(BulkActionNumber.objects.values_list("number", flat=True)) == [numbers[5].pk]
 
 
-def test_nothing_selected_is_said_and_opens_no_window(as_admin, enrolled):
+def test_nothing_selected_is_said_and_opens_no_window(as_admin, enrolled_account):
     page = as_admin.post(reverse("confirm"), {"action": "enable"}, follow=True).content.decode()
     assert "Nothing is selected" in page
 
@@ -255,7 +261,7 @@ def test_nothing_selected_is_said_and_opens_no_window(as_admin, enrolled):
 def test_another_accounts_numbers_are_never_in_the_window(as_admin, numbers):
     foreign = PhoneNumberFactory()
     as_admin.post(reverse("confirm"), {"action": "enable", "number": [numbers[0].pk, foreign.pk]})
-    assert list(ConfirmationNumber.objects.values_list("number", flat=True)) == [numbers[0].pk]
+    assert list(BulkActionNumber.objects.values_list("number", flat=True)) == [numbers[0].pk]
 
 
 def test_another_accounts_campaign_is_not_found(as_admin, numbers):
@@ -269,21 +275,21 @@ def test_an_action_that_does_not_exist_is_not_found(as_admin, numbers, action):
     assert as_admin.post(reverse("confirm"), {"action": action, "number": numbers[0].pk}).status_code == 404
 
 
-def test_a_viewer_is_refused(as_viewer, window, numbers):
-    shown = window(numbers)
+def test_a_viewer_is_refused(as_viewer, open_bulk_action, numbers):
+    shown = open_bulk_action(numbers)
     assert as_viewer.post(reverse("confirm"), {"action": "enable", "number": numbers[0].pk}).status_code == 403
     assert as_viewer.post(reverse("confirmation-apply", args=[shown.pk])).status_code == 403
-    assert states(numbers) == ["off"] * 6
+    assert stored_capabilities(numbers) == ["off"] * 6
 
 
-def test_the_audit_trail_names_who_confirmed_though_a_worker_did_it(window, numbers, admin, now, monkeypatch):
-    monkeypatch.setattr(actions, "AT_ONCE", 0)
-    shown = window(numbers[:1])
+def test_the_audit_trail_names_who_confirmed_though_a_worker_did_it(open_bulk_action, numbers, admin, now, monkeypatch):
+    monkeypatch.setattr(actions, "MAX_SYNCHRONOUS", 0)
+    shown = open_bulk_action(numbers[:1])
     confirm(shown, actor=Actor(user=admin.user, via="web"), now=now)
-    from reputation.tasks.bulk_actions import apply_confirmation
+    from reputation.tasks.bulk_actions import apply_bulk_action
 
     other = MemberFactory(account=shown.account)
     assert other.user != admin.user
-    apply_confirmation(shown.pk)
+    apply_bulk_action(shown.pk)
     event = AuditEvent.objects.get(what="capability.verifying")
     assert (event.actor, event.after) == (admin.user, "verifying")

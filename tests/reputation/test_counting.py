@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce
 from portal.db.bulk import insert_rows
 from portal.models import Account
 from reputation.models import NumberCount, PhoneNumber
-from reputation.models.counts import FACETS, facets
+from reputation.models.counts import FACETS, get_facets
 from reputation.numbers import count_triggers
 from tests.factories import AccountFactory, CampaignFactory, PhoneNumberFactory
 
@@ -19,13 +19,13 @@ pytestmark = pytest.mark.django_db
 Status = PhoneNumber.SpamStatus
 
 
-def counted() -> dict[tuple[int, int, int], int]:
+def recounted() -> dict[tuple[int, int, int], int]:
     present = PhoneNumber.objects.filter(removed_at__isnull=True).order_by()
     rows = present.values_list("account", Coalesce("campaign", 0), "facet").annotate(Count("pk"))
     return {(account, campaign, facet): count for account, campaign, facet, count in rows}
 
 
-def kept() -> dict[tuple[int, int, int], int]:
+def stored_counts() -> dict[tuple[int, int, int], int]:
     sums: dict[tuple[int, int, int], int] = {}
     for row in NumberCount.objects.values_list("account", "campaign", "facet", "count"):
         sums[row[:3]] = sums.get(row[:3], 0) + row[3]
@@ -44,7 +44,7 @@ def bulk_create(account, numbers, now):
     PhoneNumber.objects.bulk_create(made)
 
 
-def insert_some_that_are_there(account, numbers, now):
+def insert_with_conflicts(account, numbers, now):
     rows = [
         {"account_id": account.pk, "e164": e164, "region": "US", "kind": "geographic"}
         for e164 in (numbers[0].e164, "+12065550999")
@@ -54,21 +54,21 @@ def insert_some_that_are_there(account, numbers, now):
     PhoneNumber.objects.bulk_create(made, ignore_conflicts=True)
 
 
-def insert_or_update(account, numbers, now):
+def upsert(account, numbers, now):
     made = [PhoneNumber(account=account, e164=e164, source="byoc") for e164 in (numbers[0].e164, "+12065550999")]
     PhoneNumber.objects.bulk_create(
         made, update_conflicts=True, unique_fields=["account", "e164"], update_fields=["source"]
     )
 
 
-def change_each_by_itself(account, numbers, now):
+def save_each(account, numbers, now):
     for place, status in enumerate([Status.TAGGED, Status.CLEAN, Status.FAILED]):
         numbers[place].spam_status = status
         numbers[place].capability = "on"
         numbers[place].save()
 
 
-def change_all_at_once(account, numbers, now):
+def update_all(account, numbers, now):
     PhoneNumber.objects.filter(account=account).update(spam_status=Status.UNKNOWN, capability="on", source="byoc")
 
 
@@ -76,7 +76,7 @@ def move_to_another_campaign(account, numbers, now):
     PhoneNumber.objects.filter(account=account).update(campaign=CampaignFactory(account=account))
 
 
-def take_out_of_campaigns(account, numbers, now):
+def unassign_all(account, numbers, now):
     PhoneNumber.objects.update(campaign=None)
 
 
@@ -84,17 +84,17 @@ def remove(account, numbers, now):
     PhoneNumber.objects.filter(pk=numbers[0].pk).update(removed_at=now, campaign=None)
 
 
-def remove_and_bring_back(account, numbers, now):
+def remove_and_restore(account, numbers, now):
     remove(account, numbers, now)
     PhoneNumber.objects.filter(pk=numbers[0].pk).update(removed_at=None, spam_status=Status.UNKNOWN)
 
 
-def change_a_removed_one(account, numbers, now):
+def update_removed(account, numbers, now):
     remove(account, numbers, now)
     PhoneNumber.objects.filter(pk=numbers[0].pk).update(spam_status=Status.TAGGED)
 
 
-def change_what_is_not_counted(account, numbers, now):
+def update_uncounted_fields(account, numbers, now):
     PhoneNumber.objects.update(label="Another", checked_at=now, ever_checked=True)
     PhoneNumber.objects.update(checked_at=now + timedelta(days=1))
 
@@ -111,9 +111,9 @@ def delete_their_account(account, numbers, now):
     Account.objects.get(pk=account.pk).delete()
 
 
-def give_up_half_way(account, numbers, now):
+def roll_back(account, numbers, now):
     with transaction.atomic():
-        change_all_at_once(account, numbers, now)
+        update_all(account, numbers, now)
         transaction.set_rollback(True)
 
 
@@ -121,37 +121,37 @@ def give_up_half_way(account, numbers, now):
     "change",
     [
         bulk_create,
-        insert_some_that_are_there,
-        insert_or_update,
-        change_each_by_itself,
-        change_all_at_once,
+        insert_with_conflicts,
+        upsert,
+        save_each,
+        update_all,
         move_to_another_campaign,
-        take_out_of_campaigns,
+        unassign_all,
         remove,
-        remove_and_bring_back,
-        change_a_removed_one,
-        change_what_is_not_counted,
+        remove_and_restore,
+        update_removed,
+        update_uncounted_fields,
         delete_one,
         delete_their_campaign,
         delete_their_account,
-        give_up_half_way,
+        roll_back,
     ],
     ids=lambda change: change.__name__,
 )
 def test_what_is_kept_is_what_there_is(account, numbers, now, change):
-    assert kept() == counted()
+    assert stored_counts() == recounted()
     change(account, numbers, now)
-    assert kept() == counted()
-    count_triggers.fold()
-    assert kept() == counted()
+    assert stored_counts() == recounted()
+    count_triggers.compact()
+    assert stored_counts() == recounted()
 
 
 def test_folding_leaves_one_row_for_each_kind_and_none_for_what_is_gone(account, numbers, now):
-    change_each_by_itself(account, numbers, now)
-    change_all_at_once(account, numbers, now)
-    while count_triggers.fold():
+    save_each(account, numbers, now)
+    update_all(account, numbers, now)
+    while count_triggers.compact():
         pass
-    assert NumberCount.objects.count() == len(counted()) == len(kept())
+    assert NumberCount.objects.count() == len(recounted()) == len(stored_counts())
 
 
 def test_triggers_that_are_gone_come_back_with_a_new_count(account, numbers):
@@ -160,11 +160,11 @@ def test_triggers_that_are_gone_come_back_with_a_new_count(account, numbers):
         on = f" ON {PhoneNumber._meta.db_table}" if connection.vendor == "postgresql" else ""
         cursor.execute(f"DROP TRIGGER number_counted{on}")
     PhoneNumberFactory(account=account)
-    assert kept() != counted()
-    count_triggers.install()
-    assert kept() == counted()
+    assert stored_counts() != recounted()
+    count_triggers.install_triggers()
+    assert stored_counts() == recounted()
     PhoneNumberFactory(account=account)
-    assert kept() == counted()
+    assert stored_counts() == recounted()
 
 
 def test_a_facet_says_status_capability_source_and_whether_it_was_checked(account, now):
@@ -173,12 +173,12 @@ def test_a_facet_says_status_capability_source_and_whether_it_was_checked(accoun
         number = PhoneNumberFactory(account=account, **values, checked_at=now if checked else None)
         number.refresh_from_db()
         assert number.facet == facet
-    assert facets(spam_status=("failed",), capability=("on",)) == [200, 201, 210, 211]
-    assert len(facets()) == len(FACETS)
+    assert get_facets(spam_status=("failed",), capability=("on",)) == [200, 201, 210, 211]
+    assert len(get_facets()) == len(FACETS)
 
 
 def test_questions_asked_of_counts_are_answered_as_those_asked_of_numbers(account, numbers, now):
-    change_each_by_itself(account, numbers, now)
+    save_each(account, numbers, now)
     campaign = numbers[1].campaign_id
     counts, present = NumberCount.objects.for_account(account), PhoneNumber.objects.for_account(account)
     for ask in (

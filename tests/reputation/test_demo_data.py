@@ -10,16 +10,16 @@ from django.urls import reverse
 
 from enrollment.models import Application
 from portal.models import Account, ApiKey, AuditEvent, Licence, Member, User, today_of
-from portal.phone.numbers import UNITED_STATES, NotANumber, parse
+from portal.phone.numbers import US_REGIONS, InvalidPhoneNumber, parse_number
 from reputation.demo import data
-from reputation.matching.statistics import cost_of_tags, shown_of
+from reputation.matching.statistics import get_campaign_statistics, get_number_statistics
 from reputation.models import Campaign, CampaignCalls, Case, Check, NumberCalls, PhoneNumber
-from reputation.monitoring.eligibility import coverage_of, is_enrolled
-from reputation.number_table.alerts import rows_of
+from reputation.monitoring.eligibility import get_coverage, is_enrolled
+from reputation.number_table.alerts import build_rows
 
 pytestmark = pytest.mark.django_db
 
-SAMPLE = Path(__file__).resolve().parent.parent.parent / "docs" / "sample-numbers.csv"
+SAMPLE_FILE = Path(__file__).resolve().parent.parent.parent / "docs" / "sample-numbers.csv"
 Capability = PhoneNumber.Capability
 
 
@@ -58,7 +58,7 @@ def test_one_business_is_monitored_with_a_history_and_the_other_begins(sign_ins,
     cascade, harbor = Account.objects.get(name=data.CASCADE), Account.objects.get(name=data.HARBOR)
     assert is_enrolled(cascade)
     assert not Application.objects.for_account(harbor).exists()
-    coverage = coverage_of(cascade, now)
+    coverage = get_coverage(cascade, now)
     assert coverage.includes_campaign_numbers
     assert (coverage.seats, coverage.seats_overused) == (5, 0)
     assert len(coverage.licences) < Licence.objects.for_account(cascade).count(), "one licence has expired"
@@ -76,10 +76,10 @@ def test_one_business_is_monitored_with_a_history_and_the_other_begins(sign_ins,
     assert Case.objects.unfinished().exists()
     assert Case.objects.filter(former__isnull=False).exists(), "one was tagged again"
     assert Check.objects.filter(looks__gt=15).exists()
-    assert set(PhoneNumber.objects.exclude(region__in=UNITED_STATES).values_list("region", flat=True)) == {"CA", "JM"}
+    assert set(PhoneNumber.objects.exclude(region__in=US_REGIONS).values_list("region", flat=True)) == {"CA", "JM"}
 
     # What the table says agrees with what happened.
-    for row in rows_of(PhoneNumber.objects.all(), now):
+    for row in build_rows(PhoneNumber.objects.all(), now):
         assert bool(row.tags) == row.number.is_tagged
         assert row.status != PhoneNumber.STALE
     defaults = PhoneNumber.objects.filter(default_of__isnull=False)
@@ -90,15 +90,15 @@ def test_one_business_is_monitored_with_a_history_and_the_other_begins(sign_ins,
 def test_campaigns_have_called_for_20_days_and_tags_have_cost_them_calls(sign_ins, now):
     today = today_of(Account.objects.get(name=data.CASCADE), now)
     for campaign in Campaign.objects.filter(account__name=data.CASCADE):
-        cost = cost_of_tags(campaign, today)
+        cost = get_campaign_statistics(campaign, today)
         assert 0 < cost.month.as_tagged < cost.month.local / 5
         assert cost.today.as_tagged
         shown = NumberCalls.objects.filter(number__campaign=campaign, day=today).aggregate(calls=Sum("calls"))["calls"]
         assert shown == cost.today.total, "what campaigns and numbers say agrees"
     assert CampaignCalls.objects.values("day").distinct().count() == 20
     tagged = PhoneNumber.objects.tagged().filter(campaign__isnull=False, default_of=None).first()
-    assert shown_of(tagged, today).today == 0
-    assert shown_of(tagged, today).month > 0
+    assert get_number_statistics(tagged, today).today == 0
+    assert get_number_statistics(tagged, today).month > 0
 
 
 def test_its_key_may_match_and_read_and_only_its_file_keeps_it(seeded, client, settings):
@@ -122,28 +122,28 @@ def test_again_it_changes_nothing(seeded, now):
 
 
 def test_the_sample_file_has_something_of_every_kind():
-    kinds = Counter(map(kind_of, rows_of_the_sample()))
+    kinds = Counter(map(classify_row, sample_rows()))
     assert sum(kinds.values()) == 500
     assert kinds["United States"] > 400
     assert min(kinds["Canada"], kinds["elsewhere"], kinds["toll_free"], kinds["PR"], kinds["no number"]) >= 4
-    numbers = [parse(row["Phone Number"]).e164 for row in rows_of_the_sample() if kind_of(row) != "no number"]
+    numbers = [parse_number(row["Phone Number"]).e164 for row in sample_rows() if classify_row(row) != "no number"]
     assert len(numbers) - len(set(numbers)) >= 10
-    campaigns = Counter(row["Campaign"] for row in rows_of_the_sample())
+    campaigns = Counter(row["Campaign"] for row in sample_rows())
     assert campaigns["Recall calls"] > 400
     assert campaigns[""] > 20, "more than Harbor Dental has seats for"
 
 
-def rows_of_the_sample() -> list[dict[str, str]]:
-    with SAMPLE.open(newline="") as file:
+def sample_rows() -> list[dict[str, str]]:
+    with SAMPLE_FILE.open(newline="") as file:
         return list(csv.DictReader(file))
 
 
-def kind_of(row: dict[str, str]) -> str:
+def classify_row(row: dict[str, str]) -> str:
     try:
-        number = parse(row["Phone Number"])
-    except NotANumber:
+        number = parse_number(row["Phone Number"])
+    except InvalidPhoneNumber:
         return "no number"
-    if number.region not in UNITED_STATES:
+    if number.region not in US_REGIONS:
         return "Canada" if number.region == "CA" else "elsewhere"
     if number.region != "US":
         return number.region

@@ -38,19 +38,19 @@ def member(account, now) -> Member:
     return MemberFactory(account=account, digest=Digest.AT_ONCE, digest_sent_at=now - 2 * HOUR)
 
 
-def tag(number, engine, *, at, **values) -> Tag:
+def create_tag(number, engine, *, at, **values) -> Tag:
     PhoneNumber.objects.filter(pk=number.pk).update(spam_status=PhoneNumber.SpamStatus.TAGGED)
     return Tag.objects.create(account=number.account, number=number, engine=engine, detected_at=at, **values)
 
 
-def clear(number, engine, *, at) -> Tag:
+def create_cleared_tag(number, engine, *, at) -> Tag:
     """A label that stood for a long time and was cleared at this moment."""
-    made = tag(number, engine, at=at - timedelta(days=9), ended_at=at, ended_because=Tag.Ended.CLEARED)
+    made = create_tag(number, engine, at=at - timedelta(days=9), ended_at=at, ended_because=Tag.Ended.CLEARED)
     PhoneNumber.objects.filter(pk=number.pk).update(spam_status=PhoneNumber.SpamStatus.CLEAN)
     return made
 
 
-def fail(number, *, at) -> Case:
+def create_failed_case(number, *, at) -> Case:
     return Case.objects.create(
         account=number.account,
         number=number,
@@ -82,7 +82,7 @@ class FailingBackend(EmailBackend):
 
 
 @pytest.fixture
-def failing(settings, monkeypatch):
+def set_backend_failure(settings, monkeypatch):
     settings.EMAIL_BACKEND = f"{__name__}.FailingBackend"
 
     def how(**values):
@@ -100,11 +100,11 @@ def test_a_mail_tells_what_was_tagged_cleared_and_failed_with_a_link_to_each(acc
         MonitoredNumberFactory(account=account, e164=e164, label=label)
         for e164, label in (("+12065550143", "Front desk"), ("+12065550144", ""), ("+12065550145", ""))
     )
-    tag(tagged, tns, at=now - HOUR)
-    tag(tagged, hiya, at=now - HOUR)
-    clear(cleared, hiya, at=now - HOUR)
-    case = fail(failed, at=now - HOUR)
-    assert digests.send(now=now) == (1, member.pk)
+    create_tag(tagged, tns, at=now - HOUR)
+    create_tag(tagged, hiya, at=now - HOUR)
+    create_cleared_tag(cleared, hiya, at=now - HOUR)
+    case = create_failed_case(failed, at=now - HOUR)
+    assert digests.send_digests(now=now) == (1, member.pk)
     [message] = mail.outbox
     assert message.to == [member.user.email]
     assert message.subject == f"{account.name}: 1 number tagged, 1 cleared, 1 needs a support ticket"
@@ -118,9 +118,9 @@ def test_a_mail_tells_what_was_tagged_cleared_and_failed_with_a_link_to_each(acc
 
 def test_at_most_fifty_numbers_are_listed_and_the_others_counted(account, member, hiya, tns, now):
     for number in MonitoredNumberFactory.create_batch(53, account=account):
-        tag(number, hiya, at=now - HOUR)
-        tag(number, tns, at=now - HOUR)
-    digests.send(now=now)
+        create_tag(number, hiya, at=now - HOUR)
+        create_tag(number, tns, at=now - HOUR)
+    digests.send_digests(now=now)
     [message] = mail.outbox
     assert message.body.count("\n- (") == 50
     assert "and 3 more" in message.body
@@ -130,30 +130,30 @@ def test_at_most_fifty_numbers_are_listed_and_the_others_counted(account, member
 def test_times_are_in_the_accounts_zone(account, member, hiya, now):
     account.time_zone = "Pacific/Honolulu"
     account.save()
-    tag(MonitoredNumberFactory(account=account), hiya, at=now - HOUR)
-    digests.send(now=now)
+    create_tag(MonitoredNumberFactory(account=account), hiya, at=now - HOUR)
+    digests.send_digests(now=now)
     assert "HST until now" in mail.outbox[0].body
 
 
 def test_a_line_break_in_the_accounts_name_makes_no_mail_header(account, member, hiya, now):
     account.name = "Cascade\nBcc: all@example.com"
     account.save()
-    tag(MonitoredNumberFactory(account=account), hiya, at=now - HOUR)
-    digests.send(now=now)
+    create_tag(MonitoredNumberFactory(account=account), hiya, at=now - HOUR)
+    digests.send_digests(now=now)
     assert mail.outbox[0].subject.startswith("Cascade Bcc: all@example.com: 1 number")
 
 
 def test_a_number_that_another_engine_still_labels_is_not_called_cleared(account, member, hiya, tns, now):
     number = MonitoredNumberFactory(account=account)
-    clear(number, hiya, at=now - HOUR)
-    tag(number, tns, at=now - timedelta(days=3))
-    assert digests.send(now=now)[0] == 0
+    create_cleared_tag(number, hiya, at=now - HOUR)
+    create_tag(number, tns, at=now - timedelta(days=3))
+    assert digests.send_digests(now=now)[0] == 0
 
 
 def test_a_label_that_is_no_longer_watched_is_no_news(account, member, hiya, now):
     number = MonitoredNumberFactory(account=account)
-    tag(number, hiya, at=now - HOUR, ended_at=now - HOUR, ended_because=Tag.Ended.NOT_MONITORED)
-    assert digests.send(now=now)[0] == 0
+    create_tag(number, hiya, at=now - HOUR, ended_at=now - HOUR, ended_because=Tag.Ended.NOT_MONITORED)
+    assert digests.send_digests(now=now)[0] == 0
 
 
 # Who gets one, and when
@@ -161,36 +161,36 @@ def test_a_label_that_is_no_longer_watched_is_no_news(account, member, hiya, now
 
 def test_who_wants_none_gets_none(account, hiya, now):
     MemberFactory(account=account, digest=Digest.NEVER, digest_sent_at=now - 2 * HOUR)
-    tag(MonitoredNumberFactory(account=account), hiya, at=now - HOUR)
-    digests.send(now=now)
+    create_tag(MonitoredNumberFactory(account=account), hiya, at=now - HOUR)
+    digests.send_digests(now=now)
     assert mail.outbox == []
 
 
 def test_who_may_not_sign_in_gets_none(account, hiya, now):
     MemberFactory(account=account, digest=Digest.AT_ONCE, digest_sent_at=now - 2 * HOUR, user__is_active=False)
-    tag(MonitoredNumberFactory(account=account), hiya, at=now - HOUR)
-    digests.send(now=now)
+    create_tag(MonitoredNumberFactory(account=account), hiya, at=now - HOUR)
+    digests.send_digests(now=now)
     assert mail.outbox == []
 
 
 def test_without_anything_new_nobody_gets_one(account, member, hiya, now):
-    tag(MonitoredNumberFactory(account=account), hiya, at=now - 3 * HOUR)
-    assert digests.send(now=now)[0] == 0
+    create_tag(MonitoredNumberFactory(account=account), hiya, at=now - 3 * HOUR)
+    assert digests.send_digests(now=now)[0] == 0
     assert mail.outbox == []
 
 
 def test_another_accounts_news_are_not_told(member, hiya, now):
-    tag(MonitoredNumberFactory(), hiya, at=now - HOUR)
-    assert digests.send(now=now)[0] == 0
+    create_tag(MonitoredNumberFactory(), hiya, at=now - HOUR)
+    assert digests.send_digests(now=now)[0] == 0
 
 
 def test_at_once_is_each_time_there_is_something_new(account, member, hiya, now):
     first, second = MonitoredNumberFactory.create_batch(2, account=account)
-    tag(first, hiya, at=now - HOUR)
-    digests.send(now=now)
-    assert digests.send(now=now)[0] == 0
-    tag(second, hiya, at=now)
-    digests.send(now=now + HOUR)
+    create_tag(first, hiya, at=now - HOUR)
+    digests.send_digests(now=now)
+    assert digests.send_digests(now=now)[0] == 0
+    create_tag(second, hiya, at=now)
+    digests.send_digests(now=now + HOUR)
     assert [str(first) in message.body for message in mail.outbox] == [True, False]
     assert [str(second) in message.body for message in mail.outbox] == [False, True]
 
@@ -198,21 +198,21 @@ def test_at_once_is_each_time_there_is_something_new(account, member, hiya, now)
 def test_daily_is_at_most_once_a_day_and_then_tells_all_since_the_last(account, hiya, now):
     MemberFactory(account=account, digest=Digest.DAILY, digest_sent_at=now - timedelta(days=3))
     first, second = MonitoredNumberFactory.create_batch(2, account=account)
-    tag(first, hiya, at=now - HOUR)
-    digests.send(now=now)
-    tag(second, hiya, at=now + HOUR)
-    assert digests.send(now=now + 23 * HOUR)[0] == 0
-    digests.send(now=now + 24 * HOUR)
+    create_tag(first, hiya, at=now - HOUR)
+    digests.send_digests(now=now)
+    create_tag(second, hiya, at=now + HOUR)
+    assert digests.send_digests(now=now + 23 * HOUR)[0] == 0
+    digests.send_digests(now=now + 24 * HOUR)
     assert [str(second) in message.body for message in mail.outbox] == [False, True]
 
 
 def test_what_is_noted_a_little_late_is_not_missed(account, member, hiya, now):
     """A task gives a label the time at which it began its chunk, and writes it when the engines have answered."""
     early, late = MonitoredNumberFactory.create_batch(2, account=account)
-    tag(early, hiya, at=now - HOUR)
-    digests.send(now=now)
-    tag(late, hiya, at=now - timedelta(minutes=1))
-    digests.send(now=now + timedelta(minutes=5))
+    create_tag(early, hiya, at=now - HOUR)
+    digests.send_digests(now=now)
+    create_tag(late, hiya, at=now - timedelta(minutes=1))
+    digests.send_digests(now=now + timedelta(minutes=5))
     assert str(late) in mail.outbox[1].body
     assert str(early) not in mail.outbox[1].body
 
@@ -220,9 +220,9 @@ def test_what_is_noted_a_little_late_is_not_missed(account, member, hiya, now):
 def test_members_of_an_account_are_told_each_what_is_new_to_them(account, member, hiya, now):
     newer = MemberFactory(account=account, digest=Digest.AT_ONCE, digest_sent_at=now - HOUR)
     old, new = MonitoredNumberFactory.create_batch(2, account=account)
-    tag(old, hiya, at=now - 1.5 * HOUR)
-    tag(new, hiya, at=now - 0.5 * HOUR)
-    digests.send(now=now)
+    create_tag(old, hiya, at=now - 1.5 * HOUR)
+    create_tag(new, hiya, at=now - 0.5 * HOUR)
+    digests.send_digests(now=now)
     told = {message.to[0]: message.body for message in mail.outbox}
     assert str(old) in told[member.user.email]
     assert str(new) in told[member.user.email]
@@ -233,40 +233,40 @@ def test_members_of_an_account_are_told_each_what_is_new_to_them(account, member
 # Nobody is told twice, and nobody left out
 
 
-def test_who_cannot_be_told_stays_due_and_the_others_are_told(account, member, hiya, now, failing):
+def test_who_cannot_be_told_stays_due_and_the_others_are_told(account, member, hiya, now, set_backend_failure):
     other = MemberFactory(account=account, digest=Digest.AT_ONCE, digest_sent_at=now - 2 * HOUR)
-    tag(MonitoredNumberFactory(account=account), hiya, at=now - HOUR)
-    failing(refused=member.user.email)
-    digests.send(now=now)
+    create_tag(MonitoredNumberFactory(account=account), hiya, at=now - HOUR)
+    set_backend_failure(refused=member.user.email)
+    digests.send_digests(now=now)
     assert [message.to for message in mail.outbox] == [[other.user.email]]
-    failing(refused="")
-    digests.send(now=now)
+    set_backend_failure(refused="")
+    digests.send_digests(now=now)
     assert [message.to for message in mail.outbox] == [[other.user.email], [member.user.email]]
 
 
-def test_while_the_mail_server_cannot_be_reached_everybody_stays_due(account, member, hiya, now, failing):
-    tag(MonitoredNumberFactory(account=account), hiya, at=now - HOUR)
-    failing(unreachable=True)
-    assert digests.send(now=now) == (0, 0)
-    failing(unreachable=False)
-    digests.send(now=now)
+def test_while_the_mail_server_cannot_be_reached_everybody_stays_due(account, member, hiya, now, set_backend_failure):
+    create_tag(MonitoredNumberFactory(account=account), hiya, at=now - HOUR)
+    set_backend_failure(unreachable=True)
+    assert digests.send_digests(now=now) == (0, 0)
+    set_backend_failure(unreachable=False)
+    digests.send_digests(now=now)
     assert len(mail.outbox) == 1
 
 
-def test_when_the_mail_server_goes_away_the_rest_stays_due(account, member, hiya, now, failing):
+def test_when_the_mail_server_goes_away_the_rest_stays_due(account, member, hiya, now, set_backend_failure):
     MemberFactory.create_batch(3, account=account, digest=Digest.AT_ONCE, digest_sent_at=now - 2 * HOUR)
-    tag(MonitoredNumberFactory(account=account), hiya, at=now - HOUR)
-    failing(goes_away_after=2)
-    assert digests.send(now=now)[0] == 0
+    create_tag(MonitoredNumberFactory(account=account), hiya, at=now - HOUR)
+    set_backend_failure(goes_away_after=2)
+    assert digests.send_digests(now=now)[0] == 0
     assert len(mail.outbox) == 2
-    failing(goes_away_after=None)
-    digests.send(now=now)
+    set_backend_failure(goes_away_after=None)
+    digests.send_digests(now=now)
     assert len({message.to[0] for message in mail.outbox}) == len(mail.outbox) == 4
 
 
 def test_a_worker_that_is_stopped_amid_the_mails_leaves_the_rest_due(account, member, hiya, now, monkeypatch):
     """django-q2 ends a task that lasts too long with an exception that is no Exception."""
-    tag(MonitoredNumberFactory(account=account), hiya, at=now - HOUR)
+    create_tag(MonitoredNumberFactory(account=account), hiya, at=now - HOUR)
 
     def stop(self, messages):
         raise SystemExit
@@ -274,18 +274,18 @@ def test_a_worker_that_is_stopped_amid_the_mails_leaves_the_rest_due(account, me
     with monkeypatch.context() as patch:
         patch.setattr(EmailBackend, "send_messages", stop)
         with pytest.raises(SystemExit):
-            digests.send(now=now)
-    digests.send(now=now)
+            digests.send_digests(now=now)
+    digests.send_digests(now=now)
     assert len(mail.outbox) == 1
 
 
 def test_the_task_tells_every_member_once_in_chunks_and_ends_although_some_are_refused(
-    account, hiya, now, failing, monkeypatch
+    account, hiya, now, set_backend_failure, monkeypatch
 ):
-    monkeypatch.setattr(digests, "CHUNK", 4)
+    monkeypatch.setattr(digests, "CHUNK_SIZE", 4)
     members = MemberFactory.create_batch(10, account=account, digest=Digest.AT_ONCE, digest_sent_at=now - 2 * HOUR)
-    tag(MonitoredNumberFactory(account=account), hiya, at=now - HOUR)
-    failing(refused=members[0].user.email)
+    create_tag(MonitoredNumberFactory(account=account), hiya, at=now - HOUR)
+    set_backend_failure(refused=members[0].user.email)
     send_digests()
     assert {message.to[0] for message in mail.outbox} == {member.user.email for member in members[1:]}
     send_digests()
@@ -296,13 +296,13 @@ def test_the_task_tells_every_member_once_in_chunks_and_ends_although_some_are_r
 def test_two_workers_at_the_same_moment_tell_each_member_once(now):
     account = AccountFactory()
     MemberFactory.create_batch(20, account=account, digest=Digest.AT_ONCE, digest_sent_at=now - 2 * HOUR)
-    tag(MonitoredNumberFactory(account=account), EngineFactory(slug="hiya"), at=now - HOUR)
+    create_tag(MonitoredNumberFactory(account=account), EngineFactory(slug="hiya"), at=now - HOUR)
     together = threading.Barrier(2)
 
     def work():
         together.wait()
         try:
-            digests.send(now=now)
+            digests.send_digests(now=now)
         finally:
             connections.close_all()
 
@@ -323,10 +323,10 @@ def test_a_chunk_asks_as_much_for_5_members_and_numbers_as_for_50_and_500(accoun
             told_until = now - 2 * HOUR - timedelta(minutes=place)
             MemberFactory(account=account, digest=Digest.AT_ONCE, digest_sent_at=told_until)
         for number in MonitoredNumberFactory.create_batch(numbers, account=account):
-            tag(number, hiya, at=now - HOUR)
-            fail(number, at=now - HOUR)
+            create_tag(number, hiya, at=now - HOUR)
+            create_failed_case(number, at=now - HOUR)
         with CaptureQueriesContext(connection) as captured:
-            assert digests.send(now=now)[0] == members
+            assert digests.send_digests(now=now)[0] == members
         return len(captured)
 
     assert send(5, 5) == send(50, 495)

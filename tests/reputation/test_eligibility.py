@@ -7,10 +7,10 @@ import time_machine
 from django.utils import timezone
 
 from enrollment.models import Application
-from portal.accounts.licensing import COVERS_CAMPAIGN_NUMBERS, PRODUCT_LICENCES, Product
+from portal.accounts.licensing import BASE_PRODUCTS, CAMPAIGN_PRODUCTS, Product
 from portal.models import today_of
 from reputation.models import PhoneNumber
-from reputation.monitoring.eligibility import REFUSALS, coverage_of, may_enable
+from reputation.monitoring.eligibility import REFUSALS, enable_rule, get_coverage
 from tests.factories import (
     ApplicationFactory,
     CampaignFactory,
@@ -28,13 +28,13 @@ def campaign(account):
     return CampaignFactory(account=account)
 
 
-def refusal_of(number: PhoneNumber, now) -> str:
-    question = may_enable(number.account, None, now)
+def refusal_code(number: PhoneNumber, now) -> str:
+    question = enable_rule(number.account, None, now)
     return question.put_to(PhoneNumber.objects.filter(pk=number.pk)).values_list("refusal", flat=True).get()
 
 
 def needs_seat(number: PhoneNumber, now) -> bool:
-    question = may_enable(number.account, None, now)
+    question = enable_rule(number.account, None, now)
     return question.put_to(PhoneNumber.objects.filter(pk=number.pk)).values_list("needs_seat", flat=True).get()
 
 
@@ -43,45 +43,45 @@ def test_row_5_numbers_can_be_enabled_only_after_approval(account, campaign, now
     LicenceFactory(account=account, product=Product.CONTACT_CENTER_ELITE)
     number = PhoneNumberFactory(account=account, campaign=campaign)
     application = ApplicationFactory(account=account, state=state)
-    assert refusal_of(number, now) == "not_enrolled"
+    assert refusal_code(number, now) == "not_enrolled"
     Application.objects.filter(pk=application.pk).update(state=Application.State.APPROVED)
-    assert refusal_of(number, now) == ""
+    assert refusal_code(number, now) == ""
 
 
-@pytest.mark.parametrize("product", sorted(PRODUCT_LICENCES))
+@pytest.mark.parametrize("product", sorted(BASE_PRODUCTS))
 def test_row_8_each_product_licence_covers_a_number_that_has_a_seat(account, now, product):
     ApplicationFactory(account=account)
     number = PhoneNumberFactory(account=account)
-    assert refusal_of(number, now) == "no_licence"
+    assert refusal_code(number, now) == "no_licence"
     LicenceFactory(account=account, product=product)
-    assert refusal_of(number, now) == ""
+    assert refusal_code(number, now) == ""
     assert needs_seat(number, now)
 
 
-@pytest.mark.parametrize("product", sorted(PRODUCT_LICENCES))
+@pytest.mark.parametrize("product", sorted(BASE_PRODUCTS))
 def test_row_9_a_campaign_number_is_free_with_premium_elite_or_auto_dialer_and_takes_a_seat_otherwise(
     account, campaign, now, product
 ):
     ApplicationFactory(account=account)
     LicenceFactory(account=account, product=product)
     inside, outside = PhoneNumberFactory(account=account, campaign=campaign), PhoneNumberFactory(account=account)
-    assert needs_seat(inside, now) == (product not in COVERS_CAMPAIGN_NUMBERS)
+    assert needs_seat(inside, now) == (product not in CAMPAIGN_PRODUCTS)
     assert needs_seat(outside, now)
 
 
 def test_row_9_the_sku_alone_covers_nothing(account, now):
     ApplicationFactory(account=account)
     LicenceFactory(account=account, product=Product.MONITORING_SKU, seats=10)
-    assert refusal_of(PhoneNumberFactory(account=account), now) == "no_licence"
+    assert refusal_code(PhoneNumberFactory(account=account), now) == "no_licence"
 
 
-def test_seats_are_taken_by_monitored_numbers_outside_campaigns(enrolled, campaign, now):
-    LicenceFactory(account=enrolled, product=Product.MONITORING_SKU, seats=3)
-    PhoneNumberFactory(account=enrolled, capability=PhoneNumber.Capability.ON)
-    PhoneNumberFactory(account=enrolled, capability=PhoneNumber.Capability.VERIFYING)
-    PhoneNumberFactory(account=enrolled, capability=PhoneNumber.Capability.FAILED)
-    PhoneNumberFactory(account=enrolled, capability=PhoneNumber.Capability.ON, campaign=campaign)
-    coverage = coverage_of(enrolled, now)
+def test_seats_are_taken_by_monitored_numbers_outside_campaigns(enrolled_account, campaign, now):
+    LicenceFactory(account=enrolled_account, product=Product.MONITORING_SKU, seats=3)
+    PhoneNumberFactory(account=enrolled_account, capability=PhoneNumber.Capability.ON)
+    PhoneNumberFactory(account=enrolled_account, capability=PhoneNumber.Capability.VERIFYING)
+    PhoneNumberFactory(account=enrolled_account, capability=PhoneNumber.Capability.FAILED)
+    PhoneNumberFactory(account=enrolled_account, capability=PhoneNumber.Capability.ON, campaign=campaign)
+    coverage = get_coverage(enrolled_account, now)
     assert (coverage.seats, coverage.seats_used, coverage.seats_free) == (3, 2, 1)
 
 
@@ -89,9 +89,9 @@ def test_expired_and_future_licences_do_not_count(account, now):
     today = today_of(account, now)
     LicenceFactory(account=account, valid_from=today - timedelta(days=9), valid_until=today - timedelta(days=2))
     LicenceFactory(account=account, valid_from=today + timedelta(days=2))
-    assert not coverage_of(account, now).has_product_licence
+    assert not get_coverage(account, now).has_product_licence
     LicenceFactory(account=account, valid_from=today, valid_until=today + timedelta(days=1))
-    assert coverage_of(account, now).has_product_licence
+    assert get_coverage(account, now).has_product_licence
 
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Pacific/Guam", "Pacific/Pago_Pago"])
@@ -101,36 +101,44 @@ def test_a_licence_entered_now_counts_at_once_in_every_time_zone(account, zone, 
     account.save()
     with time_machine.travel(datetime(2026, 11, 25, hour, 30, tzinfo=UTC), tick=False):
         LicenceFactory(account=account)
-        assert coverage_of(account, timezone.now()).has_product_licence
+        assert get_coverage(account, timezone.now()).has_product_licence
 
 
 @pytest.mark.parametrize("source", PhoneNumber.Source.values)
-def test_row_10_native_and_byoc_numbers_are_both_supported(enrolled, campaign, now, source):
-    assert refusal_of(PhoneNumberFactory(account=enrolled, campaign=campaign, source=source), now) == ""
+def test_row_10_native_and_byoc_numbers_are_both_supported(enrolled_account, campaign, now, source):
+    assert refusal_code(PhoneNumberFactory(account=enrolled_account, campaign=campaign, source=source), now) == ""
 
 
 @pytest.mark.parametrize(("e164", "country"), [(CANADIAN, "Canada"), (BAHAMIAN, "Bahamas")])
-def test_row_11_other_countries_that_share_plus_one_are_refused_and_named(enrolled, campaign, now, e164, country):
-    number = PhoneNumberFactory(account=enrolled, campaign=campaign, e164=e164)
-    assert refusal_of(number, now) == "outside_united_states"
+def test_row_11_other_countries_that_share_plus_one_are_refused_and_named(
+    enrolled_account, campaign, now, e164, country
+):
+    number = PhoneNumberFactory(account=enrolled_account, campaign=campaign, e164=e164)
+    assert refusal_code(number, now) == "outside_united_states"
     assert number.country == country
 
 
 @pytest.mark.parametrize("e164", [PUERTO_RICAN, TOLL_FREE])
-def test_row_11_territories_and_toll_free_numbers_are_in_the_united_states(enrolled, campaign, now, e164):
-    assert refusal_of(PhoneNumberFactory(account=enrolled, campaign=campaign, e164=e164), now) == ""
+def test_row_11_territories_and_toll_free_numbers_are_in_the_united_states(enrolled_account, campaign, now, e164):
+    assert refusal_code(PhoneNumberFactory(account=enrolled_account, campaign=campaign, e164=e164), now) == ""
 
 
 @pytest.mark.parametrize("kind", ["premium", "personal", "other"])
-def test_what_cannot_be_shown_as_a_caller_id_is_refused(enrolled, campaign, now, kind):
-    assert refusal_of(PhoneNumberFactory(account=enrolled, campaign=campaign, kind=kind), now) == "not_a_caller_id"
+def test_what_cannot_be_shown_as_a_caller_id_is_refused(enrolled_account, campaign, now, kind):
+    assert (
+        refusal_code(PhoneNumberFactory(account=enrolled_account, campaign=campaign, kind=kind), now)
+        == "not_a_caller_id"
+    )
 
 
 @pytest.mark.parametrize(
     ("capability", "code"), [("on", "already_on"), ("verifying", "being_verified"), ("failed", "")]
 )
-def test_what_is_on_is_refused_and_what_failed_may_be_enabled_again(enrolled, campaign, now, capability, code):
-    assert refusal_of(PhoneNumberFactory(account=enrolled, campaign=campaign, capability=capability), now) == code
+def test_what_is_on_is_refused_and_what_failed_may_be_enabled_again(enrolled_account, campaign, now, capability, code):
+    assert (
+        refusal_code(PhoneNumberFactory(account=enrolled_account, campaign=campaign, capability=capability), now)
+        == code
+    )
 
 
 def test_each_refusal_says_something_to_a_person():

@@ -11,20 +11,20 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from portal.phone.numbers import national
+from portal.phone.numbers import format_national
 from reputation.imports import pipeline
 from reputation.models import PhoneNumber
 from reputation.numbers import export as number_export
-from reputation.numbers.export import as_it_was, harmless, stream_csv
+from reputation.numbers.export import escape_formula, stream_csv, unescape_formula
 from tests.factories import CampaignFactory, MonitoredNumberFactory, PhoneNumberFactory
 
 pytestmark = pytest.mark.django_db
 
-EXPORT = reverse("phone-numbers-export")
+EXPORT_URL = reverse("phone-numbers-export")
 FORMULAS = ["=1+1", "+1+1", "-1", "@SUM(A1)", "=HYPERLINK(0)", "'=1", "''+1", "-", "＝1", "+1 206"]
 
 
-def rows_of(answer) -> list[dict[str, str]]:
+def csv_rows(answer) -> list[dict[str, str]]:
     text = b"".join(answer.streaming_content).decode("utf-8-sig")
     return list(csv.DictReader(io.StringIO(text, newline="")))
 
@@ -41,10 +41,10 @@ def test_it_works(as_viewer, account):
         tagged_since=at,
         checked_at=at,
     )
-    answer = as_viewer.get(EXPORT)
+    answer = as_viewer.get(EXPORT_URL)
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
     assert answer["Content-Disposition"].startswith('attachment; filename="phone-numbers-2')
-    assert rows_of(answer) == [
+    assert csv_rows(answer) == [
         {
             "number": "+12062550143",
             "national": "(206) 255-0143",
@@ -65,26 +65,26 @@ def test_it_holds_what_the_filters_show(as_admin, account, now):
     PhoneNumberFactory(account=account, label="Bellevue", source="byoc")
     PhoneNumberFactory(account=account, label="Seattle", source="byoc", removed_at=now)
     PhoneNumberFactory(label="Seattle", source="byoc")
-    answer = as_admin.get(EXPORT, {"q": "seattle", "source": "byoc", "sort": "-label", "after": "1~2"})
-    assert [row["number"] for row in rows_of(answer)] == [found.e164]
+    answer = as_admin.get(EXPORT_URL, {"q": "seattle", "source": "byoc", "sort": "-label", "after": "1~2"})
+    assert [row["number"] for row in csv_rows(answer)] == [found.e164]
 
 
 def test_without_numbers_it_has_the_headings_alone(as_admin):
     assert (
-        b"".join(as_admin.get(EXPORT).streaming_content).decode()
+        b"".join(as_admin.get(EXPORT_URL).streaming_content).decode()
         == "\ufeff" + ",".join(number_export.HEADINGS) + "\r\n"
     )
 
 
 @pytest.mark.parametrize("cell", FORMULAS)
 def test_a_cell_that_a_spreadsheet_would_run_is_made_harmless_and_comes_back_as_it_was(cell):
-    assert harmless(cell) == f"'{cell}"
-    assert as_it_was(harmless(cell)) == cell
+    assert escape_formula(cell) == f"'{cell}"
+    assert unescape_formula(escape_formula(cell)) == cell
 
 
 @pytest.mark.parametrize("cell", ["", "a", "a=1", "'", "'a", "5-1", "(206) 255-0143", "+12062550143"])
 def test_other_cells_stay_as_they_are(cell):
-    assert as_it_was(harmless(cell)) == harmless(cell) == cell
+    assert unescape_formula(escape_formula(cell)) == escape_formula(cell) == cell
 
 
 def test_what_is_exported_and_imported_again_changes_nothing(as_admin, account, actor, now):
@@ -98,7 +98,7 @@ def test_what_is_exported_and_imported_again_changes_nothing(as_admin, account, 
         )
     PhoneNumberFactory(account=account, e164="+14162550144")
     PhoneNumberFactory(account=account, e164="+442079460958")
-    exported = b"".join(as_admin.get(EXPORT).streaming_content)
+    exported = b"".join(as_admin.get(EXPORT_URL).streaming_content)
     upload = SimpleUploadedFile("phone-numbers.csv", exported)
     batch = pipeline.receive(account=account, upload=upload, actor=actor, now=now)
     batch.refresh_from_db()
@@ -123,7 +123,7 @@ def test_its_queries_grow_with_the_chunks_and_not_with_the_numbers(account, now,
 def test_memory_does_not_grow_with_the_numbers(account, now, monkeypatch):
     monkeypatch.setattr(number_export, "CHUNK", 200)
     # Some thousands in national format are kept at hand, and no more of them.
-    monkeypatch.setattr("reputation.models.numbers.national", national.__wrapped__)
+    monkeypatch.setattr("reputation.models.numbers.format_national", format_national.__wrapped__)
 
     def peak() -> int:
         numbers = PhoneNumber.objects.for_account(account)

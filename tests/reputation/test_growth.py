@@ -20,12 +20,12 @@ DAY = timedelta(seconds=20)
 
 @pytest.fixture
 def fast_clock(settings, monkeypatch):
-    settings.DAY = DAY
+    settings.SERVICE_DAY = DAY
     for module in (runner, pipeline):
         monkeypatch.setattr(module, "PAUSE_SECONDS", 0)
 
 
-def rows() -> dict[str, int]:
+def count_rows() -> dict[str, int]:
     """How many rows each table holds, those of other packages too."""
     tables = [model._meta.db_table for model in apps.get_models(include_auto_created=True)]
     with connection.cursor() as cursor:
@@ -36,9 +36,9 @@ def rows() -> dict[str, int]:
     return counts
 
 
-def test_an_hour_of_the_fast_clock_adds_no_row_while_engines_say_the_same(enrolled, vendor, fast_clock):
-    numbers = [MonitoredNumberFactory(account=enrolled, next_action_at=timezone.now()) for _ in range(5)]
-    numbers += [PhoneNumberFactory(account=enrolled) for _ in range(5)]
+def test_an_hour_of_the_fast_clock_adds_no_row_while_engines_say_the_same(enrolled_account, provider, fast_clock):
+    numbers = [MonitoredNumberFactory(account=enrolled_account, next_action_at=timezone.now()) for _ in range(5)]
+    numbers += [PhoneNumberFactory(account=enrolled_account) for _ in range(5)]
     begun = timezone.now()
     seen = {}
     with time_machine.travel(begun, tick=False) as clock:
@@ -46,7 +46,7 @@ def test_an_hour_of_the_fast_clock_adds_no_row_while_engines_say_the_same(enroll
             for entry in SCHEDULES:
                 if entry.minutes == 1 or day % (entry.minutes * 60 // DAY.seconds) == 0:
                     import_string(entry.func)()
-            seen[day] = rows()
+            seen[day] = count_rows()
             clock.shift(DAY)
     looks = Check.objects.values_list("looks", flat=True)
     assert min(looks) > 150

@@ -9,7 +9,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from reputation.imports import pipeline, preview
-from reputation.imports.csv_reader import CannotRead, records, shape_of, write_as_utf8
+from reputation.imports.csv_reader import UnreadableFile, convert_to_utf8, detect_format, read_records
 from reputation.models import NumberImport, PhoneNumber
 from tests.factories import CampaignFactory
 
@@ -19,16 +19,16 @@ ROWS = (
     ("(206) 255-0143", "Seattle, main", "native", "Spring"),
     ("4252550144", "Bellevue; «Süd»", "BYOC", ""),
 )
-AS_STAGED = [("+12062550143", "Seattle, main", "native", "Spring"), ("+14252550144", "Bellevue; «Süd»", "byoc", None)]
+STAGED_ROWS = [("+12062550143", "Seattle, main", "native", "Spring"), ("+14252550144", "Bellevue; «Süd»", "byoc", None)]
 
 
 @pytest.fixture(autouse=True)
-def _files(settings, tmp_path):
+def media_root(settings, tmp_path):
     settings.MEDIA_ROOT = tmp_path
 
 
 @pytest.fixture
-def receive(account, actor, now):
+def create_import(account, actor, now):
     def receive_file(content: str | bytes, name: str = "numbers.csv") -> NumberImport:
         content = content.encode() if isinstance(content, str) else content
         batch = pipeline.receive(account=account, upload=SimpleUploadedFile(name, content), actor=actor, now=now)
@@ -38,16 +38,16 @@ def receive(account, actor, now):
     return receive_file
 
 
-def staged(batch: NumberImport) -> list[tuple]:
+def staged_rows(batch: NumberImport) -> list[tuple]:
     rows = batch.rows.exclude(outcome="refused").order_by("line")
     return list(rows.values_list("e164", "label", "source", "campaign__name"))
 
 
-def refused(batch: NumberImport) -> list[tuple[int, str]]:
+def refused_lines(batch: NumberImport) -> list[tuple[int, str]]:
     return list(batch.rows.filter(outcome="refused").order_by("line").values_list("line", "reason"))
 
 
-def sheet(delimiter: str = ",", end: str = "\r\n", quoting: int = csv.QUOTE_MINIMAL) -> str:
+def csv_text(delimiter: str = ",", end: str = "\r\n", quoting: int = csv.QUOTE_MINIMAL) -> str:
     text = io.StringIO()
     writer = csv.writer(text, delimiter=delimiter, lineterminator=end, quoting=quoting)
     writer.writerows([("number", "label", "source", "campaign"), *ROWS])
@@ -57,19 +57,19 @@ def sheet(delimiter: str = ",", end: str = "\r\n", quoting: int = csv.QUOTE_MINI
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_separators_encodings_and_line_ends(receive, account, encoding, delimiter, end):
+def test_separators_encodings_and_line_ends(create_import, account, encoding, delimiter, end):
     CampaignFactory(account=account, name="Spring")
-    assert staged(receive(sheet(delimiter, end).encode(encoding))) == AS_STAGED
+    assert staged_rows(create_import(csv_text(delimiter, end).encode(encoding))) == STAGED_ROWS
 
 
-def test_every_cell_in_quotation_marks(receive, account):
+def test_every_cell_in_quotation_marks(create_import, account):
     CampaignFactory(account=account, name="Spring")
-    assert staged(receive(sheet(quoting=csv.QUOTE_ALL))) == AS_STAGED
+    assert staged_rows(create_import(csv_text(quoting=csv.QUOTE_ALL))) == STAGED_ROWS
 
 
-def test_the_line_in_which_excel_says_the_separator(receive, account):
+def test_the_line_in_which_excel_says_the_separator(create_import, account):
     CampaignFactory(account=account, name="Spring")
-    assert staged(receive("sep=;\r\n" + sheet(";"))) == AS_STAGED
+    assert staged_rows(create_import("sep=;\r\n" + csv_text(";"))) == STAGED_ROWS
 
 
 @pytest.mark.parametrize(
@@ -77,13 +77,13 @@ def test_the_line_in_which_excel_says_the_separator(receive, account):
     ["number", "Number", "PHONE", "Phone Number", "phone_number", "Phone #", "TN", "did", "DID Number", "Telephone",
      "Caller ID", "CallerID", "E164", "E.164", " e164 "],
 )  # fmt: skip
-def test_synonyms_of_the_number_heading(receive, heading):
-    assert staged(receive(f"label,{heading}\na,2062550143\n")) == [("+12062550143", "a", "native", None)]
+def test_synonyms_of_the_number_heading(create_import, heading):
+    assert staged_rows(create_import(f"label,{heading}\na,2062550143\n")) == [("+12062550143", "a", "native", None)]
 
 
 @pytest.mark.parametrize("heading", ["Label", "Name", "Description", "Friendly Name"])
-def test_synonyms_of_the_label_heading(receive, heading):
-    assert staged(receive(f"{heading};Phone\na;2062550143\n"))[0][1] == "a"
+def test_synonyms_of_the_label_heading(create_import, heading):
+    assert staged_rows(create_import(f"{heading};Phone\na;2062550143\n"))[0][1] == "a"
 
 
 @pytest.mark.parametrize(
@@ -96,15 +96,15 @@ def test_synonyms_of_the_label_heading(receive, heading):
         ("source", "", "native"),
     ],
 )
-def test_synonyms_of_the_source_and_its_values(receive, heading, cell, source):
-    assert staged(receive(f"phone,{heading}\n2062550143,{cell}\n"))[0][2] == source
+def test_synonyms_of_the_source_and_its_values(create_import, heading, cell, source):
+    assert staged_rows(create_import(f"phone,{heading}\n2062550143,{cell}\n"))[0][2] == source
 
 
-def test_headings_come_in_any_order_and_others_are_left_out(receive, account):
+def test_headings_come_in_any_order_and_others_are_left_out(create_import, account):
     CampaignFactory(account=account, name="Spring")
-    batch = receive("Notes,Campaign,Label,Area,Did\nx,spring,a,206,2062550143\n")
-    assert staged(batch) == [("+12062550143", "a", "native", "Spring")]
-    read, unread = preview.columns_of(batch)
+    batch = create_import("Notes,Campaign,Label,Area,Did\nx,spring,a,206,2062550143\n")
+    assert staged_rows(batch) == [("+12062550143", "a", "native", "Spring")]
+    read, unread = preview.get_columns(batch)
     assert sorted(read) == [("campaign", "Campaign"), ("label", "Label"), ("number", "Did")]
     assert unread == ["Notes", "Area"]
 
@@ -113,22 +113,22 @@ def test_headings_come_in_any_order_and_others_are_left_out(receive, account):
     "content",
     ["2062550143\n(425) 255-0144\n", "+12062550143\r\n\r\n+14252550144", "2062550143;\n425 255 0144;\n"],
 )
-def test_a_single_column_without_heading(receive, content):
-    batch = receive(content)
-    assert [row[0] for row in staged(batch)] == ["+12062550143", "+14252550144"]
+def test_a_single_column_without_heading(create_import, content):
+    batch = create_import(content)
+    assert [row[0] for row in staged_rows(batch)] == ["+12062550143", "+14252550144"]
     assert batch.refused == 0
 
 
-def test_a_single_column_whose_heading_is_unknown_refuses_that_line_only(receive):
-    batch = receive("Our lines\n2062550143\n")
-    assert [row[0] for row in staged(batch)] == ["+12062550143"]
-    assert [line for line, _ in refused(batch)] == [1]
+def test_a_single_column_whose_heading_is_unknown_refuses_that_line_only(create_import):
+    batch = create_import("Our lines\n2062550143\n")
+    assert [row[0] for row in staged_rows(batch)] == ["+12062550143"]
+    assert [line for line, _ in refused_lines(batch)] == [1]
 
 
-def test_line_numbers_are_those_of_the_file(receive):
-    batch = receive('\nnumber,label\n\n2062550143,"two\nlines"\nbroken,\n')
-    assert staged(batch) == [("+12062550143", "two lines", "native", None)]
-    assert [line for line, _ in refused(batch)] == [6]
+def test_line_numbers_are_those_of_the_file(create_import):
+    batch = create_import('\nnumber,label\n\n2062550143,"two\nlines"\nbroken,\n')
+    assert staged_rows(batch) == [("+12062550143", "two lines", "native", None)]
+    assert [line for line, _ in refused_lines(batch)] == [6]
 
 
 @pytest.mark.parametrize(
@@ -145,8 +145,8 @@ def test_line_numbers_are_those_of_the_file(receive):
         "\u00a0206\u00a0255\u00a00143 ",
     ],
 )
-def test_ways_to_write_a_number(receive, number):
-    assert staged(receive(f"number\n{number}\n"))[0][0] == "+12062550143"
+def test_ways_to_write_a_number(create_import, number):
+    assert staged_rows(create_import(f"number\n{number}\n"))[0][0] == "+12062550143"
 
 
 @pytest.mark.parametrize(
@@ -167,27 +167,27 @@ def test_ways_to_write_a_number(receive, number):
         ("2062550143," + "x" * 20_000, "This line is longer than 10,000 characters."),
     ],
 )
-def test_a_line_that_cannot_be_read_is_refused_with_its_reason_and_the_next_is_not(receive, line, reason):
-    batch = receive(f"number,label\n{line}\n4252550144,Bellevue\n")
-    assert [row[0] for row in staged(batch)] == ["+14252550144"]
-    assert [number for number, _ in refused(batch)] == [2]
-    assert refused(batch)[0][1].startswith(reason)
+def test_a_line_that_cannot_be_read_is_refused_with_its_reason_and_the_next_is_not(create_import, line, reason):
+    batch = create_import(f"number,label\n{line}\n4252550144,Bellevue\n")
+    assert [row[0] for row in staged_rows(batch)] == ["+14252550144"]
+    assert [number for number, _ in refused_lines(batch)] == [2]
+    assert refused_lines(batch)[0][1].startswith(reason)
 
 
-def test_a_source_and_a_campaign_that_are_unknown_are_refused_by_name(receive, account):
+def test_a_source_and_a_campaign_that_are_unknown_are_refused_by_name(create_import, account):
     CampaignFactory(name="Spring")  # of another account
-    batch = receive("number,source,campaign\n2062550143,twilio,\n4252550144,,Spring\n")
-    assert refused(batch) == [
+    batch = create_import("number,source,campaign\n2062550143,twilio,\n4252550144,,Spring\n")
+    assert refused_lines(batch) == [
         (2, "The source is “twilio”. It can be native or BYOC."),
         (3, "There is no campaign “Spring”. Add it first, or leave the cell empty."),
     ]
 
 
-def test_a_number_twice_in_the_file_counts_once_and_names_the_first_line(receive):
-    batch = receive("number\n2062550143\n4252550144\n+1 206 255 0143\n(206) 255-0143\n")
-    assert [row[0] for row in staged(batch)] == ["+12062550143", "+14252550144"]
+def test_a_number_twice_in_the_file_counts_once_and_names_the_first_line(create_import):
+    batch = create_import("number\n2062550143\n4252550144\n+1 206 255 0143\n(206) 255-0143\n")
+    assert [row[0] for row in staged_rows(batch)] == ["+12062550143", "+14252550144"]
     reason = "The same number as in line 2, which counts."
-    assert refused(batch) == [(4, reason), (5, reason)]
+    assert refused_lines(batch) == [(4, reason), (5, reason)]
 
 
 @pytest.mark.parametrize(
@@ -216,21 +216,21 @@ def test_a_number_twice_in_the_file_counts_once_and_names_the_first_line(receive
         (b"x" * 20_000 + b"\r\n2062550143\r\n", "The first line cannot be read."),
     ],
 )
-def test_a_file_that_cannot_be_imported_is_answered_and_nothing_of_it_is_kept(receive, tmp_path, content, reason):
-    with pytest.raises(CannotRead) as error:
-        receive(content)
+def test_a_file_that_cannot_be_imported_is_answered_and_nothing_of_it_is_kept(create_import, tmp_path, content, reason):
+    with pytest.raises(UnreadableFile) as error:
+        create_import(content)
     assert reason in str(error.value)
     assert not NumberImport.objects.exists()
     assert not list(tmp_path.rglob("*.csv"))
 
 
-def test_numbers_outside_the_united_states_are_accepted_and_counted(receive):
-    batch = receive("number\n2062550143\n7872550143\n4162550144\n8762550109\n+442079460958\n")
+def test_numbers_outside_the_united_states_are_accepted_and_counted(create_import):
+    batch = create_import("number\n2062550143\n7872550143\n4162550144\n8762550109\n+442079460958\n")
     assert (batch.will_add, batch.abroad, batch.refused) == (5, 3, 0)
 
 
-def test_a_file_name_is_text_of_one_line_and_bounded_length(receive):
-    assert receive("number\n2062550143\n", name="a\tb" + "x" * 200 + ".csv").file_name.startswith("a b")
+def test_a_file_name_is_text_of_one_line_and_bounded_length(create_import):
+    assert create_import("number\n2062550143\n", name="a\tb" + "x" * 200 + ".csv").file_name.startswith("a b")
 
 
 CELLS = ["", " ", "a", '"', "'", ",", ";", "\t", "\n", "é", "=1+1", "+1", "206 255 0143", "x" * 30, '""', "\u2028"]
@@ -247,33 +247,35 @@ def test_what_csv_writes_is_read_back_as_it_was(seed):
     quoting = chance.choice([csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
     csv.writer(text, delimiter=delimiter, lineterminator="\n", quoting=quoting).writerows(rows)
     kept = [[cell.strip(" \t\n\r\f\x1a\xa0\ufeff") for cell in row] for row in rows]
-    found = list(records(io.BytesIO(text.getvalue().encode()), delimiter))
+    found = list(read_records(io.BytesIO(text.getvalue().encode()), delimiter))
     assert [record.cells for record in found] == [row for row in kept if any(row)]
     assert not any(record.problem for record in found)
 
 
-PIECES = ["number", "phone,label", "2062550143", "4252550144", "+44 20 7946 0958", "abc", '"', '"\n"', ",", ";",
+CSV_FRAGMENTS = ["number", "phone,label", "2062550143", "4252550144", "+44 20 7946 0958", "abc", '"', '"\n"', ",", ";",
           "\t", "\n", "\r\n", "\r", "", "é", "\ufeff", "=cmd()", "x" * 11_000, "number\n", ",,,\n", "\x0b", "\x1a",
           "\u2028"]  # fmt: skip
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_whatever_the_file_every_record_is_counted_once_or_the_file_is_refused(receive, seed):
+def test_whatever_the_file_every_record_is_counted_once_or_the_file_is_refused(create_import, seed):
     chance = random.Random(seed)
-    text = chance.choice(["", "number\n", "label;number\n"]) + "".join(chance.choices(PIECES, k=chance.randint(1, 60)))
+    text = chance.choice(["", "number\n", "label;number\n"]) + "".join(
+        chance.choices(CSV_FRAGMENTS, k=chance.randint(1, 60))
+    )
     content = text.encode(chance.choice(["utf-8", "utf-8-sig", "utf-16"]))
     try:
-        batch = receive(content)
-    except CannotRead:
+        batch = create_import(content)
+    except UnreadableFile:
         return
     assert batch.state in (NumberImport.State.READY, NumberImport.State.DONE)
     counted = batch.will_add + batch.will_change + batch.will_bring_back + batch.unchanged + batch.refused
     assert batch.rows.count() == counted > 0
     plain = io.BytesIO()
-    write_as_utf8(io.BytesIO(content), plain)
-    shape = shape_of(plain)
+    convert_to_utf8(io.BytesIO(content), plain)
+    shape = detect_format(plain)
     plain.seek(shape.position)
-    found = list(records(plain, shape.delimiter, line=shape.line))
+    found = list(read_records(plain, shape.delimiter, line=shape.line))
     assert list(batch.rows.order_by("line").values_list("line", flat=True)) == [record.line for record in found]
     assert batch.rows.filter(outcome="refused", reason="").count() == 0
     assert not PhoneNumber.objects.exists()

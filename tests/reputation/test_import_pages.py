@@ -12,18 +12,18 @@ from tests.factories import AccountFactory, MemberFactory, PhoneNumberFactory
 
 pytestmark = pytest.mark.django_db
 
-NEW = reverse("import-new")
-LIST = reverse("imports")
+NEW_URL = reverse("import-new")
+LIST_URL = reverse("imports")
 State = NumberImport.State
 
 
 @pytest.fixture(autouse=True)
-def _files(settings, tmp_path):
+def media_root(settings, tmp_path):
     settings.MEDIA_ROOT = tmp_path
 
 
 @pytest.fixture
-def received(account, actor, now):
+def create_import(account, actor, now):
     """An import of this content, as far as it comes by itself."""
 
     def receive(content: str = "number,label\n2062550143,Seattle\n", of=account) -> NumberImport:
@@ -34,22 +34,22 @@ def received(account, actor, now):
 
 
 @pytest.fixture
-def in_the_background(monkeypatch):
-    monkeypatch.setattr(pipeline, "READ_AT_ONCE", 0)
-    monkeypatch.setattr(pipeline, "APPLY_AT_ONCE", 0)
+def background_only(monkeypatch):
+    monkeypatch.setattr(pipeline, "MAX_SYNCHRONOUS_BYTES", 0)
+    monkeypatch.setattr(pipeline, "MAX_SYNCHRONOUS_ROWS", 0)
 
 
-def upload(client, content: bytes, name: str = "numbers.csv"):
-    return client.post(NEW, {"file": SimpleUploadedFile(name, content)}, follow=True)
+def post_file(client, content: bytes, name: str = "numbers.csv"):
+    return client.post(NEW_URL, {"file": SimpleUploadedFile(name, content)}, follow=True)
 
 
-def page_of(client, batch: NumberImport) -> str:
+def get_page(client, batch: NumberImport) -> str:
     return client.get(reverse("import", args=[batch.pk])).content.decode()
 
 
 def test_it_works(as_admin, account):
     PhoneNumberFactory(account=account, e164="+12062550143", label="Old")
-    preview = upload(
+    preview = post_file(
         as_admin,
         b"phone;label\r\n206 255 0143;Seattle\r\n425 255 0144;Bellevue\r\n416 255 0145;Toronto\r\n206 255 014;\r\n",
     ).content.decode()
@@ -81,7 +81,7 @@ def test_it_works(as_admin, account):
     ],
 )
 def test_a_file_that_cannot_be_imported_is_answered_at_the_field(as_admin, content, reason):
-    page = upload(as_admin, content).content.decode()
+    page = post_file(as_admin, content).content.decode()
     assert reason in page
     assert 'aria-invalid="true"' in page
     assert not NumberImport.objects.exists()
@@ -89,7 +89,7 @@ def test_a_file_that_cannot_be_imported_is_answered_at_the_field(as_admin, conte
 
 def test_a_file_over_the_limit_is_answered_at_the_field_and_not_kept(as_admin, settings, tmp_path):
     settings.UPLOAD_LIMIT_MB = 1
-    page = upload(as_admin, b"number\n" + b"2062550143\n" * 100_000).content.decode()
+    page = post_file(as_admin, b"number\n" + b"2062550143\n" * 100_000).content.decode()
     assert "The file is larger than 1 MB. Nothing was imported." in page
     assert "Choose a CSV file first" not in page
     assert not NumberImport.objects.exists()
@@ -97,37 +97,37 @@ def test_a_file_over_the_limit_is_answered_at_the_field_and_not_kept(as_admin, s
 
 
 def test_no_file_is_answered_at_the_field(as_admin):
-    assert "Choose a CSV file first." in as_admin.post(NEW).content.decode()
+    assert "Choose a CSV file first." in as_admin.post(NEW_URL).content.decode()
 
 
 def test_what_a_file_holds_is_shown_as_text_and_no_markup(as_admin):
-    page = upload(as_admin, b"number,<i>x</i>\n<script>alert(1)</script>,a\n", name="<b>.csv").content.decode()
+    page = post_file(as_admin, b"number,<i>x</i>\n<script>alert(1)</script>,a\n", name="<b>.csv").content.decode()
     assert "<script>alert(1)" not in page
     assert "<i>x</i>" not in page
     assert "&lt;script&gt;alert(1)" in page
 
 
-@pytest.mark.usefixtures("in_the_background")
-def test_progress_survives_leaving_the_page_and_ends_by_itself(as_admin, received, actor, now):
-    batch = received()
-    page = page_of(as_admin, batch)
+@pytest.mark.usefixtures("background_only")
+def test_progress_survives_leaving_the_page_and_ends_by_itself(as_admin, create_import, actor, now):
+    batch = create_import()
+    page = get_page(as_admin, batch)
     assert "Reading the file" in page
     assert "data-poll" in page
     assert '<progress max="' in page
     for elsewhere in (reverse("phone-numbers"), reverse("overview")):
         assert reverse("import", args=[batch.pk]) in as_admin.get(elsewhere).content.decode()
     pipeline.advance(batch, now=now)
-    assert "data-poll" not in page_of(as_admin, batch)
+    assert "data-poll" not in get_page(as_admin, batch)
     assert "read and ready" in as_admin.get(reverse("phone-numbers")).content.decode()
     as_admin.post(reverse("import-confirm", args=[batch.pk]))
-    assert "0 of 1 so far." in page_of(as_admin, batch)
+    assert "0 of 1 so far." in get_page(as_admin, batch)
     pipeline.advance(batch, now=now)
-    assert "This was done" in page_of(as_admin, batch)
+    assert "This was done" in get_page(as_admin, batch)
     assert reverse("import", args=[batch.pk]) not in as_admin.get(reverse("phone-numbers")).content.decode()
 
 
-def test_a_second_click_says_what_was_done(as_admin, received):
-    address = reverse("import-confirm", args=[received().pk])
+def test_a_second_click_says_what_was_done(as_admin, create_import):
+    address = reverse("import-confirm", args=[create_import().pk])
     as_admin.post(address)
     again = as_admin.post(address, follow=True).content.decode()
     assert "This was no longer waiting to be confirmed: done." in again
@@ -135,29 +135,29 @@ def test_a_second_click_says_what_was_done(as_admin, received):
     assert PhoneNumber.objects.count() == 1
 
 
-def test_it_can_be_cancelled_until_it_is_confirmed(as_admin, received):
-    batch = received()
+def test_it_can_be_cancelled_until_it_is_confirmed(as_admin, create_import):
+    batch = create_import()
     page = as_admin.post(reverse("import-cancel", args=[batch.pk]), follow=True).content.decode()
     assert "was cancelled. No number was changed." in page
-    assert "It was cancelled." in page_of(as_admin, batch)
+    assert "It was cancelled." in get_page(as_admin, batch)
     page = as_admin.post(reverse("import-confirm", args=[batch.pk]), follow=True).content.decode()
     assert "no longer waiting to be confirmed: cancelled" in page
     assert not PhoneNumber.objects.exists()
 
 
-def test_a_confirmed_import_says_that_it_cannot_be_cancelled(as_admin, received):
-    batch = received()
+def test_a_confirmed_import_says_that_it_cannot_be_cancelled(as_admin, create_import):
+    batch = create_import()
     as_admin.post(reverse("import-confirm", args=[batch.pk]))
     page = as_admin.post(reverse("import-cancel", args=[batch.pk]), follow=True).content.decode()
     assert "It cannot be cancelled any more: done." in page
 
 
-@pytest.mark.usefixtures("in_the_background")
-def test_it_can_be_stopped_while_it_is_applied_and_says_how_far_it_came(as_admin, received, now):
-    batch = received()
+@pytest.mark.usefixtures("background_only")
+def test_it_can_be_stopped_while_it_is_applied_and_says_how_far_it_came(as_admin, create_import, now):
+    batch = create_import()
     pipeline.advance(batch, now=now)
     as_admin.post(reverse("import-confirm", args=[batch.pk]))
-    assert reverse("import-stop", args=[batch.pk]) in page_of(as_admin, batch)
+    assert reverse("import-stop", args=[batch.pk]) in get_page(as_admin, batch)
     page = as_admin.post(reverse("import-stop", args=[batch.pk]), follow=True).content.decode()
     assert "It was stopped after 0 of 1 number" in page
     assert "goes on from what is there" in page
@@ -165,17 +165,17 @@ def test_it_can_be_stopped_while_it_is_applied_and_says_how_far_it_came(as_admin
     assert "There is nothing to stop any more: stopped." in again
 
 
-def test_a_file_that_changes_nothing_says_so(as_admin, received, account):
+def test_a_file_that_changes_nothing_says_so(as_admin, create_import, account):
     PhoneNumberFactory(account=account, e164="+12062550143", label="Seattle")
-    page = page_of(as_admin, received())
+    page = get_page(as_admin, create_import())
     assert "Nothing to do" in page
     assert "The numbers are already as the file says." in page
     assert reverse("import-confirm", args=[NumberImport.objects.get().pk]) not in page
 
 
-def test_every_refused_line_can_be_downloaded_with_its_number_and_reason(as_admin, received):
-    batch = received("number\n" + "2062550143\n" * 30 + "=HYPERLINK(0)\n")
-    page = page_of(as_admin, batch)
+def test_every_refused_line_can_be_downloaded_with_its_number_and_reason(as_admin, create_import):
+    batch = create_import("number\n" + "2062550143\n" * 30 + "=HYPERLINK(0)\n")
+    page = get_page(as_admin, batch)
     assert "30 lines, the first 20 shown" in page
     answer = as_admin.get(reverse("import-refused", args=[batch.pk]))
     lines = b"".join(answer.streaming_content).decode("utf-8-sig").splitlines()
@@ -186,66 +186,66 @@ def test_every_refused_line_can_be_downloaded_with_its_number_and_reason(as_admi
     assert answer["Content-Disposition"] == f'attachment; filename="refused-lines-of-import-{batch.pk}.csv"'
 
 
-def test_what_expired_says_that_nothing_was_changed(as_admin, received, now):
-    batch = received()
-    while pipeline.end_stale(now=now + pipeline.kept_for()):
+def test_what_expired_says_that_nothing_was_changed(as_admin, create_import, now):
+    batch = create_import()
+    while pipeline.clean_up(now=now + pipeline.get_retention()):
         pass
-    page = page_of(as_admin, batch)
+    page = get_page(as_admin, batch)
     assert "Nobody confirmed it in time." in page
     assert "No number was changed." in page
 
 
-@pytest.mark.usefixtures("in_the_background")
-def test_what_failed_says_why(as_admin, received, now):
-    batch = received()
+@pytest.mark.usefixtures("background_only")
+def test_what_failed_says_why(as_admin, create_import, now):
+    batch = create_import()
     pipeline.fail(batch, "The disk is full.", now=now)
-    page = page_of(as_admin, batch)
+    page = get_page(as_admin, batch)
     assert "The file could not be read. No number was changed." in page
     assert "The disk is full." in page
 
 
 class TestTheListOfImports:
     def test_without_imports_it_says_what_to_do(self, as_admin):
-        page = as_admin.get(LIST).content.decode()
+        page = as_admin.get(LIST_URL).content.decode()
         assert "No imports yet" in page
         assert "Import a CSV file" in page
 
-    def test_it_shows_the_accounts_imports(self, as_viewer, received):
-        batch = received()
-        theirs = received(of=AccountFactory())
-        page = as_viewer.get(LIST).content.decode()
+    def test_it_shows_the_accounts_imports(self, as_viewer, create_import):
+        batch = create_import()
+        theirs = create_import(of=AccountFactory())
+        page = as_viewer.get(LIST_URL).content.decode()
         assert reverse("import", args=[batch.pk]) in page
         assert "1 new" in page
         assert "Ready to confirm" in page
         assert reverse("import", args=[theirs.pk]) not in page
 
-    def test_older_ones_are_on_the_next_page(self, as_admin, received):
-        batches = [received("number\nbroken 2\n2062550143\n") for _ in range(26)]
-        first = as_admin.get(LIST).content.decode()
+    def test_older_ones_are_on_the_next_page(self, as_admin, create_import):
+        batches = [create_import("number\nbroken 2\n2062550143\n") for _ in range(26)]
+        first = as_admin.get(LIST_URL).content.decode()
         assert reverse("import", args=[batches[0].pk]) not in first
         assert f"?before={batches[1].pk}" in first
-        older = as_admin.get(LIST, {"before": batches[1].pk}).content.decode()
+        older = as_admin.get(LIST_URL, {"before": batches[1].pk}).content.decode()
         assert reverse("import", args=[batches[0].pk]) in older
 
-    def test_its_queries_do_not_grow(self, as_admin, received):
+    def test_its_queries_do_not_grow(self, as_admin, create_import):
         def queries() -> int:
             with CaptureQueriesContext(connection) as captured:
-                as_admin.get(LIST)
+                as_admin.get(LIST_URL)
             return len(captured)
 
-        received()
+        create_import()
         with_1 = queries()
         for _ in range(9):
-            received()
+            create_import()
         assert queries() == with_1
 
 
-def test_the_previews_queries_do_not_grow_with_the_file(as_admin, received, account):
+def test_the_previews_queries_do_not_grow_with_the_file(as_admin, create_import, account):
     def queries(count: int) -> int:
         lines = [f"+1206{2_000_000 + n},New\n" for n in range(count)]
-        batch = received("number,label\n" + "".join(lines) + "broken,\n" * count)
+        batch = create_import("number,label\n" + "".join(lines) + "broken,\n" * count)
         with CaptureQueriesContext(connection) as captured:
-            page_of(as_admin, batch)
+            get_page(as_admin, batch)
         return len(captured)
 
     PhoneNumberFactory(account=account, e164="+12062000001", label="Old")
@@ -253,21 +253,21 @@ def test_the_previews_queries_do_not_grow_with_the_file(as_admin, received, acco
     assert queries(5) == queries(500)
 
 
-def test_a_viewer_sees_an_import_and_cannot_confirm_it(as_viewer, received):
-    batch = received()
-    page = page_of(as_viewer, batch)
+def test_a_viewer_sees_an_import_and_cannot_confirm_it(as_viewer, create_import):
+    batch = create_import()
+    page = get_page(as_viewer, batch)
     assert "An owner or admin of the account can confirm it." in page
     assert reverse("import-confirm", args=[batch.pk]) not in page
     for name in ("import-confirm", "import-cancel"):
         assert as_viewer.post(reverse(name, args=[batch.pk])).status_code == 403
-    assert upload(as_viewer, b"number\n2062550143\n").status_code == 403
+    assert post_file(as_viewer, b"number\n2062550143\n").status_code == 403
     assert NumberImport.objects.get().state == State.READY
 
 
 @pytest.mark.parametrize("name", ["import", "import-refused", "import-confirm", "import-cancel", "import-stop"])
-def test_another_accounts_import_is_not_found(signed_in, received, name):
-    batch = received()
-    stranger = signed_in(MemberFactory())
+def test_another_accounts_import_is_not_found(client_for, create_import, name):
+    batch = create_import()
+    stranger = client_for(MemberFactory())
     address = reverse(name, args=[batch.pk])
     answer = (
         stranger.post(address) if name in ("import-confirm", "import-cancel", "import-stop") else stranger.get(address)
@@ -278,5 +278,5 @@ def test_another_accounts_import_is_not_found(signed_in, received, name):
 
 
 @pytest.mark.parametrize("name", ["import-confirm", "import-cancel", "import-stop"])
-def test_what_changes_something_is_posted(as_admin, received, name):
-    assert as_admin.get(reverse(name, args=[received().pk])).status_code == 405
+def test_what_changes_something_is_posted(as_admin, create_import, name):
+    assert as_admin.get(reverse(name, args=[create_import().pk])).status_code == 405

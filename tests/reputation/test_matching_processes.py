@@ -14,16 +14,16 @@ from reputation.models import NumberCalls
 from reputation.monitoring import lookups
 from reputation.providers.protocol import Observation
 from tests.factories import CampaignFactory, EngineFactory, MonitoredNumberFactory
-from tests.other_process import start
+from tests.other_process import start_python
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 PROCESSES, CALLS_OF_EACH = 4, 25_000
-EQUALS, TAGGED_AT_TIMES = 80, 20
+UNTAGGED_NUMBERS, INTERMITTENT_NUMBERS = 80, 20
 # When the request began, when it was answered, and the number's id; moments by the clock that all processes share.
-ANSWER = struct.Struct("ddq")
+ANSWER_STRUCT = struct.Struct("ddq")
 
-DIALER = """
+DIALER_SCRIPT = """
 import struct, sys, time
 import django
 django.setup()
@@ -43,27 +43,27 @@ def test_no_process_answers_with_a_tagged_number_and_equals_are_shown_equally_of
     campaign, engine = CampaignFactory(account=account), EngineFactory(slug="simulated-hiya")
     numbers = [
         MonitoredNumberFactory(account=account, campaign=campaign, e164=f"+1206555{1000 + place}")
-        for place in range(EQUALS + TAGGED_AT_TIMES)
+        for place in range(UNTAGGED_NUMBERS + INTERMITTENT_NUMBERS)
     ]
     untagged, at_times = numbers[::5] + numbers[1::5] + numbers[2::5] + numbers[3::5], numbers[4::5]
     files = [tmp_path / f"answers-{place}" for place in range(PROCESSES)]
-    dialers = [start(DIALER, account.pk, campaign.pk, CALLS_OF_EACH, path) for path in files]
+    dialers = [start_python(DIALER_SCRIPT, account.pk, campaign.pk, CALLS_OF_EACH, path) for path in files]
     # For each number, from when on its tag was committed, and from when on it was being cleared.
     tagged_during: dict[int, list[tuple[float, float]]] = defaultdict(list)
     rounds = 0
     while any(dialer.poll() is None for dialer in dialers):
         some = at_times[rounds % 4 :: 4]
-        _engine_says(engine.slug, some, tagged=True)
+        _apply_observations(engine.slug, some, tagged=True)
         committed = time.monotonic()
         time.sleep(0.05)
         clearing = time.monotonic()
-        _engine_says(engine.slug, some, tagged=False)
+        _apply_observations(engine.slug, some, tagged=False)
         for number in some:
             tagged_during[number.pk].append((committed, clearing))
         rounds += 1
 
     assert [dialer.wait() for dialer in dialers] == [0] * PROCESSES
-    answers = [answer for path in files for answer in ANSWER.iter_unpack(path.read_bytes())]
+    answers = [answer for path in files for answer in ANSWER_STRUCT.iter_unpack(path.read_bytes())]
     assert len(answers) == PROCESSES * CALLS_OF_EACH
     stale = [
         answer
@@ -80,6 +80,6 @@ def test_no_process_answers_with_a_tagged_number_and_equals_are_shown_equally_of
     assert NumberCalls.objects.aggregate(calls=Sum("calls"))["calls"] == len(answers)
 
 
-def _engine_says(slug: str, numbers: list, *, tagged: bool) -> None:
+def _apply_observations(slug: str, numbers: list, *, tagged: bool) -> None:
     said = [Observation(number=number.e164, engine=slug, tagged=tagged, label="Spam Likely") for number in numbers]
-    lookups.apply(said, now=timezone.now())
+    lookups.apply_observations(said, now=timezone.now())

@@ -31,7 +31,7 @@ def number(account):
     return MonitoredNumberFactory(account=account, label="Seattle outbound 1", e164="+12065550143")
 
 
-def page_of(client, number: PhoneNumber) -> str:
+def get_page(client, number: PhoneNumber) -> str:
     return client.get(reverse("number", args=[number.pk])).content.decode()
 
 
@@ -40,7 +40,7 @@ def test_row_12_a_tagged_number_has_its_alert_with_the_engine_and_a_link_to_the_
     PhoneNumber.objects.filter(pk=number.pk).update(
         spam_status=PhoneNumber.SpamStatus.IN_REMEDIATION, tagged_since=tag.detected_at
     )
-    page = page_of(as_viewer, number)
+    page = get_page(as_viewer, number)
     assert f'data-spam-alert="{number.pk}"' in page
     assert f"is labelled as spam by {tag.engine}" in page
     assert "showed the default" not in page
@@ -48,13 +48,13 @@ def test_row_12_a_tagged_number_has_its_alert_with_the_engine_and_a_link_to_the_
 
 
 def test_row_12_a_number_without_a_tag_has_no_alert(as_viewer, number):
-    assert "data-spam-alert" not in page_of(as_viewer, number)
+    assert "data-spam-alert" not in get_page(as_viewer, number)
 
 
 def test_it_says_what_happens_next_in_the_open_case(as_viewer, number, account):
     case = CaseFactory(account=account, number=number)
     TagFactory(account=account, number=number, case=case)
-    page = page_of(as_viewer, number)
+    page = get_page(as_viewer, number)
     assert f"Case {case.pk}" in page
     assert 'class="next"' in page
 
@@ -64,10 +64,10 @@ def test_the_timeline_holds_the_events_of_the_number_its_tags_and_its_cases(as_v
     tag = TagFactory(account=account, number=number, case=case)
     foreign = PhoneNumberFactory(account=account)
     for what, subject in (("number.added", number), ("case.opened", case), ("tag.detected", tag)):
-        audit.record(account=account, actor=SYSTEM, now=now, what=what, subject=subject)
-    audit.record(account=account, actor=SYSTEM, now=now, what="number.changed", subject=foreign)
-    assert [event.what for event in history.events_of(number)] == ["tag.detected", "case.opened", "number.added"]
-    page = page_of(as_viewer, number)
+        audit.record_event(account=account, actor=SYSTEM, now=now, what=what, subject=subject)
+    audit.record_event(account=account, actor=SYSTEM, now=now, what="number.changed", subject=foreign)
+    assert [event.what for event in history.get_events(number)] == ["tag.detected", "case.opened", "number.added"]
+    page = get_page(as_viewer, number)
     assert "Number added" in page
     assert "Number changed" not in page
 
@@ -75,10 +75,10 @@ def test_the_timeline_holds_the_events_of_the_number_its_tags_and_its_cases(as_v
 def test_older_events_follow_on_further_pages(as_viewer, number, account, now, monkeypatch):
     monkeypatch.setattr(history, "EVENTS_SHOWN", 2)
     for what in ("number.added", "number.changed", "number.restored"):
-        audit.record(account=account, actor=SYSTEM, now=now, what=what, subject=number)
-    page = page_of(as_viewer, number)
+        audit.record_event(account=account, actor=SYSTEM, now=now, what=what, subject=number)
+    page = get_page(as_viewer, number)
     assert "Number added again" in page
-    older = history.events_of(number)[1].pk
+    older = history.get_events(number)[1].pk
     assert f"?before={older}" in page
     assert (
         "Number added again"
@@ -105,7 +105,7 @@ def test_the_picture_says_for_each_day_and_engine_what_was_known(number, account
         ended_at=now - timedelta(days=3, hours=12),
         ended_because=Tag.Ended.CLEARED,
     )
-    known, unknown = history.days_of([engine, silent], [check], [tag], now=now)
+    known, unknown = history.get_daily_history([engine, silent], [check], [tag], now=now)
     assert known.cells[-10:] == ["clean"] * 4 + ["tagged"] * 3 + ["clean"] * 3
     assert set(known.cells[:-10]) == {"none"}
     assert set(unknown.cells) == {"none"}
@@ -121,7 +121,7 @@ def test_row_15_nothing_of_the_history_is_lost_when_monitoring_is_disabled(as_vi
     capability.disable([number.pk], actor=actor, now=now)
     case.refresh_from_db()
     assert case.state == Case.State.CANCELLED
-    page = page_of(as_viewer, number)
+    page = get_page(as_viewer, number)
     assert "3 days tagged" in page
     assert "Monitoring disabled" in page
 
@@ -129,23 +129,23 @@ def test_row_15_nothing_of_the_history_is_lost_when_monitoring_is_disabled(as_vi
 def test_complaints_at_the_ftc_stand_on_the_page(as_viewer, number):
     ComplaintFactory(e164=number.e164, subject="Dropped call or no message")
     ComplaintFactory(e164="+12065550199", subject="Another number's complaint")
-    page = page_of(as_viewer, number)
+    page = get_page(as_viewer, number)
     assert "Dropped call or no message" in page
     assert "Another number" not in page
 
 
 def test_row_14_it_says_that_a_tagged_default_caller_id_is_still_used(as_viewer, number, account):
     CampaignFactory(account=account, default_number=number, name="Spring renewals")
-    assert "still uses this number" not in page_of(as_viewer, number)
+    assert "still uses this number" not in get_page(as_viewer, number)
     PhoneNumber.objects.filter(pk=number.pk).update(spam_status=PhoneNumber.SpamStatus.TAGGED)
-    page = page_of(as_viewer, number)
+    page = get_page(as_viewer, number)
     assert "still uses this number where no other matches, although it is tagged" in page
     assert '<div id="default-of" class="stack" data-live>' in page, "it comes and goes on open pages, too"
 
 
 def test_a_viewer_has_no_button_to_disable_it(as_viewer, as_admin, number):
-    assert 'value="disable"' in page_of(as_admin, number)
-    assert 'value="disable"' not in page_of(as_viewer, number)
+    assert 'value="disable"' in get_page(as_admin, number)
+    assert 'value="disable"' not in get_page(as_viewer, number)
 
 
 def test_another_accounts_number_is_not_found(as_admin):
@@ -162,11 +162,11 @@ def test_the_page_costs_the_same_queries_however_much_happened(as_viewer, number
             TagFactory(account=account, number=number, engine=engine, case=case, detected_at=moment, ended_at=moment)
             CheckFactory(account=account, number=number, engine=engine, is_current=False, last_at=moment)
             ComplaintFactory(e164=number.e164)
-            audit.record(account=account, actor=SYSTEM, now=now, what="tag.detected", subject=number)
+            audit.record_event(account=account, actor=SYSTEM, now=now, what="tag.detected", subject=number)
 
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:
-            page_of(as_viewer, number)
+            get_page(as_viewer, number)
         return len(captured)
 
     more(5)

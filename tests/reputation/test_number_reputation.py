@@ -27,16 +27,18 @@ Status = PhoneNumber.SpamStatus
 
 
 @pytest.fixture
-def read(account, now):
+def get_table(account, now):
     """Reads the account's table with the given parameters of the address."""
 
     def read_table(**params) -> number_table.NumberTable:
-        return number_table.read(QueryDict(urlencode(params)), scope=number_table.Scope(account), now=now)
+        return number_table.get_number_table(
+            QueryDict(urlencode(params)), scope=number_table.NumberScope(account), now=now
+        )
 
     return read_table
 
 
-def shown(table: number_table.NumberTable) -> list[PhoneNumber]:
+def numbers_in(table: number_table.NumberTable) -> list[PhoneNumber]:
     return [row.number for row in table.rows]
 
 
@@ -69,25 +71,25 @@ def test_a_viewer_sees_the_numbers_and_no_way_to_change_them(as_viewer, account)
     assert 'type="checkbox"' not in page
 
 
-def test_only_the_accounts_own_present_numbers_are_shown(read, account, now):
+def test_only_the_accounts_own_present_numbers_are_shown(get_table, account, now):
     mine = PhoneNumberFactory(account=account)
     PhoneNumberFactory(account=account, removed_at=now)
     PhoneNumberFactory(account=AccountFactory())
-    assert shown(read()) == [mine]
+    assert numbers_in(get_table()) == [mine]
 
 
 @pytest.mark.parametrize("text", ["55501", "(415) 555", "415-555-01", "+1 415", "bay", "BAY AR"])
-def test_search_finds_any_part_of_the_number_or_label(read, account, text):
+def test_search_finds_any_part_of_the_number_or_label(get_table, account, text):
     found = PhoneNumberFactory(account=account, e164="+14155550123", label="Bay Area 7", region="US", kind="geographic")
     PhoneNumberFactory(account=account)
-    assert shown(read(q=text)) == [found]
+    assert numbers_in(get_table(q=text)) == [found]
 
 
-def test_search_takes_wildcards_for_what_they_are(read, account):
+def test_search_takes_wildcards_for_what_they_are(get_table, account):
     PhoneNumberFactory(account=account, label="Plain")
     percent = PhoneNumberFactory(account=account, label="100% sure")
-    assert shown(read(q="0%")) == [percent]
-    assert shown(read(q="_")) == []
+    assert numbers_in(get_table(q="0%")) == [percent]
+    assert numbers_in(get_table(q="_")) == []
 
 
 @pytest.mark.parametrize(
@@ -103,38 +105,38 @@ def test_search_takes_wildcards_for_what_they_are(read, account):
         ("source", "byoc", {"source": PhoneNumber.Source.BYOC}),
     ],
 )
-def test_each_filter_leaves_what_it_names(read, account, parameter, value, fields):
+def test_each_filter_leaves_what_it_names(get_table, account, parameter, value, fields):
     PhoneNumberFactory(account=account)
     found = PhoneNumberFactory(account=account, **fields)
-    assert shown(read(**{parameter: value})) == [found]
+    assert numbers_in(get_table(**{parameter: value})) == [found]
 
 
-def test_the_engine_filter_leaves_numbers_whose_tag_of_that_engine_stands(read, account, now):
+def test_the_engine_filter_leaves_numbers_whose_tag_of_that_engine_stands(get_table, account, now):
     numbers = (PhoneNumberFactory(account=account, spam_status=Status.TAGGED) for _ in range(2))
     tag, other = (TagFactory(account=account, number=number) for number in numbers)
     TagFactory(account=account, engine=tag.engine, number=other.number, ended_at=now)
-    assert shown(read(engine=tag.engine_id)) == [tag.number]
-    assert shown(read(engine=999_999)) == []
+    assert numbers_in(get_table(engine=tag.engine_id)) == [tag.number]
+    assert numbers_in(get_table(engine=999_999)) == []
 
 
-def test_the_campaign_filter_knows_numbers_in_no_campaign(read, account):
+def test_the_campaign_filter_knows_numbers_in_no_campaign(get_table, account):
     campaign = CampaignFactory(account=account)
     inside, outside = PhoneNumberFactory(account=account, campaign=campaign), PhoneNumberFactory(account=account)
-    assert shown(read(campaign=campaign.pk)) == [inside]
-    assert shown(read(campaign="none")) == [outside]
+    assert numbers_in(get_table(campaign=campaign.pk)) == [inside]
+    assert numbers_in(get_table(campaign="none")) == [outside]
 
 
-def test_a_number_is_clean_only_while_its_answers_are_fresh(read, account, now):
+def test_a_number_is_clean_only_while_its_answers_are_fresh(get_table, account, now):
     fresh = MonitoredNumberFactory(account=account, spam_status=Status.CLEAN, fresh_until=now + timedelta(hours=1))
     stale = MonitoredNumberFactory(account=account, spam_status=Status.CLEAN, fresh_until=now)
-    assert shown(read(status="clean")) == [fresh]
-    assert shown(read(status="stale")) == [stale]
-    assert {row.number: row.said.word for row in read().rows} == {fresh: "Clean", stale: "Stale"}
-    assert {tally.value: tally.count for tally in read().tallies if tally.count} == {"clean": 1, "stale": 1}
+    assert numbers_in(get_table(status="clean")) == [fresh]
+    assert numbers_in(get_table(status="stale")) == [stale]
+    assert {row.number: row.said.word for row in get_table().rows} == {fresh: "Clean", stale: "Stale"}
+    assert {tally.value: tally.count for tally in get_table().tallies if tally.count} == {"clean": 1, "stale": 1}
 
 
 @pytest.mark.parametrize("sort", [*number_table.SORTS, *(f"-{name}" for name in number_table.SORTS)])
-def test_paging_shows_each_number_once_in_each_order_and_back_again(read, account, now, monkeypatch, sort):
+def test_paging_shows_each_number_once_in_each_order_and_back_again(get_table, account, now, monkeypatch, sort):
     monkeypatch.setattr(number_table, "PAGE_SIZE", 3)
     for place in range(8):
         PhoneNumberFactory(
@@ -144,25 +146,25 @@ def test_paging_shows_each_number_once_in_each_order_and_back_again(read, accoun
             capability=["on", "off"][place % 2],
             checked_at=now - timedelta(hours=place % 3) if place else None,
         )
-    pages, table = [], read(sort=sort)
+    pages, table = [], get_table(sort=sort)
     while True:
-        pages.append(shown(table))
+        pages.append(numbers_in(table))
         if not table.next:
             break
-        table = read(sort=sort, after=table.next)
+        table = get_table(sort=sort, after=table.next)
     assert [len(page) for page in pages] == [3, 3, 2]
     assert len({number.pk for page in pages for number in page}) == 8
     assert (table.start, table.end, table.total) == (7, 8, 8)
-    back = read(sort=sort, before=table.previous)
-    assert (shown(back), back.start) == (pages[1], 4)
-    first = read(sort=sort, before=back.previous)
-    assert (shown(first), first.start, first.previous) == (pages[0], 1, "")
+    back = get_table(sort=sort, before=table.previous)
+    assert (numbers_in(back), back.start) == (pages[1], 4)
+    first = get_table(sort=sort, before=back.previous)
+    assert (numbers_in(first), first.start, first.previous) == (pages[0], 1, "")
 
 
-def test_sorted_by_spam_status_what_asks_for_attention_comes_first(read, account):
+def test_sorted_by_spam_status_what_asks_for_attention_comes_first(get_table, account):
     for status in Status:
         PhoneNumberFactory(account=account, spam_status=status)
-    assert [number.spam_status for number in shown(read(sort="status"))] == list(PhoneNumber.URGENCY)
+    assert [number.spam_status for number in numbers_in(get_table(sort="status"))] == list(PhoneNumber.URGENCY)
 
 
 @pytest.mark.parametrize(
@@ -226,7 +228,7 @@ def test_row_2_services_details_open_a_window_with_the_services_state_and_the_wa
     assert f'href="{reverse("enrollment-business")}"' in window
 
 
-def test_services_details_say_since_when_the_account_is_enrolled(as_viewer, enrolled, now):
+def test_services_details_say_since_when_the_account_is_enrolled(as_viewer, enrolled_account, now):
     since = now - timedelta(days=40)
     Application.objects.update(state_since=since)
     page = as_viewer.get(reverse("services-details")).content.decode()
@@ -243,14 +245,14 @@ def test_services_details_open_as_a_window_and_as_a_page(as_viewer, account):
     assert reverse("enrollment") in page
 
 
-def test_services_details_cost_the_same_queries_for_5_and_for_500_numbers(as_viewer, enrolled):
+def test_services_details_cost_the_same_queries_for_5_and_for_500_numbers(as_viewer, enrolled_account):
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:
             assert as_viewer.get(reverse("services-details")).status_code == 200
         return len(captured)
 
-    MonitoredNumberFactory.create_batch(5, account=enrolled)
+    MonitoredNumberFactory.create_batch(5, account=enrolled_account)
     queries()
     few = queries()
-    MonitoredNumberFactory.create_batch(495, account=enrolled)
+    MonitoredNumberFactory.create_batch(495, account=enrolled_account)
     assert queries() == few

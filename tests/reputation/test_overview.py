@@ -20,26 +20,26 @@ pytestmark = pytest.mark.django_db
 Status = PhoneNumber.SpamStatus
 
 
-def page_of(client) -> str:
+def get_page(client) -> str:
     return client.get(reverse("overview")).content.decode()
 
 
-def tagged(account, status=Status.TAGGED, state=Case.State.OPEN, **fields) -> PhoneNumber:
+def create_tagged_number(account, status=Status.TAGGED, state=Case.State.OPEN, **fields) -> PhoneNumber:
     number = MonitoredNumberFactory(account=account, spam_status=status, **fields)
     TagFactory(account=account, number=number, case=CaseFactory(account=account, number=number, state=state))
     return number
 
 
 def test_a_new_account_is_told_to_enroll_and_to_add_numbers(as_admin):
-    page = page_of(as_admin)
+    page = get_page(as_admin)
     assert reverse("enrollment") in page
     assert "Add the numbers you call from" in page
 
 
 def test_row_12_a_tag_raises_alerts_on_the_dashboard_and_in_the_menu(as_viewer, account):
-    number = tagged(account)
-    tagged(AccountFactory())
-    page = page_of(as_viewer)
+    number = create_tagged_number(account)
+    create_tagged_number(AccountFactory())
+    page = get_page(as_viewer)
     assert f'data-spam-alert="{number.pk}"' in page
     assert page.count("data-spam-alert") == 1
     assert '1<span class="sr"> tagged numbers</span>' in page
@@ -47,41 +47,41 @@ def test_row_12_a_tag_raises_alerts_on_the_dashboard_and_in_the_menu(as_viewer, 
 
 def test_it_counts_what_is_monitored_and_each_state(as_viewer, account):
     PhoneNumberFactory(account=account)
-    tagged(account)
-    tagged(account, Status.IN_REMEDIATION, Case.State.SUBMITTED)
-    tagged(account, Status.FAILED, Case.State.FAILED)
-    page = page_of(as_viewer)
+    create_tagged_number(account)
+    create_tagged_number(account, Status.IN_REMEDIATION, Case.State.SUBMITTED)
+    create_tagged_number(account, Status.FAILED, Case.State.FAILED)
+    page = get_page(as_viewer)
     assert "3 of 4 numbers are monitored" in page
     for value in ("tagged", "in_remediation", "failed"):
         assert f"?status={value}" in page
 
 
 def test_a_case_that_failed_needs_somebody_until_its_ticket_is_noted(as_viewer, account):
-    number = tagged(account, Status.FAILED, Case.State.FAILED)
-    assert "could not be cleared" in page_of(as_viewer)
+    number = create_tagged_number(account, Status.FAILED, Case.State.FAILED)
+    assert "could not be cleared" in get_page(as_viewer)
     Case.objects.filter(number=number).update(ticket_reference="SUP-1")
-    assert "could not be cleared" not in page_of(as_viewer)
+    assert "could not be cleared" not in get_page(as_viewer)
 
 
 def test_more_tagged_numbers_than_fit_are_all_in_the_list_that_is_linked(as_viewer, account):
-    numbers = [tagged(account, Status.IN_REMEDIATION, Case.State.SUBMITTED) for _ in range(6)]
-    assert "?status=labelled" in page_of(as_viewer)
+    numbers = [create_tagged_number(account, Status.IN_REMEDIATION, Case.State.SUBMITTED) for _ in range(6)]
+    assert "?status=labelled" in get_page(as_viewer)
     listed = as_viewer.get(reverse("number-reputation"), {"status": "labelled"}).context["table"]
     assert [row.number for row in listed.rows] == numbers
 
 
 def test_a_viewer_is_led_to_no_page_that_refuses_them(as_viewer, as_admin):
-    assert reverse("import-new") in page_of(as_admin)
-    assert reverse("import-new") not in page_of(as_viewer)
-    assert "See how it stands" in page_of(as_viewer)
+    assert reverse("import-new") in get_page(as_admin)
+    assert reverse("import-new") not in get_page(as_viewer)
+    assert "See how it stands" in get_page(as_viewer)
     services = as_viewer.get(reverse("services-details")).content.decode()
     assert "The next step is an owner's or admin's of the account" in services
     assert f'href="{reverse("enrollment-business")}"' not in services
 
 
 def test_row_14_a_tagged_default_caller_id_needs_somebody(as_viewer, account):
-    CampaignFactory(account=account, name="Spring renewals", default_number=tagged(account))
-    page = page_of(as_viewer)
+    CampaignFactory(account=account, name="Spring renewals", default_number=create_tagged_number(account))
+    page = get_page(as_viewer)
     assert "The default caller ID of Spring renewals is tagged." in page
     assert "It is still used where no other number matches." in page
 
@@ -89,12 +89,12 @@ def test_row_14_a_tagged_default_caller_id_needs_somebody(as_viewer, account):
 def test_the_page_costs_the_same_queries_for_5_and_for_500_numbers(as_viewer, account):
     def more(times: int) -> None:
         for _ in range(times):
-            number = tagged(account, Status.FAILED, Case.State.FAILED)
+            number = create_tagged_number(account, Status.FAILED, Case.State.FAILED)
         CampaignFactory(account=account, default_number=number)
 
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:
-            page_of(as_viewer)
+            get_page(as_viewer)
         return len(captured)
 
     more(5)
@@ -105,7 +105,7 @@ def test_the_page_costs_the_same_queries_for_5_and_for_500_numbers(as_viewer, ac
 
 
 def test_an_import_that_was_read_waits_for_somebody_to_confirm_it(as_viewer, account, owner, now):
-    assert "waits for you" not in page_of(as_viewer)
+    assert "waits for you" not in get_page(as_viewer)
     NumberImport.objects.create(
         account=account,
         user=owner.user,
@@ -114,4 +114,4 @@ def test_an_import_that_was_read_waits_for_somebody_to_confirm_it(as_viewer, acc
         received_at=now,
         state=NumberImport.State.READY,
     )
-    assert "numbers-nov.csv is read and waits for you." in page_of(as_viewer)
+    assert "numbers-nov.csv is read and waits for you." in get_page(as_viewer)

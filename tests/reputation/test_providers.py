@@ -17,7 +17,7 @@ from reputation.models import Case, PhoneNumber
 from reputation.monitoring import capability, engines, lookups, verification
 from reputation.providers import registry
 from reputation.providers.protocol import Provider, Stage, SubmitRequest
-from reputation.providers.simulated import COURSE, ENGINES, Simulated, removal
+from reputation.providers.simulated import ENGINES, PARAMETERS, SimulatedProvider, get_removal_outcome
 from reputation.remediation import sweep
 from reputation.service_clock import days
 from tests.factories import PhoneNumberFactory
@@ -33,7 +33,7 @@ DAY = timedelta(days=1)
 @pytest.mark.parametrize("name", registry.BUILT_IN)
 def test_a_built_in_provider_keeps_to_the_protocol(settings, name):
     settings.PROVIDERS = [name]
-    assert isinstance(registry.providers()[name], Provider)
+    assert isinstance(registry.get_providers()[name], Provider)
 
 
 @pytest.mark.parametrize(
@@ -43,14 +43,14 @@ def test_a_built_in_provider_keeps_to_the_protocol(settings, name):
         (["nowhere.Provider"], "nor the dotted path"),
         (["datetime.datetime.now"], "nor the dotted path"),
         (["collections.OrderedDict"], "which is no provider"),
-        (["simulated", "reputation.providers.simulated.Simulated"], "names the provider simulated twice"),
-        (["simulated", f"{__name__}.Rival"], "both simulated and rival speak for the engine sim-hiya"),
+        (["simulated", "reputation.providers.simulated.SimulatedProvider"], "names the provider simulated twice"),
+        (["simulated", f"{__name__}.ConflictingProvider"], "both simulated and rival speak for the engine sim-hiya"),
     ],
 )
 def test_a_wrong_name_in_the_settings_gets_a_clear_error(settings, names, said):
     settings.PROVIDERS = names
     with pytest.raises(ImproperlyConfigured, match=said):
-        registry.providers()
+        registry.get_providers()
 
 
 def test_a_wrong_name_keeps_the_portal_from_starting(settings):
@@ -59,7 +59,7 @@ def test_a_wrong_name_keeps_the_portal_from_starting(settings):
         call_command("check")
 
 
-class Rival(Simulated):
+class ConflictingProvider(SimulatedProvider):
     name = "rival"
 
 
@@ -74,14 +74,14 @@ def test_the_example_of_the_documentation_works_as_it_stands(settings, account, 
     number = PhoneNumberFactory(account=account, e164="+12067824021")
     with time_machine.travel(NOW, tick=False) as clock:
         capability.enable([number.pk], actor=SYSTEM, now=NOW)
-        verification.ask(NOW)
+        verification.verify_due(NOW)
         lookups.look_up_due(NOW)
         case = Case.objects.get(number=number)
         assert case.state == "open"
-        sweep.advance(NOW)
+        sweep.advance_due(NOW)
         later = NOW + days(1)
         clock.move_to(later)
-        sweep.advance(later)
+        sweep.advance_due(later)
         lookups.look_up_due(later)
     case.refresh_from_db()
     number.refresh_from_db()
@@ -91,7 +91,7 @@ def test_the_example_of_the_documentation_works_as_it_stands(settings, account, 
 # The simulated engines ------------------------------------------------------------------------------------------------
 
 
-class Clock:
+class FakeClock:
     def __init__(self):
         self.now = NOW
 
@@ -101,19 +101,19 @@ class Clock:
 
 @pytest.fixture
 def clock():
-    return Clock()
+    return FakeClock()
 
 
 @pytest.fixture
 def simulated(tmp_path, clock):
-    return Simulated(path=tmp_path / "engines.sqlite3", clock=clock)
+    return SimulatedProvider(path=tmp_path / "engines.sqlite3", clock=clock)
 
 
-def tagged(simulated, numbers):
+def tagged_observations(simulated, numbers):
     return [observation for observation in simulated.look_up(numbers) if observation.tagged]
 
 
-def request(observation, key="k"):
+def submit_request(observation, key="k"):
     return SubmitRequest(f"{key}-{observation.number}-{observation.engine}", observation.number, observation.engine,
                          observation.label, NOW)  # fmt: skip
 
@@ -151,20 +151,20 @@ def test_asked_twice_to_verify_they_give_the_same_reference_and_after_a_refusal_
 
 
 def test_about_a_fifth_of_the_numbers_is_tagged_within_the_first_days(simulated, clock):
-    assert tagged(simulated, NUMBERS) == []
+    assert tagged_observations(simulated, NUMBERS) == []
     clock.now = NOW + 5 * DAY
-    share = len({observation.number for observation in tagged(simulated, NUMBERS)}) / len(NUMBERS)
+    share = len({observation.number for observation in tagged_observations(simulated, NUMBERS)}) / len(NUMBERS)
     assert 0.15 <= share <= 0.25
 
 
 def test_the_same_seed_gives_the_same_course_and_another_seed_another(tmp_path, settings):
     def course(seed):
         settings.SIMULATED_SEED = seed
-        clock = Clock()
-        engine = Simulated(path=tmp_path / f"{seed}-{len(list(tmp_path.iterdir()))}.sqlite3", clock=clock)
+        clock = FakeClock()
+        engine = SimulatedProvider(path=tmp_path / f"{seed}-{len(list(tmp_path.iterdir()))}.sqlite3", clock=clock)
         engine.look_up(NUMBERS)
         clock.now = NOW + 4 * DAY
-        return [(one.number, one.engine, one.label) for one in tagged(engine, NUMBERS)]
+        return [(one.number, one.engine, one.label) for one in tagged_observations(engine, NUMBERS)]
 
     assert course("a") == course("a")
     assert course("a") != course("b")
@@ -173,8 +173,8 @@ def test_the_same_seed_gives_the_same_course_and_another_seed_another(tmp_path, 
 def test_a_removed_label_is_not_found_any_more_and_a_refused_one_still_is(simulated, clock):
     simulated.look_up(NUMBERS)
     clock.now = NOW + 5 * DAY
-    labels = tagged(simulated, NUMBERS)
-    answers = simulated.submit([request(label) for label in labels])
+    labels = tagged_observations(simulated, NUMBERS)
+    answers = simulated.submit([submit_request(label) for label in labels])
     assert {answer.stage for answer in answers} == {Stage.RECEIVED}
     references = [answer.reference for answer in answers]
     seen = Counter()
@@ -182,28 +182,32 @@ def test_a_removed_label_is_not_found_any_more_and_a_refused_one_still_is(simula
         clock.now = NOW + (5 + quarter / 4) * DAY
         seen.update({answer.reference: answer.stage for answer in simulated.poll(references)}.values())
         done = {(one.number, one.engine) for one in simulated.poll(references) if one.stage is Stage.DONE}
-        assert not done & {(one.number, one.engine) for one in labelled_since(simulated, labels, clock.now)}
+        assert not done & {(one.number, one.engine) for one in still_labelled(simulated, labels, clock.now)}
     outcome = Counter(answer.stage for answer in simulated.poll(references))
     assert set(outcome) == {Stage.DONE, Stage.REFUSED}
     assert 1 <= outcome[Stage.REFUSED] < len(labels) / 4
     assert seen[Stage.DISPUTED] > 0
     assert seen[Stage.IN_REVIEW] > 0
     refused = {(one.number, one.engine) for one in simulated.poll(references) if one.stage is Stage.REFUSED}
-    assert refused <= {(one.number, one.engine) for one in tagged(simulated, NUMBERS)}
+    assert refused <= {(one.number, one.engine) for one in tagged_observations(simulated, NUMBERS)}
 
 
-def labelled_since(simulated, labels, now):
+def still_labelled(simulated, labels, now):
     """Of the labels submitted, those still found; one that came back since counts as another label."""
-    again = COURSE.again[0] * DAY
-    return [] if now - NOW > 5 * DAY + again else tagged(simulated, sorted({label.number for label in labels}))
+    again = PARAMETERS.again[0] * DAY
+    return (
+        []
+        if now - NOW > 5 * DAY + again
+        else tagged_observations(simulated, sorted({label.number for label in labels}))
+    )
 
 
 def test_most_are_remediated_in_one_to_two_days_and_disputes_end_within_a_week(simulated, clock):
     simulated.look_up(NUMBERS)
     clock.now = NOW + 5 * DAY
-    simulated.submit([request(label) for label in tagged(simulated, NUMBERS)])
+    simulated.submit([submit_request(label) for label in tagged_observations(simulated, NUMBERS)])
     with simulated._memory() as memory:
-        courses = [removal(one) for ones in memory.requests("remove", NUMBERS).values() for one in ones]
+        courses = [get_removal_outcome(one) for ones in memory.requests("remove", NUMBERS).values() for one in ones]
     lasted = [(course.answered_at - clock.now) / DAY for course in courses if not course.disputed_at]
     disputes = [(course.answered_at - clock.now) / DAY for course in courses if course.disputed_at]
     assert 1 <= min(lasted) <= max(lasted) <= 2
@@ -214,37 +218,37 @@ def test_most_are_remediated_in_one_to_two_days_and_disputes_end_within_a_week(s
 def test_a_request_repeated_under_its_key_is_the_same_request(simulated, clock):
     simulated.look_up(NUMBERS)
     clock.now = NOW + 5 * DAY
-    label = tagged(simulated, NUMBERS)[0]
-    (first,) = simulated.submit([request(label)])
+    label = tagged_observations(simulated, NUMBERS)[0]
+    (first,) = simulated.submit([submit_request(label)])
     clock.now += timedelta(hours=1)
-    (again,) = simulated.submit([request(label)])
-    (other,) = simulated.submit([request(label, key="other")])
+    (again,) = simulated.submit([submit_request(label)])
+    (other,) = simulated.submit([submit_request(label, key="other")])
     assert first.reference == again.reference != other.reference
-    assert (first.key, other.key) == (request(label).key, request(label, key="other").key)
+    assert (first.key, other.key) == (submit_request(label).key, submit_request(label, key="other").key)
 
 
 def test_a_withdrawn_request_removes_nothing(simulated, clock):
     simulated.look_up(NUMBERS)
     clock.now = NOW + 5 * DAY
-    labels = tagged(simulated, NUMBERS)
-    answers = simulated.submit([request(label) for label in labels])
+    labels = tagged_observations(simulated, NUMBERS)
+    answers = simulated.submit([submit_request(label) for label in labels])
     simulated.withdraw([answer.reference for answer in answers])
     assert {answer.stage for answer in simulated.poll([answer.reference for answer in answers])} == {Stage.WITHDRAWN}
     clock.now += 10 * DAY
     pairs = {(label.number, label.engine) for label in labels}
-    assert pairs <= {(one.number, one.engine) for one in tagged(simulated, NUMBERS)}
+    assert pairs <= {(one.number, one.engine) for one in tagged_observations(simulated, NUMBERS)}
 
 
 def test_some_labels_come_back(simulated, clock):
     simulated.look_up(NUMBERS)
     clock.now = NOW + 5 * DAY
-    labels = tagged(simulated, NUMBERS)
+    labels = tagged_observations(simulated, NUMBERS)
     pairs = {(label.number, label.engine) for label in labels}
-    simulated.submit([request(label) for label in labels])
+    simulated.submit([submit_request(label) for label in labels])
     seen_clean, came_back = set(), set()
     for day in range(6, 28):
         clock.now = NOW + day * DAY
-        now_tagged = {(one.number, one.engine) for one in tagged(simulated, NUMBERS)}
+        now_tagged = {(one.number, one.engine) for one in tagged_observations(simulated, NUMBERS)}
         came_back |= now_tagged & seen_clean
         seen_clean |= pairs - now_tagged
     assert 0.1 < len(came_back) / len(pairs) < 0.6
@@ -255,7 +259,9 @@ def test_several_processes_may_ask_at_once(tmp_path):
 
     def ask():
         try:
-            references.append([one.reference for one in Simulated(path=path, clock=lambda: NOW).verify(NUMBERS[:50])])
+            references.append(
+                [one.reference for one in SimulatedProvider(path=path, clock=lambda: NOW).verify(NUMBERS[:50])]
+            )
         except Exception as error:
             failures.append(error)
 

@@ -10,15 +10,7 @@ from django_q.models import Task
 from portal.models import AuditEvent, WebhookDelivery, WebhookMessage
 from portal.webhooks import outbox
 from reputation import retention
-from reputation.models import (
-    CampaignCalls,
-    Case,
-    Check,
-    Complaint,
-    Confirmation,
-    ConfirmationNumber,
-    NumberCalls,
-)
+from reputation.models import BulkAction, BulkActionNumber, CampaignCalls, Case, Check, Complaint, NumberCalls
 from reputation.remediation import cases as remediation
 from reputation.service_clock import days
 from tests.factories import (
@@ -39,7 +31,7 @@ def test_runs_of_answers_that_ended_long_ago_go_and_current_ones_stay(settings, 
     CheckFactory(first_at=old, is_current=False)
     current = CheckFactory(first_at=old)
     recent = CheckFactory(first_at=now - days(399), is_current=False)
-    assert retention.checks(now) == 1
+    assert retention.delete_old_checks(now) == 1
     assert set(Check.objects.all()) == {current, recent}
 
 
@@ -47,7 +39,7 @@ def test_complaints_that_no_longer_count_and_are_old_go(settings, now):
     settings.CHECKS_KEPT_DAYS, settings.COMPLAINTS_WINDOW_DAYS = 100, 200
     ComplaintFactory(created_at=now - days(201))
     kept = ComplaintFactory(created_at=now - days(199))
-    assert retention.complaints(now) == 1
+    assert retention.delete_old_complaints(now) == 1
     assert Complaint.objects.get() == kept
 
 
@@ -61,7 +53,7 @@ def test_calls_of_days_long_ago_go_and_what_pages_show_stays(settings, account, 
     CampaignCalls.objects.bulk_create(
         CampaignCalls(campaign=campaign, day=day, basis="state", skipped_tagged=False, **of) for day in days_ago
     )
-    for step in (retention.number_calls, retention.campaign_calls):
+    for step in (retention.delete_old_number_calls, retention.delete_old_campaign_calls):
         while step(now):
             pass
     left = days_ago[:5] if kept == 400 else days_ago[:3]
@@ -76,27 +68,27 @@ def test_calls_go_in_chunks(settings, account, now, monkeypatch):
         NumberCalls(account=account, number=number, day=now.date() - timedelta(days=500 + before), calls=1)
         for before in range(5)
     )
-    assert [retention.number_calls(now) for _ in range(4)] == [2, 2, 1, 0]
+    assert [retention.delete_old_number_calls(now) for _ in range(4)] == [2, 2, 1, 0]
 
 
 def test_old_windows_go_with_what_they_showed_but_not_while_they_are_under_way(account, admin, now):
     number = PhoneNumberFactory(account=account)
     shown = {"account": account, "user": admin.user, "action": "disable"}
     for state, age in (("done", 31), ("shown", 31), ("applying", 31), ("done", 29)):
-        window = Confirmation.objects.create(shown_at=now - timedelta(days=age), state=state, **shown)
-        ConfirmationNumber.objects.create(confirmation=window, number=number)
-    for step in (retention.confirmed_numbers, retention.confirmations):
+        window = BulkAction.objects.create(shown_at=now - timedelta(days=age), state=state, **shown)
+        BulkActionNumber.objects.create(confirmation=window, number=number)
+    for step in (retention.delete_old_bulk_action_numbers, retention.delete_old_bulk_actions):
         while step(now):
             pass
-    assert sorted(Confirmation.objects.values_list("state", flat=True)) == ["applying", "done"]
-    assert ConfirmationNumber.objects.count() == 2
+    assert sorted(BulkAction.objects.values_list("state", flat=True)) == ["applying", "done"]
+    assert BulkActionNumber.objects.count() == 2
 
 
 def test_failed_tasks_are_kept_for_thirty_days(now):
     for n, age in enumerate((31, 29)):
         moment = now - timedelta(days=age)
         Task.objects.create(id=f"{n:032}", name=f"t{n}", func="f", started=moment, stopped=moment, success=False)
-    assert retention.failures(now) == 1
+    assert retention.delete_old_failed_tasks(now) == 1
     assert Task.objects.get().name == "t1"
 
 
@@ -106,12 +98,12 @@ def test_ended_deliveries_of_webhooks_are_kept_for_thirty_days_and_pending_ones_
     made = {}
     for name, age in ages.items():
         moment = now - timedelta(days=age)
-        made[name] = outbox.test(endpoint, by=None, now=moment)
+        made[name] = outbox.create_test_delivery(endpoint, by=None, now=moment)
         if name != "pending":
             WebhookDelivery.objects.filter(pk=made[name].pk).update(state="delivered", ended_at=moment)
-    assert retention.webhook_deliveries(now) == 1
-    assert retention.webhook_messages(now) == 1
-    assert retention.webhook_messages(now) == 0
+    assert retention.delete_old_webhook_deliveries(now) == 1
+    assert retention.delete_old_webhook_messages(now) == 1
+    assert retention.delete_old_webhook_messages(now) == 0
     assert set(WebhookDelivery.objects.all()) == {made["pending"], made["recent"]}
     assert WebhookMessage.objects.count() == 2
 
@@ -119,7 +111,7 @@ def test_ended_deliveries_of_webhooks_are_kept_for_thirty_days_and_pending_ones_
 def test_the_audit_trail_and_cases_stay_however_old(account, now):
     case = CaseFactory(account=account, number__account=account, opened_at=now - days(2_000))
     remediation.fail([case.pk], now=now - days(1_990), reason="It stays.")
-    for step in retention.EVERYTHING.values():
+    for step in retention.STEPS.values():
         while step(now):
             pass
     assert Case.objects.exists()
@@ -135,7 +127,7 @@ def test_a_chunk_of_pruning_costs_as_many_queries_for_500_rows_as_for_5(settings
         )[0]
         Check.objects.bulk_create([Check(is_current=False, **rows) for _ in range(count)])
         with CaptureQueriesContext(connection) as queries:
-            assert retention.checks(now) >= count
+            assert retention.delete_old_checks(now) >= count
         counts.append(len(queries))
         check = CheckFactory(first_at=now - days(500), is_current=False)
     assert counts[0] == counts[1]

@@ -13,11 +13,11 @@ from django_q.models import OrmQ, Schedule
 from django_q.tasks import async_task
 
 from portal.audit import SYSTEM, Actor
-from portal.jobs.leases import held
-from portal.jobs.runner import sweep
+from portal.jobs.leases import acquire_lease
+from portal.jobs.runner import run_until_done
 from portal.models import AuditEvent, Heartbeat
 from reputation import schedules
-from reputation.models import Case, Check, Confirmation, PhoneNumber, Registration, Tag
+from reputation.models import BulkAction, Case, Check, PhoneNumber, Registration, Tag
 from reputation.monitoring import capability, lookups, revocation, verification
 from reputation.tasks import cases, rounds, upkeep
 from tests import other_process
@@ -26,7 +26,7 @@ from tests.factories import ApplicationFactory, MonitoredNumberFactory, PhoneNum
 # Names ----------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("entry", [*schedules.SCHEDULES, schedules.ROUNDS], ids=lambda entry: entry.name)
+@pytest.mark.parametrize("entry", [*schedules.SCHEDULES, schedules.DEMO_LOOP], ids=lambda entry: entry.name)
 def test_each_schedule_names_a_task_that_can_be_called_without_arguments(entry):
     """A function that cannot be imported would be begun for ever, without a word."""
     function = import_string(entry.func)
@@ -47,7 +47,7 @@ def test_the_schedules_are_there_after_the_migrations():
 def test_making_them_again_changes_no_row_and_puts_nothing_off():
     Schedule.objects.update(next_run=timezone.now() + timedelta(seconds=30))
     before = list(Schedule.objects.order_by("pk").values())
-    schedules.make_schedules()
+    schedules.sync_schedules()
     assert list(Schedule.objects.order_by("pk").values()) == before
 
 
@@ -56,7 +56,7 @@ def test_a_schedule_of_ours_that_is_no_longer_wanted_goes_and_others_stay():
     Schedule.objects.create(name="portal: long gone", func="nowhere.task")
     Schedule.objects.create(name="somebody else's", func="elsewhere.task")
     Schedule.objects.filter(name="portal: canary").update(minutes=7)
-    schedules.make_schedules()
+    schedules.sync_schedules()
     assert not Schedule.objects.filter(name="portal: long gone").exists()
     assert Schedule.objects.filter(name="somebody else's").exists()
     assert Schedule.objects.get(name="portal: canary").minutes == 1
@@ -65,14 +65,14 @@ def test_a_schedule_of_ours_that_is_no_longer_wanted_goes_and_others_stay():
 @pytest.mark.django_db
 def test_the_database_allows_no_two_schedules_of_one_name():
     with pytest.raises(IntegrityError), transaction.atomic():
-        Schedule.objects.create(name="portal: canary", func="reputation.tasks.upkeep.canary")
+        Schedule.objects.create(name="portal: canary", func="reputation.tasks.upkeep.record_heartbeat")
 
 
 @pytest.mark.django_db
 def test_the_rounds_are_scheduled_only_where_days_are_short(settings):
     assert not Schedule.objects.filter(name="portal: rounds").exists()
-    settings.DAY = timedelta(seconds=20)
-    schedules.make_schedules()
+    settings.SERVICE_DAY = timedelta(seconds=20)
+    schedules.sync_schedules()
     assert Schedule.objects.filter(name="portal: rounds").exists()
 
 
@@ -80,7 +80,7 @@ def test_the_rounds_are_scheduled_only_where_days_are_short(settings):
 def test_four_processes_that_start_at_once_make_each_schedule_once():
     Schedule.objects.all().delete()
     make = "import django; django.setup(); from reputation.schedules import make_schedules; make_schedules()"
-    started = [other_process.start(make) for _ in range(4)]
+    started = [other_process.start_python(make) for _ in range(4)]
     assert [one.wait(60) for one in started] == [0, 0, 0, 0]
     names = list(Schedule.objects.values_list("name", flat=True))
     assert sorted(names) == sorted(f"portal: {entry.name}" for entry in schedules.SCHEDULES)
@@ -91,12 +91,12 @@ def test_four_processes_that_start_at_once_make_each_schedule_once():
 
 @pytest.mark.django_db
 def test_the_canary_says_that_tasks_run(now):
-    upkeep.canary()
-    assert Heartbeat.objects.get(name=upkeep.HEARTBEAT).at >= now
+    upkeep.record_heartbeat()
+    assert Heartbeat.objects.get(name=upkeep.HEARTBEAT_NAME).at >= now
 
 
 @pytest.mark.django_db
-def test_each_sweep_says_in_the_log_what_it_did(vendor, account, now, caplog):
+def test_each_sweep_says_in_the_log_what_it_did(provider, account, now, caplog):
     MonitoredNumberFactory(account=account, next_action_at=now)
     with caplog.at_level("INFO"):
         import_string("reputation.tasks.lookups.look_up_numbers")()
@@ -105,14 +105,14 @@ def test_each_sweep_says_in_the_log_what_it_did(vendor, account, now, caplog):
 
 
 @pytest.mark.django_db
-def test_a_task_that_fails_is_logged_and_does_not_raise(vendor, account, now, monkeypatch, caplog):
-    monkeypatch.setattr("reputation.remediation.sweep.advance", lambda now: 1 / 0)
+def test_a_task_that_fails_is_logged_and_does_not_raise(provider, account, now, monkeypatch, caplog):
+    monkeypatch.setattr("reputation.remediation.sweep.advance_due", lambda now: 1 / 0)
     cases.advance_cases()
     assert "advance_cases failed" in caplog.text
 
 
 @pytest.mark.django_db
-def test_every_sweep_takes_only_what_is_due_and_an_idle_one_writes_nothing_but_its_lease(vendor, account):
+def test_every_sweep_takes_only_what_is_due_and_an_idle_one_writes_nothing_but_its_lease(provider, account):
     MonitoredNumberFactory(account=account, next_action_at=timezone.now() + timedelta(hours=1))
     before = (list(PhoneNumber.objects.values()), AuditEvent.objects.count())
     for entry in schedules.SCHEDULES:
@@ -123,7 +123,7 @@ def test_every_sweep_takes_only_what_is_due_and_an_idle_one_writes_nothing_but_i
 
 
 @pytest.mark.django_db
-def test_a_revoked_enrollment_stops_monitoring_for_all_of_the_accounts_numbers(vendor, account, actor, now):
+def test_a_revoked_enrollment_stops_monitoring_for_all_of_the_accounts_numbers(provider, account, actor, now):
     from enrollment.models import Application
     from enrollment.signals import revoked
 
@@ -133,8 +133,8 @@ def test_a_revoked_enrollment_stops_monitoring_for_all_of_the_accounts_numbers(v
     numbers = [MonitoredNumberFactory(account=account) for _ in range(3)]
     with transaction.atomic():
         revoked.send(sender=Application, application=application, account=account, actor=actor, now=now)
-    assert [row.func() for row in OrmQ.objects.all()] == ["reputation.tasks.revocation.stop_unenrolled"]
-    import_string("reputation.tasks.revocation.stop_unenrolled")()
+    assert [row.func() for row in OrmQ.objects.all()] == ["reputation.tasks.revocation.disable_revoked_numbers"]
+    import_string("reputation.tasks.revocation.disable_revoked_numbers")()
     assert set(PhoneNumber.objects.filter(account=account).values_list("capability", flat=True)) == {"off"}
     other.refresh_from_db()
     assert other.capability == "on"
@@ -144,7 +144,7 @@ def test_a_revoked_enrollment_stops_monitoring_for_all_of_the_accounts_numbers(v
 
 
 @pytest.mark.django_db
-def test_stopping_costs_as_many_queries_for_500_numbers_as_for_5(vendor, account, now):
+def test_stopping_costs_as_many_queries_for_500_numbers_as_for_5(provider, account, now):
     from enrollment.models import Application
 
     ApplicationFactory(account=account, state=Application.State.REVOKED)
@@ -153,72 +153,76 @@ def test_stopping_costs_as_many_queries_for_500_numbers_as_for_5(vendor, account
         for _ in range(count):
             MonitoredNumberFactory(account=account)
         with CaptureQueriesContext(connection) as queries:
-            assert revocation.stop(now) == count
+            assert revocation.disable_revoked(now) == count
         counts.append(len(queries))
     assert counts[0] == counts[1]
 
 
 @pytest.mark.django_db
-def test_an_account_that_was_approved_again_goes_on(vendor, account):
+def test_an_account_that_was_approved_again_goes_on(provider, account):
     from enrollment.models import Application
 
     ApplicationFactory(account=account, state=Application.State.REVOKED)
     ApplicationFactory(account=account)
     MonitoredNumberFactory(account=account)
-    import_string("reputation.tasks.revocation.stop_unenrolled")()
+    import_string("reputation.tasks.revocation.disable_revoked_numbers")()
     assert PhoneNumber.objects.get().capability == "on"
 
 
 @pytest.mark.django_db
-def test_a_confirmed_window_whose_worker_died_is_gone_on_with(vendor, enrolled, admin, now):
+def test_a_confirmed_window_whose_worker_died_is_gone_on_with(provider, enrolled_account, admin, now):
     from reputation.bulk_actions import actions
 
-    numbers = [MonitoredNumberFactory(account=enrolled) for _ in range(3)]
-    confirmation = actions.open_window(
-        account=enrolled, actor=Actor(admin.user, "web"), action="disable", numbers=PhoneNumber.objects.all(), now=now
+    numbers = [MonitoredNumberFactory(account=enrolled_account) for _ in range(3)]
+    confirmation = actions.create_bulk_action(
+        account=enrolled_account,
+        actor=Actor(admin.user, "web"),
+        action="disable",
+        numbers=PhoneNumber.objects.all(),
+        now=now,
     )
-    Confirmation.objects.update(state="applying", confirmed_at=now, to_do=3, lease_until=now - timedelta(seconds=1))
-    import_string("reputation.tasks.bulk_actions.continue_confirmations")()
+    BulkAction.objects.update(state="applying", confirmed_at=now, to_do=3, lease_until=now - timedelta(seconds=1))
+    import_string("reputation.tasks.bulk_actions.continue_bulk_actions")()
     confirmation.refresh_from_db()
     assert (confirmation.state, confirmation.applied) == ("done", len(numbers))
     assert AuditEvent.objects.filter(what="capability.off", actor=admin.user).count() == len(numbers)
 
 
 @pytest.mark.django_db
-def test_a_confirmed_window_that_a_worker_is_at_is_left_alone(enrolled, admin, now):
-    confirmation = Confirmation.objects.create(
-        account=enrolled, user=admin.user, action="disable", shown_at=now, state="applying",
+def test_a_confirmed_window_that_a_worker_is_at_is_left_alone(enrolled_account, admin, now):
+    confirmation = BulkAction.objects.create(
+        account=enrolled_account, user=admin.user, action="disable", shown_at=now, state="applying",
         lease_until=timezone.now() + timedelta(seconds=60),
     )  # fmt: skip
-    import_string("reputation.tasks.bulk_actions.continue_confirmations")()
+    import_string("reputation.tasks.bulk_actions.continue_bulk_actions")()
     confirmation.refresh_from_db()
     assert confirmation.state == "applying"
 
 
 @pytest.mark.django_db
-def test_the_rounds_call_every_quick_task_and_begin_anew(vendor, account, now, monkeypatch):
-    monkeypatch.setattr(rounds, "ROUND_SECONDS", 0.3)
+def test_the_rounds_call_every_quick_task_and_begin_anew(provider, account, now, monkeypatch):
+    monkeypatch.setattr(rounds, "LOOP_SECONDS", 0.3)
     monkeypatch.setattr(rounds, "PAUSE_SECONDS", 0.05)
     number = PhoneNumberFactory(account=account)
     capability.enable([number.pk], actor=SYSTEM, now=now)
-    rounds.rounds()
+    rounds.run_demo_loop()
     number.refresh_from_db()
     assert (number.capability, number.spam_status) == ("on", "clean")
-    assert "reputation.tasks.rounds.rounds" in [row.func() for row in OrmQ.objects.all()]
+    assert "reputation.tasks.rounds.run_demo_loop" in [row.func() for row in OrmQ.objects.all()]
 
 
 @pytest.mark.django_db
-def test_rounds_that_come_while_others_go_return_at_once_and_do_not_multiply(vendor):
-    with held("rounds", for_seconds=60) as mine:
+def test_rounds_that_come_while_others_go_return_at_once_and_do_not_multiply(provider):
+    with acquire_lease("rounds", for_seconds=60) as mine:
         assert mine
-        rounds.rounds()
+        rounds.run_demo_loop()
     assert not OrmQ.objects.exists()
 
 
 # Two at once, and killed ones -----------------------------------------------------------------------------------------
 
 
-def in_threads(count, work):
+def run_in_threads(count, work):
     failures = []
 
     def run():
@@ -238,49 +242,49 @@ def in_threads(count, work):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_workers_at_once_look_nothing_up_twice_and_detect_each_tag_once(vendor, account, now, monkeypatch):
+def test_two_workers_at_once_look_nothing_up_twice_and_detect_each_tag_once(provider, account, now, monkeypatch):
     monkeypatch.setattr(lookups, "CHUNK", 10)
     numbers = [MonitoredNumberFactory(account=account, next_action_at=now) for _ in range(60)]
-    vendor.labels |= {(number.e164, "alpha"): "Spam Likely" for number in numbers[::3]}
+    provider.labels |= {(number.e164, "alpha"): "Spam Likely" for number in numbers[::3]}
 
     def work():
         while lookups.look_up_due(now):
             time.sleep(0.005)
 
-    in_threads(3, work)
-    asked = [number for items in vendor.called("look_up") for number in items]
+    run_in_threads(3, work)
+    asked = [number for items in provider.called("look_up") for number in items]
     assert sorted(asked) == sorted(number.e164 for number in numbers)
     assert Tag.objects.count() == Case.objects.count() == AuditEvent.objects.filter(what="tag.detected").count() == 20
     assert set(Check.objects.values_list("looks", flat=True)) == {1}
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_workers_at_once_verify_and_advance_nothing_twice(vendor, account, now, monkeypatch):
+def test_two_workers_at_once_verify_and_advance_nothing_twice(provider, account, now, monkeypatch):
     monkeypatch.setattr(verification, "CHUNK", 10)
     numbers = [PhoneNumberFactory(account=account) for _ in range(30)]
     capability.enable([number.pk for number in numbers], actor=SYSTEM, now=now)
 
     def work():
-        while verification.ask(now):
+        while verification.verify_due(now):
             time.sleep(0.005)
 
-    in_threads(3, work)
+    run_in_threads(3, work)
     assert set(PhoneNumber.objects.values_list("capability", flat=True)) == {"on"}
     assert AuditEvent.objects.filter(what="capability.on").count() == 30
-    vendor.labels |= {(number.e164, "alpha"): "Spam Likely" for number in numbers}
+    provider.labels |= {(number.e164, "alpha"): "Spam Likely" for number in numbers}
     lookups.look_up_due(timezone.now())
-    in_threads(3, lambda: import_string("reputation.remediation.sweep.advance")(timezone.now()))
-    keys = [request.key for items in vendor.called("submit") for request in items]
+    run_in_threads(3, lambda: import_string("reputation.remediation.sweep.advance_due")(timezone.now()))
+    keys = [request.key for items in provider.called("submit") for request in items]
     assert len(keys) == len(set(keys)) == 30
     assert AuditEvent.objects.filter(what="case.submitted").count() == 30
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_same_observations_applied_by_three_at_once_detect_each_tag_once(vendor, account, now):
+def test_the_same_observations_applied_by_three_at_once_detect_each_tag_once(provider, account, now):
     numbers = [MonitoredNumberFactory(account=account) for _ in range(20)]
-    vendor.labels |= {(number.e164, "alpha"): "Spam Likely" for number in numbers}
-    said = vendor.look_up([number.e164 for number in numbers])
-    in_threads(3, lambda: lookups.apply(said, now=now))
+    provider.labels |= {(number.e164, "alpha"): "Spam Likely" for number in numbers}
+    said = provider.look_up([number.e164 for number in numbers])
+    run_in_threads(3, lambda: lookups.apply_observations(said, now=now))
     assert Tag.objects.count() == Case.objects.count() == AuditEvent.objects.filter(what="case.opened").count() == 20
 
 
@@ -293,21 +297,21 @@ def test_one_process_sweeps_a_kind_at_a_time():
         time.sleep(0.2)
         return 0
 
-    in_threads(3, lambda: sweep("one at a time", step))
+    run_in_threads(3, lambda: run_until_done("one at a time", step))
     assert len(ran) == 1
 
 
-KILLED = """
+KILLED_WORKER_SCRIPT = """
 import django; django.setup()
 import os, signal
 from django.utils import timezone
 from reputation.monitoring import lookups
-from reputation.providers.simulated import Simulated
-really = Simulated.look_up
+from reputation.providers.simulated import SimulatedProvider
+really = SimulatedProvider.look_up
 def die(self, numbers):
     really(self, numbers)
     os.kill(os.getpid(), signal.SIGKILL)
-Simulated.look_up = die
+SimulatedProvider.look_up = die
 lookups.look_up_due(timezone.now())
 """
 
@@ -316,7 +320,7 @@ lookups.look_up_due(timezone.now())
 def test_a_worker_killed_while_it_asks_an_engine_loses_nothing(account):
     now = timezone.now()
     numbers = [MonitoredNumberFactory(account=account, next_action_at=now) for _ in range(5)]
-    assert other_process.start(KILLED).wait(60) == -9
+    assert other_process.start_python(KILLED_WORKER_SCRIPT).wait(60) == -9
     assert PhoneNumber.objects.exclude(lease_token="").count() == len(numbers)
     assert lookups.look_up_due(timezone.now()) == 0
     PhoneNumber.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
@@ -330,10 +334,10 @@ def test_a_real_cluster_runs_the_sweeps(account, tmp_path):
     Schedule.objects.all().delete()
     numbers = [PhoneNumberFactory(account=account) for _ in range(3)]
     capability.enable([number.pk for number in numbers], actor=SYSTEM, now=timezone.now())
-    async_task("reputation.tasks.upkeep.canary")
+    async_task("reputation.tasks.upkeep.record_heartbeat")
     async_task("reputation.tasks.verification.verify_numbers")
     run = "from django.core.management import execute_from_command_line as run; run(['manage.py', 'qcluster'])"
-    cluster = other_process.start(run, DATA_DIR=str(tmp_path), WORKERS="1", TMPDIR=str(tmp_path))
+    cluster = other_process.start_python(run, DATA_DIR=str(tmp_path), WORKERS="1", TMPDIR=str(tmp_path))
     try:
         until = time.monotonic() + 40
         while time.monotonic() < until and not (

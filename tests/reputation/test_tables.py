@@ -11,18 +11,18 @@ from django.test.utils import CaptureQueriesContext
 
 from reputation.models import PhoneNumber
 from reputation.number_table import table as number_table
-from reputation.number_table.table import SORTS, Scope
+from reputation.number_table.table import SORTS, NumberScope
 from reputation.numbers.filters import NumberFilter
 from tests.factories import AccountFactory, CampaignFactory, EngineFactory, PhoneNumberFactory, TagFactory
 
 pytestmark = pytest.mark.django_db
 
 Status = PhoneNumber.SpamStatus
-BOTH_WAYS = [way for name in SORTS for way in (name, f"-{name}")]
+SORTS_BOTH_WAYS = [way for name in SORTS for way in (name, f"-{name}")]
 
 
 @pytest.fixture
-def many(account, now):
+def mixed_numbers(account, now):
     """Sixty numbers of all kinds, and another account's like them."""
     campaign, engine = CampaignFactory(account=account), EngineFactory()
     for owner, place in product((account, AccountFactory()), range(60)):
@@ -43,24 +43,24 @@ def many(account, now):
     return {"campaign": campaign, "engine": engine}
 
 
-def params_of(many) -> list[dict[str, object]]:
+def filter_params(mixed_numbers) -> list[dict[str, object]]:
     return [
         {},
         *({"status": status} for status in ("labelled", "tagged", "clean", "stale", "not_monitored")),
         {"capability": "on"},
         {"source": "byoc"},
         {"status": "clean", "capability": "on", "source": "byoc"},
-        {"campaign": many["campaign"].pk},
+        {"campaign": mixed_numbers["campaign"].pk},
         {"campaign": "none", "status": "labelled"},
-        {"engine": many["engine"].pk},
-        {"engine": many["engine"].pk, "capability": "off"},
+        {"engine": mixed_numbers["engine"].pk},
+        {"engine": mixed_numbers["engine"].pk, "capability": "off"},
         {"q": "+1206"},
         {"q": "Label 2", "status": "labelled"},
         {"q": "99999"},
     ]
 
 
-def expected(scope: Scope, chosen: NumberFilter, sort: str, now) -> list[int]:
+def expected_ids(scope: NumberScope, chosen: NumberFilter, sort: str, now) -> list[int]:
     """The same order, asked for as plainly as can be."""
 
     def key(number: PhoneNumber) -> tuple:
@@ -78,18 +78,22 @@ def expected(scope: Scope, chosen: NumberFilter, sort: str, now) -> list[int]:
 
 
 @pytest.mark.parametrize("gathered", [0, 2_000], ids=["along indexes", "gathered"])
-@pytest.mark.parametrize("sort", BOTH_WAYS)
-def test_every_filter_in_every_order_page_by_page(account, many, now, monkeypatch, sort, gathered):
-    monkeypatch.setattr(number_table, "GATHERED", gathered)
+@pytest.mark.parametrize("sort", SORTS_BOTH_WAYS)
+def test_every_filter_in_every_order_page_by_page(account, mixed_numbers, now, monkeypatch, sort, gathered):
+    monkeypatch.setattr(number_table, "MAX_SORTED_IDS", gathered)
     monkeypatch.setattr(number_table, "PAGE_SIZE", 7)
-    scopes = (Scope(account), Scope(account, inside=many["campaign"]), Scope(account, outside=many["campaign"]))
-    for scope, params in product(scopes, params_of(many)):
+    scopes = (
+        NumberScope(account),
+        NumberScope(account, inside=mixed_numbers["campaign"]),
+        NumberScope(account, outside=mixed_numbers["campaign"]),
+    )
+    for scope, params in product(scopes, filter_params(mixed_numbers)):
         query = QueryDict(urlencode(params | {"sort": sort}), mutable=True)
-        wanted = expected(scope, NumberFilter.read(query), sort, now)
+        wanted = expected_ids(scope, NumberFilter.read(query), sort, now)
         found, after = [], ""
         while True:
             query["after"] = after
-            table = number_table.read(query, scope=scope, now=now)
+            table = number_table.get_number_table(query, scope=scope, now=now)
             assert table.total == len(wanted), params
             found += [row.number.pk for row in table.rows]
             if not table.next:
@@ -98,22 +102,24 @@ def test_every_filter_in_every_order_page_by_page(account, many, now, monkeypatc
         assert found == wanted, (params, sort)
         if table.previous:
             query = QueryDict(urlencode(params | {"sort": sort, "before": table.previous}))
-            back = number_table.read(query, scope=scope, now=now)
+            back = number_table.get_number_table(query, scope=scope, now=now)
             assert [row.number.pk for row in back.rows] == wanted[table.start - 1 - 7 : table.start - 1]
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL plans by what is stored, which is little here")
-@pytest.mark.parametrize("sort", BOTH_WAYS)
-def test_a_page_is_read_along_an_index_and_never_sorted_by_the_database(account, many, now, monkeypatch, sort):
-    monkeypatch.setattr(number_table, "GATHERED", 0)
+@pytest.mark.parametrize("sort", SORTS_BOTH_WAYS)
+def test_a_page_is_read_along_an_index_and_never_sorted_by_the_database(account, mixed_numbers, now, monkeypatch, sort):
+    monkeypatch.setattr(number_table, "MAX_SORTED_IDS", 0)
     monkeypatch.setattr(number_table, "PAGE_SIZE", 7)
-    for params in params_of(many):
+    for params in filter_params(mixed_numbers):
         if "q" in params or "engine" in params:
             continue
-        first = number_table.read(QueryDict(urlencode(params | {"sort": sort})), scope=Scope(account), now=now)
+        first = number_table.get_number_table(
+            QueryDict(urlencode(params | {"sort": sort})), scope=NumberScope(account), now=now
+        )
         asked = urlencode(params | {"sort": sort, "after": first.next})
         with CaptureQueriesContext(connection) as queries:
-            number_table.read(QueryDict(asked), scope=Scope(account), now=now)
+            number_table.get_number_table(QueryDict(asked), scope=NumberScope(account), now=now)
         for query in queries.captured_queries:
             with connection.cursor() as cursor:
                 cursor.execute(f"EXPLAIN QUERY PLAN {query['sql']}")
@@ -124,10 +130,10 @@ def test_a_page_is_read_along_an_index_and_never_sorted_by_the_database(account,
 
 
 @pytest.mark.parametrize("params", [{}, {"status": "clean"}, {"q": "+1206"}, {"sort": "checked"}, {"sort": "status"}])
-def test_a_page_takes_as_many_queries_for_sixty_numbers_as_for_thirty(account, many, now, params):
+def test_a_page_takes_as_many_queries_for_sixty_numbers_as_for_thirty(account, mixed_numbers, now, params):
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:
-            number_table.read(QueryDict(urlencode(params)), scope=Scope(account), now=now)
+            number_table.get_number_table(QueryDict(urlencode(params)), scope=NumberScope(account), now=now)
         return len(captured)
 
     before = queries()
@@ -156,7 +162,7 @@ def test_a_search_takes_every_sign_for_what_it_is(account, now, text, finds):
     PhoneNumberFactory(account=account, e164="+12065550143", label="")
     for place, label in enumerate(('Say "hi" 7%', "Étage Éta", "\N{ROCKET} Moon", "Andes")):
         PhoneNumberFactory(account=account, e164=f"+1307222{place:04}", label=label)
-    found = number_table.read(QueryDict(urlencode({"q": text})), scope=Scope(account), now=now)
+    found = number_table.get_number_table(QueryDict(urlencode({"q": text})), scope=NumberScope(account), now=now)
     assert [row.number.label or row.number.e164 for row in found.rows] == finds
 
 

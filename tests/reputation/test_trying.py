@@ -10,11 +10,11 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils.formats import date_format
 
-from portal.phone.numbers import NotANumber
+from portal.phone.numbers import InvalidPhoneNumber
 from reputation import campaigns
-from reputation.matching.explain import SHOWN, WHAT_TO_DO, Trial, place_of, try_call
+from reputation.matching.explain import ADVICE, MAX_CANDIDATES, MatchExplanation, explain_match, get_place_name
 from reputation.matching.match import REASONS, match
-from reputation.matching.recorder import write
+from reputation.matching.recorder import flush
 from reputation.matching.tiers import Basis
 from reputation.models import Campaign, CampaignCalls, NumberCalls, PhoneNumber
 from tests.factories import CampaignFactory, EngineFactory, PhoneNumberFactory, TagFactory
@@ -32,7 +32,7 @@ def campaign(account) -> Campaign:
 
 
 @pytest.fixture
-def number(account, campaign):
+def add_number(account, campaign):
     """Adds a number to the campaign."""
 
     def add(e164: str, **fields: object) -> PhoneNumber:
@@ -42,15 +42,15 @@ def number(account, campaign):
 
 
 @pytest.fixture
-def tried(campaign, now):
-    def ask(called: str = CALLED) -> Trial:
-        return try_call(Campaign.objects.select_related("default_number").get(pk=campaign.pk), called, now)
+def explain_call(campaign, now):
+    def ask(called: str = CALLED) -> MatchExplanation:
+        return explain_match(Campaign.objects.select_related("default_number").get(pk=campaign.pk), called, now)
 
     return ask
 
 
 @pytest.fixture
-def page(campaign):
+def campaign_page(campaign):
     """The campaign's page for a call, as a line of text."""
 
     def read(client, called: str = CALLED) -> str:
@@ -60,11 +60,11 @@ def page(campaign):
     return read
 
 
-def default(campaign: Campaign, number: PhoneNumber) -> None:
-    Campaign.objects.filter(pk=campaign.pk).update(default_number=number)
+def set_default(campaign: Campaign, add_number: PhoneNumber) -> None:
+    Campaign.objects.filter(pk=campaign.pk).update(default_number=add_number)
 
 
-def outcome(trial: Trial) -> list[tuple[str, str, str]]:
+def candidate_outcomes(trial: MatchExplanation) -> list[tuple[str, str, str]]:
     return [
         (candidate.row.number.e164, tier.basis.value, candidate.verdict.value)
         for tier in trial.tiers
@@ -75,15 +75,15 @@ def outcome(trial: Trial) -> list[tuple[str, str, str]]:
 # The decision and the candidates
 
 
-def test_the_candidates_stand_in_order_each_with_what_becomes_of_it(number, tried, campaign):
-    number(SAME_EXCHANGE, spam_status=Status.TAGGED)
-    shown, waiting = number(SAME_AREA), number("+12064552000")
-    number(SAME_STATE)
-    default(campaign, number(ELSEWHERE))
-    trial = tried()
+def test_the_candidates_stand_in_order_each_with_what_becomes_of_it(add_number, explain_call, campaign):
+    add_number(SAME_EXCHANGE, spam_status=Status.TAGGED)
+    shown, waiting = add_number(SAME_AREA), add_number("+12064552000")
+    add_number(SAME_STATE)
+    set_default(campaign, add_number(ELSEWHERE))
+    trial = explain_call()
     assert trial.decision.basis == Basis.AREA_CODE
     first, second = (shown, waiting) if trial.decision.number_id == shown.pk else (waiting, shown)
-    assert outcome(trial) == [
+    assert candidate_outcomes(trial) == [
         (SAME_EXCHANGE, "exchange", "skipped"),
         (first.e164, "area_code", "shown"),
         (second.e164, "area_code", "waits"),
@@ -92,76 +92,83 @@ def test_the_candidates_stand_in_order_each_with_what_becomes_of_it(number, trie
     ]
 
 
-def test_candidates_come_in_the_order_of_their_turns(number, tried, campaign, now):
+def test_candidates_come_in_the_order_of_their_turns(add_number, explain_call, campaign, now):
     for place in range(5):
-        number(f"+1206455{1000 + place}")
-    trial = tried()
-    order = [e164 for e164, *_ in outcome(trial)]
+        add_number(f"+1206455{1000 + place}")
+    trial = explain_call()
+    order = [e164 for e164, *_ in candidate_outcomes(trial)]
     turns = [
         match(account_id=campaign.account_id, campaign_id=campaign.pk, called=CALLED, now=now).caller_id
         for _ in range(5)
     ]
     assert order == turns
-    assert tried().decision.caller_id == turns[0], "after one round it is the first one's turn again"
+    assert explain_call().decision.caller_id == turns[0], "after one round it is the first one's turn again"
 
 
-def test_each_number_stands_in_one_tier_only(number, tried):
+def test_each_number_stands_in_one_tier_only(add_number, explain_call):
     for place in range(3):
-        number(f"+1206355{1000 + place}", spam_status=Status.TAGGED)
+        add_number(f"+1206355{1000 + place}", spam_status=Status.TAGGED)
     for e164 in ("+12063549999", "+12063560000", "+12062010000", "+12069999999"):
-        number(e164)
-    trial = tried()
+        add_number(e164)
+    trial = explain_call()
     assert [len(tier.candidates) for tier in trial.tiers] == [3, 4]
-    assert len({e164 for e164, *_ in outcome(trial)}) == 7
+    assert len({e164 for e164, *_ in candidate_outcomes(trial)}) == 7
 
 
 def test_of_many_equals_ten_are_listed_with_the_number_of_the_rest_and_the_shown_one_among_them(
-    number, tried, campaign, now
+    add_number, explain_call, campaign, now
 ):
     for place in range(30):
-        number(f"+1206455{1000 + place}", spam_status=Status.TAGGED)
-    shown = number("+12064559000")
+        add_number(f"+1206455{1000 + place}", spam_status=Status.TAGGED)
+    shown = add_number("+12064559000")
     # Its turn was the last, so that all the others come before it.
     match(account_id=campaign.account_id, campaign_id=campaign.pk, called=CALLED, now=now)
-    [tier] = tried().tiers
-    assert (len(tier.candidates), tier.rest) == (SHOWN, 31 - SHOWN)
+    [tier] = explain_call().tiers
+    assert (len(tier.candidates), tier.rest) == (MAX_CANDIDATES, 31 - MAX_CANDIDATES)
     assert [one.row.number.pk for one in tier.candidates if one.verdict == "shown"] == [shown.pk]
 
 
-def test_a_number_at_its_daily_limit_is_skipped(number, tried, campaign, now, actor):
+def test_a_number_at_its_daily_limit_is_skipped(add_number, explain_call, campaign, now, actor):
     campaigns.set_daily_limit(campaign, calls=1, shown=None, actor=actor, now=now)
-    number(SAME_EXCHANGE)
-    number(SAME_AREA)
+    add_number(SAME_EXCHANGE)
+    add_number(SAME_AREA)
     match(account_id=campaign.account_id, campaign_id=campaign.pk, called=CALLED, now=now)
-    assert outcome(tried()) == [(SAME_EXCHANGE, "exchange", "skipped"), (SAME_AREA, "area_code", "shown")]
-    tomorrow = try_call(campaign, CALLED, now + timedelta(days=1))
-    assert outcome(tomorrow)[0] == (SAME_EXCHANGE, "exchange", "shown")
+    assert candidate_outcomes(explain_call()) == [
+        (SAME_EXCHANGE, "exchange", "skipped"),
+        (SAME_AREA, "area_code", "shown"),
+    ]
+    tomorrow = explain_match(campaign, CALLED, now + timedelta(days=1))
+    assert candidate_outcomes(tomorrow)[0] == (SAME_EXCHANGE, "exchange", "shown")
 
 
-def test_where_matching_does_not_look_at_the_numbers_only_the_default_is_a_candidate(number, tried, campaign):
-    number(SAME_EXCHANGE)
-    default(campaign, number(ELSEWHERE))
-    assert outcome(tried("+442079460958")) == [(ELSEWHERE, "default", "shown")]
+def test_where_matching_does_not_look_at_the_numbers_only_the_default_is_a_candidate(
+    add_number, explain_call, campaign
+):
+    add_number(SAME_EXCHANGE)
+    set_default(campaign, add_number(ELSEWHERE))
+    assert candidate_outcomes(explain_call("+442079460958")) == [(ELSEWHERE, "default", "shown")]
     Campaign.objects.update(automatic_matching=False)
-    assert outcome(tried()) == [(ELSEWHERE, "default", "shown")]
+    assert candidate_outcomes(explain_call()) == [(ELSEWHERE, "default", "shown")]
     Campaign.objects.update(is_paused=True)
-    assert outcome(tried()) == []
+    assert candidate_outcomes(explain_call()) == []
 
 
-def test_a_tagged_default_stands_twice_skipped_among_the_numbers_and_shown_as_the_default(number, tried, campaign):
-    default(campaign, number(SAME_AREA, spam_status=Status.TAGGED))
-    assert outcome(tried()) == [(SAME_AREA, "area_code", "skipped"), (SAME_AREA, "default", "shown")]
+def test_a_tagged_default_stands_twice_skipped_among_the_numbers_and_shown_as_the_default(
+    add_number, explain_call, campaign
+):
+    set_default(campaign, add_number(SAME_AREA, spam_status=Status.TAGGED))
+    assert candidate_outcomes(explain_call()) == [(SAME_AREA, "area_code", "skipped"), (SAME_AREA, "default", "shown")]
 
 
-def test_a_default_that_was_removed_is_no_candidate(number, tried, campaign, now):
-    default(campaign, number(ELSEWHERE, removed_at=now))
-    assert outcome(tried()) == []
+def test_a_default_that_was_removed_is_no_candidate(add_number, explain_call, campaign, now):
+    set_default(campaign, add_number(ELSEWHERE, removed_at=now))
+    assert candidate_outcomes(explain_call()) == []
 
 
 @pytest.mark.parametrize("called", ["", "911", "call me", "x" * 100])
-def test_what_cannot_be_called_is_refused(tried, called):
-    with pytest.raises(NotANumber):
-        tried(called)
+def test_what_cannot_be_called_is_refused(explain_call, called):
+    with pytest.raises(InvalidPhoneNumber):
+        explain_call(called)
 
 
 @pytest.mark.parametrize(
@@ -169,45 +176,45 @@ def test_what_cannot_be_called_is_refused(tried, called):
     [("+12063550199", "Washington"), ("+17873550199", "Puerto Rico"), ("+18002345678", ""), ("+14165550123", "Canada")],
 )
 def test_it_says_where_the_called_number_belongs(e164, place):
-    assert place_of(e164) == place
+    assert get_place_name(e164) == place
 
 
 def test_for_each_reason_there_is_something_to_do():
-    assert set(WHAT_TO_DO) == set(REASONS) - {""}
+    assert set(ADVICE) == set(REASONS) - {""}
 
 
 # Nothing changes
 
 
-def test_trying_changes_nothing(as_viewer, number, page, campaign, now, actor):
+def test_trying_changes_nothing(as_viewer, add_number, campaign_page, campaign, now, actor):
     campaigns.set_daily_limit(campaign, calls=5, shown=None, actor=actor, now=now)
     for place in range(3):
-        number(f"+1206455{1000 + place}")
+        add_number(f"+1206455{1000 + place}")
     before = list(PhoneNumber.objects.order_by("pk").values()), list(Campaign.objects.values())
-    sentences = {page(as_viewer).partition(" shows ")[2].partition("</p>")[0] for _ in range(3)}
+    sentences = {campaign_page(as_viewer).partition(" shows ")[2].partition("</p>")[0] for _ in range(3)}
     assert len(sentences) == 1, "no turn is over"
     assert (list(PhoneNumber.objects.order_by("pk").values()), list(Campaign.objects.values())) == before
-    write()
+    flush()
     assert not NumberCalls.objects.exists()
     assert not CampaignCalls.objects.exists()
 
 
-def test_it_asks_as_much_for_5_numbers_as_for_500(number, tried, campaign):
+def test_it_asks_as_much_for_5_numbers_as_for_500(add_number, explain_call, campaign):
     add = iter(range(1000))
 
     def more(count: int) -> None:
         for _ in range(count):
             place = next(add)
             prefix = ("+1206355", "+1206455", "+1509355")[place % 3]
-            number(f"{prefix}{place:04}", spam_status=Status.TAGGED if place % 2 else Status.CLEAN)
+            add_number(f"{prefix}{place:04}", spam_status=Status.TAGGED if place % 2 else Status.CLEAN)
 
     def cost() -> int:
         with CaptureQueriesContext(connection) as queries:
-            tried()
+            explain_call()
         return len(queries)
 
     more(6)
-    default(campaign, number(ELSEWHERE))
+    set_default(campaign, add_number(ELSEWHERE))
     few = cost()
     more(494)
     assert cost() == few
@@ -216,9 +223,9 @@ def test_it_asks_as_much_for_5_numbers_as_for_500(number, tried, campaign):
 # The page
 
 
-def test_a_viewer_may_try_and_reads_the_answer_as_a_sentence(as_viewer, number, page):
-    number(SAME_AREA)
-    text = page(as_viewer)
+def test_a_viewer_may_try_and_reads_the_answer_as_a_sentence(as_viewer, add_number, campaign_page):
+    add_number(SAME_AREA)
+    text = campaign_page(as_viewer)
     assert (
         'A call to <strong class="num" data-e164="+12063550199">(206) 355-0199</strong> (Washington) shows '
         '<strong class="num" data-e164="+12064551000">(206) 455-1000</strong>: same area code.'
@@ -227,29 +234,29 @@ def test_a_viewer_may_try_and_reads_the_answer_as_a_sentence(as_viewer, number, 
     assert 'value="(206) 355-0199"' in text
 
 
-def test_a_skipped_number_says_who_tagged_it_and_since_when(as_viewer, account, number, page, now):
+def test_a_skipped_number_says_who_tagged_it_and_since_when(as_viewer, account, add_number, campaign_page, now):
     noon_in_new_york = now.replace(hour=17) - timedelta(days=3)
-    tagged = number(SAME_AREA, spam_status=Status.TAGGED, tagged_since=noon_in_new_york)
+    tagged = add_number(SAME_AREA, spam_status=Status.TAGGED, tagged_since=noon_in_new_york)
     TagFactory(account=account, number=tagged, engine=EngineFactory(slug="hiya", name="Hiya"))
-    text = page(as_viewer)
+    text = campaign_page(as_viewer)
     assert "Tagged by Hiya since <time" in text
     assert "shows <strong>no caller ID</strong>" in text
     assert f">{date_format(noon_in_new_york, 'j M')}</time></span>" in text
 
 
-def test_a_default_is_said_to_be_one_with_the_reason_and_its_tag(as_viewer, number, page, campaign):
-    default(campaign, number(ELSEWHERE, spam_status=Status.TAGGED, campaign=None))
-    text = page(as_viewer)
+def test_a_default_is_said_to_be_one_with_the_reason_and_its_tag(as_viewer, add_number, campaign_page, campaign):
+    set_default(campaign, add_number(ELSEWHERE, spam_status=Status.TAGGED, campaign=None))
+    text = campaign_page(as_viewer)
     assert "the default caller ID. The campaign has no number in the called person&#x27;s State." in text
     assert "It is tagged, and shown all the same: the default is not skipped." in text
     assert "It is not one of the campaign’s numbers." in text
     assert "Default: shown though tagged" in text
 
 
-def test_without_a_caller_id_it_says_why_and_what_to_do(as_viewer, campaign, page):
-    assert "Add a number of that State, or choose a default caller ID." in page(as_viewer)
+def test_without_a_caller_id_it_says_why_and_what_to_do(as_viewer, campaign, campaign_page):
+    assert "Add a number of that State, or choose a default caller ID." in campaign_page(as_viewer)
     Campaign.objects.update(is_paused=True)
-    text = page(as_viewer)
+    text = campaign_page(as_viewer)
     assert "shows <strong>no caller ID</strong>. The campaign is paused" in text
     assert "Resume the campaign to call for it again." in text
 
@@ -257,9 +264,9 @@ def test_without_a_caller_id_it_says_why_and_what_to_do(as_viewer, campaign, pag
 @pytest.mark.parametrize(
     ("typed", "said"), [("911", "No such number can exist"), ("call me", "This is not a phone number"), ("", "Write")]
 )
-def test_what_is_no_number_is_said_at_the_field_and_stays_in_it(as_viewer, number, page, typed, said):
-    number(SAME_AREA)
-    text = page(as_viewer, typed)
+def test_what_is_no_number_is_said_at_the_field_and_stays_in_it(as_viewer, add_number, campaign_page, typed, said):
+    add_number(SAME_AREA)
+    text = campaign_page(as_viewer, typed)
     assert f'<ul class="error" id="id_call_error"><li>{said}' in text
     assert "aria-invalid" in text
     if typed:

@@ -12,8 +12,8 @@ from portal.audit import SYSTEM
 from portal.models import AuditEvent
 from reputation.models import PhoneNumber, Registration
 from reputation.monitoring import capability, verification
-from reputation.number_table.alerts import rows_of
-from reputation.providers.protocol import Refused, Stage, TryLater, Wait
+from reputation.number_table.alerts import build_rows
+from reputation.providers.protocol import ProviderRefused, ProviderUnavailable, Stage, Wait
 from reputation.service_clock import days
 from tests.factories import PhoneNumberFactory
 
@@ -22,13 +22,13 @@ pytestmark = pytest.mark.django_db
 Capability = PhoneNumber.Capability
 
 
-def enabled(account, now, count=1):
+def create_enabled(account, now, count=1):
     numbers = [PhoneNumberFactory(account=account) for _ in range(count)]
     capability.enable([number.pk for number in numbers], actor=SYSTEM, now=now)
     return numbers
 
 
-def capability_of(number):
+def stored_capability(number):
     number.refresh_from_db()
     return number.capability
 
@@ -45,199 +45,199 @@ def test_capability_moves_only_as_the_table_of_transitions_says(account, now, st
     }[to]
     allowed = state in capability.TRANSITIONS[to]
     assert move([number.pk], actor=SYSTEM, now=now) == ([number.pk] if allowed else [])
-    assert capability_of(number) == (to if allowed else state)
+    assert stored_capability(number) == (to if allowed else state)
     assert AuditEvent.objects.filter(what=f"capability.{to}", before=state, after=to).count() == int(allowed)
 
 
-def test_a_number_is_on_when_every_engine_accepted_it(vendor, account, now):
-    (number,) = enabled(account, now)
-    assert capability_of(number) == Capability.VERIFYING
-    verification.ask(now)
-    assert capability_of(number) == Capability.ON
+def test_a_number_is_on_when_every_engine_accepted_it(provider, account, now):
+    (number,) = create_enabled(account, now)
+    assert stored_capability(number) == Capability.VERIFYING
+    verification.verify_due(now)
+    assert stored_capability(number) == Capability.ON
     assert number.next_action_at == now
     assert AuditEvent.objects.filter(what="capability.on", subject_id=number.pk, via="task").count() == 1
 
 
-def test_row_7_verification_may_last_days_and_the_engines_are_asked_how_far_they_are(vendor, account, now):
+def test_row_7_verification_may_last_days_and_the_engines_are_asked_how_far_they_are(provider, account, now):
     expected_by = now + days(3)
-    vendor.answers["verify"] = {"stage": Stage.RECEIVED, "expected_by": expected_by}
-    vendor.answers["poll"] = {"stage": Stage.RECEIVED}
-    (number,) = enabled(account, now)
-    verification.ask(now)
-    assert verification.ask(now) == 0
-    assert capability_of(number) == Capability.VERIFYING
-    verification.ask(now + days(1))
-    vendor.answers["poll"] = {"stage": Stage.DONE}
-    verification.ask(now + days(2))
-    assert capability_of(number) == Capability.ON
-    assert len(vendor.called("verify")) == 1
+    provider.answers["verify"] = {"stage": Stage.RECEIVED, "expected_by": expected_by}
+    provider.answers["poll"] = {"stage": Stage.RECEIVED}
+    (number,) = create_enabled(account, now)
+    verification.verify_due(now)
+    assert verification.verify_due(now) == 0
+    assert stored_capability(number) == Capability.VERIFYING
+    verification.verify_due(now + days(1))
+    provider.answers["poll"] = {"stage": Stage.DONE}
+    verification.verify_due(now + days(2))
+    assert stored_capability(number) == Capability.ON
+    assert len(provider.called("verify")) == 1
 
 
-def test_row_7_how_far_a_verification_is_shows_under_capability(vendor, account, as_viewer, now):
-    vendor.answers["verify"] = {"stage": Stage.RECEIVED, "expected_by": now + days(3)}
-    (number,) = enabled(account, now)
-    assert verification.progress_of([number.pk], now) == {number.pk: "0 of 2 engines"}
+def test_row_7_how_far_a_verification_is_shows_under_capability(provider, account, as_viewer, now):
+    provider.answers["verify"] = {"stage": Stage.RECEIVED, "expected_by": now + days(3)}
+    (number,) = create_enabled(account, now)
+    assert verification.get_progress([number.pk], now) == {number.pk: "0 of 2 engines"}
     page = " ".join(as_viewer.get(reverse("number-reputation")).content.decode().split())
     assert re.search(
         rf'<div id="capability-{number.pk}" data-live>.{{,900}}Verifying</span> <span class="under">0 of 2', page
     )
-    verification.ask(now)
+    verification.verify_due(now)
     Registration.objects.filter(engine__slug="alpha").update(state="accepted")
-    assert verification.progress_of([number.pk], now) == {number.pk: "1 of 2 engines · up to 3 days"}
-    assert verification.progress_of([number.pk], now + days(2.5)) == {number.pk: "1 of 2 engines · up to 1 day"}
-    assert verification.progress_of([number.pk], now + days(4)) == {number.pk: "1 of 2 engines · any time now"}
-    assert rows_of([PhoneNumber.objects.get()], now)[0].progress == "1 of 2 engines · up to 3 days"
+    assert verification.get_progress([number.pk], now) == {number.pk: "1 of 2 engines · up to 3 days"}
+    assert verification.get_progress([number.pk], now + days(2.5)) == {number.pk: "1 of 2 engines · up to 1 day"}
+    assert verification.get_progress([number.pk], now + days(4)) == {number.pk: "1 of 2 engines · any time now"}
+    assert build_rows([PhoneNumber.objects.get()], now)[0].progress == "1 of 2 engines · up to 3 days"
 
 
-def test_progress_is_one_query_for_any_list(vendor, account, now, django_assert_num_queries):
-    numbers = enabled(account, now, 50)
+def test_progress_is_one_query_for_any_list(provider, account, now, django_assert_num_queries):
+    numbers = create_enabled(account, now, 50)
     with django_assert_num_queries(1):
-        assert len(verification.progress_of([number.pk for number in numbers], now)) == 50
+        assert len(verification.get_progress([number.pk for number in numbers], now)) == 50
 
 
-def test_a_number_that_an_engine_refused_has_failed_with_its_reason_and_may_be_enabled_again(vendor, account, now):
-    vendor.answers["verify"] = {"stage": Stage.REFUSED, "reason": "Alpha knows another owner."}
-    (number,) = enabled(account, now)
-    verification.ask(now)
-    assert capability_of(number) == Capability.FAILED
+def test_a_number_that_an_engine_refused_has_failed_with_its_reason_and_may_be_enabled_again(provider, account, now):
+    provider.answers["verify"] = {"stage": Stage.REFUSED, "reason": "Alpha knows another owner."}
+    (number,) = create_enabled(account, now)
+    verification.verify_due(now)
+    assert stored_capability(number) == Capability.FAILED
     assert number.capability_reason == "Alpha knows another owner."
-    vendor.answers.clear()
+    provider.answers.clear()
     later = now + days(1)
     assert capability.enable([number.pk], actor=SYSTEM, now=later) == [number.pk]
-    verification.ask(later)
-    assert capability_of(number) == Capability.ON
+    verification.verify_due(later)
+    assert stored_capability(number) == Capability.ON
 
 
-def test_a_number_that_is_not_answered_within_a_week_has_failed(vendor, account, now):
-    vendor.answers["verify"] = vendor.answers["poll"] = {"stage": Stage.RECEIVED}
-    (number,) = enabled(account, now)
-    verification.ask(now)
-    assert verification.give_up(now + days(6.9)) == 0
-    assert verification.give_up(now + days(7)) == 1
-    assert capability_of(number) == Capability.FAILED
+def test_a_number_that_is_not_answered_within_a_week_has_failed(provider, account, now):
+    provider.answers["verify"] = provider.answers["poll"] = {"stage": Stage.RECEIVED}
+    (number,) = create_enabled(account, now)
+    verification.verify_due(now)
+    assert verification.fail_overdue(now + days(6.9)) == 0
+    assert verification.fail_overdue(now + days(7)) == 1
+    assert stored_capability(number) == Capability.FAILED
     assert "within 7 days" in number.capability_reason
 
 
-def test_a_wait_is_kept_and_the_engine_asked_again_afterwards(vendor, account, now):
+def test_a_wait_is_kept_and_the_engine_asked_again_afterwards(provider, account, now):
     until = now + days(2)
-    vendor.answers["verify"] = {"stage": Stage.NOT_YET, "wait": Wait("gate", until), "reference": ""}
-    enabled(account, now)
-    verification.ask(now)
-    verification.ask(now + days(1))
-    assert len(vendor.called("verify")) == 1
-    vendor.answers.clear()
-    assert verification.ask(until) == 2
+    provider.answers["verify"] = {"stage": Stage.NOT_YET, "wait": Wait("gate", until), "reference": ""}
+    create_enabled(account, now)
+    verification.verify_due(now)
+    verification.verify_due(now + days(1))
+    assert len(provider.called("verify")) == 1
+    provider.answers.clear()
+    assert verification.verify_due(until) == 2
     assert PhoneNumber.objects.get().capability == Capability.ON
 
 
-def test_engines_left_out_of_an_answer_are_asked_again(vendor, account, now):
-    really = vendor.verify
-    vendor.verify = lambda numbers: [answer for answer in really(numbers) if answer.engine == "alpha"]
-    (number,) = enabled(account, now)
-    verification.ask(now)
-    assert capability_of(number) == Capability.VERIFYING
-    vendor.verify = really
-    verification.ask(now + days(0.5))
-    assert capability_of(number) == Capability.ON
+def test_engines_left_out_of_an_answer_are_asked_again(provider, account, now):
+    really = provider.verify
+    provider.verify = lambda numbers: [answer for answer in really(numbers) if answer.engine == "alpha"]
+    (number,) = create_enabled(account, now)
+    verification.verify_due(now)
+    assert stored_capability(number) == Capability.VERIFYING
+    provider.verify = really
+    verification.verify_due(now + days(0.5))
+    assert stored_capability(number) == Capability.ON
 
 
-def test_a_provider_that_cannot_be_reached_is_asked_again_later(vendor, account, now):
-    vendor.failures["verify"] = TryLater("busy")
-    (number,) = enabled(account, now)
-    verification.ask(now)
-    vendor.failures.clear()
-    assert verification.ask(now + days(0.001)) == 0
-    verification.ask(now + days(0.01))
-    assert capability_of(number) == Capability.ON
+def test_a_provider_that_cannot_be_reached_is_asked_again_later(provider, account, now):
+    provider.failures["verify"] = ProviderUnavailable("busy")
+    (number,) = create_enabled(account, now)
+    verification.verify_due(now)
+    provider.failures.clear()
+    assert verification.verify_due(now + days(0.001)) == 0
+    verification.verify_due(now + days(0.01))
+    assert stored_capability(number) == Capability.ON
 
 
-def test_a_number_that_a_vendor_refuses_with_its_whole_list_fails_alone(vendor, account, now):
-    numbers = enabled(account, now, 5)
-    really = vendor.verify
+def test_a_number_that_a_vendor_refuses_with_its_whole_list_fails_alone(provider, account, now):
+    numbers = create_enabled(account, now, 5)
+    really = provider.verify
 
     def all_or_none(items):
         if numbers[3].e164 in items:
-            raise Refused("Not a number of yours.")
+            raise ProviderRefused("Not a number of yours.")
         return really(items)
 
-    vendor.verify = all_or_none
-    verification.ask(now)
-    states = [capability_of(number) for number in numbers]
+    provider.verify = all_or_none
+    verification.verify_due(now)
+    states = [stored_capability(number) for number in numbers]
     assert states == [Capability.ON] * 3 + [Capability.FAILED] + [Capability.ON]
     assert numbers[3].capability_reason == "Not a number of yours."
 
 
-def test_disabled_while_it_is_verified_the_number_stays_off_and_the_engines_are_told(vendor, account, actor, now):
-    vendor.answers["verify"] = {"stage": Stage.RECEIVED}
-    (number,) = enabled(account, now)
-    verification.ask(now)
+def test_disabled_while_it_is_verified_the_number_stays_off_and_the_engines_are_told(provider, account, actor, now):
+    provider.answers["verify"] = {"stage": Stage.RECEIVED}
+    (number,) = create_enabled(account, now)
+    verification.verify_due(now)
     capability.disable([number.pk], actor=actor, now=now)
-    assert verification.ask(now + days(1)) == 0
-    assert capability_of(number) == Capability.OFF
-    assert verification.withdraw(now) == 2
-    assert sorted(vendor.called("withdraw")[0]) == [f"v-alpha-{number.e164}", f"v-beta-{number.e164}"]
+    assert verification.verify_due(now + days(1)) == 0
+    assert stored_capability(number) == Capability.OFF
+    assert verification.withdraw_due(now) == 2
+    assert sorted(provider.called("withdraw")[0]) == [f"v-alpha-{number.e164}", f"v-beta-{number.e164}"]
     assert set(Registration.objects.values_list("state", flat=True)) == {"withdrawn"}
 
 
-def test_a_number_that_another_account_still_monitors_is_not_withdrawn_at_the_engines(vendor, account, actor, now):
-    (mine,) = enabled(account, now)
+def test_a_number_that_another_account_still_monitors_is_not_withdrawn_at_the_engines(provider, account, actor, now):
+    (mine,) = create_enabled(account, now)
     theirs = PhoneNumberFactory(e164=mine.e164)
     capability.enable([theirs.pk], actor=SYSTEM, now=now)
-    verification.ask(now)
+    verification.verify_due(now)
     capability.disable([mine.pk], actor=actor, now=now)
-    verification.withdraw(now)
-    assert vendor.called("withdraw") == []
+    verification.withdraw_due(now)
+    assert provider.called("withdraw") == []
     assert set(Registration.objects.filter(number=mine).values_list("state", flat=True)) == {"withdrawn"}
     assert set(Registration.objects.filter(number=theirs).values_list("state", flat=True)) == {"accepted"}
 
 
-def test_disabled_while_an_engine_is_being_asked_the_number_stays_off(vendor, account, actor, now):
-    (number,) = enabled(account, now)
-    really = vendor.verify
+def test_disabled_while_an_engine_is_being_asked_the_number_stays_off(provider, account, actor, now):
+    (number,) = create_enabled(account, now)
+    really = provider.verify
 
     def disabled_meanwhile(numbers):
         capability.disable([number.pk], actor=actor, now=now)
         return really(numbers)
 
-    vendor.verify = disabled_meanwhile
-    verification.ask(now)
-    assert capability_of(number) == Capability.OFF
+    provider.verify = disabled_meanwhile
+    verification.verify_due(now)
+    assert stored_capability(number) == Capability.OFF
 
 
-def test_a_killed_workers_registrations_are_taken_over_when_its_lease_runs_out(vendor, account, now):
-    (number,) = enabled(account, now)
-    really = vendor.verify
+def test_a_killed_workers_registrations_are_taken_over_when_its_lease_runs_out(provider, account, now):
+    (number,) = create_enabled(account, now)
+    really = provider.verify
 
     def die(numbers):
         raise SystemExit
 
-    vendor.verify = die
+    provider.verify = die
     with pytest.raises(SystemExit):
-        verification.ask(now)
-    vendor.verify = really
-    assert verification.ask(now + timedelta(seconds=60)) == 0
-    verification.ask(now + timedelta(seconds=200))
-    assert capability_of(number) == Capability.ON
+        verification.verify_due(now)
+    provider.verify = really
+    assert verification.verify_due(now + timedelta(seconds=60)) == 0
+    verification.verify_due(now + timedelta(seconds=200))
+    assert stored_capability(number) == Capability.ON
 
 
 @pytest.mark.parametrize("stage", [Stage.DONE, Stage.RECEIVED, Stage.REFUSED])
-def test_verifying_costs_as_many_queries_for_500_registrations_as_for_5(vendor, account, now, stage):
-    vendor.cards.pop()  # one engine, so that a registration is a number
+def test_verifying_costs_as_many_queries_for_500_registrations_as_for_5(provider, account, now, stage):
+    provider.cards.pop()  # one engine, so that a registration is a number
     from reputation.monitoring.engines import sync_engines
 
     sync_engines()
-    vendor.answers["verify"] = {"stage": stage}
+    provider.answers["verify"] = {"stage": stage}
     counts = []
     for count in (5, 500):
-        enabled(account, now, count)
+        create_enabled(account, now, count)
         with CaptureQueriesContext(connection) as queries:
-            assert verification.ask(now) == count
+            assert verification.verify_due(now) == count
         counts.append(len(queries))
         Registration.objects.update(next_action_at=None)
     assert counts[0] == counts[1]
 
 
-def test_enabling_costs_as_many_queries_for_500_numbers_as_for_5(vendor, account, actor, now):
+def test_enabling_costs_as_many_queries_for_500_numbers_as_for_5(provider, account, actor, now):
     counts = []
     for count in (5, 500):
         ids = [PhoneNumberFactory(account=account).pk for _ in range(count)]
@@ -247,20 +247,20 @@ def test_enabling_costs_as_many_queries_for_500_numbers_as_for_5(vendor, account
     assert counts[0] == counts[1]
 
 
-def test_withdrawing_and_giving_up_cost_as_many_queries_for_500_numbers_as_for_5(vendor, account, actor, now):
-    vendor.cards.pop()
+def test_withdrawing_and_giving_up_cost_as_many_queries_for_500_numbers_as_for_5(provider, account, actor, now):
+    provider.cards.pop()
     from reputation.monitoring.engines import sync_engines
 
     sync_engines()
-    vendor.answers["verify"] = {"stage": Stage.RECEIVED}
+    provider.answers["verify"] = {"stage": Stage.RECEIVED}
     counts = []
     for count in (5, 500):
-        numbers = enabled(account, now, count)
-        verification.ask(now)
+        numbers = create_enabled(account, now, count)
+        verification.verify_due(now)
         with CaptureQueriesContext(connection) as giving_up:
-            assert verification.give_up(now + days(8)) == count
+            assert verification.fail_overdue(now + days(8)) == count
         with CaptureQueriesContext(connection) as withdrawing:
-            assert verification.withdraw(now + days(8)) == count
-        assert capability_of(numbers[0]) == Capability.FAILED
+            assert verification.withdraw_due(now + days(8)) == count
+        assert stored_capability(numbers[0]) == Capability.FAILED
         counts.append((len(giving_up), len(withdrawing)))
     assert counts[0] == counts[1]

@@ -8,41 +8,41 @@ from portal.accounts.licensing import Product
 from portal.db.bulk import insert_rows
 from portal.models import AuditEvent
 from reputation.bulk_actions import actions, snapshot
-from reputation.bulk_actions.actions import apply, confirm, difference, look_at, open_window
-from reputation.bulk_actions.snapshot import take_out
-from reputation.models import Confirmation, PhoneNumber, Registration
+from reputation.bulk_actions.actions import apply, confirm, create_bulk_action, get_preview, get_result
+from reputation.bulk_actions.snapshot import remove_number
+from reputation.models import BulkAction, PhoneNumber, Registration
 from reputation.monitoring import capability
-from reputation.monitoring.eligibility import QUESTIONS
-from reputation.tasks.bulk_actions import apply_confirmation, continue_confirmations, prepare_confirmation
+from reputation.monitoring.eligibility import ELIGIBILITY_RULES
+from reputation.tasks.bulk_actions import apply_bulk_action, continue_bulk_actions, prepare_bulk_action
 from tests.factories import CampaignFactory, LicenceFactory, MemberFactory, PhoneNumberFactory
 
 pytestmark = pytest.mark.django_db
 
-State = Confirmation.State
+State = BulkAction.State
 Capability = PhoneNumber.Capability
 
 
 @pytest.fixture
-def campaign(enrolled):
-    return CampaignFactory(account=enrolled)
+def campaign(enrolled_account):
+    return CampaignFactory(account=enrolled_account)
 
 
 @pytest.fixture
-def numbers(enrolled, campaign):
-    return PhoneNumberFactory.create_batch(10, account=enrolled, campaign=campaign)
+def numbers(enrolled_account, campaign):
+    return PhoneNumberFactory.create_batch(10, account=enrolled_account, campaign=campaign)
 
 
 @pytest.fixture
-def open_all(enrolled, actor, now, monkeypatch):
+def open_for_all(enrolled_account, actor, now, monkeypatch):
     """Opens a window for all that match, of which workers write down three at a time."""
     monkeypatch.setattr(snapshot, "CHUNK", 3)
 
     def open_for(expected, **chosen):
-        return open_window(
-            account=enrolled,
+        return create_bulk_action(
+            account=enrolled_account,
             actor=actor,
             action="enable",
-            numbers=PhoneNumber.objects.for_account(enrolled),
+            numbers=PhoneNumber.objects.for_account(enrolled_account),
             all_that_match=True,
             expected=expected,
             now=now,
@@ -52,67 +52,67 @@ def open_all(enrolled, actor, now, monkeypatch):
     return open_for
 
 
-def shown_numbers(confirmation) -> list[int]:
+def snapshot_ids(confirmation) -> list[int]:
     return list(confirmation.numbers.order_by("number").values_list("number", flat=True))
 
 
-def test_it_opens_with_nothing_written_down_and_cannot_be_confirmed_yet(open_all, numbers, actor, now):
-    window = open_all(10)
-    assert (window.state, shown_numbers(window)) == (State.PREPARING, [])
+def test_it_opens_with_nothing_written_down_and_cannot_be_confirmed_yet(open_for_all, numbers, actor, now):
+    window = open_for_all(10)
+    assert (window.state, snapshot_ids(window)) == (State.PREPARING, [])
     assert not confirm(window, actor=actor, now=now)
     assert set(PhoneNumber.objects.values_list("capability", flat=True)) == {"off"}
 
 
-def test_workers_write_it_down_and_then_it_is_shown_and_does_it(open_all, numbers, actor, now):
-    window = open_all(10)
-    prepare_confirmation(window.pk)
+def test_workers_write_it_down_and_then_it_is_shown_and_does_it(open_for_all, numbers, actor, now):
+    window = open_for_all(10)
+    prepare_bulk_action(window.pk)
     window.refresh_from_db()
     assert (window.state, window.chosen) == (State.SHOWN, 10)
-    looked = look_at(window)
+    looked = get_preview(window)
     assert (looked.to_do, looked.shown, looked.drift) == (10, numbers, "")
     assert confirm(window, actor=actor, now=now)
     assert set(PhoneNumber.objects.values_list("capability", flat=True)) == {"verifying"}
 
 
-def test_where_the_page_had_counted_few_it_is_shown_at_once(open_all, numbers):
+def test_where_the_page_had_counted_few_it_is_shown_at_once(open_for_all, numbers):
     few = numbers[:2]
     PhoneNumber.objects.exclude(pk__in=[number.pk for number in few]).delete()
-    assert look_at(open_all(2)).shown == few
+    assert get_preview(open_for_all(2)).shown == few
 
 
 def test_numbers_chosen_one_by_one_are_written_down_at_once_and_nothing_else_is(
-    enrolled, numbers, actor, now, monkeypatch
+    enrolled_account, numbers, actor, now, monkeypatch
 ):
     monkeypatch.setattr(snapshot, "CHUNK", 3)
     ticked = [number.pk for number in numbers[:6]]
     mine = PhoneNumber.objects.filter(pk__in=ticked)
-    window = open_window(account=enrolled, actor=actor, action="enable", numbers=mine, now=now)
-    assert (window.state, shown_numbers(window)) == (State.SHOWN, ticked)
-    prepare_confirmation(window.pk)
-    assert shown_numbers(window) == ticked
+    window = create_bulk_action(account=enrolled_account, actor=actor, action="enable", numbers=mine, now=now)
+    assert (window.state, snapshot_ids(window)) == (State.SHOWN, ticked)
+    prepare_bulk_action(window.pk)
+    assert snapshot_ids(window) == ticked
 
 
-def test_a_worker_that_dies_is_followed_and_nothing_is_written_down_twice(open_all, numbers, now):
-    window = open_all(10)
-    question = QUESTIONS["enable"](window.account, None, now)
-    snapshot.write_chunk(window, snapshot.chosen_numbers(window, now), question)
-    Confirmation.objects.update(lease_until=now + snapshot.LEASE)
-    continue_confirmations()
-    assert len(shown_numbers(window)) == 3, "its lease still holds"
-    Confirmation.objects.update(lease_until=None)
-    continue_confirmations()
+def test_a_worker_that_dies_is_followed_and_nothing_is_written_down_twice(open_for_all, numbers, now):
+    window = open_for_all(10)
+    question = ELIGIBILITY_RULES["enable"](window.account, None, now)
+    snapshot.snapshot_chunk(window, snapshot.get_matching_numbers(window, now), question)
+    BulkAction.objects.update(lease_until=now + snapshot.LEASE)
+    continue_bulk_actions()
+    assert len(snapshot_ids(window)) == 3, "its lease still holds"
+    BulkAction.objects.update(lease_until=None)
+    continue_bulk_actions()
     window.refresh_from_db()
     assert (window.state, window.chosen) == (State.SHOWN, 10)
-    assert shown_numbers(window) == [number.pk for number in numbers]
+    assert snapshot_ids(window) == [number.pk for number in numbers]
 
 
-def test_what_stands_in_the_way_is_counted_over_all_chunks(open_all, numbers, enrolled, now, actor):
+def test_what_stands_in_the_way_is_counted_over_all_chunks(open_for_all, numbers, enrolled_account, now, actor):
     capability.enable([numbers[0].pk, numbers[7].pk], actor=actor, now=now)
-    abroad = PhoneNumberFactory(account=enrolled, e164="+14165550143")
-    window = open_all(11, left_out=[numbers[4].pk])
-    prepare_confirmation(window.pk)
+    abroad = PhoneNumberFactory(account=enrolled_account, e164="+14165550143")
+    window = open_for_all(11, left_out=[numbers[4].pk])
+    prepare_bulk_action(window.pk)
     window.refresh_from_db()
-    looked = look_at(window)
+    looked = get_preview(window)
     assert {group.refusal.code: group.count for group in looked.refused} == {
         "being_verified": 2,
         "outside_united_states": 1,
@@ -122,109 +122,113 @@ def test_what_stands_in_the_way_is_counted_over_all_chunks(open_all, numbers, en
     assert numbers[4] not in looked.shown
 
 
-def test_seats_go_to_the_first_over_all_chunks_and_one_given_back_to_the_next(open_all, enrolled, now):
-    LicenceFactory(account=enrolled, product=Product.MONITORING_SKU, seats=4)
-    numbers = PhoneNumberFactory.create_batch(8, account=enrolled)
-    window = open_all(8)
-    prepare_confirmation(window.pk)
+def test_seats_go_to_the_first_over_all_chunks_and_one_given_back_to_the_next(open_for_all, enrolled_account, now):
+    LicenceFactory(account=enrolled_account, product=Product.MONITORING_SKU, seats=4)
+    numbers = PhoneNumberFactory.create_batch(8, account=enrolled_account)
+    window = open_for_all(8)
+    prepare_bulk_action(window.pk)
     window.refresh_from_db()
-    assert look_at(window).shown == numbers[:4]
-    take_out(window, numbers[1].pk)
-    assert look_at(window).shown == [numbers[0], *numbers[2:5]]
-    take_out(window, numbers[6].pk)
-    looked = look_at(window)
+    assert get_preview(window).shown == numbers[:4]
+    remove_number(window, numbers[1].pk)
+    assert get_preview(window).shown == [numbers[0], *numbers[2:5]]
+    remove_number(window, numbers[6].pk)
+    looked = get_preview(window)
     assert looked.shown == [numbers[0], *numbers[2:5]]
     assert (looked.to_do, looked.refused_count, looked.taken_out) == (4, 2, 2)
 
 
-def test_what_is_added_while_it_is_written_down_is_named_as_a_difference(open_all, numbers, enrolled, campaign):
-    window = open_all(10)
-    PhoneNumberFactory(account=enrolled, campaign=campaign)
-    prepare_confirmation(window.pk)
+def test_what_is_added_while_it_is_written_down_is_named_as_a_difference(
+    open_for_all, numbers, enrolled_account, campaign
+):
+    window = open_for_all(10)
+    PhoneNumberFactory(account=enrolled_account, campaign=campaign)
+    prepare_bulk_action(window.pk)
     window.refresh_from_db()
-    assert look_at(window).drift.startswith("10 numbers matched when the page was shown, 11 when this window opened.")
+    assert get_preview(window).drift.startswith(
+        "10 numbers matched when the page was shown, 11 when this window opened."
+    )
 
 
-def test_one_that_nobody_means_to_look_at_is_done_when_it_is_written_down(open_all, numbers):
-    window = open_all(10, at_once=True)
+def test_one_that_nobody_means_to_look_at_is_done_when_it_is_written_down(open_for_all, numbers):
+    window = open_for_all(10, at_once=True)
     assert window.state == State.PREPARING
-    prepare_confirmation(window.pk)
+    prepare_bulk_action(window.pk)
     window.refresh_from_db()
     assert (window.state, window.applied) == (State.DONE, 10)
 
 
 def test_a_bulk_action_that_is_stopped_leaves_the_rest_and_says_so(
-    open_all, numbers, as_admin, actor, now, monkeypatch
+    open_for_all, numbers, as_admin, actor, now, monkeypatch
 ):
-    monkeypatch.setattr(actions, "AT_ONCE", 0)
+    monkeypatch.setattr(actions, "MAX_SYNCHRONOUS", 0)
     monkeypatch.setattr(actions, "CHUNK", 4)
-    window = open_all(10)
-    prepare_confirmation(window.pk)
+    window = open_for_all(10)
+    prepare_bulk_action(window.pk)
     window.refresh_from_db()
     confirm(window, actor=actor, now=now)
     actions._apply_chunk(window, actor=actor, now=now)
     answer = as_admin.post(reverse("confirmation-stop", args=[window.pk]), follow=True)
     assert "It was stopped. Enabled 4 numbers of 10." in answer.content.decode()
-    apply_confirmation(window.pk)
-    continue_confirmations()
+    apply_bulk_action(window.pk)
+    continue_bulk_actions()
     assert PhoneNumber.objects.filter(capability="verifying").count() == 4
 
 
-def test_a_worker_that_is_at_it_notices_that_it_was_stopped(open_all, numbers, actor, now, monkeypatch):
-    monkeypatch.setattr(actions, "AT_ONCE", 0)
+def test_a_worker_that_is_at_it_notices_that_it_was_stopped(open_for_all, numbers, actor, now, monkeypatch):
+    monkeypatch.setattr(actions, "MAX_SYNCHRONOUS", 0)
     monkeypatch.setattr(actions, "CHUNK", 4)
-    window = open_all(10)
-    prepare_confirmation(window.pk)
+    window = open_for_all(10)
+    prepare_bulk_action(window.pk)
     window.refresh_from_db()
     confirm(window, actor=actor, now=now)
     monkeypatch.setattr("time.sleep", lambda seconds: actions.stop(window, now=now))
-    apply(Confirmation.objects.get(pk=window.pk), actor=actor, now=now)
+    apply(BulkAction.objects.get(pk=window.pk), actor=actor, now=now)
     window.refresh_from_db()
     assert (window.state, window.stopped, window.applied) == (State.DONE, True, 4)
 
 
-def test_a_window_being_written_down_can_be_stopped(open_all, numbers, as_admin):
-    window = open_all(10)
+def test_a_window_being_written_down_can_be_stopped(open_for_all, numbers, as_admin):
+    window = open_for_all(10)
     page = as_admin.get(reverse("confirmation", args=[window.pk])).content.decode()
     assert "being written down" in page
     assert "Enable 10" not in page
     as_admin.post(reverse("confirmation-stop", args=[window.pk]))
-    prepare_confirmation(window.pk)
-    assert shown_numbers(window) == []
+    prepare_bulk_action(window.pk)
+    assert snapshot_ids(window) == []
 
 
-def test_another_accounts_window_is_not_found(open_all, numbers, signed_in):
-    window = open_all(10)
-    foreign = signed_in(MemberFactory(role="admin"))
+def test_another_accounts_window_is_not_found(open_for_all, numbers, client_for):
+    window = open_for_all(10)
+    foreign = client_for(MemberFactory(role="admin"))
     assert foreign.post(reverse("confirmation-stop", args=[window.pk])).status_code == 404
 
 
-def test_of_100_000_of_which_50_changed_exactly_the_shown_are_acted_on(enrolled, campaign, actor, now):
+def test_of_100_000_of_which_50_changed_exactly_the_shown_are_acted_on(enrolled_account, campaign, actor, now):
     """Of the 50, somebody else enabled 20, removed 10, gave 10 another label, and took 10 out of the campaign."""
-    row = {"account_id": enrolled.pk, "region": "US", "kind": "geographic", "campaign_id": campaign.pk}
+    row = {"account_id": enrolled_account.pk, "region": "US", "kind": "geographic", "campaign_id": campaign.pk}
     for start in range(2_000_000, 2_100_000, 20_000):
         e164s = (f"+1307{place}" for place in range(start, start + 20_000))
         insert_rows(PhoneNumber, [row | {"e164": e164, "label": "Old"} for e164 in e164s])
-    window = open_window(
-        account=enrolled,
+    window = create_bulk_action(
+        account=enrolled_account,
         actor=actor,
         action="enable",
-        numbers=PhoneNumber.objects.for_account(enrolled),
+        numbers=PhoneNumber.objects.for_account(enrolled_account),
         all_that_match=True,
         expected=100_000,
         now=now,
     )
-    prepare_confirmation(window.pk)
+    prepare_bulk_action(window.pk)
     window.refresh_from_db()
-    shown = set(shown_numbers(window))
-    assert look_at(window).button == "Enable 100,000 numbers"
+    shown = set(snapshot_ids(window))
+    assert get_preview(window).button == "Enable 100,000 numbers"
     changed = sorted(shown)[1::2_000]
     enabled, removed, relabelled, moved = changed[:20], changed[20:30], changed[30:40], changed[40:]
     capability.enable(enabled, actor=actor, now=now)
     PhoneNumber.objects.filter(pk__in=removed).update(removed_at=now)
     PhoneNumber.objects.filter(pk__in=relabelled).update(label="New")
     PhoneNumber.objects.filter(pk__in=moved).update(campaign=None)
-    new = PhoneNumberFactory.create_batch(3, account=enrolled, campaign=campaign)
+    new = PhoneNumberFactory.create_batch(3, account=enrolled_account, campaign=campaign)
     confirm(window, actor=actor, now=now)
     while window.state != State.DONE:
         apply(window, actor=actor, now=now)
@@ -234,7 +238,7 @@ def test_of_100_000_of_which_50_changed_exactly_the_shown_are_acted_on(enrolled,
     assert (window.applied, window.left_alone) == (99_960, 40)
     added = PhoneNumber.objects.filter(pk__in=[number.pk for number in new])
     assert set(added.values_list("capability", flat=True)) == {"off"}
-    said = difference(window)
+    said = get_result(window)
     assert said.done == "Enabled 99,960 numbers."
     assert (said.left_alone, [number.pk for number in said.left_alone_first]) == (40, enabled[:5])
     assert (said.grown, said.grown_first) == (3, new)

@@ -1,9 +1,9 @@
 """A provider that does what a test tells it, in memory: two engines, Alpha and Beta."""
 
-from reputation.providers.protocol import Answer, EngineCard, Limits, Observation, Stage
+from reputation.providers.protocol import EngineInfo, EngineResponse, Limits, Observation, Stage
 
 
-class Vendor:
+class FakeProvider:
     name = "vendor"
     limits = Limits(verify=1_000, look_up=1_000, submit=1_000, poll=1_000, withdraw=1_000)
 
@@ -13,7 +13,7 @@ class Vendor:
         self.failures = {}  # operation: what it raises
         self.left_out = set()  # numbers that look_up does not answer
         self.calls = []  # (operation, items)
-        self.cards = [EngineCard("alpha", "Alpha"), EngineCard("beta", "Beta")]
+        self.cards = [EngineInfo("alpha", "Alpha"), EngineInfo("beta", "Beta")]
 
     def engines(self):
         return self.cards
@@ -25,7 +25,7 @@ class Vendor:
         self._called("verify", numbers)
         said = {"stage": Stage.DONE} | self.answers.get("verify", {})
         return [
-            Answer(**{"number": number, "engine": card.slug, "reference": f"v-{card.slug}-{number}"} | said)
+            EngineResponse(**{"number": number, "engine": card.slug, "reference": f"v-{card.slug}-{number}"} | said)
             for number in numbers
             for card in self.cards
         ]
@@ -47,16 +47,16 @@ class Vendor:
     def submit(self, requests):
         self._called("submit", requests)
         said = {"stage": Stage.RECEIVED} | self.answers.get("submit", {})
-        return [Answer(**{"key": request.key, "reference": f"s-{request.key}"} | said) for request in requests]
+        return [EngineResponse(**{"key": request.key, "reference": f"s-{request.key}"} | said) for request in requests]
 
     def poll(self, references):
         self._called("poll", references)
         said = {"stage": Stage.IN_REVIEW} | self.answers.get("poll", {})
-        return [Answer(reference=reference, **said) for reference in references]
+        return [EngineResponse(reference=reference, **said) for reference in references]
 
     def withdraw(self, references):
         self._called("withdraw", references)
-        return [Answer(Stage.WITHDRAWN, reference=reference) for reference in references]
+        return [EngineResponse(Stage.WITHDRAWN, reference=reference) for reference in references]
 
     def _called(self, operation, items):
         self.calls.append((operation, list(items)))

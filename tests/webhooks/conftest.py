@@ -1,7 +1,7 @@
 import pytest
 
 from tests.factories import WebhookEndpointFactory
-from tests.reputation.conftest import vendor  # noqa: F401
+from tests.reputation.conftest import provider  # noqa: F401
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from standardwebhooks import Webhook
 
-Answer = Callable[[BaseHTTPRequestHandler, "Got"], None]
+Responder = Callable[[BaseHTTPRequestHandler, "ReceivedRequest"], None]
 
 
 @dataclass(frozen=True)
-class Got:
+class ReceivedRequest:
     """A request as it came in."""
 
     headers: dict[str, str]
@@ -36,8 +36,8 @@ class Got:
         return True
 
 
-def status(code: int, body: bytes = b"ok", **headers: str) -> Answer:
-    def answer(handler: BaseHTTPRequestHandler, got: Got) -> None:
+def respond(code: int, body: bytes = b"ok", **headers: str) -> Responder:
+    def answer(handler: BaseHTTPRequestHandler, got: ReceivedRequest) -> None:
         handler.send_response(code)
         for name, value in headers.items():
             handler.send_header(name, value)
@@ -52,9 +52,9 @@ def status(code: int, body: bytes = b"ok", **headers: str) -> Answer:
 class Receiver:
     """What came in is in `got`, whatever was answered; `taken` is what was answered with success."""
 
-    answer: Answer = field(default_factory=lambda: status(200))
-    got: list[Got] = field(default_factory=list)
-    taken: list[Got] = field(default_factory=list)
+    answer: Responder = field(default_factory=lambda: respond(200))
+    got: list[ReceivedRequest] = field(default_factory=list)
+    taken: list[ReceivedRequest] = field(default_factory=list)
     # Set at the end, so that handlers that wait do not outlive the test.
     over: threading.Event = field(default_factory=threading.Event)
     port: int = 0
@@ -74,7 +74,7 @@ class Receiver:
 
 
 @contextmanager
-def receiving(receiver: Receiver | None = None, *, tls: object = None) -> Iterator[Receiver]:
+def run_receiver(receiver: Receiver | None = None, *, tls: object = None) -> Iterator[Receiver]:
     receiver = receiver or Receiver()
 
     class Handler(BaseHTTPRequestHandler):
@@ -86,7 +86,7 @@ def receiving(receiver: Receiver | None = None, *, tls: object = None) -> Iterat
             if len(body) < length:  # the sender died before it had said all
                 self.close_connection = True
                 return
-            got = Got({name.lower(): value for name, value in self.headers.items()}, body, self.path)
+            got = ReceivedRequest({name.lower(): value for name, value in self.headers.items()}, body, self.path)
             self.got = got
             receiver.got.append(got)
             try:

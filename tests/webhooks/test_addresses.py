@@ -12,7 +12,7 @@ from portal.webhooks import addresses, endpoints
 from portal.webhooks import delivery as webhook_delivery
 from portal.webhooks.addresses import NotAllowed
 from tests.factories import WebhookEndpointFactory
-from tests.webhooks.receiver import receiving
+from tests.webhooks.receiver import run_receiver
 
 PUBLIC = """
 8.8.8.8 1.1.1.1 93.184.216.34 172.15.255.255 172.32.0.1 192.167.255.255 100.63.255.255 100.128.0.1 223.255.255.254
@@ -38,7 +38,7 @@ def test_no_other_address_is_however_it_is_written(address):
 
 
 @pytest.fixture
-def strict(settings):
+def public_addresses_only(settings):
     settings.WEBHOOK_PRIVATE_ADDRESSES = False
 
 
@@ -66,9 +66,9 @@ def strict(settings):
         (f"https://{'a' * 70}.example/", "No server is known"),
     ],
 )
-def test_what_cannot_be_sent_to_is_refused_with_the_reason(url, said, strict):
+def test_what_cannot_be_sent_to_is_refused_with_the_reason(url, said, public_addresses_only):
     with pytest.raises(NotAllowed, match=said):
-        addresses.check(url)
+        addresses.validate_url(url)
 
 
 @pytest.mark.parametrize(
@@ -90,22 +90,22 @@ def test_what_cannot_be_sent_to_is_refused_with_the_reason(url, said, strict):
         "①②⑦.⓪.⓪.①",
     ],
 )
-def test_every_way_to_write_an_address_at_home_is_refused(host, strict):
+def test_every_way_to_write_an_address_at_home_is_refused(host, public_addresses_only):
     with pytest.raises(NotAllowed):
-        addresses.check(f"http://{host}:8000/")
+        addresses.validate_url(f"http://{host}:8000/")
 
 
-def test_a_public_address_is_taken_with_any_port(strict):
+def test_a_public_address_is_taken_with_any_port(public_addresses_only):
     for url in ("https://8.8.8.8/hook", "http://1.1.1.1:8080/a?b=c", "https://[2606:4700:4700::1111]:8443/"):
-        addresses.check(url)
+        addresses.validate_url(url)
 
 
 def test_where_others_are_allowed_they_are_taken(settings):
     settings.WEBHOOK_PRIVATE_ADDRESSES = True
-    addresses.check("http://127.0.0.1:8000/")
+    addresses.validate_url("http://127.0.0.1:8000/")
 
 
-def answers(monkeypatch, *found):
+def resolve_to(monkeypatch, *found):
     """DNS that answers these, one after the other; the last from then on."""
     left = list(found)
     real = socket.getaddrinfo
@@ -119,13 +119,15 @@ def answers(monkeypatch, *found):
 
 
 @pytest.mark.django_db
-def test_a_name_that_led_elsewhere_when_it_was_saved_is_not_connected_to(account, now, strict, monkeypatch):
-    with receiving() as inner:
+def test_a_name_that_led_elsewhere_when_it_was_saved_is_not_connected_to(
+    account, now, public_addresses_only, monkeypatch
+):
+    with run_receiver() as inner:
         url = f"http://receiver.test:{inner.port}/"
-        answers(monkeypatch, "93.184.216.34", "127.0.0.1")
-        addresses.check(url)
+        resolve_to(monkeypatch, "93.184.216.34", "127.0.0.1")
+        addresses.validate_url(url)
         endpoint = WebhookEndpointFactory(account=account, url=url)
-        endpoints.test(endpoint, actor=SYSTEM, now=now)
+        endpoints.send_test_event(endpoint, actor=SYSTEM, now=now)
         webhook_delivery.deliver(clock=lambda: now)
         assert "leads to an address that is not public" in WebhookAttempt.objects.get().said
         assert inner.got == []
@@ -136,12 +138,12 @@ def test_the_connection_goes_to_the_address_that_was_checked_with_no_second_look
     account, now, settings, monkeypatch
 ):
     asked = []
-    real = addresses.look_up
-    monkeypatch.setattr(addresses, "look_up", lambda url: asked.append(url.host) or real(url))
-    with receiving() as receiver:
-        answers(monkeypatch, "127.0.0.1", "192.0.2.1")
+    real = addresses.resolve
+    monkeypatch.setattr(addresses, "resolve", lambda url: asked.append(url.host) or real(url))
+    with run_receiver() as receiver:
+        resolve_to(monkeypatch, "127.0.0.1", "192.0.2.1")
         endpoint = WebhookEndpointFactory(account=account, url=f"http://receiver.test:{receiver.port}/hook")
-        endpoints.test(endpoint, actor=SYSTEM, now=now)
+        endpoints.send_test_event(endpoint, actor=SYSTEM, now=now)
         webhook_delivery.deliver(clock=lambda: now)
         assert asked == ["receiver.test"]
         assert receiver.got[0].headers["host"] == f"receiver.test:{receiver.port}"
@@ -149,11 +151,11 @@ def test_the_connection_goes_to_the_address_that_was_checked_with_no_second_look
 
 @pytest.mark.django_db
 def test_no_proxy_of_the_environment_is_asked(account, now, monkeypatch):
-    with receiving() as receiver, receiving() as proxy:
+    with run_receiver() as receiver, run_receiver() as proxy:
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
             monkeypatch.setenv(name, proxy.url)
         endpoint = WebhookEndpointFactory(account=account, url=receiver.url)
-        endpoints.test(endpoint, actor=SYSTEM, now=now)
+        endpoints.send_test_event(endpoint, actor=SYSTEM, now=now)
         webhook_delivery.deliver(clock=lambda: now)
         assert len(receiver.taken) == 1
         assert proxy.got == []
@@ -161,13 +163,13 @@ def test_no_proxy_of_the_environment_is_asked(account, now, monkeypatch):
 
 @pytest.mark.django_db
 def test_a_cookie_is_not_kept(account, now):
-    from tests.webhooks.receiver import status
+    from tests.webhooks.receiver import respond
 
-    with receiving() as receiver:
-        receiver.answer = status(200, **{"Set-Cookie": "who=1; Path=/"})
+    with run_receiver() as receiver:
+        receiver.answer = respond(200, **{"Set-Cookie": "who=1; Path=/"})
         endpoint = WebhookEndpointFactory(account=account, url=receiver.url)
         for _ in range(3):
-            endpoints.test(endpoint, actor=SYSTEM, now=now)
+            endpoints.send_test_event(endpoint, actor=SYSTEM, now=now)
             webhook_delivery.deliver(clock=lambda: now)
         assert [got.headers.get("cookie") for got in receiver.got] == [None, None, None]
 
@@ -176,7 +178,7 @@ def test_a_cookie_is_not_kept(account, now):
 
 
 @pytest.fixture
-def certified(tmp_path, monkeypatch):
+def tls_context(tmp_path, monkeypatch):
     """A server's side of TLS with a certificate for receiver.test, which this machine trusts."""
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     subprocess.run(
@@ -193,12 +195,12 @@ def certified(tmp_path, monkeypatch):
 @pytest.mark.django_db
 @pytest.mark.parametrize(("name", "arrives"), [("receiver.test", True), ("127.0.0.1", False)])
 def test_the_certificate_must_be_the_names_though_the_address_is_connected_to(
-    account, now, monkeypatch, certified, name, arrives
+    account, now, monkeypatch, tls_context, name, arrives
 ):
-    answers(monkeypatch, "127.0.0.1")
-    with receiving(tls=certified) as receiver:
+    resolve_to(monkeypatch, "127.0.0.1")
+    with run_receiver(tls=tls_context) as receiver:
         endpoint = WebhookEndpointFactory(account=account, url=f"https://{name}:{receiver.port}/hook")
-        endpoints.test(endpoint, actor=SYSTEM, now=now)
+        endpoints.send_test_event(endpoint, actor=SYSTEM, now=now)
         webhook_delivery.deliver(clock=lambda: now)
         assert len(receiver.got) == arrives
         said = WebhookAttempt.objects.get().said

@@ -15,16 +15,16 @@ from portal.webhooks import delivery as webhook_delivery
 from portal.webhooks import endpoints, http, mails
 from reputation.monitoring import capability
 from tests.factories import AccountFactory, MemberFactory, PhoneNumberFactory, WebhookEndpointFactory
-from tests.webhooks.receiver import Receiver, receiving, status
+from tests.webhooks.receiver import Receiver, respond, run_receiver
 
 pytestmark = pytest.mark.django_db
 
-STEPS = ("verifying", "on", "off")
+CAPABILITY_STEPS = ("verifying", "on", "off")
 
 
 @pytest.fixture
 def receiver():
-    with receiving() as one:
+    with run_receiver() as one:
         yield one
 
 
@@ -34,11 +34,11 @@ def endpoint(account, receiver):
 
 
 @pytest.fixture
-def numbers(account, vendor):
+def numbers(account, provider):
     return [PhoneNumberFactory(account=account).pk for _ in range(3)]
 
 
-def change(numbers, now):
+def change_capability(numbers, now):
     """Three events for each of the numbers."""
     capability.enable(numbers, actor=SYSTEM, now=now)
     capability.accept(numbers, actor=SYSTEM, now=now)
@@ -64,10 +64,10 @@ def deliver_until_done(now, *, most=40) -> None:
 
 
 def in_order(took, numbers) -> bool:
-    return all(tuple(after for pk, after in took if pk == number) == STEPS for number in numbers)
+    return all(tuple(after for pk, after in took if pk == number) == CAPABILITY_STEPS for number in numbers)
 
 
-def states() -> set[str]:
+def delivery_states() -> set[str]:
     return set(WebhookDelivery.objects.values_list("state", flat=True))
 
 
@@ -75,17 +75,17 @@ def states() -> set[str]:
 
 
 def test_every_event_arrives_once_in_order_per_number_and_is_verified(endpoint, receiver, numbers, now):
-    change(numbers, now)
+    change_capability(numbers, now)
     assert deliver(now) == 9
     assert len(receiver.got) == 9
     assert in_order(receiver.took(), numbers)
     assert all(got.is_signed_by(endpoint.secret) for got in receiver.got)
-    assert states() == {"delivered"}
+    assert delivery_states() == {"delivered"}
     assert deliver(now) == 0
 
 
 def test_what_is_sent_is_what_was_written_byte_for_byte(endpoint, receiver, numbers, now):
-    change(numbers[:1], now)
+    change_capability(numbers[:1], now)
     deliver(now)
     sent = {got.event_id: got.body.decode() for got in receiver.got}
     assert sent == {message.event_id: message.payload for message in WebhookMessage.objects.all()}
@@ -94,7 +94,7 @@ def test_what_is_sent_is_what_was_written_byte_for_byte(endpoint, receiver, numb
 
 
 def test_each_attempt_is_noted_with_what_was_answered(endpoint, receiver, numbers, now):
-    receiver.answer = status(202, b"thank you\x00\xff")
+    receiver.answer = respond(202, b"thank you\x00\xff")
     capability.enable(numbers[:1], actor=SYSTEM, now=now)
     deliver(now)
     attempt = WebhookAttempt.objects.get()
@@ -106,9 +106,9 @@ def test_each_attempt_is_noted_with_what_was_answered(endpoint, receiver, number
 
 
 def test_two_endpoints_each_get_everything(endpoint, account, receiver, numbers, now):
-    with receiving() as second:
+    with run_receiver() as second:
         WebhookEndpointFactory(account=account, url=second.url)
-        change(numbers, now)
+        change_capability(numbers, now)
         deliver(now)
         assert in_order(receiver.took(), numbers)
         assert in_order(second.took(), numbers)
@@ -117,17 +117,17 @@ def test_two_endpoints_each_get_everything(endpoint, account, receiver, numbers,
 # A receiver that is not well
 
 
-def failing_first(times, answer):
+def fail_first(times, answer):
     counter = itertools.count()
-    return lambda handler, got: answer(handler, got) if next(counter) < times else status(200)(handler, got)
+    return lambda handler, got: answer(handler, got) if next(counter) < times else respond(200)(handler, got)
 
 
-def drop(handler, got):
+def drop_connection(handler, got):
     handler.connection.shutdown(socket.SHUT_RDWR)
     handler.close_connection = True
 
 
-def odd(handler, got):
+def send_non_http(handler, got):
     handler.wfile.write(b"\x16\x03\x01 this is no HTTP\r\n\r\n")
     handler.close_connection = True
 
@@ -135,17 +135,17 @@ def odd(handler, got):
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (status(500), "Answered 500 Internal Server Error."),
-        (status(404), "Answered 404 Not Found."),
-        (status(599), "Answered 599."),
-        (drop, "The connection broke off before an answer"),
-        (odd, "The connection broke off before an answer"),
+        (respond(500), "Answered 500 Internal Server Error."),
+        (respond(404), "Answered 404 Not Found."),
+        (respond(599), "Answered 599."),
+        (drop_connection, "The connection broke off before an answer"),
+        (send_non_http, "The connection broke off before an answer"),
     ],
     ids=["500", "404", "599", "drops", "no HTTP"],
 )
 def test_a_receiver_that_fails_gets_every_event_once_it_is_back(endpoint, receiver, numbers, now, answer, said):
-    receiver.answer = failing_first(4, answer)
-    change(numbers, now)
+    receiver.answer = fail_first(4, answer)
+    change_capability(numbers, now)
     deliver(now)
     assert WebhookAttempt.objects.filter(said__startswith=said).exists()
     deliver_until_done(now)
@@ -156,9 +156,9 @@ def test_a_receiver_that_fails_gets_every_event_once_it_is_back(endpoint, receiv
 
 
 def test_a_redirect_is_not_followed_and_is_said_clearly(endpoint, receiver, numbers, now):
-    with receiving() as inner:
-        receiver.answer = failing_first(3, status(307, location=inner.url))
-        change(numbers, now)
+    with run_receiver() as inner:
+        receiver.answer = fail_first(3, respond(307, location=inner.url))
+        change_capability(numbers, now)
         deliver(now)
         said = WebhookAttempt.objects.first().said
         assert said == f"Answered 307 and pointed to {inner.url}. Redirects are not followed: write the final address."
@@ -168,7 +168,7 @@ def test_a_redirect_is_not_followed_and_is_said_clearly(endpoint, receiver, numb
 
 
 def test_a_receiver_that_is_dead_for_an_hour_gets_everything_when_it_is_back(account, numbers, now):
-    with receiving() as once:
+    with run_receiver() as once:
         port = once.port
     endpoint = WebhookEndpointFactory(account=account, url=once.url)
     capability.enable(numbers, actor=SYSTEM, now=now)
@@ -176,23 +176,25 @@ def test_a_receiver_that_is_dead_for_an_hour_gets_everything_when_it_is_back(acc
     capability.accept(numbers, actor=SYSTEM, now=now + timedelta(minutes=20))
     for minutes in range(0, 60, 2):
         deliver(now + timedelta(minutes=minutes))
-    assert states() == {"pending"}
+    assert delivery_states() == {"pending"}
     assert WebhookAttempt.objects.first().said.startswith("No connection")
     capability.disable(numbers, actor=SYSTEM, now=now + timedelta(minutes=59))
-    with receiving(Receiver(port=port)) as back:
+    with run_receiver(Receiver(port=port)) as back:
         deliver_until_done(now + timedelta(hours=1))
         assert in_order(back.took(), numbers)
         assert all(got.is_signed_by(endpoint.secret) for got in back.got)
         assert len(back.got) == 9
 
 
-def test_one_that_is_down_is_asked_a_few_times_and_not_once_for_each_message(endpoint, receiver, account, vendor, now):
-    receiver.answer = status(503)
+def test_one_that_is_down_is_asked_a_few_times_and_not_once_for_each_message(
+    endpoint, receiver, account, provider, now
+):
+    receiver.answer = respond(503)
     capability.enable([PhoneNumberFactory(account=account).pk for _ in range(100)], actor=SYSTEM, now=now)
     for minutes in range(0, 24 * 60, 10):
         deliver(now + timedelta(minutes=minutes))
-    assert len(receiver.got) < webhook_delivery.PER_ENDPOINT + 8
-    receiver.answer = status(200)
+    assert len(receiver.got) < webhook_delivery.MAX_IN_FLIGHT_PER_ENDPOINT + 8
+    receiver.answer = respond(200)
     deliver_until_done(now + timedelta(days=1))
     assert len({got.event_id for got in receiver.taken}) == 100
 
@@ -202,10 +204,10 @@ def test_a_message_that_is_not_taken_holds_up_its_number_and_no_other(endpoint, 
 
     def picky(handler, got):
         code = 422 if got.message["data"]["number"]["id"] == poison else 200
-        status(code)(handler, got)
+        respond(code)(handler, got)
 
     receiver.answer = picky
-    change(numbers, now)
+    change_capability(numbers, now)
     deliver(now)
     deliver(now + timedelta(minutes=10))
     assert in_order(receiver.took(), numbers[1:])
@@ -213,7 +215,7 @@ def test_a_message_that_is_not_taken_holds_up_its_number_and_no_other(endpoint, 
         (poison, "verifying")
     }
     assert not any(got.message["data"]["after"] == "on" for got in receiver.got if got not in receiver.taken)
-    receiver.answer = status(200)
+    receiver.answer = respond(200)
     deliver_until_done(now + timedelta(minutes=10))
     assert in_order(receiver.took(), numbers)
 
@@ -222,17 +224,17 @@ def test_a_message_that_is_not_taken_holds_up_its_number_and_no_other(endpoint, 
 
 
 @pytest.fixture
-def hasty(monkeypatch):
+def short_timeouts(monkeypatch):
     """What is measured in seconds, shorter."""
     monkeypatch.setattr(http, "TOTAL_SECONDS", 0.6)
-    monkeypatch.setattr(http, "ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(http, "BODY_SECONDS", 0.3)
 
 
 def hang(receiver):
     return lambda handler, got: receiver.over.wait(20) and None
 
 
-def drip_head(receiver):
+def drip_headers(receiver):
     def answer(handler, got):
         for byte in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"." * 10_000:
             handler.wfile.write(bytes([byte]))
@@ -243,7 +245,7 @@ def drip_head(receiver):
     return answer
 
 
-def endless_head(receiver):
+def endless_headers(receiver):
     def answer(handler, got):
         handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
         while not receiver.over.is_set():
@@ -252,14 +254,16 @@ def endless_head(receiver):
     return answer
 
 
-@pytest.mark.parametrize("way", [hang, drip_head, endless_head])
-def test_one_that_never_answers_is_cut_off_in_time_and_asked_again(endpoint, receiver, numbers, now, hasty, way):
-    receiver.answer = failing_first(3, way(receiver))
-    change(numbers, now)
+@pytest.mark.parametrize("way", [hang, drip_headers, endless_headers])
+def test_one_that_never_answers_is_cut_off_in_time_and_asked_again(
+    endpoint, receiver, numbers, now, short_timeouts, way
+):
+    receiver.answer = fail_first(3, way(receiver))
+    change_capability(numbers, now)
     began = time.monotonic()
     deliver(now)
     assert time.monotonic() - began < 5
-    assert "pending" in states()
+    assert "pending" in delivery_states()
     deliver_until_done(now)
     assert in_order(receiver.took(), numbers)
 
@@ -288,16 +292,16 @@ def endless_body(receiver):
 
 @pytest.mark.parametrize("way", [drip_body, endless_body])
 def test_an_answer_that_drips_or_never_ends_is_left_when_its_status_is_known(
-    endpoint, receiver, numbers, now, hasty, way
+    endpoint, receiver, numbers, now, short_timeouts, way
 ):
     receiver.answer = way(receiver)
     began = time.monotonic()
-    change(numbers, now)
+    change_capability(numbers, now)
     deliver(now)
     assert time.monotonic() - began < 10
-    assert states() == {"delivered"}
+    assert delivery_states() == {"delivered"}
     assert len(receiver.got) == 9
-    assert all(len(attempt.answer) <= http.KEPT_OF_ANSWER for attempt in WebhookAttempt.objects.all())
+    assert all(len(attempt.answer) <= http.STORED_BODY_CHARS for attempt in WebhookAttempt.objects.all())
 
 
 def test_a_slow_receiver_holds_up_no_other(account, numbers, now, receiver, monkeypatch):
@@ -305,17 +309,17 @@ def test_a_slow_receiver_holds_up_no_other(account, numbers, now, receiver, monk
     receiver.answer = hang(receiver)
     WebhookEndpointFactory(account=account, url=receiver.url)
     arrived = []
-    with receiving() as quick:
-        quick.answer = lambda handler, got: (arrived.append(time.monotonic()), status(200)(handler, got))
+    with run_receiver() as quick:
+        quick.answer = lambda handler, got: (arrived.append(time.monotonic()), respond(200)(handler, got))
         WebhookEndpointFactory(account=account, url=quick.url)
-        change(numbers, now)
+        change_capability(numbers, now)
         began = time.monotonic()
         deliver(now)
         assert in_order(quick.took(), numbers)
         assert arrived[-1] - began < 2.5
 
 
-def test_at_most_so_many_at_once_go_to_one_endpoint(endpoint, receiver, account, vendor, now):
+def test_at_most_so_many_at_once_go_to_one_endpoint(endpoint, receiver, account, provider, now):
     at_once, most = [], []
 
     def counting(handler, got):
@@ -323,30 +327,30 @@ def test_at_most_so_many_at_once_go_to_one_endpoint(endpoint, receiver, account,
         most.append(len(at_once))
         time.sleep(0.03)
         at_once.remove(got)
-        status(200)(handler, got)
+        respond(200)(handler, got)
 
     receiver.answer = counting
     capability.enable([PhoneNumberFactory(account=account).pk for _ in range(40)], actor=SYSTEM, now=now)
     deliver(now)
     assert len(receiver.taken) == 40
-    assert 1 < max(most) <= webhook_delivery.PER_ENDPOINT
+    assert 1 < max(most) <= webhook_delivery.MAX_IN_FLIGHT_PER_ENDPOINT
 
 
 # Giving up
 
 
 def test_the_waits_grow_and_end_within_three_days():
-    assert list(webhook_delivery.WAITS) == sorted(webhook_delivery.WAITS)
-    assert timedelta(days=2.5) < timedelta(seconds=sum(webhook_delivery.WAITS)) < timedelta(days=3)
-    waits = [webhook_delivery.wait_after(attempts) for attempts in range(1, len(webhook_delivery.WAITS) + 1)]
-    for seconds, wait in zip(webhook_delivery.WAITS, waits, strict=True):
+    assert list(webhook_delivery.RETRY_DELAYS) == sorted(webhook_delivery.RETRY_DELAYS)
+    assert timedelta(days=2.5) < timedelta(seconds=sum(webhook_delivery.RETRY_DELAYS)) < timedelta(days=3)
+    waits = [webhook_delivery.retry_delay(attempts) for attempts in range(1, len(webhook_delivery.RETRY_DELAYS) + 1)]
+    for seconds, wait in zip(webhook_delivery.RETRY_DELAYS, waits, strict=True):
         assert 0.9 * seconds <= wait.total_seconds() <= seconds
-    assert webhook_delivery.wait_after(len(webhook_delivery.WAITS) + 1) is None
+    assert webhook_delivery.retry_delay(len(webhook_delivery.RETRY_DELAYS) + 1) is None
 
 
 def test_waits_are_of_the_services_clock(settings):
-    settings.DAY = timedelta(seconds=20)
-    assert webhook_delivery.wait_after(1) < timedelta(milliseconds=2)
+    settings.SERVICE_DAY = timedelta(seconds=20)
+    assert webhook_delivery.retry_delay(1) < timedelta(milliseconds=2)
 
 
 def test_after_three_days_it_is_paused_its_owners_told_and_nothing_lost(
@@ -354,8 +358,8 @@ def test_after_three_days_it_is_paused_its_owners_told_and_nothing_lost(
 ):
     MemberFactory(account=account, role=Member.Role.ADMIN)
     MemberFactory(account=AccountFactory(), role=Member.Role.OWNER)
-    receiver.answer = status(500)
-    change(numbers, now)
+    receiver.answer = respond(500)
+    change_capability(numbers, now)
     hours = 0
     while not WebhookEndpoint.objects.get().is_paused:
         deliver(now + timedelta(hours=hours))
@@ -379,24 +383,24 @@ def test_after_three_days_it_is_paused_its_owners_told_and_nothing_lost(
     assert "9 events wait now" in message.body
     assert f"/account/webhooks/{endpoint.pk}/" in message.body
     # What it missed goes out in order when it is resumed.
-    receiver.answer = status(200)
+    receiver.answer = respond(200)
     assert endpoints.resume(endpoint, actor=SYSTEM, now=later)
     deliver(later)
     assert in_order(receiver.took(), numbers)
 
 
 def test_one_that_says_it_is_gone_is_paused_at_once(endpoint, receiver, numbers, now):
-    receiver.answer = status(410)
+    receiver.answer = respond(410)
     capability.enable(numbers, actor=SYSTEM, now=now)
     deliver(now)
     endpoint.refresh_from_db()
     assert endpoint.is_paused
-    assert endpoint.paused_because == endpoints.GONE
+    assert endpoint.paused_because == endpoints.RECEIVER_GONE
     assert endpoint.mail_due_at == now
 
 
 def test_a_success_in_between_begins_the_three_days_anew(endpoint, receiver, numbers, now):
-    receiver.answer = failing_first(2, status(500))
+    receiver.answer = fail_first(2, respond(500))
     capability.enable(numbers[:1], actor=SYSTEM, now=now)
     deliver(now)
     endpoint.refresh_from_db()
@@ -407,14 +411,14 @@ def test_a_success_in_between_begins_the_three_days_anew(endpoint, receiver, num
 
 
 def test_once_it_is_back_what_was_waiting_longer_does_not_wait_on(endpoint, receiver, numbers, now):
-    receiver.answer = status(500)
+    receiver.answer = respond(500)
     capability.enable(numbers, actor=SYSTEM, now=now)
     for hours in range(24):
         deliver(now + timedelta(hours=hours))
-    receiver.answer = status(200)
+    receiver.answer = respond(200)
     rests_until = WebhookEndpoint.objects.get().rests_until
     deliver(rests_until)
-    assert states() == {"delivered"}
+    assert delivery_states() == {"delivered"}
 
 
 # Secrets
@@ -423,7 +427,7 @@ def test_once_it_is_back_what_was_waiting_longer_does_not_wait_on(endpoint, rece
 def test_while_a_secret_is_replaced_both_verify_and_a_day_later_only_the_new_one(endpoint, receiver, numbers, now):
     former = endpoint.secret
     capability.enable(numbers[:1], actor=SYSTEM, now=now)
-    endpoints.rotate(endpoint, shown=former, actor=SYSTEM, now=now)
+    endpoints.rotate_secret(endpoint, shown=former, actor=SYSTEM, now=now)
     endpoint.refresh_from_db()
     assert endpoint.secret != former
     deliver(now)
@@ -442,10 +446,10 @@ def test_while_a_secret_is_replaced_both_verify_and_a_day_later_only_the_new_one
 
 def test_a_secret_that_was_replaced_meanwhile_is_not_replaced_again(endpoint, now):
     former = endpoint.secret
-    endpoints.rotate(endpoint, shown=former, actor=SYSTEM, now=now)
+    endpoints.rotate_secret(endpoint, shown=former, actor=SYSTEM, now=now)
     after = WebhookEndpoint.objects.values().get()
     with pytest.raises(endpoints.NotChanged, match="replaced meanwhile"):
-        endpoints.rotate(endpoint, shown=former, actor=SYSTEM, now=now)
+        endpoints.rotate_secret(endpoint, shown=former, actor=SYSTEM, now=now)
     assert WebhookEndpoint.objects.values().get() == after
 
 
@@ -455,8 +459,8 @@ def test_a_secret_that_was_replaced_meanwhile_is_not_replaced_again(endpoint, no
 def test_a_test_event_goes_to_a_paused_endpoint_once_and_pauses_nothing(endpoint, receiver, numbers, now):
     endpoints.pause(endpoint, actor=SYSTEM, now=now)
     capability.enable(numbers, actor=SYSTEM, now=now)
-    receiver.answer = status(500)
-    delivery = endpoints.test(endpoint, actor=SYSTEM, now=now)
+    receiver.answer = respond(500)
+    delivery = endpoints.send_test_event(endpoint, actor=SYSTEM, now=now)
     deliver(now)
     deliver(now + timedelta(hours=1))
     [got] = receiver.got
@@ -471,7 +475,7 @@ def test_a_test_event_goes_to_a_paused_endpoint_once_and_pauses_nothing(endpoint
 def test_sent_again_it_is_the_same_message_in_a_delivery_of_its_own(endpoint, receiver, numbers, admin, actor, now):
     capability.enable(numbers[:1], actor=SYSTEM, now=now)
     deliver(now)
-    again = endpoints.send_again(WebhookDelivery.objects.get(), actor=actor, now=now)
+    again = endpoints.redeliver(WebhookDelivery.objects.get(), actor=actor, now=now)
     deliver(now)
     first, second = receiver.got
     assert (first.event_id, first.body) == (second.event_id, second.body)
@@ -480,11 +484,11 @@ def test_sent_again_it_is_the_same_message_in_a_delivery_of_its_own(endpoint, re
 
 
 def test_what_is_still_pending_is_tried_now_instead_of_twice(endpoint, receiver, numbers, now):
-    receiver.answer = status(500)
+    receiver.answer = respond(500)
     capability.enable(numbers[:1], actor=SYSTEM, now=now)
     deliver(now)
-    receiver.answer = status(200)
-    endpoints.send_again(WebhookDelivery.objects.select_related("endpoint").get(), actor=SYSTEM, now=now)
+    receiver.answer = respond(200)
+    endpoints.redeliver(WebhookDelivery.objects.select_related("endpoint").get(), actor=SYSTEM, now=now)
     deliver(now)
     assert WebhookDelivery.objects.get().state == "delivered"
     assert len(receiver.got) == 2
@@ -493,22 +497,22 @@ def test_what_is_still_pending_is_tried_now_instead_of_twice(endpoint, receiver,
 def test_an_endpoint_removed_while_it_is_being_sent_to_leaves_nothing_behind(endpoint, receiver, numbers, now):
     def removed(handler, got):
         time.sleep(0.2)
-        status(200)(handler, got)
+        respond(200)(handler, got)
 
     receiver.answer = removed
     capability.enable(numbers, actor=SYSTEM, now=now)
-    with webhook_delivery.Courier() as courier:
-        flights = webhook_delivery._take_off([], now)
-        futures = [(flight, courier.send(webhook_delivery._sending(flight, now))) for flight in flights]
+    with webhook_delivery.Sender() as courier:
+        flights = webhook_delivery._claim_due([], now)
+        futures = [(flight, courier.send(webhook_delivery._build_request(flight, now))) for flight in flights]
         endpoints.remove(endpoint, actor=SYSTEM, now=now)
-        webhook_delivery._note([(flight, future.result()) for flight, future in futures], now)
+        webhook_delivery._record_results([(flight, future.result()) for flight, future in futures], now)
     assert not WebhookDelivery.objects.exists()
     assert not WebhookAttempt.objects.exists()
 
 
 def test_a_first_failure_is_waited_for_where_it_may_soon_be_tried_again(endpoint, receiver, numbers, settings):
-    settings.DAY = timedelta(seconds=86_400 / 50)  # 5 seconds last a tenth of one
-    receiver.answer = failing_first(1, status(500))
+    settings.SERVICE_DAY = timedelta(seconds=86_400 / 50)  # 5 seconds last a tenth of one
+    receiver.answer = fail_first(1, respond(500))
     capability.enable(numbers[:1], actor=SYSTEM, now=timezone.now())
     assert webhook_delivery.deliver(clock=timezone.now) == 2
-    assert states() == {"delivered"}
+    assert delivery_states() == {"delivered"}

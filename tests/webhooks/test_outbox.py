@@ -13,10 +13,10 @@ from enrollment import lifecycle
 from enrollment.models import Application
 from portal import audit
 from portal.audit import SYSTEM, Actor
-from portal.audit.labels import EVENTS
+from portal.audit.labels import EVENT_LABELS
 from portal.models import WebhookDelivery, WebhookMessage
 from portal.webhooks import outbox
-from portal.webhooks.events import TEST, TYPES, told
+from portal.webhooks.events import EVENT_TYPES, TEST_EVENT_TYPE, event_definitions
 from reputation.models import Case, Tag
 from reputation.monitoring import capability, lookups
 from reputation.remediation import cases as remediation
@@ -36,12 +36,12 @@ from tests.factories import (
 pytestmark = pytest.mark.django_db
 
 
-def messages(event_type: str = "") -> list[dict]:
+def payloads(event_type: str = "") -> list[dict]:
     found = WebhookMessage.objects.filter(type=event_type) if event_type else WebhookMessage.objects.all()
     return [json.loads(message.payload) for message in found.order_by("pk")]
 
 
-def types() -> list[str]:
+def message_types() -> list[str]:
     return list(WebhookMessage.objects.order_by("pk").values_list("type", flat=True))
 
 
@@ -49,29 +49,29 @@ def types() -> list[str]:
 
 
 def test_no_type_is_a_part_of_another():
-    assert [pair for pair in permutations([*TYPES, TEST], 2) if pair[0] in pair[1]] == []
+    assert [pair for pair in permutations([*EVENT_TYPES, TEST_EVENT_TYPE], 2) if pair[0] in pair[1]] == []
 
 
 def test_every_type_is_sent_for_some_code_of_the_audit_trail_and_every_such_code_exists():
-    assert {one.type for one in told.values()} == set(TYPES)
-    assert set(told) - set(EVENTS) == set()
+    assert {one.type for one in event_definitions.values()} == set(EVENT_TYPES)
+    assert set(event_definitions) - set(EVENT_LABELS) == set()
 
 
 def test_all_types_together_fit_their_column():
     from portal.models import WebhookEndpoint
 
-    assert len(" ".join(TYPES)) <= WebhookEndpoint._meta.get_field("event_types").max_length
+    assert len(" ".join(EVENT_TYPES)) <= WebhookEndpoint._meta.get_field("event_types").max_length
 
 
 # What is told
 
 
-def test_a_label_is_told_and_so_is_the_case_it_opens(endpoint, vendor, account, now):
+def test_a_label_is_told_and_so_is_the_case_it_opens(endpoint, provider, account, now):
     campaign = CampaignFactory(account=account, name="Spring")
     number = MonitoredNumberFactory(account=account, campaign=campaign, label="Front desk", next_action_at=now)
-    vendor.labels[number.e164, "alpha"] = "Spam Likely"
+    provider.labels[number.e164, "alpha"] = "Spam Likely"
     lookups.look_up_due(now)
-    assert types() == ["number.tagged", "case.opened"]
+    assert message_types() == ["number.tagged", "case.opened"]
     about = {
         "id": number.pk,
         "e164": number.e164,
@@ -80,10 +80,10 @@ def test_a_label_is_told_and_so_is_the_case_it_opens(endpoint, vendor, account, 
         "campaign": "Spring",
     }
     tag, case = Tag.objects.get(), Case.objects.get()
-    tagged, opened = messages()
+    tagged, opened = payloads()
     assert tagged == {
         "type": "number.tagged",
-        "timestamp": outbox.timestamp(now),
+        "timestamp": outbox.format_timestamp(now),
         "data": {
             "account_id": account.pk,
             "number": about,
@@ -98,49 +98,49 @@ def test_a_label_is_told_and_so_is_the_case_it_opens(endpoint, vendor, account, 
     assert set(WebhookMessage.objects.values_list("lane", flat=True)) == {number.pk}
 
 
-def test_a_number_that_lost_one_label_of_two_is_said_to_be_still_tagged(endpoint, vendor, account, now):
+def test_a_number_that_lost_one_label_of_two_is_said_to_be_still_tagged(endpoint, provider, account, now):
     number = MonitoredNumberFactory(account=account, next_action_at=now)
-    vendor.labels |= {(number.e164, "alpha"): "Spam Likely", (number.e164, "beta"): "Scam"}
+    provider.labels |= {(number.e164, "alpha"): "Spam Likely", (number.e164, "beta"): "Scam"}
     lookups.look_up_due(now)
     for day, left in enumerate(({(number.e164, "beta"): "Scam"}, {}), 1):
-        vendor.labels = left
+        provider.labels = left
         lookups.look_up_due(now + timedelta(days=2 * day))
-    told_of = [(one["data"]["tag"]["engine"], one["data"]["still_tagged"]) for one in messages("number.cleared")]
+    told_of = [(one["data"]["tag"]["engine"], one["data"]["still_tagged"]) for one in payloads("number.cleared")]
     assert told_of == [("Alpha", True), ("Beta", False)]
 
 
-def test_of_two_labels_that_go_at_once_neither_is_said_to_be_left(endpoint, vendor, account, now):
+def test_of_two_labels_that_go_at_once_neither_is_said_to_be_left(endpoint, provider, account, now):
     number = MonitoredNumberFactory(account=account, next_action_at=now)
-    vendor.labels |= {(number.e164, "alpha"): "Spam Likely", (number.e164, "beta"): "Scam"}
+    provider.labels |= {(number.e164, "alpha"): "Spam Likely", (number.e164, "beta"): "Scam"}
     lookups.look_up_due(now)
-    vendor.labels = {}
+    provider.labels = {}
     lookups.look_up_due(now + timedelta(days=2))
-    assert [one["data"]["still_tagged"] for one in messages("number.cleared")] == [False, False]
+    assert [one["data"]["still_tagged"] for one in payloads("number.cleared")] == [False, False]
 
 
 def test_a_failed_case_is_told_with_its_reason(endpoint, account, now):
     case = CaseFactory(number=MonitoredNumberFactory(account=account))
     TagFactory(number=case.number, account=account, case=case)
     remediation.fail([case.pk], now=now, reason="Hiya refused the request.")
-    [failed] = messages("case.failed")
+    [failed] = payloads("case.failed")
     assert failed["data"]["case"] == {"id": case.pk, "former_id": None}
     assert failed["data"]["reason"] == "Hiya refused the request."
 
 
-def test_a_number_tagged_again_names_its_former_case(endpoint, vendor, account, now):
+def test_a_number_tagged_again_names_its_former_case(endpoint, provider, account, now):
     number = MonitoredNumberFactory(account=account, next_action_at=now)
     former = CaseFactory(number=number, state=Case.State.CLEARED, closed_at=now)
-    vendor.labels[number.e164, "alpha"] = "Spam Likely"
+    provider.labels[number.e164, "alpha"] = "Spam Likely"
     lookups.look_up_due(now)
-    assert messages("case.opened")[0]["data"]["case"]["former_id"] == former.pk
+    assert payloads("case.opened")[0]["data"]["case"]["former_id"] == former.pk
 
 
-def test_each_step_of_the_capability_is_told_with_before_after_and_reason(endpoint, vendor, account, actor, now):
+def test_each_step_of_the_capability_is_told_with_before_after_and_reason(endpoint, provider, account, actor, now):
     number = PhoneNumberFactory(account=account)
     capability.enable([number.pk], actor=actor, now=now)
     capability.accept([number.pk], actor=SYSTEM, now=now)
     capability.disable([number.pk], actor=actor, now=now, reason="No longer called from.")
-    steps = [(one["data"]["before"], one["data"]["after"], one["data"]["reason"]) for one in messages()]
+    steps = [(one["data"]["before"], one["data"]["after"], one["data"]["reason"]) for one in payloads()]
     assert steps == [("off", "verifying", ""), ("verifying", "on", ""), ("on", "off", "No longer called from.")]
 
 
@@ -149,8 +149,8 @@ def test_a_decided_enrollment_is_told_in_one_order(endpoint, account, now):
     reviewer = Actor(user=UserFactory(is_staff=True), via="admin")
     lifecycle.approve(application, actor=reviewer, now=now, reason="Well run.")
     lifecycle.revoke(application, actor=reviewer, now=now, reason="Complaints.")
-    assert [one["data"]["after"] for one in messages("enrollment.decided")] == ["approved", "revoked"]
-    first = messages()[0]["data"]
+    assert [one["data"]["after"] for one in payloads("enrollment.decided")] == ["approved", "revoked"]
+    first = payloads()[0]["data"]
     assert first["application"] == {"id": application.pk, "legal_name": 'Cascade "Solar" é'}
     assert first["reason"] == "Well run."
     assert set(WebhookMessage.objects.values_list("lane", flat=True)) == {0}
@@ -158,24 +158,24 @@ def test_a_decided_enrollment_is_told_in_one_order(endpoint, account, now):
 
 def test_what_is_recorded_singly_is_told_too(endpoint, account, now):
     number = PhoneNumberFactory(account=account)
-    audit.record(
+    audit.record_event(
         account=account, actor=SYSTEM, now=now, what="capability.on", subject=number, before="verifying", after="on"
     )
-    assert messages()[0]["data"]["after"] == "on"
+    assert payloads()[0]["data"]["after"] == "on"
 
 
 def test_what_nobody_needs_to_know_elsewhere_is_not_told(endpoint, account, actor, now):
     CampaignFactory(account=account)
-    audit.record(
+    audit.record_event(
         account=account, actor=actor, now=now, what="number.added", subject=PhoneNumberFactory(account=account)
     )
-    assert types() == []
+    assert message_types() == []
 
 
 # To whom
 
 
-def test_each_endpoint_of_the_account_is_told_what_it_wants_and_no_other_account(vendor, account, actor, now):
+def test_each_endpoint_of_the_account_is_told_what_it_wants_and_no_other_account(provider, account, actor, now):
     everything = WebhookEndpointFactory(account=account)
     capabilities = WebhookEndpointFactory(account=account, event_types="capability.changed", state="paused")
     WebhookEndpointFactory(account=account, event_types="case.opened case.failed")
@@ -186,20 +186,20 @@ def test_each_endpoint_of_the_account_is_told_what_it_wants_and_no_other_account
     assert {delivery.message for delivery in deliveries} == {WebhookMessage.objects.get()}
 
 
-def test_an_account_that_wants_to_know_nothing_leaves_nothing_in_the_outbox(vendor, account, actor, now):
+def test_an_account_that_wants_to_know_nothing_leaves_nothing_in_the_outbox(provider, account, actor, now):
     WebhookEndpointFactory(account=AccountFactory())
     WebhookEndpointFactory(account=account, event_types="case.opened")
     capability.enable([PhoneNumberFactory(account=account).pk], actor=actor, now=now)
-    assert types() == []
+    assert message_types() == []
     assert not OrmQ.objects.exists()
 
 
-def test_the_workers_are_told_at_once(endpoint, vendor, account, actor, now):
+def test_the_workers_are_told_at_once(endpoint, provider, account, actor, now):
     capability.enable([PhoneNumberFactory(account=account).pk], actor=actor, now=now)
-    assert [row.func() for row in OrmQ.objects.all()] == [outbox.DELIVER]
+    assert [row.func() for row in OrmQ.objects.all()] == [outbox.DELIVER_TASK]
 
 
-def test_each_message_has_an_id_of_its_own(endpoint, vendor, account, actor, now):
+def test_each_message_has_an_id_of_its_own(endpoint, provider, account, actor, now):
     numbers = [PhoneNumberFactory(account=account).pk for _ in range(3)]
     capability.enable(numbers, actor=actor, now=now)
     capability.accept(numbers, actor=actor, now=now)
@@ -211,13 +211,13 @@ def test_each_message_has_an_id_of_its_own(endpoint, vendor, account, actor, now
 # With the change, or not at all
 
 
-def test_a_change_that_is_rolled_back_leaves_no_message(endpoint, vendor, account, actor, now):
+def test_a_change_that_is_rolled_back_leaves_no_message(endpoint, provider, account, actor, now):
     number = PhoneNumberFactory(account=account)
     with transaction.atomic():
         capability.enable([number.pk], actor=actor, now=now)
-        assert types() == ["capability.changed"]
+        assert message_types() == ["capability.changed"]
         transaction.set_rollback(True)
-    assert types() == []
+    assert message_types() == []
     assert not WebhookDelivery.objects.exists()
     assert not OrmQ.objects.exists()
 
@@ -232,24 +232,24 @@ def queries_to_enable(count: int, account, actor, now) -> list[str]:
     return [query["sql"] for query in captured]
 
 
-def test_500_numbers_cost_as_many_queries_as_5(endpoint, vendor, account, actor, now):
+def test_500_numbers_cost_as_many_queries_as_5(endpoint, provider, account, actor, now):
     few, many = (len(queries_to_enable(count, account, actor, now)) for count in (5, 500))
     assert few == many
     assert WebhookDelivery.objects.count() == 505
 
 
-def test_without_an_endpoint_a_change_costs_one_query_that_reads(vendor, account, actor, now):
+def test_without_an_endpoint_a_change_costs_one_query_that_reads(provider, account, actor, now):
     about = [sql for sql in queries_to_enable(5, account, actor, now) if "webhook" in sql]
     assert len(about) == 1
     assert about[0].startswith("SELECT")
 
 
-def test_labels_and_cases_are_told_in_as_many_queries_for_500_as_for_5(endpoint, vendor, account, now):
+def test_labels_and_cases_are_told_in_as_many_queries_for_500_as_for_5(endpoint, provider, account, now):
     EngineFactory(slug="alpha")
     counts = []
     for count in (5, 500):
         numbers = [MonitoredNumberFactory(account=account, next_action_at=now) for _ in range(count)]
-        vendor.labels |= {(number.e164, "alpha"): "Spam Likely" for number in numbers}
+        provider.labels |= {(number.e164, "alpha"): "Spam Likely" for number in numbers}
         with CaptureQueriesContext(connection) as captured:
             lookups.look_up_due(now)
         counts.append(len([query for query in captured if "webhook" in query["sql"]]))

@@ -10,18 +10,18 @@ import pytest
 from django.utils import timezone
 
 from portal.audit import SYSTEM
-from portal.jobs.claims import LEASE
+from portal.jobs.claims import LEASE_DURATION
 from portal.models import WebhookDelivery
 from portal.webhooks import delivery as webhook_delivery
 from reputation.monitoring import capability
 from tests.factories import AccountFactory, PhoneNumberFactory, WebhookEndpointFactory
-from tests.other_process import start as process
-from tests.webhooks.receiver import receiving, status
-from tests.webhooks.test_delivering import STEPS, change, in_order
+from tests.other_process import start_python as process
+from tests.webhooks.receiver import respond, run_receiver
+from tests.webhooks.test_delivering import CAPABILITY_STEPS, change_capability, in_order
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-DELIVER = """
+DELIVER_SCRIPT = """
 import sys
 from datetime import timedelta
 import django; django.setup()
@@ -33,23 +33,23 @@ webhook_delivery.deliver(clock=lambda: timezone.now() + later, linger_seconds=0)
 
 
 @pytest.fixture
-def numbers(vendor):
+def numbers(provider):
     account = AccountFactory()
     return account, [PhoneNumberFactory(account=account).pk for _ in range(20)]
 
 
-def slowly(handler, got):
+def respond_slowly(handler, got):
     time.sleep(0.05)
-    status(200)(handler, got)
+    respond(200)(handler, got)
 
 
-def held(receiver, *, from_the, until):
+def hold_after(receiver, *, from_the, until):
     """Answers until so many have come, and then no more until the worker is killed, so that it dies at work."""
 
     def answer(handler, got):
         if len(receiver.got) >= from_the:
             until.wait(30)
-        status(200)(handler, got)
+        respond(200)(handler, got)
 
     return answer
 
@@ -57,14 +57,14 @@ def held(receiver, *, from_the, until):
 def test_a_worker_killed_in_the_middle_of_sending_loses_no_event(numbers):
     """Killed at three moments with what it has in hand, which is sent again when its lease is over."""
     account, numbers = numbers
-    with receiving() as receiver:
+    with run_receiver() as receiver:
         endpoint = WebhookEndpointFactory(account=account, url=receiver.url)
-        change(numbers, timezone.now())
+        change_capability(numbers, timezone.now())
         later = timedelta(0)
         for arrived in (3, 17, 41):
             killed = threading.Event()
-            receiver.answer = held(receiver, from_the=arrived, until=killed)
-            worker = process(DELIVER, str(later.total_seconds()))
+            receiver.answer = hold_after(receiver, from_the=arrived, until=killed)
+            worker = process(DELIVER_SCRIPT, str(later.total_seconds()))
             until = time.monotonic() + 30
             while len(receiver.got) < arrived and time.monotonic() < until:
                 time.sleep(0.005)
@@ -73,36 +73,36 @@ def test_a_worker_killed_in_the_middle_of_sending_loses_no_event(numbers):
             killed.set()
             assert len(receiver.got) >= arrived
             assert WebhookDelivery.objects.pending().filter(lease_until__isnull=False).exists(), "it died at work"
-            later += LEASE + timedelta(seconds=5)
-        receiver.answer = status(200)
+            later += LEASE_DURATION + timedelta(seconds=5)
+        receiver.answer = respond(200)
         webhook_delivery.deliver(clock=lambda: timezone.now() + later, linger_seconds=0)
         assert set(WebhookDelivery.objects.values_list("state", flat=True)) == {"delivered"}
-        assert len({got.event_id for got in receiver.got}) == len(numbers) * len(STEPS)
+        assert len({got.event_id for got in receiver.got}) == len(numbers) * len(CAPABILITY_STEPS)
         assert in_order(receiver.took(), numbers)
         assert all(got.is_signed_by(endpoint.secret) for got in receiver.got)
 
 
 def test_two_workers_at_once_send_everything_once_and_in_order(numbers):
     account, numbers = numbers
-    with receiving() as receiver:
-        receiver.answer = slowly
+    with run_receiver() as receiver:
+        receiver.answer = respond_slowly
         WebhookEndpointFactory(account=account, url=receiver.url)
-        change(numbers, timezone.now())
-        workers = [process(DELIVER, "0") for _ in range(2)]
+        change_capability(numbers, timezone.now())
+        workers = [process(DELIVER_SCRIPT, "0") for _ in range(2)]
         assert [worker.wait(60) for worker in workers] == [0, 0]
         webhook_delivery.deliver(clock=timezone.now, linger_seconds=0)
-        assert len(receiver.got) == len(numbers) * len(STEPS)
+        assert len(receiver.got) == len(numbers) * len(CAPABILITY_STEPS)
         arrived = defaultdict(list)
         for got in receiver.got:
             data = got.message["data"]
             arrived[data["number"]["id"]].append(data["after"])
-        assert set(map(tuple, arrived.values())) == {STEPS}
+        assert set(map(tuple, arrived.values())) == {CAPABILITY_STEPS}
         assert len(arrived) == len(numbers)
 
 
 def test_a_change_whose_process_is_killed_before_its_commit_is_not_told(numbers):
     account, numbers = numbers
-    with receiving() as receiver:
+    with run_receiver() as receiver:
         WebhookEndpointFactory(account=account, url=receiver.url)
         code = """
 import os, signal, sys
@@ -128,8 +128,8 @@ with transaction.atomic():
 def test_the_task_delivers_and_one_that_comes_meanwhile_returns_at_once(numbers):
     account, numbers = numbers
     code = "import django; django.setup(); from portal.webhooks.tasks import deliver_webhooks; deliver_webhooks()"
-    with receiving() as receiver:
-        receiver.answer = lambda handler, got: (time.sleep(1.5), status(200)(handler, got))
+    with run_receiver() as receiver:
+        receiver.answer = lambda handler, got: (time.sleep(1.5), respond(200)(handler, got))
         WebhookEndpointFactory(account=account, url=receiver.url)
         capability.enable(numbers[:1], actor=SYSTEM, now=timezone.now())
         first = process(code)

@@ -23,15 +23,15 @@ from django.db import connections
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from portal.demo.data import Demonstration
-from portal.demo.processes import Program, Stopping, run_until_stopped
+from portal.demo.data import DemoData
+from portal.demo.processes import Program, ShutdownRequest, run_until_stopped
 from portal.environment import BASE_DIR
 from portal.models import Lease
 
 HOST = "127.0.0.1"
 # Longer than a sweep needs to notice; what is cut off is done again, since tasks are safe to run twice.
-PATIENCE_SECONDS = 30
-START_SECONDS = 60
+GRACE_SECONDS = 30
+START_TIMEOUT_SECONDS = 60
 
 
 class Command(BaseCommand):
@@ -47,39 +47,39 @@ class Command(BaseCommand):
             raise CommandError("This needs DEMO=1: it makes accounts whose passwords everybody can read.")
         address = f"http://{HOST}:{port}"
         try:
-            with the_data_to_oneself(address) as lock:
-                refuse_a_port_in_use(port)
+            with lock_data_directory(address) as lock:
+                check_port_is_free(port)
                 self.say("Preparing the database and the pages...")
                 if reset:
-                    throw_away()
+                    delete_demo_data()
                 demonstration = prepare(serves_static_files=not reload)
                 self.run(address, port=port, reload=reload, lock=lock, demonstration=demonstration)
         except KeyboardInterrupt:
             self.say("Stopped before it was ready. Run it again to go on.")
             sys.exit(130)
 
-    def run(self, address: str, *, port: int, reload: bool, lock: TextIO, demonstration: Demonstration) -> None:
-        stopping = Stopping()
+    def run(self, address: str, *, port: int, reload: bool, lock: TextIO, demonstration: DemoData) -> None:
+        stopping = ShutdownRequest()
         stopping.listen()
         environment = os.environ | {"PYTHONUNBUFFERED": "1"}
         environment.setdefault("PUBLIC_URL", address)
         kept = (lock.fileno(),)
-        web = Program("web server", web_command(port, reload=reload), environment, inherits=kept)
+        web = Program("web server", get_web_command(port, reload=reload), environment, inherits=kept)
         # Only its main process is told, and by SIGINT: SIGTERM to the group lets django-q's sentinel hang.
-        tasks = Program("worker", manage("qcluster"), environment, stop_signal=signal.SIGINT, inherits=kept)
+        tasks = Program("worker", get_manage_command("qcluster"), environment, stop_signal=signal.SIGINT, inherits=kept)
 
         def when_started() -> None:
             groups = " ".join(str(program.process.pid) for program in (web, tasks) if program.process)
-            write_into(lock, f"{os.getpid()} {address} {groups}")
-            if answers(port, stopping=stopping, web=web):
+            write_lock_file(lock, f"{os.getpid()} {address} {groups}")
+            if wait_for_web_server(port, stopping=stopping, web=web):
                 self.introduce(address, demonstration)
 
         run_until_stopped(
-            [web, tasks], stopping=stopping, patience=PATIENCE_SECONDS, say=self.say, when_started=when_started
+            [web, tasks], stopping=stopping, patience=GRACE_SECONDS, say=self.say, when_started=when_started
         )
         self.say("Stopped. Your data is kept; `make demo RESET=1` starts afresh.")
 
-    def introduce(self, address: str, demonstration: Demonstration) -> None:
+    def introduce(self, address: str, demonstration: DemoData) -> None:
         sign_ins = demonstration.sign_ins
         width = max((len(sign_in.email) for sign_in in sign_ins), default=0)
         password = max((len(sign_in.password) for sign_in in sign_ins), default=0)
@@ -88,7 +88,7 @@ class Command(BaseCommand):
             + (f" ({address}{sign_in.path})" if sign_in.path else "")
             for sign_in in sign_ins
         ]
-        day = settings.DAY.total_seconds()
+        day = settings.SERVICE_DAY.total_seconds()
         self.say(
             f"\nThe portal is at {address}/\n\nSign in with\n"
             + "\n".join(lines)
@@ -102,7 +102,7 @@ class Command(BaseCommand):
 
 
 @contextmanager
-def the_data_to_oneself(address: str) -> Iterator[TextIO]:
+def lock_data_directory(address: str) -> Iterator[TextIO]:
     """Holds the lock of the data directory, or says who does. The programs started here inherit it, so that it is
     held as long as one of them lives, even when this process was killed."""
     settings.DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -111,19 +111,19 @@ def the_data_to_oneself(address: str) -> Iterator[TextIO]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
-            raise CommandError(who_runs_it(lock.read().split())) from None
-        write_into(lock, f"{os.getpid()} {address}")
+            raise CommandError(describe_lock_holder(lock.read().split())) from None
+        write_lock_file(lock, f"{os.getpid()} {address}")
         yield lock
 
 
-def write_into(lock: TextIO, line: str) -> None:
+def write_lock_file(lock: TextIO, line: str) -> None:
     lock.seek(0)
     lock.truncate()
     lock.write(line)
     lock.flush()
 
 
-def who_runs_it(written: list[str]) -> str:
+def describe_lock_holder(written: list[str]) -> str:
     """What the lock file says, in words: the process, its address, and the process groups it started."""
     process, address, *groups = written or ["?", "another address"]
     if process.isdecimal() and not is_alive(int(process)):
@@ -147,7 +147,7 @@ def is_alive(process: int) -> bool:
     return True
 
 
-def refuse_a_port_in_use(port: int) -> None:
+def check_port_is_free(port: int) -> None:
     """Asked before anything is prepared, so that nothing has happened when the answer is no."""
     with socket.socket() as attempt:
         # As servers do: a port whose last connections are still closing is free.
@@ -163,7 +163,7 @@ def refuse_a_port_in_use(port: int) -> None:
             ) from None
 
 
-def throw_away() -> None:
+def delete_demo_data() -> None:
     """Removes what a demo makes, by name, and nothing else that may lie in the directory."""
     database = settings.DATABASES["default"]
     if not database["ENGINE"].endswith("sqlite3"):
@@ -177,7 +177,7 @@ def throw_away() -> None:
     shutil.rmtree(settings.CACHES["qstat"]["LOCATION"], ignore_errors=True)
 
 
-def prepare(*, serves_static_files: bool) -> Demonstration:
+def prepare(*, serves_static_files: bool) -> DemoData:
     """Everything that must be there before the programs start, once and by one process: several at a time would
     stand in each other's way (migrations; SQLite's switch to WAL, made by the first connection)."""
     # What the demo's past was like is on its pages; the terminal begins with now.
@@ -187,27 +187,27 @@ def prepare(*, serves_static_files: bool) -> Demonstration:
     Lease.objects.all().delete()
     if serves_static_files:
         call_command("collectstatic", interactive=False, verbosity=0)
-    demonstration = import_string(settings.DEMO_SEED)(now=timezone.now())
+    demonstration = import_string(settings.DEMO_DATA_LOADER)(now=timezone.now())
     connections.close_all()
     logging.disable(logging.NOTSET)
     return demonstration
 
 
-def manage(*arguments: str) -> list[str]:
+def get_manage_command(*arguments: str) -> list[str]:
     return [sys.executable, str(BASE_DIR / "manage.py"), *arguments]
 
 
-def web_command(port: int, *, reload: bool) -> list[str]:
+def get_web_command(port: int, *, reload: bool) -> list[str]:
     if reload:
-        return manage("runserver", f"{HOST}:{port}")
+        return get_manage_command("runserver", f"{HOST}:{port}")
     gunicorn = [sys.executable, "-m", "gunicorn", "portal.wsgi", "--chdir", str(BASE_DIR), "--bind", f"{HOST}:{port}"]
     quietly = ["--log-level", "warning", "--no-control-socket", "--graceful-timeout", "5"]
     return [*gunicorn, "--worker-class", "gthread", "--threads", "8", *quietly]
 
 
-def answers(port: int, *, stopping: Stopping, web: Program) -> bool:
+def wait_for_web_server(port: int, *, stopping: ShutdownRequest, web: Program) -> bool:
     """Waits until the web server takes connections. False when it does not, or when asked to stop meanwhile."""
-    until = time.monotonic() + START_SECONDS
+    until = time.monotonic() + START_TIMEOUT_SECONDS
     while time.monotonic() < until and web.is_running():
         with socket.socket() as attempt:
             if attempt.connect_ex((HOST, port)) == 0:

@@ -7,15 +7,15 @@ from typing import Annotated, Literal
 from ninja import Schema
 from pydantic import BaseModel, Field, StringConstraints
 
-from portal.api.operations import STRICT
-from reputation.models import Case, Confirmation, PhoneNumber
+from portal.api.operations import STRICT_CONFIG
+from reputation.models import BulkAction, Case, PhoneNumber
 
 # The largest id a database holds.
-MOST = 2**63 - 1
-Id = Annotated[int, Field(ge=1, le=MOST)]
+MAX_ID = 2**63 - 1
+Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 # One line of text: no control characters. A name has something other than spaces in it.
-_LINE = r"^[^\x00-\x1f\x7f\u2028\u2029]*$"
-Line = Annotated[str, StringConstraints(max_length=80, pattern=_LINE)]
+_LINE_PATTERN = r"^[^\x00-\x1f\x7f\u2028\u2029]*$"
+Line = Annotated[str, StringConstraints(max_length=80, pattern=_LINE_PATTERN)]
 Name = Annotated[
     str,
     StringConstraints(
@@ -29,19 +29,19 @@ Capability = Literal[tuple(PhoneNumber.Capability.values)]
 Source = Literal[tuple(PhoneNumber.Source.values)]
 SpamStatus = Literal[(*PhoneNumber.SpamStatus.values, PhoneNumber.STALE)]
 CaseState = Literal[tuple(Case.State.values)]
-Action = Literal[tuple(Confirmation.Action.values)]
+Action = Literal[tuple(BulkAction.Action.values)]
 
 
-def one_of(*values: str) -> object:
+def optional_choice(*values: str) -> object:
     """A filter's value, of these; empty does not filter."""
     return Literal[("", *values)]
 
 
-class Said(BaseModel):
+class ResponseSchema(BaseModel):
     """The base of what is answered."""
 
 
-class Asked(Schema):
+class RequestSchema(Schema):
     """The base of bodies."""
 
-    model_config = STRICT
+    model_config = STRICT_CONFIG

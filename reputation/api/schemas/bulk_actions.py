@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from reputation.api.schemas.base import Action, Asked, Id, Said
-from reputation.api.schemas.enrollments import Seats
-from reputation.api.schemas.numbers import NumberFiltersIn, NumberName
-from reputation.models import Confirmation
+from reputation.api.schemas.base import Action, Id, RequestSchema, ResponseSchema
+from reputation.api.schemas.enrollments import SeatsResponse
+from reputation.api.schemas.numbers import NumberFiltersRequest, NumberReference
+from reputation.models import BulkAction
 
 DryRun = Annotated[
     bool,
@@ -18,7 +18,7 @@ DryRun = Annotated[
 ]
 
 
-class ByIds(Asked):
+class SelectionByIdsRequest(RequestSchema):
     """These numbers. Ids that the account does not have are left out."""
 
     ids: Annotated[
@@ -27,37 +27,37 @@ class ByIds(Asked):
     dry_run: DryRun = False
 
 
-class ByFilter(Asked):
+class SelectionByFilterRequest(RequestSchema):
     """All numbers that match; an empty filter means all."""
 
-    filter: NumberFiltersIn = Field(description="All that match; either this or `ids`. An empty one means all.")
+    filter: NumberFiltersRequest = Field(description="All that match; either this or `ids`. An empty one means all.")
     dry_run: DryRun = False
 
 
-Chosen = ByIds | ByFilter
+SelectionRequest = SelectionByIdsRequest | SelectionByFilterRequest
 
 
-class RefusedOut(Said):
+class RefusalGroup(ResponseSchema):
     code: str
     sentence: str
     hint: str
     count: int
-    examples: list[NumberName]
+    examples: list[NumberReference]
 
 
-class ConfirmationOut(Said):
+class BulkActionResponse(ResponseSchema):
     id: int
     action: Action
     campaign_id: int | None
-    state: Literal[tuple(Confirmation.State.values)] = Field(
+    state: Literal[tuple(BulkAction.State.values)] = Field(
         description="`preparing`: many were chosen, and are being written down; ask again. `shown`: a dry run, nothing "
         "was done yet. `applying`: under way; ask again. `done`: done."
     )
     chosen: int
     to_do: int = Field(description="How many of the chosen can be done, and are or will be.")
-    refused: list[RefusedOut] = Field(description="Those that are left out, by reason, with the first of each.")
+    refused: list[RefusalGroup] = Field(description="Those that are left out, by reason, with the first of each.")
     sentence: str
-    seats: Seats
+    seats: SeatsResponse
     applied: int = Field(description="How many were done so far.")
     left_alone: int = Field(description="Changed by somebody else since they were shown.")
     shown_at: datetime

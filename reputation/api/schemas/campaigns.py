@@ -7,54 +7,54 @@ from typing import Annotated
 
 from pydantic import Field
 
-from reputation.api.schemas.base import Asked, Id, Name, Said
-from reputation.api.schemas.numbers import NumberLabel, number_name
-from reputation.campaigns import MOST_CALLS
+from reputation.api.schemas.base import Id, Name, RequestSchema, ResponseSchema
+from reputation.api.schemas.numbers import NumberSummary, serialize_number_summary
+from reputation.campaigns import MAX_DAILY_LIMIT
 from reputation.models import Campaign
 
 
-class CampaignOut(Said):
+class CampaignResponse(ResponseSchema):
     id: int
     name: str
     is_paused: bool
     automatic_matching: bool
-    default_number: NumberLabel | None = Field(description="The default caller ID.")
+    default_number: NumberSummary | None = Field(description="The default caller ID.")
     daily_limit: int | None = Field(description="So many calls a day may show the same number; null: any number.")
     created_at: datetime
 
 
-class Campaigns(Said):
-    items: list[CampaignOut]
+class CampaignListResponse(ResponseSchema):
+    items: list[CampaignResponse]
     next_cursor: str | None
 
 
-class CampaignIn(Asked):
+class CampaignCreateRequest(RequestSchema):
     name: Name
     automatic_matching: bool = True
 
 
-class CampaignChange(Asked):
+class CampaignUpdateRequest(RequestSchema):
     """What is left out stays as it is."""
 
     name: Name | None = None
     is_paused: bool | None = None
     automatic_matching: bool | None = None
     default_number_id: Id | None = Field(None, description="A number of the account; null: none.")
-    daily_limit: Annotated[int, Field(ge=1, le=MOST_CALLS)] | None = Field(
+    daily_limit: Annotated[int, Field(ge=1, le=MAX_DAILY_LIMIT)] | None = Field(
         None, description="So many calls a day may show the same number; null: any number."
     )
 
 
-def campaign_out(campaign: Campaign) -> CampaignOut:
+def serialize_campaign(campaign: Campaign) -> CampaignResponse:
     """Its `default_number` is read, so select it with the campaigns."""
     default = campaign.default_number
     present = default if default and default.removed_at is None else None
-    return CampaignOut(
+    return CampaignResponse(
         id=campaign.pk,
         name=campaign.name,
         is_paused=campaign.is_paused,
         automatic_matching=campaign.automatic_matching,
-        default_number=number_name(present) if present else None,
+        default_number=serialize_number_summary(present) if present else None,
         daily_limit=campaign.daily_limit,
         created_at=campaign.created_at,
     )

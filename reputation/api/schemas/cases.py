@@ -8,15 +8,15 @@ from typing import Annotated, Literal
 from ninja import Schema
 from pydantic import Field
 
-from reputation.api.schemas.base import Asked, CaseState, Name, Said, one_of
-from reputation.api.schemas.numbers import NumberLabel
-from reputation.api.schemas.reputations import EngineOut, TagOut
+from reputation.api.schemas.base import CaseState, Name, RequestSchema, ResponseSchema, optional_choice
+from reputation.api.schemas.numbers import NumberSummary
+from reputation.api.schemas.reputations import EngineResponse, TagResponse
 from reputation.models import Case, Submission
 
 
-class CaseOut(Said):
+class CaseResponse(ResponseSchema):
     id: int
-    number: NumberLabel
+    number: NumberSummary
     state: CaseState
     state_since: datetime
     opened_at: datetime
@@ -29,13 +29,13 @@ class CaseOut(Said):
     ticket_noted_at: datetime | None
 
 
-class Cases(Said):
-    items: list[CaseOut]
+class CaseListResponse(ResponseSchema):
+    items: list[CaseResponse]
     next_cursor: str | None
 
 
-class SubmissionOut(Said):
-    engine: EngineOut
+class SubmissionResponse(ResponseSchema):
+    engine: EngineResponse
     state: Literal[tuple(Submission.State.values)]
     reference: str
     reason: str
@@ -44,21 +44,21 @@ class SubmissionOut(Said):
     answered_at: datetime | None
 
 
-class Next(Said):
+class NextStepResponse(ResponseSchema):
     sentence: str
     by: datetime | None
 
 
-class CaseDetail(CaseOut):
-    next: Next = Field(description="What happens next, and by when.")
-    tags: list[TagOut]
-    submissions: list[SubmissionOut]
+class CaseDetailResponse(CaseResponse):
+    next: NextStepResponse = Field(description="What happens next, and by when.")
+    tags: list[TagResponse]
+    submissions: list[SubmissionResponse]
 
 
 class CaseFilters(Schema):
-    state: one_of(*Case.State.values) = ""
+    state: optional_choice(*Case.State.values) = ""
     number_id: Annotated[str, Field(pattern=r"^([1-9][0-9]{0,17})?$", description="Of this number only.")] = ""
 
 
-class TicketIn(Asked):
+class TicketRequest(RequestSchema):
     reference: Name = Field(description="What support calls the ticket.", examples=["48213"])

@@ -6,10 +6,10 @@ from datetime import datetime
 
 from pydantic import Field
 
-from reputation.api.schemas.base import Said
+from reputation.api.schemas.base import ResponseSchema
 
 
-class Seats(Said):
+class SeatsResponse(ResponseSchema):
     """Of the Spam Monitoring and Remediation licence."""
 
     total: int
@@ -17,14 +17,14 @@ class Seats(Said):
     free: int
 
 
-class EnrollmentOut(Said):
+class EnrollmentResponse(ResponseSchema):
     state: str = Field(examples=["approved"])
     is_approved: bool = Field(description="Whether numbers may be enabled.")
     since: datetime | None
     reason: str
     sentence: str
-    seats: Seats
+    seats: SeatsResponse
 
 
-def seats(coverage: object) -> Seats:
-    return Seats(total=coverage.seats, used=coverage.seats_used, free=coverage.seats_free)
+def serialize_seats(coverage: object) -> SeatsResponse:
+    return SeatsResponse(total=coverage.seats, used=coverage.seats_used, free=coverage.seats_free)

@@ -8,45 +8,45 @@ from typing import Literal
 from ninja import Schema
 from pydantic import Field
 
-from portal.audit.labels import KINDS, VIA
-from reputation.api.schemas.base import Said, one_of
+from portal.audit.labels import EVENT_KINDS, VIA_LABELS
+from reputation.api.schemas.base import ResponseSchema, optional_choice
 
 
-class Subject(Said):
+class EventSubject(ResponseSchema):
     kind: str = Field(examples=["phonenumber"])
     id: int
     label: str = Field(examples=["+12065550143"])
 
 
-class By(Said):
+class EventActor(ResponseSchema):
     name: str | None = Field(description="The person or the API key; null for the service itself.")
-    via: Literal[tuple(VIA)]
+    via: Literal[tuple(VIA_LABELS)]
 
 
-class EventOut(Said):
+class EventResponse(ResponseSchema):
     id: int
     at: datetime
     what: str = Field(description="A code such as tag.detected; new ones may come.", examples=["tag.detected"])
     words: str = Field(examples=["Spam label detected"])
-    about: Subject
+    about: EventSubject
     before: str
     after: str
     reason: str
-    by: By
+    by: EventActor
 
 
-class Events(Said):
-    items: list[EventOut]
+class EventListResponse(ResponseSchema):
+    items: list[EventResponse]
     next_cursor: str | None
 
 
-class Feed(Said):
-    items: list[EventOut]
+class EventFeedResponse(ResponseSchema):
+    items: list[EventResponse]
     next_cursor: str | None = Field(
         description="Where to go on, also at the end, so that it can be asked again later; null before the first event."
     )
     has_more: bool = Field(description="Whether there is more to read at once.")
 
 
-class FeedFilters(Schema):
-    kind: one_of(*KINDS) = ""
+class EventFilters(Schema):
+    kind: optional_choice(*EVENT_KINDS) = ""

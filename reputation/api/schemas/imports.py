@@ -7,11 +7,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from reputation.api.schemas.base import Said
+from reputation.api.schemas.base import ResponseSchema
 from reputation.models import NumberImport
 
 
-class ImportOut(Said):
+class ImportResponse(ResponseSchema):
     id: int
     file_name: str
     state: Literal[tuple(NumberImport.State.values)] = Field(
@@ -34,16 +34,16 @@ class ImportOut(Said):
     ended_at: datetime | None
 
 
-class RefusedLine(Said):
+class RefusedRow(ResponseSchema):
     line: int
     text: str
     reason: str
 
 
-class ImportDetail(ImportOut):
-    refused_first: list[RefusedLine] = Field(description="The first refused lines, with the reasons.")
+class ImportDetailResponse(ImportResponse):
+    refused_first: list[RefusedRow] = Field(description="The first refused lines, with the reasons.")
 
 
-class Imports(Said):
-    items: list[ImportOut]
+class ImportListResponse(ResponseSchema):
+    items: list[ImportResponse]
     next_cursor: str | None

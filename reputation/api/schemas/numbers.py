@@ -8,24 +8,33 @@ from typing import Annotated
 from ninja import Schema
 from pydantic import Field
 
-from portal.api.operations import STRICT
-from reputation.api.schemas.base import Asked, Capability, Id, Line, Said, Source, SpamStatus, one_of
-from reputation.labels import TALLIES
+from portal.api.operations import STRICT_CONFIG
+from reputation.api.schemas.base import (
+    Capability,
+    Id,
+    Line,
+    RequestSchema,
+    ResponseSchema,
+    Source,
+    SpamStatus,
+    optional_choice,
+)
+from reputation.labels import COUNTED_STATUSES
 from reputation.models import PhoneNumber
 
 
-class CampaignName(Said):
+class CampaignReference(ResponseSchema):
     id: int
     name: str
 
 
-class NumberOut(Said):
+class NumberResponse(ResponseSchema):
     id: int
     number: str = Field(description="E.164.", examples=["+12065550143"])
     region: str = Field(description="ISO 3166; territories of the United States by their own codes.")
     label: str
     source: Source
-    campaign: CampaignName | None
+    campaign: CampaignReference | None
     capability: Capability = Field(description="What the service does for the number now.")
     capability_since: datetime
     capability_reason: str = Field(description="Why the verification failed, or why monitoring stopped.")
@@ -37,8 +46,8 @@ class NumberOut(Said):
     added_at: datetime
 
 
-class Numbers(Said):
-    items: list[NumberOut]
+class NumberListResponse(ResponseSchema):
+    items: list[NumberResponse]
     next_cursor: str | None = Field(description="For the next page; null on the last one.")
 
 
@@ -48,22 +57,22 @@ class NumberFilters(Schema):
     q: Annotated[
         str, Field(max_length=80, description="In any part of the number, however it is punctuated, or of the label.")
     ] = ""
-    status: one_of(PhoneNumber.LABELLED, *TALLIES) = Field(
+    status: optional_choice(PhoneNumber.LABELLED, *COUNTED_STATUSES) = Field(
         "", description="`labelled`: any spam label. `tagged`: remediation has not begun yet."
     )
-    capability: one_of(*PhoneNumber.Capability.values) = ""
+    capability: optional_choice(*PhoneNumber.Capability.values) = ""
     campaign: Annotated[str, Field(pattern=r"^([1-9][0-9]{0,17}|none)?$", description="A campaign's id, or none.")] = ""
-    source: one_of(*PhoneNumber.Source.values) = ""
+    source: optional_choice(*PhoneNumber.Source.values) = ""
     engine: Annotated[
         str, Field(pattern=r"^([1-9][0-9]{0,17})?$", description="The id of an engine whose label stands.")
     ] = ""
 
 
-class NumberFiltersIn(NumberFilters):
-    model_config = STRICT
+class NumberFiltersRequest(NumberFilters):
+    model_config = STRICT_CONFIG
 
 
-class NumberIn(Asked):
+class NumberCreateRequest(RequestSchema):
     number: Annotated[
         str,
         Field(
@@ -79,7 +88,7 @@ class NumberIn(Asked):
     campaign_id: Id | None = None
 
 
-class NumberChange(Asked):
+class NumberUpdateRequest(RequestSchema):
     """What is left out stays as it is."""
 
     label: Line | None = None
@@ -87,16 +96,16 @@ class NumberChange(Asked):
     campaign_id: Id | None = Field(None, description="null takes it out of its campaign.")
 
 
-class NumberName(Said):
+class NumberReference(ResponseSchema):
     id: int
     number: str
 
 
-class NumberLabel(Said):
+class NumberSummary(ResponseSchema):
     id: int
     number: str
     label: str
 
 
-def number_name(number: PhoneNumber) -> NumberLabel:
-    return NumberLabel(id=number.pk, number=number.e164, label=number.label)
+def serialize_number_summary(number: PhoneNumber) -> NumberSummary:
+    return NumberSummary(id=number.pk, number=number.e164, label=number.label)

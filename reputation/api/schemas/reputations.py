@@ -7,25 +7,25 @@ from typing import Literal
 
 from pydantic import Field
 
-from reputation.api.schemas.base import Capability, Said, SpamStatus
+from reputation.api.schemas.base import Capability, ResponseSchema, SpamStatus
 from reputation.models import Check, Registration
 
 
-class EngineOut(Said):
+class EngineResponse(ResponseSchema):
     id: int
     name: str
 
 
-class RegistrationOut(Said):
+class RegistrationResponse(ResponseSchema):
     state: Literal[tuple(Registration.State.values)]
     reason: str
 
 
-class CheckOut(Said):
+class CheckResponse(ResponseSchema):
     """A run of equal answers of one engine, from its first look to its last."""
 
     id: int
-    engine: EngineOut
+    engine: EngineResponse
     result: Literal[tuple(Check.Result.values)]
     label: str
     learnt_by: str
@@ -36,22 +36,22 @@ class CheckOut(Said):
     is_current: bool
 
 
-class TagOut(Said):
+class TagResponse(ResponseSchema):
     id: int
-    engine: EngineOut
+    engine: EngineResponse
     label: str
     detected_at: datetime
     ended_at: datetime | None
     case_id: int | None
 
 
-class AtEngine(Said):
-    engine: EngineOut
-    registration: RegistrationOut | None = Field(description="Whether the engine took the number on.")
-    check: CheckOut | None = Field(description="Its current answer, if there is one.")
+class EngineReputation(ResponseSchema):
+    engine: EngineResponse
+    registration: RegistrationResponse | None = Field(description="Whether the engine took the number on.")
+    check: CheckResponse | None = Field(description="Its current answer, if there is one.")
 
 
-class Reputation(Said):
+class ReputationResponse(ResponseSchema):
     number_id: int
     number: str
     spam_status: SpamStatus
@@ -60,11 +60,11 @@ class Reputation(Said):
     checked_at: datetime | None
     fresh_until: datetime | None
     capability: Capability
-    tags: list[TagOut] = Field(description="The labels that stand now.")
+    tags: list[TagResponse] = Field(description="The labels that stand now.")
     case_id: int | None = Field(description="The unfinished case, if there is one.")
-    engines: list[AtEngine]
+    engines: list[EngineReputation]
 
 
-class Checks(Said):
-    items: list[CheckOut]
+class CheckListResponse(ResponseSchema):
+    items: list[CheckResponse]
     next_cursor: str | None

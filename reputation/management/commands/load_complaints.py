@@ -20,14 +20,14 @@ class Command(BaseCommand):
         unreadable = 0
         for path in files:
             try:
-                self._say(complaints.load(path, now=timezone.now()))
+                self._say(complaints.load_file(path, now=timezone.now()))
             except complaints.UnreadableFile as error:
                 unreadable += 1
                 self.stderr.write(self.style.ERROR(f"{error} Nothing of it was taken in."))
         if unreadable:
             raise CommandError(f"{unreadable} of {len(files)} files could not be read.")
 
-    def _say(self, taken: complaints.Taken) -> None:
+    def _say(self, taken: complaints.LoadResult) -> None:
         if taken.again:
             self.stdout.write(f"{taken.name}: taken in before, nothing to do.")
             return
