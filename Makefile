@@ -19,7 +19,7 @@ test: .venv/development chromium ## all tests, the journeys in real Chromium inc
 	$(BIN)/pytest $(ARGS)
 
 test-postgres: .venv/development chromium servers ## the same tests on a PostgreSQL and a Redis that are thrown away after
-	$(BIN)/python -m tests.throwaway $(ARGS)
+	$(BIN)/python -m tests.support.servers $(ARGS)
 
 bench: .venv/development ## measure against peers in the same run, into benchmarks/results.md (QUICK=1 for a short one)
 	$(BIN)/python -m benchmarks.run

@@ -21,7 +21,7 @@ from reputation.phone_numbers import parse_caller_id
 
 ROOT = Path(__file__).parent.parent
 EXISTING_COUNT = 10_000
-IMPORT_SCRIPT = "import django; django.setup(); from benchmarks.importers import main; main()"
+IMPORT_SCRIPT = "import django; django.setup(); from benchmarks.import_process import main; main()"
 
 
 def measure(run: BenchmarkRun) -> list[Result]:

@@ -145,14 +145,14 @@ TEMPLATES = [
             ],
             "builtins": [
                 "portal.templatetags.formatting",
-                "reputation.templatetags.states",
+                "reputation.templatetags.reputation_tags",
                 "django.templatetags.static",
                 "django.contrib.humanize.templatetags.humanize",
             ],
         },
     },
 ]
-FORM_RENDERER = "portal.forms.FormRenderer"
+FORM_RENDERER = "portal.form_renderer.FormRenderer"
 
 # People
 

@@ -39,12 +39,12 @@ SCHEDULES = (
     ScheduleEntry("send digests", "reputation.tasks.digests.send_digests"),
     # Not in the rounds: it may wait for slow receivers, and is begun by each change anyway.
     ScheduleEntry("deliver webhooks", "portal.webhooks.tasks.deliver_webhooks", quick=False),
-    ScheduleEntry("canary", "reputation.tasks.upkeep.record_heartbeat", quick=False),
+    ScheduleEntry("canary", "reputation.tasks.maintenance.record_heartbeat", quick=False),
     ScheduleEntry("end stale imports", "reputation.tasks.imports.end_stale_imports", minutes=10, quick=False),
-    ScheduleEntry("keep engines in step", "reputation.tasks.upkeep.sync_engines", minutes=60, quick=False),
-    ScheduleEntry("prune", "reputation.tasks.upkeep.prune", minutes=24 * 60, quick=False),
+    ScheduleEntry("keep engines in step", "reputation.tasks.maintenance.sync_engines", minutes=60, quick=False),
+    ScheduleEntry("prune", "reputation.tasks.maintenance.prune", minutes=24 * 60, quick=False),
 )
-DEMO_LOOP = ScheduleEntry("rounds", "reputation.tasks.rounds.run_demo_loop")
+DEMO_LOOP = ScheduleEntry("rounds", "reputation.tasks.demo_loop.run_demo_loop")
 
 
 def get_entries() -> tuple[ScheduleEntry, ...]:

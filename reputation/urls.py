@@ -9,8 +9,8 @@ from reputation.views import (
     bulk_actions,
     campaigns,
     cases,
+    change_token,
     imports,
-    live,
     number,
     number_reputation,
     overview,
@@ -20,7 +20,7 @@ from reputation.views import (
 urlpatterns = [
     *matches.urls,  # first, because it is asked for every call
     *overview.urls,
-    *live.urls,
+    *change_token.urls,
     *phone_numbers.urls,
     *imports.urls,
     *number_reputation.urls,

@@ -10,8 +10,8 @@ from portal.accounts.licensing import Product
 from portal.audit import Actor
 from portal.models import Account, Member
 from reputation.matching import recorder
-from tests.every_url import create_api_key
 from tests.factories import AccountFactory, ApplicationFactory, LicenceFactory, MemberFactory
+from tests.support.urls import create_api_key
 
 
 @pytest.fixture

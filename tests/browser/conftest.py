@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from portal.models import Member
 from reputation.demo.data import PASSWORD
-from tests.demo_process import DemoProcess, start_demo
+from tests.support.demo import DemoProcess, start_demo
 
 WIDE, NARROW = 1360, 390
 HEIGHT = 900

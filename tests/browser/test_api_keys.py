@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from portal.models import ApiKey
 from tests.browser.conftest import HEIGHT, NARROW, accessibility_violations
-from tests.browser.test_every_page import OVERFLOWING_ELEMENTS_JS
+from tests.browser.test_pages import OVERFLOWING_ELEMENTS_JS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

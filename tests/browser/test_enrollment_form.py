@@ -8,8 +8,8 @@ from playwright.sync_api import Page, Route, expect
 
 from enrollment.models import Application
 from enrollment.questions import QUESTIONS
-from tests.browser.test_whole_journey import fill_field
-from tests.enrollment.filled import BUSINESS
+from tests.browser.test_journey import fill_field
+from tests.enrollment.form_data import BUSINESS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

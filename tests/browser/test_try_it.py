@@ -15,7 +15,7 @@ from portal.audit import SYSTEM
 from portal.models import Member, today_of
 from reputation.models import Campaign, CampaignCalls, NumberCalls, PhoneNumber
 from tests.browser.conftest import NARROW, WIDE, accessibility_violations, screenshot
-from tests.browser.test_every_page import OVERFLOWING_ELEMENTS_JS
+from tests.browser.test_pages import OVERFLOWING_ELEMENTS_JS
 from tests.factories import (
     AccountFactory,
     CampaignFactory,

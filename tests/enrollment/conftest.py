@@ -9,18 +9,18 @@ from django.test import Client
 from enrollment.models import Application
 from portal.audit import Actor
 from portal.models import User
-from tests.enrollment import filled
+from tests.enrollment import form_data
 from tests.factories import UserFactory
 
 
 @pytest.fixture
 def draft(account, actor, now) -> Application:
-    return filled.create_draft(account, actor, now)
+    return form_data.create_draft(account, actor, now)
 
 
 @pytest.fixture
 def submitted(account, actor, now) -> Application:
-    return filled.create_submitted(account, actor, now)
+    return form_data.create_submitted(account, actor, now)
 
 
 @pytest.fixture

@@ -5,13 +5,13 @@ import pytest
 from enrollment.assessment import assess
 from enrollment.forms import BusinessForm
 from enrollment.questions import QUESTIONS, Severity
-from tests.enrollment import filled
+from tests.enrollment import form_data
 
 
 def assess_form(business=None, **given):
-    form = BusinessForm(filled.business_data(**(business or {})))
+    form = BusinessForm(form_data.business_data(**(business or {})))
     assert form.is_valid(), form.errors
-    return assess(filled.stored_answers(**given), form.cleaned_data)
+    return assess(form_data.stored_answers(**given), form.cleaned_data)
 
 
 def test_all_yes_needs_no_words():

@@ -11,7 +11,7 @@ from enrollment.drafts import NotEditable
 from enrollment.models import Application
 from enrollment.questions import QUESTIONS_BY_ID
 from portal.models import AuditEvent
-from tests.enrollment import filled
+from tests.enrollment import form_data
 from tests.factories import ApplicationFactory, MemberFactory
 
 pytestmark = pytest.mark.django_db
@@ -25,7 +25,7 @@ def page_text(client, url):
 
 
 def test_it_works(as_admin, account):
-    answer = as_admin.post(BUSINESS, filled.business_data() | {"continue": "1"})
+    answer = as_admin.post(BUSINESS, form_data.business_data() | {"continue": "1"})
     assert answer.url == PRACTICES
     assert Application.objects.for_account(account).get().state == "draft"
 
@@ -48,7 +48,7 @@ def test_a_draft_keeps_what_is_typed_even_when_it_is_invalid(as_admin):
 
 
 def test_an_error_loses_nothing_and_stands_at_its_field(as_admin):
-    answer = as_admin.post(BUSINESS, filled.business_data(ein="12", zip_code="abc") | {"continue": "1"}, follow=True)
+    answer = as_admin.post(BUSINESS, form_data.business_data(ein="12", zip_code="abc") | {"continue": "1"}, follow=True)
     html = answer.content.decode()
     assert 'value="abc"' in html
     assert 'value="Cascade Solar LLC"' in html
@@ -58,7 +58,7 @@ def test_an_error_loses_nothing_and_stands_at_its_field(as_admin):
 
 
 def test_a_reload_after_an_error_shows_it_again_and_sends_nothing(as_admin):
-    answer = as_admin.post(BUSINESS, filled.business_data(ein="12") | {"continue": "1"})
+    answer = as_admin.post(BUSINESS, form_data.business_data(ein="12") | {"continue": "1"})
     assert answer.status_code == 302
     assert 'id="id_ein_error"' in page_text(as_admin, answer.url)
 
@@ -75,8 +75,8 @@ def test_a_draft_is_the_accounts_and_not_the_persons(as_admin, as_owner):
 
 
 def test_the_steps_do_not_overwrite_each_other(as_admin, account):
-    as_admin.post(BUSINESS, filled.business_data())
-    as_admin.post(PRACTICES, filled.practices_data(calling_hours="no"))
+    as_admin.post(BUSINESS, form_data.business_data())
+    as_admin.post(PRACTICES, form_data.practices_data(calling_hours="no"))
     draft = drafts.get_current_application(account)
     assert draft.business["city"] == "Seattle"
     assert draft.answers["calling_hours"]["answer"] == "no"
@@ -91,14 +91,14 @@ def test_it_saves_itself_as_fields_change(as_admin, account):
 
 def test_saving_itself_tells_what_the_answers_now_mean(as_admin):
     html = as_admin.post(
-        PRACTICES, filled.practices_data(calling_hours="no", attempt_limits="no"), headers=HTMX_HEADERS
+        PRACTICES, form_data.practices_data(calling_hours="no", attempt_limits="no"), headers=HTMX_HEADERS
     ).content.decode()
     assert "2 practices are answered with No" in html
     assert "18 of 18 answered" in html
 
 
 def test_saving_the_same_again_changes_nothing(account, actor, now):
-    edits = [filled.create_draft(account, actor, now).edits for _ in range(2)]
+    edits = [form_data.create_draft(account, actor, now).edits for _ in range(2)]
     assert edits == [1, 1]
     assert AuditEvent.objects.for_account(account).count() == 1
 
@@ -112,7 +112,7 @@ def test_typing_for_an_hour_is_one_event_in_the_audit_trail(account, actor, now)
 
 
 def test_a_social_security_number_is_not_even_kept_in_a_draft(as_admin, account):
-    answer = as_admin.post(BUSINESS, filled.business_data(ein="123-45-6789") | {"continue": "1"}, follow=True)
+    answer = as_admin.post(BUSINESS, form_data.business_data(ein="123-45-6789") | {"continue": "1"}, follow=True)
     assert "Social Security number, so it was not kept" in answer.content.decode()
     assert "6789" not in str(Application.objects.filter(account=account).values())
 
@@ -124,7 +124,7 @@ def test_what_no_database_can_hold_is_taken_out(account, actor, now):
 
 
 def test_an_answer_keeps_the_wording_it_was_given_to(as_admin, account):
-    as_admin.post(PRACTICES, filled.practices_data())
+    as_admin.post(PRACTICES, form_data.practices_data())
     assert (
         drafts.get_current_application(account).answers["calling_hours"]["wording"]
         == QUESTIONS_BY_ID["calling_hours"].wording
@@ -132,15 +132,15 @@ def test_an_answer_keeps_the_wording_it_was_given_to(as_admin, account):
 
 
 def test_an_answer_to_an_older_wording_is_asked_for_again(as_admin, account, actor, now):
-    older = filled.stored_answers() | {"calling_hours": {"answer": "yes", "note": "", "wording": "0"}}
-    drafts.save(account, business=filled.business_data(), answers=older, actor=actor, now=now)
+    older = form_data.stored_answers() | {"calling_hours": {"answer": "yes", "note": "", "wording": "0"}}
+    drafts.save(account, business=form_data.business_data(), answers=older, actor=actor, now=now)
     assert "The question was reworded since it was answered" in page_text(as_admin, CHECK)
-    answer = as_admin.post(PRACTICES, filled.practices_data() | {"continue": "1"})
+    answer = as_admin.post(PRACTICES, form_data.practices_data() | {"continue": "1"})
     assert answer.url == CHECK
 
 
 def test_not_applicable_needs_a_reason(as_admin):
-    posted = filled.practices_data(national_dnc_scrub="not_applicable") | {"continue": "1"}
+    posted = form_data.practices_data(national_dnc_scrub="not_applicable") | {"continue": "1"}
     html = as_admin.post(PRACTICES, posted, follow=True).content.decode()
     assert "Say why it doesn&#x27;t apply to you." in html
     posted["national_dnc_scrub-note"] = "We call businesses only."
@@ -148,7 +148,7 @@ def test_not_applicable_needs_a_reason(as_admin):
 
 
 def test_a_question_without_an_answer_is_named(as_admin):
-    posted = filled.practices_data() | {"continue": "1"}
+    posted = form_data.practices_data() | {"continue": "1"}
     del posted["ring_15_seconds-answer"]
     html = as_admin.post(PRACTICES, posted, follow=True).content.decode()
     assert 'href="#id_ring_15_seconds-answer_0"' in html
@@ -161,7 +161,7 @@ def test_a_viewer_reads_the_form_and_changes_nothing(as_viewer, draft):
     assert '<fieldset class="stack" disabled>' in html
     assert "Save draft" not in html
     for url in (BUSINESS, PRACTICES, CHECK):
-        assert as_viewer.post(url, filled.business_data(city="Tacoma")).status_code == 403
+        assert as_viewer.post(url, form_data.business_data(city="Tacoma")).status_code == 403
     draft.refresh_from_db()
     assert draft.business["city"] == "Seattle"
 
@@ -169,16 +169,16 @@ def test_a_viewer_reads_the_form_and_changes_nothing(as_viewer, draft):
 def test_another_accounts_draft_is_never_shown_or_changed(client_for, draft):
     stranger = client_for(MemberFactory())
     assert "Cascade Solar" not in page_text(stranger, BUSINESS)
-    stranger.post(BUSINESS, filled.business_data(legal_name="Stranger Inc") | {"draft": "1"})
+    stranger.post(BUSINESS, form_data.business_data(legal_name="Stranger Inc") | {"draft": "1"})
     draft.refresh_from_db()
     assert draft.business["legal_name"] == "Cascade Solar LLC"
     assert Application.objects.count() == 2
 
 
 def test_while_under_review_nothing_is_saved_and_the_page_says_so(as_admin, submitted):
-    html = as_admin.post(BUSINESS, filled.business_data(city="Tacoma"), follow=True).content.decode()
+    html = as_admin.post(BUSINESS, form_data.business_data(city="Tacoma"), follow=True).content.decode()
     assert "under review and cannot be changed. Nothing was saved." in html
-    quietly = as_admin.post(BUSINESS, filled.business_data(city="Tacoma"), headers=HTMX_HEADERS).content.decode()
+    quietly = as_admin.post(BUSINESS, form_data.business_data(city="Tacoma"), headers=HTMX_HEADERS).content.decode()
     assert "Nothing was saved" in quietly
     submitted.refresh_from_db()
     assert submitted.business["city"] == "Seattle"
@@ -210,7 +210,7 @@ def test_after_a_rejection_or_revocation_a_new_application_begins_with_what_the_
     assert 'value="Cascade Solar LLC"' in html
     assert "Stop calling at night." in html
     assert Application.objects.count() == 1
-    as_admin.post(BUSINESS, filled.business_data(city="Tacoma"))
+    as_admin.post(BUSINESS, form_data.business_data(city="Tacoma"))
     begun = drafts.get_current_application(account)
     assert begun.former_id == submitted.pk
     assert begun.answers == submitted.answers

@@ -8,7 +8,7 @@ from enrollment import drafts, lifecycle, signals
 from enrollment.lifecycle import DECISIONS, TRANSITIONS, DecisionError, ReasonRequired
 from enrollment.models import Application, Transition
 from portal.models import AuditEvent
-from tests.enrollment import filled
+from tests.enrollment import form_data
 from tests.factories import AccountFactory, ApplicationFactory
 
 pytestmark = pytest.mark.django_db
@@ -91,7 +91,7 @@ def test_a_decision_is_in_the_audit_trail(submitted, reviewer_actor, now):
 
 
 def test_a_name_of_any_length_fits_the_audit_trail(account, reviewer_actor, actor, now):
-    application = filled.create_submitted(account, actor, now, legal_name="A" * 255)
+    application = form_data.create_submitted(account, actor, now, legal_name="A" * 255)
     lifecycle.reject(application, actor=reviewer_actor, now=now, reason="B" * 3_000)
     event = AuditEvent.objects.latest("pk")
     assert (len(event.subject_label), len(event.reason)) == (120, 500)
@@ -110,7 +110,7 @@ def test_an_application_that_was_sent_again_since_it_was_read_is_not_decided(
 ):
     read = Application.objects.get(pk=submitted.pk)
     lifecycle.ask_for_more(submitted, actor=reviewer_actor, now=now, reason=REASON)
-    filled.submit_draft(drafts.save(account, business={"city": "Tacoma"}, actor=actor, now=now), actor, now)
+    form_data.submit_draft(drafts.save(account, business={"city": "Tacoma"}, actor=actor, now=now), actor, now)
     with pytest.raises(DecisionError, match="you read revision 1, now it is 2"):
         lifecycle.approve(read, actor=reviewer_actor, now=now)
     assert Application.objects.get().state == "submitted"
@@ -126,7 +126,7 @@ def test_an_application_that_somebody_else_decided_is_not_decided_again(submitte
 
 
 def test_of_several_those_that_can_be_are_decided_and_the_others_named(reviewer_actor, actor, now):
-    good, stale, decided = (filled.create_submitted(AccountFactory(), actor, now) for _ in range(3))
+    good, stale, decided = (form_data.create_submitted(AccountFactory(), actor, now) for _ in range(3))
     lifecycle.reject(decided, actor=reviewer_actor, now=now, reason=REASON)
     shown = {good.pk: 1, stale.pk: 7, decided.pk: 1, 999_999: 1}
     outcome = lifecycle.decide(shown, to="approved", actor=reviewer_actor, now=now)

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from enrollment import lifecycle, mails, tasks
 from enrollment.models import Transition
-from tests.enrollment import filled
+from tests.enrollment import form_data
 from tests.factories import AccountFactory, MemberFactory
 
 pytestmark = pytest.mark.django_db
@@ -42,7 +42,7 @@ def rejected(submitted, reviewer_actor, now):
 
 
 def test_reviewers_are_told_when_an_application_is_sent(account, actor, now):
-    application = filled.create_submitted(account, actor, now, calling_hours="no")
+    application = form_data.create_submitted(account, actor, now, calling_hours="no")
     mails.send_due(now)
     (message,) = mail.outbox
     assert message.to == ["review@example.com"]
@@ -88,7 +88,7 @@ def test_owners_admins_and_the_contact_person_get_it_and_nobody_else(rejected, a
 
 
 def test_a_contact_who_is_a_member_gets_it_once(account, actor, admin, reviewer_actor, now):
-    application = filled.create_submitted(account, actor, now, contact_email=admin.user.email.upper())
+    application = form_data.create_submitted(account, actor, now, contact_email=admin.user.email.upper())
     lifecycle.approve(application, actor=reviewer_actor, now=now)
     mails.send_due(now)
     assert mail.outbox[-1].to == [admin.user.email]
@@ -142,7 +142,7 @@ def test_a_worker_killed_while_sending_is_followed_by_another(rejected, now):
 
 
 def test_one_mail_that_cannot_be_sent_does_not_stop_the_others(rejected, actor, reviewer_actor, now, monkeypatch):
-    other = filled.create_submitted(AccountFactory(), actor, now, contact_email="other@example.com")
+    other = form_data.create_submitted(AccountFactory(), actor, now, contact_email="other@example.com")
     lifecycle.approve(other, actor=reviewer_actor, now=now)
     whole = mails.build_message
     broken = {"left": 1}
@@ -161,7 +161,7 @@ def test_one_mail_that_cannot_be_sent_does_not_stop_the_others(rejected, actor, 
 def test_a_mail_keeps_its_words_when_the_application_goes_on(submitted, reviewer_actor, now):
     lifecycle.ask_for_more(submitted, actor=reviewer_actor, now=now, reason="Which carrier?")
     submitted.refresh_from_db()
-    filled.submit_draft(submitted, reviewer_actor, now)
+    form_data.submit_draft(submitted, reviewer_actor, now)
     mails.send_due(now)
     assert any("Which carrier?" in message.body for message in mail.outbox)
 

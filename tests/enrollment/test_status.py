@@ -6,7 +6,7 @@ from django.urls import reverse
 from enrollment import drafts, lifecycle
 from enrollment.models import Application
 from enrollment.status import STATUS_LABELS, get_enrollment_status
-from tests.enrollment import filled
+from tests.enrollment import form_data
 from tests.factories import AccountFactory, ApplicationFactory, MemberFactory
 
 pytestmark = pytest.mark.django_db
@@ -45,12 +45,12 @@ def test_it_takes_one_query(account, submitted, django_assert_num_queries):
 
 
 def test_the_no_answers_are_those_that_were_sent(account, actor, now):
-    filled.create_submitted(account, actor, now, calling_hours="no", attempt_limits="no")
+    form_data.create_submitted(account, actor, now, calling_hours="no", attempt_limits="no")
     assert get_enrollment_status(account).no_answers == 2
 
 
 def test_the_no_answers_of_a_draft_are_those_that_are_typed(account, actor, now):
-    drafts.save(account, answers=filled.stored_answers(calling_hours="no"), actor=actor, now=now)
+    drafts.save(account, answers=form_data.stored_answers(calling_hours="no"), actor=actor, now=now)
     assert get_enrollment_status(account).no_answers == 1
 
 

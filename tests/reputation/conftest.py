@@ -4,14 +4,14 @@ import pytest
 
 from reputation.monitoring import engines
 from reputation.providers import registry
-from tests.reputation.vendor import FakeProvider
+from tests.support.provider import FakeProvider
 
 
 @pytest.fixture
 def provider(db, settings) -> FakeProvider:
     """The one provider in use, with the engines Alpha and Beta."""
     registry._load_providers.cache_clear()
-    settings.PROVIDERS = ["tests.reputation.vendor.FakeProvider"]
+    settings.PROVIDERS = ["tests.support.provider.FakeProvider"]
     engines.sync_engines()
     yield registry.get_providers()["vendor"]
     registry._load_providers.cache_clear()

@@ -19,9 +19,9 @@ from portal.models import AuditEvent, Heartbeat
 from reputation import schedules
 from reputation.models import BulkAction, Case, Check, PhoneNumber, Registration, Tag
 from reputation.monitoring import capability, lookups, revocation, verification
-from reputation.tasks import cases, rounds, upkeep
-from tests import other_process
+from reputation.tasks import cases, demo_loop, maintenance
 from tests.factories import ApplicationFactory, MonitoredNumberFactory, PhoneNumberFactory
+from tests.support import processes as child_processes
 
 # Names ----------------------------------------------------------------------------------------------------------------
 
@@ -65,7 +65,7 @@ def test_a_schedule_of_ours_that_is_no_longer_wanted_goes_and_others_stay():
 @pytest.mark.django_db
 def test_the_database_allows_no_two_schedules_of_one_name():
     with pytest.raises(IntegrityError), transaction.atomic():
-        Schedule.objects.create(name="portal: canary", func="reputation.tasks.upkeep.record_heartbeat")
+        Schedule.objects.create(name="portal: canary", func="reputation.tasks.maintenance.record_heartbeat")
 
 
 @pytest.mark.django_db
@@ -80,7 +80,7 @@ def test_the_rounds_are_scheduled_only_where_days_are_short(settings):
 def test_four_processes_that_start_at_once_make_each_schedule_once():
     Schedule.objects.all().delete()
     make = "import django; django.setup(); from reputation.schedules import make_schedules; make_schedules()"
-    started = [other_process.start_python(make) for _ in range(4)]
+    started = [child_processes.start_python(make) for _ in range(4)]
     assert [one.wait(60) for one in started] == [0, 0, 0, 0]
     names = list(Schedule.objects.values_list("name", flat=True))
     assert sorted(names) == sorted(f"portal: {entry.name}" for entry in schedules.SCHEDULES)
@@ -91,8 +91,8 @@ def test_four_processes_that_start_at_once_make_each_schedule_once():
 
 @pytest.mark.django_db
 def test_the_canary_says_that_tasks_run(now):
-    upkeep.record_heartbeat()
-    assert Heartbeat.objects.get(name=upkeep.HEARTBEAT_NAME).at >= now
+    maintenance.record_heartbeat()
+    assert Heartbeat.objects.get(name=maintenance.HEARTBEAT_NAME).at >= now
 
 
 @pytest.mark.django_db
@@ -201,21 +201,21 @@ def test_a_confirmed_window_that_a_worker_is_at_is_left_alone(enrolled_account, 
 
 @pytest.mark.django_db
 def test_the_rounds_call_every_quick_task_and_begin_anew(provider, account, now, monkeypatch):
-    monkeypatch.setattr(rounds, "LOOP_SECONDS", 0.3)
-    monkeypatch.setattr(rounds, "PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr(demo_loop, "LOOP_SECONDS", 0.3)
+    monkeypatch.setattr(demo_loop, "PAUSE_SECONDS", 0.05)
     number = PhoneNumberFactory(account=account)
     capability.enable([number.pk], actor=SYSTEM, now=now)
-    rounds.run_demo_loop()
+    demo_loop.run_demo_loop()
     number.refresh_from_db()
     assert (number.capability, number.spam_status) == ("on", "clean")
-    assert "reputation.tasks.rounds.run_demo_loop" in [row.func() for row in OrmQ.objects.all()]
+    assert "reputation.tasks.demo_loop.run_demo_loop" in [row.func() for row in OrmQ.objects.all()]
 
 
 @pytest.mark.django_db
 def test_rounds_that_come_while_others_go_return_at_once_and_do_not_multiply(provider):
     with acquire_lease("rounds", for_seconds=60) as mine:
         assert mine
-        rounds.run_demo_loop()
+        demo_loop.run_demo_loop()
     assert not OrmQ.objects.exists()
 
 
@@ -320,7 +320,7 @@ lookups.look_up_due(timezone.now())
 def test_a_worker_killed_while_it_asks_an_engine_loses_nothing(account):
     now = timezone.now()
     numbers = [MonitoredNumberFactory(account=account, next_action_at=now) for _ in range(5)]
-    assert other_process.start_python(KILLED_WORKER_SCRIPT).wait(60) == -9
+    assert child_processes.start_python(KILLED_WORKER_SCRIPT).wait(60) == -9
     assert PhoneNumber.objects.exclude(lease_token="").count() == len(numbers)
     assert lookups.look_up_due(timezone.now()) == 0
     PhoneNumber.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
@@ -334,10 +334,10 @@ def test_a_real_cluster_runs_the_sweeps(account, tmp_path):
     Schedule.objects.all().delete()
     numbers = [PhoneNumberFactory(account=account) for _ in range(3)]
     capability.enable([number.pk for number in numbers], actor=SYSTEM, now=timezone.now())
-    async_task("reputation.tasks.upkeep.record_heartbeat")
+    async_task("reputation.tasks.maintenance.record_heartbeat")
     async_task("reputation.tasks.verification.verify_numbers")
     run = "from django.core.management import execute_from_command_line as run; run(['manage.py', 'qcluster'])"
-    cluster = other_process.start_python(run, DATA_DIR=str(tmp_path), WORKERS="1", TMPDIR=str(tmp_path))
+    cluster = child_processes.start_python(run, DATA_DIR=str(tmp_path), WORKERS="1", TMPDIR=str(tmp_path))
     try:
         until = time.monotonic() + 40
         while time.monotonic() < until and not (

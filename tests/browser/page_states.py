@@ -1,0 +1,250 @@
+"""Every page of the portal with something on it: for each address, the states in which it looks different.
+
+A new address gets one scene by itself, about an object that tests/support/urls.py makes. One that shows different
+things in different states has its states here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+from django.utils import timezone
+
+from enrollment.models import Application
+from portal.accounts import api_keys
+from portal.accounts.licensing import Product
+from portal.audit import Actor
+from portal.environment import BASE_DIR
+from portal.models import Account, ApiKey, Member, WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from portal.webhooks import endpoints
+from reputation.bulk_actions import actions, snapshot
+from reputation.demo.data import ANSWERS, BUSINESS, CASCADE
+from reputation.imports import pipeline
+from reputation.models import BulkAction, Campaign, Case, NumberImport, PhoneNumber
+from reputation.monitoring import capability
+from tests.factories import AccountFactory, LicenceFactory, MemberFactory, PhoneNumberFactory, WebhookEndpointFactory
+from tests.support.urls import Url, all_page_urls, create_api_key, create_case
+
+Action = BulkAction.Action
+SAMPLE_NUMBERS = BASE_DIR / "docs" / "sample-numbers.csv"
+
+
+@dataclass(frozen=True)
+class PageState:
+    """A page as somebody sees it; `member` is None for a stranger. What differs little from another scene is not
+    `looked_at_closely`."""
+
+    name: str
+    address: str
+    member: Member | None
+    looked_at_closely: bool = True
+
+
+def page_states() -> Iterator[PageState]:
+    """On top of the demo's data, which must have been made."""
+    account = Account.objects.get(name=CASCADE)
+    owner = account.members.filter(role=Member.Role.OWNER).get()
+    viewer = account.members.filter(role=Member.Role.VIEWER).get()
+    empty = MemberFactory(account=AccountFactory(name="Nothing Yet Inc."), role=Member.Role.OWNER)
+    for url in all_page_urls():
+        if url.name in PUBLIC_PAGES:
+            yield PageState(url.name, PUBLIC_PAGES[url.name](url), None)
+        elif url.name in STATE_BUILDERS:
+            for name, address, member in STATE_BUILDERS[url.name](url, account, owner):
+                yield PageState(f"{url.name}: {name}", address, member)
+        else:
+            yield PageState(url.name, url.of(account), owner)
+        if not url.arguments and url.name not in PUBLIC_PAGES:
+            yield PageState(f"{url.name}: nothing there yet", reverse(url.name), empty, looked_at_closely=False)
+            yield PageState(f"{url.name}: as a viewer", reverse(url.name), viewer, looked_at_closely=False)
+    yield PageState("a page that does not exist", "/no-such-page/", owner)
+
+
+StateRow = tuple[str, str, Member]
+
+
+def _numbers(url: Url, account: Account, owner: Member) -> Iterator[StateRow]:
+    present = PhoneNumber.objects.for_account(account)
+    for status, enabled in present.order_by().values_list("spam_status", "capability").distinct():
+        number = present.filter(spam_status=status, capability=enabled).first()
+        yield f"{status}, {enabled}", reverse(url.name, args=[number.pk]), owner
+    yield "abroad", reverse(url.name, args=[present.exclude(region="US").first().pk]), owner
+
+
+def _cases(url: Url, account: Account, owner: Member) -> Iterator[StateRow]:
+    for state in Case.State:
+        case = Case.objects.for_account(account).filter(state=state).first() or create_case(account, state)
+        yield str(state), reverse(url.name, args=[case.pk]), owner
+
+
+def _campaigns(url: Url, account: Account, owner: Member) -> Iterator[StateRow]:
+    tagged = Campaign.objects.for_account(account).filter(default_number__in=PhoneNumber.objects.tagged()).first()
+    yield "tagged default", reverse(url.name, args=[tagged.pk]), owner
+    paused, _ = Campaign.objects.get_or_create(account=account, name="Paused", is_paused=True, automatic_matching=False)
+    yield "paused, without numbers", reverse(url.name, args=[paused.pk]), owner
+
+
+def _campaign_pages(url: Url, account: Account, owner: Member) -> Iterator[StateRow]:
+    for name, address, member in _campaigns(url, account, owner):
+        yield name, address, member
+        yield f"{name}, tried", f"{address}?call=2063550199", member
+
+
+def _bulk_actions(url: Url, account: Account, owner: Member) -> Iterator[StateRow]:
+    def opened(action: str) -> BulkAction:
+        campaign = Campaign.objects.for_account(account).first() if "assign" in action else None
+        return actions.create_bulk_action(
+            account=account,
+            actor=actor,
+            action=action,
+            numbers=snapshot.get_selectable_numbers(action, account, campaign),
+            campaign=campaign,
+            now=timezone.now(),
+        )
+
+    actor = Actor(user=owner.user, via="web")
+    for action in Action:
+        yield f"{action}, shown", reverse(url.name, args=[opened(action).pk]), owner
+    under_way = opened(Action.DISABLE)
+    BulkAction.objects.filter(pk=under_way.pk).update(state=BulkAction.State.APPLYING, to_do=40, applied=13)
+    yield "under way", reverse(url.name, args=[under_way.pk]), owner
+    prepared = opened(Action.DISABLE)
+    preparing = {"state": BulkAction.State.PREPARING, "expected": 90_000, "chosen": 20_000}
+    BulkAction.objects.filter(pk=prepared.pk).update(**preparing)
+    yield "being prepared", reverse(url.name, args=[prepared.pk]), owner
+    stopped = {"state": BulkAction.State.DONE, "stopped": True, "to_do": 40, "applied": 13}
+    BulkAction.objects.filter(pk=prepared.pk).update(**stopped)
+    yield "stopped", reverse(url.name, args=[prepared.pk]), owner
+    done = opened(Action.ASSIGN)
+    actions.confirm(done, actor=actor, now=timezone.now())
+    yield "done", reverse(url.name, args=[done.pk]), owner
+
+
+def _imports(url: Url, account: Account, owner: Member) -> Iterator[StateRow]:
+    actor, state = Actor(user=owner.user, via="web"), NumberImport.State
+
+    def received() -> NumberImport:
+        file = SimpleUploadedFile("sample-numbers.csv", SAMPLE_NUMBERS.read_bytes())
+        return pipeline.receive(account=account, upload=file, actor=actor, now=timezone.now())
+
+    shown = received()
+    yield "ready", reverse(url.name, args=[shown.pk]), owner
+    for way, fields in {
+        state.READING: {"position": shown.size // 3},
+        state.APPLYING: {"added": shown.will_add // 3, "confirmed_at": timezone.now()},
+        state.STOPPED: {"added": shown.will_add // 3, "confirmed_at": timezone.now(), "ended_at": timezone.now()},
+        state.FAILED: {"reason": "The file ends within a quoted cell.", "ended_at": timezone.now()},
+        state.CANCELLED: {"ended_at": timezone.now()},
+    }.items():
+        other = received()
+        NumberImport.objects.filter(pk=other.pk).update(state=way, **fields)
+        yield str(way), reverse(url.name, args=[other.pk]), owner
+    pipeline.confirm(shown, actor=actor, now=timezone.now())
+    yield "done", reverse(url.name, args=[shown.pk]), owner
+
+
+def _enrollments(url: Url, account: Account, owner: Member) -> Iterator[StateRow]:
+    for state in Application.State:
+        yield str(state), reverse(url.name), _member_with_application(state)
+
+
+def _member_with_application(state: str) -> Member:
+    name = f"{Application.State(state).label} Inc."
+    if member := Member.objects.filter(account__name=name).first():
+        return member
+    member = MemberFactory(account=AccountFactory(name=name), role=Member.Role.OWNER)
+    LicenceFactory(account=member.account, product=Product.MONITORING_SKU, seats=5)
+    Application.objects.create(
+        account=member.account,
+        state=state,
+        business=BUSINESS,
+        answers={name: {"answer": answer, "note": note, "wording": "1"} for name, (answer, note) in ANSWERS.items()},
+        reason="" if state in (Application.State.DRAFT, Application.State.SUBMITTED) else "The EIN names another firm.",
+    )
+    return member
+
+
+def _endpoint_with_deliveries(account: Account, owner: Member) -> WebhookEndpoint:
+    """An endpoint to which something was delivered, something failed, and something is on its way."""
+    actor, now = Actor(user=owner.user, via="web"), timezone.now()
+    endpoint = WebhookEndpointFactory(account=account, url=f"https://receiver.example.com/{'long-path/' * 12}")
+    number = PhoneNumberFactory(account=account)
+    capability.enable([number.pk], actor=actor, now=now)
+    endpoints.send_test_event(endpoint, actor=actor, now=now)
+    endpoints.send_test_event(endpoint, actor=actor, now=now)
+    answers = {"delivered": (200, "Answered 200 OK."), "failed": (None, "No answer within 15 seconds.")}
+    deliveries = WebhookDelivery.objects.filter(endpoint=endpoint).order_by("pk")
+    for delivery, (state, (status, said)) in zip(deliveries, answers.items(), strict=False):
+        WebhookAttempt.objects.create(
+            delivery=delivery, at=now, status=status, said=said, duration_ms=1234, answer="x" * 300
+        )
+        WebhookDelivery.objects.filter(pk=delivery.pk).update(
+            state=state, attempts=1, last_said=said, ended_at=now, next_action_at=None
+        )
+    return endpoint
+
+
+def _webhooks(url: Url, account: Account, owner: Member) -> Iterator[StateRow]:
+    endpoint = _endpoint_with_deliveries(account, owner)
+    admin = account.members.filter(role=Member.Role.ADMIN).first()
+    row = WebhookEndpoint.objects.filter(pk=endpoint.pk)
+    row.update(previous_secret=endpoint.secret, previous_until=timezone.now() + timedelta(hours=20))
+    yield "active, secret replaced", reverse(url.name, args=[endpoint.pk]), owner
+    yield "as an admin", reverse(url.name, args=[endpoint.pk]), admin
+    failing = _endpoint_with_deliveries(account, owner)
+    soon = timezone.now() + timedelta(hours=1)
+    WebhookEndpoint.objects.filter(pk=failing.pk).update(
+        failures=3, failing_since=timezone.now(), rests_until=soon, last_said="No answer within 15 seconds."
+    )
+    yield "failing", reverse(url.name, args=[failing.pk]), owner
+    paused = _endpoint_with_deliveries(account, owner)
+    endpoints.pause_unreachable(
+        paused, because=endpoints.RECEIVER_GONE, actor=Actor(user=None, via="task"), now=timezone.now()
+    )
+    yield "paused", reverse(url.name, args=[paused.pk]), owner
+
+
+def _webhook_deliveries(url: Url, account: Account, owner: Member) -> Iterator[StateRow]:
+    for delivery in WebhookDelivery.objects.filter(endpoint=_endpoint_with_deliveries(account, owner)):
+        yield str(delivery.state), reverse(url.name, args=[delivery.pk]), owner
+
+
+def _api_keys(url: Url, account: Account, owner: Member) -> Iterator[StateRow]:
+    actor, now = Actor(user=owner.user, via="web"), timezone.now()
+    create_api_key(account, "match", name="Dialer in Seattle", expires_at=now + timedelta(days=90))
+    create_api_key(account, name="Reports", expires_at=now - timedelta(days=1))
+    revoked, _ = create_api_key(account, "read", "write", name="The former CRM")
+    api_keys.revoke_api_key(revoked, actor=actor, now=now)
+    ApiKey.objects.filter(pk=revoked.pk).update(last_used_at=now)
+    yield "some that work", reverse(url.name), owner
+
+
+# By URL name: (what the state is, the address, as whom).
+STATE_BUILDERS: dict[str, Callable[[Url, Account, Member], Iterator[StateRow]]] = {
+    "api-keys": _api_keys,
+    "number": _numbers,
+    "case": _cases,
+    "case-ticket": _cases,
+    "campaign": _campaign_pages,
+    "campaign-assign": _campaigns,
+    "campaign-default": _campaigns,
+    "confirmation": _bulk_actions,
+    "import": _imports,
+    "services-details": _enrollments,
+    "webhook": _webhooks,
+    "webhook-delivery": _webhook_deliveries,
+    **dict.fromkeys(("enrollment", "enrollment-business", "enrollment-practices", "enrollment-check"), _enrollments),
+}
+
+PUBLIC_PAGES: dict[str, Callable[[Url], str]] = {
+    "sign-in": lambda url: reverse("sign-in"),
+    "sign-out": lambda url: reverse("sign-out"),
+    "password_reset": lambda url: reverse("password_reset"),
+    "password_reset_done": lambda url: reverse("password_reset_done"),
+    "password_reset_complete": lambda url: reverse("password_reset_complete"),
+    "password_reset_confirm": lambda url: reverse("password_reset_confirm", args=["MQ", "no-such-token"]),
+}

@@ -1,0 +1,183 @@
+"""Every page, in every state that scenes.py knows: accessible, well-formed, good on a telephone and by keyboard."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from playwright.sync_api import Page
+
+from reputation.demo import data
+from tests.browser.conftest import HEIGHT, NARROW, WIDE, ConsoleErrors, accessibility_violations, screenshot
+from tests.browser.page_states import PageState, page_states
+
+# Colours are the theme's and not the width's, and everything else the width's and not the theme's: so two looks with
+# all rules, and the two others for their colours, see what four would.
+ALL_RULES, CONTRAST_RULES = None, ["color-contrast"]
+RENDERINGS = (
+    ("wide, light", WIDE, "light", ALL_RULES),
+    ("wide, dark", WIDE, "dark", CONTRAST_RULES),
+    ("narrow, light", NARROW, "light", CONTRAST_RULES),
+    ("narrow, dark", NARROW, "dark", ALL_RULES),
+)
+
+EXPECTED_STATUSES = {"as a viewer": 403, "does not exist": 404}
+
+# What Python says of an object that was never meant for a page.
+PYTHON_REPR = re.compile(r"\b[A-Z]\w+\([a-z_]+=|<\w[\w.: ]* object|\bdatetime\.\w+\(")
+
+PAGE_FACTS_JS = """() => {
+  const ids = [...document.querySelectorAll("[id]")].map((element) => element.id);
+  return {
+    title: document.title,
+    headings: [...document.querySelectorAll("h1")].map((element) => element.textContent.trim()),
+    text: document.body.innerText,
+    mains: document.querySelectorAll("main, [role=main]").length,
+    twice: ids.filter((id, index) => ids.indexOf(id) !== index),
+  };
+}"""
+
+OVERFLOWING_ELEMENTS_JS = """() => {
+  const edge = document.documentElement.clientWidth;
+  if (document.documentElement.scrollWidth <= edge) return [];
+  const scrolls = (element) => element && element !== document.body
+    && (getComputedStyle(element).overflowX !== "visible" || scrolls(element.parentElement));
+  return [...document.body.querySelectorAll("*")]
+    .filter((element) => element.getBoundingClientRect().right > edge + 1 && !scrolls(element.parentElement))
+    .slice(0, 3).map((element) => element.outerHTML.slice(0, 120));
+}"""
+
+# What can have the focus, and looks the same when it has.
+INVISIBLE_FOCUS_JS = """() => {
+  const looks = (element) => {
+    const style = getComputedStyle(element);
+    return ["outlineStyle", "outlineWidth", "outlineColor", "boxShadow", "borderColor", "backgroundColor"]
+      .map((property) => style[property]).join("|");
+  };
+  const focusable = "a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']";
+  const seen = (element) => !element.disabled && element.checkVisibility({ visibilityProperty: true });
+  const unseen = [];
+  for (const element of [...document.querySelectorAll(focusable)].filter(seen).slice(0, 80)) {
+    document.activeElement?.blur();
+    const before = looks(element);
+    element.focus({ focusVisible: true, preventScroll: true });
+    if (document.activeElement === element && looks(element) === before) unseen.push(element.outerHTML.slice(0, 120));
+  }
+  document.activeElement?.blur();
+  return unseen;
+}"""
+
+
+@pytest.fixture
+def demo_data(transactional_db, settings, tmp_path) -> None:
+    """The demo's data, with simulated engines that have not met its numbers before."""
+    settings.SIMULATED_DIR, settings.DATA_DIR = tmp_path / "simulated", tmp_path
+    data.seed(now=timezone.now())
+
+
+def is_html_page(scene: PageState) -> bool:
+    """Downloads, what scripts ask for, and what is only posted to are no pages."""
+    client = Client()
+    if scene.member:
+        client.force_login(scene.member.user)
+    answer = client.get(scene.address)
+    if answer.status_code in (204, 405) or (answer.status_code == 302 and answer.url != scene.address):
+        return False
+    return answer.headers.get("Content-Type", "").startswith("text/html") and not answer.headers.get(
+        "Content-Disposition"
+    )
+
+
+def test_every_page(demo_data, live_url, open_page, console_errors, subtests):
+    windows: dict[int | None, Page] = {}
+    seen = 0
+    for scene in page_states():
+        if not is_html_page(scene):
+            continue
+        seen += 1
+        key = scene.member.pk if scene.member else None
+        page = windows.get(key) or windows.setdefault(key, open_page(live_url, as_=scene.member))
+        with subtests.test(scene.name):
+            problems = list(find_problems(page, scene)) + [
+                f"console: {one}" for one in console_errors_of(console_errors, scene)
+            ]
+            assert not problems, "\n".join(problems)
+    assert seen > 20
+
+
+def console_errors_of(console_errors: ConsoleErrors, scene: PageState) -> list[str]:
+    """What the browser logged. It also logs a refusal that the page itself says."""
+    refusal = expected_status(scene)
+    complaints = [one for one in console_errors.unexpected() if not (refusal and str(refusal) in one)]
+    console_errors.complaints.clear()
+    return complaints
+
+
+def expected_status(scene: PageState) -> int | None:
+    """What the page may answer, and still be one to look at."""
+    return next((status for words, status in EXPECTED_STATUSES.items() if words in scene.name), None)
+
+
+def find_problems(page: Page, scene: PageState) -> Iterator[str]:
+    looks = RENDERINGS if scene.looked_at_closely else RENDERINGS[-1:]
+    for look, width, scheme, rules in looks:
+        page.set_viewport_size({"width": width, "height": HEIGHT})
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        if look == looks[0][0]:
+            answer = page.goto(scene.address)
+            if answer.status >= 400 and answer.status != expected_status(scene):
+                yield f"{scene.address} answers {answer.status}"
+                return
+            yield from (f"{problem} ({scene.address})" for problem in markup_problems(page))
+            yield from (f"the focus is not seen on {element}" for element in page.evaluate(INVISIBLE_FOCUS_JS))
+        if width == NARROW:
+            yield from (f"{look}: too wide: {element}" for element in page.evaluate(OVERFLOWING_ELEMENTS_JS))
+        yield from (f"{look}: {violation}" for violation in accessibility_violations(page, rules=rules))
+        screenshot(page, f"{scene.name.replace(': ', '-').replace(' ', '_')}-{width}-{scheme}")
+
+
+def markup_problems(page: Page) -> Iterator[str]:
+    about = page.evaluate(PAGE_FACTS_JS)
+    if found := PYTHON_REPR.search(about["text"]):
+        yield f"it shows an object: {about['text'][found.start() :][:80]}"
+    if not about["title"].split("·")[0].strip():
+        yield "it has no title"
+    if len(about["headings"]) != 1 or not about["headings"][0]:
+        yield f"it has {len(about['headings'])} main headings: {about['headings']}"
+    if about["mains"] != 1:
+        yield f"it has {about['mains']} main landmarks"
+    if about["twice"]:
+        yield f"ids occur twice, which live pages go by: {about['twice']}"
+    if "To come" in about["headings"]:
+        yield "it is not built yet"
+
+
+def test_axe_finds_what_is_wrong(live_url, open_page, console_errors):
+    console_errors.expects.append("/x.svg")
+    page = open_page(live_url)
+    page.goto("/sign-in/")
+    page.evaluate("document.querySelector('main').innerHTML = '<img src=\"/x.svg\"><h1>Picture</h1>'")
+    assert any("image-alt" in violation for violation in accessibility_violations(page))
+
+
+def test_a_broken_policy_fails_the_test(live_url, open_page, console_errors):
+    page = open_page(live_url)
+    page.goto("/sign-in/")
+    page.evaluate("document.body.insertAdjacentHTML('beforeend', '<p style=\"color: red\">x</p>')")
+    page.wait_for_timeout(100)
+    assert any("style" in complaint for complaint in console_errors.complaints)
+    console_errors.complaints.clear()
+
+
+def test_the_keyboard_skips_to_the_content(live_url, open_page, admin):
+    page = open_page(live_url, as_=admin)
+    page.goto("/")
+    page.keyboard.press("Tab")
+    skip = page.get_by_role("link", name="Skip to the content")
+    assert skip.evaluate("link => link === document.activeElement")
+    assert skip.bounding_box()["x"] >= 0
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"

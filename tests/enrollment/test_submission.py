@@ -1,0 +1,157 @@
+"""Check and send: everything to read once more, the warning, the signature, and never twice."""
+
+import pytest
+from django.urls import reverse
+from django_q.models import OrmQ
+
+from enrollment import drafts, lifecycle
+from enrollment.lifecycle import SubmissionError
+from enrollment.models import Application, Transition
+from portal.models import AuditEvent
+from tests.enrollment import form_data
+from tests.factories import MemberFactory
+
+pytestmark = pytest.mark.django_db
+
+CHECK, ENTRY = reverse("enrollment-check"), reverse("enrollment")
+
+
+def signature_data(shown_application, **changed):
+    shown = {"application": shown_application.pk, "edits": shown_application.edits}
+    return shown | {"signed_by": "Dana Reyes", "agreed": "on"} | changed
+
+
+def page_text(answer):
+    return answer.content.decode()
+
+
+def test_it_works(as_admin, draft, admin):
+    assert as_admin.post(CHECK, signature_data(draft)).url == ENTRY
+    draft.refresh_from_db()
+    assert (draft.state, draft.revision, draft.signed_by) == ("submitted", 1, "Dana Reyes")
+    assert draft.submitted_by == admin.user
+    assert (draft.legal_name, draft.ein) == ("Cascade Solar LLC", "91-1234567")
+
+
+def test_everything_is_there_to_read_once_more(as_admin, draft):
+    html = page_text(as_admin.get(CHECK))
+    for text in ("Cascade Solar LLC", "91-1234567", "(206) 555-0143", "1,500", "Send for review"):
+        assert text in html
+
+
+def test_with_several_no_the_applicant_is_warned_before_sending_and_told_which_practice_to_mend(
+    as_admin, account, actor, now
+):
+    form_data.create_draft(account, actor, now, reassigned_number_check="no", calling_hours="no")
+    html = page_text(as_admin.get(CHECK))
+    assert "2 practices are answered with No." in html
+    assert "the service may be unable to help" in html
+    assert "You are about to send 2 answers No" in html
+    assert "the calling hours" in html
+    assert "Send for review" in html
+
+
+def test_one_no_is_said_but_is_not_several(as_admin, account, actor, now):
+    form_data.create_draft(account, actor, now, calling_hours="no")
+    html = page_text(as_admin.get(CHECK))
+    assert "1 practice is answered with No." in html
+    assert "unable to help" not in html
+
+
+def test_without_a_no_there_is_no_warning(as_admin, draft):
+    assert "answered with No" not in page_text(as_admin.get(CHECK))
+
+
+def test_what_is_missing_is_named_with_links_and_nothing_can_be_sent(as_admin, account, actor, now):
+    draft = drafts.save(account, business=form_data.business_data(ein=""), actor=actor, now=now)
+    html = page_text(as_admin.get(CHECK))
+    assert f"{reverse('enrollment-business')}?check=1#id_ein" in html
+    assert "Send for review" not in html
+    as_admin.post(CHECK, signature_data(draft))
+    draft.refresh_from_db()
+    assert draft.state == "draft"
+
+
+def test_without_a_signature_nothing_is_sent(as_admin, draft):
+    html = page_text(as_admin.post(CHECK, signature_data(draft, signed_by="")))
+    assert "Write the name of the person who signs." in html
+    draft.refresh_from_db()
+    assert draft.state == "draft"
+
+
+def test_without_the_tick_nothing_is_sent_and_the_name_is_not_lost(as_admin, draft):
+    posted = signature_data(draft)
+    del posted["agreed"]
+    html = page_text(as_admin.post(CHECK, posted))
+    assert "Tick this to send" in html
+    assert 'value="Dana Reyes"' in page_text(as_admin.get(CHECK))
+    assert as_admin.post(CHECK, posted | {"agreed": "on"}).url == ENTRY
+
+
+def test_sending_twice_does_nothing_twice_and_says_so(as_admin, draft):
+    posted = signature_data(draft)
+    as_admin.post(CHECK, posted)
+    html = page_text(as_admin.post(CHECK, posted, follow=True))
+    assert "It was already sent and is under review. Nothing was sent twice." in html
+    assert Application.objects.get().revision == 1
+    assert Transition.objects.count() == 1
+
+
+def test_two_who_send_at_once_send_it_once(draft, actor, now):
+    shown = Application.objects.get(pk=draft.pk)
+    form_data.submit_draft(draft, actor, now)
+    with pytest.raises(SubmissionError, match="Nothing was sent twice"):
+        form_data.submit_draft(shown, actor, now)
+
+
+def test_a_form_that_changed_since_it_was_read_is_not_sent(as_admin, draft, account, actor, now):
+    drafts.save(account, business={"city": "Tacoma"}, actor=actor, now=now)
+    html = page_text(as_admin.post(CHECK, signature_data(draft), follow=True))
+    assert "The form was changed since this page was opened" in html
+    draft.refresh_from_db()
+    assert draft.state == "draft"
+
+
+def test_a_stale_page_of_a_rejected_application_sends_nothing(as_admin, submitted, reviewer_actor, now):
+    lifecycle.reject(submitted, actor=reviewer_actor, now=now, reason="No.")
+    html = page_text(as_admin.post(CHECK, signature_data(submitted), follow=True))
+    assert "already sent and decided: rejected" in html
+    assert Application.objects.count() == 1
+
+
+def test_the_snapshot_reads_the_same_when_questions_change(submitted):
+    given = next(given for given in submitted.snapshot["answers"] if given["id"] == "calling_hours")
+    assert given["question"].startswith("Do you place sales calls only from 8 a.m.")
+    assert given["law"] == "47 CFR 64.1200(c)(1); 16 CFR 310.4(c)"
+    assert (given["answer"], given["wording"]) == ("yes", "1")
+
+
+def test_sending_is_in_the_audit_trail_and_asks_for_the_mail_in_the_same_transaction(submitted, account, actor):
+    event = AuditEvent.objects.for_account(account).latest("pk")
+    assert (event.what, event.before, event.after, event.actor) == (
+        "application.submitted",
+        "draft",
+        "submitted",
+        actor.user,
+    )
+    assert [task.func() for task in OrmQ.objects.all()] == [lifecycle.SEND_MAILS_TASK]
+
+
+def test_more_information_is_given_in_the_same_application_which_is_sent_again(
+    as_admin, account, submitted, reviewer_actor, actor, now
+):
+    lifecycle.ask_for_more(submitted, actor=reviewer_actor, now=now, reason="Which carrier?")
+    html = page_text(as_admin.get(reverse("enrollment-business")))
+    assert "Which carrier?" in html
+    draft = drafts.save(account, business={"phone_company": "Other Telecom"}, actor=actor, now=now)
+    assert as_admin.post(CHECK, signature_data(draft)).url == ENTRY
+    draft.refresh_from_db()
+    assert (draft.pk, draft.revision, draft.state) == (submitted.pk, 2, "submitted")
+
+
+def test_another_accounts_application_cannot_be_sent(client_for, draft):
+    stranger = client_for(MemberFactory())
+    assert stranger.post(CHECK, signature_data(draft)).status_code == 404
+    assert stranger.post(CHECK, signature_data(draft, application="x")).status_code == 404
+    draft.refresh_from_db()
+    assert draft.state == "draft"

@@ -1,0 +1,149 @@
+"""The queue is a hint: one in Redis may be lost or cut off at any moment, and all work is done in the end."""
+
+import signal
+import subprocess
+import time
+from contextlib import ExitStack, contextmanager
+
+import pytest
+from django.utils import timezone
+from django_q.models import OrmQ, Schedule
+
+from portal.audit import Actor
+from portal.models import Heartbeat
+from reputation.bulk_actions import actions
+from reputation.models import BulkAction, PhoneNumber
+from reputation.schedules import sync_schedules
+from tests.factories import CampaignFactory, PhoneNumberFactory
+from tests.support import servers
+from tests.support.processes import start_python as process
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+UNREACHABLE_REDIS = "redis://127.0.0.1:1/0"
+
+CHANGE_AND_ENQUEUE_SCRIPT = """
+import django; django.setup()
+from django.db import transaction
+from django.utils import timezone
+from portal.models import Heartbeat
+from portal.jobs.runner import enqueue
+with transaction.atomic():
+    Heartbeat.objects.create(name="changed", at=timezone.now())
+    enqueue("reputation.tasks.maintenance.record_heartbeat")
+"""
+
+
+def test_a_redis_that_is_not_there_refuses_no_change():
+    begun = time.monotonic()
+    assert process(CHANGE_AND_ENQUEUE_SCRIPT, Q_BROKER_URL=UNREACHABLE_REDIS).wait(60) == 0
+    assert Heartbeat.objects.filter(name="changed").exists()
+    assert time.monotonic() - begun < 30
+
+
+@contextmanager
+def run_redis(port: int):
+    """On this port, with nothing in it."""
+    try:
+        program = servers.find_program("redis-server")
+    except servers.ProgramMissing as missing:
+        pytest.skip(str(missing))
+    server = subprocess.Popen([program, "--port", str(port), "--save", ""], stdout=subprocess.DEVNULL)
+    try:
+        servers.wait_for_port(port, "Redis")
+        yield
+    finally:
+        server.send_signal(signal.SIGKILL)
+        server.wait()
+
+
+CLUSTER_SCRIPT = "from django.core.management import execute_from_command_line as run; run(['manage.py', 'qcluster'])"
+
+
+@contextmanager
+def run_cluster(**environment: str):
+    cluster = process(CLUSTER_SCRIPT, WORKERS="1", **environment)
+    try:
+        yield
+    finally:
+        cluster.terminate()  # killed, it would leave its workers behind
+        cluster.wait(60)
+
+
+CONFIRM_SCRIPT = """
+import sys
+import django; django.setup()
+from django.utils import timezone
+from reputation.bulk_actions import actions
+from reputation.models import BulkAction
+actions.MAX_SYNCHRONOUS = 0
+confirmation = BulkAction.objects.get(pk=sys.argv[1])
+assert actions.confirm(confirmation, actor=confirmation.confirmed_by, now=timezone.now())
+"""
+
+FLUSH_SCRIPT = "import redis, sys; redis.from_url(sys.argv[1]).flushall()"
+
+
+def create_bulk_action(account, member, count: int) -> BulkAction:
+    """That enables so many numbers."""
+    campaign = CampaignFactory(account=account)
+    numbers = [PhoneNumberFactory(account=account, campaign=campaign).pk for _ in range(count)]
+    return actions.create_bulk_action(
+        account=account,
+        actor=Actor(user=member.user, via="web"),
+        action=BulkAction.Action.ENABLE,
+        numbers=PhoneNumber.objects.filter(pk__in=numbers),
+        now=timezone.now(),
+    )
+
+
+def wait_until_done(confirmation: BulkAction, *, seconds: float) -> bool:
+    """Within this time; the schedules are made due at once, rather than within their minute."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        confirmation.refresh_from_db()
+        if confirmation.state == BulkAction.State.DONE:
+            return True
+        time.sleep(0.2)
+    return False
+
+
+def test_a_redis_that_is_flushed_and_stopped_in_the_middle_loses_no_work(enrolled_account, admin, tmp_path):
+    sync_schedules()
+    port = servers.free_port()
+    queue = {"Q_BROKER_URL": f"redis://127.0.0.1:{port}/0", "DATA_DIR": str(tmp_path), "TMPDIR": str(tmp_path)}
+    flushed, untold = create_bulk_action(enrolled_account, admin, 3), create_bulk_action(enrolled_account, admin, 3)
+    with ExitStack() as stack:
+        with run_redis(port):
+            assert process(CONFIRM_SCRIPT, flushed.pk, **queue).wait(60) == 0
+            assert process(FLUSH_SCRIPT, queue["Q_BROKER_URL"]).wait(60) == 0
+            stack.enter_context(run_cluster(**queue))
+            assert wait_until_done(flushed, seconds=90), "the hint was flushed, and the schedule found the work"
+        assert process(CONFIRM_SCRIPT, untold.pk, **queue).wait(60) == 0, (
+            "with no Redis to tell, it is confirmed all the same"
+        )
+        untold.refresh_from_db()
+        assert untold.state == BulkAction.State.APPLYING
+        stack.enter_context(run_redis(port))
+        Schedule.objects.update(next_run=timezone.now())
+        assert wait_until_done(untold, seconds=120), "the same cluster goes on when Redis is back"
+    assert set(PhoneNumber.objects.values_list("capability", flat=True)) <= {"verifying", "on"}
+
+
+SCHEDULE_SCRIPT = """
+import sys, time
+import django; django.setup()
+from django_q.brokers import get_broker
+from django_q.scheduler import scheduler
+time.sleep(max(0, float(sys.argv[1]) - time.time()))
+scheduler(broker=get_broker())
+"""
+
+
+def test_four_clusters_that_look_at_the_same_moment_fire_each_schedule_once():
+    sync_schedules()
+    Schedule.objects.update(next_run=timezone.now())
+    clusters = [process(SCHEDULE_SCRIPT, time.time() + 5) for _ in range(4)]
+    assert [cluster.wait(60) for cluster in clusters] == [0] * 4
+    fired = sorted(OrmQ.objects.get(pk=pk).func() for pk in OrmQ.objects.values_list("pk", flat=True))
+    assert fired == sorted(Schedule.objects.values_list("func", flat=True))

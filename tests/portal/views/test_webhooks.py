@@ -1,0 +1,273 @@
+"""Account > Webhooks: adding, changing, pausing and removing; the secret; deliveries, payloads, and sending again."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django_q.models import OrmQ
+
+from portal.audit import SYSTEM
+from portal.models import AuditEvent, WebhookDelivery, WebhookEndpoint
+from portal.webhooks import delivery as webhook_delivery
+from portal.webhooks import endpoints
+from portal.webhooks.events import EVENT_TYPES
+from portal.webhooks.outbox import DELIVER_TASK
+from reputation.monitoring import capability
+from tests.factories import AccountFactory, PhoneNumberFactory, WebhookEndpointFactory
+from tests.portal.webhooks.receiver import respond, run_receiver
+
+pytestmark = pytest.mark.django_db
+
+VALID_FORM = {"url": "https://8.8.8.8/hook", "description": "Dialer", "event_types": ["case.opened", "number.tagged"]}
+
+
+def messages_in(answer) -> str:
+    return " ".join(str(message) for message in answer.context["messages"])
+
+
+def audit_events() -> list[tuple[str, str, str]]:
+    return list(AuditEvent.objects.filter(what__startswith="webhook.").values_list("what", "before", "after"))
+
+
+def post_change(client, endpoint, **posted):
+    return client.post(reverse("webhook-change", args=[endpoint.pk]), posted, follow=True)
+
+
+def form_data(endpoint) -> dict:
+    values = {"url": endpoint.url, "description": endpoint.description, "event_types": endpoint.types}
+    return values | {f"initial-{name}": value for name, value in values.items()}
+
+
+# Adding and changing
+
+
+def test_without_webhooks_the_page_says_what_they_are_for_and_leads_on(as_admin, as_viewer):
+    page = as_admin.get(reverse("webhooks")).content.decode()
+    assert "No webhooks yet" in page
+    assert reverse("webhook-add") in page
+    assert reverse("webhook-add") not in as_viewer.get(reverse("webhooks")).content.decode()
+
+
+def test_an_admin_adds_one_with_a_secret_of_its_own(as_admin, account, admin):
+    answer = as_admin.post(reverse("webhook-add"), VALID_FORM, follow=True)
+    endpoint = WebhookEndpoint.objects.get()
+    assert answer.redirect_chain[-1][0] == reverse("webhook", args=[endpoint.pk])
+    assert (endpoint.account, endpoint.url, endpoint.made_by) == (account, VALID_FORM["url"], admin.user)
+    assert sorted(endpoint.types) == ["case.opened", "number.tagged"]
+    assert re.fullmatch(r"whsec_[A-Za-z0-9+/]{43}=", endpoint.secret)
+    assert audit_events() == [("webhook.added", "", VALID_FORM["url"])]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field", "said"),
+    [
+        ({"url": "https://127.0.0.1/"}, "url", "not public"),
+        ({"url": "ftp://8.8.8.8/"}, "url", "must begin with https"),
+        ({"url": ""}, "url", "Write the address"),
+        ({"url": "https://8.8.8.8/" + "x" * 500}, "url", "500"),
+        ({"event_types": []}, "event_types", "at least one"),
+        ({"event_types": ["webhook.test"]}, "event_types", "not one of"),
+    ],
+)
+def test_what_cannot_be_is_refused_at_its_field_and_stays_typed(as_admin, settings, wrong, field, said):
+    settings.WEBHOOK_PRIVATE_ADDRESSES = False
+    answer = as_admin.post(reverse("webhook-add"), VALID_FORM | wrong)
+    assert said in answer.context["form"].errors[field][0]
+    assert 'value="Dialer"' in answer.content.decode()
+    assert not WebhookEndpoint.objects.exists()
+
+
+def test_an_account_may_have_so_many_and_is_told_so(as_admin, account):
+    for _ in range(endpoints.MAX_ENDPOINTS):
+        WebhookEndpointFactory(account=account)
+    answer = as_admin.post(reverse("webhook-add"), VALID_FORM)
+    assert "Remove one that is no longer needed" in answer.content.decode()
+    assert WebhookEndpoint.objects.count() == endpoints.MAX_ENDPOINTS
+
+
+def test_a_change_is_saved_and_noted_and_the_rest_stays(as_admin, endpoint):
+    posted = form_data(endpoint) | {"description": "Dialer", "event_types": ["case.failed"]}
+    assert "Saved" in messages_in(post_change(as_admin, endpoint, change="settings", **posted))
+    endpoint.refresh_from_db()
+    assert (endpoint.description, endpoint.event_types) == ("Dialer", "case.failed")
+    assert audit_events() == [
+        ("webhook.changed", "", "Dialer"),
+        ("webhook.changed", " ".join(EVENT_TYPES), "case.failed"),
+    ]
+
+
+def test_a_page_opened_long_ago_changes_only_what_its_reader_changed(as_admin, endpoint, actor, now):
+    posted = form_data(endpoint) | {"description": "Mine"}
+    endpoints.change(endpoint, url="https://1.1.1.1/moved", actor=actor, now=now)
+    post_change(as_admin, endpoint, change="settings", **posted)
+    endpoint.refresh_from_db()
+    assert (endpoint.url, endpoint.description) == ("https://1.1.1.1/moved", "Mine")
+
+
+def test_an_address_that_stays_is_not_looked_up_again(as_admin, account):
+    endpoint = WebhookEndpointFactory(account=account, url="https://no-such-name.invalid/")
+    post_change(as_admin, endpoint, change="settings", **form_data(endpoint) | {"description": "Dialer"})
+    assert WebhookEndpoint.objects.get().description == "Dialer"
+
+
+def test_saving_what_is_there_already_notes_nothing(as_admin, endpoint):
+    assert "Nothing was different" in messages_in(
+        post_change(as_admin, endpoint, change="settings", **form_data(endpoint))
+    )
+    assert audit_events() == []
+
+
+def test_it_is_paused_and_resumed_by_hand(as_admin, endpoint):
+    assert "Events wait" in messages_in(post_change(as_admin, endpoint, change="pause"))
+    assert "It was paused" in messages_in(post_change(as_admin, endpoint, change="pause"))
+    page = as_admin.get(reverse("webhook", args=[endpoint.pk])).content.decode()
+    assert endpoints.PAUSED_BY_MEMBER in page
+    assert "active again" in messages_in(post_change(as_admin, endpoint, change="resume"))
+    assert "active already" in messages_in(post_change(as_admin, endpoint, change="resume"))
+    assert [what for what, _, _ in audit_events()] == ["webhook.paused", "webhook.resumed"]
+    assert WebhookEndpoint.objects.get().mail_due_at is None
+
+
+def test_removing_asks_first_and_says_what_is_lost(as_admin, endpoint, provider, account, now):
+    capability.enable([PhoneNumberFactory(account=account).pk], actor=SYSTEM, now=now)
+    address = reverse("webhook-remove", args=[endpoint.pk])
+    assert "1 event that waits for it will never be sent" in as_admin.get(address).content.decode()
+    assert WebhookEndpoint.objects.exists()
+    as_admin.post(address)
+    assert not WebhookEndpoint.objects.exists()
+    assert not WebhookDelivery.objects.exists()
+    assert audit_events() == [("webhook.removed", endpoint.url, "")]
+
+
+# The secret
+
+
+def test_owners_see_the_secret_and_nobody_else_does(as_owner, as_admin, as_viewer, endpoint):
+    address = reverse("webhook", args=[endpoint.pk])
+    assert endpoint.secret in as_owner.get(address).content.decode()
+    for client in (as_admin, as_viewer):
+        page = client.get(address).content.decode()
+        assert endpoint.secret not in page
+        assert "An owner of the account can see and replace it" in page
+
+
+def test_an_owner_replaces_it_and_an_admin_does_not(as_owner, as_admin, endpoint):
+    address = reverse("webhook-rotate", args=[endpoint.pk])
+    assert as_admin.post(address, {"shown": endpoint.secret}).status_code == 403
+    answer = as_owner.post(address, {"shown": endpoint.secret}, follow=True)
+    assert "There is a new secret" in messages_in(answer)
+    assert "The former secret signs as well" in answer.content.decode()
+    replaced = WebhookEndpoint.objects.get()
+    assert replaced.previous_secret == endpoint.secret != replaced.secret
+    again = as_owner.post(address, {"shown": endpoint.secret}, follow=True)
+    assert "replaced meanwhile" in messages_in(again)
+    assert WebhookEndpoint.objects.get().secret == replaced.secret
+
+
+def test_no_secret_gets_into_the_audit_trail(as_owner, endpoint):
+    as_owner.post(reverse("webhook-rotate", args=[endpoint.pk]), {"shown": endpoint.secret})
+    assert audit_events() == [("webhook.secret", "", "")]
+    assert "whsec_" not in as_owner.get(reverse("audit-trail")).content.decode()
+
+
+# Deliveries
+
+
+def test_a_test_event_is_sent_and_its_page_shows_what_was_answered(as_admin, account, now):
+    with run_receiver() as receiver:
+        receiver.answer = respond(418, b"short and <b>stout</b>")
+        endpoint = WebhookEndpointFactory(account=account, url=receiver.url)
+        answer = post_change(as_admin, endpoint, change="test")
+        assert [row.func() for row in OrmQ.objects.all()] == [DELIVER_TASK]
+        assert "Not tried yet" in answer.content.decode()
+        assert "data-poll" in answer.content.decode()
+        webhook_delivery.deliver(clock=lambda: now + timedelta(seconds=10))
+    page = as_admin.get(answer.redirect_chain[-1][0]).content.decode()
+    for words in ("webhook.test", "Failed", "Answered 418", "short and &lt;b&gt;stout&lt;/b&gt;", "Send again"):
+        assert words in page
+    assert "data-poll" not in page
+
+
+def test_a_delivery_shows_the_payload_as_it_was_sent(as_viewer, endpoint, provider, account, now):
+    number = PhoneNumberFactory(account=account)
+    capability.enable([number.pk], actor=SYSTEM, now=now)
+    delivery = WebhookDelivery.objects.get()
+    page = as_viewer.get(reverse("webhook-delivery", args=[delivery.pk])).content.decode()
+    assert number.e164 in page
+    assert delivery.message.event_id in page
+    assert reverse("webhook-delivery-again", args=[delivery.pk]) not in page
+
+
+def test_sending_again_makes_a_delivery_of_the_same_message(as_admin, endpoint, provider, account, admin, now):
+    capability.enable([PhoneNumberFactory(account=account).pk], actor=SYSTEM, now=now)
+    first = WebhookDelivery.objects.get()
+    address = reverse("webhook-delivery-again", args=[first.pk])
+    assert as_admin.post(address).url == reverse("webhook-delivery", args=[first.pk])  # it is pending still
+    WebhookDelivery.objects.update(state="delivered", ended_at=now, next_action_at=None)
+    answer = as_admin.post(address, follow=True)
+    second = WebhookDelivery.objects.exclude(pk=first.pk).get()
+    assert second.message == first.message
+    assert answer.redirect_chain[-1][0] == reverse("webhook-delivery", args=[second.pk])
+    assert admin.user.name in answer.content.decode()
+
+
+def test_deliveries_are_filtered_by_state_and_paged_by_key(as_viewer, endpoint, provider, account, now):
+    capability.enable([PhoneNumberFactory(account=account).pk for _ in range(120)], actor=SYSTEM, now=now)
+    newest = list(WebhookDelivery.objects.order_by("-pk"))
+    WebhookDelivery.objects.filter(pk=newest[0].pk).update(state="failed", ended_at=now, next_action_at=None)
+    address = reverse("webhook", args=[endpoint.pk])
+
+    def rows(**params):
+        return as_viewer.get(address, params).context["deliveries"].page
+
+    assert rows().rows == newest[:50]
+    assert rows(before=rows().older).rows == newest[50:100]
+    assert rows(after=rows(before=rows().older).newer).rows == newest[:50]
+    assert [one.pk for one in rows(state="failed").rows] == [newest[0].pk]
+    assert rows(state="nonsense", before="x").rows == newest[:50]
+    assert "No delivery is delivered" in as_viewer.get(address, {"state": "delivered"}).content.decode()
+
+
+def test_the_list_shows_how_each_endpoint_stands(as_viewer, account, now):
+    WebhookEndpointFactory(
+        account=account, url="https://one.example.com/", last_sent_at=now, last_said="Answered 200 OK."
+    )
+    WebhookEndpointFactory(account=account, url="https://two.example.com/", state="paused")
+    WebhookEndpointFactory(account=AccountFactory(), url="https://stranger.example.com/")
+    page = as_viewer.get(reverse("webhooks")).content.decode()
+    for words in ("https://one.example.com/", "Answered 200 OK.", "Active", "Paused", "None yet"):
+        assert words in page
+    assert "stranger" not in page
+
+
+def test_an_address_without_tls_is_pointed_out(as_viewer, account):
+    for url, warned in (("http://8.8.8.8/hook", True), ("HTTPS://8.8.8.8/hook", False)):
+        endpoint = WebhookEndpointFactory(account=account, url=url)
+        page = as_viewer.get(reverse("webhook", args=[endpoint.pk])).content.decode()
+        assert ("It is sent in the open" in page) == warned
+
+
+def test_the_menu_leads_there_and_says_where_one_is(as_viewer, endpoint):
+    page = as_viewer.get(reverse("webhook", args=[endpoint.pk])).content.decode()
+    assert f'<a href="{reverse("webhooks")}" aria-current="page">' in page
+
+
+# What they cost
+
+
+@pytest.mark.parametrize("name", ["webhooks", "webhook", "webhook-delivery"])
+def test_pages_take_as_many_queries_for_500_as_for_5(as_viewer, endpoint, provider, account, now, name):
+    counts = []
+    for count in (5, 500):
+        capability.enable([PhoneNumberFactory(account=account).pk for _ in range(count)], actor=SYSTEM, now=now)
+        for _ in range(count // 50):
+            WebhookEndpointFactory(account=account)
+        about = {"webhooks": [], "webhook": [endpoint.pk], "webhook-delivery": [WebhookDelivery.objects.first().pk]}
+        as_viewer.get(reverse(name, args=about[name]))
+        with CaptureQueriesContext(connection) as captured:
+            as_viewer.get(reverse(name, args=about[name]))
+        counts.append(len(captured))
+    assert counts[0] == counts[1]

@@ -1,0 +1,91 @@
+"""docs/webhooks.md says what is true: its example is what is sent, its receiver runs as it stands there."""
+
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.utils import timezone
+
+from portal.audit import SYSTEM
+from portal.models import WebhookMessage
+from portal.webhooks import delivery as webhook_delivery
+from portal.webhooks import http
+from portal.webhooks.events import EVENT_TYPES
+from reputation.models import Engine, PhoneNumber, Tag
+from reputation.monitoring import capability, lookups
+from tests.factories import (
+    AccountFactory,
+    CampaignFactory,
+    CheckFactory,
+    MonitoredNumberFactory,
+    PhoneNumberFactory,
+    TagFactory,
+    WebhookEndpointFactory,
+)
+from tests.portal.webhooks.receiver import respond, run_receiver
+
+pytestmark = pytest.mark.django_db
+
+WEBHOOKS_DOC = (Path(settings.BASE_DIR) / "docs" / "webhooks.md").read_text()
+
+
+def code_block(language: str) -> str:
+    return re.search(rf"```{language}\n(.*?)```", WEBHOOKS_DOC, re.DOTALL)[1]
+
+
+def test_the_example_is_what_is_sent(provider):
+    at = datetime(2026, 11, 25, 14, 30, 0, 250_000, tzinfo=UTC)
+    account = AccountFactory(pk=7)
+    WebhookEndpointFactory(account=account)
+    Engine.objects.filter(slug="alpha").update(name="Example Analytics")
+    number = MonitoredNumberFactory(
+        pk=1893,
+        account=account,
+        e164="+12065550143",
+        label="Front desk",
+        campaign=CampaignFactory(pk=12, account=account, name="Spring renewals"),
+        next_action_at=at,
+        spam_status=PhoneNumber.SpamStatus.TAGGED,
+    )
+    alpha = Engine.objects.get(slug="alpha")
+    before = at - settings.SERVICE_DAY
+    CheckFactory(number=number, engine=alpha, result="tagged", label="Spam Likely", first_at=before, valid_until=at)
+    TagFactory(pk=4310, number=number, account=account, engine=alpha, detected_at=before)
+    lookups.look_up_due(at)
+    assert not Tag.objects.standing().exists()
+    [sent] = WebhookMessage.objects.filter(type="number.cleared")
+    assert json.loads(sent.payload) == json.loads(code_block("json"))
+
+
+def test_every_type_is_listed_with_its_words():
+    listed = dict(re.findall(r"^\| `([a-z.]+)` \| (.+) \|$", WEBHOOKS_DOC, re.MULTILINE))
+    assert listed == EVENT_TYPES
+
+
+def test_the_receiver_runs_as_it_stands_there(provider, capsys):
+    account = AccountFactory()
+    with run_receiver() as receiver:
+        endpoint = WebhookEndpointFactory(account=account, url=receiver.url)
+        there: dict = {}
+        exec(code_block("python").replace("whsec_...", endpoint.secret), there)
+        receiver.answer = lambda handler, got: respond(there["receive"](got.headers, got.body), b"")(handler, got)
+        number = PhoneNumberFactory(account=account)
+        capability.enable([number.pk], actor=SYSTEM, now=timezone.now())
+        webhook_delivery.deliver(clock=timezone.now, linger_seconds=0)
+        assert len(receiver.taken) == 1
+        assert number.e164 in capsys.readouterr().out
+        got = receiver.got[0]
+        assert there["receive"](got.headers, got.body) == 204
+        assert capsys.readouterr().out == ""
+        assert there["receive"](got.headers, got.body + b" ") == 401
+
+
+def test_the_times_are_those_of_the_code():
+    first, second, third, *later = webhook_delivery.RETRY_DELAYS
+    *hours, last = (str(seconds // 3_600) for seconds in later)
+    words = f"{first} seconds, {second // 60} minutes, {third // 60} minutes, and {', '.join(hours)} and {last} hours"
+    assert words in " ".join(WEBHOOKS_DOC.split())
+    assert f"within {http.TOTAL_SECONDS} seconds" in WEBHOOKS_DOC

@@ -1,0 +1,85 @@
+"""A hundred thousand answers by several processes while tags come and go: none is stale, and equals take turns."""
+
+from __future__ import annotations
+
+import struct
+import time
+from collections import Counter, defaultdict
+
+import pytest
+from django.db.models import Sum
+from django.utils import timezone
+
+from reputation.models import NumberCalls
+from reputation.monitoring import lookups
+from reputation.providers.protocol import Observation
+from tests.factories import CampaignFactory, EngineFactory, MonitoredNumberFactory
+from tests.support.processes import start_python
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PROCESSES, CALLS_OF_EACH = 4, 25_000
+UNTAGGED_NUMBERS, INTERMITTENT_NUMBERS = 80, 20
+# When the request began, when it was answered, and the number's id; moments by the clock that all processes share.
+ANSWER_STRUCT = struct.Struct("ddq")
+
+DIALER_SCRIPT = """
+import struct, sys, time
+import django
+django.setup()
+from django.utils import timezone
+from reputation.matching.match import match
+
+account, campaign, calls = map(int, sys.argv[1:4])
+with open(sys.argv[4], "wb") as answers:
+    for _ in range(calls):
+        began = time.monotonic()
+        decision = match(account_id=account, campaign_id=campaign, called="+12063550199", now=timezone.now())
+        answers.write(struct.pack("ddq", began, time.monotonic(), decision.number_id))
+"""
+
+
+def test_no_process_answers_with_a_tagged_number_and_equals_are_shown_equally_often(account, tmp_path):
+    campaign, engine = CampaignFactory(account=account), EngineFactory(slug="simulated-hiya")
+    numbers = [
+        MonitoredNumberFactory(account=account, campaign=campaign, e164=f"+1206555{1000 + place}")
+        for place in range(UNTAGGED_NUMBERS + INTERMITTENT_NUMBERS)
+    ]
+    untagged, at_times = numbers[::5] + numbers[1::5] + numbers[2::5] + numbers[3::5], numbers[4::5]
+    files = [tmp_path / f"answers-{place}" for place in range(PROCESSES)]
+    dialers = [start_python(DIALER_SCRIPT, account.pk, campaign.pk, CALLS_OF_EACH, path) for path in files]
+    # For each number, from when on its tag was committed, and from when on it was being cleared.
+    tagged_during: dict[int, list[tuple[float, float]]] = defaultdict(list)
+    rounds = 0
+    while any(dialer.poll() is None for dialer in dialers):
+        some = at_times[rounds % 4 :: 4]
+        _apply_observations(engine.slug, some, tagged=True)
+        committed = time.monotonic()
+        time.sleep(0.05)
+        clearing = time.monotonic()
+        _apply_observations(engine.slug, some, tagged=False)
+        for number in some:
+            tagged_during[number.pk].append((committed, clearing))
+        rounds += 1
+
+    assert [dialer.wait() for dialer in dialers] == [0] * PROCESSES
+    answers = [answer for path in files for answer in ANSWER_STRUCT.iter_unpack(path.read_bytes())]
+    assert len(answers) == PROCESSES * CALLS_OF_EACH
+    stale = [
+        answer
+        for answer in answers
+        if any(committed <= answer[0] and answer[1] <= clearing for committed, clearing in tagged_during[answer[2]])
+    ]
+    assert stale == []
+    shown = Counter(number for _began, _answered, number in answers)
+    often = [shown[number.pk] for number in untagged]
+    assert max(often) - min(often) <= 0.02 * min(often)
+    # The test has seen what it is about: tags came and went all the while, and their numbers were shown in between.
+    assert rounds >= 20
+    assert all(0 < shown[number.pk] < min(often) for number in at_times)
+    assert NumberCalls.objects.aggregate(calls=Sum("calls"))["calls"] == len(answers)
+
+
+def _apply_observations(slug: str, numbers: list, *, tagged: bool) -> None:
+    said = [Observation(number=number.e164, engine=slug, tagged=tagged, label="Spam Likely") for number in numbers]
+    lookups.apply_observations(said, now=timezone.now())

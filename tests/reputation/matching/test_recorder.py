@@ -1,0 +1,275 @@
+"""Decisions are summed up in the process that answers, and written in batches, now and then and at its end."""
+
+from __future__ import annotations
+
+import random
+import sys
+import threading
+import time
+from datetime import date, timedelta
+
+import pytest
+from django.db import OperationalError, connection
+from django.test.utils import CaptureQueriesContext
+
+from reputation.matching import recorder
+from reputation.matching.match import match
+from reputation.matching.recorder import flush, record_match
+from reputation.matching.tiers import Basis
+from reputation.models import Campaign, CampaignCalls, NumberCalls, PhoneNumber
+from tests.factories import CampaignFactory, PhoneNumberFactory
+from tests.support import processes as child_processes
+
+pytestmark = pytest.mark.django_db
+
+DAY = date(2026, 11, 25)
+
+
+@pytest.fixture
+def campaign(account) -> Campaign:
+    return CampaignFactory(account=account)
+
+
+@pytest.fixture
+def number(account, campaign) -> PhoneNumber:
+    return PhoneNumberFactory(account=account, campaign=campaign, e164="+12064551000")
+
+
+@pytest.fixture
+def record_decision(account, campaign, number):
+    """Notes a decision for the number, as matching does."""
+
+    def note(**fields: object) -> None:
+        of = {"account_id": account.pk, "campaign_id": campaign.pk, "number_id": number.pk, "day": DAY}
+        record_match(**of | {"basis": Basis.STATE, "skipped_tagged": False, "is_counted": False} | fields)
+
+    return note
+
+
+def number_call_total() -> int:
+    return sum(NumberCalls.objects.values_list("calls", flat=True))
+
+
+def campaign_call_total() -> int:
+    return sum(CampaignCalls.objects.values_list("calls", flat=True))
+
+
+# What is summed up
+
+
+def test_decisions_are_summed_by_number_and_by_campaign_day_basis_and_whether_tags_were_skipped(
+    record_decision, number
+):
+    for _ in range(3):
+        record_decision()
+    record_decision(skipped_tagged=True)
+    record_decision(basis=Basis.DEFAULT)
+    record_decision(day=DAY + timedelta(days=1))
+    record_decision(number_id=None, basis=Basis.NONE)
+    flush()
+    assert list(NumberCalls.objects.order_by("day").values_list("number", "day", "calls")) == [
+        (number.pk, DAY, 5),
+        (number.pk, DAY + timedelta(days=1), 1),
+    ]
+    found = CampaignCalls.objects.order_by("day", "basis", "skipped_tagged")
+    assert list(found.values_list("day", "basis", "skipped_tagged", "calls")) == [
+        (DAY, "default", False, 1),
+        (DAY, "none", False, 1),
+        (DAY, "state", False, 3),
+        (DAY, "state", True, 1),
+        (DAY + timedelta(days=1), "state", False, 1),
+    ]
+
+
+def test_what_is_noted_later_is_added_and_nothing_is_written_twice(record_decision):
+    record_decision()
+    flush()
+    flush()
+    assert (number_call_total(), campaign_call_total()) == (1, 1)
+    record_decision()
+    record_decision()
+    flush()
+    assert (number_call_total(), campaign_call_total()) == (3, 3)
+
+
+def test_a_call_that_a_daily_limit_counted_is_not_counted_again(account, campaign, number, now):
+    Campaign.objects.update(daily_limit=2)
+    for _ in range(3):
+        match(account_id=account.pk, campaign_id=campaign.pk, called="+12063550199", now=now)
+    flush()
+    assert NumberCalls.objects.get().calls == 2
+    assert dict(CampaignCalls.objects.values_list("basis", "calls")) == {"area_code": 2, "none": 1}
+
+
+def test_of_one_in_ten_each_counts_for_ten(record_decision, settings, monkeypatch):
+    settings.RECORD_DECISIONS = 10
+    monkeypatch.setattr(recorder, "random", random.Random("the same every time"))
+    for _ in range(3_000):
+        record_decision()
+    flush()
+    assert number_call_total() == campaign_call_total()
+    assert campaign_call_total() % 10 == 0
+    assert 2_500 < campaign_call_total() < 3_500
+
+
+def test_nothing_is_recorded_where_the_setting_says_so(record_decision, settings):
+    settings.RECORD_DECISIONS = 0
+    record_decision()
+    flush()
+    assert (number_call_total(), campaign_call_total()) == (0, 0)
+
+
+# How it is written
+
+
+def test_an_idle_writer_asks_the_database_nothing(db):
+    with CaptureQueriesContext(connection) as queries:
+        flush()
+    assert not queries
+
+
+def test_many_numbers_are_written_in_batches_and_a_number_asked_for_often_costs_no_more(
+    account, record_decision, monkeypatch
+):
+    monkeypatch.setattr(recorder, "CHUNK", 10)
+
+    def inserts(numbers: list[PhoneNumber], times: int) -> int:
+        for number in numbers * times:
+            record_decision(number_id=number.pk)
+        with CaptureQueriesContext(connection) as queries:
+            flush()
+        return sum("INSERT" in query["sql"] for query in queries)
+
+    numbers = PhoneNumberFactory.create_batch(25, account=account)
+    assert inserts(numbers, 1) == 3 + 1
+    assert inserts(numbers, 40) == 3 + 1
+    assert set(NumberCalls.objects.values_list("calls", flat=True)) == {41}
+    assert campaign_call_total() == 25 * 41
+
+
+@pytest.mark.parametrize("table", [NumberCalls, CampaignCalls])
+def test_what_cannot_be_written_is_kept_for_the_next_time(record_decision, table):
+    def refuse(execute, sql, params, many, context):
+        if f"INSERT INTO {table._meta.db_table}" in sql:
+            raise OperationalError("database is locked")
+        return execute(sql, params, many, context)
+
+    record_decision()
+    with connection.execute_wrapper(refuse), pytest.raises(OperationalError):
+        flush()
+    record_decision()
+    flush()
+    assert (number_call_total(), campaign_call_total()) == (2, 2)
+
+
+def test_a_writer_that_fails_says_so_in_the_log_and_goes_on(record_decision, caplog, monkeypatch):
+    monkeypatch.setattr(connection, "close", lambda: None)  # the test's own transaction lives in it
+
+    def refuse(execute, sql, params, many, context):
+        raise OperationalError("disk I/O error")
+
+    record_decision()
+    with connection.execute_wrapper(refuse):
+        recorder._flush_safely()
+    assert "could not be recorded" in caplog.text
+    recorder._flush_safely()
+    assert campaign_call_total() == 1
+
+
+def test_a_number_or_campaign_that_is_gone_meanwhile_is_left_out_and_the_rest_is_written(
+    account, campaign, number, record_decision
+):
+    gone, gone_campaign = PhoneNumberFactory(account=account), CampaignFactory(account=account)
+    record_decision()
+    record_decision(number_id=gone.pk, campaign_id=gone_campaign.pk)
+    gone.delete()
+    gone_campaign.delete()
+    flush()
+    assert list(NumberCalls.objects.values_list("number", "calls")) == [(number.pk, 1)]
+    assert list(CampaignCalls.objects.values_list("campaign", "calls")) == [(campaign.pk, 1)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_decision_is_lost_while_threads_answer_and_the_writer_writes(record_decision):
+    def answer() -> None:
+        for _ in range(2_000):
+            record_decision()
+
+    threads = [threading.Thread(target=answer) for _ in range(4)]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        for thread in threads:
+            thread.start()
+        while any(thread.is_alive() for thread in threads):
+            flush()
+    finally:
+        sys.setswitchinterval(before)
+    flush()
+    assert (number_call_total(), campaign_call_total()) == (8_000, 8_000)
+
+
+# Real processes
+
+RECORD_SCRIPT = """
+import os, sys, time
+import django
+django.setup()
+from datetime import date
+from reputation.matching import recorder
+from reputation.matching.recorder import record_match
+
+recorder.FLUSH_SECONDS = 1.0
+account, campaign, number, decisions, seconds = map(int, sys.argv[1:6])
+
+def answer(decisions, basis):
+    for _ in range(decisions):
+        record_match(account_id=account, campaign_id=campaign, number_id=number, day=date(2026, 11, 25), basis=basis,
+               skipped_tagged=False, is_counted=False)
+"""
+WAIT_SCRIPT = "answer(decisions, 'state'); time.sleep(seconds)"
+FORK_SCRIPT = """
+answer(decisions, 'state')
+if os.fork() == 0:
+    answer(decisions, 'area_code')
+    time.sleep(seconds)
+    os._exit(0)  # nothing is written at this end: it is the child's own writer that wrote
+os.wait()
+"""
+
+
+@pytest.mark.django_db(transaction=True)
+class TestAProcess:
+    @pytest.fixture
+    def answering(self, account, campaign, number):
+        started = []
+
+        def start(then: str, *, decisions: int, seconds: int) -> object:
+            process = child_processes.start_python(
+                RECORD_SCRIPT + then, account.pk, campaign.pk, number.pk, decisions, seconds
+            )
+            started.append(process)
+            return process
+
+        yield start
+        for process in started:
+            process.kill()
+            process.wait()
+
+    def test_it_writes_now_and_then_while_it_answers(self, answering):
+        process = answering(WAIT_SCRIPT, decisions=70, seconds=60)
+        until = time.monotonic() + 30
+        while campaign_call_total() < 70 and time.monotonic() < until:
+            time.sleep(0.1)
+        assert process.poll() is None, "it still runs"
+        assert (number_call_total(), campaign_call_total()) == (70, 70)
+
+    def test_it_writes_at_its_end_and_several_at_once_add_up(self, answering):
+        processes = [answering(WAIT_SCRIPT, decisions=50, seconds=0) for _ in range(3)]
+        assert [process.wait(60) for process in processes] == [0, 0, 0]
+        assert (number_call_total(), campaign_call_total()) == (150, 150)
+
+    def test_a_forked_process_starts_a_writer_of_its_own_and_writes_nothing_of_its_parents(self, answering):
+        assert answering(FORK_SCRIPT, decisions=30, seconds=3).wait(60) == 0
+        assert dict(CampaignCalls.objects.values_list("basis", "calls")) == {"state": 30, "area_code": 30}
+        assert number_call_total() == 60

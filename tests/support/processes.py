@@ -1,0 +1,26 @@
+"""Another Python process on the test's database, for what only real processes show. Use it with transaction=True."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from django.db import connection
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def start_python(code: str, *arguments: object, **environment: str) -> subprocess.Popen:
+    """Runs the code; `arguments` are in its sys.argv, `environment` is added to this process's own."""
+    here = connection.settings_dict
+    address = f"postgres://{here['USER']}:{here['PASSWORD']}@{here['HOST']}:{here['PORT']}/{here['NAME']}"
+    database = {"DATABASE_URL": f"sqlite:///{here['NAME']}" if connection.vendor == "sqlite" else address}
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        cwd=ROOT,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", **database, **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
