@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 import time
-from datetime import datetime
 
 from django.core.management import call_command
 from django.db import connection, transaction
@@ -16,7 +15,7 @@ from django.utils import timezone
 from benchmarks.data import Dataset
 from benchmarks.databases import BenchmarkRun
 from benchmarks.report import Result
-from portal.audit import Actor
+from portal.audit import Actor, Context
 from portal.models import AuditEvent
 from reputation.bulk_actions import actions, snapshot
 from reputation.models import BulkAction, Engine, PhoneNumber, Registration
@@ -141,14 +140,13 @@ def _measure_enabling(run: BenchmarkRun) -> list[Result]:
     ]
 
 
-def _time_enabling(data: Dataset, ids: list[int], actor: Actor, now: datetime) -> tuple[float, int]:
+def _time_enabling(data: Dataset, ids: list[int], context: Context) -> tuple[float, int]:
     """Seconds of processor time from the click to the end, and how many queries the chunks took."""
     window = actions.create_bulk_action(
         account=data.account,
-        actor=actor,
+        context=context,
         action=BulkAction.Action.ENABLE,
         numbers=PhoneNumber.objects.for_account(data.account).filter(pk__in=ids),
-        now=now,
     )
     BulkAction.objects.filter(pk=window.pk).update(state=BulkAction.State.APPLYING, to_do=len(ids))
     window.refresh_from_db()
@@ -156,7 +154,7 @@ def _time_enabling(data: Dataset, ids: list[int], actor: Actor, now: datetime) -
     queries = 0
     while True:
         with CaptureQueriesContext(connection) as captured:
-            more = actions._apply_chunk(window, actor=actor, now=now)
+            more = actions._apply_chunk(window, context=context)
         if not more:
             break
         queries += sum(query["sql"] not in ("BEGIN IMMEDIATE", "COMMIT") for query in captured)
@@ -167,7 +165,7 @@ def _time_enabling(data: Dataset, ids: list[int], actor: Actor, now: datetime) -
     return took, queries
 
 
-def _time_save_loop(ids: list[int], actor: Actor, now: datetime) -> float:
+def _time_save_loop(ids: list[int], context: Context) -> float:
     """Seconds of processor time for a number, done one by one, as it is first written in most projects."""
     engines = list(Engine.objects.filter(in_use=True))
     begun = time.process_time()
@@ -176,14 +174,14 @@ def _time_save_loop(ids: list[int], actor: Actor, now: datetime) -> float:
             number = PhoneNumber.objects.select_for_update().get(pk=pk)
             before = number.capability
             number.capability = Capability.VERIFYING
-            number.capability_since = now
-            number.next_action_at = now + days(7)
+            number.capability_since = context.now
+            number.next_action_at = context.now + days(7)
             number.save()
             AuditEvent.objects.create(
                 account_id=number.account_id,
-                at=now,
-                actor=actor.user,
-                via=actor.via,
+                at=context.now,
+                actor=context.actor.user,
+                via=context.actor.via,
                 what="capability.verifying",
                 subject="phonenumber",
                 subject_id=number.pk,
@@ -193,6 +191,6 @@ def _time_save_loop(ids: list[int], actor: Actor, now: datetime) -> float:
             )
             for engine in engines:
                 Registration.objects.create(
-                    account_id=number.account_id, number=number, engine=engine, next_action_at=now
+                    account_id=number.account_id, number=number, engine=engine, next_action_at=context.now
                 )
     return (time.process_time() - begun) / len(ids)

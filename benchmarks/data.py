@@ -13,7 +13,7 @@ from django.db.models import F, Q, Value
 from enrollment.models import Application
 from portal.accounts.api_keys import create_api_key
 from portal.accounts.licensing import Product
-from portal.audit import SYSTEM
+from portal.audit import Context
 from portal.db.bulk import insert_from, insert_rows
 from portal.models import Account, Licence, Member, User
 from portal.phone.area_codes import get_states_by_area_code
@@ -68,7 +68,9 @@ def load_dataset() -> Dataset:
 
 def create_token(account: Account, *scopes: str, now: datetime) -> str:
     """Of a new API key."""
-    return create_api_key(account=account, name="Benchmark", scopes=scopes, expires_at=None, actor=SYSTEM, now=now)[1]
+    return create_api_key(
+        account=account, name="Benchmark", scopes=scopes, expires_at=None, context=Context.system(now)
+    )[1]
 
 
 def create_dataset(*, numbers: int, now: datetime, seed: int = 1) -> None:

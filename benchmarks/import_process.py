@@ -11,7 +11,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils import timezone
 
 from benchmarks.data import load_dataset
-from portal.audit import Actor
+from portal.audit import Actor, Context
 from reputation.imports import pipeline
 from reputation.models import NumberImport, PhoneNumber
 
@@ -21,7 +21,7 @@ def import_with_portal(file: Path) -> None:
     actor = Actor(user=data.user, via="web")
     with file.open("rb") as content:
         upload = UploadedFile(content, name=file.name, size=file.stat().st_size)
-        batch = pipeline.receive(account=data.account, upload=upload, actor=actor, now=timezone.now())
+        batch = pipeline.receive(account=data.account, upload=upload, context=Context(actor, timezone.now()))
     for state in (NumberImport.State.READY, NumberImport.State.DONE):
         while pipeline.advance(batch, now=timezone.now()):
             pass
@@ -29,7 +29,7 @@ def import_with_portal(file: Path) -> None:
         if batch.state != state:
             raise SystemExit(f"The import is {batch.state}: {batch.reason}")
         if state == NumberImport.State.READY:
-            pipeline.confirm(batch, actor=actor, now=timezone.now())
+            pipeline.confirm(batch, context=Context(actor, timezone.now()))
 
 
 def import_with_peer(file: Path) -> None:

@@ -26,7 +26,7 @@ from enrollment.lifecycle import DECISIONS, Decision, DecisionOutcome
 from enrollment.models import Application, ApplicationQuerySet, Transition
 from enrollment.questions import QUESTIONS_BY_ID
 from enrollment.snapshot import FieldChange, diff_snapshots
-from portal.audit import Actor
+from portal.audit import Actor, Context
 
 MAX_SELECTED = 100
 
@@ -169,7 +169,7 @@ class ApplicationAdmin(admin.ModelAdmin):
         if request.method == "POST" and form.is_valid():
             actor, now = Actor(user=request.user, via="admin"), timezone.now()
             reason = form.cleaned_data["reason"]
-            self._tell(request, decision, lifecycle.decide(shown, to=to, actor=actor, now=now, reason=reason))
+            self._tell(request, decision, lifecycle.decide(shown, to=to, context=Context(actor, now), reason=reason))
             return HttpResponseRedirect(self._back(shown))
         applications = self.get_queryset(request).filter(pk__in=shown).select_related("account", "decided_by")
         rows = [

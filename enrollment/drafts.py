@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.db import transaction
 
 from enrollment.models import Application
 from enrollment.questions import QUESTIONS_BY_ID
 from portal import audit
-from portal.audit import Actor
+from portal.audit import Context
 from portal.models import Account
 
 # A Social Security number is never stored, not even in a draft: this stands in its place.
@@ -44,8 +44,7 @@ def save(
     *,
     business: Mapping[str, str] | None = None,
     answers: Mapping[str, Mapping[str, str]] | None = None,
-    actor: Actor,
-    now: datetime,
+    context: Context,
 ) -> Application:
     """Keeps what was typed: only the named fields, the others stay. The first save begins the application.
 
@@ -62,7 +61,7 @@ def save(
         application.business = application.business | _sanitize_business(business or {})
         application.answers = application.answers | _sanitize_answers(answers or {})
         if (application.business, application.answers) != before or application.pk is None:
-            _record_edit(application, actor=actor, now=now)
+            _record_edit(application, context=context)
         return application
 
 
@@ -80,22 +79,22 @@ def _get_next_application(newest: Application | None, account: Account) -> Appli
     return Application(account=account, former=newest, business=newest.business, answers=newest.answers)
 
 
-def _record_edit(application: Application, *, actor: Actor, now: datetime) -> None:
+def _record_edit(application: Application, *, context: Context) -> None:
     is_new = application.pk is None
     goes_on = (
-        application.edited_by_id == (actor.user.pk if actor.user else None)
+        application.edited_by_id == (context.actor.user.pk if context.actor.user else None)
         and application.edited_at is not None
-        and now - application.edited_at < EDIT_SESSION
+        and context.now - application.edited_at < EDIT_SESSION
     )
     application.edits += 1
-    application.edited_at = now
-    application.edited_by = actor.user
+    application.edited_at = context.now
+    application.edited_by = context.actor.user
     if is_new:
-        application.state_since = application.created_at = now
+        application.state_since = application.created_at = context.now
     application.save()
     if is_new or not goes_on:
         what = "application.begun" if is_new else "application.edited"
-        audit.record_event(account=application.account, actor=actor, now=now, what=what, subject=application)
+        audit.record_event(account=application.account, context=context, what=what, subject=application)
 
 
 def _sanitize_business(typed: Mapping[str, str]) -> dict[str, str]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from django.db import transaction
 from django.db.models import F, Value
@@ -21,7 +20,7 @@ from enrollment.models import Application, Transition
 from enrollment.questions import Answer
 from enrollment.snapshot import Snapshot, get_answers, get_business_values
 from portal import audit
-from portal.audit import Actor
+from portal.audit import Context
 from portal.jobs.runner import enqueue
 
 State = Application.State
@@ -111,7 +110,7 @@ class DecisionOutcome:
     refused: list[SkippedApplication] = field(default_factory=list)
 
 
-def submit(application: Application, *, edits: int, snapshot: Snapshot, actor: Actor, now: datetime) -> Application:
+def submit(application: Application, *, edits: int, snapshot: Snapshot, context: Context) -> Application:
     """Sends the draft as it was read (`edits`), and returns it as it is then.
 
     Raises NotSent when it was sent before, or changed since it was read.
@@ -121,15 +120,15 @@ def submit(application: Application, *, edits: int, snapshot: Snapshot, actor: A
         before = application.state
         sent = mine.update(
             state=State.SUBMITTED,
-            state_since=now,
+            state_since=context.now,
             revision=F("revision") + 1,
             snapshot=snapshot,
             legal_name=get_business_values(snapshot)["legal_name"],
             ein=get_business_values(snapshot)["ein"],
             no_answers=sum(given["answer"] == Answer.NO for given in get_answers(snapshot).values()),
             signed_by=snapshot["signed_by"],
-            submitted_at=now,
-            submitted_by=actor.user,
+            submitted_at=context.now,
+            submitted_by=context.actor.user,
             decided_at=None,
             decided_by=None,
             reason="",
@@ -137,11 +136,10 @@ def submit(application: Application, *, edits: int, snapshot: Snapshot, actor: A
         application = Application.objects.select_related("account").get(pk=application.pk)
         if not sent:
             raise SubmissionError(get_submission_conflict(application))
-        _record_transitions([application], actor=actor, now=now, snapshot=snapshot)
+        _record_transitions([application], context=context, snapshot=snapshot)
         audit.record_event(
             account=application.account,
-            actor=actor,
-            now=now,
+            context=context,
             what="application.submitted",
             subject=application,
             before=before,
@@ -151,27 +149,27 @@ def submit(application: Application, *, edits: int, snapshot: Snapshot, actor: A
     return application
 
 
-def approve(application: Application, *, actor: Actor, now: datetime, reason: str = "") -> None:
+def approve(application: Application, *, context: Context, reason: str = "") -> None:
     """The account may enable numbers from now on. Raises CannotDecide, as all of these do."""
-    _decide_one(application, to=State.APPROVED, actor=actor, now=now, reason=reason)
+    _decide_one(application, to=State.APPROVED, context=context, reason=reason)
 
 
-def reject(application: Application, *, actor: Actor, now: datetime, reason: str) -> None:
+def reject(application: Application, *, context: Context, reason: str) -> None:
     """The account may begin a new application, which starts with what this one said."""
-    _decide_one(application, to=State.REJECTED, actor=actor, now=now, reason=reason)
+    _decide_one(application, to=State.REJECTED, context=context, reason=reason)
 
 
-def ask_for_more(application: Application, *, actor: Actor, now: datetime, reason: str) -> None:
+def ask_for_more(application: Application, *, context: Context, reason: str) -> None:
     """The account may change the application and send it again."""
-    _decide_one(application, to=State.MORE_INFORMATION, actor=actor, now=now, reason=reason)
+    _decide_one(application, to=State.MORE_INFORMATION, context=context, reason=reason)
 
 
-def revoke(application: Application, *, actor: Actor, now: datetime, reason: str) -> None:
+def revoke(application: Application, *, context: Context, reason: str) -> None:
     """Takes an approval back; `signals.revoked` stops the monitoring in the same transaction."""
-    _decide_one(application, to=State.REVOKED, actor=actor, now=now, reason=reason)
+    _decide_one(application, to=State.REVOKED, context=context, reason=reason)
 
 
-def decide(shown: Mapping[int, int], *, to: str, actor: Actor, now: datetime, reason: str = "") -> DecisionOutcome:
+def decide(shown: Mapping[int, int], *, to: str, context: Context, reason: str = "") -> DecisionOutcome:
     """Decides several, each only if it still is at the revision that was shown (`shown` maps ids to revisions).
 
     Those that cannot be decided are left alone and named with the reason. Raises ReasonMissing.
@@ -194,7 +192,7 @@ def decide(shown: Mapping[int, int], *, to: str, actor: Actor, now: datetime, re
                 outcome.refused.append(SkippedApplication(found.get(pk), why))
             else:
                 outcome.decided.append(found[pk])
-        _apply_decision(outcome.decided, to=to, actor=actor, now=now, reason=reason)
+        _apply_decision(outcome.decided, to=to, context=context, reason=reason)
     return outcome
 
 
@@ -212,49 +210,46 @@ def get_decision_conflict(application: Application | None, *, to: str, revision:
     return ""
 
 
-def _decide_one(application: Application, *, to: str, actor: Actor, now: datetime, reason: str) -> None:
-    outcome = decide({application.pk: application.revision}, to=to, actor=actor, now=now, reason=reason)
+def _decide_one(application: Application, *, to: str, context: Context, reason: str) -> None:
+    outcome = decide({application.pk: application.revision}, to=to, context=context, reason=reason)
     if outcome.refused:
         raise DecisionError(outcome.refused[0].why)
 
 
-def _apply_decision(applications: list[Application], *, to: str, actor: Actor, now: datetime, reason: str) -> None:
+def _apply_decision(applications: list[Application], *, to: str, context: Context, reason: str) -> None:
     if not applications:
         return
     rows = Application.objects.filter(pk__in=[application.pk for application in applications])
     audit.record_changes(
         rows,
-        actor=actor,
-        now=now,
+        context=context,
         what=f"application.{to}",
         label=Left(Concat(Value("Enrollment of "), "legal_name"), 120),
         before=F("state"),
         after=Value(str(to)),
         reason=Value(reason[:500]),
     )
-    rows.update(state=to, state_since=now, decided_at=now, decided_by=actor.user, reason=reason)
+    rows.update(state=to, state_since=context.now, decided_at=context.now, decided_by=context.actor.user, reason=reason)
     signal = signals.revoked if to == State.REVOKED else signals.decided
     for application in applications:
-        application.state, application.state_since, application.reason = to, now, reason
-        application.decided_at, application.decided_by = now, actor.user
-        signal.send(Application, application=application, account=application.account, actor=actor, now=now)
-    _record_transitions(applications, actor=actor, now=now)
+        application.state, application.state_since, application.reason = to, context.now, reason
+        application.decided_at, application.decided_by = context.now, context.actor.user
+        signal.send(Application, application=application, account=application.account, context=context)
+    _record_transitions(applications, context=context)
     enqueue(SEND_MAILS_TASK)
 
 
-def _record_transitions(
-    applications: list[Application], *, actor: Actor, now: datetime, snapshot: Snapshot | None = None
-) -> None:
+def _record_transitions(applications: list[Application], *, context: Context, snapshot: Snapshot | None = None) -> None:
     Transition.objects.bulk_create(
         Transition(
             application=application,
             to=application.state,
             revision=application.revision,
-            at=now,
-            by=actor.user,
+            at=context.now,
+            by=context.actor.user,
             reason=application.reason,
             snapshot=snapshot or {},
-            mail_due_at=now,
+            mail_due_at=context.now,
         )
         for application in applications
     )

@@ -8,7 +8,6 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
-from django.utils import timezone
 
 from enrollment import drafts, lifecycle, snapshot
 from enrollment.assessment import Assessment, assess_draft, assess_submitted
@@ -118,8 +117,7 @@ def submit(request: MemberRequest) -> HttpResponse:
             application,
             edits=form.cleaned_data["edits"],
             snapshot=snapshot.take_snapshot(*sections, signed_by=form.cleaned_data["signed_by"]),
-            actor=request.actor,
-            now=timezone.now(),
+            context=request.context,
         )
     except SubmissionError as error:
         return _redirect_with_error(request, str(error))
@@ -138,7 +136,7 @@ def _get_form_application(request: MemberRequest) -> Application:
 def _save_section(request: MemberRequest, page: str, **typed: Any) -> HttpResponse:
     """Keeps what was typed; `Save and continue` goes on only when this step has no mistakes."""
     try:
-        application = drafts.save(request.account, **typed, actor=request.actor, now=timezone.now())
+        application = drafts.save(request.account, **typed, context=request.context)
     except NotEditable as error:
         return (
             _render_autosave(request, page, None, str(error))

@@ -17,7 +17,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from portal import audit
-from portal.audit import Actor
+from portal.audit import Actor, Context
 from portal.audit.labels import describe_event
 from portal.models import Account, AuditEvent, Licence, Member, User
 
@@ -48,7 +48,7 @@ def _record_event(request: HttpRequest, subject: Any, *, what: str, before: str 
     account = subject if isinstance(subject, Account) else subject.account
     actor = Actor(user=request.user, via="admin")
     audit.record_event(
-        account=account, actor=actor, now=timezone.now(), what=what, subject=subject, before=before, after=after
+        account=account, context=Context(actor, timezone.now()), what=what, subject=subject, before=before, after=after
     )
 
 

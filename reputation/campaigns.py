@@ -12,7 +12,7 @@ from django.db.models import F, OuterRef, Q, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
 from portal import audit
-from portal.audit import Actor
+from portal.audit import Context
 from portal.db.in_list import in_list
 from portal.models import Account, today_of
 from portal.phone.numbers import format_national
@@ -84,13 +84,7 @@ def get_caller_id_choices(campaign: Campaign, text: str) -> tuple[list[PhoneNumb
 
 
 def create(
-    *,
-    account: Account,
-    name: str,
-    automatic_matching: bool,
-    daily_limit: int | None = None,
-    actor: Actor,
-    now: datetime,
+    *, account: Account, name: str, automatic_matching: bool, daily_limit: int | None = None, context: Context
 ) -> Campaign:
     """Adds a running campaign, without numbers. Raises NameTaken."""
     with _unique_name(name), transaction.atomic():
@@ -99,13 +93,13 @@ def create(
             name=name,
             automatic_matching=automatic_matching,
             daily_limit=daily_limit,
-            created_at=now,
+            created_at=context.now,
         )
-        audit.record_event(account=account, actor=actor, now=now, what="campaign.added", subject=campaign, after=name)
+        audit.record_event(account=account, context=context, what="campaign.added", subject=campaign, after=name)
     return campaign
 
 
-def rename(campaign: Campaign, *, name: str, shown: str, actor: Actor, now: datetime) -> bool:
+def rename(campaign: Campaign, *, name: str, shown: str, context: Context) -> bool:
     """Gives it another name; False where it has that name already. `shown` is the name that the person saw.
 
     Raises NameTaken, and NotChanged if it was renamed since it was shown.
@@ -120,27 +114,27 @@ def rename(campaign: Campaign, *, name: str, shown: str, actor: Actor, now: date
                 f"Somebody renamed it to {campaign.name} meanwhile. Nothing was changed; look at it again."
             )
         if renamed:
-            _record(campaign, actor=actor, now=now, what="campaign.name", before=shown, after=name)
+            _record(campaign, context=context, what="campaign.name", before=shown, after=name)
     return bool(renamed)
 
 
-def pause(campaign: Campaign, *, actor: Actor, now: datetime) -> bool:
+def pause(campaign: Campaign, *, context: Context) -> bool:
     """The dialer stops calling for it; False if it was paused before."""
-    return _set_flag(campaign, "is_paused", True, what="campaign.paused", actor=actor, now=now)
+    return _set_flag(campaign, "is_paused", True, what="campaign.paused", context=context)
 
 
-def resume(campaign: Campaign, *, actor: Actor, now: datetime) -> bool:
+def resume(campaign: Campaign, *, context: Context) -> bool:
     """The dialer calls for it again; False if it was running."""
-    return _set_flag(campaign, "is_paused", False, what="campaign.resumed", actor=actor, now=now)
+    return _set_flag(campaign, "is_paused", False, what="campaign.resumed", context=context)
 
 
-def set_automatic_matching(campaign: Campaign, *, on: bool, actor: Actor, now: datetime) -> bool:
+def set_automatic_matching(campaign: Campaign, *, on: bool, context: Context) -> bool:
     """Switches automatic caller-ID matching on or off; False if it stood so already."""
     what = "campaign.matching_on" if on else "campaign.matching_off"
-    return _set_flag(campaign, "automatic_matching", on, what=what, actor=actor, now=now)
+    return _set_flag(campaign, "automatic_matching", on, what=what, context=context)
 
 
-def set_daily_limit(campaign: Campaign, *, calls: int | None, shown: int | None, actor: Actor, now: datetime) -> bool:
+def set_daily_limit(campaign: Campaign, *, calls: int | None, shown: int | None, context: Context) -> bool:
     """So many calls a day may show the same number; None for any number of them. False if it was so already.
 
     `shown` is the limit that the person saw. Raises NotChanged if it was changed since.
@@ -152,18 +146,16 @@ def set_daily_limit(campaign: Campaign, *, calls: int | None, shown: int | None,
         if before.daily_limit != shown:
             now_is = f"{before.daily_limit} calls" if before.daily_limit else "none"
             raise CampaignError(f"The daily limit was changed meanwhile: it is {now_is}. Nothing else was changed.")
-        day = today_of(before.account, now)
+        day = today_of(before.account, context.now)
         Campaign.objects.filter(pk=campaign.pk).update(daily_limit=calls, limits_began_on=day)
-        daily_limit.recompute(PhoneNumber.objects.in_campaign(campaign), account_id=before.account_id, now=now)
+        daily_limit.recompute(PhoneNumber.objects.in_campaign(campaign), account_id=before.account_id, now=context.now)
         limits = {"before": str(shown or "none"), "after": str(calls or "none")}
-        _record(campaign, actor=actor, now=now, what="campaign.daily_limit", **limits)
+        _record(campaign, context=context, what="campaign.daily_limit", **limits)
     campaign.daily_limit = calls
     return True
 
 
-def set_default_number(
-    campaign: Campaign, *, number: int | None, shown: int | None, actor: Actor, now: datetime
-) -> bool:
+def set_default_number(campaign: Campaign, *, number: int | None, shown: int | None, context: Context) -> bool:
     """Makes the number with this id the default caller ID, or has none; False if it was so already.
 
     `shown` is the id of the default that the person saw. Raises NotChanged if another was chosen since, and where the
@@ -182,8 +174,7 @@ def set_default_number(
         Campaign.objects.filter(pk=campaign.pk).update(default_number=chosen)
         _record(
             campaign,
-            actor=actor,
-            now=now,
+            context=context,
             what="campaign.default",
             before=before.default_number.e164 if before.default_number else "",
             after=chosen.e164 if chosen else "",
@@ -191,12 +182,12 @@ def set_default_number(
     return True
 
 
-def clear_default_numbers(number_ids: Sequence[int], *, actor: Actor, now: datetime) -> None:
+def clear_default_numbers(number_ids: Sequence[int], *, context: Context) -> None:
     """Campaigns whose default caller ID is removed from the account have none from now on."""
     with transaction.atomic():
         campaigns = Campaign.objects.filter(default_number__in=number_ids)
         audit.record_changes(
-            campaigns, actor=actor, now=now, what="campaign.default", label="name", before=F("default_number__e164")
+            campaigns, context=context, what="campaign.default", label="name", before=F("default_number__e164")
         )
         campaigns.update(default_number=None)
 
@@ -212,18 +203,18 @@ def _get_caller_id_for_update(campaign: Campaign, number: int) -> PhoneNumber:
     return chosen
 
 
-def _set_flag(campaign: Campaign, field: str, to: bool, *, what: str, actor: Actor, now: datetime) -> bool:
+def _set_flag(campaign: Campaign, field: str, to: bool, *, what: str, context: Context) -> bool:
     with transaction.atomic():
         switched = Campaign.objects.filter(pk=campaign.pk, **{field: not to}).update(**{field: to})
         if switched:
-            _record(campaign, actor=actor, now=now, what=what)
+            _record(campaign, context=context, what=what)
     setattr(campaign, field, to)
     return bool(switched)
 
 
-def _record(campaign: Campaign, *, what: str, actor: Actor, now: datetime, before: str = "", after: str = "") -> None:
+def _record(campaign: Campaign, *, what: str, context: Context, before: str = "", after: str = "") -> None:
     audit.record_event(
-        account=campaign.account, actor=actor, now=now, what=what, subject=campaign, before=before, after=after
+        account=campaign.account, context=context, what=what, subject=campaign, before=before, after=after
     )
 
 
@@ -236,19 +227,17 @@ def _unique_name(name: str) -> Iterator[None]:
         raise NameTaken(name) from error
 
 
-def assign(ids: Sequence[int], *, campaign: Campaign, actor: Actor, now: datetime) -> list[int]:
+def assign(ids: Sequence[int], *, campaign: Campaign, context: Context) -> list[int]:
     """Puts these numbers of the campaign's account into it, taking them out of any other; returns those that moved."""
-    return _set_campaign(ids, campaign=campaign, account_id=campaign.account_id, actor=actor, now=now)
+    return _set_campaign(ids, campaign=campaign, account_id=campaign.account_id, context=context)
 
 
-def unassign(ids: Sequence[int], *, account_id: int, actor: Actor, now: datetime) -> list[int]:
+def unassign(ids: Sequence[int], *, account_id: int, context: Context) -> list[int]:
     """Takes these numbers of the account out of their campaigns; returns those that were in one."""
-    return _set_campaign(ids, campaign=None, account_id=account_id, actor=actor, now=now)
+    return _set_campaign(ids, campaign=None, account_id=account_id, context=context)
 
 
-def _set_campaign(
-    ids: Sequence[int], *, campaign: Campaign | None, account_id: int, actor: Actor, now: datetime
-) -> list[int]:
+def _set_campaign(ids: Sequence[int], *, campaign: Campaign | None, account_id: int, context: Context) -> list[int]:
     elsewhere = Q(campaign__isnull=True) | ~Q(campaign=campaign) if campaign else Q(campaign__isnull=False)
     with transaction.atomic():
         movable = PhoneNumber.objects.for_account(account_id).filter(elsewhere, pk__in=in_list(ids))
@@ -256,13 +245,12 @@ def _set_campaign(
         numbers = PhoneNumber.objects.filter(pk__in=in_list(moved))
         audit.record_changes(
             numbers,
-            actor=actor,
-            now=now,
+            context=context,
             what="number.campaign",
             label="e164",
             before=CAMPAIGN_NAME,
             after=Value(campaign.name if campaign else ""),
         )
         numbers.update(campaign=campaign)
-        daily_limit.recompute(numbers, account_id=account_id, now=now)
+        daily_limit.recompute(numbers, account_id=account_id, now=context.now)
     return moved

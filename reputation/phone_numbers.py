@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from portal import audit
-from portal.audit import Actor
+from portal.audit import Context
 from portal.db.in_list import in_list
 from portal.models import Account
 from portal.phone.numbers import InvalidPhoneNumber, ParsedNumber, parse_number
@@ -55,8 +54,7 @@ def add(
     label: str = "",
     source: str = PhoneNumber.Source.NATIVE,
     campaign: Campaign | None = None,
-    actor: Actor,
-    now: datetime,
+    context: Context,
 ) -> AddResult:
     """Adds the number; one that was removed comes back with its history, and one that is there is left as it is.
 
@@ -78,37 +76,33 @@ def add(
                         label=clean_label(label),
                         source=source,
                         campaign=campaign,
-                        added_at=now,
-                        capability_since=now,
+                        added_at=context.now,
+                        capability_since=context.now,
                     )
             except IntegrityError:
                 return AddResult(mine.get(), "there")
             audit.record_event(
-                account=account, actor=actor, now=now, what="number.added", subject=number, after=number.label
+                account=account, context=context, what="number.added", subject=number, after=number.label
             )
             return AddResult(number, "added")
         if number.removed_at is None:
             return AddResult(number, "there")
-        _restore(number, label=label, source=source, campaign=campaign, actor=actor, now=now)
+        _restore(number, label=label, source=source, campaign=campaign, context=context)
         return AddResult(number, "brought_back")
 
 
-def _restore(
-    number: PhoneNumber, *, label: str, source: str, campaign: Campaign | None, actor: Actor, now: datetime
-) -> None:
+def _restore(number: PhoneNumber, *, label: str, source: str, campaign: Campaign | None, context: Context) -> None:
     """Its history and, where none is given, its label are what they were; monitoring stays off."""
     number.label, number.source, number.campaign = clean_label(label) or number.label, source, campaign
-    number.removed_at, number.added_at = None, now
+    number.removed_at, number.added_at = None, context.now
     number.save(update_fields=["label", "source", "campaign", "removed_at", "added_at"])
-    daily_limit.recompute(PhoneNumber.objects.filter(pk=number.pk), account_id=number.account_id, now=now)
+    daily_limit.recompute(PhoneNumber.objects.filter(pk=number.pk), account_id=number.account_id, now=context.now)
     audit.record_event(
-        account=number.account, actor=actor, now=now, what="number.restored", subject=number, after=number.label
+        account=number.account, context=context, what="number.restored", subject=number, after=number.label
     )
 
 
-def change(
-    number: PhoneNumber, *, label: str, source: str, campaign: Campaign | None, actor: Actor, now: datetime
-) -> bool:
+def change(number: PhoneNumber, *, label: str, source: str, campaign: Campaign | None, context: Context) -> bool:
     """Changes label, source and campaign, with an audit event for each that differs; False if none did."""
     with transaction.atomic():
         before = PhoneNumber.objects.select_for_update().get(pk=number.pk)
@@ -120,8 +114,7 @@ def change(
             if was != will_be:
                 audit.record_event(
                     account=before.account,
-                    actor=actor,
-                    now=now,
+                    context=context,
                     what="number.changed",
                     subject=before,
                     before=was,
@@ -130,13 +123,13 @@ def change(
         changed = PhoneNumber.objects.filter(pk=before.pk).exclude(label=label, source=source)
         is_changed = bool(changed.update(label=label, source=source))
         if campaign:
-            moved = campaigns.assign([before.pk], campaign=campaign, actor=actor, now=now)
+            moved = campaigns.assign([before.pk], campaign=campaign, context=context)
         else:
-            moved = campaigns.unassign([before.pk], account_id=before.account_id, actor=actor, now=now)
+            moved = campaigns.unassign([before.pk], account_id=before.account_id, context=context)
     return is_changed or bool(moved)
 
 
-def remove(ids: Sequence[int], *, actor: Actor, now: datetime) -> list[int]:
+def remove(ids: Sequence[int], *, context: Context) -> list[int]:
     """Takes these numbers (a chunk) out of the account and returns those that were there. The history stays.
 
     Monitoring stops, open cases are cancelled, and campaigns call from them no more, nor show them as the default.
@@ -144,9 +137,9 @@ def remove(ids: Sequence[int], *, actor: Actor, now: datetime) -> list[int]:
     with transaction.atomic():
         present = PhoneNumber.objects.present().filter(pk__in=in_list(ids))
         removed = list(present.select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True))
-        capability.disable(removed, actor=actor, now=now, reason="The number was removed.")
-        campaigns.clear_default_numbers(removed, actor=actor, now=now)
+        capability.disable(removed, context=context, reason="The number was removed.")
+        campaigns.clear_default_numbers(removed, context=context)
         numbers = PhoneNumber.objects.filter(pk__in=removed)
-        audit.record_changes(numbers, actor=actor, now=now, what="number.removed", label="e164", before=F("label"))
-        numbers.update(removed_at=now, campaign=None)
+        audit.record_changes(numbers, context=context, what="number.removed", label="e164", before=F("label"))
+        numbers.update(removed_at=context.now, campaign=None)
     return removed

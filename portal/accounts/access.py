@@ -17,7 +17,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_htmx.http import HttpResponseClientRedirect
 
-from portal.audit import Actor
+from portal.audit import Actor, Context
 from portal.models import Account, Member, User
 
 ACCOUNT_SESSION_KEY = "account_id"
@@ -26,13 +26,13 @@ M = TypeVar("M", bound=Model)
 
 
 class MemberRequest(HttpRequest):
-    """A request after `member_view`: by `member`, about `account`; `actor` is what the audit trail gets."""
+    """A request of a signed-in member: `context` says who changes something, and when."""
 
     user: User
     member: Member
     memberships: list[Member]
     account: Account
-    actor: Actor
+    context: Context
 
 
 View = Callable[..., HttpResponse]
@@ -54,7 +54,7 @@ def member_required(view: View) -> View:
         request.member = next((m for m in request.memberships if m.account_id == chosen), request.memberships[0])
         request.member.user = request.user
         request.account = request.member.account
-        request.actor = Actor(user=request.user, via="web")
+        request.context = Context(Actor(user=request.user, via="web"), timezone.now())
         with timezone.override(ZoneInfo(request.account.time_zone)):
             return view(request, *args, **kwargs)
 

@@ -18,7 +18,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
 
 from portal import audit
-from portal.audit import Actor
+from portal.audit import Context
 from portal.models import Account, ApiKey
 
 LAST_USED_INTERVAL = timedelta(minutes=1)
@@ -110,8 +110,7 @@ def create_api_key(
     name: str,
     scopes: Sequence[str],
     expires_at: datetime | None,
-    actor: Actor,
-    now: datetime,
+    context: Context,
     prefix: str = "",
 ) -> tuple[ApiKey, str]:
     """Makes a key and returns it with its token, which is nowhere kept and can never be shown again.
@@ -127,25 +126,23 @@ def create_api_key(
                 prefix=prefix,
                 secret_hash=_hash_secret(secret),
                 scopes=" ".join(scope for scope in SCOPES if scope in scopes),
-                made_at=now,
-                made_by=actor.user,
+                made_at=context.now,
+                made_by=context.actor.user,
                 expires_at=expires_at,
             )
             scopes_made = ", ".join(key.scope_list)
-            audit.record_event(
-                account=account, actor=actor, now=now, what="api_key.made", subject=key, after=scopes_made
-            )
+            audit.record_event(account=account, context=context, what="api_key.made", subject=key, after=scopes_made)
     except IntegrityError:
         raise DuplicateApiKey from None
     return key, f"nrp_{prefix}_{secret}"
 
 
-def revoke_api_key(key: ApiKey, *, actor: Actor, now: datetime) -> bool:
+def revoke_api_key(key: ApiKey, *, context: Context) -> bool:
     """Ends the key at once and for ever; False if it was revoked before."""
     with transaction.atomic():
-        revoked = ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=now)
+        revoked = ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=context.now)
         if revoked:
-            audit.record_event(account=key.account, actor=actor, now=now, what="api_key.revoked", subject=key)
+            audit.record_event(account=key.account, context=context, what="api_key.revoked", subject=key)
     key.refresh_from_db()
     return bool(revoked)
 

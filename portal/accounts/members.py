@@ -8,7 +8,7 @@ from django.contrib.auth.hashers import make_password
 from django.db import transaction
 
 from portal import audit
-from portal.audit import Actor
+from portal.audit import Context
 from portal.models import Account, Member, User
 
 
@@ -23,7 +23,7 @@ class LastOwner(MembershipError):
         super().__init__("This is the account's last owner. Make somebody else an owner first.")
 
 
-def add_member(*, account: Account, email: str, role: str, actor: Actor, now: datetime) -> Member:
+def add_member(*, account: Account, email: str, role: str, context: Context) -> Member:
     """Makes the person with this address a member; who is not yet known is created, without a password.
 
     Raises NotChanged if they are a member already, or are kept from signing in.
@@ -35,12 +35,14 @@ def add_member(*, account: Account, email: str, role: str, actor: Actor, now: da
             raise MembershipError("This person is kept from signing in. Ask whoever runs the portal.")
         if Member.objects.filter(account=account, user=user).exists():
             raise MembershipError("This person is a member already. Their role can be changed in the list.")
-        member = Member.objects.create(account=account, user=user, role=role, joined_at=now, digest_sent_at=now)
-        _record_event(member, actor=actor, now=now, what="member.added", after=role)
+        member = Member.objects.create(
+            account=account, user=user, role=role, joined_at=context.now, digest_sent_at=context.now
+        )
+        _record_event(member, context=context, what="member.added", after=role)
     return member
 
 
-def change_role(member: Member, *, role: str, shown: str, actor: Actor, now: datetime) -> bool:
+def change_role(member: Member, *, role: str, shown: str, context: Context) -> bool:
     """Gives the member another role; False if they have it already. `shown` is the role that the person saw.
 
     Raises LastOwner, and NotChanged if somebody else changed the role or removed the member since it was shown.
@@ -57,11 +59,11 @@ def change_role(member: Member, *, role: str, shown: str, actor: Actor, now: dat
         _require_other_owner(member, before)
         Member.objects.filter(pk=member.pk).update(role=role)
         member.role = role
-        _record_event(member, actor=actor, now=now, what="member.role", before=before, after=role)
+        _record_event(member, context=context, what="member.role", before=before, after=role)
     return True
 
 
-def remove_member(member: Member, *, actor: Actor, now: datetime) -> None:
+def remove_member(member: Member, *, context: Context) -> None:
     """Takes the person out of the account; they stay a user, and stay named in its audit trail. Raises LastOwner."""
     with transaction.atomic():
         _lock_account(member.account)
@@ -69,7 +71,7 @@ def remove_member(member: Member, *, actor: Actor, now: datetime) -> None:
         if before is None:
             return
         _require_other_owner(member, before)
-        _record_event(member, actor=actor, now=now, what="member.removed", before=before)
+        _record_event(member, context=context, what="member.removed", before=before)
         Member.objects.filter(pk=member.pk).delete()
 
 
@@ -92,7 +94,5 @@ def _require_other_owner(member: Member, role: str) -> None:
         raise LastOwner
 
 
-def _record_event(member: Member, *, actor: Actor, now: datetime, what: str, before: str = "", after: str = "") -> None:
-    audit.record_event(
-        account=member.account, actor=actor, now=now, what=what, subject=member, before=before, after=after
-    )
+def _record_event(member: Member, *, context: Context, what: str, before: str = "", after: str = "") -> None:
+    audit.record_event(account=member.account, context=context, what=what, subject=member, before=before, after=after)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from django.db import transaction
 
 from portal import audit
-from portal.audit import Actor
+from portal.audit import Context
 from portal.models import Account
 
 
-def update_account(account: Account, *, actor: Actor, now: datetime, **values: str) -> list[str]:
+def update_account(account: Account, *, context: Context, **values: str) -> list[str]:
     """Sets `name` or `time_zone` and writes an event for each that differs; returns their names."""
     with transaction.atomic():
         held = Account.objects.select_for_update().get(pk=account.pk)
@@ -19,8 +17,7 @@ def update_account(account: Account, *, actor: Actor, now: datetime, **values: s
         for field, value in differing.items():
             audit.record_event(
                 account=account,
-                actor=actor,
-                now=now,
+                context=context,
                 what=f"account.{field}",
                 subject=held,
                 before=getattr(held, field),

@@ -6,7 +6,6 @@ No session, no cookie and no CSRF token count here: a browser sends those by its
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from functools import wraps
 
 from django.http import HttpRequest, HttpResponse
@@ -17,15 +16,14 @@ from portal.accounts import api_keys
 from portal.accounts.api_keys import AuthenticatedKey
 from portal.api import rate_limits
 from portal.api.problems import problem_from_exception
-from portal.audit import Actor
+from portal.audit import Actor, Context
 
 
 class ApiRequest(HttpRequest):
-    """A request after `guarded`: by `caller`, for its account, at `now`; `actor` is what the audit trail gets."""
+    """A request with an API key: `context` says who changes something, and when."""
 
     caller: AuthenticatedKey
-    actor: Actor
-    now: datetime
+    context: Context
 
 
 View = Callable[..., HttpResponse]
@@ -42,12 +40,12 @@ def require_api_key(scope: str, *, policy: str = "default") -> Callable[[View], 
         @csrf_exempt
         @wraps(view)
         def inner(request: ApiRequest, *args: object, **kwargs: object) -> HttpResponse:
-            request.now = now = timezone.now()
+            now = timezone.now()
             headers = {"Cache-Control": "no-store"}
             try:
                 caller = api_keys.authenticate(request.META.get("HTTP_AUTHORIZATION"), scope=scope, now=now)
                 request.caller = caller
-                request.actor = Actor(user=None, via="api", key_id=caller.pk)
+                request.context = Context(Actor(user=None, via="api", key_id=caller.pk), now)
                 api_keys.record_use(caller, now=now)
                 spent = rate_limits.count_request(caller, policy, now=now)
                 headers |= spent.headers

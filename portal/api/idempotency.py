@@ -52,13 +52,13 @@ def idempotent(*, in_one_transaction: bool = True) -> Callable[[View], View]:
             try:
                 with whole():
                     answer = view(request, *args, **kwargs)
-                    _store_response(mine, answer, now=request.now)
+                    _store_response(mine, answer, now=request.context.now)
             except Exception as error:
                 # Nothing of it was done. A failure of ours may be tried again; a refusal stays what it is.
                 problem = problem_from_exception(error)
                 answer = problem.answer()
                 if problem.kind.status < 500:
-                    _store_response(mine, answer, now=request.now)
+                    _store_response(mine, answer, now=request.context.now)
                 else:
                     IdempotentResponse.objects.filter(pk=mine.pk, token=mine.token).delete()
             return answer
@@ -82,7 +82,7 @@ def _claim_key(request: ApiRequest, given: str) -> IdempotentResponse:
         raise validation_problem("header.Idempotency-Key", "An Idempotency-Key has 1 to 255 visible ASCII characters.")
     new = {
         "fingerprint": _fingerprint(request),
-        "begun_at": request.now,
+        "begun_at": request.context.now,
         "token": secrets.token_hex(16),
         "answered_at": None,
     }
@@ -91,12 +91,12 @@ def _claim_key(request: ApiRequest, given: str) -> IdempotentResponse:
     )
     if is_new:
         return held
-    if held.begun_at > request.now - RETENTION:
+    if held.begun_at > request.context.now - RETENTION:
         if held.fingerprint != new["fingerprint"]:
             raise Problem("idempotency_key_reused")
         if held.answered_at:
             return held
-        if held.begun_at > request.now - ABANDONED_AFTER:
+        if held.begun_at > request.context.now - ABANDONED_AFTER:
             raise Problem("idempotency_under_way", headers={"Retry-After": "1"})
     if not IdempotentResponse.objects.filter(pk=held.pk, token=held.token).update(**new):
         raise Problem("idempotency_under_way", headers={"Retry-After": "1"})

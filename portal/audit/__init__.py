@@ -1,3 +1,3 @@
-from portal.audit.record import SYSTEM, Actor, record_changes, record_event
+from portal.audit.record import SYSTEM, Actor, Context, record_changes, record_event
 
-__all__ = ["SYSTEM", "Actor", "record_changes", "record_event"]
+__all__ = ["SYSTEM", "Actor", "Context", "record_changes", "record_event"]

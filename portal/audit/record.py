@@ -28,6 +28,19 @@ class Actor:
 SYSTEM = Actor(user=None, via="task")
 
 
+@dataclass(frozen=True)
+class Context:
+    """Who makes a change, and when: the time is an aware datetime. Functions that change something take one."""
+
+    actor: Actor
+    now: datetime
+
+    @classmethod
+    def system(cls, now: datetime) -> Context:
+        """A change that the service makes by itself, in a task."""
+        return cls(SYSTEM, now)
+
+
 class Listener(Protocol):
     """Called with the changed rows and with what was recorded about them."""
 
@@ -50,8 +63,7 @@ def _tell_listeners(changed: QuerySet, *, what: str, now: datetime, **change: st
 def record_event(
     *,
     account: Account | None,
-    actor: Actor,
-    now: datetime,
+    context: Context,
     what: str,
     subject: Model,
     before: str = "",
@@ -61,10 +73,10 @@ def record_event(
     """Adds one event about one object."""
     AuditEvent.objects.create(
         account=account,
-        at=now,
-        actor=actor.user,
-        via=actor.via,
-        api_key_id=actor.key_id,
+        at=context.now,
+        actor=context.actor.user,
+        via=context.actor.via,
+        api_key_id=context.actor.key_id,
         what=what,
         subject=subject._meta.model_name,
         subject_id=subject.pk,
@@ -75,14 +87,13 @@ def record_event(
         reason=reason[:500],
     )
     changed = type(subject)._base_manager.filter(pk=subject.pk)
-    _tell_listeners(changed, what=what, now=now, before=Value(before), after=Value(after), reason=Value(reason))
+    _tell_listeners(changed, what=what, now=context.now, before=Value(before), after=Value(after), reason=Value(reason))
 
 
 def record_changes(
     changed: QuerySet,
     *,
-    actor: Actor,
-    now: datetime,
+    context: Context,
     what: str,
     label: str | Expression,
     before: str | Expression = Value(""),
@@ -98,10 +109,10 @@ def record_changes(
         AuditEvent,
         changed,
         account_id=F("account_id"),
-        at=Value(now),
-        actor_id=Value(actor.user.pk if actor.user else None),
-        via=Value(actor.via),
-        api_key_id=Value(actor.key_id),
+        at=Value(context.now),
+        actor_id=Value(context.actor.user.pk if context.actor.user else None),
+        via=Value(context.actor.via),
+        api_key_id=Value(context.actor.key_id),
         what=Value(what),
         subject=Value(changed.model._meta.model_name),
         subject_id=F("pk"),
@@ -111,5 +122,5 @@ def record_changes(
         reason=reason,
     )
     if noted:
-        _tell_listeners(changed, what=what, now=now, before=before, after=after, reason=reason)
+        _tell_listeners(changed, what=what, now=context.now, before=before, after=after, reason=reason)
     return noted

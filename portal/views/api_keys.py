@@ -79,8 +79,7 @@ def create(request: MemberRequest) -> HttpResponse:
             scopes=form.cleaned_data["scopes"],
             expires_at=form.cleaned_data["expires_on"],
             prefix=form.cleaned_data["prefix"],
-            actor=request.actor,
-            now=timezone.now(),
+            context=request.context,
         )
     except api_keys.DuplicateApiKey:
         messages.info(
@@ -97,7 +96,7 @@ def revoke(request: MemberRequest, pk: int) -> HttpResponse:
     """Says what will happen, and does it when it is confirmed."""
     key = get_account_object_or_404(request, ApiKey.objects.select_related("account"), pk)
     if request.method == "POST" or key.revoked_at:
-        if request.method == "POST" and api_keys.revoke_api_key(key, actor=request.actor, now=timezone.now()):
+        if request.method == "POST" and api_keys.revoke_api_key(key, context=request.context):
             messages.success(request, f"{key.name} was revoked. Requests with it are refused from now on.")
         else:
             messages.info(request, f"{key.name} was revoked before. Nothing was changed.")

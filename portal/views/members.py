@@ -9,7 +9,6 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
-from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from portal.accounts import members, passwords
@@ -44,9 +43,7 @@ def add(request: MemberRequest) -> HttpResponse:
     if not form.is_valid():
         return _render_page(request, form)
     try:
-        added = members.add_member(
-            account=request.account, **form.cleaned_data, actor=request.actor, now=timezone.now()
-        )
+        added = members.add_member(account=request.account, **form.cleaned_data, context=request.context)
     except MembershipError as not_changed:
         form.add_error("email", str(not_changed))
         return _render_page(request, form)
@@ -73,9 +70,7 @@ def change_role(request: MemberRequest, pk: int) -> HttpResponse:
         messages.error(request, "There is no such role. Nothing was changed.")
         return redirect("members")
     try:
-        changed = members.change_role(
-            member, role=role, shown=request.POST.get("shown", ""), actor=request.actor, now=timezone.now()
-        )
+        changed = members.change_role(member, role=role, shown=request.POST.get("shown", ""), context=request.context)
     except MembershipError as not_changed:
         messages.error(request, str(not_changed))
     else:
@@ -92,7 +87,7 @@ def remove(request: MemberRequest, pk: int) -> HttpResponse:
     if request.method != "POST":
         return render(request, "portal/member_remove.html", {"leaving": member})
     try:
-        members.remove_member(member, actor=request.actor, now=timezone.now())
+        members.remove_member(member, context=request.context)
     except MembershipError as not_changed:
         messages.error(request, str(not_changed))
     else:

@@ -103,7 +103,7 @@ def change_account(request: MemberRequest) -> HttpResponse:
     if not form.is_valid():
         return _render_page(request, about_account=form)
     values = {field: form.cleaned_data[field] for field in form.changed_data}
-    changed = account_settings.update_account(request.account, **values, actor=request.actor, now=timezone.now())
+    changed = account_settings.update_account(request.account, **values, context=request.context)
     messages.success(request, "Saved." if changed else "Nothing was different, so nothing was changed.")
     return redirect("preferences")
 

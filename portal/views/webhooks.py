@@ -73,7 +73,7 @@ def add(request: MemberRequest) -> HttpResponse:
     form = EndpointForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            added = endpoints.add(account=request.account, **form.cleaned_data, actor=request.actor, now=timezone.now())
+            added = endpoints.add(account=request.account, **form.cleaned_data, context=request.context)
         except NotChanged as not_changed:
             form.add_error(None, str(not_changed))
         else:
@@ -106,25 +106,25 @@ def _change_settings(request: MemberRequest, endpoint: WebhookEndpoint) -> HttpR
     if not form.is_valid():
         return _render_page(request, endpoint, form)
     values = {field: form.cleaned_data[field] for field in form.changed_data}
-    changed = endpoints.change(endpoint, **values, actor=request.actor, now=timezone.now())
+    changed = endpoints.change(endpoint, **values, context=request.context)
     messages.success(request, "Saved." if changed else "Nothing was different, so nothing was changed.")
     return None
 
 
 def _pause(request: MemberRequest, endpoint: WebhookEndpoint) -> None:
-    paused = endpoints.pause(endpoint, actor=request.actor, now=timezone.now())
+    paused = endpoints.pause(endpoint, context=request.context)
     said = "It is paused. Events wait, and go out in order when it is resumed."
     messages.success(request, said if paused else "It was paused.")
 
 
 def _resume(request: MemberRequest, endpoint: WebhookEndpoint) -> None:
-    resumed = endpoints.resume(endpoint, actor=request.actor, now=timezone.now())
+    resumed = endpoints.resume(endpoint, context=request.context)
     said = "It is active again. What waited goes out now, in order."
     messages.success(request, said if resumed else "It was active already.")
 
 
 def _send_test_event(request: MemberRequest, endpoint: WebhookEndpoint) -> HttpResponse:
-    delivery = endpoints.send_test_event(endpoint, actor=request.actor, now=timezone.now())
+    delivery = endpoints.send_test_event(endpoint, context=request.context)
     messages.success(request, "A test event is on its way. What the receiver answers will stand here.")
     return redirect("webhook-delivery", delivery.pk)
 
@@ -143,7 +143,7 @@ def rotate_secret(request: MemberRequest, pk: int) -> HttpResponse:
     endpoint = get_account_object_or_404(request, WebhookEndpoint.objects.select_related("account"), pk)
     shown_secret = request.POST.get("shown", "").replace("\x00", "")
     try:
-        endpoints.rotate_secret(endpoint, shown=shown_secret, actor=request.actor, now=timezone.now())
+        endpoints.rotate_secret(endpoint, shown=shown_secret, context=request.context)
     except NotChanged as not_changed:
         messages.error(request, str(not_changed))
     else:
@@ -159,7 +159,7 @@ def remove(request: MemberRequest, pk: int) -> HttpResponse:
     endpoint = get_account_object_or_404(request, queries.get_endpoints(request.account).select_related("account"), pk)
     if request.method != "POST":
         return render(request, "portal/webhook_remove.html", {"endpoint": endpoint})
-    endpoints.remove(endpoint, actor=request.actor, now=timezone.now())
+    endpoints.remove(endpoint, context=request.context)
     messages.success(request, f"Nothing is sent to {endpoint} any more.")
     return redirect("webhooks")
 
@@ -180,9 +180,7 @@ def delivery_detail(request: MemberRequest, pk: int) -> HttpResponse:
 @require_POST
 @editor_required
 def redeliver(request: MemberRequest, pk: int) -> HttpResponse:
-    again = endpoints.redeliver(
-        get_account_object_or_404(request, _DELIVERIES, pk), actor=request.actor, now=timezone.now()
-    )
+    again = endpoints.redeliver(get_account_object_or_404(request, _DELIVERIES, pk), context=request.context)
     messages.success(request, "It is on its way. What the receiver answers will stand here.")
     return redirect("webhook-delivery", again.pk)
 

@@ -21,7 +21,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, Value
 from django.db.models.functions import Coalesce
 
-from portal.audit import SYSTEM
+from portal.audit import Context
 from portal.db.bulk import insert_rows, update_rows
 from portal.jobs.claims import claim
 from portal.jobs.runner import BUDGET_SECONDS
@@ -201,7 +201,7 @@ def _update_endpoint(flights: Sequence[tuple[InFlight, SendResult]], now: dateti
     row = WebhookEndpoint.objects.filter(pk=endpoint.pk)
     row.update(last_sent_at=now, last_said=last.said)
     if any(outcome.is_gone for _, outcome in flights):
-        endpoints.pause_unreachable(endpoint, because=endpoints.RECEIVER_GONE, actor=SYSTEM, now=now)
+        endpoints.pause_unreachable(endpoint, because=endpoints.RECEIVER_GONE, context=Context.system(now))
         return
     if any(outcome.is_delivered for _, outcome in flights):
         if row.filter(failures__gt=0).update(failures=0, failing_since=None, rests_until=None):
@@ -220,5 +220,5 @@ def _update_endpoint(flights: Sequence[tuple[InFlight, SendResult]], now: dateti
     )
     if pause is None or any(retry_delay(flight.delivery.attempts) is None for flight, _ in in_turn):
         endpoints.pause_unreachable(
-            endpoint, because=endpoints.RECEIVER_FAILING.format(said=last.said), actor=SYSTEM, now=now
+            endpoint, because=endpoints.RECEIVER_FAILING.format(said=last.said), context=Context.system(now)
         )

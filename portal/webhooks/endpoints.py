@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import F
 
 from portal import audit
-from portal.audit import Actor
+from portal.audit import Context
 from portal.jobs.runner import enqueue
 from portal.models import Account, WebhookDelivery, WebhookEndpoint
 from portal.webhooks import outbox
@@ -36,7 +36,7 @@ def generate_secret() -> str:
 
 
 def add(
-    *, account: Account, url: str, description: str, event_types: Sequence[str], actor: Actor, now: datetime
+    *, account: Account, url: str, description: str, event_types: Sequence[str], context: Context
 ) -> WebhookEndpoint:
     """An endpoint that is told of everything of these types from now on. Raises NotChanged where there are too many.
 
@@ -54,19 +54,18 @@ def add(
             description=description,
             event_types=" ".join(event_types),
             secret=generate_secret(),
-            state_since=now,
-            made_at=now,
-            made_by=actor.user,
+            state_since=context.now,
+            made_at=context.now,
+            made_by=context.actor.user,
         )
-        _record(endpoint, actor=actor, now=now, what="webhook.added", after=url)
+        _record(endpoint, context=context, what="webhook.added", after=url)
     return endpoint
 
 
 def change(
     endpoint: WebhookEndpoint,
     *,
-    actor: Actor,
-    now: datetime,
+    context: Context,
     url: str | None = None,
     description: str | None = None,
     event_types: Sequence[str] | None = None,
@@ -83,42 +82,40 @@ def change(
         endpoint.refresh_from_db()
         for name in changed:
             said = {"before": getattr(before, name), "after": wanted[name]}
-            _record(endpoint, actor=actor, now=now, what="webhook.changed", **said)
+            _record(endpoint, context=context, what="webhook.changed", **said)
     return bool(changed)
 
 
-def pause(endpoint: WebhookEndpoint, *, actor: Actor, now: datetime) -> bool:
+def pause(endpoint: WebhookEndpoint, *, context: Context) -> bool:
     """Nothing is sent until it is resumed, and nothing is lost; False if it was paused before."""
-    return _pause(endpoint, because=PAUSED_BY_MEMBER, actor=actor, now=now, mail_due_at=None)
+    return _pause(endpoint, because=PAUSED_BY_MEMBER, context=context, mail_due_at=None)
 
 
-def pause_unreachable(endpoint: WebhookEndpoint, *, because: str, actor: Actor, now: datetime) -> bool:
+def pause_unreachable(endpoint: WebhookEndpoint, *, because: str, context: Context) -> bool:
     """Pauses it, because nothing gets there, and has the account's owners told by mail."""
-    return _pause(endpoint, because=because, actor=actor, now=now, mail_due_at=now)
+    return _pause(endpoint, because=because, context=context, mail_due_at=context.now)
 
 
-def _pause(
-    endpoint: WebhookEndpoint, *, because: str, actor: Actor, now: datetime, mail_due_at: datetime | None
-) -> bool:
+def _pause(endpoint: WebhookEndpoint, *, because: str, context: Context, mail_due_at: datetime | None) -> bool:
     with transaction.atomic():
         paused = WebhookEndpoint.objects.filter(pk=endpoint.pk, state=State.ACTIVE).update(
             state=State.PAUSED,
-            state_since=now,
+            state_since=context.now,
             paused_because=because[:300],
             mail_due_at=mail_due_at,
             mail_attempts=0,
         )
         if paused:
-            _record(endpoint, actor=actor, now=now, what="webhook.paused", reason=because)
+            _record(endpoint, context=context, what="webhook.paused", reason=because)
     return bool(paused)
 
 
-def resume(endpoint: WebhookEndpoint, *, actor: Actor, now: datetime) -> bool:
+def resume(endpoint: WebhookEndpoint, *, context: Context) -> bool:
     """Everything it missed goes out now, in order, with all attempts anew; False if it was active."""
     with transaction.atomic():
         resumed = WebhookEndpoint.objects.filter(pk=endpoint.pk, state=State.PAUSED).update(
             state=State.ACTIVE,
-            state_since=now,
+            state_since=context.now,
             paused_because="",
             failures=0,
             failing_since=None,
@@ -127,13 +124,13 @@ def resume(endpoint: WebhookEndpoint, *, actor: Actor, now: datetime) -> bool:
         )
         if resumed:
             missed = WebhookDelivery.objects.pending().filter(endpoint=endpoint, once=False)
-            missed.update(next_action_at=now, attempts=0)
-            _record(endpoint, actor=actor, now=now, what="webhook.resumed")
+            missed.update(next_action_at=context.now, attempts=0)
+            _record(endpoint, context=context, what="webhook.resumed")
             enqueue(DELIVER_TASK)
     return bool(resumed)
 
 
-def rotate_secret(endpoint: WebhookEndpoint, *, shown: str, actor: Actor, now: datetime) -> None:
+def rotate_secret(endpoint: WebhookEndpoint, *, shown: str, context: Context) -> None:
     """A new secret. The former one signs as well for a day, so that the receiver can be told the new one meanwhile.
 
     `shown` is the secret that the person saw. Raises NotChanged if somebody else replaced it since: to replace the new
@@ -141,36 +138,38 @@ def rotate_secret(endpoint: WebhookEndpoint, *, shown: str, actor: Actor, now: d
     """
     with transaction.atomic():
         replaced = WebhookEndpoint.objects.filter(pk=endpoint.pk, secret=shown).update(
-            secret=generate_secret(), previous_secret=F("secret"), previous_until=now + settings.SERVICE_DAY
+            secret=generate_secret(), previous_secret=F("secret"), previous_until=context.now + settings.SERVICE_DAY
         )
         if not replaced:
             raise NotChanged("The secret was replaced meanwhile. Nothing was changed; the page shows the new one.")
-        _record(endpoint, actor=actor, now=now, what="webhook.secret")
+        _record(endpoint, context=context, what="webhook.secret")
 
 
-def remove(endpoint: WebhookEndpoint, *, actor: Actor, now: datetime) -> None:
+def remove(endpoint: WebhookEndpoint, *, context: Context) -> None:
     """Forgets it, its deliveries, and what was still to be delivered."""
     with transaction.atomic():
         if WebhookEndpoint.objects.select_for_update().filter(pk=endpoint.pk).exists():
-            _record(endpoint, actor=actor, now=now, what="webhook.removed", before=endpoint.url)
+            _record(endpoint, context=context, what="webhook.removed", before=endpoint.url)
             WebhookEndpoint.objects.filter(pk=endpoint.pk).delete()
 
 
-def send_test_event(endpoint: WebhookEndpoint, *, actor: Actor, now: datetime) -> WebhookDelivery:
+def send_test_event(endpoint: WebhookEndpoint, *, context: Context) -> WebhookDelivery:
     """Sends a test event, whatever the endpoint's state: so that one can see that it works before it is resumed."""
     with transaction.atomic():
-        return outbox.create_test_delivery(endpoint, by=actor.user, now=now)
+        return outbox.create_test_delivery(endpoint, by=context.actor.user, now=context.now)
 
 
-def redeliver(delivery: WebhookDelivery, *, actor: Actor, now: datetime) -> WebhookDelivery:
+def redeliver(delivery: WebhookDelivery, *, context: Context) -> WebhookDelivery:
     """The same message, with the same id, once more; one that is still pending is not doubled but tried now."""
     with transaction.atomic():
         WebhookEndpoint.objects.filter(pk=delivery.endpoint_id).update(rests_until=None)
-        if WebhookDelivery.objects.pending().filter(pk=delivery.pk).update(next_action_at=now):
+        if WebhookDelivery.objects.pending().filter(pk=delivery.pk).update(next_action_at=context.now):
             enqueue(DELIVER_TASK)
             return delivery
-        return outbox.create_manual_delivery(delivery.endpoint, delivery.message, by=actor.user, now=now)
+        return outbox.create_manual_delivery(
+            delivery.endpoint, delivery.message, by=context.actor.user, now=context.now
+        )
 
 
-def _record(endpoint: WebhookEndpoint, *, what: str, actor: Actor, now: datetime, **said: str) -> None:
-    audit.record_event(account=endpoint.account, actor=actor, now=now, what=what, subject=endpoint, **said)
+def _record(endpoint: WebhookEndpoint, *, what: str, context: Context, **said: str) -> None:
+    audit.record_event(account=endpoint.account, context=context, what=what, subject=endpoint, **said)

@@ -92,7 +92,7 @@ def confirm_confirmation(request: ApiRequest, confirmation_id: PathId) -> Status
     shown = get_object_or_problem(request, _bulk_actions(), confirmation_id)
     if shown.is_being_prepared:
         raise Problem("not_possible", "It is still being prepared. Ask for it until its state is shown.")
-    actions.confirm(shown, actor=request.actor, now=request.now)
+    actions.confirm(shown, context=request.context)
     return _respond(request, shown)
 
 
@@ -102,17 +102,16 @@ def _start_bulk_action(
     by_filter = isinstance(given, SelectionByFilterRequest)
     numbers = snapshot.get_selectable_numbers(action, request.caller.account, campaign)
     chosen_by = NumberFilter.read(given.filter.dict() if by_filter else {})
-    numbers = chosen_by.apply(numbers, request.now) if by_filter else numbers.filter(pk__in=given.ids)
+    numbers = chosen_by.apply(numbers, request.context.now) if by_filter else numbers.filter(pk__in=given.ids)
     shown = actions.create_bulk_action(
         account=request.caller.account,
-        actor=request.actor,
+        context=request.context,
         action=action,
         numbers=numbers,
         campaign=campaign,
         all_that_match=by_filter,
         chosen_by=chosen_by.query_string(),
         at_once=not given.dry_run,
-        now=request.now,
     )
     return _respond(request, shown)
 
@@ -145,7 +144,7 @@ def _serialize(shown: BulkAction, request: ApiRequest) -> BulkActionResponse:
             for one in window.refused
         ],
         sentence=window.sentence if shown.state == State.SHOWN else actions.describe_progress(shown),
-        seats=serialize_seats(get_coverage(request.caller.account, request.now)),
+        seats=serialize_seats(get_coverage(request.caller.account, request.context.now)),
         applied=shown.applied,
         left_alone=shown.left_alone,
         shown_at=shown.shown_at,

@@ -57,8 +57,7 @@ def add_campaign(request: ApiRequest, given: CampaignCreateRequest, response: Ht
             account=request.caller.account,
             name=given.name.strip(),
             automatic_matching=given.automatic_matching,
-            actor=request.actor,
-            now=request.now,
+            context=request.context,
         )
     except NameTaken as taken:
         raise Problem("name_taken", str(taken)) from None
@@ -91,20 +90,21 @@ def change_campaign(
     """
     campaign = get_object_or_problem(request, _campaigns().select_for_update(of=("self",)), campaign_id)
     check_if_match(request, campaign_etag(campaign))
-    by = {"actor": request.actor, "now": request.now}
     try:
         if given.name is not None:
-            campaigns.rename(campaign, name=given.name.strip(), shown=campaign.name, **by)
+            campaigns.rename(campaign, name=given.name.strip(), shown=campaign.name, context=request.context)
         if given.automatic_matching is not None:
-            campaigns.set_automatic_matching(campaign, on=given.automatic_matching, **by)
+            campaigns.set_automatic_matching(campaign, on=given.automatic_matching, context=request.context)
         if given.is_paused is not None:
-            (campaigns.pause if given.is_paused else campaigns.resume)(campaign, **by)
+            (campaigns.pause if given.is_paused else campaigns.resume)(campaign, context=request.context)
         if "default_number_id" in given.model_fields_set:
             get_referenced_object(request, PhoneNumber, given.default_number_id, where="body.default_number_id")
             shown = campaign.default_number_id
-            campaigns.set_default_number(campaign, number=given.default_number_id, shown=shown, **by)
+            campaigns.set_default_number(campaign, number=given.default_number_id, shown=shown, context=request.context)
         if "daily_limit" in given.model_fields_set:
-            campaigns.set_daily_limit(campaign, calls=given.daily_limit, shown=campaign.daily_limit, **by)
+            campaigns.set_daily_limit(
+                campaign, calls=given.daily_limit, shown=campaign.daily_limit, context=request.context
+            )
     except NameTaken as taken:
         raise Problem("name_taken", str(taken)) from None
     except CampaignError as not_changed:

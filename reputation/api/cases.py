@@ -70,7 +70,7 @@ def get_case(request: ApiRequest, case_id: PathId) -> CaseDetailResponse:
 def note_ticket(request: ApiRequest, case_id: PathId, given: TicketRequest) -> CaseDetailResponse:
     """Note the support ticket of a failed case."""
     case = get_object_or_problem(request, Case.objects.select_related("number"), case_id)
-    if not remediation.record_ticket(case, reference=given.reference, actor=request.actor, now=request.now):
+    if not remediation.record_ticket(case, reference=given.reference, context=request.context):
         raise Problem("not_possible", "This case did not fail, so it needs no support ticket. Nothing was changed.")
     return _serialize_detail(case, request)
 
@@ -93,7 +93,7 @@ def _case_fields(case: Case) -> dict:
 
 
 def _serialize_detail(case: Case, request: ApiRequest) -> CaseDetailResponse:
-    following = next_step.get_next_step(case, request.now)
+    following = next_step.get_next_step(case, request.context.now)
     return CaseDetailResponse(
         **_case_fields(case),
         next=NextStepResponse(sentence=following.sentence, by=following.by),

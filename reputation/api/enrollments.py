@@ -26,5 +26,5 @@ def get_enrollment(request: ApiRequest) -> EnrollmentResponse:
         since=status.since,
         reason=status.reason,
         sentence=status.sentence,
-        seats=serialize_seats(get_coverage(request.caller.account, request.now)),
+        seats=serialize_seats(get_coverage(request.caller.account, request.context.now)),
     )

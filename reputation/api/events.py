@@ -26,7 +26,7 @@ def list_events(request: ApiRequest, filters: Query[EventFilters], asked: PageQu
     Oldest first. Keep `next_cursor`, and ask with it again for what has come since: nothing is skipped, and nothing
     comes twice. An event is shown once no older change can still come before it, within seconds as a rule.
     """
-    settled = feed.get_settled_events(account=request.caller.account, kind=filters.kind, now=request.now)
+    settled = feed.get_settled_events(account=request.caller.account, kind=filters.kind, now=request.context.now)
     found = paginate(settled, asked, of="events", shown=serialize_events)
     last = encode_cursor("events", found["items"][-1].id) if found["items"] else asked.cursor
     return {"items": found["items"], "next_cursor": last, "has_more": found["next_cursor"] is not None}

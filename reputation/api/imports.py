@@ -56,7 +56,7 @@ def import_numbers(request: ApiRequest, file: File[UploadedFile], response: Http
     ask for the import until it is ready.
     """
     try:
-        batch = pipeline.receive(account=request.caller.account, upload=file, actor=request.actor, now=request.now)
+        batch = pipeline.receive(account=request.caller.account, upload=file, context=request.context)
     except UnreadableFile as error:
         raise validation_problem("file", str(error), code="file_unreadable") from None
     response["Location"] = reverse("api-1:get-import", args=[batch.pk])
@@ -84,7 +84,7 @@ def confirm_import(request: ApiRequest, import_id: PathId) -> Status:
     What somebody else changed since it was shown is left alone.
     """
     batch = get_object_or_problem(request, _imports(), import_id)
-    if not pipeline.confirm(batch, actor=request.actor, now=request.now):
+    if not pipeline.confirm(batch, context=request.context):
         raise Problem("not_possible", f"The import is not waiting to be confirmed: {_state_label(batch)}.")
     return Status(202 if batch.is_under_way else 200, _serialize_detail(batch))
 
@@ -100,7 +100,7 @@ def confirm_import(request: ApiRequest, import_id: PathId) -> Status:
 def cancel_import(request: ApiRequest, import_id: PathId) -> ImportDetailResponse:
     """Drop an import that was not confirmed."""
     batch = get_object_or_problem(request, _imports(), import_id)
-    if not pipeline.cancel(batch, actor=request.actor, now=request.now):
+    if not pipeline.cancel(batch, context=request.context):
         raise Problem("not_possible", f"The import cannot be cancelled any more: {_state_label(batch)}.")
     return _serialize_detail(batch)
 
@@ -119,7 +119,7 @@ def stop_import(request: ApiRequest, import_id: PathId) -> ImportDetailResponse:
     What is imported stays. Sending the file again goes on from there.
     """
     batch = get_object_or_problem(request, _imports(), import_id)
-    if not pipeline.stop(batch, actor=request.actor, now=request.now):
+    if not pipeline.stop(batch, context=request.context):
         raise Problem("not_possible", f"The import is not under way: {_state_label(batch)}.")
     return _serialize_detail(batch)
 

@@ -94,7 +94,10 @@ def match(request: ApiRequest) -> HttpResponse:
 def match_response(request: ApiRequest, given: MatchRequest) -> dict:
     try:
         decision = matching.match(
-            account_id=request.caller.account_id, campaign_id=given.campaign_id, called=given.called, now=request.now
+            account_id=request.caller.account_id,
+            campaign_id=given.campaign_id,
+            called=given.called,
+            now=request.context.now,
         )
     except CampaignNotFound:
         raise Problem("not_found", "The account has no campaign with this id.") from None

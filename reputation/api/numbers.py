@@ -38,7 +38,7 @@ def list_numbers(request: ApiRequest, filters: Query[NumberFilters], asked: Page
     In the order in which they were added, with the filters of the table in the portal.
     """
     numbers = PhoneNumber.objects.for_account(request.caller.account).select_related("campaign")
-    found = NumberFilter.read(filters.dict()).apply(numbers, request.now)
+    found = NumberFilter.read(filters.dict()).apply(numbers, request.context.now)
     return paginate(
         found, asked, of="numbers", shown=lambda rows: [serialize_number(number, request) for number in rows]
     )
@@ -68,8 +68,7 @@ def add_number(request: ApiRequest, given: NumberCreateRequest, response: HttpRe
         label=given.label,
         source=given.source,
         campaign=get_referenced_campaign(request, given.campaign_id),
-        actor=request.actor,
-        now=request.now,
+        context=request.context,
     )
     if added.now_is == "there":
         raise Problem("number_exists", id=added.number.pk)
@@ -107,8 +106,7 @@ def change_number(
         label=number.label if given.label is None else given.label,
         source=given.source or number.source,
         campaign=get_referenced_campaign(request, given.campaign_id) if "campaign_id" in sent else number.campaign,
-        actor=request.actor,
-        now=request.now,
+        context=request.context,
     )
     return _with_etag(get_object_or_problem(request, _numbers(), number_id), request, response)
 
@@ -121,7 +119,7 @@ def remove_number(request: ApiRequest, number_id: PathId) -> Status:
     """
     number = get_object_or_problem(request, _numbers_for_update(), number_id)
     check_if_match(request, number_etag(number))
-    phone_numbers.remove([number.pk], actor=request.actor, now=request.now)
+    phone_numbers.remove([number.pk], context=request.context)
     return Status(204, None)
 
 
@@ -141,7 +139,7 @@ def serialize_number(number: PhoneNumber, request: ApiRequest) -> NumberResponse
         capability=number.capability,
         capability_since=number.capability_since,
         capability_reason=number.capability_reason,
-        spam_status=number.shown_spam_status(request.now),
+        spam_status=number.shown_spam_status(request.context.now),
         is_tagged=number.is_tagged,
         tagged_since=number.tagged_since,
         checked_at=number.checked_at,

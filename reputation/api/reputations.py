@@ -41,7 +41,7 @@ def get_reputation(request: ApiRequest, number_id: PathId) -> ReputationResponse
     return ReputationResponse(
         number_id=number.pk,
         number=number.e164,
-        spam_status=number.shown_spam_status(request.now),
+        spam_status=number.shown_spam_status(request.context.now),
         is_tagged=number.is_tagged,
         tagged_since=number.tagged_since,
         checked_at=number.checked_at,

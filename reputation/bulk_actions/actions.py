@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import QuerySet
 
-from portal.audit import Actor
+from portal.audit import Context
 from portal.db.in_list import in_list
 from portal.jobs.runner import PAUSE_SECONDS, enqueue
 from portal.models import Account
@@ -40,11 +40,13 @@ LEASE = timedelta(seconds=90)
 BUDGET_SECONDS = 50
 
 ACTION_HANDLERS: dict[str, Callable[..., list[int]]] = {
-    Action.ENABLE: lambda ids, campaign, actor, now: capability.enable(ids, actor=actor, now=now),
-    Action.DISABLE: lambda ids, campaign, actor, now: capability.disable(ids, actor=actor, now=now),
-    Action.ASSIGN: lambda ids, campaign, actor, now: campaigns.assign(ids, campaign=campaign, actor=actor, now=now),
+    Action.ENABLE: lambda ids, campaign, actor, now: capability.enable(ids, context=Context(actor, now)),
+    Action.DISABLE: lambda ids, campaign, actor, now: capability.disable(ids, context=Context(actor, now)),
+    Action.ASSIGN: lambda ids, campaign, actor, now: campaigns.assign(
+        ids, campaign=campaign, context=Context(actor, now)
+    ),
     Action.UNASSIGN: lambda ids, campaign, actor, now: campaigns.unassign(
-        ids, account_id=campaign.account_id, actor=actor, now=now
+        ids, account_id=campaign.account_id, context=Context(actor, now)
     ),
 }
 
@@ -52,10 +54,9 @@ ACTION_HANDLERS: dict[str, Callable[..., list[int]]] = {
 def create_bulk_action(
     *,
     account: Account,
-    actor: Actor,
+    context: Context,
     action: str,
     numbers: PhoneNumberQuerySet,
-    now: datetime,
     campaign: Campaign | None = None,
     all_that_match: bool = False,
     chosen_by: str = "",
@@ -72,8 +73,8 @@ def create_bulk_action(
     with transaction.atomic():
         confirmation = BulkAction.objects.create(
             account=account,
-            user=actor.user,
-            api_key_id=actor.key_id,
+            user=context.actor.user,
+            api_key_id=context.actor.key_id,
             action=action,
             campaign=campaign,
             all_that_match=all_that_match,
@@ -81,18 +82,18 @@ def create_bulk_action(
             expected=expected if all_that_match else None,
             left_out=list(dict.fromkeys(left_out)),
             at_once=at_once,
-            shown_at=now,
+            shown_at=context.now,
         )
-        snapshot.start_snapshot(confirmation, numbers, now=now)
+        snapshot.start_snapshot(confirmation, numbers, now=context.now)
     if at_once and not confirmation.is_being_prepared:
-        confirm(confirmation, actor=actor, now=now)
+        confirm(confirmation, context=context)
     return confirmation
 
 
 def prepare(confirmation: BulkAction, *, now: datetime) -> None:
     """Goes on writing down what a window shows; one that nobody means to look at is done then."""
     if snapshot.continue_snapshot(confirmation) and confirmation.at_once:
-        confirm(confirmation, actor=confirmation.confirmed_by, now=now)
+        confirm(confirmation, context=Context(confirmation.confirmed_by, now))
 
 
 def stop(confirmation: BulkAction, *, now: datetime) -> bool:
@@ -103,7 +104,7 @@ def stop(confirmation: BulkAction, *, now: datetime) -> bool:
     return bool(stopped)
 
 
-def confirm(confirmation: BulkAction, *, actor: Actor, now: datetime) -> bool:
+def confirm(confirmation: BulkAction, *, context: Context) -> bool:
     """Does what the window showed. True for the one who confirmed; False when it was confirmed before: whoever clicks
     twice, reloads, or comes with a stale window changes nothing, and is shown what was done."""
     with transaction.atomic():
@@ -112,31 +113,31 @@ def confirm(confirmation: BulkAction, *, actor: Actor, now: datetime) -> bool:
         confirmation.refresh_from_db()
         mine = BulkAction.objects.filter(pk=confirmation.pk, state=State.SHOWN).update(
             state=State.APPLYING,
-            confirmed_at=now,
+            confirmed_at=context.now,
             to_do=confirmation.counts.get("", 0),
-            user=actor.user,
-            api_key=actor.key_id,
+            user=context.actor.user,
+            api_key=context.actor.key_id,
         )
         confirmation.refresh_from_db()
         if mine and confirmation.to_do > MAX_SYNCHRONOUS:
             enqueue("reputation.tasks.bulk_actions.apply_bulk_action", confirmation.pk)
     if mine and confirmation.to_do <= MAX_SYNCHRONOUS:
-        apply(confirmation, actor=actor, now=now)
+        apply(confirmation, context=context)
     return bool(mine)
 
 
-def apply(confirmation: BulkAction, *, actor: Actor, now: datetime) -> bool:
+def apply(confirmation: BulkAction, *, context: Context) -> bool:
     """Works through a confirmed window, chunk by chunk, until it is done (True) or the time is up.
 
     Each chunk commits by itself, so a killed worker's successor goes on where it stopped. Who comes while another is
     at it returns at once.
     """
     began = time.monotonic()
-    leased = BulkAction.objects.filter(pk=confirmation.pk, state=State.APPLYING).exclude(lease_until__gt=now)
-    if not leased.update(lease_until=now + LEASE):
+    leased = BulkAction.objects.filter(pk=confirmation.pk, state=State.APPLYING).exclude(lease_until__gt=context.now)
+    if not leased.update(lease_until=context.now + LEASE):
         return False
     mine = BulkAction.objects.filter(pk=confirmation.pk, state=State.APPLYING)
-    while _apply_chunk(confirmation, actor=actor, now=now):
+    while _apply_chunk(confirmation, context=context):
         if time.monotonic() - began > BUDGET_SECONDS:
             mine.update(lease_until=None)
             return False
@@ -144,8 +145,8 @@ def apply(confirmation: BulkAction, *, actor: Actor, now: datetime) -> bool:
         if not mine.exists():  # somebody stopped it
             confirmation.refresh_from_db()
             return True
-    grown, first = _get_newly_matching(confirmation, now)
-    mine.update(state=State.DONE, done_at=now, lease_until=None, grown=grown, grown_first=first)
+    grown, first = _get_newly_matching(confirmation, context.now)
+    mine.update(state=State.DONE, done_at=context.now, lease_until=None, grown=grown, grown_first=first)
     confirmation.refresh_from_db()
     return True
 
@@ -159,7 +160,7 @@ def _get_newly_matching(confirmation: BulkAction, now: datetime) -> tuple[int, l
     return grown.count() if first else 0, first
 
 
-def _apply_chunk(confirmation: BulkAction, *, actor: Actor, now: datetime) -> bool:
+def _apply_chunk(confirmation: BulkAction, *, context: Context) -> bool:
     """Asks each number of the chunk once more, does what may still be done, and notes the rest as changed."""
     with transaction.atomic():
         # Two windows of one account share its seats: one after the other.
@@ -168,7 +169,7 @@ def _apply_chunk(confirmation: BulkAction, *, actor: Actor, now: datetime) -> bo
         ids = list(ahead.order_by("number").values_list("number", flat=True)[:CHUNK])
         if not ids:
             return False
-        question = ELIGIBILITY_RULES[confirmation.action](confirmation.account, confirmation.campaign, now)
+        question = ELIGIBILITY_RULES[confirmation.action](confirmation.account, confirmation.campaign, context.now)
         present = PhoneNumber.objects.for_account(confirmation.account_id).filter(pk__in=in_list(ids))
         free = question.seats
         allowed = []
@@ -179,7 +180,7 @@ def _apply_chunk(confirmation: BulkAction, *, actor: Actor, now: datetime) -> bo
                 continue
             free -= needs_seat
             allowed.append(pk)
-        moved = ACTION_HANDLERS[confirmation.action](allowed, confirmation.campaign, actor, now)
+        moved = ACTION_HANDLERS[confirmation.action](allowed, confirmation.campaign, context.actor, context.now)
         of_chunk = ahead.filter(number__lte=ids[-1])
         if left_alone := len(ids) - len(moved):
             of_chunk.exclude(number__in=in_list(moved)).update(outcome=Outcome.CHANGED)
@@ -187,7 +188,7 @@ def _apply_chunk(confirmation: BulkAction, *, actor: Actor, now: datetime) -> bo
         confirmation.applied += len(moved)
         confirmation.left_alone += left_alone
         confirmation.worked_up_to = ids[-1]
-        confirmation.lease_until = now + LEASE
+        confirmation.lease_until = context.now + LEASE
         confirmation.save(update_fields=["applied", "left_alone", "worked_up_to", "lease_until"])
     return True
 

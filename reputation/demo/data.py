@@ -27,7 +27,7 @@ from enrollment.questions import QUESTIONS, Answer
 from enrollment.snapshot import take_snapshot
 from portal.accounts import api_keys
 from portal.accounts.licensing import Product
-from portal.audit import Actor
+from portal.audit import Actor, Context
 from portal.demo.data import DemoData, DemoLogin
 from portal.jobs.runner import enqueue
 from portal.models import Account, Licence, Member, User, today_of
@@ -192,14 +192,13 @@ def seed(*, now: datetime) -> DemoData:
             accounts = _create_accounts(now)
             users = _create_users(accounts, now)
             _enroll_account(accounts[CASCADE], users, now)
-            _create_numbers(accounts[CASCADE], Actor(user=users[PEOPLE[0].email], via="command"), now)
+            _create_numbers(accounts[CASCADE], Context(Actor(user=users[PEOPLE[0].email], via="command"), now))
             _create_calls(accounts[CASCADE], now)
             campaigns.create(
                 account=accounts[HARBOR],
                 name="Recall calls",
                 automatic_matching=True,
-                actor=Actor(user=users["hana@harbordental.example"], via="command"),
-                now=now - days(6),
+                context=Context(Actor(user=users["hana@harbordental.example"], via="command"), now - days(6)),
             )
     # Rather than at the scheduler's first look, half a minute after the start.
     for entry in schedules.get_entries():
@@ -224,7 +223,9 @@ def _get_or_create_api_key(account: Account, now: datetime) -> str:
         api_keys.authenticate(f"Bearer {token}", scope="match", now=now)
     except api_keys.AuthenticationError:
         made = {"name": "Example dialer", "scopes": ("match", "read"), "expires_at": None}
-        _key, token = api_keys.create_api_key(account=account, actor=Actor(user=None, via="command"), now=now, **made)
+        _key, token = api_keys.create_api_key(
+            account=account, context=Context(Actor(user=None, via="command"), now), **made
+        )
         kept.touch(mode=0o600)
         kept.write_text(f"{token}\n")
     return token
@@ -281,7 +282,7 @@ def _enroll_account(account: Account, users: dict[str, User], now: datetime) -> 
     for question in QUESTIONS:
         answer, note = ANSWERS.get(question.id, (Answer.YES, ""))
         answers[question.id] = {"answer": str(answer), "note": note, "wording": question.wording}
-    application = drafts.save(account, business=BUSINESS, answers=answers, actor=applicant, now=now - days(40))
+    application = drafts.save(account, business=BUSINESS, answers=answers, context=Context(applicant, now - days(40)))
     business, practices = build_forms(application, check=True)
     if not (business.is_valid() and practices.is_valid()):
         raise ValueError(f"The demo's application is not complete: {business.errors} {practices.errors}")
@@ -289,49 +290,52 @@ def _enroll_account(account: Account, users: dict[str, User], now: datetime) -> 
         application,
         edits=application.edits,
         snapshot=take_snapshot(business, practices, signed_by="Dana Whitfield"),
-        actor=applicant,
-        now=now - days(39),
+        context=Context(applicant, now - days(39)),
     )
     lifecycle.approve(
         sent,
-        actor=Actor(user=users["riley@portal.example"], via="command"),
-        now=now - days(37),
+        context=Context(Actor(user=users["riley@portal.example"], via="command"), now - days(37)),
         reason="Invoices for the Portland and Oakland numbers seen.",
     )
     # Told long ago: the terminal of the demo begins without mails of the past.
     Transition.objects.filter(application=sent).update(mail_due_at=None, mailed_at=now - days(37))
 
 
-def _create_numbers(account: Account, actor: Actor, now: datetime) -> None:
+def _create_numbers(account: Account, context: Context) -> None:
     of_name = {
-        name: campaigns.create(account=account, name=name, automatic_matching=True, actor=actor, now=now - days(30))
+        name: campaigns.create(
+            account=account, name=name, automatic_matching=True, context=Context(context.actor, context.now - days(30))
+        )
         for name in DEFAULT_CALLER_IDS
     }
-    PhoneNumber.objects.bulk_create(_build_numbers(account, of_name, now))
+    PhoneNumber.objects.bulk_create(_build_numbers(account, of_name, context.now))
     numbers = PhoneNumber.objects.for_account(account)
     for name, e164 in DEFAULT_CALLER_IDS.items():
         campaigns.set_default_number(
-            of_name[name], number=numbers.get(e164=e164).pk, shown=None, actor=actor, now=now - days(30)
+            of_name[name],
+            number=numbers.get(e164=e164).pk,
+            shown=None,
+            context=Context(context.actor, context.now - days(30)),
         )
     labels = dict(numbers.values_list("pk", "label"))
     watched = [pk for pk, label in labels.items() if label.startswith(MONITORED_LABELS)]
-    _simulate_history(watched, actor, now)
+    _simulate_history(watched, context)
     just_enabled = [
         pk for pk, label in labels.items() if not label.startswith((*MONITORED_LABELS, *UNMONITORED_LABELS))
     ]
-    capability.enable(just_enabled, actor=actor, now=now)
+    capability.enable(just_enabled, context=context)
 
 
-def _simulate_history(ids: Sequence[int], actor: Actor, now: datetime) -> None:
+def _simulate_history(ids: Sequence[int], context: Context) -> None:
     """Lets the service work for these numbers through the days that lie behind, so that pages have a history. Only the
     simulated engines can be asked in the past."""
     simulated = get_providers().get(SimulatedProvider.name)
     if not isinstance(simulated, SimulatedProvider):
         return
-    moment = now - days(HISTORY_DAYS)
-    capability.enable(ids, actor=actor, now=moment)
+    moment = context.now - days(HISTORY_DAYS)
+    capability.enable(ids, context=Context(context.actor, moment))
     with _override_clock(simulated, lambda: moment):
-        while moment < now:
+        while moment < context.now:
             for step in (verification.verify_due, lookups.look_up_due, sweep.advance_due):
                 step(moment)
             moment += days(HISTORY_STEP_DAYS)

@@ -10,7 +10,7 @@ from django.db.models import Case, CharField, Exists, F, OuterRef, QuerySet, Sub
 from django.db.models.functions import Coalesce
 
 from portal import audit
-from portal.audit import Actor
+from portal.audit import Context
 from portal.db.bulk import insert_from
 from reputation.campaigns import CAMPAIGN_NAME
 from reputation.matching import daily_limit
@@ -35,19 +35,17 @@ class ApplyResult:
     left_alone: int
 
 
-def apply_rows(
-    batch: NumberImport, chunk: QuerySet[ImportRow], *, actor: Actor, now: datetime, reason: str
-) -> ApplyResult:
+def apply_rows(batch: NumberImport, chunk: QuerySet[ImportRow], *, context: Context, reason: str) -> ApplyResult:
     """Writes those that stand as the preview saw them, with an audit event for each; the others are left alone.
 
     Call it in a transaction that holds the account, in which numbers are added by one at a time.
     """
     left_alone = _skip_conflicts(batch.account_id, chunk)
-    by = {"actor": actor, "now": now, "reason": Value(reason)}
+    value = Value(reason)
     return ApplyResult(
-        added=_add_numbers(batch.account_id, chunk.filter(outcome=Outcome.NEW), **by),
-        changed=_change_numbers(batch, chunk.filter(outcome=Outcome.CHANGED), **by),
-        brought_back=_restore_numbers(batch, chunk.filter(outcome=Outcome.BACK), **by),
+        added=_add_numbers(batch.account_id, chunk.filter(outcome=Outcome.NEW), context=context, reason=value),
+        changed=_change_numbers(batch, chunk.filter(outcome=Outcome.CHANGED), context=context, reason=value),
+        brought_back=_restore_numbers(batch, chunk.filter(outcome=Outcome.BACK), context=context, reason=value),
         left_alone=left_alone,
     )
 
@@ -75,7 +73,7 @@ def _skip_conflicts(account_id: int, chunk: QuerySet[ImportRow]) -> int:
     )
 
 
-def _add_numbers(account_id: int, rows: QuerySet[ImportRow], *, actor: Actor, now: datetime, reason: Value) -> int:
+def _add_numbers(account_id: int, rows: QuerySet[ImportRow], *, context: Context, reason: Value) -> int:
     added = insert_from(
         PhoneNumber,
         rows,
@@ -87,34 +85,39 @@ def _add_numbers(account_id: int, rows: QuerySet[ImportRow], *, actor: Actor, no
         label="label",
         source="source",
         campaign_id="campaign_id",
-        added_at=Value(now),
+        added_at=Value(context.now),
         capability=Value(PhoneNumber.Capability.OFF.value),
-        capability_since=Value(now),
+        capability_since=Value(context.now),
         capability_reason=Value(""),
         spam_status=Value(PhoneNumber.SpamStatus.NOT_MONITORED.value),
         lease_token=Value(""),
         attempts=Value(0),
     )
     numbers = PhoneNumber.objects.filter(account=account_id, e164__in=rows.values("e164"))
-    audit.record_changes(numbers, actor=actor, now=now, what="number.added", label="e164", after="label", reason=reason)
+    audit.record_changes(numbers, context=context, what="number.added", label="e164", after="label", reason=reason)
     return added
 
 
-def _change_numbers(
-    batch: NumberImport, rows: QuerySet[ImportRow], *, actor: Actor, now: datetime, reason: Value
-) -> int:
+def _change_numbers(batch: NumberImport, rows: QuerySet[ImportRow], *, context: Context, reason: Value) -> int:
     """One event for each field that differs, as where a person changes a number."""
     numbers = _with_new_values(batch, rows)
-    by = {"actor": actor, "now": now, "label": "e164", "reason": reason}
     audit.record_changes(
-        numbers.exclude(label=F("new_label")), what="number.changed", before="label", after="new_label", **by
+        numbers.exclude(label=F("new_label")),
+        what="number.changed",
+        before="label",
+        after="new_label",
+        context=context,
+        label="e164",
+        reason=reason,
     )
     audit.record_changes(
         numbers.exclude(source=F("new_source")),
         what="number.changed",
         before=_get_source_label("source"),
         after=_get_source_label("new_source"),
-        **by,
+        context=context,
+        label="e164",
+        reason=reason,
     )
     moved = numbers.alias(was_in=Coalesce("campaign_id", 0), will_be_in=Coalesce("new_campaign", 0))
     audit.record_changes(
@@ -122,24 +125,23 @@ def _change_numbers(
         what="number.campaign",
         before=CAMPAIGN_NAME,
         after=Coalesce(Subquery(Campaign.objects.filter(pk=OuterRef("new_campaign")).values("name")), Value("")),
-        **by,
+        context=context,
+        label="e164",
+        reason=reason,
     )
-    return _update_numbers(batch, rows, now)
+    return _update_numbers(batch, rows, context.now)
 
 
-def _restore_numbers(
-    batch: NumberImport, rows: QuerySet[ImportRow], *, actor: Actor, now: datetime, reason: Value
-) -> int:
+def _restore_numbers(batch: NumberImport, rows: QuerySet[ImportRow], *, context: Context, reason: Value) -> int:
     audit.record_changes(
         _with_new_values(batch, rows),
-        actor=actor,
-        now=now,
+        context=context,
         what="number.restored",
         label="e164",
         after="new_label",
         reason=reason,
     )
-    return _update_numbers(batch, rows, now, removed_at=None, added_at=now)
+    return _update_numbers(batch, rows, context.now, removed_at=None, added_at=context.now)
 
 
 def _with_new_values(batch: NumberImport, rows: QuerySet[ImportRow]) -> QuerySet[PhoneNumber]:

@@ -24,7 +24,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 
 from portal import audit
-from portal.audit import SYSTEM, Actor
+from portal.audit import Context
 from portal.db.bulk import insert_rows
 from portal.db.in_list import in_list
 from portal.jobs.runner import enqueue
@@ -77,17 +77,17 @@ def get_retention() -> timedelta:
 # Receiving
 
 
-def receive(*, account: Account, upload: UploadedFile, actor: Actor, now: datetime) -> NumberImport:
+def receive(*, account: Account, upload: UploadedFile, context: Context) -> NumberImport:
     """Keeps the file and looks at its beginning; a small one is read at once, a larger one by the workers.
 
     Raises CannotRead, with nothing kept, for what is no CSV file with a column of phone numbers.
     """
     batch = NumberImport(
         account=account,
-        user=actor.user,
-        api_key_id=actor.key_id,
+        user=context.actor.user,
+        api_key_id=context.actor.key_id,
         file_name=clean_label(upload.name or "")[:120] or "file",
-        received_at=now,
+        received_at=context.now,
     )
     with tempfile.TemporaryFile() as text:
         convert_to_utf8(upload.file, text)
@@ -101,14 +101,14 @@ def receive(*, account: Account, upload: UploadedFile, actor: Actor, now: dateti
     try:
         with transaction.atomic():
             batch.save()
-            _record(batch, "import.uploaded", actor=actor, now=now)
+            _record(batch, "import.uploaded", context=context)
             if batch.size > MAX_SYNCHRONOUS_BYTES:
                 enqueue("reputation.tasks.imports.advance_import", batch.pk)
     except Exception:
         batch.file.delete(save=False)
         raise
     if batch.size <= MAX_SYNCHRONOUS_BYTES:
-        advance(batch, now=now)
+        advance(batch, now=context.now)
     return batch
 
 
@@ -206,56 +206,58 @@ def _finish_reading(batch: NumberImport, *, now: datetime) -> None:
     with transaction.atomic():
         if not _get_claimed(batch).update(state=state, ready_at=now, ended_at=None if batch.to_do else now):
             raise _LeaseLost
-        _record(batch, f"import.{state}", actor=SYSTEM, now=now, after=format_summary(batch))
+        _record(batch, f"import.{state}", context=Context.system(now), after=format_summary(batch))
     _delete_file(batch)
 
 
 # Confirming
 
 
-def confirm(batch: NumberImport, *, actor: Actor, now: datetime) -> bool:
+def confirm(batch: NumberImport, *, context: Context) -> bool:
     """Does what the preview showed. False when it is no longer waiting: a second click, or a stale page."""
     with transaction.atomic():
         ready = NumberImport.objects.filter(pk=batch.pk, state=State.READY)
         mine = ready.update(
-            state=State.APPLYING, confirmed_at=now, confirmed_by=actor.user, confirmed_with=actor.key_id, attempts=0
+            state=State.APPLYING,
+            confirmed_at=context.now,
+            confirmed_by=context.actor.user,
+            confirmed_with=context.actor.key_id,
+            attempts=0,
         )
         if mine:
-            _record(batch, "import.confirmed", actor=actor, now=now)
+            _record(batch, "import.confirmed", context=context)
             if batch.to_do > MAX_SYNCHRONOUS_ROWS:
                 enqueue("reputation.tasks.imports.advance_import", batch.pk)
     if mine and batch.to_do <= MAX_SYNCHRONOUS_ROWS:
-        advance(batch, now=now)
+        advance(batch, now=context.now)
     batch.refresh_from_db()
     return bool(mine)
 
 
-def cancel(batch: NumberImport, *, actor: Actor, now: datetime) -> bool:
+def cancel(batch: NumberImport, *, context: Context) -> bool:
     """Drops an import that was not confirmed. False when it is too late for that."""
-    return _finish(batch, State.CANCELLED, from_states=NumberImport.UNCONFIRMED, actor=actor, now=now)
+    return _finish(batch, State.CANCELLED, from_states=NumberImport.UNCONFIRMED, context=context)
 
 
-def stop(batch: NumberImport, *, actor: Actor, now: datetime) -> bool:
+def stop(batch: NumberImport, *, context: Context) -> bool:
     """Leaves the rest undone: what is imported stays, and importing the file again goes on from there. A chunk
     in the middle is finished or undone. False when it was over before, or was not confirmed yet."""
-    return _finish(batch, State.STOPPED, from_states=(State.APPLYING,), actor=actor, now=now)
+    return _finish(batch, State.STOPPED, from_states=(State.APPLYING,), context=context)
 
 
 def fail(batch: NumberImport, reason: str, *, now: datetime) -> bool:
     """Ends an import that cannot be finished."""
-    return _finish(batch, State.FAILED, from_states=NumberImport.UNDER_WAY, actor=SYSTEM, now=now, reason=reason)
+    return _finish(batch, State.FAILED, from_states=NumberImport.UNDER_WAY, context=Context.system(now), reason=reason)
 
 
-def _finish(
-    batch: NumberImport, state: str, *, from_states: Sequence[str], actor: Actor, now: datetime, reason: str = ""
-) -> bool:
+def _finish(batch: NumberImport, state: str, *, from_states: Sequence[str], context: Context, reason: str = "") -> bool:
     with transaction.atomic():
         unfinished = NumberImport.objects.filter(pk=batch.pk, state__in=from_states)
-        mine = unfinished.update(state=state, ended_at=now, reason=reason)
+        mine = unfinished.update(state=state, ended_at=context.now, reason=reason)
         if mine:
             batch.refresh_from_db(fields=(*COUNT_FIELDS, "state"))
             after = format_summary(batch) if state == State.STOPPED else ""
-            _record(batch, f"import.{state}", actor=actor, now=now, after=after, reason=reason)
+            _record(batch, f"import.{state}", context=context, after=after, reason=reason)
     if mine:
         _delete_file(batch)
         batch.refresh_from_db()
@@ -274,7 +276,7 @@ def _apply(batch: NumberImport, *, until: float, now: datetime) -> bool:
     with transaction.atomic():
         if not _get_claimed(batch).update(state=State.DONE, ended_at=now):
             raise _LeaseLost
-        _record(batch, "import.done", actor=batch.who_confirmed, now=now, after=format_summary(batch))
+        _record(batch, "import.done", context=Context(batch.who_confirmed, now), after=format_summary(batch))
     return False
 
 
@@ -295,11 +297,7 @@ def _apply_chunk(batch: NumberImport, *, now: datetime) -> bool:
             raise _LeaseLost
         chunk = rest.filter(e164__lte=numbers[-1])
         written = apply_rows(
-            batch,
-            chunk,
-            actor=batch.who_confirmed,
-            now=now,
-            reason=f"Import of {batch.file_name}",
+            batch, chunk, context=Context(batch.who_confirmed, now), reason=f"Import of {batch.file_name}"
         )
         NumberImport.objects.filter(pk=batch.pk).update(
             **{field: F(field) + count for field, count in asdict(written).items()}
@@ -321,7 +319,7 @@ def _expire(now: datetime) -> int:
         state__in=NumberImport.UNCONFIRMED, rows_kept=True, received_at__lte=now - get_retention()
     )
     return sum(
-        _finish(batch, State.EXPIRED, from_states=NumberImport.UNCONFIRMED, actor=SYSTEM, now=now)
+        _finish(batch, State.EXPIRED, from_states=NumberImport.UNCONFIRMED, context=Context.system(now))
         for batch in stale[:20]
     )
 
@@ -349,7 +347,5 @@ def _delete_file(batch: NumberImport) -> None:
         batch.file = ""
 
 
-def _record(batch: NumberImport, what: str, *, actor: Actor, now: datetime, after: str = "", reason: str = "") -> None:
-    audit.record_event(
-        account=batch.account, actor=actor, now=now, what=what, subject=batch, after=after, reason=reason
-    )
+def _record(batch: NumberImport, what: str, *, context: Context, after: str = "", reason: str = "") -> None:
+    audit.record_event(account=batch.account, context=context, what=what, subject=batch, after=after, reason=reason)

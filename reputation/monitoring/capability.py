@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import F, Value
 
 from portal import audit
-from portal.audit import Actor
+from portal.audit import Context
 from portal.db.in_list import in_list
 from reputation.models import Check, PhoneNumber, Registration, Tag
 from reputation.monitoring import engines
@@ -40,49 +40,51 @@ TRANSITIONS: dict[str, tuple[str, ...]] = {
 }
 
 
-def enable(ids: Sequence[int], *, actor: Actor, now: datetime) -> list[int]:
+def enable(ids: Sequence[int], *, context: Context) -> list[int]:
     """Begins the verification: every engine in use is to be asked to take the number on.
 
     Whether a number may be enabled is eligibility's to say; this only moves the state.
     """
     with transaction.atomic(savepoint=False):
         moved = _transition(
-            ids, to=Capability.VERIFYING, actor=actor, now=now, next_action_at=now + days(VERIFICATION_DEADLINE_DAYS)
+            ids, to=Capability.VERIFYING, context=context, next_action_at=context.now + days(VERIFICATION_DEADLINE_DAYS)
         )
         Registration.objects.filter(number__in=in_list(moved)).delete()
-        engines.register_numbers(moved, now=now)
+        engines.register_numbers(moved, now=context.now)
     return moved
 
 
-def accept(ids: Sequence[int], *, actor: Actor, now: datetime) -> list[int]:
+def accept(ids: Sequence[int], *, context: Context) -> list[int]:
     """Every engine took the number on: it is monitored, and looked up at once."""
     with transaction.atomic(savepoint=False):
-        moved = _transition(ids, to=Capability.ON, actor=actor, now=now, next_action_at=now)
+        moved = _transition(ids, to=Capability.ON, context=context, next_action_at=context.now)
         unanswered = Registration.objects.filter(number__in=in_list(moved), state__in=Registration.UNANSWERED)
-        unanswered.update(state=Registration.State.ACCEPTED, answered_at=now, next_action_at=None, lease_token="")
+        unanswered.update(
+            state=Registration.State.ACCEPTED, answered_at=context.now, next_action_at=None, lease_token=""
+        )
         spam_status.recompute(moved)
     return moved
 
 
-def fail(ids: Sequence[int], *, actor: Actor, now: datetime, reason: str) -> list[int]:
+def fail(ids: Sequence[int], *, context: Context, reason: str) -> list[int]:
     """An engine refused the number; the reason is shown under Capability, and it may be enabled again."""
     with transaction.atomic(savepoint=False):
-        moved = _transition(ids, to=Capability.FAILED, actor=actor, now=now, next_action_at=None, reason=reason)
-        _withdraw_registrations(moved, now=now)
+        moved = _transition(ids, to=Capability.FAILED, context=context, next_action_at=None, reason=reason)
+        _withdraw_registrations(moved, now=context.now)
     return moved
 
 
-def disable(ids: Sequence[int], *, actor: Actor, now: datetime, reason: str = "") -> list[int]:
+def disable(ids: Sequence[int], *, context: Context, reason: str = "") -> list[int]:
     """Stops monitoring and remediation: open cases are cancelled and the engines told; the history stays.
 
     Standing tags end as *not monitored*: nobody watches them any more, so nobody may say that they stand.
     """
     with transaction.atomic(savepoint=False):
-        moved = _transition(ids, to=Capability.OFF, actor=actor, now=now, next_action_at=None, reason=reason)
-        _withdraw_registrations(moved, now=now)
-        remediation.cancel(moved, actor=actor, now=now, reason=reason or "Monitoring was switched off.")
+        moved = _transition(ids, to=Capability.OFF, context=context, next_action_at=None, reason=reason)
+        _withdraw_registrations(moved, now=context.now)
+        remediation.cancel(moved, context=context, reason=reason or "Monitoring was switched off.")
         Tag.objects.standing().filter(number__in=in_list(moved)).update(
-            ended_at=now, ended_because=Tag.Ended.NOT_MONITORED
+            ended_at=context.now, ended_because=Tag.Ended.NOT_MONITORED
         )
         Check.objects.filter(number__in=in_list(moved), is_current=True).update(is_current=False)
     return moved
@@ -99,7 +101,7 @@ def _withdraw_registrations(ids: Sequence[int], *, now: datetime) -> None:
 
 
 def _transition(
-    ids: Iterable[int], *, to: str, actor: Actor, now: datetime, next_action_at: datetime | None, reason: str = ""
+    ids: Iterable[int], *, to: str, context: Context, next_action_at: datetime | None, reason: str = ""
 ) -> list[int]:
     """The transition itself. Rows are locked first (SQLite: the transaction already holds the write lock), so that
     the event and the update speak of the same rows."""
@@ -108,8 +110,7 @@ def _transition(
     numbers = PhoneNumber.objects.filter(pk__in=in_list(moved))
     audit.record_changes(
         numbers,
-        actor=actor,
-        now=now,
+        context=context,
         what=f"capability.{to}",
         label="e164",
         before=F("capability"),
@@ -118,7 +119,7 @@ def _transition(
     )
     numbers.update(
         capability=to,
-        capability_since=now,
+        capability_since=context.now,
         capability_reason=reason[:300],
         next_action_at=next_action_at,
         lease_until=None,

@@ -11,7 +11,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from portal import audit
-from portal.audit import SYSTEM
+from portal.audit import Context
 from portal.db.in_list import in_list
 from reputation.models import Check, Engine, PhoneNumber, Registration, Tag
 from reputation.numbers import spam_status
@@ -107,8 +107,7 @@ def retire_unused_engines(now: datetime) -> int:
         ending = tagged.filter(number__in=in_list(ids))
         audit.record_changes(
             ending,
-            actor=SYSTEM,
-            now=now,
+            context=Context.system(now),
             what="tag.unwatched",
             label=F("number__e164"),
             before="label",

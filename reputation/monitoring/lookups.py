@@ -17,7 +17,7 @@ from django.db.models import Case as When_
 from django.db.models import DateTimeField, Exists, F, OuterRef, Value, When
 
 from portal import audit
-from portal.audit import SYSTEM
+from portal.audit import Context
 from portal.db.bulk import insert_rows, update_rows
 from portal.db.in_list import in_list
 from portal.jobs.claims import claim
@@ -275,8 +275,7 @@ def _create_tags(ids: Sequence[int], said: _Observations, now: datetime) -> list
     numbers = [row["number_id"] for row in new]
     audit.record_changes(
         Tag.objects.standing().filter(number__in=in_list(numbers), detected_at=now, case__isnull=True),
-        actor=SYSTEM,
-        now=now,
+        context=Context.system(now),
         what="tag.detected",
         label=F("number__e164"),
         after="label",
@@ -300,8 +299,7 @@ def _end_cleared_tags(ids: Sequence[int], said: _Observations, now: datetime) ->
     ending.update(ended_at=now, ended_because=Tag.Ended.CLEARED)
     audit.record_changes(
         ending,
-        actor=SYSTEM,
-        now=now,
+        context=Context.system(now),
         what="tag.cleared",
         label=F("number__e164"),
         before="label",

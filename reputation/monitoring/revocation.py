@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db.models import Exists, OuterRef
 
 from enrollment.models import Application
-from portal.audit import SYSTEM
+from portal.audit import Context
 from portal.jobs.runner import enqueue
 from reputation.models import PhoneNumber
 from reputation.monitoring import capability
@@ -31,4 +31,4 @@ def disable_revoked(now: datetime) -> int:
         return 0
     watched = PhoneNumber.objects.monitored().filter(account__in=accounts)
     ids = list(watched.order_by("pk").values_list("pk", flat=True)[:CHUNK])
-    return len(capability.disable(ids, actor=SYSTEM, now=now, reason=REASON)) if ids else 0
+    return len(capability.disable(ids, context=Context.system(now), reason=REASON)) if ids else 0

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, Exists, Max, OuterRef, Q, Subquery
 
-from portal.audit import SYSTEM
+from portal.audit import Context
 from portal.db.bulk import update_rows
 from portal.jobs.claims import claim
 from reputation.models import PhoneNumber, Registration
@@ -158,8 +158,8 @@ def complete_verifications(number_ids: set[int] | Sequence[int], *, now: datetim
             refused[why or "An engine refused the number."].append(pk)
         elif not is_open:
             accepted.append(pk)
-    on = capability.accept(accepted, actor=SYSTEM, now=now) if accepted else []
-    failed = [capability.fail(ids, actor=SYSTEM, now=now, reason=reason) for reason, ids in refused.items()]
+    on = capability.accept(accepted, context=Context.system(now)) if accepted else []
+    failed = [capability.fail(ids, context=Context.system(now), reason=reason) for reason, ids in refused.items()]
     return len(on), sum(map(len, failed))
 
 
@@ -168,7 +168,7 @@ def fail_overdue(now: datetime) -> int:
     late = PhoneNumber.objects.filter(capability=PhoneNumber.Capability.VERIFYING, next_action_at__lte=now)
     ids = list(late.order_by("next_action_at").values_list("pk", flat=True)[:CHUNK])
     reason = f"Not every engine answered within {capability.VERIFICATION_DEADLINE_DAYS} days. You may enable it again."
-    return len(capability.fail(ids, actor=SYSTEM, now=now, reason=reason)) if ids else 0
+    return len(capability.fail(ids, context=Context.system(now), reason=reason)) if ids else 0
 
 
 def withdraw_due(now: datetime) -> int:

@@ -17,7 +17,7 @@ from django.db.models import CharField, Exists, F, OuterRef, QuerySet, Subquery,
 from django.db.models.functions import Cast, Concat, Greatest
 
 from portal import audit
-from portal.audit import SYSTEM, Actor
+from portal.audit import Context
 from portal.db.bulk import insert_from
 from portal.db.in_list import in_list
 from reputation.models import Case, PhoneNumber, Submission, Tag
@@ -79,8 +79,7 @@ def open_cases(number_ids: Sequence[int], *, now: datetime) -> list[int]:
         opened = Case.objects.unfinished().filter(number__in=in_list(ids))
         audit.record_changes(
             opened,
-            actor=SYSTEM,
-            now=now,
+            context=Context.system(now),
             what="case.opened",
             label=F("number__e164"),
             after=Value(str(State.OPEN)),
@@ -139,8 +138,7 @@ def _assign_tags_to_cases(
     joining = Case.objects.filter(pk__in=in_list(joined))
     audit.record_changes(
         joining,
-        actor=SYSTEM,
-        now=now,
+        context=Context.system(now),
         what="case.joined",
         label=F("number__e164"),
         before=F("state"),
@@ -169,28 +167,30 @@ def close_without_tags(number_ids: Sequence[int], *, now: datetime) -> list[int]
         unwatched = Exists(tags.filter(ended_because=Tag.Ended.NOT_MONITORED))
         cancelled = list(gone.filter(unwatched).values_list("pk", flat=True))
         cleared = list(gone.exclude(unwatched).values_list("pk", flat=True))
-        _cancel_cases(cancelled, actor=SYSTEM, now=now, reason="The engine is no longer asked.")
+        _cancel_cases(cancelled, context=Context.system(now), reason="The engine is no longer asked.")
         return clear(cleared, now=now)
 
 
 def clear(case_ids: Sequence[int], *, now: datetime) -> list[int]:
     """A look-up no longer found any label."""
-    return _transition(case_ids, to=State.CLEARED, now=now, reason="A look-up no longer found the label.")
+    return _transition(
+        case_ids, to=State.CLEARED, context=Context.system(now), reason="A look-up no longer found the label."
+    )
 
 
-def cancel(number_ids: Sequence[int], *, actor: Actor, now: datetime, reason: str) -> list[int]:
+def cancel(number_ids: Sequence[int], *, context: Context, reason: str) -> list[int]:
     """Cancels the unfinished cases of these numbers; the sweep then tells the engines. Returns those cancelled."""
     unfinished = Case.objects.unfinished().filter(number__in=in_list(number_ids))
-    return _cancel_cases(list(unfinished.values_list("pk", flat=True)), actor=actor, now=now, reason=reason)
+    return _cancel_cases(list(unfinished.values_list("pk", flat=True)), context=context, reason=reason)
 
 
-def _cancel_cases(case_ids: Sequence[int], *, actor: Actor, now: datetime, reason: str) -> list[int]:
+def _cancel_cases(case_ids: Sequence[int], *, context: Context, reason: str) -> list[int]:
     with transaction.atomic():
-        moved = _transition(case_ids, to=State.CANCELLED, now=now, actor=actor, reason=reason)
+        moved = _transition(case_ids, to=State.CANCELLED, context=context, reason=reason)
         open_ones = Submission.objects.filter(
             case__in=in_list(moved), state__in=(SubmissionState.WAITING, *Submission.UNANSWERED)
         )
-        open_ones.exclude(reference="").update(state=SubmissionState.WITHDRAWING, next_action_at=now)
+        open_ones.exclude(reference="").update(state=SubmissionState.WITHDRAWING, next_action_at=context.now)
         open_ones.filter(reference="").update(state=SubmissionState.WITHDRAWN, next_action_at=None)
     return moved
 
@@ -199,17 +199,17 @@ def _cancel_cases(case_ids: Sequence[int], *, actor: Actor, now: datetime, reaso
 
 
 def mark_submitted(case_ids: Sequence[int], *, now: datetime) -> list[int]:
-    return _transition(case_ids, to=State.SUBMITTED, now=now)
+    return _transition(case_ids, to=State.SUBMITTED, context=Context.system(now))
 
 
 def mark_in_review(case_ids: Sequence[int], *, now: datetime) -> list[int]:
-    return _transition(case_ids, to=State.IN_REVIEW, now=now)
+    return _transition(case_ids, to=State.IN_REVIEW, context=Context.system(now))
 
 
 def mark_disputed(case_ids: Sequence[int], *, now: datetime) -> list[int]:
     """An engine disputes the request: up to a week from now."""
     with transaction.atomic():
-        moved = _transition(case_ids, to=State.DISPUTED, now=now)
+        moved = _transition(case_ids, to=State.DISPUTED, context=Context.system(now))
         until = now + days(MAX_DAYS)
         Case.objects.filter(pk__in=in_list(moved)).update(expected_by=until, deadline_at=until)
     return moved
@@ -217,12 +217,10 @@ def mark_disputed(case_ids: Sequence[int], *, now: datetime) -> list[int]:
 
 def fail(case_ids: Sequence[int], *, now: datetime, reason: str) -> list[int]:
     """The label stays: the account is offered a support ticket."""
-    return _transition(case_ids, to=State.FAILED, now=now, reason=reason)
+    return _transition(case_ids, to=State.FAILED, context=Context.system(now), reason=reason)
 
 
-def _transition(
-    case_ids: Sequence[int], *, to: str, now: datetime, actor: Actor = SYSTEM, reason: str = ""
-) -> list[int]:
+def _transition(case_ids: Sequence[int], *, to: str, context: Context, reason: str = "") -> list[int]:
     """The transition itself, and the numbers' standing with it."""
     if not case_ids:
         return []
@@ -234,16 +232,19 @@ def _transition(
         cases = Case.objects.filter(pk__in=in_list(moved))
         audit.record_changes(
             cases,
-            actor=actor,
-            now=now,
+            context=context,
             what=f"case.{to}",
             label=F("number__e164"),
             before=F("state"),
             after=Value(str(to)),
             reason=Value(reason[:300]),
         )
-        ended = {} if to in Case.UNFINISHED else {"closed_at": now, "outcome": reason[:300], "next_action_at": None}
-        cases.update(state=to, state_since=now, **({"lease_token": "", "lease_until": None, **ended} if ended else {}))
+        ended = (
+            {} if to in Case.UNFINISHED else {"closed_at": context.now, "outcome": reason[:300], "next_action_at": None}
+        )
+        cases.update(
+            state=to, state_since=context.now, **({"lease_token": "", "lease_until": None, **ended} if ended else {})
+        )
         spam_status.recompute(list(moved.values()))
     return list(moved)
 
@@ -251,7 +252,7 @@ def _transition(
 # What a page says ----------------------------------------------------------------------------------------------------
 
 
-def record_ticket(case: Case, *, reference: str, actor: Actor, now: datetime) -> bool:
+def record_ticket(case: Case, *, reference: str, context: Context) -> bool:
     """Notes the reference that support gave the ticket of a failed case. False, and nothing is noted, if the case did
     not fail."""
     reference = reference.strip()[:80]
@@ -260,15 +261,14 @@ def record_ticket(case: Case, *, reference: str, actor: Actor, now: datetime) ->
         former = failed.values_list("ticket_reference", flat=True).first()
         if former is None:
             return False
-        failed.update(ticket_reference=reference, ticket_opened_at=now)
+        failed.update(ticket_reference=reference, ticket_opened_at=context.now)
         audit.record_changes(
             Case.objects.filter(pk=case.pk),
-            actor=actor,
-            now=now,
+            context=context,
             what="case.ticket",
             label=F("number__e164"),
             before=Value(former),
             after=Value(reference),
         )
-    case.ticket_reference, case.ticket_opened_at = reference, now
+    case.ticket_reference, case.ticket_opened_at = reference, context.now
     return True

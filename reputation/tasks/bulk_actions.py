@@ -3,6 +3,7 @@
 from django.db.models import Q
 from django.utils import timezone
 
+from portal.audit import Context
 from portal.jobs.runner import run_until_done, task
 from reputation.bulk_actions import actions
 from reputation.models import BulkAction
@@ -12,7 +13,7 @@ from reputation.models import BulkAction
 def apply_bulk_action(pk: int) -> None:
     """Works on one confirmed window, unless it is done or another worker is at it."""
     confirmation = BulkAction.objects.select_related("account", "user", "campaign").get(pk=pk)
-    actions.apply(confirmation, actor=confirmation.confirmed_by, now=timezone.now())
+    actions.apply(confirmation, context=Context(confirmation.confirmed_by, timezone.now()))
 
 
 @task

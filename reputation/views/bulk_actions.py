@@ -41,7 +41,7 @@ def open_bulk_action(request: MemberRequest) -> HttpResponse:
         numbers = numbers.filter(pk__in=_parse_ids(ticked))
     confirmation = actions.create_bulk_action(
         account=request.account,
-        actor=request.actor,
+        context=request.context,
         action=action,
         numbers=numbers,
         campaign=campaign,
@@ -49,7 +49,6 @@ def open_bulk_action(request: MemberRequest) -> HttpResponse:
         chosen_by=chosen_by.query_string(),
         left_out=_parse_ids(request.POST.get("except", "").split(",")) if all_that_match else [],
         expected=_parse_id(request.POST.get("expected")) or None,
-        now=timezone.now(),
     )
     if not confirmation.chosen and not confirmation.is_being_prepared:
         messages.error(
@@ -95,7 +94,7 @@ def remove_number(request: MemberRequest, pk: int) -> HttpResponse:
 @editor_required
 def confirm_bulk_action(request: MemberRequest, pk: int) -> HttpResponse:
     """*Enable 42 numbers*: done once, however often it is pressed."""
-    actions.confirm(get_account_object_or_404(request, BulkAction, pk), actor=request.actor, now=timezone.now())
+    actions.confirm(get_account_object_or_404(request, BulkAction, pk), context=request.context)
     return redirect("confirmation", pk)
 
 

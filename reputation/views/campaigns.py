@@ -94,9 +94,7 @@ def add_campaign(request: MemberRequest) -> HttpResponse:
     form = CampaignForm(request.POST or None, initial={"automatic_matching": True})
     if request.method == "POST" and form.is_valid():
         try:
-            added = campaigns.create(
-                account=request.account, **form.cleaned_data, actor=request.actor, now=timezone.now()
-            )
+            added = campaigns.create(account=request.account, **form.cleaned_data, context=request.context)
         except NameTaken as taken:
             form.add_error("name", str(taken))
         else:
@@ -130,15 +128,15 @@ def _change_settings(request: MemberRequest, shown: Campaign) -> HttpResponse | 
     form = CampaignForm(request.POST)
     if not form.is_valid():
         return _render_campaign(request, shown, form)
-    to, by = form.cleaned_data, {"actor": request.actor, "now": timezone.now()}
+    to = form.cleaned_data
     try:
         with transaction.atomic():  # all of it, or nothing
-            changed = campaigns.rename(shown, name=to["name"], shown=form.shown_name, **by)
+            changed = campaigns.rename(shown, name=to["name"], shown=form.shown_name, context=request.context)
             if "automatic_matching" in form.changed_data:
-                changed |= campaigns.set_automatic_matching(shown, on=to["automatic_matching"], **by)
+                changed |= campaigns.set_automatic_matching(shown, on=to["automatic_matching"], context=request.context)
             if "daily_limit" in form.changed_data:
                 limits = {"calls": to["daily_limit"], "shown": form.shown_daily_limit}
-                changed |= campaigns.set_daily_limit(shown, **limits, **by)
+                changed |= campaigns.set_daily_limit(shown, **limits, context=request.context)
     except NameTaken as taken:
         form.add_error("name", str(taken))
         return _render_campaign(request, shown, form)
@@ -147,12 +145,12 @@ def _change_settings(request: MemberRequest, shown: Campaign) -> HttpResponse | 
 
 
 def _pause(request: MemberRequest, shown: Campaign) -> None:
-    paused = campaigns.pause(shown, actor=request.actor, now=timezone.now())
+    paused = campaigns.pause(shown, context=request.context)
     messages.success(request, f"{shown} is paused: the dialer makes no calls for it." if paused else "It was paused.")
 
 
 def _resume(request: MemberRequest, shown: Campaign) -> None:
-    resumed = campaigns.resume(shown, actor=request.actor, now=timezone.now())
+    resumed = campaigns.resume(shown, context=request.context)
     messages.success(request, f"{shown} is running again." if resumed else "It was running already.")
 
 
@@ -161,8 +159,7 @@ def _set_default_caller_id(request: MemberRequest, shown: Campaign) -> None:
         shown,
         number=_parse_id(request.POST.get("number")),
         shown=_parse_id(request.POST.get("shown")),
-        actor=request.actor,
-        now=timezone.now(),
+        context=request.context,
     )
     shown.refresh_from_db()
     default = get_default_caller_id(shown)

@@ -51,7 +51,7 @@ def record_ticket(request: MemberRequest, pk: int) -> HttpResponse:
         return _render_case(request, shown, form=form)
     else:
         reference = form.cleaned_data["ticket_reference"]
-        remediation.record_ticket(shown, reference=reference, actor=request.actor, now=timezone.now())
+        remediation.record_ticket(shown, reference=reference, context=request.context)
         messages.success(request, f"Ticket {reference} is noted.")
     return redirect("case", pk)
 

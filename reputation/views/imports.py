@@ -8,7 +8,6 @@ from django.contrib import messages
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
-from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from portal.accounts.access import MemberRequest, editor_required, get_account_object_or_404, member_required
@@ -43,7 +42,7 @@ def upload(request: MemberRequest) -> HttpResponse:
     elif form.is_valid():
         file = form.cleaned_data["file"]
         try:
-            batch = pipeline.receive(account=request.account, upload=file, actor=request.actor, now=timezone.now())
+            batch = pipeline.receive(account=request.account, upload=file, context=request.context)
             return redirect("import", batch.pk)
         except UnreadableFile as error:
             form.add_error("file", str(error))
@@ -95,7 +94,7 @@ def refused_lines(request: MemberRequest, pk: int) -> StreamingHttpResponse:
 def confirm_import(request: MemberRequest, pk: int) -> HttpResponse:
     """*Import 42 numbers*: done once, however often it is pressed."""
     batch = get_account_object_or_404(request, NumberImport, pk)
-    if not pipeline.confirm(batch, actor=request.actor, now=timezone.now()):
+    if not pipeline.confirm(batch, context=request.context):
         messages.info(request, f"This was no longer waiting to be confirmed: {batch.get_state_display().lower()}.")
     elif batch.state == NumberImport.State.DONE:
         messages.success(request, f"{format_number_count(batch.added + batch.brought_back + batch.changed)} imported.")
@@ -106,7 +105,7 @@ def confirm_import(request: MemberRequest, pk: int) -> HttpResponse:
 @editor_required
 def cancel_import(request: MemberRequest, pk: int) -> HttpResponse:
     batch = get_account_object_or_404(request, NumberImport, pk)
-    if pipeline.cancel(batch, actor=request.actor, now=timezone.now()):
+    if pipeline.cancel(batch, context=request.context):
         messages.success(request, f"The import of {batch.file_name} was cancelled. No number was changed.")
         return redirect("phone-numbers")
     messages.info(request, f"It cannot be cancelled any more: {batch.get_state_display().lower()}.")
@@ -118,7 +117,7 @@ def cancel_import(request: MemberRequest, pk: int) -> HttpResponse:
 def stop_import(request: MemberRequest, pk: int) -> HttpResponse:
     """*Stop*: the rest is left as it is. The page says how far it came."""
     batch = get_account_object_or_404(request, NumberImport, pk)
-    if not pipeline.stop(batch, actor=request.actor, now=timezone.now()):
+    if not pipeline.stop(batch, context=request.context):
         messages.info(request, f"There is nothing to stop any more: {batch.get_state_display().lower()}.")
     return redirect("import", pk)
 

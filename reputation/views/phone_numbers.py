@@ -83,9 +83,7 @@ def add_number(request: MemberRequest) -> HttpResponse:
     form = AddNumberForm(request.POST or None, account=request.account)
     if request.method == "POST" and form.is_valid():
         parsed = form.cleaned_data.pop("number")
-        added = phone_numbers.add(
-            account=request.account, parsed=parsed, **form.cleaned_data, actor=request.actor, now=timezone.now()
-        )
+        added = phone_numbers.add(account=request.account, parsed=parsed, **form.cleaned_data, context=request.context)
         if added.now_is != "there":
             messages.success(request, _get_added_message(added, form.data["number"]))
             return redirect("phone-numbers")
@@ -121,7 +119,7 @@ def edit_number(request: MemberRequest, pk: int) -> HttpResponse:
     shown = {"label": number.label, "source": number.source, "campaign": number.campaign_id}
     form = NumberForm(request.POST or None, account=request.account, initial=shown)
     if request.method == "POST" and form.is_valid():
-        changed = phone_numbers.change(number, **form.cleaned_data, actor=request.actor, now=timezone.now())
+        changed = phone_numbers.change(number, **form.cleaned_data, context=request.context)
         messages.success(request, f"{number} was changed." if changed else f"{number} is as it was.")
         return redirect(_get_return_url(request))
     return render(
@@ -134,7 +132,7 @@ def remove_number(request: MemberRequest, pk: int) -> HttpResponse:
     """Says what will happen, and does it when it is confirmed. A second click, or a stale page, is told it was done."""
     number = get_object_or_404(request.account.phone_numbers.select_related("campaign"), pk=pk)
     if request.method == "POST" or number.removed_at:
-        removed = request.method == "POST" and phone_numbers.remove([pk], actor=request.actor, now=timezone.now())
+        removed = request.method == "POST" and phone_numbers.remove([pk], context=request.context)
         if removed:
             messages.success(request, f"{number} was removed. Its history is kept: adding it again brings it back.")
         else:

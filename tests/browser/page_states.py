@@ -17,7 +17,7 @@ from django.utils import timezone
 from enrollment.models import Application
 from portal.accounts import api_keys
 from portal.accounts.licensing import Product
-from portal.audit import Actor
+from portal.audit import Actor, Context
 from portal.environment import BASE_DIR
 from portal.models import Account, ApiKey, Member, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from portal.webhooks import endpoints
@@ -99,11 +99,10 @@ def _bulk_actions(url: Url, account: Account, owner: Member) -> Iterator[StateRo
         campaign = Campaign.objects.for_account(account).first() if "assign" in action else None
         return actions.create_bulk_action(
             account=account,
-            actor=actor,
+            context=Context(actor, timezone.now()),
             action=action,
             numbers=snapshot.get_selectable_numbers(action, account, campaign),
             campaign=campaign,
-            now=timezone.now(),
         )
 
     actor = Actor(user=owner.user, via="web")
@@ -120,7 +119,7 @@ def _bulk_actions(url: Url, account: Account, owner: Member) -> Iterator[StateRo
     BulkAction.objects.filter(pk=prepared.pk).update(**stopped)
     yield "stopped", reverse(url.name, args=[prepared.pk]), owner
     done = opened(Action.ASSIGN)
-    actions.confirm(done, actor=actor, now=timezone.now())
+    actions.confirm(done, context=Context(actor, timezone.now()))
     yield "done", reverse(url.name, args=[done.pk]), owner
 
 
@@ -129,7 +128,7 @@ def _imports(url: Url, account: Account, owner: Member) -> Iterator[StateRow]:
 
     def received() -> NumberImport:
         file = SimpleUploadedFile("sample-numbers.csv", SAMPLE_NUMBERS.read_bytes())
-        return pipeline.receive(account=account, upload=file, actor=actor, now=timezone.now())
+        return pipeline.receive(account=account, upload=file, context=Context(actor, timezone.now()))
 
     shown = received()
     yield "ready", reverse(url.name, args=[shown.pk]), owner
@@ -143,7 +142,7 @@ def _imports(url: Url, account: Account, owner: Member) -> Iterator[StateRow]:
         other = received()
         NumberImport.objects.filter(pk=other.pk).update(state=way, **fields)
         yield str(way), reverse(url.name, args=[other.pk]), owner
-    pipeline.confirm(shown, actor=actor, now=timezone.now())
+    pipeline.confirm(shown, context=Context(actor, timezone.now()))
     yield "done", reverse(url.name, args=[shown.pk]), owner
 
 
@@ -173,9 +172,9 @@ def _endpoint_with_deliveries(account: Account, owner: Member) -> WebhookEndpoin
     actor, now = Actor(user=owner.user, via="web"), timezone.now()
     endpoint = WebhookEndpointFactory(account=account, url=f"https://receiver.example.com/{'long-path/' * 12}")
     number = PhoneNumberFactory(account=account)
-    capability.enable([number.pk], actor=actor, now=now)
-    endpoints.send_test_event(endpoint, actor=actor, now=now)
-    endpoints.send_test_event(endpoint, actor=actor, now=now)
+    capability.enable([number.pk], context=Context(actor, now))
+    endpoints.send_test_event(endpoint, context=Context(actor, now))
+    endpoints.send_test_event(endpoint, context=Context(actor, now))
     answers = {"delivered": (200, "Answered 200 OK."), "failed": (None, "No answer within 15 seconds.")}
     deliveries = WebhookDelivery.objects.filter(endpoint=endpoint).order_by("pk")
     for delivery, (state, (status, said)) in zip(deliveries, answers.items(), strict=False):
@@ -203,7 +202,7 @@ def _webhooks(url: Url, account: Account, owner: Member) -> Iterator[StateRow]:
     yield "failing", reverse(url.name, args=[failing.pk]), owner
     paused = _endpoint_with_deliveries(account, owner)
     endpoints.pause_unreachable(
-        paused, because=endpoints.RECEIVER_GONE, actor=Actor(user=None, via="task"), now=timezone.now()
+        paused, because=endpoints.RECEIVER_GONE, context=Context(Actor(user=None, via="task"), timezone.now())
     )
     yield "paused", reverse(url.name, args=[paused.pk]), owner
 
@@ -218,7 +217,7 @@ def _api_keys(url: Url, account: Account, owner: Member) -> Iterator[StateRow]:
     create_api_key(account, "match", name="Dialer in Seattle", expires_at=now + timedelta(days=90))
     create_api_key(account, name="Reports", expires_at=now - timedelta(days=1))
     revoked, _ = create_api_key(account, "read", "write", name="The former CRM")
-    api_keys.revoke_api_key(revoked, actor=actor, now=now)
+    api_keys.revoke_api_key(revoked, context=Context(actor, now))
     ApiKey.objects.filter(pk=revoked.pk).update(last_used_at=now)
     yield "some that work", reverse(url.name), owner
 

@@ -5,7 +5,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from portal import audit
-from portal.audit import SYSTEM
+from portal.audit import Context
 from portal.models import Member
 from reputation.models import Case, PhoneNumber, Tag
 from reputation.numbers import spam_status
@@ -65,7 +65,7 @@ def alert_locations(open_page, live_url, viewer, number) -> dict[str, tuple[Page
 
 def publish_change(number: PhoneNumber, what: str, tag: Tag) -> None:
     spam_status.recompute([number.pk])
-    audit.record_event(account=number.account, actor=SYSTEM, now=timezone.now(), what=what, subject=tag)
+    audit.record_event(account=number.account, context=Context.system(timezone.now()), what=what, subject=tag)
 
 
 def test_row_12_alerts_come_when_a_tag_is_detected_and_go_when_it_is_cleared_on_open_pages(alert_locations, number):

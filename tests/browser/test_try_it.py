@@ -11,7 +11,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from portal import audit
-from portal.audit import SYSTEM
+from portal.audit import Context
 from portal.models import Member, today_of
 from reputation.models import Campaign, CampaignCalls, NumberCalls, PhoneNumber
 from tests.browser.conftest import NARROW, WIDE, accessibility_violations, screenshot
@@ -134,7 +134,9 @@ def test_the_answer_follows_a_tag_on_an_open_page(page, campaign):
     expect(page.locator("#trial")).to_contain_text("shows (206) 555-0178")
     number = PhoneNumber.objects.get(e164="+12065550178")
     PhoneNumber.objects.filter(pk=number.pk).update(spam_status="tagged", tagged_since=timezone.now())
-    audit.record_event(account=campaign.account, actor=SYSTEM, now=timezone.now(), what="tag.detected", subject=number)
+    audit.record_event(
+        account=campaign.account, context=Context.system(timezone.now()), what="tag.detected", subject=number
+    )
     expect(page.locator("#trial")).to_contain_text("(Washington) shows (253) 555-01", timeout=15_000)
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from enrollment import drafts, lifecycle, snapshot
 from enrollment.forms import build_forms
 from enrollment.models import Application
 from enrollment.questions import QUESTIONS
-from portal.audit import Actor
+from portal.audit import Context
 from portal.models import Account
 
 BUSINESS = {
@@ -61,23 +59,22 @@ def stored_answers(**given: str) -> dict[str, dict[str, str]]:
     }
 
 
-def create_draft(account: Account, actor: Actor, now: datetime, **given: str) -> Application:
+def create_draft(account: Account, context: Context, **given: str) -> Application:
     """A complete draft, with these answers; names of business fields are taken as such."""
     fields = {name: text for name, text in given.items() if name in BUSINESS}
-    return drafts.save(account, business=business_data(**fields), answers=stored_answers(**given), actor=actor, now=now)
+    return drafts.save(account, business=business_data(**fields), answers=stored_answers(**given), context=context)
 
 
-def create_submitted(account: Account, actor: Actor, now: datetime, **given: str) -> Application:
-    return submit_draft(create_draft(account, actor, now, **given), actor, now)
+def create_submitted(account: Account, context: Context, **given: str) -> Application:
+    return submit_draft(create_draft(account, context.actor, context.now, **given), context.actor, context.now)
 
 
-def submit_draft(application: Application, actor: Actor, now: datetime) -> Application:
+def submit_draft(application: Application, context: Context) -> Application:
     sections = build_forms(application, check=True)
     assert all(section.is_valid() for section in sections), [section.errors for section in sections]
     return lifecycle.submit(
         application,
         edits=application.edits,
         snapshot=snapshot.take_snapshot(*sections, signed_by="Dana Reyes"),
-        actor=actor,
-        now=now,
+        context=context,
     )

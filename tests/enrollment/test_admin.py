@@ -14,7 +14,7 @@ from enrollment import drafts, lifecycle
 from enrollment.models import Application
 from enrollment.reviewers import create_group
 from enrollment.tasks import send_due_mails
-from portal.audit import Actor
+from portal.audit import Actor, Context
 from portal.models import User
 from tests.enrollment import form_data
 from tests.factories import AccountFactory, ApplicationFactory, UserFactory
@@ -73,8 +73,8 @@ class TestTheQueue:
     def test_shows_nothing_of_what_is_typed_but_not_sent(
         self, as_reviewer, account, submitted, reviewer_actor, actor, now
     ):
-        lifecycle.ask_for_more(submitted, actor=reviewer_actor, now=now, reason="Which city?")
-        drafts.save(account, business={"legal_name": "Not sent yet LLC"}, actor=actor, now=now)
+        lifecycle.ask_for_more(submitted, context=Context(reviewer_actor, now), reason="Which city?")
+        drafts.save(account, business={"legal_name": "Not sent yet LLC"}, context=Context(actor, now))
         html = page_text(as_reviewer, QUEUE, state="all")
         assert "Cascade Solar LLC" in html
         assert "Not sent yet" not in html
@@ -99,8 +99,8 @@ class TestTheQueue:
 
 class TestThePage:
     def test_shows_the_application_as_it_was_sent(self, as_reviewer, account, submitted, reviewer_actor, actor, now):
-        lifecycle.ask_for_more(submitted, actor=reviewer_actor, now=now, reason="Which carrier?")
-        drafts.save(account, business={"city": "Not sent yet"}, actor=actor, now=now)
+        lifecycle.ask_for_more(submitted, context=Context(reviewer_actor, now), reason="Which carrier?")
+        drafts.save(account, business={"city": "Not sent yet"}, context=Context(actor, now))
         html = page_text(as_reviewer, application_url(submitted))
         assert "Seattle" in html
         assert "Not sent yet" not in html
@@ -125,14 +125,16 @@ class TestThePage:
         assert "Suggested: ask for more." in html
 
     def test_shows_who_decided_when_and_why(self, as_reviewer, submitted, reviewer_actor, now):
-        lifecycle.reject(submitted, actor=reviewer_actor, now=now, reason="Calls at night.")
+        lifecycle.reject(submitted, context=Context(reviewer_actor, now), reason="Calls at night.")
         html = page_text(as_reviewer, application_url(submitted))
         assert "Calls at night." in html
         assert "rita@example.com" in html
 
     def test_shows_what_changed_since_the_last_time(self, as_reviewer, account, submitted, reviewer_actor, actor, now):
-        lifecycle.ask_for_more(submitted, actor=reviewer_actor, now=now, reason="Which city?")
-        form_data.submit_draft(drafts.save(account, business={"city": "Tacoma"}, actor=actor, now=now), actor, now)
+        lifecycle.ask_for_more(submitted, context=Context(reviewer_actor, now), reason="Which city?")
+        form_data.submit_draft(
+            drafts.save(account, business={"city": "Tacoma"}, context=Context(actor, now)), actor, now
+        )
         html = page_text(as_reviewer, application_url(submitted))
         assert "Changed since the last time it was sent" in html
         assert "<td>Seattle</td><td>Tacoma</td>" in html
@@ -169,7 +171,7 @@ class TestADecision:
         assert (submitted.state, submitted.reason, submitted.decided_by) == (to, "So it is.", reviewer)
 
     def test_can_take_back_an_approval(self, as_reviewer, submitted, reviewer_actor, now):
-        lifecycle.approve(submitted, actor=reviewer_actor, now=now)
+        lifecycle.approve(submitted, context=Context(reviewer_actor, now))
         as_reviewer.post(
             decision_url("revoked"), {"shown": revision_tokens(submitted), "reason": "The answers were not true."}
         )
@@ -193,14 +195,16 @@ class TestADecision:
         self, as_reviewer, account, submitted, reviewer_actor, actor, now
     ):
         read_then = revision_tokens(submitted)
-        lifecycle.ask_for_more(submitted, actor=reviewer_actor, now=now, reason="Which city?")
-        form_data.submit_draft(drafts.save(account, business={"city": "Tacoma"}, actor=actor, now=now), actor, now)
+        lifecycle.ask_for_more(submitted, context=Context(reviewer_actor, now), reason="Which city?")
+        form_data.submit_draft(
+            drafts.save(account, business={"city": "Tacoma"}, context=Context(actor, now)), actor, now
+        )
         answer = as_reviewer.post(decision_url("approved"), {"shown": read_then}, follow=True)
         assert "you read revision 1, now it is 2" in answer.content.decode()
         assert Application.objects.get().state == "submitted"
 
     def test_on_a_decided_application_is_refused_in_words(self, as_reviewer, submitted, reviewer_actor, now):
-        lifecycle.reject(submitted, actor=reviewer_actor, now=now, reason="No.")
+        lifecycle.reject(submitted, context=Context(reviewer_actor, now), reason="No.")
         answer = as_reviewer.post(decision_url("approved"), {"shown": revision_tokens(submitted)}, follow=True)
         assert "already decided: rejected by rita@example.com" in answer.content.decode()
         assert Application.objects.get().state == "rejected"
@@ -227,7 +231,7 @@ class TestADecisionOnSeveral:
 
     def test_says_which_could_not_be_decided_and_why(self, as_reviewer, reviewer_actor, now):
         first, second = create_submitted(legal_name="First LLC"), create_submitted(legal_name="Second LLC")
-        lifecycle.approve(second, actor=reviewer_actor, now=now)
+        lifecycle.approve(second, context=Context(reviewer_actor, now))
         html = as_reviewer.post(
             decision_url("approved"), {"shown": revision_tokens(first, second)}, follow=True
         ).content.decode()

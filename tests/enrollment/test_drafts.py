@@ -10,6 +10,7 @@ from enrollment import drafts, lifecycle
 from enrollment.drafts import NotEditable
 from enrollment.models import Application
 from enrollment.questions import QUESTIONS_BY_ID
+from portal.audit import Context
 from portal.models import AuditEvent
 from tests.enrollment import form_data
 from tests.factories import ApplicationFactory, MemberFactory
@@ -105,8 +106,8 @@ def test_saving_the_same_again_changes_nothing(account, actor, now):
 
 def test_typing_for_an_hour_is_one_event_in_the_audit_trail(account, actor, now):
     for minute in range(5):
-        drafts.save(account, business={"city": f"{minute}"}, actor=actor, now=now + timedelta(minutes=minute))
-    drafts.save(account, business={"city": "Tacoma"}, actor=actor, now=now + timedelta(hours=2))
+        drafts.save(account, business={"city": f"{minute}"}, context=Context(actor, now + timedelta(minutes=minute)))
+    drafts.save(account, business={"city": "Tacoma"}, context=Context(actor, now + timedelta(hours=2)))
     events = AuditEvent.objects.for_account(account).order_by("pk").values_list("what", flat=True)
     assert list(events) == ["application.begun", "application.edited"]
 
@@ -118,7 +119,7 @@ def test_a_social_security_number_is_not_even_kept_in_a_draft(as_admin, account)
 
 
 def test_what_no_database_can_hold_is_taken_out(account, actor, now):
-    draft = drafts.save(account, business={"city": "Sea\0ttle"}, actor=actor, now=now)
+    draft = drafts.save(account, business={"city": "Sea\0ttle"}, context=Context(actor, now))
     draft.refresh_from_db()
     assert draft.business["city"] == "Seattle"
 
@@ -133,7 +134,7 @@ def test_an_answer_keeps_the_wording_it_was_given_to(as_admin, account):
 
 def test_an_answer_to_an_older_wording_is_asked_for_again(as_admin, account, actor, now):
     older = form_data.stored_answers() | {"calling_hours": {"answer": "yes", "note": "", "wording": "0"}}
-    drafts.save(account, business=form_data.business_data(), answers=older, actor=actor, now=now)
+    drafts.save(account, business=form_data.business_data(), answers=older, context=Context(actor, now))
     assert "The question was reworded since it was answered" in page_text(as_admin, CHECK)
     answer = as_admin.post(PRACTICES, form_data.practices_data() | {"continue": "1"})
     assert answer.url == CHECK
@@ -196,7 +197,7 @@ def test_while_under_review_the_form_is_read_only_with_the_answers_as_sent(as_ad
 def test_an_approved_enrollment_cannot_be_begun_again(account, actor, now):
     ApplicationFactory(account=account)
     with pytest.raises(NotEditable):
-        drafts.save(account, business={}, actor=actor, now=now)
+        drafts.save(account, business={}, context=Context(actor, now))
 
 
 @pytest.mark.parametrize("ending", ["reject", "revoke"])
@@ -204,8 +205,8 @@ def test_after_a_rejection_or_revocation_a_new_application_begins_with_what_the_
     as_admin, account, submitted, reviewer_actor, now, ending
 ):
     if ending == "revoke":
-        lifecycle.approve(submitted, actor=reviewer_actor, now=now)
-    getattr(lifecycle, ending)(submitted, actor=reviewer_actor, now=now, reason="Stop calling at night.")
+        lifecycle.approve(submitted, context=Context(reviewer_actor, now))
+    getattr(lifecycle, ending)(submitted, context=Context(reviewer_actor, now), reason="Stop calling at night.")
     html = page_text(as_admin, BUSINESS)
     assert 'value="Cascade Solar LLC"' in html
     assert "Stop calling at night." in html

@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from enrollment import lifecycle, mails, tasks
 from enrollment.models import Transition
+from portal.audit import Context
 from tests.enrollment import form_data
 from tests.factories import AccountFactory, MemberFactory
 
@@ -36,7 +37,7 @@ def _reviewer_settings(settings):
 @pytest.fixture
 def rejected(submitted, reviewer_actor, now):
     """An application that was rejected; the mail about its sending is out of the way."""
-    lifecycle.reject(submitted, actor=reviewer_actor, now=now, reason=REASON)
+    lifecycle.reject(submitted, context=Context(reviewer_actor, now), reason=REASON)
     Transition.objects.filter(to="submitted").update(mail_due_at=None)
     return submitted
 
@@ -70,8 +71,8 @@ def test_the_applicant_is_told_by_mail_with_the_reason_what_it_means_and_the_nex
 @pytest.mark.parametrize("to", ["approved", "rejected", "more_information", "revoked"])
 def test_each_decision_has_its_mail(submitted, reviewer_actor, now, to):
     if to == "revoked":
-        lifecycle.approve(submitted, actor=reviewer_actor, now=now)
-    lifecycle.decide({submitted.pk: 1}, to=to, actor=reviewer_actor, now=now, reason=REASON)
+        lifecycle.approve(submitted, context=Context(reviewer_actor, now))
+    lifecycle.decide({submitted.pk: 1}, to=to, context=Context(reviewer_actor, now), reason=REASON)
     Transition.objects.exclude(to=to).update(mail_due_at=None)
     mails.send_due(now)
     (message,) = mail.outbox
@@ -89,7 +90,7 @@ def test_owners_admins_and_the_contact_person_get_it_and_nobody_else(rejected, a
 
 def test_a_contact_who_is_a_member_gets_it_once(account, actor, admin, reviewer_actor, now):
     application = form_data.create_submitted(account, actor, now, contact_email=admin.user.email.upper())
-    lifecycle.approve(application, actor=reviewer_actor, now=now)
+    lifecycle.approve(application, context=Context(reviewer_actor, now))
     mails.send_due(now)
     assert mail.outbox[-1].to == [admin.user.email]
 
@@ -143,7 +144,7 @@ def test_a_worker_killed_while_sending_is_followed_by_another(rejected, now):
 
 def test_one_mail_that_cannot_be_sent_does_not_stop_the_others(rejected, actor, reviewer_actor, now, monkeypatch):
     other = form_data.create_submitted(AccountFactory(), actor, now, contact_email="other@example.com")
-    lifecycle.approve(other, actor=reviewer_actor, now=now)
+    lifecycle.approve(other, context=Context(reviewer_actor, now))
     whole = mails.build_message
     broken = {"left": 1}
 
@@ -159,7 +160,7 @@ def test_one_mail_that_cannot_be_sent_does_not_stop_the_others(rejected, actor, 
 
 
 def test_a_mail_keeps_its_words_when_the_application_goes_on(submitted, reviewer_actor, now):
-    lifecycle.ask_for_more(submitted, actor=reviewer_actor, now=now, reason="Which carrier?")
+    lifecycle.ask_for_more(submitted, context=Context(reviewer_actor, now), reason="Which carrier?")
     submitted.refresh_from_db()
     form_data.submit_draft(submitted, reviewer_actor, now)
     mails.send_due(now)
@@ -180,7 +181,7 @@ def test_an_accounts_name_cannot_add_a_header(account, rejected, now):
 
 
 def test_texts_are_plain_and_not_escaped(submitted, reviewer_actor, now):
-    lifecycle.reject(submitted, actor=reviewer_actor, now=now, reason="Bought & shared lists aren't proof.")
+    lifecycle.reject(submitted, context=Context(reviewer_actor, now), reason="Bought & shared lists aren't proof.")
     mails.send_due(now)
     assert "Bought & shared lists aren't proof." in mail.outbox[-1].body
 

@@ -6,6 +6,7 @@ from django.urls import reverse
 from enrollment import drafts, lifecycle
 from enrollment.models import Application
 from enrollment.status import STATUS_LABELS, get_enrollment_status
+from portal.audit import Context
 from tests.enrollment import form_data
 from tests.factories import AccountFactory, ApplicationFactory, MemberFactory
 
@@ -50,14 +51,14 @@ def test_the_no_answers_are_those_that_were_sent(account, actor, now):
 
 
 def test_the_no_answers_of_a_draft_are_those_that_are_typed(account, actor, now):
-    drafts.save(account, answers=form_data.stored_answers(calling_hours="no"), actor=actor, now=now)
+    drafts.save(account, answers=form_data.stored_answers(calling_hours="no"), context=Context(actor, now))
     assert get_enrollment_status(account).no_answers == 1
 
 
 def test_the_newest_application_counts(account, submitted, reviewer_actor, actor, now):
-    lifecycle.reject(submitted, actor=reviewer_actor, now=now, reason="No.")
+    lifecycle.reject(submitted, context=Context(reviewer_actor, now), reason="No.")
     assert get_enrollment_status(account).state == "rejected"
-    drafts.save(account, business={"city": "Tacoma"}, actor=actor, now=now)
+    drafts.save(account, business={"city": "Tacoma"}, context=Context(actor, now))
     assert get_enrollment_status(account).state == "draft"
 
 
@@ -66,7 +67,7 @@ def test_another_accounts_enrollment_says_nothing_about_this_one(account, submit
 
 
 def test_the_applicant_sees_the_outcome_and_its_reason(as_admin, as_viewer, submitted, reviewer_actor, now):
-    lifecycle.reject(submitted, actor=reviewer_actor, now=now, reason="You call at night.")
+    lifecycle.reject(submitted, context=Context(reviewer_actor, now), reason="You call at night.")
     for client in (as_admin, as_viewer):
         html = enrollment_page(client)
         assert "Rejected" in html
@@ -84,7 +85,7 @@ def test_an_open_page_takes_over_the_outcome_by_itself(as_admin, submitted):
 
 
 def test_what_a_reviewer_writes_is_shown_as_text(as_admin, submitted, reviewer_actor, now):
-    lifecycle.reject(submitted, actor=reviewer_actor, now=now, reason="<script>alert(1)</script>")
+    lifecycle.reject(submitted, context=Context(reviewer_actor, now), reason="<script>alert(1)</script>")
     assert "<script>alert" not in enrollment_page(as_admin)
 
 

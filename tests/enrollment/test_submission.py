@@ -7,6 +7,7 @@ from django_q.models import OrmQ
 from enrollment import drafts, lifecycle
 from enrollment.lifecycle import SubmissionError
 from enrollment.models import Application, Transition
+from portal.audit import Context
 from portal.models import AuditEvent
 from tests.enrollment import form_data
 from tests.factories import MemberFactory
@@ -63,7 +64,7 @@ def test_without_a_no_there_is_no_warning(as_admin, draft):
 
 
 def test_what_is_missing_is_named_with_links_and_nothing_can_be_sent(as_admin, account, actor, now):
-    draft = drafts.save(account, business=form_data.business_data(ein=""), actor=actor, now=now)
+    draft = drafts.save(account, business=form_data.business_data(ein=""), context=Context(actor, now))
     html = page_text(as_admin.get(CHECK))
     assert f"{reverse('enrollment-business')}?check=1#id_ein" in html
     assert "Send for review" not in html
@@ -105,7 +106,7 @@ def test_two_who_send_at_once_send_it_once(draft, actor, now):
 
 
 def test_a_form_that_changed_since_it_was_read_is_not_sent(as_admin, draft, account, actor, now):
-    drafts.save(account, business={"city": "Tacoma"}, actor=actor, now=now)
+    drafts.save(account, business={"city": "Tacoma"}, context=Context(actor, now))
     html = page_text(as_admin.post(CHECK, signature_data(draft), follow=True))
     assert "The form was changed since this page was opened" in html
     draft.refresh_from_db()
@@ -113,7 +114,7 @@ def test_a_form_that_changed_since_it_was_read_is_not_sent(as_admin, draft, acco
 
 
 def test_a_stale_page_of_a_rejected_application_sends_nothing(as_admin, submitted, reviewer_actor, now):
-    lifecycle.reject(submitted, actor=reviewer_actor, now=now, reason="No.")
+    lifecycle.reject(submitted, context=Context(reviewer_actor, now), reason="No.")
     html = page_text(as_admin.post(CHECK, signature_data(submitted), follow=True))
     assert "already sent and decided: rejected" in html
     assert Application.objects.count() == 1
@@ -140,10 +141,10 @@ def test_sending_is_in_the_audit_trail_and_asks_for_the_mail_in_the_same_transac
 def test_more_information_is_given_in_the_same_application_which_is_sent_again(
     as_admin, account, submitted, reviewer_actor, actor, now
 ):
-    lifecycle.ask_for_more(submitted, actor=reviewer_actor, now=now, reason="Which carrier?")
+    lifecycle.ask_for_more(submitted, context=Context(reviewer_actor, now), reason="Which carrier?")
     html = page_text(as_admin.get(reverse("enrollment-business")))
     assert "Which carrier?" in html
-    draft = drafts.save(account, business={"phone_company": "Other Telecom"}, actor=actor, now=now)
+    draft = drafts.save(account, business={"phone_company": "Other Telecom"}, context=Context(actor, now))
     assert as_admin.post(CHECK, signature_data(draft)).url == ENTRY
     draft.refresh_from_db()
     assert (draft.pk, draft.revision, draft.state) == (submitted.pk, 2, "submitted")

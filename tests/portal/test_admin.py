@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from portal.accounts.licensing import Product
-from portal.audit import record_event
+from portal.audit import Context, record_event
 from portal.models import Account, AuditEvent, Licence, Member, User
 from tests.factories import AccountFactory, LicenceFactory, MemberFactory, UserFactory
 
@@ -145,7 +145,7 @@ def test_an_account_is_never_deleted_since_its_audit_trail_would_go_with_it(as_s
 def test_the_audit_trail_can_only_be_read(as_superuser, account, owner, actor, now):
     from portal.accounts import settings as account_settings
 
-    account_settings.update_account(account, name="Renamed", actor=actor, now=now)
+    account_settings.update_account(account, name="Renamed", context=Context(actor, now))
     event = AuditEvent.objects.get()
     page = as_superuser.get(reverse("admin:portal_auditevent_changelist")).content.decode()
     assert "Account renamed" in page
@@ -187,7 +187,7 @@ def test_a_list_asks_as_much_for_5_rows_as_for_50(as_superuser, actor, now, mode
         for _ in range(count):
             member = MemberFactory()
             licence = LicenceFactory(account=member.account)
-            record_event(account=member.account, actor=actor, now=now, what="licence.added", subject=licence)
+            record_event(account=member.account, context=Context(actor, now), what="licence.added", subject=licence)
 
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:

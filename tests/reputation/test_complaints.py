@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from portal.audit import SYSTEM
+from portal.audit import Context
 from reputation import complaints
 from reputation.models import Case, Complaint, ComplaintFile, PhoneNumber, Tag
 from reputation.monitoring import capability, lookups, verification
@@ -214,7 +214,7 @@ def test_a_reported_number_is_tagged_shown_with_its_complaints_and_cleared_when_
     reported = PhoneNumberFactory(account=account, e164=NUMBER)
     other = PhoneNumberFactory(account=account)
     with time_machine.travel(NOW, tick=False) as clock:
-        capability.enable([reported.pk, other.pk], actor=SYSTEM, now=NOW)
+        capability.enable([reported.pk, other.pk], context=Context.system(NOW))
         verification.verify_due(NOW)
         lookups.look_up_due(NOW)
         reported.refresh_from_db()

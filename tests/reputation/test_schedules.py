@@ -12,7 +12,7 @@ from django.utils.module_loading import import_string
 from django_q.models import OrmQ, Schedule
 from django_q.tasks import async_task
 
-from portal.audit import SYSTEM, Actor
+from portal.audit import Actor, Context
 from portal.jobs.leases import acquire_lease
 from portal.jobs.runner import run_until_done
 from portal.models import AuditEvent, Heartbeat
@@ -132,7 +132,7 @@ def test_a_revoked_enrollment_stops_monitoring_for_all_of_the_accounts_numbers(p
     ApplicationFactory(account=other.account)
     numbers = [MonitoredNumberFactory(account=account) for _ in range(3)]
     with transaction.atomic():
-        revoked.send(sender=Application, application=application, account=account, actor=actor, now=now)
+        revoked.send(sender=Application, application=application, account=account, context=Context(actor, now))
     assert [row.func() for row in OrmQ.objects.all()] == ["reputation.tasks.revocation.disable_revoked_numbers"]
     import_string("reputation.tasks.revocation.disable_revoked_numbers")()
     assert set(PhoneNumber.objects.filter(account=account).values_list("capability", flat=True)) == {"off"}
@@ -176,10 +176,9 @@ def test_a_confirmed_window_whose_worker_died_is_gone_on_with(provider, enrolled
     numbers = [MonitoredNumberFactory(account=enrolled_account) for _ in range(3)]
     confirmation = actions.create_bulk_action(
         account=enrolled_account,
-        actor=Actor(admin.user, "web"),
+        context=Context(Actor(admin.user, "web"), now),
         action="disable",
         numbers=PhoneNumber.objects.all(),
-        now=now,
     )
     BulkAction.objects.update(state="applying", confirmed_at=now, to_do=3, lease_until=now - timedelta(seconds=1))
     import_string("reputation.tasks.bulk_actions.continue_bulk_actions")()
@@ -204,7 +203,7 @@ def test_the_rounds_call_every_quick_task_and_begin_anew(provider, account, now,
     monkeypatch.setattr(demo_loop, "LOOP_SECONDS", 0.3)
     monkeypatch.setattr(demo_loop, "PAUSE_SECONDS", 0.05)
     number = PhoneNumberFactory(account=account)
-    capability.enable([number.pk], actor=SYSTEM, now=now)
+    capability.enable([number.pk], context=Context.system(now))
     demo_loop.run_demo_loop()
     number.refresh_from_db()
     assert (number.capability, number.spam_status) == ("on", "clean")
@@ -262,7 +261,7 @@ def test_two_workers_at_once_look_nothing_up_twice_and_detect_each_tag_once(prov
 def test_two_workers_at_once_verify_and_advance_nothing_twice(provider, account, now, monkeypatch):
     monkeypatch.setattr(verification, "CHUNK", 10)
     numbers = [PhoneNumberFactory(account=account) for _ in range(30)]
-    capability.enable([number.pk for number in numbers], actor=SYSTEM, now=now)
+    capability.enable([number.pk for number in numbers], context=Context.system(now))
 
     def work():
         while verification.verify_due(now):
@@ -333,7 +332,7 @@ def test_a_real_cluster_runs_the_sweeps(account, tmp_path):
     """The hint is enqueued, as a schedule does it; a subprocess's cluster takes it and does the work."""
     Schedule.objects.all().delete()
     numbers = [PhoneNumberFactory(account=account) for _ in range(3)]
-    capability.enable([number.pk for number in numbers], actor=SYSTEM, now=timezone.now())
+    capability.enable([number.pk for number in numbers], context=Context.system(timezone.now()))
     async_task("reputation.tasks.maintenance.record_heartbeat")
     async_task("reputation.tasks.verification.verify_numbers")
     run = "from django.core.management import execute_from_command_line as run; run(['manage.py', 'qcluster'])"

@@ -20,7 +20,7 @@ from django.urls import URLPattern, get_resolver, reverse
 from django.utils import timezone
 
 from portal.accounts import api_keys
-from portal.audit import SYSTEM, Actor
+from portal.audit import Actor, Context
 from portal.models import Account, ApiKey, WebhookDelivery
 from portal.webhooks import endpoints
 from reputation.bulk_actions import actions
@@ -56,7 +56,7 @@ def create_api_key(account: Account, *scopes: str, **fields: object) -> tuple[Ap
     """A key of the account with these scopes (none named: all), and its token."""
     now = timezone.now()
     asked = {"name": "Dialer", "scopes": scopes or tuple(api_keys.SCOPES), "expires_at": None} | fields
-    return api_keys.create_api_key(account=account, actor=SYSTEM, now=now, **asked)
+    return api_keys.create_api_key(account=account, context=Context.system(now), **asked)
 
 
 def create_case(account: Account, state: str = Case.State.OPEN, **fields: object) -> Case:
@@ -72,10 +72,9 @@ def create_bulk_action(account: Account, action: str = BulkAction.Action.ENABLE)
     PhoneNumberFactory(account=account)
     return actions.create_bulk_action(
         account=account,
-        actor=Actor(user=MemberFactory(account=account).user, via="web"),
+        context=Context(Actor(user=MemberFactory(account=account).user, via="web"), timezone.now()),
         action=action,
         numbers=PhoneNumber.objects.for_account(account),
-        now=timezone.now(),
     )
 
 
@@ -83,14 +82,13 @@ def create_import(account: Account) -> NumberImport:
     return pipeline.receive(
         account=account,
         upload=SimpleUploadedFile("numbers.csv", b"number\n(206) 255-0143\nno number\n"),
-        actor=Actor(user=MemberFactory(account=account).user, via="web"),
-        now=timezone.now(),
+        context=Context(Actor(user=MemberFactory(account=account).user, via="web"), timezone.now()),
     )
 
 
 def create_webhook_delivery(account: Account) -> WebhookDelivery:
     actor = Actor(user=MemberFactory(account=account).user, via="web")
-    return endpoints.send_test_event(WebhookEndpointFactory(account=account), actor=actor, now=timezone.now())
+    return endpoints.send_test_event(WebhookEndpointFactory(account=account), context=Context(actor, timezone.now()))
 
 
 # By the beginning of the URL's name: what makes the object that its `pk` names, for an account.

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from portal.accounts import api_keys
 from portal.accounts.api_keys import authenticate, record_use
+from portal.audit import Context
 from portal.models import ApiKey, AuditEvent
 from tests.factories import AccountFactory
 from tests.support.urls import create_api_key
@@ -170,7 +171,7 @@ def test_a_wrong_secret_is_refused_as_an_unknown_key_is(account):
         authentication_error(bearer_header("nrp_0_0")),
     )
     assert (wrong.code, wrong.detail) == (unknown.code, unknown.detail)
-    api_keys.revoke_api_key(key, actor=api_keys.Actor(None, "web"), now=timezone.now())
+    api_keys.revoke_api_key(key, context=Context(api_keys.Actor(None, "web"), timezone.now()))
     assert authentication_error(bearer_header(token[:-1] + "x")).code == "key_unknown", (
         "only the holder is told that a key was revoked"
     )

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from portal.accounts import members
-from portal.audit import SYSTEM
+from portal.audit import Context
 from portal.models import AuditEvent, Member, User
 from tests.factories import AccountFactory, MemberFactory, UserFactory
 
@@ -124,7 +124,7 @@ def test_a_role_is_changed(as_owner, viewer):
 
 
 def test_a_page_opened_before_another_change_changes_nothing(as_owner, viewer, actor, now):
-    members.change_role(viewer, role=Role.ADMIN, shown=Role.VIEWER, actor=actor, now=now)
+    members.change_role(viewer, role=Role.ADMIN, shown=Role.VIEWER, context=Context(actor, now))
     url = reverse("member-change", args=[viewer.pk])
     answer = as_owner.post(url, {"role": Role.OWNER, "shown": Role.VIEWER}, follow=True)
     viewer.refresh_from_db()
@@ -162,7 +162,7 @@ def test_the_last_owner_is_neither_removed_nor_demoted(as_owner, owner, admin):
 def test_an_owner_who_may_not_sign_in_does_not_count(account, owner):
     MemberFactory(account=account, role=Role.OWNER, user__is_active=False)
     with pytest.raises(members.LastOwner):
-        members.remove_member(owner, actor=SYSTEM, now=owner.joined_at)
+        members.remove_member(owner, context=Context.system(owner.joined_at))
 
 
 def test_with_another_owner_one_may_leave(as_owner, account, owner):
@@ -188,7 +188,7 @@ def test_of_two_owners_who_demote_each_other_at_the_same_moment_one_stays(now):
     def demote(member):
         together.wait()
         try:
-            members.change_role(member, role=Role.VIEWER, shown=Role.OWNER, actor=SYSTEM, now=now)
+            members.change_role(member, role=Role.VIEWER, shown=Role.OWNER, context=Context.system(now))
         except members.LastOwner:
             pass
         finally:

@@ -10,6 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from portal.audit import Context
 from portal.audit.labels import EVENT_KINDS, EVENT_LABELS, describe_event, get_event_codes
 from portal.models import AuditEvent
 from reputation import campaigns
@@ -34,7 +35,7 @@ def listed_events(client, **params) -> list[AuditEvent]:
 def test_an_event_is_shown_with_who_what_before_after_and_from_where(as_viewer, account, admin, actor, now):
     number = PhoneNumberFactory(account=account, e164="+12065550143")
     campaign = CampaignFactory(account=account, name="Spring")
-    campaigns.assign([number.pk], campaign=campaign, actor=actor, now=now)
+    campaigns.assign([number.pk], campaign=campaign, context=Context(actor, now))
     page = as_viewer.get(reverse("audit-trail")).content.decode()
     for words in ("Campaign changed", "(206) 555-0143", "Spring", admin.user.name):
         assert words in page

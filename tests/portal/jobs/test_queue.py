@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
-from portal.audit import Actor
+from portal.audit import Actor, Context
 from portal.models import Heartbeat
 from reputation.bulk_actions import actions
 from reputation.models import BulkAction, PhoneNumber
@@ -90,10 +90,9 @@ def create_bulk_action(account, member, count: int) -> BulkAction:
     numbers = [PhoneNumberFactory(account=account, campaign=campaign).pk for _ in range(count)]
     return actions.create_bulk_action(
         account=account,
-        actor=Actor(user=member.user, via="web"),
+        context=Context(Actor(user=member.user, via="web"), timezone.now()),
         action=BulkAction.Action.ENABLE,
         numbers=PhoneNumber.objects.filter(pk__in=numbers),
-        now=timezone.now(),
     )
 
 

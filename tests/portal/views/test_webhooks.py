@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django_q.models import OrmQ
 
-from portal.audit import SYSTEM
+from portal.audit import Context
 from portal.models import AuditEvent, WebhookDelivery, WebhookEndpoint
 from portal.webhooks import delivery as webhook_delivery
 from portal.webhooks import endpoints
@@ -101,7 +101,7 @@ def test_a_change_is_saved_and_noted_and_the_rest_stays(as_admin, endpoint):
 
 def test_a_page_opened_long_ago_changes_only_what_its_reader_changed(as_admin, endpoint, actor, now):
     posted = form_data(endpoint) | {"description": "Mine"}
-    endpoints.change(endpoint, url="https://1.1.1.1/moved", actor=actor, now=now)
+    endpoints.change(endpoint, url="https://1.1.1.1/moved", context=Context(actor, now))
     post_change(as_admin, endpoint, change="settings", **posted)
     endpoint.refresh_from_db()
     assert (endpoint.url, endpoint.description) == ("https://1.1.1.1/moved", "Mine")
@@ -132,7 +132,7 @@ def test_it_is_paused_and_resumed_by_hand(as_admin, endpoint):
 
 
 def test_removing_asks_first_and_says_what_is_lost(as_admin, endpoint, provider, account, now):
-    capability.enable([PhoneNumberFactory(account=account).pk], actor=SYSTEM, now=now)
+    capability.enable([PhoneNumberFactory(account=account).pk], context=Context.system(now))
     address = reverse("webhook-remove", args=[endpoint.pk])
     assert "1 event that waits for it will never be sent" in as_admin.get(address).content.decode()
     assert WebhookEndpoint.objects.exists()
@@ -193,7 +193,7 @@ def test_a_test_event_is_sent_and_its_page_shows_what_was_answered(as_admin, acc
 
 def test_a_delivery_shows_the_payload_as_it_was_sent(as_viewer, endpoint, provider, account, now):
     number = PhoneNumberFactory(account=account)
-    capability.enable([number.pk], actor=SYSTEM, now=now)
+    capability.enable([number.pk], context=Context.system(now))
     delivery = WebhookDelivery.objects.get()
     page = as_viewer.get(reverse("webhook-delivery", args=[delivery.pk])).content.decode()
     assert number.e164 in page
@@ -202,7 +202,7 @@ def test_a_delivery_shows_the_payload_as_it_was_sent(as_viewer, endpoint, provid
 
 
 def test_sending_again_makes_a_delivery_of_the_same_message(as_admin, endpoint, provider, account, admin, now):
-    capability.enable([PhoneNumberFactory(account=account).pk], actor=SYSTEM, now=now)
+    capability.enable([PhoneNumberFactory(account=account).pk], context=Context.system(now))
     first = WebhookDelivery.objects.get()
     address = reverse("webhook-delivery-again", args=[first.pk])
     assert as_admin.post(address).url == reverse("webhook-delivery", args=[first.pk])  # it is pending still
@@ -215,7 +215,7 @@ def test_sending_again_makes_a_delivery_of_the_same_message(as_admin, endpoint, 
 
 
 def test_deliveries_are_filtered_by_state_and_paged_by_key(as_viewer, endpoint, provider, account, now):
-    capability.enable([PhoneNumberFactory(account=account).pk for _ in range(120)], actor=SYSTEM, now=now)
+    capability.enable([PhoneNumberFactory(account=account).pk for _ in range(120)], context=Context.system(now))
     newest = list(WebhookDelivery.objects.order_by("-pk"))
     WebhookDelivery.objects.filter(pk=newest[0].pk).update(state="failed", ended_at=now, next_action_at=None)
     address = reverse("webhook", args=[endpoint.pk])
@@ -262,7 +262,7 @@ def test_the_menu_leads_there_and_says_where_one_is(as_viewer, endpoint):
 def test_pages_take_as_many_queries_for_500_as_for_5(as_viewer, endpoint, provider, account, now, name):
     counts = []
     for count in (5, 500):
-        capability.enable([PhoneNumberFactory(account=account).pk for _ in range(count)], actor=SYSTEM, now=now)
+        capability.enable([PhoneNumberFactory(account=account).pk for _ in range(count)], context=Context.system(now))
         for _ in range(count // 50):
             WebhookEndpointFactory(account=account)
         about = {"webhooks": [], "webhook": [endpoint.pk], "webhook-delivery": [WebhookDelivery.objects.first().pk]}

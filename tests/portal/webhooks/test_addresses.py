@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from portal.audit import SYSTEM
+from portal.audit import Context
 from portal.models import WebhookAttempt
 from portal.webhooks import addresses, endpoints
 from portal.webhooks import delivery as webhook_delivery
@@ -127,7 +127,7 @@ def test_a_name_that_led_elsewhere_when_it_was_saved_is_not_connected_to(
         resolve_to(monkeypatch, "93.184.216.34", "127.0.0.1")
         addresses.validate_url(url)
         endpoint = WebhookEndpointFactory(account=account, url=url)
-        endpoints.send_test_event(endpoint, actor=SYSTEM, now=now)
+        endpoints.send_test_event(endpoint, context=Context.system(now))
         webhook_delivery.deliver(clock=lambda: now)
         assert "leads to an address that is not public" in WebhookAttempt.objects.get().said
         assert inner.got == []
@@ -143,7 +143,7 @@ def test_the_connection_goes_to_the_address_that_was_checked_with_no_second_look
     with run_receiver() as receiver:
         resolve_to(monkeypatch, "127.0.0.1", "192.0.2.1")
         endpoint = WebhookEndpointFactory(account=account, url=f"http://receiver.test:{receiver.port}/hook")
-        endpoints.send_test_event(endpoint, actor=SYSTEM, now=now)
+        endpoints.send_test_event(endpoint, context=Context.system(now))
         webhook_delivery.deliver(clock=lambda: now)
         assert asked == ["receiver.test"]
         assert receiver.got[0].headers["host"] == f"receiver.test:{receiver.port}"
@@ -155,7 +155,7 @@ def test_no_proxy_of_the_environment_is_asked(account, now, monkeypatch):
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
             monkeypatch.setenv(name, proxy.url)
         endpoint = WebhookEndpointFactory(account=account, url=receiver.url)
-        endpoints.send_test_event(endpoint, actor=SYSTEM, now=now)
+        endpoints.send_test_event(endpoint, context=Context.system(now))
         webhook_delivery.deliver(clock=lambda: now)
         assert len(receiver.taken) == 1
         assert proxy.got == []
@@ -169,7 +169,7 @@ def test_a_cookie_is_not_kept(account, now):
         receiver.answer = respond(200, **{"Set-Cookie": "who=1; Path=/"})
         endpoint = WebhookEndpointFactory(account=account, url=receiver.url)
         for _ in range(3):
-            endpoints.send_test_event(endpoint, actor=SYSTEM, now=now)
+            endpoints.send_test_event(endpoint, context=Context.system(now))
             webhook_delivery.deliver(clock=lambda: now)
         assert [got.headers.get("cookie") for got in receiver.got] == [None, None, None]
 
@@ -200,7 +200,7 @@ def test_the_certificate_must_be_the_names_though_the_address_is_connected_to(
     resolve_to(monkeypatch, "127.0.0.1")
     with run_receiver(tls=tls_context) as receiver:
         endpoint = WebhookEndpointFactory(account=account, url=f"https://{name}:{receiver.port}/hook")
-        endpoints.send_test_event(endpoint, actor=SYSTEM, now=now)
+        endpoints.send_test_event(endpoint, context=Context.system(now))
         webhook_delivery.deliver(clock=lambda: now)
         assert len(receiver.got) == arrives
         said = WebhookAttempt.objects.get().said

@@ -9,7 +9,7 @@ import pytest
 from django.core import mail
 from django.utils import timezone
 
-from portal.audit import SYSTEM
+from portal.audit import Context
 from portal.models import AuditEvent, Member, WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookMessage
 from portal.webhooks import delivery as webhook_delivery
 from portal.webhooks import endpoints, http, mails
@@ -40,9 +40,9 @@ def numbers(account, provider):
 
 def change_capability(numbers, now):
     """Three events for each of the numbers."""
-    capability.enable(numbers, actor=SYSTEM, now=now)
-    capability.accept(numbers, actor=SYSTEM, now=now)
-    capability.disable(numbers, actor=SYSTEM, now=now)
+    capability.enable(numbers, context=Context.system(now))
+    capability.accept(numbers, context=Context.system(now))
+    capability.disable(numbers, context=Context.system(now))
 
 
 def deliver(at) -> int:
@@ -95,7 +95,7 @@ def test_what_is_sent_is_what_was_written_byte_for_byte(endpoint, receiver, numb
 
 def test_each_attempt_is_noted_with_what_was_answered(endpoint, receiver, numbers, now):
     receiver.answer = respond(202, b"thank you\x00\xff")
-    capability.enable(numbers[:1], actor=SYSTEM, now=now)
+    capability.enable(numbers[:1], context=Context.system(now))
     deliver(now)
     attempt = WebhookAttempt.objects.get()
     assert (attempt.status, attempt.said, attempt.answer) == (202, "Answered 202 Accepted.", "thank you\ufffd\ufffd")
@@ -171,14 +171,14 @@ def test_a_receiver_that_is_dead_for_an_hour_gets_everything_when_it_is_back(acc
     with run_receiver() as once:
         port = once.port
     endpoint = WebhookEndpointFactory(account=account, url=once.url)
-    capability.enable(numbers, actor=SYSTEM, now=now)
+    capability.enable(numbers, context=Context.system(now))
     deliver(now)
-    capability.accept(numbers, actor=SYSTEM, now=now + timedelta(minutes=20))
+    capability.accept(numbers, context=Context.system(now + timedelta(minutes=20)))
     for minutes in range(0, 60, 2):
         deliver(now + timedelta(minutes=minutes))
     assert delivery_states() == {"pending"}
     assert WebhookAttempt.objects.first().said.startswith("No connection")
-    capability.disable(numbers, actor=SYSTEM, now=now + timedelta(minutes=59))
+    capability.disable(numbers, context=Context.system(now + timedelta(minutes=59)))
     with run_receiver(Receiver(port=port)) as back:
         deliver_until_done(now + timedelta(hours=1))
         assert in_order(back.took(), numbers)
@@ -190,7 +190,7 @@ def test_one_that_is_down_is_asked_a_few_times_and_not_once_for_each_message(
     endpoint, receiver, account, provider, now
 ):
     receiver.answer = respond(503)
-    capability.enable([PhoneNumberFactory(account=account).pk for _ in range(100)], actor=SYSTEM, now=now)
+    capability.enable([PhoneNumberFactory(account=account).pk for _ in range(100)], context=Context.system(now))
     for minutes in range(0, 24 * 60, 10):
         deliver(now + timedelta(minutes=minutes))
     assert len(receiver.got) < webhook_delivery.MAX_IN_FLIGHT_PER_ENDPOINT + 8
@@ -330,7 +330,7 @@ def test_at_most_so_many_at_once_go_to_one_endpoint(endpoint, receiver, account,
         respond(200)(handler, got)
 
     receiver.answer = counting
-    capability.enable([PhoneNumberFactory(account=account).pk for _ in range(40)], actor=SYSTEM, now=now)
+    capability.enable([PhoneNumberFactory(account=account).pk for _ in range(40)], context=Context.system(now))
     deliver(now)
     assert len(receiver.taken) == 40
     assert 1 < max(most) <= webhook_delivery.MAX_IN_FLIGHT_PER_ENDPOINT
@@ -384,14 +384,14 @@ def test_after_three_days_it_is_paused_its_owners_told_and_nothing_lost(
     assert f"/account/webhooks/{endpoint.pk}/" in message.body
     # What it missed goes out in order when it is resumed.
     receiver.answer = respond(200)
-    assert endpoints.resume(endpoint, actor=SYSTEM, now=later)
+    assert endpoints.resume(endpoint, context=Context.system(later))
     deliver(later)
     assert in_order(receiver.took(), numbers)
 
 
 def test_one_that_says_it_is_gone_is_paused_at_once(endpoint, receiver, numbers, now):
     receiver.answer = respond(410)
-    capability.enable(numbers, actor=SYSTEM, now=now)
+    capability.enable(numbers, context=Context.system(now))
     deliver(now)
     endpoint.refresh_from_db()
     assert endpoint.is_paused
@@ -401,7 +401,7 @@ def test_one_that_says_it_is_gone_is_paused_at_once(endpoint, receiver, numbers,
 
 def test_a_success_in_between_begins_the_three_days_anew(endpoint, receiver, numbers, now):
     receiver.answer = fail_first(2, respond(500))
-    capability.enable(numbers[:1], actor=SYSTEM, now=now)
+    capability.enable(numbers[:1], context=Context.system(now))
     deliver(now)
     endpoint.refresh_from_db()
     assert (endpoint.failures, endpoint.failing_since) == (1, now)
@@ -412,7 +412,7 @@ def test_a_success_in_between_begins_the_three_days_anew(endpoint, receiver, num
 
 def test_once_it_is_back_what_was_waiting_longer_does_not_wait_on(endpoint, receiver, numbers, now):
     receiver.answer = respond(500)
-    capability.enable(numbers, actor=SYSTEM, now=now)
+    capability.enable(numbers, context=Context.system(now))
     for hours in range(24):
         deliver(now + timedelta(hours=hours))
     receiver.answer = respond(200)
@@ -426,15 +426,15 @@ def test_once_it_is_back_what_was_waiting_longer_does_not_wait_on(endpoint, rece
 
 def test_while_a_secret_is_replaced_both_verify_and_a_day_later_only_the_new_one(endpoint, receiver, numbers, now):
     former = endpoint.secret
-    capability.enable(numbers[:1], actor=SYSTEM, now=now)
-    endpoints.rotate_secret(endpoint, shown=former, actor=SYSTEM, now=now)
+    capability.enable(numbers[:1], context=Context.system(now))
+    endpoints.rotate_secret(endpoint, shown=former, context=Context.system(now))
     endpoint.refresh_from_db()
     assert endpoint.secret != former
     deliver(now)
     [got] = receiver.got
     assert got.is_signed_by(former)
     assert got.is_signed_by(endpoint.secret)
-    capability.accept(numbers[:1], actor=SYSTEM, now=now)
+    capability.accept(numbers[:1], context=Context.system(now))
     deliver(now + timedelta(days=1))
     got = receiver.got[-1]
     assert got.is_signed_by(endpoint.secret)
@@ -446,10 +446,10 @@ def test_while_a_secret_is_replaced_both_verify_and_a_day_later_only_the_new_one
 
 def test_a_secret_that_was_replaced_meanwhile_is_not_replaced_again(endpoint, now):
     former = endpoint.secret
-    endpoints.rotate_secret(endpoint, shown=former, actor=SYSTEM, now=now)
+    endpoints.rotate_secret(endpoint, shown=former, context=Context.system(now))
     after = WebhookEndpoint.objects.values().get()
     with pytest.raises(endpoints.NotChanged, match="replaced meanwhile"):
-        endpoints.rotate_secret(endpoint, shown=former, actor=SYSTEM, now=now)
+        endpoints.rotate_secret(endpoint, shown=former, context=Context.system(now))
     assert WebhookEndpoint.objects.values().get() == after
 
 
@@ -457,10 +457,10 @@ def test_a_secret_that_was_replaced_meanwhile_is_not_replaced_again(endpoint, no
 
 
 def test_a_test_event_goes_to_a_paused_endpoint_once_and_pauses_nothing(endpoint, receiver, numbers, now):
-    endpoints.pause(endpoint, actor=SYSTEM, now=now)
-    capability.enable(numbers, actor=SYSTEM, now=now)
+    endpoints.pause(endpoint, context=Context.system(now))
+    capability.enable(numbers, context=Context.system(now))
     receiver.answer = respond(500)
-    delivery = endpoints.send_test_event(endpoint, actor=SYSTEM, now=now)
+    delivery = endpoints.send_test_event(endpoint, context=Context.system(now))
     deliver(now)
     deliver(now + timedelta(hours=1))
     [got] = receiver.got
@@ -473,9 +473,9 @@ def test_a_test_event_goes_to_a_paused_endpoint_once_and_pauses_nothing(endpoint
 
 
 def test_sent_again_it_is_the_same_message_in_a_delivery_of_its_own(endpoint, receiver, numbers, admin, actor, now):
-    capability.enable(numbers[:1], actor=SYSTEM, now=now)
+    capability.enable(numbers[:1], context=Context.system(now))
     deliver(now)
-    again = endpoints.redeliver(WebhookDelivery.objects.get(), actor=actor, now=now)
+    again = endpoints.redeliver(WebhookDelivery.objects.get(), context=Context(actor, now))
     deliver(now)
     first, second = receiver.got
     assert (first.event_id, first.body) == (second.event_id, second.body)
@@ -485,10 +485,10 @@ def test_sent_again_it_is_the_same_message_in_a_delivery_of_its_own(endpoint, re
 
 def test_what_is_still_pending_is_tried_now_instead_of_twice(endpoint, receiver, numbers, now):
     receiver.answer = respond(500)
-    capability.enable(numbers[:1], actor=SYSTEM, now=now)
+    capability.enable(numbers[:1], context=Context.system(now))
     deliver(now)
     receiver.answer = respond(200)
-    endpoints.redeliver(WebhookDelivery.objects.select_related("endpoint").get(), actor=SYSTEM, now=now)
+    endpoints.redeliver(WebhookDelivery.objects.select_related("endpoint").get(), context=Context.system(now))
     deliver(now)
     assert WebhookDelivery.objects.get().state == "delivered"
     assert len(receiver.got) == 2
@@ -500,11 +500,11 @@ def test_an_endpoint_removed_while_it_is_being_sent_to_leaves_nothing_behind(end
         respond(200)(handler, got)
 
     receiver.answer = removed
-    capability.enable(numbers, actor=SYSTEM, now=now)
+    capability.enable(numbers, context=Context.system(now))
     with webhook_delivery.Sender() as courier:
         flights = webhook_delivery._claim_due([], now)
         futures = [(flight, courier.send(webhook_delivery._build_request(flight, now))) for flight in flights]
-        endpoints.remove(endpoint, actor=SYSTEM, now=now)
+        endpoints.remove(endpoint, context=Context.system(now))
         webhook_delivery._record_results([(flight, future.result()) for flight, future in futures], now)
     assert not WebhookDelivery.objects.exists()
     assert not WebhookAttempt.objects.exists()
@@ -513,6 +513,6 @@ def test_an_endpoint_removed_while_it_is_being_sent_to_leaves_nothing_behind(end
 def test_a_first_failure_is_waited_for_where_it_may_soon_be_tried_again(endpoint, receiver, numbers, settings):
     settings.SERVICE_DAY = timedelta(seconds=86_400 / 50)  # 5 seconds last a tenth of one
     receiver.answer = fail_first(1, respond(500))
-    capability.enable(numbers[:1], actor=SYSTEM, now=timezone.now())
+    capability.enable(numbers[:1], context=Context.system(timezone.now()))
     assert webhook_delivery.deliver(clock=timezone.now) == 2
     assert delivery_states() == {"delivered"}

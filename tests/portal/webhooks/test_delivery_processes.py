@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from portal.audit import SYSTEM
+from portal.audit import Context
 from portal.jobs.claims import LEASE_DURATION
 from portal.models import WebhookDelivery
 from portal.webhooks import delivery as webhook_delivery
@@ -120,7 +120,7 @@ with transaction.atomic():
         assert process(code, str(numbers[0])).wait(30) == -signal.SIGKILL
         webhook_delivery.deliver(clock=timezone.now, linger_seconds=0)
         assert receiver.got == []
-        capability.enable(numbers[:1], actor=SYSTEM, now=timezone.now())
+        capability.enable(numbers[:1], context=Context.system(timezone.now()))
         webhook_delivery.deliver(clock=timezone.now, linger_seconds=0)
         assert len(receiver.got) == 1
 
@@ -131,7 +131,7 @@ def test_the_task_delivers_and_one_that_comes_meanwhile_returns_at_once(numbers)
     with run_receiver() as receiver:
         receiver.answer = lambda handler, got: (time.sleep(1.5), respond(200)(handler, got))
         WebhookEndpointFactory(account=account, url=receiver.url)
-        capability.enable(numbers[:1], actor=SYSTEM, now=timezone.now())
+        capability.enable(numbers[:1], context=Context.system(timezone.now()))
         first = process(code)
         until = time.monotonic() + 30
         while not receiver.got and time.monotonic() < until:

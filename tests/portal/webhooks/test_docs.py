@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
-from portal.audit import SYSTEM
+from portal.audit import Context
 from portal.models import WebhookMessage
 from portal.webhooks import delivery as webhook_delivery
 from portal.webhooks import http
@@ -73,7 +73,7 @@ def test_the_receiver_runs_as_it_stands_there(provider, capsys):
         exec(code_block("python").replace("whsec_...", endpoint.secret), there)
         receiver.answer = lambda handler, got: respond(there["receive"](got.headers, got.body), b"")(handler, got)
         number = PhoneNumberFactory(account=account)
-        capability.enable([number.pk], actor=SYSTEM, now=timezone.now())
+        capability.enable([number.pk], context=Context.system(timezone.now()))
         webhook_delivery.deliver(clock=timezone.now, linger_seconds=0)
         assert len(receiver.taken) == 1
         assert number.e164 in capsys.readouterr().out

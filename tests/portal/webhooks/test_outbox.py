@@ -12,7 +12,7 @@ from django_q.models import OrmQ
 from enrollment import lifecycle
 from enrollment.models import Application
 from portal import audit
-from portal.audit import SYSTEM, Actor
+from portal.audit import Actor, Context
 from portal.audit.labels import EVENT_LABELS
 from portal.models import WebhookDelivery, WebhookMessage
 from portal.webhooks import outbox
@@ -137,9 +137,9 @@ def test_a_number_tagged_again_names_its_former_case(endpoint, provider, account
 
 def test_each_step_of_the_capability_is_told_with_before_after_and_reason(endpoint, provider, account, actor, now):
     number = PhoneNumberFactory(account=account)
-    capability.enable([number.pk], actor=actor, now=now)
-    capability.accept([number.pk], actor=SYSTEM, now=now)
-    capability.disable([number.pk], actor=actor, now=now, reason="No longer called from.")
+    capability.enable([number.pk], context=Context(actor, now))
+    capability.accept([number.pk], context=Context.system(now))
+    capability.disable([number.pk], context=Context(actor, now), reason="No longer called from.")
     steps = [(one["data"]["before"], one["data"]["after"], one["data"]["reason"]) for one in payloads()]
     assert steps == [("off", "verifying", ""), ("verifying", "on", ""), ("on", "off", "No longer called from.")]
 
@@ -147,8 +147,8 @@ def test_each_step_of_the_capability_is_told_with_before_after_and_reason(endpoi
 def test_a_decided_enrollment_is_told_in_one_order(endpoint, account, now):
     application = ApplicationFactory(account=account, state=Application.State.SUBMITTED, legal_name='Cascade "Solar" é')
     reviewer = Actor(user=UserFactory(is_staff=True), via="admin")
-    lifecycle.approve(application, actor=reviewer, now=now, reason="Well run.")
-    lifecycle.revoke(application, actor=reviewer, now=now, reason="Complaints.")
+    lifecycle.approve(application, context=Context(reviewer, now), reason="Well run.")
+    lifecycle.revoke(application, context=Context(reviewer, now), reason="Complaints.")
     assert [one["data"]["after"] for one in payloads("enrollment.decided")] == ["approved", "revoked"]
     first = payloads()[0]["data"]
     assert first["application"] == {"id": application.pk, "legal_name": 'Cascade "Solar" é'}
@@ -159,7 +159,12 @@ def test_a_decided_enrollment_is_told_in_one_order(endpoint, account, now):
 def test_what_is_recorded_singly_is_told_too(endpoint, account, now):
     number = PhoneNumberFactory(account=account)
     audit.record_event(
-        account=account, actor=SYSTEM, now=now, what="capability.on", subject=number, before="verifying", after="on"
+        account=account,
+        context=Context.system(now),
+        what="capability.on",
+        subject=number,
+        before="verifying",
+        after="on",
     )
     assert payloads()[0]["data"]["after"] == "on"
 
@@ -167,7 +172,7 @@ def test_what_is_recorded_singly_is_told_too(endpoint, account, now):
 def test_what_nobody_needs_to_know_elsewhere_is_not_told(endpoint, account, actor, now):
     CampaignFactory(account=account)
     audit.record_event(
-        account=account, actor=actor, now=now, what="number.added", subject=PhoneNumberFactory(account=account)
+        account=account, context=Context(actor, now), what="number.added", subject=PhoneNumberFactory(account=account)
     )
     assert message_types() == []
 
@@ -180,7 +185,7 @@ def test_each_endpoint_of_the_account_is_told_what_it_wants_and_no_other_account
     capabilities = WebhookEndpointFactory(account=account, event_types="capability.changed", state="paused")
     WebhookEndpointFactory(account=account, event_types="case.opened case.failed")
     WebhookEndpointFactory(account=AccountFactory())
-    capability.enable([PhoneNumberFactory(account=account).pk], actor=actor, now=now)
+    capability.enable([PhoneNumberFactory(account=account).pk], context=Context(actor, now))
     deliveries = WebhookDelivery.objects.order_by("endpoint")
     assert [delivery.endpoint for delivery in deliveries] == [everything, capabilities]
     assert {delivery.message for delivery in deliveries} == {WebhookMessage.objects.get()}
@@ -189,20 +194,20 @@ def test_each_endpoint_of_the_account_is_told_what_it_wants_and_no_other_account
 def test_an_account_that_wants_to_know_nothing_leaves_nothing_in_the_outbox(provider, account, actor, now):
     WebhookEndpointFactory(account=AccountFactory())
     WebhookEndpointFactory(account=account, event_types="case.opened")
-    capability.enable([PhoneNumberFactory(account=account).pk], actor=actor, now=now)
+    capability.enable([PhoneNumberFactory(account=account).pk], context=Context(actor, now))
     assert message_types() == []
     assert not OrmQ.objects.exists()
 
 
 def test_the_workers_are_told_at_once(endpoint, provider, account, actor, now):
-    capability.enable([PhoneNumberFactory(account=account).pk], actor=actor, now=now)
+    capability.enable([PhoneNumberFactory(account=account).pk], context=Context(actor, now))
     assert [row.func() for row in OrmQ.objects.all()] == [outbox.DELIVER_TASK]
 
 
 def test_each_message_has_an_id_of_its_own(endpoint, provider, account, actor, now):
     numbers = [PhoneNumberFactory(account=account).pk for _ in range(3)]
-    capability.enable(numbers, actor=actor, now=now)
-    capability.accept(numbers, actor=actor, now=now)
+    capability.enable(numbers, context=Context(actor, now))
+    capability.accept(numbers, context=Context(actor, now))
     ids = {message.event_id for message in WebhookMessage.objects.all()}
     assert len(ids) == 6
     assert all(one.startswith("msg_") for one in ids)
@@ -214,7 +219,7 @@ def test_each_message_has_an_id_of_its_own(endpoint, provider, account, actor, n
 def test_a_change_that_is_rolled_back_leaves_no_message(endpoint, provider, account, actor, now):
     number = PhoneNumberFactory(account=account)
     with transaction.atomic():
-        capability.enable([number.pk], actor=actor, now=now)
+        capability.enable([number.pk], context=Context(actor, now))
         assert message_types() == ["capability.changed"]
         transaction.set_rollback(True)
     assert message_types() == []
@@ -225,10 +230,10 @@ def test_a_change_that_is_rolled_back_leaves_no_message(endpoint, provider, acco
 # What it costs
 
 
-def queries_to_enable(count: int, account, actor, now) -> list[str]:
+def queries_to_enable(count: int, account, context: Context) -> list[str]:
     ids = [PhoneNumberFactory(account=account).pk for _ in range(count)]
     with CaptureQueriesContext(connection) as captured:
-        assert len(capability.enable(ids, actor=actor, now=now)) == count
+        assert len(capability.enable(ids, context=context)) == count
     return [query["sql"] for query in captured]
 
 

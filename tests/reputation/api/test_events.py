@@ -8,7 +8,7 @@ from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
 from portal import audit
-from portal.audit import SYSTEM, Actor
+from portal.audit import Actor, Context
 from portal.models import AuditEvent
 from tests.factories import AccountFactory, CampaignFactory, PhoneNumberFactory
 
@@ -18,8 +18,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 EVENTS_URL = "/api/v1/events"
 
 
-def record_event(account, now, what="number.added", subject=None, actor=SYSTEM):
-    audit.record_event(account=account, actor=actor, now=now, what=what, subject=subject or account)
+def record_event(account, context, what="number.added", subject=None):
+    audit.record_event(account=account, context=context, what=what, subject=subject or account)
 
 
 def get_feed(client, **params):
@@ -72,8 +72,7 @@ def test_an_event_says_what_about_whom_and_by_whom(api_client, account, now, fee
     campaign = CampaignFactory(account=account, name="Renewals")
     audit.record_event(
         account=account,
-        actor=Actor(user=admin.user, via="web"),
-        now=now,
+        context=Context(Actor(user=admin.user, via="web"), now),
         what="campaign.name",
         subject=campaign,
         before="Spring",

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from portal import audit
 from portal.accounts.licensing import Product
-from portal.audit import SYSTEM
+from portal.audit import Context
 from portal.models import ApiKey, AuditEvent
 from reputation import phone_numbers
 from reputation.bulk_actions import actions
@@ -130,7 +130,7 @@ def test_a_number_that_another_account_has_is_added_for_this_one_too(api_client,
 
 def test_a_removed_number_comes_back(api_client, account, now):
     number = PhoneNumberFactory(account=account, e164="+12065550143", label="Kept")
-    phone_numbers.remove([number.pk], actor=SYSTEM, now=now)
+    phone_numbers.remove([number.pk], context=Context.system(now))
     assert send_request(api_client, "GET", f"/numbers/{number.pk}").status_code == 404
     said = send_request(api_client, "POST", "/numbers", {"number": "+12065550143"}).json()
     assert (said["id"], said["label"]) == (number.pk, "Kept")
@@ -215,8 +215,8 @@ def test_a_history_holds_the_numbers_its_labels_and_its_cases_events(api_client,
     number = MonitoredNumberFactory(account=account)
     case, tag = CaseFactory(number=number), TagFactory(number=number)
     for what, subject in (("number.added", number), ("tag.detected", tag), ("case.opened", case)):
-        audit.record_event(account=account, actor=SYSTEM, now=now, what=what, subject=subject)
-    audit.record_event(account=account, actor=SYSTEM, now=now, what="number.added", subject=PhoneNumberFactory())
+        audit.record_event(account=account, context=Context.system(now), what=what, subject=subject)
+    audit.record_event(account=account, context=Context.system(now), what="number.added", subject=PhoneNumberFactory())
     first = get_json(api_client, f"/numbers/{number.pk}/history", limit=2)
     rest = get_json(api_client, f"/numbers/{number.pk}/history", limit=2, cursor=first["next_cursor"])
     assert [one["what"] for one in first["items"] + rest["items"]] == ["case.opened", "tag.detected", "number.added"]

@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from portal.accounts.licensing import Product
-from portal.audit import Actor
+from portal.audit import Actor, Context
 from portal.models import AuditEvent
 from reputation.bulk_actions import actions
 from reputation.bulk_actions.actions import apply, confirm, create_bulk_action, get_preview, get_result
@@ -45,7 +45,7 @@ def open_bulk_action(enrolled_account, actor, now):
         if numbers is not None:
             queryset = queryset.filter(pk__in=[number.pk for number in numbers])
         return create_bulk_action(
-            account=enrolled_account, actor=actor, action=action, numbers=queryset, now=now, **chosen
+            account=enrolled_account, context=Context(actor, now), action=action, numbers=queryset, **chosen
         )
 
     return open_for
@@ -63,7 +63,7 @@ def test_row_6_the_window_lists_the_selected_numbers_and_enable_does_it(open_bul
     shown = open_bulk_action(numbers[:4])
     assert [number.pk for number in get_preview(shown).shown] == [number.pk for number in numbers[:4]]
     assert get_preview(shown).button == "Enable 4 numbers"
-    assert confirm(shown, actor=actor, now=now)
+    assert confirm(shown, context=Context(actor, now))
     assert stored_capabilities(numbers) == ["verifying"] * 4 + ["off"] * 2
 
 
@@ -71,13 +71,13 @@ def test_row_6_a_number_that_was_taken_out_is_left_alone(open_bulk_action, numbe
     shown = open_bulk_action(numbers[:3])
     assert remove_number(shown, numbers[1].pk)
     assert get_preview(shown).button == "Enable 2 numbers"
-    confirm(shown, actor=actor, now=now)
+    confirm(shown, context=Context(actor, now))
     assert stored_capabilities(numbers[:3]) == ["verifying", "off", "verifying"]
 
 
 def test_row_15_disable_switches_the_chosen_numbers_off(open_bulk_action, numbers, actor, now):
-    capability.enable([number.pk for number in numbers], actor=actor, now=now)
-    confirm(open_bulk_action(numbers[:2], action="disable"), actor=actor, now=now)
+    capability.enable([number.pk for number in numbers], context=Context(actor, now))
+    confirm(open_bulk_action(numbers[:2], action="disable"), context=Context(actor, now))
     assert stored_capabilities(numbers) == ["off", "off"] + ["verifying"] * 4
 
 
@@ -111,17 +111,17 @@ def test_two_windows_share_the_seats(enrolled_account, open_bulk_action, actor, 
     first, second = PhoneNumberFactory.create_batch(2, account=enrolled_account)
     windows = open_bulk_action([first]), open_bulk_action([second])
     for shown in windows:
-        confirm(shown, actor=actor, now=now)
+        confirm(shown, context=Context(actor, now))
     assert stored_capabilities([first, second]) == ["verifying", "off"]
     assert get_result(windows[1]).left_alone_first == [second]
 
 
 def test_a_second_confirmation_does_nothing_and_shows_what_was_done(open_bulk_action, numbers, actor, now):
     shown = open_bulk_action(numbers)
-    assert confirm(shown, actor=actor, now=now)
+    assert confirm(shown, context=Context(actor, now))
     events = AuditEvent.objects.count()
-    capability.disable([numbers[0].pk], actor=actor, now=now)
-    assert not confirm(shown, actor=actor, now=now)
+    capability.disable([numbers[0].pk], context=Context(actor, now))
+    assert not confirm(shown, context=Context(actor, now))
     assert stored_capabilities(numbers)[0] == "off"
     assert AuditEvent.objects.count() == events + 1
     assert get_result(shown).done == "Enabled 6 numbers."
@@ -129,16 +129,16 @@ def test_a_second_confirmation_does_nothing_and_shows_what_was_done(open_bulk_ac
 
 def test_a_number_cannot_be_taken_out_of_a_confirmed_window(open_bulk_action, numbers, actor, now):
     shown = open_bulk_action(numbers)
-    confirm(shown, actor=actor, now=now)
+    confirm(shown, context=Context(actor, now))
     assert not remove_number(shown, numbers[0].pk)
     assert get_result(shown).done == "Enabled 6 numbers."
 
 
 def test_what_somebody_else_changed_meanwhile_is_left_alone_and_named(open_bulk_action, numbers, actor, now):
     shown = open_bulk_action(numbers)
-    capability.enable([numbers[2].pk], actor=actor, now=now)
+    capability.enable([numbers[2].pk], context=Context(actor, now))
     PhoneNumber.objects.filter(pk=numbers[3].pk).update(removed_at=now)
-    confirm(shown, actor=actor, now=now)
+    confirm(shown, context=Context(actor, now))
     found = get_result(shown)
     assert found.done == "Enabled 4 numbers."
     assert found.left_alone_first == [numbers[2], numbers[3]]
@@ -149,7 +149,7 @@ def test_all_that_match_is_bound_to_what_was_shown_and_names_what_came_since(
 ):
     shown = open_bulk_action(all_that_match=True, chosen_by="capability=off", expected=6)
     late = PhoneNumberFactory(account=enrolled_account, campaign=campaign)
-    confirm(shown, actor=actor, now=now)
+    confirm(shown, context=Context(actor, now))
     assert stored_capabilities([late]) == ["off"]
     assert get_result(shown).grown_first == [late]
 
@@ -158,7 +158,7 @@ def test_unticked_numbers_are_left_out_of_all_that_match(open_bulk_action, numbe
     shown = open_bulk_action(all_that_match=True, left_out=[numbers[0].pk], expected=5)
     assert shown.chosen == 5
     assert get_preview(shown).drift == ""
-    confirm(shown, actor=actor, now=now)
+    confirm(shown, context=Context(actor, now))
     assert stored_capabilities(numbers)[0] == "off"
     assert get_result(shown).grown == 0
 
@@ -181,14 +181,14 @@ def test_many_numbers_go_to_the_workers_and_a_killed_worker_is_followed(
     monkeypatch.setattr(actions, "MAX_SYNCHRONOUS", 3)
     monkeypatch.setattr(actions, "CHUNK", 2)
     shown = open_bulk_action(numbers)
-    confirm(shown, actor=actor, now=now)
+    confirm(shown, context=Context(actor, now))
     assert shown.state == BulkAction.State.APPLYING
     assert stored_capabilities(numbers) == ["off"] * 6
     # A worker did one chunk and died with the lease in its hand.
-    actions._apply_chunk(shown, actor=actor, now=now)
+    actions._apply_chunk(shown, context=Context(actor, now))
     assert stored_capabilities(numbers) == ["verifying"] * 2 + ["off"] * 4
-    assert not apply(shown, actor=actor, now=now), "its lease still holds"
-    assert apply(shown, actor=actor, now=now + actions.LEASE)
+    assert not apply(shown, context=Context(actor, now)), "its lease still holds"
+    assert apply(shown, context=Context(actor, now + actions.LEASE))
     assert stored_capabilities(numbers) == ["verifying"] * 6
     assert (shown.applied, shown.left_alone) == (6, 0)
 
@@ -215,14 +215,13 @@ def test_confirming_costs_the_same_queries_for_5_and_for_500_numbers(enrolled_ac
         numbers = PhoneNumberFactory.create_batch(count, account=enrolled_account, campaign=mine, **fields)
         shown = create_bulk_action(
             account=enrolled_account,
-            actor=actor,
+            context=Context(actor, now),
             action=action,
             numbers=PhoneNumber.objects.filter(pk__in=[number.pk for number in numbers]),
             campaign=campaign if "assign" in action else None,
-            now=now,
         )
         with CaptureQueriesContext(connection) as captured:
-            confirm(shown, actor=actor, now=now)
+            confirm(shown, context=Context(actor, now))
         shown.refresh_from_db()
         assert shown.applied == count
         return len(captured)
@@ -285,7 +284,7 @@ def test_a_viewer_is_refused(as_viewer, open_bulk_action, numbers):
 def test_the_audit_trail_names_who_confirmed_though_a_worker_did_it(open_bulk_action, numbers, admin, now, monkeypatch):
     monkeypatch.setattr(actions, "MAX_SYNCHRONOUS", 0)
     shown = open_bulk_action(numbers[:1])
-    confirm(shown, actor=Actor(user=admin.user, via="web"), now=now)
+    confirm(shown, context=Context(Actor(user=admin.user, via="web"), now))
     from reputation.tasks.bulk_actions import apply_bulk_action
 
     other = MemberFactory(account=shown.account)

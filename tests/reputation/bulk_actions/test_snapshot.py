@@ -5,6 +5,7 @@ from django.db.models import Count
 from django.urls import reverse
 
 from portal.accounts.licensing import Product
+from portal.audit import Context
 from portal.db.bulk import insert_rows
 from portal.models import AuditEvent
 from reputation.bulk_actions import actions, snapshot
@@ -40,12 +41,11 @@ def open_for_all(enrolled_account, actor, now, monkeypatch):
     def open_for(expected, **chosen):
         return create_bulk_action(
             account=enrolled_account,
-            actor=actor,
+            context=Context(actor, now),
             action="enable",
             numbers=PhoneNumber.objects.for_account(enrolled_account),
             all_that_match=True,
             expected=expected,
-            now=now,
             **chosen,
         )
 
@@ -59,7 +59,7 @@ def snapshot_ids(confirmation) -> list[int]:
 def test_it_opens_with_nothing_written_down_and_cannot_be_confirmed_yet(open_for_all, numbers, actor, now):
     window = open_for_all(10)
     assert (window.state, snapshot_ids(window)) == (State.PREPARING, [])
-    assert not confirm(window, actor=actor, now=now)
+    assert not confirm(window, context=Context(actor, now))
     assert set(PhoneNumber.objects.values_list("capability", flat=True)) == {"off"}
 
 
@@ -70,7 +70,7 @@ def test_workers_write_it_down_and_then_it_is_shown_and_does_it(open_for_all, nu
     assert (window.state, window.chosen) == (State.SHOWN, 10)
     looked = get_preview(window)
     assert (looked.to_do, looked.shown, looked.drift) == (10, numbers, "")
-    assert confirm(window, actor=actor, now=now)
+    assert confirm(window, context=Context(actor, now))
     assert set(PhoneNumber.objects.values_list("capability", flat=True)) == {"verifying"}
 
 
@@ -86,7 +86,7 @@ def test_numbers_chosen_one_by_one_are_written_down_at_once_and_nothing_else_is(
     monkeypatch.setattr(snapshot, "CHUNK", 3)
     ticked = [number.pk for number in numbers[:6]]
     mine = PhoneNumber.objects.filter(pk__in=ticked)
-    window = create_bulk_action(account=enrolled_account, actor=actor, action="enable", numbers=mine, now=now)
+    window = create_bulk_action(account=enrolled_account, context=Context(actor, now), action="enable", numbers=mine)
     assert (window.state, snapshot_ids(window)) == (State.SHOWN, ticked)
     prepare_bulk_action(window.pk)
     assert snapshot_ids(window) == ticked
@@ -107,7 +107,7 @@ def test_a_worker_that_dies_is_followed_and_nothing_is_written_down_twice(open_f
 
 
 def test_what_stands_in_the_way_is_counted_over_all_chunks(open_for_all, numbers, enrolled_account, now, actor):
-    capability.enable([numbers[0].pk, numbers[7].pk], actor=actor, now=now)
+    capability.enable([numbers[0].pk, numbers[7].pk], context=Context(actor, now))
     abroad = PhoneNumberFactory(account=enrolled_account, e164="+14165550143")
     window = open_for_all(11, left_out=[numbers[4].pk])
     prepare_bulk_action(window.pk)
@@ -165,8 +165,8 @@ def test_a_bulk_action_that_is_stopped_leaves_the_rest_and_says_so(
     window = open_for_all(10)
     prepare_bulk_action(window.pk)
     window.refresh_from_db()
-    confirm(window, actor=actor, now=now)
-    actions._apply_chunk(window, actor=actor, now=now)
+    confirm(window, context=Context(actor, now))
+    actions._apply_chunk(window, context=Context(actor, now))
     answer = as_admin.post(reverse("confirmation-stop", args=[window.pk]), follow=True)
     assert "It was stopped. Enabled 4 numbers of 10." in answer.content.decode()
     apply_bulk_action(window.pk)
@@ -180,9 +180,9 @@ def test_a_worker_that_is_at_it_notices_that_it_was_stopped(open_for_all, number
     window = open_for_all(10)
     prepare_bulk_action(window.pk)
     window.refresh_from_db()
-    confirm(window, actor=actor, now=now)
+    confirm(window, context=Context(actor, now))
     monkeypatch.setattr("time.sleep", lambda seconds: actions.stop(window, now=now))
-    apply(BulkAction.objects.get(pk=window.pk), actor=actor, now=now)
+    apply(BulkAction.objects.get(pk=window.pk), context=Context(actor, now))
     window.refresh_from_db()
     assert (window.state, window.stopped, window.applied) == (State.DONE, True, 4)
 
@@ -211,12 +211,11 @@ def test_of_100_000_of_which_50_changed_exactly_the_shown_are_acted_on(enrolled_
         insert_rows(PhoneNumber, [row | {"e164": e164, "label": "Old"} for e164 in e164s])
     window = create_bulk_action(
         account=enrolled_account,
-        actor=actor,
+        context=Context(actor, now),
         action="enable",
         numbers=PhoneNumber.objects.for_account(enrolled_account),
         all_that_match=True,
         expected=100_000,
-        now=now,
     )
     prepare_bulk_action(window.pk)
     window.refresh_from_db()
@@ -224,14 +223,14 @@ def test_of_100_000_of_which_50_changed_exactly_the_shown_are_acted_on(enrolled_
     assert get_preview(window).button == "Enable 100,000 numbers"
     changed = sorted(shown)[1::2_000]
     enabled, removed, relabelled, moved = changed[:20], changed[20:30], changed[30:40], changed[40:]
-    capability.enable(enabled, actor=actor, now=now)
+    capability.enable(enabled, context=Context(actor, now))
     PhoneNumber.objects.filter(pk__in=removed).update(removed_at=now)
     PhoneNumber.objects.filter(pk__in=relabelled).update(label="New")
     PhoneNumber.objects.filter(pk__in=moved).update(campaign=None)
     new = PhoneNumberFactory.create_batch(3, account=enrolled_account, campaign=campaign)
-    confirm(window, actor=actor, now=now)
+    confirm(window, context=Context(actor, now))
     while window.state != State.DONE:
-        apply(window, actor=actor, now=now)
+        apply(window, context=Context(actor, now))
     acted_on = set(Registration.objects.values_list("number", flat=True)) - set(enabled)
     # What is outside campaigns takes a seat, of which there is none.
     assert acted_on == shown - {*enabled, *removed, *moved}

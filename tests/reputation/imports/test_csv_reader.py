@@ -8,6 +8,7 @@ import random
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from portal.audit import Context
 from reputation.imports import pipeline, preview
 from reputation.imports.csv_reader import UnreadableFile, convert_to_utf8, detect_format, read_records
 from reputation.models import NumberImport, PhoneNumber
@@ -31,7 +32,7 @@ def media_root(settings, tmp_path):
 def create_import(account, actor, now):
     def receive_file(content: str | bytes, name: str = "numbers.csv") -> NumberImport:
         content = content.encode() if isinstance(content, str) else content
-        batch = pipeline.receive(account=account, upload=SimpleUploadedFile(name, content), actor=actor, now=now)
+        batch = pipeline.receive(account=account, upload=SimpleUploadedFile(name, content), context=Context(actor, now))
         batch.refresh_from_db()
         return batch
 

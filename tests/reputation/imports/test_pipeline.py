@@ -11,6 +11,7 @@ from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 from django_q.models import OrmQ
 
+from portal.audit import Context
 from portal.models import AuditEvent
 from reputation import phone_numbers
 from reputation.imports import pipeline, preview
@@ -35,7 +36,7 @@ def media_root(settings, tmp_path) -> Path:
 def create_import(account, actor, now):
     def receive_file(content: str) -> NumberImport:
         upload = SimpleUploadedFile("numbers.csv", content.encode())
-        batch = pipeline.receive(account=account, upload=upload, actor=actor, now=now)
+        batch = pipeline.receive(account=account, upload=upload, context=Context(actor, now))
         batch.refresh_from_db()
         return batch
 
@@ -65,8 +66,8 @@ def audit_events(*codes: str) -> list[tuple[str, str, str, str]]:
     return list(found.values_list("what", "subject_label", "before", "after"))
 
 
-def confirm(batch: NumberImport, actor, now) -> bool:
-    return pipeline.confirm(batch, actor=actor, now=now)
+def confirm(batch: NumberImport, context: Context) -> bool:
+    return pipeline.confirm(batch, context=context)
 
 
 class TestThePreview:
@@ -88,7 +89,7 @@ class TestThePreview:
 
     def test_a_removed_number_comes_back(self, create_import, account, actor, now):
         number = PhoneNumberFactory(account=account, e164="+12062550143", label="Old")
-        phone_numbers.remove([number.pk], actor=actor, now=now)
+        phone_numbers.remove([number.pk], context=Context(actor, now))
         assert create_import("number\n2062550143\n").will_bring_back == 1
 
     def test_another_accounts_numbers_do_not_count(self, create_import):
@@ -128,7 +129,7 @@ class TestConfirming:
         autumn = CampaignFactory(account=account, name="Autumn")
         MonitoredNumberFactory(account=account, e164="+12062550143", label="Old", campaign=spring)
         gone = PhoneNumberFactory(account=account, e164="+14252550144", label="Gone")
-        phone_numbers.remove([gone.pk], actor=actor, now=now)
+        phone_numbers.remove([gone.pk], context=Context(actor, now))
         PhoneNumberFactory(account=account, e164="+15032550145", label="Same")
         batch = create_import(
             "number,label,source,campaign\n"
@@ -200,7 +201,7 @@ class TestConfirming:
         batch = create_import("number,label\n" + "".join(f"+1206255014{n},New\n" for n in range(3, 10)))
         PhoneNumber.objects.filter(pk=changed.pk).update(label="By somebody else")
         PhoneNumber.objects.filter(pk=moved.pk).update(campaign=CampaignFactory(account=account))
-        phone_numbers.remove([removed.pk], actor=actor, now=now)
+        phone_numbers.remove([removed.pk], context=Context(actor, now))
         PhoneNumber.objects.filter(pk=back.pk).update(removed_at=None)
         PhoneNumberFactory(account=account, e164="+12062550148", label="By somebody else")
         confirm(batch, actor, now)
@@ -221,15 +222,15 @@ class TestConfirming:
 
     def test_a_cancelled_import_cannot_be_confirmed(self, create_import, account, actor, now):
         batch = create_import("number\n2062550143\n")
-        assert pipeline.cancel(batch, actor=actor, now=now)
-        assert not pipeline.cancel(batch, actor=actor, now=now)
+        assert pipeline.cancel(batch, context=Context(actor, now))
+        assert not pipeline.cancel(batch, context=Context(actor, now))
         assert not confirm(batch, actor, now)
         assert stored_numbers(account) == {}
 
     def test_a_confirmed_import_cannot_be_cancelled(self, create_import, actor, now):
         batch = create_import("number\n2062550143\n")
         confirm(batch, actor, now)
-        assert not pipeline.cancel(batch, actor=actor, now=now)
+        assert not pipeline.cancel(batch, context=Context(actor, now))
 
 
 @pytest.mark.usefixtures("background_only")
@@ -308,7 +309,7 @@ class TestInTheBackground:
     @pytest.mark.parametrize("lines", [35, 10])
     def test_cancelled_while_it_is_read_it_stops(self, create_import, actor, now, monkeypatch, media_root, lines):
         batch = create_import(csv_text(lines))
-        monkeypatch.setattr(pipeline.time, "sleep", lambda seconds: pipeline.cancel(batch, actor=actor, now=now))
+        monkeypatch.setattr(pipeline.time, "sleep", lambda seconds: pipeline.cancel(batch, context=Context(actor, now)))
         pipeline.advance(NumberImport.objects.get(pk=batch.pk), now=now)
         batch.refresh_from_db()
         assert (batch.state, batch.rows.count()) == (State.CANCELLED, 10)
@@ -331,7 +332,7 @@ class TestInTheBackground:
         batch = create_import(csv_text(35))
         pipeline.advance(batch, now=now)
         confirm(batch, actor, now)
-        monkeypatch.setattr(pipeline.time, "sleep", lambda seconds: pipeline.stop(batch, actor=actor, now=now))
+        monkeypatch.setattr(pipeline.time, "sleep", lambda seconds: pipeline.stop(batch, context=Context(actor, now)))
         assert not pipeline.advance(NumberImport.objects.get(pk=batch.pk), now=now)
         tasks.continue_imports()
         batch.refresh_from_db()
@@ -348,7 +349,7 @@ class TestInTheBackground:
         pipeline.advance(batch, now=now)
         confirm(batch, actor, now)
         with monkeypatch.context() as patched:
-            patched.setattr(pipeline.time, "sleep", lambda seconds: pipeline.stop(batch, actor=actor, now=now))
+            patched.setattr(pipeline.time, "sleep", lambda seconds: pipeline.stop(batch, context=Context(actor, now)))
             pipeline.advance(NumberImport.objects.get(pk=batch.pk), now=now)
         again = create_import(csv_text(35))
         pipeline.advance(again, now=now)
@@ -357,12 +358,12 @@ class TestInTheBackground:
 
     def test_what_is_not_under_way_cannot_be_stopped(self, create_import, actor, now):
         batch = create_import(csv_text(35))
-        assert not pipeline.stop(batch, actor=actor, now=now)
+        assert not pipeline.stop(batch, context=Context(actor, now))
         pipeline.advance(batch, now=now)
-        assert not pipeline.stop(batch, actor=actor, now=now)
+        assert not pipeline.stop(batch, context=Context(actor, now))
         confirm(batch, actor, now)
         pipeline.advance(batch, now=now)
-        assert not pipeline.stop(batch, actor=actor, now=now)
+        assert not pipeline.stop(batch, context=Context(actor, now))
         batch.refresh_from_db()
         assert batch.state == State.DONE
 
@@ -498,7 +499,7 @@ class TestTidyingUp:
 
     def test_the_lines_of_a_cancelled_import_go_at_once(self, create_import, actor, now):
         batch = create_import(csv_text(3))
-        pipeline.cancel(batch, actor=actor, now=now)
+        pipeline.cancel(batch, context=Context(actor, now))
         tasks.end_stale_imports()
         assert not ImportRow.objects.exists()
 

@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils.formats import date_format
 
+from portal.audit import Context
 from portal.phone.numbers import InvalidPhoneNumber
 from reputation import campaigns
 from reputation.matching.explain import ADVICE, MAX_CANDIDATES, MatchExplanation, explain_match, get_place_name
@@ -129,7 +130,7 @@ def test_of_many_equals_ten_are_listed_with_the_number_of_the_rest_and_the_shown
 
 
 def test_a_number_at_its_daily_limit_is_skipped(add_number, explain_call, campaign, now, actor):
-    campaigns.set_daily_limit(campaign, calls=1, shown=None, actor=actor, now=now)
+    campaigns.set_daily_limit(campaign, calls=1, shown=None, context=Context(actor, now))
     add_number(SAME_EXCHANGE)
     add_number(SAME_AREA)
     match(account_id=campaign.account_id, campaign_id=campaign.pk, called=CALLED, now=now)
@@ -187,7 +188,7 @@ def test_for_each_reason_there_is_something_to_do():
 
 
 def test_trying_changes_nothing(as_viewer, add_number, campaign_page, campaign, now, actor):
-    campaigns.set_daily_limit(campaign, calls=5, shown=None, actor=actor, now=now)
+    campaigns.set_daily_limit(campaign, calls=5, shown=None, context=Context(actor, now))
     for place in range(3):
         add_number(f"+1206455{1000 + place}")
     before = list(PhoneNumber.objects.order_by("pk").values()), list(Campaign.objects.values())

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from portal.audit import SYSTEM
+from portal.audit import Context
 from portal.phone.area_codes import derive_states_by_area_code, get_area_codes_in_same_state, get_states_by_area_code
 from portal.phone.numbers import InvalidPhoneNumber
 from reputation import campaigns, phone_numbers
@@ -72,7 +72,7 @@ def test_the_nearest_number_is_shown(add_number, match_call, campaign):
 def test_a_number_of_another_campaign_or_a_removed_one_is_never_shown(account, add_number, match_call, now):
     add_number(SAME_AREA, campaign=CampaignFactory(account=account))
     removed = add_number(SAME_EXCHANGE)
-    phone_numbers.remove([removed.pk], actor=SYSTEM, now=now)
+    phone_numbers.remove([removed.pk], context=Context.system(now))
     assert match_call().caller_id is None
 
 
@@ -198,7 +198,7 @@ def test_trying_takes_no_turn_and_counts_nothing(add_number, match_call, campaig
 
 
 def set_daily_limit(campaign: Campaign, calls: int | None, now) -> None:
-    campaigns.set_daily_limit(campaign, calls=calls, shown=campaign.daily_limit, actor=SYSTEM, now=now)
+    campaigns.set_daily_limit(campaign, calls=calls, shown=campaign.daily_limit, context=Context.system(now))
 
 
 def test_a_number_that_reached_its_daily_limit_is_skipped_until_the_next_day(add_number, match_call, campaign, now):
@@ -245,11 +245,11 @@ def test_a_number_moved_to_another_campaign_keeps_its_calls_of_the_day(account, 
     moved = add_number(SAME_AREA)
     assert [match_call().caller_id for _ in range(3)] == [SAME_AREA, SAME_AREA, None]
     other = CampaignFactory(account=account, daily_limit=2)
-    campaigns.assign([moved.pk], campaign=other, actor=SYSTEM, now=now)
+    campaigns.assign([moved.pk], campaign=other, context=Context.system(now))
     assert match_call(campaign_id=other.pk).caller_id is None
     for higher in (3, None):
         third = CampaignFactory(account=account, daily_limit=higher)
-        campaigns.assign([moved.pk], campaign=third, actor=SYSTEM, now=now)
+        campaigns.assign([moved.pk], campaign=third, context=Context.system(now))
         assert match_call(campaign_id=third.pk).caller_id == SAME_AREA
 
 

@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from portal.audit import SYSTEM
+from portal.audit import Context
 from portal.models import AuditEvent
 from reputation.models import Case, Check, CircuitBreaker, PhoneNumber, Submission, Tag
 from reputation.monitoring import capability, lookups
@@ -222,7 +222,7 @@ def test_answers_about_unknown_numbers_and_engines_are_ignored(provider, account
 
 def test_an_answer_that_comes_after_monitoring_was_switched_off_is_ignored(provider, account, now):
     (number,) = create_due_numbers(account, 1)
-    capability.disable([number.pk], actor=SYSTEM, now=now)
+    capability.disable([number.pk], context=Context.system(now))
     lookups.apply_observations([Observation(number.e164, "alpha", tagged=True)], now=now)
     assert not Tag.objects.exists()
     assert not Check.objects.exists()

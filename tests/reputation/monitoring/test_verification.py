@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from portal.audit import SYSTEM
+from portal.audit import Context
 from portal.models import AuditEvent
 from reputation.models import PhoneNumber, Registration
 from reputation.monitoring import capability, verification
@@ -24,7 +24,7 @@ Capability = PhoneNumber.Capability
 
 def create_enabled(account, now, count=1):
     numbers = [PhoneNumberFactory(account=account) for _ in range(count)]
-    capability.enable([number.pk for number in numbers], actor=SYSTEM, now=now)
+    capability.enable([number.pk for number in numbers], context=Context.system(now))
     return numbers
 
 
@@ -44,7 +44,7 @@ def test_capability_moves_only_as_the_table_of_transitions_says(account, now, st
         Capability.FAILED: lambda ids, **more: capability.fail(ids, reason="No.", **more),
     }[to]
     allowed = state in capability.TRANSITIONS[to]
-    assert move([number.pk], actor=SYSTEM, now=now) == ([number.pk] if allowed else [])
+    assert move([number.pk], context=Context.system(now)) == ([number.pk] if allowed else [])
     assert stored_capability(number) == (to if allowed else state)
     assert AuditEvent.objects.filter(what=f"capability.{to}", before=state, after=to).count() == int(allowed)
 
@@ -103,7 +103,7 @@ def test_a_number_that_an_engine_refused_has_failed_with_its_reason_and_may_be_e
     assert number.capability_reason == "Alpha knows another owner."
     provider.answers.clear()
     later = now + days(1)
-    assert capability.enable([number.pk], actor=SYSTEM, now=later) == [number.pk]
+    assert capability.enable([number.pk], context=Context.system(later)) == [number.pk]
     verification.verify_due(later)
     assert stored_capability(number) == Capability.ON
 
@@ -171,7 +171,7 @@ def test_disabled_while_it_is_verified_the_number_stays_off_and_the_engines_are_
     provider.answers["verify"] = {"stage": Stage.RECEIVED}
     (number,) = create_enabled(account, now)
     verification.verify_due(now)
-    capability.disable([number.pk], actor=actor, now=now)
+    capability.disable([number.pk], context=Context(actor, now))
     assert verification.verify_due(now + days(1)) == 0
     assert stored_capability(number) == Capability.OFF
     assert verification.withdraw_due(now) == 2
@@ -182,9 +182,9 @@ def test_disabled_while_it_is_verified_the_number_stays_off_and_the_engines_are_
 def test_a_number_that_another_account_still_monitors_is_not_withdrawn_at_the_engines(provider, account, actor, now):
     (mine,) = create_enabled(account, now)
     theirs = PhoneNumberFactory(e164=mine.e164)
-    capability.enable([theirs.pk], actor=SYSTEM, now=now)
+    capability.enable([theirs.pk], context=Context.system(now))
     verification.verify_due(now)
-    capability.disable([mine.pk], actor=actor, now=now)
+    capability.disable([mine.pk], context=Context(actor, now))
     verification.withdraw_due(now)
     assert provider.called("withdraw") == []
     assert set(Registration.objects.filter(number=mine).values_list("state", flat=True)) == {"withdrawn"}
@@ -196,7 +196,7 @@ def test_disabled_while_an_engine_is_being_asked_the_number_stays_off(provider, 
     really = provider.verify
 
     def disabled_meanwhile(numbers):
-        capability.disable([number.pk], actor=actor, now=now)
+        capability.disable([number.pk], context=Context(actor, now))
         return really(numbers)
 
     provider.verify = disabled_meanwhile
@@ -242,7 +242,7 @@ def test_enabling_costs_as_many_queries_for_500_numbers_as_for_5(provider, accou
     for count in (5, 500):
         ids = [PhoneNumberFactory(account=account).pk for _ in range(count)]
         with CaptureQueriesContext(connection) as queries:
-            assert len(capability.enable(ids, actor=actor, now=now)) == count
+            assert len(capability.enable(ids, context=Context(actor, now))) == count
         counts.append(len(queries))
     assert counts[0] == counts[1]
 

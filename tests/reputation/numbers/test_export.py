@@ -11,6 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from portal.audit import Context
 from portal.phone.numbers import format_national
 from reputation.imports import pipeline
 from reputation.models import PhoneNumber
@@ -100,7 +101,7 @@ def test_what_is_exported_and_imported_again_changes_nothing(as_admin, account, 
     PhoneNumberFactory(account=account, e164="+442079460958")
     exported = b"".join(as_admin.get(EXPORT_URL).streaming_content)
     upload = SimpleUploadedFile("phone-numbers.csv", exported)
-    batch = pipeline.receive(account=account, upload=upload, actor=actor, now=now)
+    batch = pipeline.receive(account=account, upload=upload, context=Context(actor, now))
     batch.refresh_from_db()
     assert list(batch.rows.exclude(outcome="unchanged").values()) == []
     assert batch.unchanged == PhoneNumber.objects.count() == 18

@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 
-from portal.audit import SYSTEM
+from portal.audit import Context
 from reputation.models import Case, PhoneNumber
 from reputation.monitoring import capability, engines, lookups, verification
 from reputation.providers import registry
@@ -73,7 +73,7 @@ def test_the_example_of_the_documentation_works_as_it_stands(settings, account, 
     engines.sync_engines()
     number = PhoneNumberFactory(account=account, e164="+12067824021")
     with time_machine.travel(NOW, tick=False) as clock:
-        capability.enable([number.pk], actor=SYSTEM, now=NOW)
+        capability.enable([number.pk], context=Context.system(NOW))
         verification.verify_due(NOW)
         lookups.look_up_due(NOW)
         case = Case.objects.get(number=number)

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from portal.audit import SYSTEM
+from portal.audit import Context
 from portal.models import AuditEvent
 from reputation.models import Case, PhoneNumber, Submission, Tag
 from reputation.monitoring import capability, lookups
@@ -51,7 +51,9 @@ TRANSITION_CALLS = {
     State.CLEARED: remediation.clear,
     State.FAILED: lambda ids, now: remediation.fail(ids, now=now, reason="It stays."),
     State.CANCELLED: lambda ids, now: remediation.cancel(
-        list(Case.objects.filter(pk__in=ids).values_list("number_id", flat=True)), actor=SYSTEM, now=now, reason="Off."
+        list(Case.objects.filter(pk__in=ids).values_list("number_id", flat=True)),
+        context=Context.system(now),
+        reason="Off.",
     ),
 }
 
@@ -313,7 +315,7 @@ def test_an_engine_that_is_left_out_of_the_answers_is_asked_again(tagged_number,
 
 def test_disabling_while_a_case_runs_cancels_it_and_tells_the_provider(tagged_number, provider, actor, now):
     advance_cases(provider, now)
-    capability.disable([tagged_number.pk], actor=actor, now=now)
+    capability.disable([tagged_number.pk], context=Context(actor, now))
     case = latest_case(tagged_number)
     tagged_number.refresh_from_db()
     assert (case.state, case.outcome) == (State.CANCELLED, "Monitoring was switched off.")
@@ -328,7 +330,7 @@ def test_disabling_while_a_case_runs_cancels_it_and_tells_the_provider(tagged_nu
 
 def test_nothing_of_the_history_is_lost_when_monitoring_stops(tagged_number, provider, actor, now):
     advance_cases(provider, now)
-    capability.disable([tagged_number.pk], actor=actor, now=now + days(1))
+    capability.disable([tagged_number.pk], context=Context(actor, now + days(1)))
     tag = Tag.objects.get()
     assert (tag.detected_at, tag.ended_at, tag.ended_because) == (now, now + days(1), "not_monitored")
     assert tagged_number.checks.count() == 2
@@ -337,7 +339,7 @@ def test_nothing_of_the_history_is_lost_when_monitoring_stops(tagged_number, pro
 
 def test_a_provider_that_cannot_be_told_is_told_later(tagged_number, provider, actor, now):
     advance_cases(provider, now)
-    capability.disable([tagged_number.pk], actor=actor, now=now)
+    capability.disable([tagged_number.pk], context=Context(actor, now))
     provider.failures["withdraw"] = ProviderUnavailable("busy")
     sweep.withdraw_due(now)
     assert Submission.objects.get().state == "withdrawing"
@@ -348,7 +350,7 @@ def test_a_provider_that_cannot_be_told_is_told_later(tagged_number, provider, a
 
 
 def test_what_was_never_sent_needs_no_withdrawing(tagged_number, provider, actor, now):
-    capability.disable([tagged_number.pk], actor=actor, now=now)
+    capability.disable([tagged_number.pk], context=Context(actor, now))
     assert Submission.objects.get().state == "withdrawn"
     assert sweep.withdraw_due(now) == 0
 
@@ -359,7 +361,7 @@ def test_a_case_that_is_cancelled_while_it_is_being_submitted_is_withdrawn_and_s
     really = provider.submit
 
     def cancelled_meanwhile(requests):
-        capability.disable([tagged_number.pk], actor=actor, now=now)
+        capability.disable([tagged_number.pk], context=Context(actor, now))
         return really(requests)
 
     provider.submit = cancelled_meanwhile
@@ -375,7 +377,7 @@ def test_a_case_that_is_cancelled_while_it_is_being_submitted_is_withdrawn_and_s
 def test_enabled_again_a_label_that_still_stands_opens_a_new_case_without_naming_the_cancelled_one(
     tagged_number, provider, actor, now
 ):
-    capability.disable([tagged_number.pk], actor=actor, now=now)
+    capability.disable([tagged_number.pk], context=Context(actor, now))
     PhoneNumber.objects.update(capability="on", next_action_at=now)
     lookups.look_up_due(now + days(1))
     case = latest_case(tagged_number)
@@ -446,7 +448,7 @@ def test_row_13_a_failed_case_offers_a_support_ticket_with_all_that_support_need
 
 def test_the_tickets_reference_is_noted_once_the_case_failed_and_told_in_the_audit_trail(account, actor, now):
     case = CaseFactory(account=account, number__account=account, state=State.FAILED)
-    assert remediation.record_ticket(case, reference=" T-48213 ", actor=actor, now=now)
+    assert remediation.record_ticket(case, reference=" T-48213 ", context=Context(actor, now))
     case.refresh_from_db()
     assert (case.ticket_reference, case.ticket_opened_at) == ("T-48213", now)
     event = AuditEvent.objects.get(what="case.ticket")
@@ -455,7 +457,7 @@ def test_the_tickets_reference_is_noted_once_the_case_failed_and_told_in_the_aud
 
 def test_a_case_that_did_not_fail_takes_no_ticket(account, actor, now):
     case = CaseFactory(account=account, number__account=account, state=State.IN_REVIEW)
-    assert not remediation.record_ticket(case, reference="T-1", actor=actor, now=now)
+    assert not remediation.record_ticket(case, reference="T-1", context=Context(actor, now))
     case.refresh_from_db()
     assert case.ticket_reference == ""
 
@@ -488,7 +490,7 @@ def test_cancelling_and_withdrawing_cost_as_many_queries_for_500_cases_as_for_5(
         lookups.look_up_due(now)
         advance_cases(provider, now)
         with CaptureQueriesContext(connection) as queries:
-            capability.disable([number.pk for number in numbers], actor=actor, now=now)
+            capability.disable([number.pk for number in numbers], context=Context(actor, now))
             assert sweep.withdraw_due(now) == count
         counts.append(len(queries))
     assert counts[0] == counts[1]

@@ -7,6 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from portal.audit import Context
 from portal.models import AuditEvent, today_of
 from reputation import campaigns
 from reputation.models import Campaign, Case, PhoneNumber, Tag
@@ -167,7 +168,7 @@ def test_renaming_to_a_name_that_is_taken_is_refused_at_the_field(as_admin, acco
 
 def test_a_rename_on_a_page_opened_before_another_rename_changes_nothing(as_admin, campaign, actor, now):
     old_page = settings_data(campaign, name="Summer")
-    campaigns.rename(campaign, name="Autumn", shown="Spring renewals", actor=actor, now=now)
+    campaigns.rename(campaign, name="Autumn", shown="Spring renewals", context=Context(actor, now))
     answer = post_change(as_admin, campaign, **old_page)
     campaign.refresh_from_db()
     assert campaign.name == "Autumn"
@@ -176,7 +177,7 @@ def test_a_rename_on_a_page_opened_before_another_rename_changes_nothing(as_admi
 
 def test_saving_an_old_page_keeps_what_its_reader_did_not_touch(as_admin, campaign, actor, now):
     old_page = settings_data(campaign, automatic_matching=None)
-    campaigns.rename(campaign, name="Autumn", shown="Spring renewals", actor=actor, now=now)
+    campaigns.rename(campaign, name="Autumn", shown="Spring renewals", context=Context(actor, now))
     post_change(as_admin, campaign, **old_page)
     campaign.refresh_from_db()
     assert (campaign.name, campaign.automatic_matching) == ("Autumn", False)
@@ -301,7 +302,7 @@ def test_a_limit_on_a_page_opened_before_another_change_is_not_saved_and_neither
     as_admin, campaign, actor, now
 ):
     old_page = settings_data(campaign, daily_limit="75", name="Summer renewals")
-    campaigns.set_daily_limit(campaign, calls=50, shown=None, actor=actor, now=now)
+    campaigns.set_daily_limit(campaign, calls=50, shown=None, context=Context(actor, now))
     answer = post_change(as_admin, campaign, **old_page)
     assert "The daily limit was changed meanwhile: it is 50 calls. Nothing else was changed." in messages_in(answer)
     campaign.refresh_from_db()
@@ -310,7 +311,7 @@ def test_a_limit_on_a_page_opened_before_another_change_is_not_saved_and_neither
 
 def test_saving_an_old_page_keeps_a_limit_that_its_reader_did_not_touch(as_admin, campaign, actor, now):
     old_page = settings_data(campaign, name="Summer renewals")
-    campaigns.set_daily_limit(campaign, calls=50, shown=None, actor=actor, now=now)
+    campaigns.set_daily_limit(campaign, calls=50, shown=None, context=Context(actor, now))
     post_change(as_admin, campaign, **old_page)
     campaign.refresh_from_db()
     assert (campaign.daily_limit, campaign.name) == (50, "Summer renewals")
@@ -437,7 +438,7 @@ def test_the_default_caller_id_is_chosen_and_taken_back(as_admin, account, campa
 
 def test_a_choice_on_a_page_opened_before_another_choice_changes_nothing(as_admin, account, campaign, actor, now):
     first, second = PhoneNumberFactory.create_batch(2, account=account)
-    campaigns.set_default_number(campaign, number=first.pk, shown=None, actor=actor, now=now)
+    campaigns.set_default_number(campaign, number=first.pk, shown=None, context=Context(actor, now))
     answer = post_change(as_admin, campaign, change="default", number=second.pk, shown="")
     campaign.refresh_from_db()
     assert campaign.default_number == first
@@ -464,8 +465,8 @@ def test_a_premium_number_cannot_be_the_default(as_admin, account, campaign):
 
 def test_a_default_that_is_removed_from_the_account_is_forgotten(as_admin, account, campaign, actor, now):
     number = PhoneNumberFactory(account=account)
-    campaigns.set_default_number(campaign, number=number.pk, shown=None, actor=actor, now=now)
-    campaigns.clear_default_numbers([number.pk], actor=actor, now=now)
+    campaigns.set_default_number(campaign, number=number.pk, shown=None, context=Context(actor, now))
+    campaigns.clear_default_numbers([number.pk], context=Context(actor, now))
     campaign.refresh_from_db()
     assert campaign.default_number is None
     assert audit_events(campaign)[-1] == ("campaign.default", number.e164, "")
@@ -506,7 +507,7 @@ def test_assigning_moves_numbers_and_writes_an_event_for_each(account, campaign,
     already = PhoneNumberFactory(account=account, campaign=campaign)
     foreign = PhoneNumberFactory()
     ids = [moved.pk, already.pk, foreign.pk]
-    assert campaigns.assign(ids, campaign=campaign, actor=actor, now=now) == [moved.pk]
+    assert campaigns.assign(ids, campaign=campaign, context=Context(actor, now)) == [moved.pk]
     event = AuditEvent.objects.get(what="number.campaign")
     assert (event.subject_id, event.before, event.after) == (moved.pk, "Winter", "Spring renewals")
     foreign.refresh_from_db()
@@ -515,7 +516,7 @@ def test_assigning_moves_numbers_and_writes_an_event_for_each(account, campaign,
 
 def test_unassigning_takes_numbers_out_of_their_campaign(account, campaign, actor, now):
     number = PhoneNumberFactory(account=account, campaign=campaign)
-    assert campaigns.unassign([number.pk], account_id=account.pk, actor=actor, now=now) == [number.pk]
+    assert campaigns.unassign([number.pk], account_id=account.pk, context=Context(actor, now)) == [number.pk]
     number.refresh_from_db()
     assert number.campaign is None
 

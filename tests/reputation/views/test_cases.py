@@ -5,7 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from portal.audit import SYSTEM, record_event
+from portal.audit import Context, record_event
 from portal.models import AuditEvent
 from reputation.models import Case
 from tests.factories import CaseFactory, MonitoredNumberFactory, SubmissionFactory, TagFactory
@@ -89,7 +89,7 @@ def test_the_page_asks_as_much_for_5_engines_and_events_as_for_500(as_viewer, ca
         for _ in range(count):
             submission = SubmissionFactory(case=case)
             TagFactory(account=account, number=case.number, case=case, engine=submission.engine)
-            record_event(account=account, actor=SYSTEM, now=now, what="case.submitted", subject=case)
+            record_event(account=account, context=Context.system(now), what="case.submitted", subject=case)
 
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:

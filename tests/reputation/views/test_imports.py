@@ -6,6 +6,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from portal.audit import Context
 from reputation.imports import pipeline
 from reputation.models import NumberImport, PhoneNumber
 from tests.factories import AccountFactory, MemberFactory, PhoneNumberFactory
@@ -28,7 +29,7 @@ def create_import(account, actor, now):
 
     def receive(content: str = "number,label\n2062550143,Seattle\n", of=account) -> NumberImport:
         upload = SimpleUploadedFile("numbers.csv", content.encode())
-        return pipeline.receive(account=of, upload=upload, actor=actor, now=now)
+        return pipeline.receive(account=of, upload=upload, context=Context(actor, now))
 
     return receive
 

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from portal import audit
-from portal.audit import SYSTEM
+from portal.audit import Context
 from reputation.models import Case, Check, PhoneNumber, Tag
 from reputation.monitoring import capability
 from reputation.numbers import history
@@ -64,8 +64,8 @@ def test_the_timeline_holds_the_events_of_the_number_its_tags_and_its_cases(as_v
     tag = TagFactory(account=account, number=number, case=case)
     foreign = PhoneNumberFactory(account=account)
     for what, subject in (("number.added", number), ("case.opened", case), ("tag.detected", tag)):
-        audit.record_event(account=account, actor=SYSTEM, now=now, what=what, subject=subject)
-    audit.record_event(account=account, actor=SYSTEM, now=now, what="number.changed", subject=foreign)
+        audit.record_event(account=account, context=Context.system(now), what=what, subject=subject)
+    audit.record_event(account=account, context=Context.system(now), what="number.changed", subject=foreign)
     assert [event.what for event in history.get_events(number)] == ["tag.detected", "case.opened", "number.added"]
     page = get_page(as_viewer, number)
     assert "Number added" in page
@@ -75,7 +75,7 @@ def test_the_timeline_holds_the_events_of_the_number_its_tags_and_its_cases(as_v
 def test_older_events_follow_on_further_pages(as_viewer, number, account, now, monkeypatch):
     monkeypatch.setattr(history, "EVENTS_SHOWN", 2)
     for what in ("number.added", "number.changed", "number.restored"):
-        audit.record_event(account=account, actor=SYSTEM, now=now, what=what, subject=number)
+        audit.record_event(account=account, context=Context.system(now), what=what, subject=number)
     page = get_page(as_viewer, number)
     assert "Number added again" in page
     older = history.get_events(number)[1].pk
@@ -118,7 +118,7 @@ def test_row_15_nothing_of_the_history_is_lost_when_monitoring_is_disabled(as_vi
     case = CaseFactory(account=account, number=number)
     TagFactory(account=account, number=number, engine=engine, case=case, detected_at=now - timedelta(days=2))
     PhoneNumber.objects.filter(pk=number.pk).update(capability=PhoneNumber.Capability.ON)
-    capability.disable([number.pk], actor=actor, now=now)
+    capability.disable([number.pk], context=Context(actor, now))
     case.refresh_from_db()
     assert case.state == Case.State.CANCELLED
     page = get_page(as_viewer, number)
@@ -162,7 +162,7 @@ def test_the_page_costs_the_same_queries_however_much_happened(as_viewer, number
             TagFactory(account=account, number=number, engine=engine, case=case, detected_at=moment, ended_at=moment)
             CheckFactory(account=account, number=number, engine=engine, is_current=False, last_at=moment)
             ComplaintFactory(e164=number.e164)
-            audit.record_event(account=account, actor=SYSTEM, now=now, what="tag.detected", subject=number)
+            audit.record_event(account=account, context=Context.system(now), what="tag.detected", subject=number)
 
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:

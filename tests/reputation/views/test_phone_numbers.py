@@ -7,6 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from portal.audit import Context
 from portal.models import AuditEvent
 from portal.phone.numbers import InvalidPhoneNumber, parse_number
 from reputation import phone_numbers
@@ -216,7 +217,7 @@ class TestAdding:
 
     def test_a_removed_number_comes_back_with_its_history(self, as_admin, account, actor, now):
         number = MonitoredNumberFactory(account=account, e164="+12062550143", label="Old label")
-        phone_numbers.remove([number.pk], actor=actor, now=now)
+        phone_numbers.remove([number.pk], context=Context(actor, now))
         page = page_text(post_number(as_admin, "206 255 0143", source="byoc"))
         number.refresh_from_db()
         assert "added again, with its history" in page
@@ -232,7 +233,7 @@ class TestAdding:
 
     def test_a_label_is_one_line_of_text(self, account, actor, now):
         added = phone_numbers.add(
-            account=account, parsed=parse_number("2062550143"), label=" a\tb\r\nc\x07 ", actor=actor, now=now
+            account=account, parsed=parse_number("2062550143"), label=" a\tb\r\nc\x07 ", context=Context(actor, now)
         )
         assert added.number.label == "a b c"
 
@@ -254,7 +255,9 @@ def test_of_many_who_add_a_number_at_once_one_adds_it(account, actor, now):
         begin.wait()
         try:
             became.append(
-                phone_numbers.add(account=account, parsed=parse_number("2062550143"), actor=actor, now=now).now_is
+                phone_numbers.add(
+                    account=account, parsed=parse_number("2062550143"), context=Context(actor, now)
+                ).now_is
             )
         finally:
             connection.close()
@@ -388,7 +391,7 @@ class TestRemoving:
             numbers = MonitoredNumberFactory.create_batch(count, account=account)
             ids = [number.pk for number in numbers]
             with CaptureQueriesContext(connection) as captured:
-                assert len(phone_numbers.remove(ids, actor=actor, now=now)) == count
+                assert len(phone_numbers.remove(ids, context=Context(actor, now))) == count
             return len(captured)
 
         assert queries(5) == queries(500)
