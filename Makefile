@@ -24,13 +24,15 @@ test-postgres: .venv/development chromium servers ## the same tests on a Postgre
 bench: .venv/development ## measure against peers in the same run, into benchmarks/results.md (QUICK=1 for a short one)
 	$(BIN)/python -m benchmarks.run
 
-lint: .venv/development ## style, format, missing migrations, templates
+lint: .venv/development ## style, format, types, allowed imports, missing migrations, templates
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
 	DEMO=1 $(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/djlint --quiet --lint templates
 
-format: .venv/development ## let ruff arrange the code
+format: .venv/development ## fix and format the code with ruff
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
 lock: .venv/bin/python ## lock the requirements in pyproject.toml, for every Python from 3.11.0 on

@@ -1,1 +1,1 @@
-"""What `make bench` runs: each figure as a ratio against a named peer, measured in the same run."""
+"""The benchmarks of `make bench`. Each compares a figure with a named peer, measured in the same run."""

@@ -1,4 +1,4 @@
-"""Enabling a hundred thousand numbers against a loop of save(), and a window for all numbers against one for 50."""
+"""Enable 100,000 numbers against a loop of save(), and a confirmation window for all numbers against one for 50."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from benchmarks.data import Dataset
 from benchmarks.databases import BenchmarkRun
 from benchmarks.report import Result
 from portal.audit import Actor, Context
+from portal.jobs.claims import claim_row
 from portal.models import AuditEvent
 from reputation.bulk_actions import actions, snapshot
 from reputation.models import BulkAction, Engine, PhoneNumber, Registration
@@ -37,7 +38,7 @@ def measure(run: BenchmarkRun) -> list[Result]:
 
 
 def _measure_previews(run: BenchmarkRun) -> list[Result]:
-    """Opened for all by a click, and shown when it is written down; against 50 that can all be enabled."""
+    """Open and show a window for all numbers, against one for 50 numbers that can all be enabled."""
     data = run.use(run.large)
     count = PhoneNumber.objects.for_account(data.account).count()
     client = Client(HTTP_HOST="127.0.0.1")
@@ -47,22 +48,22 @@ def _measure_previews(run: BenchmarkRun) -> list[Result]:
     ticked = {"action": "enable", "number": list(first)}
     everything = {"action": "enable", "all": "1", "filter": "", "expected": str(count)}
     opened = {
-        name: [_time_opening(client, asked) for _ in range(5)] for name, asked in (("50", ticked), ("all", everything))
+        name: [_time_opening(client, form) for _ in range(5)] for name, form in (("50", ticked), ("all", everything))
     }
     took = {name: statistics.median(seconds for seconds, _page in opens) for name, opens in opened.items()}
     windows = {
-        "50": BulkAction.objects.filter(state=State.SHOWN).latest("pk"),
+        "50": BulkAction.objects.filter(state=State.READY).latest("pk"),
         "all": BulkAction.objects.filter(state=State.PREPARING).latest("pk"),
     }
-    begun = time.process_time()
+    started = time.process_time()
     while not snapshot.continue_snapshot(windows["all"]):
         windows["all"].refresh_from_db()
-    written = time.process_time() - begun
+    written = time.process_time() - started
     pages = {name: _time_page(client, window) for name, window in windows.items()}
-    said = f"a confirmation window for all {count:,} that match"
+    name = f"a confirmation window for all {count:,} that match"
     return [
         Result(
-            f"{said}: opening it (a worker then writes them down in {written:.1f} s of processor time)",
+            f"{name}: opening it (a worker then writes them down in {written:.1f} s of processor time)",
             f"{took['all'] * 1000:.0f} ms",
             "for 50",
             f"{took['50'] * 1000:.0f} ms",
@@ -71,7 +72,7 @@ def _measure_previews(run: BenchmarkRun) -> list[Result]:
             at_least=False,
         ),
         Result(
-            f"{said}: looking at it, written down",
+            f"{name}: looking at it, written down",
             f"{pages['all'][0] * 1000:.0f} ms",
             "for 50",
             f"{pages['50'][0] * 1000:.0f} ms",
@@ -80,7 +81,7 @@ def _measure_previews(run: BenchmarkRun) -> list[Result]:
             at_least=False,
         ),
         Result(
-            f"{said}: size of its page",
+            f"{name}: size of its page",
             f"{pages['all'][1]:,} bytes",
             "for 50",
             f"{pages['50'][1]:,} bytes",
@@ -91,30 +92,30 @@ def _measure_previews(run: BenchmarkRun) -> list[Result]:
     ]
 
 
-def _time_opening(client: Client, asked: dict[str, object]) -> tuple[float, bytes]:
-    """Seconds of processor time from the click to the window."""
-    begun = time.process_time()
-    answer = client.post(reverse("confirm"), asked, follow=True)
-    return time.process_time() - begun, answer.content
+def _time_opening(client: Client, form: dict[str, object]) -> tuple[float, bytes]:
+    """Processor seconds from the click to the window, and the page."""
+    started = time.process_time()
+    response = client.post(reverse("bulk-action-open"), form, follow=True)
+    return time.process_time() - started, response.content
 
 
 def _time_page(client: Client, window: BulkAction) -> tuple[float, int]:
     took = []
     for _ in range(5):
-        begun = time.process_time()
-        answer = client.get(reverse("confirmation", args=[window.pk]))
-        took.append(time.process_time() - begun)
-    return statistics.median(took), len(answer.content)
+        started = time.process_time()
+        response = client.get(reverse("bulk-action", args=[window.pk]))
+        took.append(time.process_time() - started)
+    return statistics.median(took), len(response.content)
 
 
 def _measure_enabling(run: BenchmarkRun) -> list[Result]:
     count = run.of_size(100_000, 20_000)
     data = run.use(run.large)
-    now, actor = timezone.now(), Actor(user=data.user, via="web")
+    context = Context(Actor(user=data.user, via="web"), timezone.now())
     off = PhoneNumber.objects.for_account(data.account).filter(capability=Capability.OFF, registrations=None)
     ids = list(off.order_by("pk").values_list("pk", flat=True)[: count + PEER_COUNT])
-    peer = _time_save_loop(ids[count:], actor, now)
-    took, queries = _time_enabling(data, ids[:count], actor, now)
+    peer = _time_save_loop(ids[count:], context)
+    took, queries = _time_enabling(data, ids[:count], context)
     chunks = count / min(actions.CHUNK, count)
     each = took / count
     return [
@@ -141,34 +142,35 @@ def _measure_enabling(run: BenchmarkRun) -> list[Result]:
 
 
 def _time_enabling(data: Dataset, ids: list[int], context: Context) -> tuple[float, int]:
-    """Seconds of processor time from the click to the end, and how many queries the chunks took."""
+    """Processor seconds from the click to the end, and the number of queries of all chunks."""
     window = actions.create_bulk_action(
         account=data.account,
         context=context,
         action=BulkAction.Action.ENABLE,
         numbers=PhoneNumber.objects.for_account(data.account).filter(pk__in=ids),
     )
-    BulkAction.objects.filter(pk=window.pk).update(state=BulkAction.State.APPLYING, to_do=len(ids))
+    BulkAction.objects.filter(pk=window.pk).update(state=BulkAction.State.APPLYING, total_count=len(ids))
     window.refresh_from_db()
-    begun = time.process_time()
+    claim = claim_row(BulkAction.objects.in_progress(), window.pk, now=context.now)
+    started = time.process_time()
     queries = 0
     while True:
         with CaptureQueriesContext(connection) as captured:
-            more = actions._apply_chunk(window, context=context)
+            more = actions.apply_chunk(window, claim, context=context)
         if not more:
             break
         queries += sum(query["sql"] not in ("BEGIN IMMEDIATE", "COMMIT") for query in captured)
-    took = time.process_time() - begun
+    took = time.process_time() - started
     window.refresh_from_db()
-    if window.applied != len(ids):
-        raise SystemExit(f"{window.applied} of {len(ids)} numbers were enabled.")
+    if window.applied_count != len(ids):
+        raise SystemExit(f"{window.applied_count} of {len(ids)} numbers were enabled.")
     return took, queries
 
 
 def _time_save_loop(ids: list[int], context: Context) -> float:
-    """Seconds of processor time for a number, done one by one, as it is first written in most projects."""
+    """Processor seconds per number when each is saved in a transaction of its own."""
     engines = list(Engine.objects.filter(in_use=True))
-    begun = time.process_time()
+    started = time.process_time()
     for pk in ids:
         with transaction.atomic():
             number = PhoneNumber.objects.select_for_update().get(pk=pk)
@@ -182,8 +184,8 @@ def _time_save_loop(ids: list[int], context: Context) -> float:
                 at=context.now,
                 actor=context.actor.user,
                 via=context.actor.via,
-                what="capability.verifying",
-                subject="phonenumber",
+                code="capability.verifying",
+                subject_type="phonenumber",
                 subject_id=number.pk,
                 subject_label=number.e164,
                 before=before,
@@ -193,4 +195,4 @@ def _time_save_loop(ids: list[int], context: Context) -> float:
                 Registration.objects.create(
                     account_id=number.account_id, number=number, engine=engine, next_action_at=context.now
                 )
-    return (time.process_time() - begun) / len(ids)
+    return (time.process_time() - started) / len(ids)

@@ -1,6 +1,6 @@
-"""A page, and a form that is saved, while a sweep looks up a hundred thousand numbers on SQLite; against both at rest.
+"""A page, and saving a form, while a sweep looks up 100,000 numbers on SQLite, against both without a sweep.
 
-Real processes: the web server that the README recommends, three that write, a worker whose provider answers at once.
+Real processes: the recommended web server, three that write, and a worker whose provider answers at once.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ LOOKUP_SCRIPT = """
 import time
 import django; django.setup()
 from reputation.providers.protocol import Observation
-from reputation.providers.simulated import ENGINES, SimulatedProvider
+from reputation.providers.simulated import SimulatedProvider
+from reputation.providers.simulation import ENGINES
 from reputation.tasks.lookups import look_up_numbers
 from reputation.models import PhoneNumber
 from django.core.checks import run_checks
@@ -46,7 +47,7 @@ def look_up(self, numbers):
     return [Observation(number=number, engine=engine.slug, tagged=False) for number in numbers for engine in ENGINES]
 
 SimulatedProvider.look_up = look_up
-run_checks()  # as a cluster does, which reads all the code
+run_checks()  # loads all code, as a cluster does
 print("ready", flush=True)
 input()
 while PhoneNumber.objects.filter(capability="on", next_action_at__lte=timezone.now()).exists():
@@ -55,7 +56,7 @@ print("done", flush=True)
 input()
 """
 
-# Saves the form of one number after the other, as long as it is let; says how long each took, and its status.
+# Saves the form of one number after the other for some seconds. Prints the durations and the statuses.
 SAVE_SCRIPT = """
 import json, sys, time
 import django; django.setup()
@@ -73,9 +74,9 @@ until = time.monotonic() + seconds
 for turn, pk in enumerate(ids * 100):
     if time.monotonic() > until:
         break
-    begun = time.perf_counter()
+    started = time.perf_counter()
     answer = client.post(reverse("phone-number-edit", args=[pk]), {"label": f"Label {turn}", "source": "native"})
-    took.append(time.perf_counter() - begun)
+    took.append(time.perf_counter() - started)
     statuses.add(answer.status_code)
 print(json.dumps([took, sorted(statuses)]))
 """
@@ -99,13 +100,13 @@ def _measure_pages(run: BenchmarkRun, numbers: int) -> list[Result]:
     request = "\r\n".join(head)
     with web_server(run.environment(numbers)) as port:
         _run_load(port, request, seconds=2)
-        rest, failed_at_rest = _run_load(port, request, seconds=run.of_size(20, 1))
+        rest, failed_at_rest = _run_load(port, request, seconds=run.of_size(20, 5))
         web_at_start = get_largest_mb(_get_web_worker_pids())
         beside, failed, sweeps = [], failed_at_rest, []
         while len(beside) < run.of_size(5_000, 100):
             sweep = _LookupWorker(run, numbers, data)
             sweeps.append(sweep)
-            # The first to its end, since its memory is looked at; the others as long as there is something to ask.
+            # The first sweep runs to its end, for its memory. Later ones run until there are enough requests.
             while not sweep.is_done() and (len(sweeps) == 1 or len(beside) < run.of_size(5_000, 100)):
                 took, refused = _run_load(port, request, seconds=2)
                 beside += took
@@ -125,8 +126,8 @@ def _measure_pages(run: BenchmarkRun, numbers: int) -> list[Result]:
         at_least=False,
     )
     memory = [
-        Result(f"memory of a {what}", f"{after:.0f} MB", "at its start", f"{start:.0f} MB", after / start, 1.5, False)
-        for what, start, after in (
+        Result(f"memory of a {name}", f"{after:.0f} MB", "at its start", f"{start:.0f} MB", after / start, 1.5, False)
+        for name, start, after in (
             (f"web process after {len(rest) + len(beside):,} such pages", web_at_start, web_after),
             (f"worker process after this sweep (at most {sweeps[0].most:.0f})", sweeps[0].at_start, sweeps[0].after),
         )
@@ -135,7 +136,7 @@ def _measure_pages(run: BenchmarkRun, numbers: int) -> list[Result]:
 
 
 def _get_web_worker_pids() -> list[int]:
-    """The workers of the web server that this process started."""
+    """The worker processes of the web server that this process started."""
     return [worker for server in _get_child_pids(os.getpid()) for worker in _get_child_pids(server)]
 
 
@@ -145,7 +146,7 @@ def _get_child_pids(pid: int) -> list[int]:
 
 def _measure_forms(run: BenchmarkRun, numbers: int) -> Result:
     data = run.use(numbers)
-    seconds = run.of_size(20, 1)
+    seconds = run.of_size(20, 5)
     rest, statuses = _run_writers(run, numbers, data, seconds)
     sweep = _LookupWorker(run, numbers, data)
     time.sleep(2)
@@ -172,14 +173,14 @@ def _p99(took: Sequence[float]) -> float:
 
 
 def _run_load(port: int, request: str, *, seconds: float) -> tuple[list[float], int]:
-    asked = {"port": port, "requests": [request], "connections": 1, "seconds": seconds}
+    options = {"port": port, "requests": [request], "connections": 1, "seconds": seconds}
     load = [sys.executable, str(Path(__file__).with_name("load.py"))]
-    took, failed = json.loads(subprocess.run(load, input=json.dumps(asked).encode(), stdout=-1, check=True).stdout)
+    took, failed = json.loads(subprocess.run(load, input=json.dumps(options).encode(), stdout=-1, check=True).stdout)
     return took, failed
 
 
 def _create_session_cookie(data: Dataset) -> str:
-    """Of a signed-in session of the large account's admin."""
+    """The cookie of a session of the large account's admin."""
     session = import_module(settings.SESSION_ENGINE).SessionStore()
     session[SESSION_KEY] = str(data.user.pk)
     session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
@@ -189,7 +190,7 @@ def _create_session_cookie(data: Dataset) -> str:
 
 
 class _LookupWorker:
-    """A worker that looks up every monitored number; and its memory in MB: before it begins, at most, and after."""
+    """A worker that looks up every monitored number, and its memory in MB: at the start, at most, and after."""
 
     def __init__(self, run: BenchmarkRun, numbers: int, data: Dataset) -> None:
         PhoneNumber.objects.for_account(data.account).filter(capability="on").update(next_action_at=timezone.now())
@@ -201,7 +202,7 @@ class _LookupWorker:
         self.process.stdin.flush()
 
     def is_done(self) -> bool:
-        """Looks at its memory, too."""
+        """Whether the worker is done. Reads its memory as well."""
         is_done = bool(select.select([self.process.stdout], [], [], 0)[0])
         self.after = get_largest_mb([self.process.pid])
         self.most = max(self.most, self.after)
@@ -220,7 +221,7 @@ def _start_process(run: BenchmarkRun, numbers: int, code: str, *arguments: objec
 
 def _run_writers(run: BenchmarkRun, numbers: int, data: Dataset, seconds: float) -> tuple[list[float], set[int]]:
     writers = [_start_process(run, numbers, SAVE_SCRIPT, data.user.pk, share, seconds) for share in range(WRITER_COUNT)]
-    said = [json.loads(writer.communicate()[0]) for writer in writers]
-    return [took for times, _statuses in said for took in times], {
-        status for _, statuses in said for status in statuses
+    results = [json.loads(writer.communicate()[0]) for writer in writers]
+    return [took for times, _statuses in results for took in times], {
+        status for _, statuses in results for status in statuses
     }

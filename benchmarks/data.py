@@ -1,4 +1,4 @@
-"""A large account and a hundred small ones: of all numbers a fifth is monitored, and one in fifty is tagged."""
+"""Benchmark data: a large account and a hundred small ones. One number in five is monitored, one in fifty tagged."""
 
 from __future__ import annotations
 
@@ -23,20 +23,19 @@ from reputation.models.numbers import PhoneNumberQuerySet
 from reputation.monitoring import lookups
 from reputation.service_clock import days
 
-# Campaigns of the large account by their size, where it has as many numbers; a fifth of its numbers is in none.
+# Sizes of the large account's campaigns, as far as it has enough numbers. A fifth of its numbers has no campaign.
 CAMPAIGN_SIZES = (10, 1_000, 10_000, 100_000)
 SMALL_ACCOUNTS = 100
-# The large account's numbers came in so many files, each of numbers from all over the country. An import stores the
-# numbers of its file in their order.
+# How many files the large account imported, each with numbers of all area codes. An import stores its numbers sorted.
 IMPORT_FILES = 10
-# A claim of the sweep is of numbers that follow one another, of which one in five is monitored.
+# A sweep claims consecutive numbers, of which one in five is monitored.
 LOOKUP_GROUP_SIZE = 5 * lookups.CHUNK
 CHUNK = 20_000
 ACCOUNT_NAME = "Large account"
 ADMIN_EMAIL = "admin@bench.example.com"
 
 Status = PhoneNumber.SpamStatus
-# Of a hundred monitored numbers.
+# The statuses of a hundred monitored numbers.
 STATUSES = [Status.TAGGED] * 1 + [Status.IN_REMEDIATION] * 8 + [Status.FAILED] * 1 + [Status.UNKNOWN] * 2
 STATUSES += [Status.CLEAN] * (100 - len(STATUSES))
 CASE_STATES = {
@@ -48,7 +47,7 @@ CASE_STATES = {
 
 @dataclass(frozen=True)
 class Dataset:
-    """The large account, its admin, and its campaigns by size (those of CAMPAIGN_SIZES that it has room for)."""
+    """The large account, its admin, and its campaigns by size."""
 
     account: Account
     user: User
@@ -56,7 +55,7 @@ class Dataset:
 
 
 def load_dataset() -> Dataset:
-    """What `fill` made in the database that is connected."""
+    """Load what `create_dataset` created in the connected database."""
     account = Account.objects.get(name=ACCOUNT_NAME)
     campaigns = Campaign.objects.filter(account=account, name__startswith="Size ")
     return Dataset(
@@ -67,23 +66,22 @@ def load_dataset() -> Dataset:
 
 
 def create_token(account: Account, *scopes: str, now: datetime) -> str:
-    """Of a new API key."""
+    """Create an API key and return its token."""
     return create_api_key(
         account=account, name="Benchmark", scopes=scopes, expires_at=None, context=Context.system(now)
     )[1]
 
 
 def create_dataset(*, numbers: int, now: datetime, seed: int = 1) -> None:
-    """Fills an empty database, the same at every run. `numbers` are the large account's; the small ones have fifty to
-    two hundred each."""
+    """Fill an empty database with the same data in every run. A small account gets 50 to 200 numbers."""
     chance = random.Random(seed)
     large = _create_account(ACCOUNT_NAME, now)
     user = User.objects.create(email=ADMIN_EMAIL, name="Bench Admin")
     Member.objects.create(account=large, user=user, role=Member.Role.OWNER)
     sizes = [size for size in CAMPAIGN_SIZES if size <= numbers // 2]
-    made = {size: Campaign.objects.create(account=large, name=f"Size {size}") for size in sizes}
+    campaigns = {size: Campaign.objects.create(account=large, name=f"Size {size}") for size in sizes}
     rest = Campaign.objects.create(account=large, name="The rest")
-    members: list[int | None] = [campaign.pk for size, campaign in made.items() for _ in range(size)]
+    members: list[int | None] = [campaign.pk for size, campaign in campaigns.items() for _ in range(size)]
     left = numbers - len(members)
     members += [None] * (numbers // 5) + [rest.pk] * (left - numbers // 5)
     chance.shuffle(members)
@@ -103,7 +101,7 @@ def create_dataset(*, numbers: int, now: datetime, seed: int = 1) -> None:
 
 
 def _create_account(name: str, now: datetime) -> Account:
-    """Enrolled, with a licence for numbers in campaigns and seats for a million others."""
+    """Create an enrolled account with a licence for numbers in campaigns, and a million seats for others."""
     account = Account.objects.create(name=name)
     Application.objects.create(
         account=account, state=Application.State.APPROVED, legal_name=name, revision=1, submitted_at=now
@@ -116,8 +114,8 @@ def _create_account(name: str, now: datetime) -> Account:
 def _insert_numbers(
     account: Account, e164s: list[str], members: list[int | None], chance: random.Random, now: datetime
 ) -> None:
-    """A row for each, of which one in five is monitored; of the others one in a hundred is being verified. Those that
-    were looked up together have one moment of it."""
+    """Insert numbers: one in five is monitored, and one in a hundred of the others is being verified. Numbers that were
+    looked up together have the same time."""
     states = get_states_by_area_code()
     looks = [now - days(chance.random()) for _ in range(0, len(e164s), LOOKUP_GROUP_SIZE)]
     rows = (
@@ -154,22 +152,22 @@ def _random_status_fields(chance: random.Random, now: datetime, looked_at: datet
         "tagged_since": now - days(1 + chance.random() * 5) if status in PhoneNumber.TAGGED else None,
         "checked_at": checked,
         "ever_checked": bool(checked),
-        # One in fifty answers has run out.
+        # One in fifty answers has expired.
         "fresh_until": checked and checked + days(2 if chance.random() < 0.98 else 0),
         "next_action_at": now + days(30),
     }
 
 
 def _insert_engine_rows(now: datetime) -> None:
-    """Registrations, current checks, and for the tagged ones a standing tag with its case."""
+    """Insert registrations and current checks, and an active tag with its case for each tagged number."""
     engines = list(Engine.objects.filter(in_use=True).order_by("pk"))
     on = PhoneNumber.objects.filter(capability="on")
     tagged = on.tagged()
     for engine in engines:
         _insert_registrations(on, engine, now)
-        by_it = tagged if engine == engines[0] else tagged.none()
-        _insert_checks(by_it, engine, "tagged", "Spam Likely")
-        _insert_checks(on.filter(checked_at__isnull=False).exclude(pk__in=by_it.values("pk")), engine, "clean", "")
+        labelled = tagged if engine == engines[0] else tagged.none()
+        _insert_checks(labelled, engine, "tagged", "Spam Likely")
+        _insert_checks(on.filter(checked_at__isnull=False).exclude(pk__in=labelled.values("pk")), engine, "clean", "")
     for status, state in CASE_STATES.items():
         _insert_cases(tagged.filter(spam_status=status), state, now)
     insert_from(
@@ -181,8 +179,8 @@ def _insert_engine_rows(now: datetime) -> None:
         case_id="pk",
         label=Value("Spam Likely"),
         detected_at=F("number__tagged_since"),
-        ended_because=Value(""),
-        proof=Value({}),
+        end_reason=Value(""),
+        raw_response=Value({}),
     )
 
 
@@ -200,7 +198,7 @@ def _insert_registrations(numbers: PhoneNumberQuerySet, engine: Engine, now: dat
         lease_token=Value(""),
         attempts=Value(0),
     )
-    Engine.objects.filter(pk=engine.pk).update(to_register_after=None)
+    Engine.objects.filter(pk=engine.pk).update(backfill_cursor=None)
 
 
 def _insert_checks(numbers: PhoneNumberQuerySet, engine: Engine, result: str, label: str) -> None:
@@ -215,10 +213,10 @@ def _insert_checks(numbers: PhoneNumberQuerySet, engine: Engine, result: str, la
         learnt_by=Value("look-up"),
         first_at="checked_at",
         last_at="checked_at",
-        learnt_at="checked_at",
+        received_at="checked_at",
         looks=Value(1),
         valid_until="fresh_until",
-        proof=Value({}),
+        raw_response=Value({}),
         is_current=Value(True),
     )
 
@@ -244,7 +242,7 @@ def _insert_cases(numbers: PhoneNumberQuerySet, state: Case.State, now: datetime
 
 
 def get_called_numbers(campaign: Campaign, count: int, seed: int = 2) -> list[str]:
-    """Numbers to call in area codes that the campaign has numbers to show in, and in no exchange that it has."""
+    """Numbers to call, in area codes in which the campaign has caller IDs, but in other exchanges."""
     shown = PhoneNumber.objects.in_campaign(campaign).exclude(spam_status__in=PhoneNumber.TAGGED)
     exchanges = {e164[:8] for e164 in shown.values_list("e164", flat=True)}
     areas = sorted({exchange[:5] for exchange in exchanges})
@@ -265,7 +263,7 @@ def _is_valid_number(e164: str) -> bool:
 
 
 def generate_numbers(count: int, chance: random.Random) -> list[str]:
-    """Each once, in no order."""
+    """Distinct numbers in random order."""
     codes = [code for code in sorted(get_states_by_area_code()) if code not in ("340", "670", "671", "684")]
     found: dict[str, None] = {}
     while len(found) < count:
@@ -277,5 +275,5 @@ _EXCHANGES = [number for number in range(200, 1000) if number % 100 != 11 and nu
 
 
 def _random_subscriber(chance: random.Random) -> str:
-    """Seven digits whose exchange is none of the service codes (N11)."""
+    """Seven digits. The exchange is not a service code (N11)."""
     return f"{chance.choice(_EXCHANGES)}{chance.randrange(10_000):04}"

@@ -1,4 +1,4 @@
-"""The databases that the parts measure on: made once for each number of numbers, and copied for whoever uses one."""
+"""The databases of the benchmarks: created once for each size, and copied for each benchmark."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from benchmarks.data import Dataset, create_dataset, load_dataset
 
 @dataclass
 class BenchmarkRun:
-    """What a part is given: whether to be quick, and databases. `folder` is the whole run's."""
+    """The arguments of a benchmark: whether to be quick, and its databases. `folder` belongs to the whole run."""
 
     quick: bool
     folder: Path
@@ -25,35 +25,35 @@ class BenchmarkRun:
 
     @property
     def large(self) -> int:
-        """How many numbers the large account has where a part looks at what many cost."""
+        """The size of the large account in benchmarks of scale."""
         return self.of_size(1_000_000, 50_000)
 
     def of_size(self, full: int, quick: int) -> int:
         return quick if self.quick else full
 
     def use(self, numbers: int, *, anew: bool = False) -> Dataset:
-        """From here on this process works on this part's own copy of the database with so many numbers; it can go
-        back and forth between several, and have one `anew`. Other processes find it by `environment`."""
+        """Connect this process to the benchmark's copy of the database with so many numbers. `anew` copies it again.
+        `environment` connects other processes to it."""
         if anew or numbers not in self._copies:
-            made = self._made(numbers)
+            original = self._create(numbers)
             copy = self.folder / self.part / f"{numbers}.sqlite3"
             copy.parent.mkdir(parents=True, exist_ok=True)
             connection.close()
-            for beside in ("-wal", "-shm"):
-                copy.with_name(copy.name + beside).unlink(missing_ok=True)
-            shutil.copyfile(made, copy)
+            for suffix in ("-wal", "-shm"):
+                copy.with_name(copy.name + suffix).unlink(missing_ok=True)
+            shutil.copyfile(original, copy)
             self._copies[numbers] = copy
         _connect(self._copies[numbers])
         return load_dataset()
 
     def environment(self, numbers: int) -> dict[str, str]:
-        """For a process that is to work on the same copy."""
+        """Variables for a process that works on the same copy."""
         return {"DATABASE_URL": f"sqlite:///{self._copies[numbers]}", "DATA_DIR": str(self.folder / self.part)}
 
-    def _made(self, numbers: int) -> Path:
+    def _create(self, numbers: int) -> Path:
         path = self.folder / f"numbers-{numbers}.sqlite3"
         if not path.exists():
-            begun = time.monotonic()
+            started = time.monotonic()
             unfinished = path.with_suffix(".unfinished")
             unfinished.unlink(missing_ok=True)
             _connect(unfinished)
@@ -64,7 +64,7 @@ class BenchmarkRun:
                 cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             connection.close()
             unfinished.rename(path)
-            print(f"    made {numbers:,} numbers in {time.monotonic() - begun:.0f} s", flush=True)
+            print(f"    made {numbers:,} numbers in {time.monotonic() - started:.0f} s", flush=True)
         return path
 
 

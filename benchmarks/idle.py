@@ -1,6 +1,8 @@
-"""What an idle portal costs: two task clusters side by side, one with a million numbers and one with ten, of which none
-is due. Both run on the demo's clock, on which every sweep looks for work each second or so, and so some sixty times as
-often as on a real one; what is not in those rounds is begun once, at the start."""
+"""The cost of an idle portal: two task clusters side by side, one with a million numbers and one with ten, none due.
+
+Both run on the demo's clock: sweeps look for work about each second, sixty times as often as in production. Tasks that
+run less often are started once at the beginning.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ from reputation import schedules
 ROOT = Path(__file__).parent.parent
 SMALL_SIZE = 10
 CLUSTER_SCRIPT = "from django.core.management import execute_from_command_line as run; run(['manage.py', 'qcluster'])"
-# The demo's, on which an hour has half a year of days.
+# As in the demo: an hour has 180 days.
 DAY_SECONDS = 20
 
 
@@ -64,19 +66,19 @@ def measure(run: BenchmarkRun) -> list[Result]:
 
 
 def _start_cluster(run: BenchmarkRun, numbers: int) -> subprocess.Popen:
-    """Begun with all its tasks in the queue, since the scheduler first looks after half a minute."""
+    """Start a cluster with all tasks in its queue, because its scheduler waits half a minute before the first look."""
     run.use(numbers)
-    with override_settings(DAY=timedelta(seconds=DAY_SECONDS)):
+    with override_settings(SERVICE_DAY=timedelta(seconds=DAY_SECONDS)):
         schedules.sync_schedules()
         for entry in schedules.get_entries():
             enqueue(entry.func)
-    also = {"LOG_LEVEL": "WARNING", "WORKERS": "2", "DAY_SECONDS": str(DAY_SECONDS)}
-    environment = os.environ | run.environment(numbers) | also
+    variables = {"LOG_LEVEL": "WARNING", "WORKERS": "2", "DAY_SECONDS": str(DAY_SECONDS)}
+    environment = os.environ | run.environment(numbers) | variables
     return subprocess.Popen([sys.executable, "-c", CLUSTER_SCRIPT], cwd=ROOT, env=environment)
 
 
 def _stop_cluster(cluster: subprocess.Popen) -> float:
-    """Seconds of processor time that it and all its processes took."""
+    """Stop a cluster. Returns the processor seconds of all its processes."""
     cluster.send_signal(signal.SIGTERM)
     _pid, status, used = os.wait4(cluster.pid, 0)
     cluster.returncode = os.waitstatus_to_exitcode(status)
@@ -84,7 +86,7 @@ def _stop_cluster(cluster: subprocess.Popen) -> float:
 
 
 def _count_rows() -> int:
-    """What waits in the queue is left out, since it comes and goes."""
+    """Rows in all tables except the queue, whose length varies."""
     tables = [model._meta.db_table for model in apps.get_models(include_auto_created=True)]
     rows = 0
     with connection.cursor() as cursor:

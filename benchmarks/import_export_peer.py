@@ -1,5 +1,4 @@
-"""The same import with django-import-export, with the same rules for what a line holds and an audit event for each
-number."""
+"""The same import with django-import-export: the same rules for each line, and an audit event for each number."""
 
 from __future__ import annotations
 
@@ -22,7 +21,7 @@ BATCH_SIZE = 1_000
 
 
 def run(file: Path) -> None:
-    """As its pages do: what will happen is tried and taken back, and done when the person has seen it."""
+    """Import twice, as its admin pages do: a dry run for the preview, then the real import."""
     data = load_dataset()
     for dry_run in (True, False):
         dataset = tablib.Dataset().load(file.read_text(encoding="utf-8"), format="csv")
@@ -48,15 +47,15 @@ class SourceWidget(widgets.CharWidget):
 
 
 class NumberLoader(BaseInstanceLoader):
-    """As its CachedInstanceLoader, which stops at the first line that holds no number."""
+    """Like its CachedInstanceLoader, which fails at the first invalid number."""
 
     def __init__(self, resource: Any, dataset: Any = None) -> None:
         super().__init__(resource, dataset)
         cleaned = {self._e164(text) for text in dataset["Phone number"]}
-        self.there = {number.e164: number for number in resource.get_queryset().filter(e164__in=cleaned)}
+        self.existing = {number.e164: number for number in resource.get_queryset().filter(e164__in=cleaned)}
 
     def get_instance(self, row: Any) -> PhoneNumber | None:
-        return self.there.get(self._e164(row["Phone number"]))
+        return self.existing.get(self._e164(row["Phone number"]))
 
     def _e164(self, text: str) -> str:
         try:
@@ -66,7 +65,7 @@ class NumberLoader(BaseInstanceLoader):
 
 
 class NumberResource(resources.ModelResource):
-    """As its documentation advises for large files."""
+    """Configured as its documentation advises for large files."""
 
     e164 = fields.Field("e164", "Phone number", NumberWidget())
     label = fields.Field("label", "Label", LabelWidget())
@@ -100,22 +99,22 @@ class NumberResource(resources.ModelResource):
     def bulk_create(self, using_transactions: bool, dry_run: bool, *args: Any, **kwargs: Any) -> None:
         created = list(self.create_instances)
         super().bulk_create(using_transactions, dry_run, *args, **kwargs)
-        self._note("number.added", created)
+        self._record("number.added", created)
 
     def bulk_update(self, using_transactions: bool, dry_run: bool, *args: Any, **kwargs: Any) -> None:
         updated = list(self.update_instances)
         super().bulk_update(using_transactions, dry_run, *args, **kwargs)
-        self._note("number.changed", updated)
+        self._record("number.changed", updated)
 
-    def _note(self, what: str, numbers: list[PhoneNumber]) -> None:
+    def _record(self, code: str, numbers: list[PhoneNumber]) -> None:
         AuditEvent.objects.bulk_create(
             AuditEvent(
                 account_id=number.account_id,
                 at=self.now,
                 actor=self.data.user,
                 via="web",
-                what=what,
-                subject="phonenumber",
+                code=code,
+                subject_type="phonenumber",
                 subject_id=number.pk,
                 subject_label=number.e164,
                 after=number.label,

@@ -1,4 +1,4 @@
-"""A CSV file imported into the large account, ours and with django-import-export: read, said what it will do, done."""
+"""Import a CSV file into the large account: with the portal, or with django-import-export."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def import_with_portal(file: Path) -> None:
 
 
 def import_with_peer(file: Path) -> None:
-    from benchmarks import import_export_peer  # whose packages are no part of what our own import needs
+    from benchmarks import import_export_peer  # imported late: its packages would count as memory of our import
 
     import_export_peer.run(file)
 
 
 def main() -> None:
-    """How and which file are its arguments. Prints how many seconds of processor time that took."""
+    """Arguments: ours or theirs, and the file. Prints the processor seconds as JSON."""
     PhoneNumber.objects.first()
-    begun = time.process_time()
+    started = time.process_time()
     {"ours": import_with_portal, "theirs": import_with_peer}[sys.argv[1]](Path(sys.argv[2]))
-    print(json.dumps({"seconds": time.process_time() - begun}))
+    print(json.dumps({"seconds": time.process_time() - started}))

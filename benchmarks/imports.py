@@ -1,5 +1,7 @@
-"""A CSV file of numbers, shown and then applied, against django-import-export doing the same; and a file ten times as
-large. Each in a process of its own, whose largest memory is looked at from here."""
+"""Import a CSV file of numbers with preview, against django-import-export, and a file ten times as large.
+
+Each import runs in a process of its own, and this process reads its peak memory.
+"""
 
 from __future__ import annotations
 
@@ -29,10 +31,10 @@ def measure(run: BenchmarkRun) -> list[Result]:
     ours, memory = _run_import(run, "ours", count)
     theirs, their_memory = _run_import(run, "theirs", count)
     more, more_memory = _run_import(run, "ours", many)
-    said = f"a CSV file of {count:,} lines, validated, shown and imported with audit events"
+    name = f"a CSV file of {count:,} lines, validated, shown and imported with audit events"
     return [
         Result(
-            f"{said}: a line",
+            f"{name}: a line",
             f"{ours / count * 1e6:.0f} µs",
             "django-import-export, in bulk, dry run and import",
             f"{theirs / count * 1e6:.0f} µs",
@@ -41,7 +43,7 @@ def measure(run: BenchmarkRun) -> list[Result]:
             at_least=True,
         ),
         Result(
-            f"{said}: largest memory of its process",
+            f"{name}: largest memory of its process",
             f"{memory:.0f} MB",
             "django-import-export",
             f"{their_memory:.0f} MB",
@@ -62,8 +64,7 @@ def measure(run: BenchmarkRun) -> list[Result]:
 
 
 def _run_import(run: BenchmarkRun, how: str, count: int) -> tuple[float, float]:
-    """Seconds of processor time, and the largest memory in MB, of one who imports a file of so many lines into an
-    account with THERE numbers."""
+    """Processor seconds and peak memory in MB of importing `count` lines into an account with EXISTING_COUNT."""
     data = run.use(EXISTING_COUNT, anew=True)
     file = run.folder / run.part / f"{count}.csv"
     if not file.exists():
@@ -77,12 +78,12 @@ def _run_import(run: BenchmarkRun, how: str, count: int) -> tuple[float, float]:
         time.sleep(0.02)
     if importer.returncode:
         raise SystemExit(f"The import ended with {importer.returncode}.")
-    said = json.loads(importer.stdout.read())
-    there = PhoneNumber.objects.for_account(data.account)
+    result = json.loads(importer.stdout.read())
+    stored = PhoneNumber.objects.for_account(data.account)
     expected = EXISTING_COUNT + count - _get_changed_count(count) - count // 100
-    if there.count() != expected or there.filter(label__startswith="Imported").count() != count - count // 100:
-        raise SystemExit(f"{how}: {there.count()} numbers after an import of {count} lines, not {expected}.")
-    return said["seconds"], most
+    if stored.count() != expected or stored.filter(label__startswith="Imported").count() != count - count // 100:
+        raise SystemExit(f"{how}: {stored.count()} numbers after an import of {count} lines, not {expected}.")
+    return result["seconds"], most
 
 
 def _is_caller_id(e164: str) -> bool:
@@ -97,17 +98,17 @@ def _get_changed_count(count: int) -> int:
 
 
 def _write_csv(file: Path, count: int, data: Dataset) -> None:
-    """As people write them. One in ten is there already and gets another label, one in a hundred is no number."""
+    """Write numbers in several formats. One in ten exists and gets a new label, one in a hundred is invalid."""
     chance = random.Random(3)
     known = set(PhoneNumber.objects.for_account(data.account).values_list("e164", flat=True))
-    there = list(filter(_is_caller_id, sorted(known)))[: _get_changed_count(count)]
+    existing = list(filter(_is_caller_id, sorted(known)))[: _get_changed_count(count)]
     new = [e164 for e164 in generate_numbers(count + len(known), chance) if e164 not in known and _is_caller_id(e164)]
-    numbers = there + [f"12{place:04}" for place in range(count // 100)]
+    numbers = existing + [f"12{place:04}" for place in range(count // 100)]
     numbers += new[: count - len(numbers)]
     chance.shuffle(numbers)
-    with file.open("w", encoding="utf-8") as out:
-        out.write("Phone number,Label,Source,Campaign\n")
+    with file.open("w", encoding="utf-8") as output:
+        output.write("Phone number,Label,Source,Campaign\n")
         for place, e164 in enumerate(numbers):
             number = f"({e164[2:5]}) {e164[5:8]}-{e164[8:]}" if place % 2 and len(e164) == 12 else e164
             campaign = "The rest" if place % 3 == 0 else ""
-            out.write(f"{number},Imported {place},{'BYOC' if place % 4 else 'Native'},{campaign}\n")
+            output.write(f"{number},Imported {place},{'BYOC' if place % 4 else 'Native'},{campaign}\n")

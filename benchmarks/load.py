@@ -1,4 +1,4 @@
-"""Requests over kept connections, one after the other on each: how many a second, and how long each took."""
+"""Send requests over persistent connections, one at a time on each, and measure how long each takes."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import time
 
 
 def send_requests(port: int, requests: list[bytes], *, connections: int, seconds: float) -> tuple[list[float], int]:
-    """Sends the requests in turn over so many connections at once for so long, to this machine.
+    """Send the requests in turn to a port of this machine, over `connections` at once, for `seconds`.
 
-    Returns how long each took in seconds, and how many answers were not 200. A connection that the server closes is
-    opened again; what that takes belongs to the request.
+    Returns the duration of each in seconds, and how many responses were not 200. A connection that the server closes
+    is opened again, and the time for that counts as part of the request.
     """
     waiting = selectors.DefaultSelector()
     took: list[float] = []
@@ -52,17 +52,17 @@ def send_requests(port: int, requests: list[bytes], *, connections: int, seconds
 
 
 def _is_complete(answer: bytes) -> bool:
-    """Whether the body is there, too: head and body may come one after the other."""
+    """Whether the body has arrived: it may come after the head."""
     head, end, body = answer.partition(b"\r\n\r\n")
     length = re.search(rb"content-length: *(\d+)", head, re.IGNORECASE)
     return bool(end) and len(body) >= int(length[1] if length else 0)
 
 
 def main() -> None:
-    """Reads {port, requests, connections, seconds} from its standard input, and writes [took, failed]."""
-    asked = json.load(sys.stdin)
-    requests = [request.encode() for request in asked.pop("requests")]
-    json.dump(send_requests(asked.pop("port"), requests, **asked), sys.stdout)
+    """Read {port, requests, connections, seconds} from standard input, and write [durations, failures]."""
+    options = json.load(sys.stdin)
+    requests = [request.encode() for request in options.pop("requests")]
+    json.dump(send_requests(options.pop("port"), requests, **options), sys.stdout)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How many numbers four workers look up in a second on PostgreSQL, against one; each number once in a round."""
+"""Numbers looked up per second on PostgreSQL: four workers against one. Each number is looked up once per round."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support import servers
 
 ROOT = Path(__file__).parent.parent
 WORKER_COUNT = 4
-# A provider takes so long for a call about fifty numbers.
+# The duration of a call to the provider, about fifty numbers.
 PROVIDER_SECONDS = 0.05
 
 FILL_SCRIPT = """
@@ -30,7 +30,7 @@ from portal.models import Account
 from reputation.models import PhoneNumber
 call_command("migrate", verbosity=0)
 account, _made = Account.objects.get_or_create(name="Large account")
-PhoneNumber.objects.all().delete()  # those of the round before
+PhoneNumber.objects.all().delete()  # of the previous round
 now = timezone.now()
 row = {"account_id": account.pk, "region": "US", "kind": "geographic", "capability": "on", "spam_status": "unknown",
        "next_action_at": now}
@@ -43,7 +43,8 @@ import django; django.setup()
 from django.utils import timezone
 from reputation.monitoring import lookups
 from reputation.providers.protocol import Observation
-from reputation.providers.simulated import ENGINES, SimulatedProvider
+from reputation.providers.simulated import SimulatedProvider
+from reputation.providers.simulation import ENGINES
 from reputation.tasks.lookups import look_up_numbers
 
 asked = []
@@ -82,14 +83,14 @@ def measure(run: BenchmarkRun) -> list[Result]:
 
 
 def _time_lookups(address: str, count: int, workers: int) -> float:
-    """Seconds from the start of all workers to the end of the last, with so many numbers that are due."""
+    """Seconds from the start of all workers until the last has looked up its share of `count` due numbers."""
     environment = os.environ | {"DATABASE_URL": address, "SWEEPERS": str(workers), "LOG_LEVEL": "WARNING"}
     subprocess.run([sys.executable, "-c", FILL_SCRIPT, str(count)], cwd=ROOT, env=environment, check=True)
-    begins = time.time() + 4
-    command = [sys.executable, "-c", WORKER_SCRIPT, str(begins), str(PROVIDER_SECONDS)]
+    starts_at = time.time() + 4
+    command = [sys.executable, "-c", WORKER_SCRIPT, str(starts_at), str(PROVIDER_SECONDS)]
     started = [subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE) for _ in range(workers)]
-    said = [json.loads(worker.communicate()[0]) for worker in started]
-    asked = Counter(number for _ended, numbers in said for number in numbers)
+    results = [json.loads(worker.communicate()[0]) for worker in started]
+    asked = Counter(number for _ended, numbers in results for number in numbers)
     if len(asked) != count or set(asked.values()) != {1}:
         raise SystemExit(f"{len(asked)} of {count} numbers were looked up, {sum(asked.values())} times in all.")
-    return max(ended for ended, _numbers in said) - begins
+    return max(ended for ended, _numbers in results) - starts_at

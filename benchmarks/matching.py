@@ -1,4 +1,4 @@
-"""The match endpoint against an empty view of the same processes, and large campaigns against small ones."""
+"""The match endpoint against an empty view in the same processes, and large campaigns against small ones."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def measure(run: BenchmarkRun) -> list[Result]:
 
 @contextmanager
 def web_server(environment: dict[str, str]) -> Iterator[int]:
-    """gunicorn as the README recommends it (deploy/gunicorn.conf.py), on a free port."""
+    """Run gunicorn with deploy/gunicorn.conf.py on a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -49,10 +49,10 @@ def web_server(environment: dict[str, str]) -> Iterator[int]:
         command, cwd=ROOT, env=os.environ | environment | {"BIND": f"127.0.0.1:{port}"}, stdout=subprocess.DEVNULL
     )
     try:
-        until = time.monotonic() + 30
-        while time.monotonic() < until:
-            with socket.socket() as attempt:
-                if attempt.connect_ex(("127.0.0.1", port)) == 0:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            with socket.socket() as client:
+                if client.connect_ex(("127.0.0.1", port)) == 0:
                     break
             time.sleep(0.1)
         yield port
@@ -64,11 +64,11 @@ def web_server(environment: dict[str, str]) -> Iterator[int]:
 def _measure_requests(port: int, data: Dataset, token: str, *, rounds: int, seconds: float) -> list[Result]:
     campaign = data.campaigns[1_000]
     address, head = reverse("match"), f"Authorization: Bearer {token}\r\nContent-Type: application/json\r\n"
-    asked = [
+    match_requests = [
         _build_request(address, head, json.dumps({"campaign_id": campaign.pk, "called": called}))
         for called in get_called_numbers(campaign, 5_000)
     ]
-    kinds = {"match": asked, "empty": [_build_request("/empty/", head, "{}")]}
+    kinds = {"match": match_requests, "empty": [_build_request("/empty/", head, "{}")]}
     rates: dict[str, list[float]] = {kind: [] for kind in kinds}
     p99: dict[str, list[float]] = {kind: [] for kind in kinds}
     for number in range(rounds + 1):  # the first warms up
@@ -81,7 +81,7 @@ def _measure_requests(port: int, data: Dataset, token: str, *, rounds: int, seco
                 p99[kind].append(statistics.quantiles(took, n=100)[98])
     rate = {kind: statistics.median(values) for kind, values in rates.items()}
     slow = {kind: statistics.median(values) for kind, values in p99.items()}
-    # Round by round, because a machine that others share is now quicker and now slower.
+    # Compared round by round, because the speed of a shared machine varies.
     as_many = statistics.median(match / empty for match, empty in zip(*rates.values(), strict=True))
     as_long = statistics.median(match / empty for match, empty in zip(*p99.values(), strict=True))
     return [
@@ -111,24 +111,24 @@ def _build_request(address: str, head: str, body: str) -> str:
 
 
 def _run_load(port: int, requests: list[str], *, seconds: float) -> tuple[list[float], int]:
-    """By a process of its own, so that what measures does not wait for what is measured."""
-    asked = {"port": port, "requests": requests, "connections": CONNECTIONS, "seconds": seconds}
+    """Run in a process of its own, so that this process does not delay the requests."""
+    options = {"port": port, "requests": requests, "connections": CONNECTIONS, "seconds": seconds}
     load = [sys.executable, str(Path(__file__).with_name("load.py"))]
-    took, failed = json.loads(subprocess.run(load, input=json.dumps(asked).encode(), stdout=-1, check=True).stdout)
+    took, failed = json.loads(subprocess.run(load, input=json.dumps(options).encode(), stdout=-1, check=True).stdout)
     return took, failed
 
 
 def _measure_by_size(data: Dataset, *, calls: int) -> Result:
-    """What an answer takes, without the web server: the middle of many, each size in turn."""
+    """The median duration of a match without the web server, for each size of campaign in turn."""
     called = {size: get_called_numbers(campaign, 1_000) for size, campaign in data.campaigns.items()}
     took: dict[int, list[float]] = {size: [] for size in data.campaigns}
     now = timezone.now()
     for place in range(calls):
         for size, campaign in data.campaigns.items():
             number = called[size][place % 1_000]
-            begun = time.perf_counter()
-            match(account_id=data.account.pk, campaign_id=campaign.pk, called=number, now=now)
-            took[size].append(time.perf_counter() - begun)
+            started = time.perf_counter()
+            match(account_id=data.account.pk, campaign_id=campaign.pk, called_number=number, now=now)
+            took[size].append(time.perf_counter() - started)
     middle = {size: statistics.median(values) for size, values in took.items()}
     small, large = min(middle), max(middle)
     print("  " + ", ".join(f"{size:,} numbers: {value * 1e6:.0f} µs" for size, value in middle.items()), flush=True)

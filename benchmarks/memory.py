@@ -1,4 +1,4 @@
-"""How much memory other processes have."""
+"""The memory of other processes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 
 def get_largest_mb(pids: Sequence[int]) -> float:
-    """Of these processes, in MB; 0 if there are none any more. Without what they see of files, which is the system's to
-    take back."""
+    """The anonymous memory of the largest of these processes, in MB; 0 if all have ended. Mapped files do not count:
+    the system can reclaim them."""
     statuses = [text for pid in pids if (text := _read_status(pid))]
     found = [line for status in statuses for line in status.splitlines() if line.startswith("RssAnon")]
     return max((int(line.split()[1]) / 1024 for line in found), default=0.0)

@@ -1,4 +1,4 @@
-"""Applying a hundred thousand answers of engines, half of them changed, against bulk_update in chunks of 1,000."""
+"""Apply 100,000 observations, half of them with a new label, against bulk_update in chunks of 1,000."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarks.databases import BenchmarkRun
 from benchmarks.report import Result
 from portal.models import AuditEvent
 from reputation.models import Case, Check, Engine, PhoneNumber, Submission, Tag
-from reputation.monitoring import lookups
+from reputation.monitoring.observations import apply_observations
 from reputation.providers.protocol import Observation
 from reputation.service_clock import days
 
@@ -36,16 +36,16 @@ def measure(run: BenchmarkRun) -> list[Result]:
     count = run.of_size(100_000, 4_000)
     now = timezone.now()
     engine = Engine.objects.filter(in_use=True).order_by("pk").first()
-    # Answers about numbers without a label, of which half come with one.
+    # Observations of clean numbers. Half of them have a label.
     clean = PhoneNumber.objects.for_account(data.account).filter(spam_status=Status.CLEAN)
     e164s = list(clean.order_by("pk").values_list("e164", flat=True)[: count + PEER_COUNT])
     peer = _time_bulk_update(_make_observations(e164s[count:], engine.slug, now), engine, now) / (len(e164s) - count)
     observations = list(_make_observations(e164s[:count], engine.slug, now))
-    begun = time.process_time()
-    said = lookups.apply_observations(observations, now=now)
-    each = (time.process_time() - begun) / count
-    if said["tags detected"] != count // 2:
-        raise SystemExit(f"{said} of {count} answers.")
+    started = time.process_time()
+    changes = apply_observations(observations, now=now)
+    each = (time.process_time() - started) / count
+    if changes["tags detected"] != count // 2:
+        raise SystemExit(f"{changes} of {count} observations.")
     return [
         Result(
             f"applying {count:,} answers, half of them a new label, with tags, cases and audit events: an answer",
@@ -67,37 +67,37 @@ def _make_observations(e164s: Sequence[str], engine: str, now: datetime) -> Iter
             engine=engine,
             tagged=bool(place % 2),
             label="Spam Likely" if place % 2 else "",
-            seen_at=now,
+            observed_at=now,
             learnt_by="look_up",
-            proof={"level": place % 2},
+            raw_response={"level": place % 2},
         )
 
 
 def _time_bulk_update(observations: Iterator[Observation], engine: Engine, now: datetime) -> float:
-    """Seconds of processor time, done as a Django programmer would who knows bulk_update and bulk_create."""
+    """Processor seconds with bulk_update and bulk_create, as an experienced Django developer would write it."""
     observations = list(observations)
-    begun = time.process_time()
+    started = time.process_time()
     for start in range(0, len(observations), CHUNK):
         chunk = {observation.number: observation for observation in observations[start : start + CHUNK]}
         with transaction.atomic():
             changes = _ChunkChanges(engine, now)
             changes.find(chunk)
             changes.save()
-    took = time.process_time() - begun
+    took = time.process_time() - started
     connection.close()
     return took
 
 
 @dataclass
 class _ChunkChanges:
-    """What the answers of a chunk change, as objects."""
+    """The objects that the observations of a chunk create or change."""
 
     engine: Engine
     now: datetime
     numbers: list[PhoneNumber] = field(default_factory=list)
     extended: list[Check] = field(default_factory=list)
-    over: list[Check] = field(default_factory=list)
-    begun: list[Check] = field(default_factory=list)
+    ended: list[Check] = field(default_factory=list)
+    started: list[Check] = field(default_factory=list)
     tags: list[Tag] = field(default_factory=list)
     cases: list[Case] = field(default_factory=list)
     submissions: list[Submission] = field(default_factory=list)
@@ -108,8 +108,8 @@ class _ChunkChanges:
         self.numbers = list(on.select_for_update())
         runs = Check.objects.filter(number__in=self.numbers, is_current=True).select_related("engine")
         current = {(check.number_id, check.engine_id): check for check in runs}
-        standing = Tag.objects.filter(number__in=self.numbers, ended_at=None, engine=self.engine)
-        tagged = {tag.number_id for tag in standing}
+        active = Tag.objects.filter(number__in=self.numbers, ended_at=None, engine=self.engine)
+        tagged = {tag.number_id for tag in active}
         for number in self.numbers:
             observation = chunk[number.e164]
             self._look(number, observation, current.get((number.pk, self.engine.pk)))
@@ -117,18 +117,18 @@ class _ChunkChanges:
                 self._tag(number, observation)
 
     def _look(self, number: PhoneNumber, observation: Observation, run: Check | None) -> None:
-        times = {"last_at": self.now, "learnt_at": self.now, "valid_until": self.now + days(2)}
+        times = {"last_at": self.now, "received_at": self.now, "valid_until": self.now + days(2)}
         number.checked_at, number.fresh_until = self.now, self.now + days(2)
         result = Check.Result.TAGGED if observation.tagged else Check.Result.CLEAN
         if run and (run.result, run.label) == (result, observation.label):
-            run.last_at, run.learnt_at, run.valid_until = times.values()
+            run.last_at, run.received_at, run.valid_until = times.values()
             run.looks += 1
             self.extended.append(run)
             return
         if run:
             run.is_current = False
-            self.over.append(run)
-        self.begun.append(
+            self.ended.append(run)
+        self.started.append(
             Check(
                 account_id=number.account_id,
                 number=number,
@@ -137,7 +137,7 @@ class _ChunkChanges:
                 label=observation.label,
                 learnt_by=observation.learnt_by,
                 first_at=self.now,
-                proof=observation.proof,
+                raw_response=observation.raw_response,
                 **times,
             )
         )
@@ -154,28 +154,28 @@ class _ChunkChanges:
         )
         self.cases.append(case)
         self.submissions.append(Submission(case=case, engine=self.engine))
-        said = {"label": observation.label, "detected_at": self.now, "proof": observation.proof}
-        self.tags.append(Tag(engine=self.engine, case=case, **said, **of_number))
+        fields = {"label": observation.label, "detected_at": self.now, "raw_response": observation.raw_response}
+        self.tags.append(Tag(engine=self.engine, case=case, **fields, **of_number))
         self.events += [
             AuditEvent(
                 account_id=number.account_id,
                 at=self.now,
-                via="system",
-                what=what,
-                subject="phonenumber",
+                via="task",
+                code=code,
+                subject_type="phonenumber",
                 subject_id=number.pk,
                 subject_label=number.e164,
                 after=observation.label,
             )
-            for what in ("tag.detected", "case.opened")
+            for code in ("tag.detected", "case.opened")
         ]
 
     def save(self) -> None:
-        times = ["last_at", "learnt_at", "valid_until", "looks"]
+        times = ["last_at", "received_at", "valid_until", "looks"]
         Check.objects.bulk_update(self.extended, times, batch_size=CHUNK)
-        Check.objects.bulk_update(self.over, ["is_current"], batch_size=CHUNK)
-        for rows in (self.begun, self.cases, self.submissions, self.tags, self.events):
+        Check.objects.bulk_update(self.ended, ["is_current"], batch_size=CHUNK)
+        for rows in (self.started, self.cases, self.submissions, self.tags, self.events):
             if rows:
                 type(rows[0]).objects.bulk_create(rows)
-        standing = ["checked_at", "fresh_until", "spam_status", "tagged_since"]
-        PhoneNumber.objects.bulk_update(self.numbers, standing, batch_size=CHUNK)
+        fields = ["checked_at", "fresh_until", "spam_status", "tagged_since"]
+        PhoneNumber.objects.bulk_update(self.numbers, fields, batch_size=CHUNK)

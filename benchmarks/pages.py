@@ -1,6 +1,8 @@
-"""Number Reputation with a million numbers against a thousand, its middle against its first page, and Django admin's
-own list of the same numbers: of the same account, by the same filter, in the same order. Whole pages, template
-included, in this process, by processor time."""
+"""Number Reputation with a million numbers against a thousand, a page in the middle against the first, and the page
+against Django admin's list of the same numbers with the same filter and order.
+
+Measures processor time of whole pages, templates included, in this process.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +25,9 @@ from reputation.models import PhoneNumber, Tag
 from reputation.number_table.table import PAGE_SIZE, SORTS
 
 SMALL_SIZE = 1_000
-# Four digits that some numbers have, and digits that none has.
+# Four digits that some numbers contain, and digits that none contains.
 SEARCHES = {"four digits": "7431", "what no number has": "99999999"}
-# Pages are the same where they hold as many numbers, and about as many with an alert, which takes longer to draw.
+# Pages are comparable if they have as many rows and about as many alerts, which take longer to render.
 MAX_ALERT_DIFFERENCE = 3
 REMEASURED_COUNT = 5
 SIZES = (10_000, 100_000)
@@ -40,7 +42,7 @@ SORT_VALUES = [way for name in SORTS for way in (name, f"-{name}")]
 
 
 class NumberAdmin(admin.ModelAdmin):
-    """As a Django programmer would write it, with the filters and the search of the page."""
+    """The usual ModelAdmin, with the filters and the search of the page."""
 
     list_display = ("e164", "label", "spam_status", "capability", "campaign", "source", "checked_at")
     list_filter = ("account", "spam_status", "capability", "source", "campaign")
@@ -51,20 +53,20 @@ class NumberAdmin(admin.ModelAdmin):
 
 
 def measure(run: BenchmarkRun) -> list[Result]:
-    admin.site.register(PhoneNumber, NumberAdmin)  # before the addresses are read
+    admin.site.register(PhoneNumber, NumberAdmin)  # before the URLs are loaded
     call_command("collectstatic", verbosity=0, interactive=False)
     large, times = run.large, run.of_size(5, 1)
-    asked = {SMALL_SIZE: _PageTimer(run, SMALL_SIZE, times), large: _PageTimer(run, large, times)}
+    timers = {SMALL_SIZE: _PageTimer(run, SMALL_SIZE, times), large: _PageTimer(run, large, times)}
     return [
-        _measure_first_pages(asked[SMALL_SIZE], asked[large]),
-        _measure_by_size(asked[large], [_PageTimer(run, numbers, times) for numbers in SIZES if numbers < large]),
-        _measure_middle_pages(asked[large]),
-        *_measure_against_admin(asked[large]),
+        _measure_first_pages(timers[SMALL_SIZE], timers[large]),
+        _measure_by_size(timers[large], [_PageTimer(run, numbers, times) for numbers in SIZES if numbers < large]),
+        _measure_middle_pages(timers[large]),
+        *_measure_against_admin(timers[large]),
     ]
 
 
 class _PageTimer:
-    """The pages of one database, asked for by its large account's admin."""
+    """Requests pages of one database as the admin of its large account."""
 
     def __init__(self, run: BenchmarkRun, numbers: int, times: int) -> None:
         self.run, self.count, self.times = run, numbers, times
@@ -73,36 +75,36 @@ class _PageTimer:
     def use(self) -> Dataset:
         data = self.run.use(self.count)
         user = data.user
-        User.objects.filter(pk=user.pk).update(is_staff=True, is_superuser=True)
+        User.objects.filter(pk=user.pk).update(staff_role=User.StaffRole.SUPERUSER)
         self.client = Client(HTTP_HOST="127.0.0.1")
         self.client.force_login(User.objects.get(pk=user.pk))
         return data
 
-    def took(self, address: str, asked: Iterable[tuple[str, object]], *, times: int = 0) -> tuple[float, bytes]:
-        """Milliseconds of processor time, the middle of several; and the page."""
+    def took(self, address: str, query: Iterable[tuple[str, object]], *, times: int = 0) -> tuple[float, bytes]:
+        """The median processor time of several requests in milliseconds, and the page."""
         took = []
         for _ in range(times or self.times):
-            begun = time.process_time()
-            answer = self.client.get(f"{address}?{urlencode(dict(asked))}")
-            took.append((time.process_time() - begun) * 1000)
-            if answer.status_code != 200:
-                raise SystemExit(f"{address} {dict(asked)} was answered with {answer.status_code}.")
-        return statistics.median(took), answer.content
+            started = time.process_time()
+            response = self.client.get(f"{address}?{urlencode(dict(query))}")
+            took.append((time.process_time() - started) * 1000)
+            if response.status_code != 200:
+                raise SystemExit(f"{address} {dict(query)} was answered with {response.status_code}.")
+        return statistics.median(took), response.content
 
-    def page(self, **asked: object) -> tuple[float, int, int]:
-        """Milliseconds, how many numbers it shows, and how many of them with an alert."""
-        took, page = self.took(reverse("number-reputation"), asked.items())
+    def page(self, **query: object) -> tuple[float, int, int]:
+        """Milliseconds, and how many rows and alerts the page has."""
+        took, page = self.took(reverse("number-reputation"), query.items())
         return took, page.count(b'name="number" value='), page.count(b"data-spam-alert=")
 
-    def again(self, **asked: object) -> float:
-        """Milliseconds, the middle of more."""
-        return self.took(reverse("number-reputation"), asked.items(), times=5 * self.times)[0]
+    def again(self, **query: object) -> float:
+        """The median of more requests, in milliseconds."""
+        return self.took(reverse("number-reputation"), query.items(), times=5 * self.times)[0]
 
     @property
     def filters(self) -> dict[str, dict[str, object]]:
-        """Each by its name; the same ones in each database, although a campaign has another id there."""
+        """Filters by name. The same in each database, although the ids of campaigns differ."""
         statuses = ("labelled", "tagged", "in_remediation", "failed", "clean", "stale", "unknown", "not_monitored")
-        engine = Tag.objects.standing().values_list("engine", flat=True).first()
+        engine = Tag.objects.active().values_list("engine", flat=True).first()
         rest = self.data.account.campaigns.get(name="The rest")
         return {
             "no filter": {},
@@ -118,7 +120,7 @@ class _PageTimer:
 
 
 def _measure_first_pages(small: _PageTimer, large: _PageTimer) -> Result:
-    """Of every filter in every order, where both databases have the same page."""
+    """Every filter in every order, where both databases have a comparable page."""
     took: dict[tuple[str, str], list[tuple[float, int]]] = {}
     for pages in (small, large):
         pages.use()
@@ -134,7 +136,7 @@ def _measure_first_pages(small: _PageTimer, large: _PageTimer) -> Result:
     }
     ratios = {place: after / before for place, (before, after) in both.items()}
     middle = statistics.median(ratios.values())
-    # Of a hundred pages that take the same, some take a third longer by chance: the worst are measured again.
+    # Of a hundred equal pages, some take a third longer by chance. The worst are measured again.
     suspects = sorted(ratios, key=ratios.__getitem__)[-REMEASURED_COUNT:]
     again = {
         pages.count: {(name, sort): pages.again(**pages.filters[name], sort=sort) for name, sort in suspects}
@@ -157,12 +159,12 @@ def _measure_first_pages(small: _PageTimer, large: _PageTimer) -> Result:
 
 
 def _measure_by_size(large: _PageTimer, others: list[_PageTimer]) -> Result:
-    """The page that people open first, of accounts of every size."""
+    """The first page without a filter, for accounts of every size."""
     took = {pages.count: pages.again() for pages in (*others, large) if pages.use()}
-    said = ", ".join(f"{took[pages.count]:.1f} ms with {pages.count:,}" for pages in others)
+    times = ", ".join(f"{took[pages.count]:.1f} ms with {pages.count:,}" for pages in others)
     least = min(took)
     return Result(
-        f"the same without a filter ({said}), {large.count:,} numbers",
+        f"the same without a filter ({times}), {large.count:,} numbers",
         f"{took[large.count]:.1f} ms",
         f"{least:,} numbers",
         f"{took[least]:.1f} ms",
@@ -194,7 +196,7 @@ def _measure_middle_pages(pages: _PageTimer) -> Result:
 
 
 def _get_middle_id(pages: _PageTimer, sort: str) -> int:
-    """A number in the middle of the order; one with a value where half of them have none."""
+    """The id of a number in the middle of the order, among those that have a value."""
     numbers = PhoneNumber.objects.for_account(pages.data.account)
     column = {"number": "e164", "label": "label", "checked": "checked_at"}.get(sort.lstrip("-"), "facet")
     if column == "checked_at":
@@ -207,10 +209,10 @@ def _measure_against_admin(pages: _PageTimer) -> list[Result]:
     compared = [_time_against_admin(pages, *place) for place in _get_comparisons(pages)]
     ratios = {name: admins / ours for name, ours, admins in compared}
     worst = min(ratios, key=ratios.__getitem__)
-    middle = sorted(compared, key=lambda one: ratios[one[0]])[len(compared) // 2]
+    middle = sorted(compared, key=lambda row: ratios[row[0]])[len(compared) // 2]
     searches = [_time_against_admin(pages, f"a search for {name}", {"q": text}) for name, text in SEARCHES.items()]
     named = (f"the first page, the middle of {len(compared)} filters and orders ({middle[0]})", *middle[1:])
-    least = next(one for one in compared if one[0] == worst)
+    least = next(row for row in compared if row[0] == worst)
     return [
         Result(
             f"{name}, {pages.count:,} numbers",
@@ -236,7 +238,7 @@ _ADMIN_FILTERS = {
 
 
 def _get_comparisons(pages: _PageTimer) -> Iterable[tuple[str, dict[str, object]]]:
-    """What both lists can be asked for: each order without a filter, and each filter by number and by last checked."""
+    """Queries that both lists support: each order without a filter, and each filter by number and by last checked."""
     yield from ((f"by {sort}", {"sort": sort}) for sort in SORT_VALUES)
     filters = {
         f"{name} {value}": {name: value} for name, (_field, values) in _ADMIN_FILTERS.items() for value in values
@@ -247,18 +249,18 @@ def _get_comparisons(pages: _PageTimer) -> Iterable[tuple[str, dict[str, object]
         yield f"{name} by {sort}", {**chosen, "sort": sort}
 
 
-def _time_against_admin(pages: _PageTimer, name: str, asked: dict[str, object]) -> tuple[str, float, float]:
-    """Milliseconds of our page and of the admin's."""
-    theirs: dict[str, object] = {"account__id__exact": pages.data.account.pk}
-    for parameter, value in asked.items():
+def _time_against_admin(pages: _PageTimer, name: str, query: dict[str, object]) -> tuple[str, float, float]:
+    """The name, and the milliseconds of our page and of the admin's."""
+    admin_query: dict[str, object] = {"account__id__exact": pages.data.account.pk}
+    for parameter, value in query.items():
         if parameter == "sort":
-            theirs["o"] = f"{'-' * value.startswith('-')}{_ADMIN_COLUMNS[value.lstrip('-')]}"
+            admin_query["o"] = f"{'-' * value.startswith('-')}{_ADMIN_COLUMNS[value.lstrip('-')]}"
         elif parameter == "campaign":
-            theirs["campaign__id__exact"] = value
+            admin_query["campaign__id__exact"] = value
         else:
-            theirs[_ADMIN_FILTERS[parameter][0] if parameter in _ADMIN_FILTERS else parameter] = value
-    ours, *_what = pages.page(**asked)
-    admins, page = pages.took(reverse("admin:reputation_phonenumber_changelist"), theirs.items(), times=1)
-    if b'name="_selected_action"' not in page and asked.get("q") != SEARCHES["what no number has"]:
-        raise SystemExit(f"Django admin shows no number for {theirs}.")
+            admin_query[_ADMIN_FILTERS[parameter][0] if parameter in _ADMIN_FILTERS else parameter] = value
+    ours, *_what = pages.page(**query)
+    admins, page = pages.took(reverse("admin:reputation_phonenumber_changelist"), admin_query.items(), times=1)
+    if b'name="_selected_action"' not in page and query.get("q") != SEARCHES["what no number has"]:
+        raise SystemExit(f"Django admin shows no number for {admin_query}.")
     return name, ours, admins

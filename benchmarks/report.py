@@ -1,4 +1,4 @@
-"""The table of what was measured, with the machine and the versions it was measured on."""
+"""The table of results, with the machine and the versions."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Result:
-    """A figure beside its peer's of the same run. `ratio` must be at least or at most `goal`; `bound` says what keeps
-    it from there, and what was tried."""
+    """A figure and that of its peer. `ratio` must be at least or at most `goal`. `bound` explains what limits it, and
+    what was tried."""
 
-    what: str
+    name: str
     figure: str
     peer: str
     peers_figure: str
@@ -30,7 +30,7 @@ class Result:
 
 
 def render_table(rows: list[Result], *, quick: bool, seconds: float) -> str:
-    """As Markdown."""
+    """Render the results as Markdown."""
     lines = [
         "# Measured",
         "",
@@ -41,14 +41,14 @@ def render_table(rows: list[Result], *, quick: bool, seconds: float) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for row in rows:
-        sign, said = ("≥" if row.at_least else "≤"), ("reached" if row.is_reached else "**not reached**")
+        sign, outcome = ("≥" if row.at_least else "≤"), ("reached" if row.is_reached else "**not reached**")
         lines.append(
-            f"| {row.what} | {row.figure} | {row.peer} | {row.peers_figure} | {row.ratio:.2f} | {sign} {row.goal:g} "
-            f"| {said} |"
+            f"| {row.name} | {row.figure} | {row.peer} | {row.peers_figure} | {row.ratio:.2f} | {sign} {row.goal:g} "
+            f"| {outcome} |"
         )
     if missed := [row for row in rows if not row.is_reached]:
         lines += ["", "## Not reached", ""]
-        lines += [f"- **{row.what}** ({row.ratio:.2f} of {row.goal:g}). {row.bound}".rstrip() for row in missed]
+        lines += [f"- **{row.name}** ({row.ratio:.2f} of {row.goal:g}). {row.bound}".rstrip() for row in missed]
     return "\n".join(lines)
 
 

@@ -1,7 +1,7 @@
-"""`make bench`: measures, prints a table, and writes it with the machine and the versions to benchmarks/results.md.
+"""`make bench`: run the benchmarks, print a table, and write it to benchmarks/results.md.
 
-The databases are made once, one for each number of numbers. Each part then runs in a process of its own, on copies of
-them, so that no part sees what another left behind, in the database or in memory. `ONLY=pages,imports` runs some parts.
+One database is created for each size. Each benchmark runs in a process of its own on a copy, so that none sees the
+data or the memory of another. `ONLY=pages,imports` runs some of them, `QUICK=1` runs them with little data.
 """
 
 from __future__ import annotations
@@ -19,18 +19,29 @@ from tempfile import TemporaryDirectory
 
 BASE_DIR = Path(__file__).parent
 QUICK = os.environ.get("QUICK", "") not in ("", "0")
-# Each is a module with `measure(run: Run) -> list[Row]`.
-BENCHMARKS = ("matching", "pages", "enabling", "answers", "imports", "beside", "idle", "sweeps")
+# Modules with a function `measure(run: BenchmarkRun) -> list[Result]`.
+BENCHMARKS = (
+    "matching",
+    "pages",
+    "bulk_actions",
+    "observations",
+    "imports",
+    "concurrency",
+    "idle",
+    "lookup_workers",
+)
 
 
 def main() -> None:
     only = [part for part in os.environ.get("ONLY", "").split(",") if part]
     if unknown := set(only) - set(BENCHMARKS):
-        raise SystemExit(f"There is no part {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}.")
+        raise SystemExit(f"There is no benchmark {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}.")
     if len(sys.argv) == 3:
         measure(sys.argv[1], Path(sys.argv[2]))
         return
-    begun = time.monotonic()
+    if len(sys.argv) > 1:
+        raise SystemExit(__doc__)
+    started = time.monotonic()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="portal-bench-")))
         rows = [row for part in only or BENCHMARKS for row in _run_in_process(part, folder)]
@@ -38,7 +49,7 @@ def main() -> None:
     from benchmarks import report
 
     measured = [report.Result(**row) for row in rows]
-    text = report.render_table(measured, quick=QUICK, seconds=time.monotonic() - begun)
+    text = report.render_table(measured, quick=QUICK, seconds=time.monotonic() - started)
     print(text)
     if not QUICK and not only:
         (BASE_DIR / "results.md").write_text(text + "\n", encoding="utf-8")
@@ -47,15 +58,15 @@ def main() -> None:
 
 def _run_in_process(part: str, folder: Path) -> list[dict]:
     print(f"--- {part}", flush=True)
-    begun = time.monotonic()
+    started = time.monotonic()
     answer = folder / f"{part}.json"
     subprocess.run([sys.executable, "-m", "benchmarks.run", part, str(folder)], check=True)
-    print(f"    {time.monotonic() - begun:.0f} s", flush=True)
+    print(f"    {time.monotonic() - started:.0f} s", flush=True)
     return json.loads(answer.read_text())
 
 
 def measure(part: str, folder: Path) -> None:
-    """One part, in this process; its rows go to a file."""
+    """Run one benchmark in this process and write its results to a file."""
     _setup_django(folder / part)
     from benchmarks.databases import BenchmarkRun
 

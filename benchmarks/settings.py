@@ -1,10 +1,10 @@
-"""The portal's settings with an empty view beside its own addresses, on data of its own; started by benchmarks.run."""
+"""The portal's settings, with an additional empty view. benchmarks.run sets DATA_DIR."""
 
 import os
 
 os.environ["DEMO"] = "1"
 os.environ.setdefault("DAY_SECONDS", "86400")
-# The peer of the match endpoint has no limit either.
+# The empty view, with which the match endpoint is compared, has no rate limit.
 os.environ.setdefault("API_MATCH_RATE_LIMIT", "0")
 
 from portal.settings import *  # noqa: F403

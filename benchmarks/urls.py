@@ -1,4 +1,4 @@
-"""The portal's addresses and an empty view, which goes through the same middleware in the same processes."""
+"""The portal's URLs and an empty view, which passes the same middleware in the same processes."""
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, path

@@ -1,27 +1,26 @@
-"""gunicorn's settings: deploy/portal-web.service starts it with this file."""
+"""Configuration of gunicorn for deploy/portal-web.service."""
 
 import multiprocessing
 import os
 
-# Caddy or nginx stands in front and is the only one that may reach it.
+# Only the proxy (Caddy or nginx) may reach this address.
 bind = os.environ.get("BIND", "127.0.0.1:8000")
 workers = int(os.environ.get("WEB_CONCURRENCY", min(multiprocessing.cpu_count() + 1, 5)))
 worker_class = "gthread"
-# Python runs one thread of a process at a time, and an answer from SQLite hardly waits: measured on two processors with
-# eight connections, the slowest in a hundred of a dialer's answers took 12 ms with two threads, 17 ms with four, and 20
-# ms with eight. An answer from PostgreSQL waits for the network between: more threads use that time. Slow readers and
-# uploads hold no thread, because the server in front buffers them.
+# A process runs one Python thread at a time, and SQLite hardly waits: on two processors with eight connections, the p99
+# of match requests was 12 ms with two threads, 17 ms with four, and 20 ms with eight. PostgreSQL waits for the network,
+# and other threads use that time. Slow clients occupy no thread, because the proxy buffers requests and responses.
 threads = int(os.environ.get("WEB_THREADS", 8 if os.environ.get("DATABASE_URL", "").startswith("postgres") else 2))
-# A worker that does not report for so long is replaced. With threads this is not a limit on a request.
+# gunicorn replaces a worker that does not report for this long. With threads, this does not limit a request.
 timeout = 60
 graceful_timeout = 30
-# Replaces workers now and then, not all at once, so that nothing they gather grows for ever; seldom, because a dialer
-# asks thousands of times a minute, and a new process takes a second of a processor to begin.
+# Replace workers from time to time, to limit memory leaks. Rarely, because a dialer sends thousands of requests a
+# minute and a new process takes a second of processor time to start. The jitter avoids replacing all at once.
 max_requests = 200_000
 max_requests_jitter = 20_000
-# Not on a disk, where a slow write would look like a stuck worker.
+# In memory: on a disk, a slow write would look like a stuck worker.
 worker_tmp_dir = "/dev/shm"
 accesslog = "-"
 access_log_format = '%({x-forwarded-for}i)s "%(r)s" %(s)s %(b)s %(L)ss'
-# systemd starts, stops and reloads it; a socket to command it by is one way more to do harm.
+# systemd starts, stops and reloads gunicorn, so it needs no control socket.
 control_socket_disable = True

@@ -1,11 +1,11 @@
-"""The reviewer's queue: what was sent, what speaks for and against it, and the decision with its reason.
+"""Applications in Django admin: the queue, the application as it was sent, its assessment, and the decision.
 
-Nothing can be added, edited or deleted here: an application changes only by a decision, bound to the revision read.
+Applications cannot be added, edited or deleted here. They change only by a decision on the revision that was read.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from django import forms
@@ -20,13 +20,17 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.timesince import timesince
 
-from enrollment import lifecycle
-from enrollment.assessment import assess_submitted
-from enrollment.lifecycle import DECISIONS, Decision, DecisionOutcome
+from enrollment import decisions
+from enrollment.assessment import Assessment, assess_submitted
+from enrollment.decisions import DECISIONS, Decision, DecisionOutcome
+from enrollment.lifecycle import TRANSITIONS
 from enrollment.models import Application, ApplicationQuerySet, Transition
+from enrollment.own_accounts import get_own_accounts
 from enrollment.questions import QUESTIONS_BY_ID
 from enrollment.snapshot import FieldChange, diff_snapshots
-from portal.audit import Actor, Context
+from portal.accounts.roles import Permission
+from portal.admin.permissions import RolePermissionsMixin, get_context, get_user
+from portal.db.keyset import parse_id
 
 MAX_SELECTED = 100
 
@@ -34,7 +38,7 @@ State = Application.State
 
 
 class StateFilter(admin.SimpleListFilter):
-    """Begins with what waits for a reviewer."""
+    """Shows applications that wait for review unless another state is chosen."""
 
     title = "state"
     parameter_name = "state"
@@ -49,10 +53,11 @@ class StateFilter(admin.SimpleListFilter):
         yield waiting | {"display": "Waiting for review"}
         yield from others
 
-    def queryset(self, request: HttpRequest, queryset: ApplicationQuerySet) -> ApplicationQuerySet:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Application]) -> QuerySet[Application]:
+        applications = cast(ApplicationQuerySet, queryset)
         if self.value() == self.ALL:
-            return queryset
-        return queryset.filter(state=self.value()) if self.value() else queryset.waiting()
+            return applications
+        return applications.filter(state=self.value()) if self.value() else applications.awaiting_review()
 
 
 class DecisionForm(forms.Form):
@@ -61,23 +66,24 @@ class DecisionForm(forms.Form):
     reason = forms.CharField(
         max_length=4_000,
         widget=forms.Textarea({"rows": 6, "class": "vLargeTextField"}),
-        error_messages={"required": str(lifecycle.ReasonRequired())},
+        error_messages={"required": str(decisions.ReasonRequired())},
     )
 
     def __init__(self, decision: Decision, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["reason"].required = decision.needs_reason
-        self.fields["reason"].help_text = decision.reason_help
+        self.fields["reason"].help_text = decision.reason_help_text
 
 
 @admin.register(Application)
-class ApplicationAdmin(admin.ModelAdmin):
+class ApplicationAdmin(RolePermissionsMixin, admin.ModelAdmin):
+    read_permission = change_permission = Permission.DECIDE_APPLICATIONS
     list_display = (
         "legal_name",
         "account",
         "state",
         "waiting_for",
-        "no_answers",
+        "no_answer_count",
         "revision",
         "decided_by",
         "decided_at",
@@ -94,18 +100,18 @@ class ApplicationAdmin(admin.ModelAdmin):
     class Media:
         css = {"all": ["css/review.css"]}
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Application | None = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet:
-        return super().get_queryset(request).seen_by_reviewers()
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Application]:
+        return cast(ApplicationQuerySet, super().get_queryset(request)).visible_to_reviewers()
 
     @admin.display(description="waiting for", ordering="submitted_at")
     def waiting_for(self, application: Application) -> str:
-        """The age of what waits, exact on hover."""
+        """How long the application has been waiting, with the exact time as a tooltip."""
         if application.state != State.SUBMITTED or not application.submitted_at:
             return "—"
         exact = timezone.localtime(application.submitted_at).strftime("%Y-%m-%d %H:%M %Z")
@@ -113,19 +119,19 @@ class ApplicationAdmin(admin.ModelAdmin):
 
     @admin.action(description="Approve", permissions=["change"])
     def approve(self, request: HttpRequest, applications: ApplicationQuerySet) -> HttpResponse | None:
-        return self._to_decision(request, applications, State.APPROVED)
+        return self._redirect_to_decision(request, applications, State.APPROVED)
 
     @admin.action(description="Ask for more", permissions=["change"])
     def ask_for_more(self, request: HttpRequest, applications: ApplicationQuerySet) -> HttpResponse | None:
-        return self._to_decision(request, applications, State.MORE_INFORMATION)
+        return self._redirect_to_decision(request, applications, State.MORE_INFORMATION)
 
     @admin.action(description="Reject", permissions=["change"])
     def reject(self, request: HttpRequest, applications: ApplicationQuerySet) -> HttpResponse | None:
-        return self._to_decision(request, applications, State.REJECTED)
+        return self._redirect_to_decision(request, applications, State.REJECTED)
 
     @admin.action(description="Revoke", permissions=["change"])
     def revoke(self, request: HttpRequest, applications: ApplicationQuerySet) -> HttpResponse | None:
-        return self._to_decision(request, applications, State.REVOKED)
+        return self._redirect_to_decision(request, applications, State.REVOKED)
 
     def get_urls(self) -> list[URLPattern]:
         decide = self.admin_site.admin_view(self.decide_view)
@@ -137,29 +143,36 @@ class ApplicationAdmin(admin.ModelAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """The application as it was sent, with the assessment beside it; read-only."""
+        """Show the application as it was sent, read-only, with its assessment."""
         application = self.get_object(request, unquote(object_id))
         if application is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+            self.message_user(
+                request, f"Application with ID “{object_id}” doesn’t exist. Perhaps it was deleted?", messages.WARNING
+            )
+            return HttpResponseRedirect(reverse("admin:index"))
         if request.method == "POST" or not self.has_view_permission(request, application):
             raise PermissionDenied
-        steps = list(application.steps.select_related("by").order_by("-pk"))
-        decisions = [_get_decision_link(decision, application) for decision in DECISIONS.values()]
-        context = self._context(
+        own_accounts = get_own_accounts(get_user(request), {application.account_id})
+        conflict = own_accounts.get_conflict(application.account_id)
+        steps = list(application.transitions.select_related("user").order_by("-pk"))
+        links = [_get_decision_link(decision, application) for decision in DECISIONS.values()]
+        context = self._get_context(
             request,
             title=application.legal_name or str(application.account),
             original=application,
             assessment=(assessment := assess_submitted(application)),
-            suggested=DECISIONS[assessment.suggestion.to] if application.state == State.SUBMITTED else None,
+            suggested=DECISIONS[assessment.suggestion.state] if application.state == State.SUBMITTED else None,
             answers=_get_answers_with_questions(application),
             steps=steps,
             changes=_get_changes(steps),
-            decisions=[link for link in decisions if link] if self.has_change_permission(request, application) else [],
+            decisions=[link for link in links if link and not conflict],
+            conflict=conflict,
+            is_own_account=application.account_id in own_accounts.account_ids,
         )
         return TemplateResponse(request, "admin/enrollment/application/review.html", context)
 
     def decide_view(self, request: HttpRequest, to: str) -> HttpResponse:
-        """Asks for the reason, then decides those that still are as they were shown."""
+        """Ask for the reason, then decide the applications that are unchanged since they were shown."""
         if to not in DECISIONS:
             raise Http404
         if not self.has_change_permission(request):
@@ -167,20 +180,12 @@ class ApplicationAdmin(admin.ModelAdmin):
         decision, shown = DECISIONS[to], _get_shown_revisions(request)
         form = DecisionForm(decision, request.POST or None)
         if request.method == "POST" and form.is_valid():
-            actor, now = Actor(user=request.user, via="admin"), timezone.now()
             reason = form.cleaned_data["reason"]
-            self._tell(request, decision, lifecycle.decide(shown, to=to, context=Context(actor, now), reason=reason))
-            return HttpResponseRedirect(self._back(shown))
-        applications = self.get_queryset(request).filter(pk__in=shown).select_related("account", "decided_by")
-        rows = [
-            (
-                application,
-                assess_submitted(application),
-                lifecycle.get_decision_conflict(application, to=to, revision=shown[application.pk]),
-            )
-            for application in applications.order_by("submitted_at", "pk")
-        ]
-        context = self._context(
+            outcome = decisions.decide(shown, to=to, context=get_context(request), reason=reason)
+            self._message_outcome(request, decision, outcome)
+            return HttpResponseRedirect(self._get_return_url(shown))
+        rows = self._get_decision_rows(request, to, shown)
+        context = self._get_context(
             request,
             title=decision.verb,
             decision=decision,
@@ -188,31 +193,53 @@ class ApplicationAdmin(admin.ModelAdmin):
             decidable=[row for row in rows if not row[2]],
             others=[row for row in rows if row[2]],
             shown=[f"{pk}:{revision}" for pk, revision in shown.items()],
-            back=self._back(shown),
+            back=self._get_return_url(shown),
         )
         return TemplateResponse(request, "admin/enrollment/application/decide.html", context)
 
-    def _to_decision(self, request: HttpRequest, applications: ApplicationQuerySet, to: str) -> HttpResponse | None:
+    def _get_decision_rows(
+        self, request: HttpRequest, to: str, shown: dict[int, int]
+    ) -> list[tuple[Application, Assessment, str]]:
+        """Each chosen application with its assessment, and why it cannot be decided."""
+        queryset = self.get_queryset(request).filter(pk__in=shown).select_related("account", "decided_by")
+        applications = list(queryset.order_by("submitted_at", "pk"))
+        own_accounts = get_own_accounts(get_user(request), {application.account_id for application in applications})
+        return [
+            (
+                application,
+                assess_submitted(application),
+                decisions.get_decision_conflict(
+                    application, to=to, revision=shown[application.pk], own_accounts=own_accounts
+                ),
+            )
+            for application in applications
+        ]
+
+    def _redirect_to_decision(
+        self, request: HttpRequest, applications: ApplicationQuerySet, to: str
+    ) -> HttpResponse | None:
         shown = list(applications.order_by("submitted_at", "pk").values_list("pk", "revision")[: MAX_SELECTED + 1])
         if len(shown) > MAX_SELECTED:
             self.message_user(request, f"Choose at most {MAX_SELECTED} at a time. Nothing was changed.", messages.ERROR)
             return None
         return HttpResponseRedirect(_get_decide_url(to, shown))
 
-    def _tell(self, request: HttpRequest, decision: Decision, outcome: DecisionOutcome) -> None:
+    def _message_outcome(self, request: HttpRequest, decision: Decision, outcome: DecisionOutcome) -> None:
         if outcome.decided:
             names = ", ".join(application.legal_name for application in outcome.decided[:5])
             more = f" and {len(outcome.decided) - 5} more" if len(outcome.decided) > 5 else ""
-            self.message_user(request, f"{decision.done}: {names}{more}. A mail tells the applicant.", messages.SUCCESS)
-        for refused in outcome.refused:
-            self.message_user(request, f"Not changed. {refused}", messages.ERROR)
+            self.message_user(
+                request, f"{decision.done_label}: {names}{more}. A mail tells the applicant.", messages.SUCCESS
+            )
+        for skipped in outcome.skipped:
+            self.message_user(request, f"Not changed. {skipped}", messages.ERROR)
 
-    def _back(self, shown: dict[int, int]) -> str:
+    def _get_return_url(self, shown: dict[int, int]) -> str:
         if len(shown) == 1:
             return reverse("admin:enrollment_application_change", args=[next(iter(shown))])
         return reverse("admin:enrollment_application_changelist")
 
-    def _context(self, request: HttpRequest, **more: Any) -> dict[str, Any]:
+    def _get_context(self, request: HttpRequest, **more: Any) -> dict[str, Any]:
         return {**self.admin_site.each_context(request), "opts": self.opts, **more}
 
 
@@ -222,22 +249,19 @@ def _get_decide_url(to: str, shown: list[tuple[int, int]]) -> str:
 
 
 def _get_decision_link(decision: Decision, application: Application) -> tuple[Decision, str] | None:
-    if application.state not in lifecycle.TRANSITIONS[decision.to]:
+    if application.state not in TRANSITIONS[decision.to]:
         return None
     return decision, _get_decide_url(decision.to, [(application.pk, application.revision)])
 
 
 def _get_shown_revisions(request: HttpRequest) -> dict[int, int]:
-    """Which applications the page showed, at which revision: `shown=<id>:<revision>`, several times."""
+    """The ids and revisions of the applications that the page showed, from parameters `shown=<id>:<revision>`."""
     pairs = (text.partition(":") for text in (request.POST or request.GET).getlist("shown")[:MAX_SELECTED])
-    shown = {int(pk): int(revision) for pk, _, revision in pairs if _is_id(pk) and _is_id(revision)}
+    ids = ((parse_id(pk), parse_id(revision)) for pk, _, revision in pairs)
+    shown = {pk: revision for pk, revision in ids if pk and revision}
     if not shown:
         raise Http404("No application was chosen.")
     return shown
-
-
-def _is_id(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) < 19
 
 
 def _get_answers_with_questions(application: Application) -> list[dict[str, Any]]:
@@ -245,6 +269,6 @@ def _get_answers_with_questions(application: Application) -> list[dict[str, Any]
 
 
 def _get_changes(steps: list[Transition]) -> list[FieldChange]:
-    """What the applicant changed between the last two sendings; `steps` newest first."""
-    sendings = [step.snapshot for step in steps if step.to == State.SUBMITTED]
-    return diff_snapshots(sendings[1], sendings[0]) if len(sendings) > 1 else []
+    """What the applicant changed between the last two submissions. `steps` are newest first."""
+    submissions = [step.snapshot for step in steps if step.to_state == State.SUBMITTED]
+    return diff_snapshots(submissions[1], submissions[0]) if len(submissions) > 1 else []

@@ -1,7 +1,7 @@
-"""What the answers mean: for the applicant before sending, and beside the answers for the reviewer.
+"""What the answers mean, for the applicant before sending and for the reviewer.
 
-The specification: "If you answer No to multiple questions, the service may be unable to assist." What else counts is
-our judgement; it suggests and never decides.
+Specification: "If you answer No to multiple questions, the service may be unable to assist." The other checks are our
+own judgement. They suggest a decision and never take one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from stdnum.us import ein
 
-from enrollment.business import MAX_EMPLOYEES, SALES_USE_CASES, OnBehalf
+from enrollment.choices import MAX_EMPLOYEES, SALES_USE_CASES, OnBehalf
 from enrollment.models import Application
 from enrollment.questions import QUESTIONS, Answer, Question, Severity
 from enrollment.snapshot import get_answers, get_business_values
@@ -32,57 +32,58 @@ BusinessValues = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class NoAnswer:
-    """A practice answered with No; `plan` is what the applicant says will be done about it."""
+    """A practice answered with No, with the applicant's plan to correct it."""
 
     question: Question
-    plan: str
+    corrective_plan: str
 
 
 @dataclass(frozen=True)
 class Suggestion:
-    to: str
-    because: str
+    """A decision suggested to the reviewer."""
+
+    state: str
+    reason: str
 
 
 @dataclass(frozen=True)
 class Assessment:
-    answered: int
-    asked: int
+    answered_count: int
+    question_count: int
     no_answers: tuple[NoAnswer, ...]
     warnings: tuple[str, ...]
 
     @property
-    def blocks(self) -> int:
-        return self._weighing(Severity.BLOCK)
+    def blocking_count(self) -> int:
+        return self._count_by_severity(Severity.BLOCKING)
 
     @property
-    def hard(self) -> int:
-        return self._weighing(Severity.HARD)
+    def serious_count(self) -> int:
+        return self._count_by_severity(Severity.SERIOUS)
 
-    def _weighing(self, weight: Severity) -> int:
-        return sum(no.question.weight == weight for no in self.no_answers)
+    def _count_by_severity(self, severity: Severity) -> int:
+        return sum(no.question.severity == severity for no in self.no_answers)
 
     @property
-    def is_several(self) -> bool:
+    def has_multiple_no_answers(self) -> bool:
         return len(self.no_answers) >= MULTIPLE_NO_ANSWERS
 
     @property
-    def first_to_mend(self) -> Question | None:
-        """Of the practices answered with No, the one that weighs most."""
+    def most_severe_question(self) -> Question | None:
         return self.no_answers[0].question if self.no_answers else None
 
     @property
     def headline(self) -> str:
-        """1 practice is answered with No. / 3 practices are ... Empty for none."""
+        """How many practices are answered with No. Empty for none."""
         count = len(self.no_answers)
         if not count:
             return ""
         return f"{count} practice{'s are' if count > 1 else ' is'} answered with No."
 
     @property
-    def sentence(self) -> str:
-        """What the No answers mean for the applicant; empty for none."""
-        if self.is_several:
+    def advice(self) -> str:
+        """What the No answers mean for the applicant. Empty for none."""
+        if self.has_multiple_no_answers:
             return (
                 "With several, the service may be unable to help: labels come back as long as the practices go on. "
                 "Mending this first helps most:"
@@ -91,11 +92,11 @@ class Assessment:
 
     @property
     def suggestion(self) -> Suggestion:
-        """What a reviewer would do by our guidance; with the reason."""
+        """The decision that our guidance suggests."""
         state = Application.State
-        if any(no.question.weight == Severity.BLOCK and not no.plan for no in self.no_answers):
+        if any(no.question.severity == Severity.BLOCKING and not no.corrective_plan for no in self.no_answers):
             return Suggestion(state.REJECTED, "A practice that blocks remediation is answered No, without a plan.")
-        if self.blocks or self.hard:
+        if self.blocking_count or self.serious_count:
             return Suggestion(state.MORE_INFORMATION, "Ask for a dated plan for each practice answered No.")
         if self.warnings:
             return Suggestion(state.MORE_INFORMATION, "The answers are good; something about the business is unclear.")
@@ -103,21 +104,21 @@ class Assessment:
 
 
 def assess(answers: AnswersById, business: BusinessValues) -> Assessment:
-    """Of what is typed or what was sent: `answers` maps a question's id to {answer, note}, `business` names to values.
+    """Assess a draft or a snapshot: `answers` maps ids to {answer, note}, `business` maps field names to values.
 
-    No answers come heaviest first, and in the order of the form among equals.
+    The No answers are sorted by severity, the most severe first, then by their order in the form.
     """
     noes = [
         NoAnswer(question, answers[question.id].get("note", "").strip())
         for question in QUESTIONS
         if answers.get(question.id, {}).get("answer") == Answer.NO
     ]
-    noes.sort(key=lambda no: list(Severity).index(no.question.weight))
+    noes.sort(key=lambda no: list(Severity).index(no.question.severity))
     return Assessment(
-        answered=sum(answers.get(question.id, {}).get("answer") in Answer.values for question in QUESTIONS),
-        asked=len(QUESTIONS),
+        answered_count=sum(answers.get(question.id, {}).get("answer") in Answer.values for question in QUESTIONS),
+        question_count=len(QUESTIONS),
         no_answers=tuple(noes),
-        warnings=tuple(sentence for doubt in WARNING_CHECKS if (sentence := doubt(answers, business))),
+        warnings=tuple(warning for check in WARNING_CHECKS if (warning := check(answers, business))),
     )
 
 
@@ -143,7 +144,7 @@ def _check_po_box(answers: AnswersById, business: BusinessValues) -> str:
 
 
 def _check_calls_per_employee(answers: AnswersById, business: BusinessValues) -> str:
-    employees, calls = MAX_EMPLOYEES.get(business.get("employees")), business.get("calls_per_day")
+    employees, calls = MAX_EMPLOYEES.get(business.get("employees", "")), business.get("calls_per_day")
     if employees and isinstance(calls, int) and calls > employees * MAX_CALLS_PER_EMPLOYEE:
         return (
             f"{calls:,} calls a day: more than {MAX_CALLS_PER_EMPLOYEE:,} for each of at most {employees:,} employees."
@@ -180,7 +181,7 @@ def _check_name_length(answers: AnswersById, business: BusinessValues) -> str:
     return ""
 
 
-# Each looks at one thing that makes a reviewer ask, and says it in a sentence; none of them refuses anything.
+# Each returns a warning for the reviewer, or an empty string.
 WARNING_CHECKS: tuple[Callable[[AnswersById, BusinessValues], str], ...] = (
     _check_ein_prefix,
     _check_name_length,

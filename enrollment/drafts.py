@@ -1,8 +1,7 @@
-"""What an account types into the form is kept as it is typed, valid or not, until it is sent."""
+"""Drafts: what is typed into the form is saved as it is, valid or not, until it is submitted."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import timedelta
 
@@ -10,23 +9,20 @@ from django.db import transaction
 
 from enrollment.models import Application
 from enrollment.questions import QUESTIONS_BY_ID
+from enrollment.validators import SSN_PATTERN, SSN_PLACEHOLDER
 from portal import audit
 from portal.audit import Context
 from portal.models import Account
 
-# A Social Security number is never stored, not even in a draft: this stands in its place.
-SSN_PATTERN = re.compile(r"\s*\d{3}[-\s\u2010-\u2015]\d{2}[-\s\u2010-\u2015]\d{4}\s*")
-SSN_PLACEHOLDER = "***-**-****"
-
 MAX_LENGTH = 5_000
-# Further changes by the same person within this time are one event in the audit trail.
+# Consecutive changes by the same person within this time are one audit event.
 EDIT_SESSION = timedelta(hours=1)
 
 State = Application.State
 
 
 class NotEditable(Exception):
-    """The application is under review or approved, so nothing was saved; the message tells a person."""
+    """The application is under review or approved, so nothing was saved. The message is for people."""
 
 
 def get_current_application(account: Account) -> Application | None:
@@ -34,8 +30,11 @@ def get_current_application(account: Account) -> Application | None:
 
 
 def get_form_application(account: Account) -> Application:
-    """The application that the form shows. Where none can be edited it is a new one, not stored yet, with what the
-    former said, so that whoever was rejected mends it rather than types it again."""
+    """The application that the form shows: the current one, or a new unsaved one.
+
+    After a rejection or a revocation the new one starts with the text of the previous one, so that nobody types it
+    again.
+    """
     return _get_next_application(get_current_application(account), account)
 
 
@@ -46,9 +45,9 @@ def save(
     answers: Mapping[str, Mapping[str, str]] | None = None,
     context: Context,
 ) -> Application:
-    """Keeps what was typed: only the named fields, the others stay. The first save begins the application.
+    """Save the given fields; the others stay as they are. The first save creates the application.
 
-    Raises NotEditable while a reviewer has it, or when it is approved.
+    Raises NotEditable while the application is under review or approved.
     """
     with transaction.atomic():
         Account.objects.select_for_update().get(pk=account.pk)
@@ -66,42 +65,42 @@ def save(
 
 
 def save_signature(application: Application, signed_by: str) -> None:
-    """Keeps the name of who is about to sign; it is no change of what is read before sending."""
-    drafts = Application.objects.filter(pk=application.pk, state__in=Application.EDITABLE)
+    """Save the name of the person who signs. It does not count as an edit of the form."""
+    drafts = Application.objects.filter(pk=application.pk, state__in=Application.EDITABLE_STATES)
     drafts.exclude(signed_by=signed_by).update(signed_by=_sanitize_text(signed_by)[:120])
 
 
 def _get_next_application(newest: Application | None, account: Account) -> Application:
     if newest is None:
         return Application(account=account)
-    if newest.state not in Application.ENDED:
+    if newest.state not in Application.CLOSED_STATES:
         return newest
-    return Application(account=account, former=newest, business=newest.business, answers=newest.answers)
+    return Application(account=account, previous=newest, business=newest.business, answers=newest.answers)
 
 
 def _record_edit(application: Application, *, context: Context) -> None:
     is_new = application.pk is None
-    goes_on = (
+    continues_session = (
         application.edited_by_id == (context.actor.user.pk if context.actor.user else None)
         and application.edited_at is not None
         and context.now - application.edited_at < EDIT_SESSION
     )
-    application.edits += 1
+    application.edit_count += 1
     application.edited_at = context.now
     application.edited_by = context.actor.user
     if is_new:
         application.state_since = application.created_at = context.now
     application.save()
-    if is_new or not goes_on:
-        what = "application.begun" if is_new else "application.edited"
-        audit.record_event(account=application.account, context=context, what=what, subject=application)
+    if is_new or not continues_session:
+        code = "application.begun" if is_new else "application.edited"
+        audit.record_event(account=application.account, context=context, code=code, subject=application)
 
 
 def _sanitize_business(typed: Mapping[str, str]) -> dict[str, str]:
-    kept = {name: _sanitize_text(text) for name, text in typed.items()}
-    if SSN_PATTERN.fullmatch(kept.get("ein", "")):
-        kept["ein"] = SSN_PLACEHOLDER
-    return kept
+    sanitized = {name: _sanitize_text(text) for name, text in typed.items()}
+    if SSN_PATTERN.fullmatch(sanitized.get("ein", "")):
+        sanitized["ein"] = SSN_PLACEHOLDER
+    return sanitized
 
 
 def _sanitize_answers(typed: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
@@ -113,5 +112,5 @@ def _sanitize_answers(typed: Mapping[str, Mapping[str, str]]) -> dict[str, dict[
 
 
 def _sanitize_text(text: str) -> str:
-    # PostgreSQL stores no NUL in JSON.
+    # PostgreSQL does not accept NUL in JSON.
     return text.replace("\0", "")[:MAX_LENGTH]

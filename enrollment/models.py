@@ -1,4 +1,4 @@
-"""The application: a filled enrollment form, from draft to decision, and each step of its way."""
+"""The application (a filled enrollment form), and each transition of its state."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from portal.models import Account, AccountQuerySet, User
+from portal.models import Account, AccountQuerySet, Claimable, User
 
 
-class ApplicationQuerySet(AccountQuerySet):
+class ApplicationQuerySet(AccountQuerySet["Application"]):
     def approved(self) -> ApplicationQuerySet:
         return self.filter(state=Application.State.APPROVED)
 
-    def waiting(self) -> ApplicationQuerySet:
-        """Those that wait for a reviewer."""
+    def awaiting_review(self) -> ApplicationQuerySet:
         return self.filter(state=Application.State.SUBMITTED)
 
-    def seen_by_reviewers(self) -> ApplicationQuerySet:
-        """A draft is the applicant's own until it is sent."""
+    def visible_to_reviewers(self) -> ApplicationQuerySet:
+        """All but drafts: a draft is private to the applicant until it is submitted."""
         return self.exclude(state=Application.State.DRAFT)
 
     def newest(self) -> Application | None:
-        """The one that counts for an account: a new one begins only when the former is rejected or revoked."""
+        """The current application: an account starts a new one only after the previous one was rejected or revoked."""
         return self.order_by("-pk").first()
 
 
 class Application(models.Model):
-    """`business` and `answers` hold what is typed, as it was typed, valid or not; `snapshot` what was sent.
+    """An enrollment form of an account, from draft to decision.
 
-    `business` maps a field's name to its text; `answers` a question's id to {answer, note, wording}. `edits` counts
-    the changes of both, and `revision` how often it was sent: sending and deciding are bound to these.
+    `business` and `answers` hold the form as it was typed, valid or not; `snapshot` holds it as it was submitted.
+    `business` maps a field's name to its text, and `answers` a question's id to {answer, note, wording}. `edit_count`
+    counts the changes of both, `revision` the submissions: submitting and deciding are bound to these.
     """
 
     class State(models.TextChoices):
@@ -43,11 +43,11 @@ class Application(models.Model):
         REJECTED = "rejected", "Rejected"
         REVOKED = "revoked", "Revoked"
 
-    EDITABLE = (State.DRAFT, State.MORE_INFORMATION)
-    ENDED = (State.REJECTED, State.REVOKED)
+    EDITABLE_STATES = (State.DRAFT, State.MORE_INFORMATION)
+    CLOSED_STATES = (State.REJECTED, State.REVOKED)
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="applications")
-    former = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="+")
+    previous = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="+")
     state = models.CharField(max_length=20, choices=State, default=State.DRAFT)
     state_since = models.DateTimeField(default=timezone.now, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -55,20 +55,20 @@ class Application(models.Model):
     business = models.JSONField(default=dict, blank=True)
     answers = models.JSONField(default=dict, blank=True)
     signed_by = models.CharField("signed by", max_length=120, blank=True)
-    edits = models.PositiveIntegerField(default=0)
+    edit_count = models.PositiveIntegerField(default=0)
     edited_at = models.DateTimeField(null=True, blank=True)
     edited_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
 
-    # As it was sent last.
+    # The last submission.
     revision = models.PositiveIntegerField(default=0)
     snapshot = models.JSONField(default=dict, blank=True)
     legal_name = models.CharField("business", max_length=255, blank=True)
     ein = models.CharField("EIN", max_length=10, blank=True)
-    no_answers = models.PositiveSmallIntegerField("answers No", default=0)
+    no_answer_count = models.PositiveSmallIntegerField("answers No", default=0)
     submitted_at = models.DateTimeField("sent", null=True, blank=True)
     submitted_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
 
-    # As it was decided last.
+    # The last decision.
     decided_at = models.DateTimeField("decided", null=True, blank=True)
     decided_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
     reason = models.TextField(blank=True)
@@ -90,27 +90,28 @@ class Application(models.Model):
 
     @property
     def is_editable(self) -> bool:
-        return self.state in self.EDITABLE
+        return self.state in self.EDITABLE_STATES
 
 
-class TransitionQuerySet(models.QuerySet):
+class TransitionQuerySet(models.QuerySet["Transition"]):
     def mail_due(self, now: datetime) -> TransitionQuerySet:
         return self.filter(mail_due_at__lte=now)
 
 
-class Transition(models.Model):
-    """One step of an application's way: sent, or decided; who, when, why, and the mail that tells about it.
+class Transition(Claimable):
+    """A change of an application's state: a submission or a decision.
 
-    A mail is due from `mail_due_at` until `mailed_at` is set, in this row, so that it survives every kill.
+    The mail about it is due from `mail_due_at` until `mailed_at` is set. Both are kept in this row, so that a mail
+    survives a killed worker.
     """
 
-    application = models.ForeignKey(Application, models.CASCADE, related_name="steps")
-    to = models.CharField(max_length=20, choices=Application.State)
+    application = models.ForeignKey(Application, models.CASCADE, related_name="transitions")
+    to_state = models.CharField(max_length=20, choices=Application.State)
     revision = models.PositiveIntegerField()
-    at = models.DateTimeField()
-    by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField()
+    user = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     reason = models.TextField(blank=True)
-    # What was sent, so that a reviewer sees what changed since the last time; empty for a decision.
+    # The submitted form, to show a reviewer what changed since the previous submission. Empty for a decision.
     snapshot = models.JSONField(default=dict)
 
     mail_due_at = models.DateTimeField(null=True)
@@ -121,8 +122,8 @@ class Transition(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["mail_due_at"], condition=Q(mail_due_at__isnull=False), name="step_mail_due"),
+            models.Index(fields=["mail_due_at"], condition=Q(mail_due_at__isnull=False), name="transition_mail_due"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_to_display()}, revision {self.revision}"
+        return f"{self.get_to_state_display()}, revision {self.revision}"

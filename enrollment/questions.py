@@ -1,8 +1,8 @@
-"""The dialing-practice questions: what is asked, why, the law it rests on, and what a No weighs.
+"""The questions about dialing practices, each with its reason, its law and the severity of a No.
 
-The law and its status were last checked in the month said at each question; where a paragraph could not be confirmed,
-the section is named without it. A change of a question's meaning needs a new `wording`: answers given to an older
-wording are asked for again. Nothing here is legal advice.
+Each question names the month in which its law was last checked. Where a paragraph could not be confirmed, only the
+section is named. Change `wording` whenever a question's meaning changes: answers to an older wording are asked for
+again. Nothing here is legal advice.
 """
 
 from __future__ import annotations
@@ -19,18 +19,19 @@ class Answer(models.TextChoices):
 
 
 class Severity(models.TextChoices):
-    """What a No means for remediation. Our judgement: no engine publishes one."""
+    """What a No means for remediation. This is our own judgement: no engine publishes one."""
 
-    BLOCK = "block", "Nothing helps until it is mended"
-    HARD = "hard", "Labels are likely to come back"
-    NOTE = "note", "Noted only"
+    BLOCKING = "block", "Nothing helps until it is mended"
+    SERIOUS = "hard", "Labels are likely to come back"
+    MINOR = "note", "Noted only"
 
 
 @dataclass(frozen=True)
 class Question:
-    """`practice` names it within a sentence; `mend` says what to do after a No; `for_reviewer` is shown to reviewers.
+    """A question about a dialing practice.
 
-    `checked` is the month in which the law was last looked up.
+    `practice` names the practice within a sentence, `corrective_action` says what to do after a No.
+    Only reviewers see `reviewer_hint`. `law_checked` is the month in which the law was last looked up.
     """
 
     id: str
@@ -39,11 +40,11 @@ class Question:
     why: str
     law: str
     help: str
-    weight: Severity
-    mend: str
-    for_reviewer: str = ""
+    severity: Severity
+    corrective_action: str
+    reviewer_hint: str = ""
     wording: str = "1"
-    checked: str = "2026-11"
+    law_checked: str = "2026-11"
 
 
 QUESTIONS = (
@@ -56,9 +57,9 @@ QUESTIONS = (
         "cannot confirm.",
         law="47 CFR 64.1604(a); 47 U.S.C. 227(e)(1); 16 CFR 310.5(a)(2)(ix)",
         help="Showing a client's number with the client's written permission is a Yes.",
-        weight=Severity.BLOCK,
-        mend="Take out the numbers that are not yours, or get the owner's permission in writing for each.",
-        for_reviewer="Ask for a carrier invoice, a letter, or make a test call.",
+        severity=Severity.BLOCKING,
+        corrective_action="Take out the numbers that are not yours, or get the owner's permission in writing for each.",
+        reviewer_hint="Ask for a carrier invoice, a letter, or make a test call.",
     ),
     Question(
         id="caller_id_not_misleading",
@@ -68,8 +69,8 @@ QUESTIONS = (
         why="Numbers made to look local or like somebody else's are a pattern that analytics are allowed to act on.",
         law="47 CFR 64.1604(a); 47 U.S.C. 227(e)(1)",
         help="A local number that is really yours, and at which you can be reached, is a Yes.",
-        weight=Severity.BLOCK,
-        mend="Show only numbers and names that are your own, and stop showing any other.",
+        severity=Severity.BLOCKING,
+        corrective_action="Show only numbers and names that are your own, and stop showing any other.",
     ),
     Question(
         id="caller_id_shown_and_answered",
@@ -79,9 +80,10 @@ QUESTIONS = (
         why="Numbers that nobody answers draw complaints and blocks.",
         law="47 CFR 64.1601(e); 16 CFR 310.4(a)(8)",
         help="The number shown may be a customer-service line. It counts with existing customers, too.",
-        weight=Severity.HARD,
-        mend="Show a number on every call, and have it answered by somebody who can take a do-not-call request.",
-        for_reviewer="A block where the caller ID is hidden.",
+        severity=Severity.SERIOUS,
+        corrective_action="Show a number on every call, and have it answered by somebody who can take a do-not-call "
+        "request.",
+        reviewer_hint="A block where the caller ID is hidden.",
     ),
     Question(
         id="carrier_vouches",
@@ -92,9 +94,11 @@ QUESTIONS = (
         law="47 CFR 64.6301, 64.6305 and 64.1200(n)(4)",
         help="These are your phone company's duties. Ask it at which level it signs; a lower one is normal where "
         "numbers come from another company.",
-        weight=Severity.HARD,
-        mend="Ask your phone company to verify your business and your numbers, and to sign your calls at level A.",
-        for_reviewer="The duties are the provider's. Ask for evidence; look it up in the Robocall Mitigation Database.",
+        severity=Severity.SERIOUS,
+        corrective_action="Ask your phone company to verify your business and your numbers, and to sign your calls at "
+        "level A.",
+        reviewer_hint="The duties are the provider's. Ask for evidence; look it up in the Robocall Mitigation "
+        "Database.",
     ),
     Question(
         id="calling_hours",
@@ -103,8 +107,9 @@ QUESTIONS = (
         why="Calls early and late bring complaints.",
         law="47 CFR 64.1200(c)(1); 16 CFR 310.4(c)",
         help="The hour counts where the person is, and the area code only hints at it. Some states end earlier.",
-        weight=Severity.BLOCK,
-        mend="Let the dialer stop by the called person's time: 8 a.m. to 9 p.m., and earlier where a state says so.",
+        severity=Severity.BLOCKING,
+        corrective_action="Let the dialer stop by the called person's time: 8 a.m. to 9 p.m., and earlier where a "
+        "state says so.",
     ),
     Question(
         id="national_dnc_scrub",
@@ -115,9 +120,9 @@ QUESTIONS = (
         law="47 CFR 64.1200(c)(2); 16 CFR 310.4(b)(1)(iii)(B) and 310.4(b)(3)(iv)",
         help="The 31 days run from the date of the registry's copy, not from your check. Calls to businesses, to "
         "people who gave you signed permission, and to recent customers may be exempt: then say why.",
-        weight=Severity.BLOCK,
-        mend="Load the registry at least every 31 days and take its numbers out before each campaign.",
-        for_reviewer="“Doesn't apply” with a sales purpose: ask which exemption (calls to businesses, relationship, "
+        severity=Severity.BLOCKING,
+        corrective_action="Load the registry at least every 31 days and take its numbers out before each campaign.",
+        reviewer_hint="“Doesn't apply” with a sales purpose: ask which exemption (calls to businesses, relationship, "
         "written permission).",
     ),
     Question(
@@ -128,8 +133,9 @@ QUESTIONS = (
         why="A call after “stop” draws a block and a spam report.",
         law="47 CFR 64.1200(d)(1) to (3) and (d)(6); 16 CFR 310.4(b)(1)(iii)(A)",
         help="It binds with existing customers, too. Requests are kept for five years.",
-        weight=Severity.BLOCK,
-        mend="Write the policy down, keep one list for all who call for you, and check it before each call.",
+        severity=Severity.BLOCKING,
+        corrective_action="Write the policy down, keep one list for all who call for you, and check it before each "
+        "call.",
     ),
     Question(
         id="stop_requests_10_days",
@@ -138,9 +144,9 @@ QUESTIONS = (
         why="A call after “stop” draws a block and a spam report.",
         law="47 CFR 64.1200(a)(10) to (12) and (d)(3)",
         help="Ten business days are the longest; sooner is better. The FCC is revising how such requests may be made.",
-        weight=Severity.BLOCK,
-        mend="Take every clear request, by any way it comes, and stop within 10 business days at most.",
-        for_reviewer="FCC 26-67 (adopted 30 September 2026) changes which ways of asking count: check if in force.",
+        severity=Severity.BLOCKING,
+        corrective_action="Take every clear request, by any way it comes, and stop within 10 business days at most.",
+        reviewer_hint="FCC 26-67 (adopted 30 September 2026) changes which ways of asking count: check if in force.",
     ),
     Question(
         id="consent_for_automated",
@@ -151,8 +157,9 @@ QUESTIONS = (
         law="47 CFR 64.1200(a)(1) to (3) and (f)(9); 16 CFR 310.4(b)(1)(v) and 310.5",
         help="An existing relationship is not permission for a recorded or AI-voice call, and calls to a business's "
         "mobile are not exempt.",
-        weight=Severity.BLOCK,
-        mend="Stop automated calls to everybody whose permission you cannot show, and record it for the others.",
+        severity=Severity.BLOCKING,
+        corrective_action="Stop automated calls to everybody whose permission you cannot show, and record it for the "
+        "others.",
     ),
     Question(
         id="lead_source_proof",
@@ -162,9 +169,9 @@ QUESTIONS = (
         why="Bought lists mean wrong numbers and calls that nobody expects.",
         law="47 CFR 64.1200(f)(9) and (c)(2)(ii); 16 CFR 310.4(b)(1)(v)",
         help="The page, the date and the words that the person saw, for each contact.",
-        weight=Severity.HARD,
-        mend="Ask the seller for the proof of each contact, and do not call those without.",
-        for_reviewer="A block where there is no proof at all. With a Yes, ask for a sample record.",
+        severity=Severity.SERIOUS,
+        corrective_action="Ask the seller for the proof of each contact, and do not call those without.",
+        reviewer_hint="A block where there is no proof at all. With a Yes, ask for a sample record.",
     ),
     Question(
         id="recorded_or_ai_voice_rules",
@@ -174,8 +181,9 @@ QUESTIONS = (
         why="Where there is no way to opt out, people report spam instead.",
         law="47 CFR 64.1200(b)(1) to (3); FCC 24-17",
         help="An AI voice counts as an artificial voice.",
-        weight=Severity.BLOCK,
-        mend="Begin each message with your name, give a number to call back, and offer the opt-out at once.",
+        severity=Severity.BLOCKING,
+        corrective_action="Begin each message with your name, give a number to call back, and offer the opt-out at "
+        "once.",
     ),
     Question(
         id="say_who_and_why",
@@ -185,8 +193,8 @@ QUESTIONS = (
         why="People hang up on callers they do not know, and short calls lower a number's score.",
         law="47 CFR 64.1200(d)(4); 16 CFR 310.4(d)",
         help="Service calls that sell nothing are not meant.",
-        weight=Severity.HARD,
-        mend="Put name, company, a way to reach it and the purpose into the first sentence of the script.",
+        severity=Severity.SERIOUS,
+        corrective_action="Put name, company, a way to reach it and the purpose into the first sentence of the script.",
     ),
     Question(
         id="abandoned_calls_3pct",
@@ -196,9 +204,9 @@ QUESTIONS = (
         why="Silent and very short calls look like robocalls.",
         law="47 CFR 64.1200(a)(7); 16 CFR 310.4(b)(1)(iv) and 310.4(b)(4)",
         help="Counted on sales calls answered by a person, who must be connected within two seconds.",
-        weight=Severity.HARD,
-        mend="Slow the dialer until the share is under 3%, and keep the report of each campaign.",
-        for_reviewer="A block where it is over 3% and rising. Ask for the abandon report.",
+        severity=Severity.SERIOUS,
+        corrective_action="Slow the dialer until the share is under 3%, and keep the report of each campaign.",
+        reviewer_hint="A block where it is over 3% and rising. Ask for the abandon report.",
     ),
     Question(
         id="ring_15_seconds",
@@ -207,8 +215,8 @@ QUESTIONS = (
         why="One ring and gone is the signature of a robocall.",
         law="47 CFR 64.1200(a)(6); 16 CFR 310.4(b)(4)(ii)",
         help="It is a setting of the dialer.",
-        weight=Severity.HARD,
-        mend="Set the dialer to hang up after 15 seconds or four rings, not before.",
+        severity=Severity.SERIOUS,
+        corrective_action="Set the dialer to hang up after 15 seconds or four rings, not before.",
     ),
     Question(
         id="reassigned_number_check",
@@ -218,8 +226,9 @@ QUESTIONS = (
         why="Calls to the wrong person are reported as spam.",
         law="47 CFR 64.1200(m)",
         help="This is voluntary: the check protects you, it is no duty.",
-        weight=Severity.NOTE,
-        mend="Check numbers in the Reassigned Numbers Database before calling on permission that is months old.",
+        severity=Severity.MINOR,
+        corrective_action="Check numbers in the Reassigned Numbers Database before calling on permission that is "
+        "months old.",
     ),
     Question(
         id="attempt_limits",
@@ -228,8 +237,9 @@ QUESTIONS = (
         why="Bursts of calls, short calls and complaints are what analytics count.",
         law="16 CFR 310.4(b); for debts 12 CFR 1006.14(b)(2)(i)",
         help="Three a day to one person is a cap that some states set. There is no federal number for sales calls.",
-        weight=Severity.HARD,
-        mend="Set the dialer to at most three attempts a day to one person, and end them at “wrong number”.",
+        severity=Severity.SERIOUS,
+        corrective_action="Set the dialer to at most three attempts a day to one person, and end them at “wrong "
+        "number”.",
     ),
     Question(
         id="calls_per_number",
@@ -238,8 +248,8 @@ QUESTIONS = (
         why="Bursts of calls from one number are what analytics act on first, however good each call is.",
         law="47 CFR 64.1200(k), on which calls analytics may block; no rule sets a number",
         help="What is usual depends on your calls. Changing numbers to shake off a label makes it worse.",
-        weight=Severity.HARD,
-        mend="Set a daily limit for each number in the dialer, and let the numbers take turns.",
+        severity=Severity.SERIOUS,
+        corrective_action="Set a daily limit for each number in the dialer, and let the numbers take turns.",
     ),
     Question(
         id="records_kept",
@@ -248,9 +258,10 @@ QUESTIONS = (
         why="Where an engine or a carrier disputes, only records show who was called, when, and with which permission.",
         law="16 CFR 310.5(a); 47 CFR 64.1200(d)(6)",
         help="Five years from when each was made. For each call: both numbers, the time, how long, and the outcome.",
-        weight=Severity.NOTE,
-        mend="Keep each script, call record, permission and do-not-call request for five years, where it can be found.",
-        for_reviewer="Business-to-business sales calls are free of 16 CFR 310.5.",
+        severity=Severity.MINOR,
+        corrective_action="Keep each script, call record, permission and do-not-call request for five years, where it "
+        "can be found.",
+        reviewer_hint="Business-to-business sales calls are free of 16 CFR 310.5.",
     ),
 )
 

@@ -1,10 +1,6 @@
-"""Sent inside the transaction of a decision, so that what follows from it is done with it or not at all.
-
-`decided` after approval, rejection and a question for more; `revoked` when an approval is taken back. Both come with
-`application`, `account`, `actor` (portal.audit.Actor) and `now`.
-"""
+"""Signals sent inside the transaction of a decision. A receiver that fails undoes the decision."""
 
 from django.dispatch import Signal
 
-decided = Signal()
+# An approval was withdrawn. Arguments: `application`, `account` and `context` (portal.audit.Context).
 revoked = Signal()

@@ -1,19 +1,27 @@
-"""An application as it was sent: labels, questions and law included, so that it reads the same when they change."""
+"""An application as it was submitted.
+
+A snapshot includes labels, questions and law, so that it reads the same after these change in the code.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from enrollment.forms import BusinessForm, PracticesForm
 from enrollment.questions import QUESTIONS_BY_ID, Answer
+
+if TYPE_CHECKING:
+    from enrollment.forms import BusinessForm, PracticesForm
 
 Snapshot = dict[str, Any]
 
 
 def take_snapshot(business: BusinessForm, practices: PracticesForm, *, signed_by: str) -> Snapshot:
-    """Of two valid forms: {business: [{group, fields: [{name, label, value, shown}]}], answers: [{id, question, law,
-    wording, answer, note}], signed_by}. Only what JSON holds."""
+    """Build the snapshot of two valid forms, as JSON values.
+
+    {business: [{group, fields: [{name, label, value, shown}]}],
+     answers: [{id, question, law, wording, answer, note}], signed_by}
+    """
     return {
         "business": [
             {
@@ -23,16 +31,16 @@ def take_snapshot(business: BusinessForm, practices: PracticesForm, *, signed_by
                         "name": field.name,
                         "label": field.label,
                         "value": business.cleaned_data[field.name],
-                        "shown": business.shown(field.name),
+                        "shown": business.get_display_value(field.name),
                     }
                     for field in fields
                 ],
             }
-            for group, fields in business.groups
+            for group, fields in business.fieldsets
         ],
         "answers": [
             {"id": name, "question": QUESTIONS_BY_ID[name].text, "law": QUESTIONS_BY_ID[name].law, **given}
-            for name, given in practices.given().items()
+            for name, given in practices.get_answers().items()
         ],
         "signed_by": signed_by,
     }
@@ -55,9 +63,9 @@ class FieldChange:
     after: str
 
 
-def diff_snapshots(former: Snapshot, later: Snapshot) -> list[FieldChange]:
-    """What an applicant changed between two sendings, in the order of the form."""
-    before, after = dict(_flatten(former)), dict(_flatten(later))
+def diff_snapshots(previous: Snapshot, current: Snapshot) -> list[FieldChange]:
+    """What the applicant changed between two submissions, in the order of the form."""
+    before, after = dict(_flatten(previous)), dict(_flatten(current))
     return [
         FieldChange(label, before.get(label, ""), after.get(label, ""))
         for label in after | before

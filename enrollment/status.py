@@ -1,4 +1,4 @@
-"""How an account's enrollment stands: one answer for every page that says it."""
+"""The state of an account's enrollment, with its words, for every page that shows it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from enrollment.models import Application
-from enrollment.questions import Answer
 from portal.models import Account
 
 State = Application.State
@@ -15,7 +14,7 @@ NOT_ENROLLED = "none"
 
 @dataclass(frozen=True)
 class StatusLabel:
-    """A state in words for the account: a word with its tone and icon, a sentence, and the next step (label, URL)."""
+    """The words for a state: a badge (word, tone, icon), a sentence, and the next step."""
 
     word: str
     tone: str
@@ -25,7 +24,7 @@ class StatusLabel:
     next_step_url_name: str
 
 
-STATUS_LABELS = {
+STATUS_LABELS: dict[str, StatusLabel] = {
     NOT_ENROLLED: StatusLabel(
         "Not enrolled",
         "calm",
@@ -87,30 +86,27 @@ STATUS_LABELS = {
 
 @dataclass(frozen=True)
 class EnrollmentStatus:
-    """`state` is one of Application.State, or none; `since` when it came to it; `no_answers` how many practices are
-    answered with No, in what was sent or, in a draft, what is typed."""
+    """`state` is an Application.State or NOT_ENROLLED, reached at `since`."""
 
     state: str
     since: datetime | None
     reason: str
-    no_answers: int
-    application_id: int | None
 
     @property
-    def said(self) -> StatusLabel:
+    def label(self) -> StatusLabel:
         return STATUS_LABELS[self.state]
 
     @property
     def sentence(self) -> str:
-        return self.said.sentence
+        return self.label.sentence
 
     @property
     def next_step_label(self) -> str:
-        return self.said.next_step_label
+        return self.label.next_step_label
 
     @property
     def next_step_url_name(self) -> str:
-        return self.said.next_step_url_name
+        return self.label.next_step_url_name
 
     @property
     def is_approved(self) -> bool:
@@ -118,23 +114,13 @@ class EnrollmentStatus:
 
 
 def get_enrollment_status(account: Account) -> EnrollmentStatus:
-    """One query."""
-    application = Application.objects.for_account(account).defer("business", "snapshot").newest()
+    """The status of the account's newest application. One query."""
+    application = Application.objects.for_account(account).defer("business", "answers", "snapshot").newest()
     return build_enrollment_status(application)
 
 
 def build_enrollment_status(application: Application | None) -> EnrollmentStatus:
-    """The same of an application that is at hand, without a query."""
+    """The status of this application, without a query."""
     if application is None:
-        return EnrollmentStatus(NOT_ENROLLED, None, "", 0, None)
-    return EnrollmentStatus(
-        state=application.state,
-        since=application.state_since,
-        reason=application.reason,
-        no_answers=_count_draft_no_answers(application) if application.is_editable else application.no_answers,
-        application_id=application.pk,
-    )
-
-
-def _count_draft_no_answers(application: Application) -> int:
-    return sum(given.get("answer") == Answer.NO for given in application.answers.values())
+        return EnrollmentStatus(NOT_ENROLLED, None, "")
+    return EnrollmentStatus(application.state, application.state_since, application.reason)

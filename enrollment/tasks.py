@@ -1,4 +1,4 @@
-"""Tasks of the enrollment, for the schedule and for a hint right after a decision."""
+"""The enrollment's task: queued after each decision, and run by the schedule."""
 
 from django.utils import timezone
 
@@ -8,5 +8,5 @@ from portal.jobs.runner import run_until_done, task
 
 @task
 def send_due_mails() -> None:
-    """Sends every mail that is due; those that cannot be handed in stay due for a later run."""
+    """Send every mail that is due. A mail that cannot be handed in stays due for a later run."""
     run_until_done("enrollment mails", lambda: mails.send_due(timezone.now()))

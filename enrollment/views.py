@@ -1,24 +1,24 @@
-"""The enrollment pages: where it stands, the form in three steps, and what was sent."""
+"""The enrollment pages: the status, the form in three steps, and what was submitted."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
 
-from enrollment import drafts, lifecycle, snapshot
+from enrollment import drafts, lifecycle
 from enrollment.assessment import Assessment, assess_draft, assess_submitted
-from enrollment.drafts import NotEditable
 from enrollment.forms import BusinessForm, PracticesForm, SubmitForm, build_forms, get_form_errors
 from enrollment.lifecycle import SubmissionError
 from enrollment.models import Application
+from enrollment.snapshot import take_snapshot
 from enrollment.status import build_enrollment_status
 from portal.accounts.access import MemberRequest, editor_required, get_account_object_or_404, member_required
 
-# In their order: the page's name, and the words for it.
+# URL name and label of each step, in order.
 FORM_STEPS = (
     ("enrollment-business", "Business information"),
     ("enrollment-practices", "Dialing practices"),
@@ -28,19 +28,19 @@ FORM_STEPS = (
 
 @member_required
 def enrollment_status(request: MemberRequest) -> HttpResponse:
-    """Where the enrollment stands, why, and the next step."""
+    """The status, its reason, and the next step."""
     application = drafts.get_current_application(request.account)
     context = {
         "status": build_enrollment_status(application),
         "application": application,
-        "history": application.steps.order_by("-pk") if application else [],
+        "history": application.transitions.order_by("-pk") if application else [],
         "assessment": _get_assessment(application) if application else None,
     }
-    return render(request, "enrollment/entry.html", context)
+    return render(request, "enrollment/status.html", context)
 
 
 @member_required
-def business(request: MemberRequest) -> HttpResponse:
+def business(request: MemberRequest) -> HttpResponseBase:
     if request.method == "POST":
         return save_business(request)
     application = _get_form_application(request)
@@ -50,7 +50,7 @@ def business(request: MemberRequest) -> HttpResponse:
     context = {
         "application": application,
         "form": form,
-        "mistakes": get_form_errors(form),
+        "form_errors": get_form_errors(form),
         **_get_step_context("enrollment-business"),
     }
     return render(request, "enrollment/business.html", context)
@@ -58,11 +58,11 @@ def business(request: MemberRequest) -> HttpResponse:
 
 @editor_required
 def save_business(request: MemberRequest) -> HttpResponse:
-    return _save_section(request, "enrollment-business", business=BusinessForm.typed_in(request.POST))
+    return _save_section(request, "enrollment-business", business=BusinessForm.extract_data(request.POST))
 
 
 @member_required
-def practices(request: MemberRequest) -> HttpResponse:
+def practices(request: MemberRequest) -> HttpResponseBase:
     if request.method == "POST":
         return save_practices(request)
     application = _get_form_application(request)
@@ -72,7 +72,7 @@ def practices(request: MemberRequest) -> HttpResponse:
     context = {
         "application": application,
         "form": form,
-        "mistakes": get_form_errors(form),
+        "form_errors": get_form_errors(form),
         "assessment": assess_draft(application),
         **_get_step_context("enrollment-practices"),
     }
@@ -81,12 +81,12 @@ def practices(request: MemberRequest) -> HttpResponse:
 
 @editor_required
 def save_practices(request: MemberRequest) -> HttpResponse:
-    return _save_section(request, "enrollment-practices", answers=PracticesForm.typed_in(request.POST))
+    return _save_section(request, "enrollment-practices", answers=PracticesForm.extract_data(request.POST))
 
 
 @member_required
-def check_and_send(request: MemberRequest) -> HttpResponse:
-    """Everything to read once more, what several No mean, and the signature."""
+def check_and_send(request: MemberRequest) -> HttpResponseBase:
+    """The whole form to read once more, what its No answers mean, and the signature."""
     if request.method == "POST":
         return submit(request)
     application = _get_form_application(request)
@@ -94,13 +94,13 @@ def check_and_send(request: MemberRequest) -> HttpResponse:
         return _render_submitted(request, application)
     if application.pk is None:
         return redirect("enrollment-business")
-    signature = {"signed_by": application.signed_by, "application": application.pk, "edits": application.edits}
+    signature = {"signed_by": application.signed_by, "application": application.pk, "edits": application.edit_count}
     return _render_check_and_send(request, application, SubmitForm(initial=signature))
 
 
 @editor_required
 def submit(request: MemberRequest) -> HttpResponse:
-    """Sends what was read on the page; a second click, a reload or a stale page sends nothing and is told so."""
+    """Submit what was read on the page. A second click, a reload or a stale page changes nothing and says so."""
     form = SubmitForm(request.POST)
     signed = form.is_valid()
     application = get_account_object_or_404(request, Application, form.cleaned_data.get("application") or 0)
@@ -115,8 +115,8 @@ def submit(request: MemberRequest) -> HttpResponse:
     try:
         lifecycle.submit(
             application,
-            edits=form.cleaned_data["edits"],
-            snapshot=snapshot.take_snapshot(*sections, signed_by=form.cleaned_data["signed_by"]),
+            edit_count=form.cleaned_data["edits"],
+            snapshot=take_snapshot(*sections, signed_by=form.cleaned_data["signed_by"]),
             context=request.context,
         )
     except SubmissionError as error:
@@ -126,7 +126,7 @@ def submit(request: MemberRequest) -> HttpResponse:
 
 
 def _get_form_application(request: MemberRequest) -> Application:
-    """What the form shows; a new one names the person who fills it as the contact."""
+    """The application that the form shows. A new one has the current user as its contact person."""
     application = drafts.get_form_application(request.account)
     if application.pk is None and not application.business:
         application.business = {"contact_name": request.user.name, "contact_email": request.user.email}
@@ -134,54 +134,52 @@ def _get_form_application(request: MemberRequest) -> Application:
 
 
 def _save_section(request: MemberRequest, page: str, **typed: Any) -> HttpResponse:
-    """Keeps what was typed; `Save and continue` goes on only when this step has no mistakes."""
+    """Save one step. *Save and continue* goes to the next one only if this one has no errors."""
     try:
         application = drafts.save(request.account, **typed, context=request.context)
-    except NotEditable as error:
-        return (
-            _render_autosave(request, page, None, str(error))
-            if request.htmx
-            else _redirect_with_error(request, str(error))
-        )
+    except drafts.NotEditable as error:
+        if request.htmx:
+            return _render_autosave(request, page, None, str(error))
+        return _redirect_with_error(request, str(error))
     if request.htmx:
         return _render_autosave(request, page, application)
     if "continue" not in request.POST:
         messages.success(request, "Draft saved. You can come back at any time.")
         return redirect(page)
-    number = [name for name, _ in FORM_STEPS].index(page)
-    if not build_forms(application, check=True)[number].is_valid():
+    index = [name for name, _ in FORM_STEPS].index(page)
+    if not build_forms(application, check=True)[index].is_valid():
         return redirect(f"{reverse(page)}?check=1")
-    return redirect(FORM_STEPS[number + 1][0])
+    return redirect(FORM_STEPS[index + 1][0])
 
 
 def _render_autosave(
-    request: MemberRequest, page: str, application: Application | None, sentence: str = "Draft saved"
+    request: MemberRequest, page: str, application: Application | None, message: str = "Draft saved"
 ) -> HttpResponse:
-    """The answer to a draft that saves itself: the live region, and what the answers now mean."""
+    """The response to an autosave: the live region, and what the answers now mean."""
     context = {
-        "sentence": sentence,
+        "sentence": message,
         "application": application,
         "assessment": assess_draft(application) if application and page == "enrollment-practices" else None,
     }
-    answer = render(request, "enrollment/_saved.html", context)
-    answer.headers["X-Saved"] = "1"
-    return answer
+    response = render(request, "enrollment/_autosave.html", context)
+    response.headers["X-Saved"] = "1"
+    return response
 
 
 def _render_check_and_send(request: MemberRequest, application: Application, form: SubmitForm) -> HttpResponse:
     sections = build_forms(application, check=True)
     missing = [(*step, get_form_errors(section)) for step, section in zip(FORM_STEPS, sections, strict=False)]
-    is_complete = not any(found for _, _, found in missing)
+    is_complete = not any(errors for _, _, errors in missing)
     context = {
         "application": application,
         "form": form,
-        "mistakes": get_form_errors(form),
+        "form_errors": get_form_errors(form),
         "missing": [] if is_complete else missing,
-        "snapshot": snapshot.take_snapshot(*sections, signed_by="") if is_complete else None,
+        "snapshot": take_snapshot(*sections, signed_by="") if is_complete else None,
         "assessment": assess_draft(application),
         **_get_step_context("enrollment-check"),
     }
-    return render(request, "enrollment/check.html", context)
+    return render(request, "enrollment/check_and_send.html", context)
 
 
 def _render_submitted(request: MemberRequest, application: Application) -> HttpResponse:
@@ -190,11 +188,11 @@ def _render_submitted(request: MemberRequest, application: Application) -> HttpR
         "status": build_enrollment_status(application),
         "snapshot": application.snapshot,
     }
-    return render(request, "enrollment/sent.html", context)
+    return render(request, "enrollment/submitted.html", context)
 
 
-def _redirect_with_error(request: MemberRequest, sentence: str) -> HttpResponse:
-    messages.error(request, sentence)
+def _redirect_with_error(request: MemberRequest, message: str) -> HttpResponse:
+    messages.error(request, message)
     return redirect("enrollment")
 
 

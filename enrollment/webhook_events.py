@@ -1,4 +1,4 @@
-"""What webhooks tell of the enrollment: what was decided, and why."""
+"""Webhook events of the enrollment: decisions about applications."""
 
 from __future__ import annotations
 

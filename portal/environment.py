@@ -1,4 +1,4 @@
-"""What the environment says, read once, and refused at start when a production portal could not run on it."""
+"""Read settings from the environment, and refuse to start if a production portal cannot run with them."""
 
 from pathlib import Path
 from typing import Any
@@ -15,38 +15,38 @@ DEMO_SECRET_KEY = "only-for-the-demo-and-for-development-never-for-a-portal-that
 
 
 class EnvironmentReader:
-    """Collects everything that is wrong with the environment, so that one start names all of it."""
+    """Reads variables and collects every error, so that one failed start names all of them."""
 
     def __init__(self) -> None:
-        self.found: list[str] = []
+        self.errors: list[str] = []
 
     def read(self, kind: str, name: str, default: Any) -> Any:
-        """The variable `name` read as environ's `kind` (str, bool, int, float, list, db_url, email_url).
+        """Return the variable `name`, parsed as environ's `kind` (str, bool, int, float, list, db_url, email_url).
 
-        A value that cannot be read as that kind is noted, and the default returned.
+        A value that cannot be parsed is recorded as an error, and the default is returned.
         """
         try:
             if kind == "bool":
                 return _parse_bool(env.str(name, default=str(default)))
             return getattr(env, kind)(name, default=default)
         except (ValueError, ImproperlyConfigured) as error:
-            self.found.append(f"{name} cannot be read: {error}.")
+            self.errors.append(f"{name} cannot be read: {error}.")
             return default if "url" not in kind else {}
 
-    def at_least(self, least: int, name: str, value: int) -> int:
-        """The value, noted where it is less than makes sense."""
-        self.require(value >= least, f"{name} is {value}; it must be {least} or more.")
+    def require_minimum(self, minimum: int, name: str, value: int) -> int:
+        """Return the value. A value below the minimum is recorded as an error."""
+        self.require(value >= minimum, f"{name} is {value}; it must be {minimum} or more.")
         return value
 
-    def require(self, held: bool, sentence: str) -> None:
-        """Notes the sentence unless what it asks for holds."""
-        if not held:
-            self.found.append(sentence)
+    def require(self, condition: bool, error: str) -> None:
+        """Record the error unless the condition is true."""
+        if not condition:
+            self.errors.append(error)
 
-    def stop_if_any(self) -> None:
-        """Raises ImproperlyConfigured with every problem, one a line."""
-        if self.found:
-            lines = "\n".join(f"  - {sentence}" for sentence in self.found)
+    def raise_errors(self) -> None:
+        """Raise ImproperlyConfigured with every error, one a line."""
+        if self.errors:
+            lines = "\n".join(f"  - {error}" for error in self.errors)
             raise ImproperlyConfigured(
                 f"The portal cannot start with this environment:\n{lines}\n"
                 "Every variable is explained in .env.example; `make demo` needs none of them."
@@ -54,10 +54,10 @@ class EnvironmentReader:
 
 
 def _parse_bool(text: str) -> bool:
-    """environ takes whatever it does not know for no: a mistyped yes would go unnoticed."""
-    said = text.strip().lower()
-    if said in env.BOOLEAN_TRUE_STRINGS:
+    """Stricter than environ, which reads every unknown word as false: a mistyped yes would go unnoticed."""
+    word = text.strip().lower()
+    if word in env.BOOLEAN_TRUE_STRINGS:
         return True
-    if said in ("", "false", "off", "no", "n", "0"):
+    if word in ("", "false", "off", "no", "n", "0"):
         return False
     raise ValueError(f"{text!r} is neither 1 nor 0")

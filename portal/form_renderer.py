@@ -1,4 +1,4 @@
-"""How every form of the portal is drawn: label, why it is asked, control, and its error at the field."""
+"""The templates of all forms: label, help text, control, and the error at its field."""
 
 from django import forms
 

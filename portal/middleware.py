@@ -1,4 +1,4 @@
-"""What a method that an address does not take is answered with."""
+"""A page for responses with status 405."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 
-def method_not_allowed_middleware(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable:
-    """Django answers a GET of an address that only takes POST with an empty page; whoever reloads one is told why."""
+def method_not_allowed_middleware(
+    get_response: Callable[[HttpRequest], HttpResponse],
+) -> Callable[[HttpRequest], HttpResponse]:
+    """Render a page for 405. Django's response is empty: somebody who reloads a POST-only address would see nothing."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        answer = get_response(request)
-        if answer.status_code != 405 or answer.content:
-            return answer
-        explained = render(request, "405.html", status=405)
-        explained.headers["Allow"] = answer.headers["Allow"]
-        return explained
+        response = get_response(request)
+        if response.status_code != 405 or response.content:
+            return response
+        page = render(request, "405.html", status=405)
+        page.headers["Allow"] = response.headers["Allow"]
+        return page
 
     return middleware

@@ -1,4 +1,4 @@
-"""The menu, as a table: groups and names as the specification has them."""
+"""The menu: groups and names as in the specification."""
 
 from __future__ import annotations
 
@@ -6,23 +6,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from django.http import HttpRequest
-
+from portal.accounts.access import MemberRequest
+from portal.accounts.roles import get_template_flags
 from portal.models import Account
 
 
 @dataclass(frozen=True)
 class MenuItem:
-    """A line of the menu. It is current on every page whose URL name is in `pages` (the first is its own)."""
+    """An item of the menu. It is current on every page whose URL name starts with one of the prefixes.
+
+    The first prefix is the URL name of the item's own page.
+    """
 
     name: str
     icon: str
-    pages: tuple[str, ...]
-    counts_what_needs_you: bool = False
+    url_name_prefixes: tuple[str, ...]
+    shows_tagged_count: bool = False
 
     @property
     def url_name(self) -> str:
-        return self.pages[0]
+        return self.url_name_prefixes[0]
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ MENU = (
         "Number Management",
         (
             MenuItem("Phone Numbers", "phone", ("phone-numbers", "phone-number-", "import")),
-            MenuItem("Number Reputation", "shield", ("number-reputation", "number", "case", "confirm"), True),
+            MenuItem("Number Reputation", "shield", ("number-reputation", "number", "case", "bulk-action"), True),
         ),
     ),
     MenuGroup("Outbound Dialer", (MenuItem("Campaigns", "grip", ("campaigns", "campaign")),)),
@@ -51,46 +54,43 @@ MENU = (
             MenuItem("Members", "users", ("members", "member")),
             MenuItem("API keys", "key-round", ("api-keys", "api-key", "api-reference")),
             MenuItem("Webhooks", "webhook", ("webhooks", "webhook")),
-            MenuItem("Your settings", "settings", ("preferences", "password_change")),
+            MenuItem("Your settings", "settings", ("preferences", "account-settings", "password_change")),
         ),
     ),
 )
 
-# Filled by the app that knows the number (reputation), so that this one need not know of it.
 _context_providers: list[Callable[[Account], dict[str, Any]]] = []
 
 
-def register_context_provider(context: Callable[[Account], dict[str, Any]]) -> None:
-    """An app further up (reputation) adds what every page shows of it, so that this one need not know of it."""
-    _context_providers.append(context)
+def register_context_provider(provider: Callable[[Account], dict[str, Any]]) -> None:
+    """Register a function that adds to the context of every page. For apps that import this one."""
+    _context_providers.append(provider)
 
 
-def menu(request: HttpRequest) -> dict[str, Any]:
-    """The context of every page: the menu, and whether each item is where the reader is."""
+def menu(request: MemberRequest) -> dict[str, Any]:
+    """Context processor: the account, the member and the menu."""
     account = getattr(request, "account", None)
     if account is None or request.resolver_match is None:
         return {}
-    here = request.resolver_match.url_name or ""
+    url_name = request.resolver_match.url_name or ""
     return {
-        **{name: value for context in _context_providers for name, value in context(account).items()},
+        **{name: value for provider in _context_providers for name, value in provider(account).items()},
         "account": account,
         "member": request.member,
+        "may": get_template_flags(request.permissions),
         "memberships": request.memberships,
         "menu": [
             {
                 "name": group.name,
-                "items": [{"item": item, "current": _is_current(item, here)} for item in group.items],
+                "items": [{"item": item, "current": _is_current(item, url_name)} for item in group.items],
             }
             for group in MENU
         ],
     }
 
 
-def _is_current(item: MenuItem, here: str) -> bool:
-    """The item whose page name is the longest beginning of this page's name."""
-    best = max(
-        (page for group in MENU for other in group.items for page in other.pages if here.startswith(page)),
-        key=len,
-        default="",
-    )
-    return bool(best) and best in item.pages
+def _is_current(item: MenuItem, url_name: str) -> bool:
+    """Whether the item has the longest prefix that matches the URL name."""
+    prefixes = (prefix for group in MENU for other in group.items for prefix in other.url_name_prefixes)
+    longest = max((prefix for prefix in prefixes if url_name.startswith(prefix)), key=len, default="")
+    return bool(longest) and longest in item.url_name_prefixes

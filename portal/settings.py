@@ -1,6 +1,6 @@
-"""All settings, read from the environment (or a .env file); .env.example explains every variable.
+"""All settings, read from the environment or a .env file. .env.example explains every variable.
 
-`DEMO=1` is for one's own machine: it fills in what production must be told, and a day of the service lasts 20 seconds.
+`DEMO=1` is for your own machine: required variables get defaults, and a day of the service lasts 20 seconds.
 """
 
 from datetime import timedelta
@@ -10,8 +10,8 @@ from csp.constants import NONE, SELF
 
 from portal.environment import BASE_DIR, DEMO_SECRET_KEY, EnvironmentReader
 
-problems = EnvironmentReader()
-read = problems.read
+environment = EnvironmentReader()
+read = environment.read
 
 DEMO = read("bool", "DEMO", False)
 DEBUG = read("bool", "DEBUG", False)
@@ -22,25 +22,25 @@ SECRET_KEY = read("str", "SECRET_KEY", DEMO_SECRET_KEY if DEMO else "")
 SECRET_KEY_FALLBACKS = read("list", "SECRET_KEY_FALLBACKS", [])
 ALLOWED_HOSTS = read("list", "ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"] if DEMO else [])
 PUBLIC_URL = read("str", "PUBLIC_URL", "http://127.0.0.1:8000" if DEMO else "").rstrip("/")
-SERVED_BY_TLS = PUBLIC_URL.startswith("https://")
-CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if SERVED_BY_TLS else []
+USES_HTTPS = PUBLIC_URL.startswith("https://")
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if USES_HTTPS else []
 
-problems.require(
+environment.require(
     DEMO or (len(SECRET_KEY) >= 50 and SECRET_KEY != DEMO_SECRET_KEY),
     "SECRET_KEY is missing or shorter than 50 characters. Make one with: "
     "python3 -c 'import secrets; print(secrets.token_urlsafe(50))'.",
 )
-problems.require(bool(ALLOWED_HOSTS), "ALLOWED_HOSTS is missing: the host names the portal answers to, with commas.")
-problems.require(
+environment.require(bool(ALLOWED_HOSTS), "ALLOWED_HOSTS is missing: the host names the portal answers to, with commas.")
+environment.require(
     PUBLIC_URL.startswith(("http://", "https://")),
     "PUBLIC_URL is missing or has no scheme: the address people open, such as https://numbers.example.com; "
     "links in mails begin with it.",
 )
-problems.require(
+environment.require(
     DEMO or not PUBLIC_URL.startswith("http://") or read("bool", "ALLOW_PLAIN_HTTP", False),
     "PUBLIC_URL is not https. Passwords would travel in the open; ALLOW_PLAIN_HTTP=1 says that this is meant.",
 )
-problems.require(DEMO or not DEBUG, "DEBUG shows settings and data to anyone; it needs DEMO=1, on your own machine.")
+environment.require(DEMO or not DEBUG, "DEBUG shows settings and data to anyone; it needs DEMO=1, on your own machine.")
 
 # Files and database
 
@@ -49,31 +49,32 @@ DATABASES = {"default": read("db_url", "DATABASE_URL", f"sqlite:///{DATA_DIR / '
 DATABASES["default"]["CONN_MAX_AGE"] = None
 DATABASES["default"]["ATOMIC_REQUESTS"] = False
 if DATABASES["default"].get("ENGINE") == "django.db.backends.sqlite3":
-    # Writers take the lock when they begin and readers never wait (WAL): anything else ends in "database is locked"
-    # for whoever reads before writing. NORMAL may lose the last commits on power loss, but never corrupts the file.
-    # Of pages 16 MB are kept: with 64, enabling a number takes a tenth less, and a worker twice the memory. What is
-    # needed to take a statement back goes to a file, as by default: in memory (temp_store) it grew with the database,
-    # to 146 instead of 94 MB for an import of a million lines.
+    # IMMEDIATE takes the write lock when a transaction begins: a transaction that reads first and writes later would
+    # fail with "database is locked". With WAL, readers never wait. synchronous=NORMAL may lose the last commits on a
+    # power loss, but never corrupts the file. cache_size is 16 MB: 64 MB make enabling a number 10 % faster and double
+    # the memory of a worker. temp_store stays on disk: in memory, an import of a million lines took 146 MB, not 94.
     DATABASES["default"]["OPTIONS"] = {
         "timeout": 20,
         "transaction_mode": "IMMEDIATE",
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit=67108864; "
         "PRAGMA cache_size=-16000; PRAGMA mmap_size=134217728",
     }
-    # A file, because tests with processes and threads see the same rows through it.
+    # A file, so that the processes and threads of tests share it.
     DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
 else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-    problems.require(
+    environment.require(
         DATABASES["default"].get("ENGINE") in (None, "django.db.backends.postgresql"),
         "DATABASE_URL is for another database than SQLite or PostgreSQL, such as "
         "postgres://portal:password@127.0.0.1:5432/portal.",
     )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+# Statistics of the task cluster.
+QSTAT_DIR = DATA_DIR / "qstat"
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
-    "qstat": {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": DATA_DIR / "qstat"},
+    "qstat": {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": QSTAT_DIR},
 }
 
 MEDIA_ROOT = DATA_DIR / "uploads"
@@ -92,7 +93,7 @@ FILE_UPLOAD_HANDLERS = [
     "portal.upload_handler.SizeLimitUploadHandler",
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
-UPLOAD_LIMIT_MB = problems.at_least(1, "UPLOAD_LIMIT_MB", read("int", "UPLOAD_LIMIT_MB", 100))
+UPLOAD_LIMIT_MB = environment.require_minimum(1, "UPLOAD_LIMIT_MB", read("int", "UPLOAD_LIMIT_MB", 100))
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_000
 
@@ -145,6 +146,7 @@ TEMPLATES = [
             ],
             "builtins": [
                 "portal.templatetags.formatting",
+                "portal.templatetags.components",
                 "reputation.templatetags.reputation_tags",
                 "django.templatetags.static",
                 "django.contrib.humanize.templatetags.humanize",
@@ -171,13 +173,13 @@ MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
-USE_I18N = False  # in English only: nothing is translated, and each figure on a page is drawn the quicker
-USE_THOUSAND_SEPARATOR = False  # else an id in a page reads 16,100; counts say |intcomma
+USE_I18N = False  # English only, and numbers on pages render faster
+USE_THOUSAND_SEPARATOR = False  # ids would read 16,100; templates format counts with |intcomma
 
 # Mail
 
 EMAIL_URL = read("str", "EMAIL_URL", "consolemail://" if DEMO else "")
-problems.require(
+environment.require(
     bool(EMAIL_URL),
     "EMAIL_URL is missing: where mail is handed in, such as smtp+tls://user:password@mail.example.com:587.",
 )
@@ -185,16 +187,18 @@ vars().update(read("email_url", "EMAIL_URL", EMAIL_URL) if EMAIL_URL else {})
 EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = read("str", "DEFAULT_FROM_EMAIL", "Number Reputation <portal@localhost>" if DEMO else "")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
-problems.require(bool(DEFAULT_FROM_EMAIL), "DEFAULT_FROM_EMAIL is missing: the address the portal's mails come from.")
+environment.require(
+    bool(DEFAULT_FROM_EMAIL), "DEFAULT_FROM_EMAIL is missing: the address the portal's mails come from."
+)
 SUPPORT_EMAIL = read("str", "SUPPORT_EMAIL", "")
 REVIEWER_EMAILS = read("list", "REVIEWER_EMAILS", [])
 
 # Security
 
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = SERVED_BY_TLS
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = USES_HTTPS
 SESSION_COOKIE_HTTPONLY = True
-SECURE_HSTS_SECONDS = 31_536_000 if SERVED_BY_TLS else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SERVED_BY_TLS
+SECURE_HSTS_SECONDS = 31_536_000 if USES_HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = USES_HTTPS
 if read("bool", "BEHIND_PROXY", False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_REFERRER_POLICY = "same-origin"
@@ -215,36 +219,38 @@ CONTENT_SECURITY_POLICY = {
 
 # The service
 
-# How long a day of the service lasts: look-ups, verification, deadlines and the simulated engines count in such days.
+# The length of a day: look-ups, verification, deadlines and the simulated engines count in these days.
 SERVICE_DAY = timedelta(seconds=read("float", "DAY_SECONDS", 20.0 if DEMO else 86_400.0))
-problems.require(
+environment.require(
     DEMO or timedelta(days=1) == SERVICE_DAY,
     "DAY_SECONDS is for the demo and for tests; in production a day has 86400 seconds.",
 )
-# What makes the demo's data: called with `now`, returns who can sign in (portal.demonstration.SignIn).
+# The function that creates the demo data: called with `now`, returns a portal.demo.data.DemoData.
 DEMO_DATA_LOADER = "reputation.demo.data.seed"
 PROVIDERS = read("list", "PROVIDERS", ["simulated", "complaints"] if DEMO else ["complaints"])
 SIMULATED_SEED = read("str", "SIMULATED_SEED", "demo")
 SIMULATED_DIR = DATA_DIR / "simulated"
-# Of how many of the dialer's questions one is recorded for the figures: 1 for all, 0 for none.
-RECORD_DECISIONS = problems.at_least(0, "RECORD_DECISIONS", read("int", "RECORD_DECISIONS", 1))
+# Record one in this many match requests for the statistics: 1 records all, 0 none.
+RECORD_DECISIONS = environment.require_minimum(0, "RECORD_DECISIONS", read("int", "RECORD_DECISIONS", 1))
 COMPLAINTS_THRESHOLD = read("int", "COMPLAINTS_THRESHOLD", 3)
 COMPLAINTS_WINDOW_DAYS = read("int", "COMPLAINTS_WINDOW_DAYS", 30)
 CHECKS_KEPT_DAYS = read("int", "CHECKS_KEPT_DAYS", 400)
-# Webhooks go to public addresses only; in the demo also to one's own machine.
+# Webhooks go to public addresses only. The demo also allows the local machine.
 WEBHOOK_PRIVATE_ADDRESSES = read("bool", "WEBHOOK_PRIVATE_ADDRESSES", DEMO)
 
-# Requests that an API key may make in a minute: reading and writing, and asking which caller ID to show. 0: no limit.
-API_RATE_LIMIT = problems.at_least(0, "API_RATE_LIMIT", read("int", "API_RATE_LIMIT", 600))
-API_MATCH_RATE_LIMIT = problems.at_least(0, "API_MATCH_RATE_LIMIT", read("int", "API_MATCH_RATE_LIMIT", 60_000))
+# Requests per minute and API key: reads and writes, and match requests. 0 is no limit.
+API_RATE_LIMIT = environment.require_minimum(0, "API_RATE_LIMIT", read("int", "API_RATE_LIMIT", 600))
+API_MATCH_RATE_LIMIT = environment.require_minimum(
+    0, "API_MATCH_RATE_LIMIT", read("int", "API_MATCH_RATE_LIMIT", 60_000)
+)
 
-# Tasks: docs of django-q2, and what it does when processes die. State, due time and lease live in our own rows;
-# the queue is a hint that may come twice, late or never.
+# State, due time and lease are in our own rows, because django-q2 may run a task twice, late or never.
 # `retry` must exceed (timeout + 3) * (1 + ceil((queue_limit + bulk) / workers)), or a waiting task runs twice.
+WORKERS = environment.require_minimum(1, "WORKERS", read("int", "WORKERS", 2))
 Q_CLUSTER = {
     "name": "portal",
     "orm": "default",
-    "workers": problems.at_least(1, "WORKERS", read("int", "WORKERS", 2)),
+    "workers": WORKERS,
     "timeout": 120,
     "retry": 600,
     "queue_limit": 2,
@@ -261,19 +267,19 @@ Q_CLUSTER = {
     "label": "Tasks",
     "ALT_CLUSTERS": {},
 }
-# How many processes share what one sweep finds due, on PostgreSQL. One worker of a cluster stays free for the rest.
-SWEEPERS = problems.at_least(1, "SWEEPERS", read("int", "SWEEPERS", max(Q_CLUSTER["workers"] - 1, 1)))
+# How many processes share the due rows of one sweep, on PostgreSQL. The default leaves one worker for other tasks.
+SWEEPERS = environment.require_minimum(1, "SWEEPERS", read("int", "SWEEPERS", max(WORKERS - 1, 1)))
 if Q_BROKER_URL := read("str", "Q_BROKER_URL", ""):
-    problems.require(
+    environment.require(
         Q_BROKER_URL.startswith(("redis://", "rediss://", "unix://")),
         "Q_BROKER_URL is not the address of a Redis, such as redis://127.0.0.1:6379/0.",
     )
-    # Whoever tells a Redis that does not answer waits a second, and goes on: the schedules find the work.
-    waits = "socket_connect_timeout=1&socket_timeout=5"
-    Q_CLUSTER |= {"redis": f"{Q_BROKER_URL}{'&' if '?' in Q_BROKER_URL else '?'}{waits}", "orm": None}
+    # A request waits for a Redis that is down for one second, then goes on: the schedules find the work.
+    redis_timeouts = "socket_connect_timeout=1&socket_timeout=5"
+    Q_CLUSTER |= {"redis": f"{Q_BROKER_URL}{'&' if '?' in Q_BROKER_URL else '?'}{redis_timeouts}", "orm": None}
 
 LOG_LEVEL = read("str", "LOG_LEVEL", "INFO").upper()
-problems.require(
+environment.require(
     LOG_LEVEL in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"),
     f"LOG_LEVEL is {LOG_LEVEL}; it must be DEBUG, INFO, WARNING, ERROR or CRITICAL.",
 )
@@ -285,9 +291,9 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
         **{name: {"level": LOG_LEVEL} for name in ("portal", "enrollment", "reputation")},
-        # The demo's day is short: its tasks begin every few seconds, and mails would be lost among them.
+        # Tasks of the demo start every few seconds: their lines would hide the mails.
         "django-q": {"level": "WARNING" if DEMO else LOG_LEVEL},
     },
 }
 
-problems.stop_if_any()
+environment.raise_errors()

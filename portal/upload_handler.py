@@ -1,27 +1,31 @@
-"""Uploads are written to disk as they come, and one over the limit is read to its end without being kept."""
+"""Refuse uploads over the size limit without storing them."""
 
-from typing import Any, BinaryIO
+from __future__ import annotations
+
+from typing import IO, Any, cast
 
 from django.conf import settings
 from django.core.files.uploadhandler import FileUploadHandler, StopUpload
 
 
 class SizeLimitUploadHandler(FileUploadHandler):
-    """Leaves the file out of request.FILES when the request is over UPLOAD_LIMIT_MB, and sets `request.too_large`,
-    so that the view can say so next to the field."""
+    """Leaves the file out of request.FILES if the request is larger than UPLOAD_LIMIT_MB, and sets `request.too_large`,
+    so that the view can show an error at the field. The request is read to its end: browsers report a reset connection
+    as a network error."""
 
     def handle_raw_input(
         self,
-        input_data: BinaryIO,
-        META: dict[str, Any],
+        input_data: IO[bytes],
+        META: dict[str, str],
         content_length: int,
-        boundary: bytes,
+        boundary: str,
         encoding: str | None = None,
     ) -> None:
-        self.request.too_large = content_length > settings.UPLOAD_LIMIT_MB * 1024 * 1024
+        self.is_too_large = content_length > settings.UPLOAD_LIMIT_MB * 1024 * 1024
+        cast(Any, self.request).too_large = self.is_too_large
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
-        if self.request.too_large:
+        if self.is_too_large:
             raise StopUpload(connection_reset=False)
         return raw_data
 

@@ -7,7 +7,7 @@ from portal.views import api_keys, audit_trail, members, preferences, signing_in
 
 admin.site.site_header = admin.site.site_title = "Number Reputation: administration"
 admin.site.index_title = "Reviews and accounts"
-# What people may do is said by roles, not groups; a wrong schedule would block all of them, so nobody edits one.
+# Roles replace groups. Schedules and tasks are not editable: one wrong schedule stops the scheduler.
 for model in (Group, OrmQ, Schedule, Success):
     if admin.site.is_registered(model):
         admin.site.unregister(model)

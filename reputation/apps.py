@@ -25,13 +25,13 @@ class ReputationConfig(AppConfig):
         from reputation.numbers.change_token import get_change_token
         from reputation.post_migrate import set_up_database
 
-        def of_every_page(account: Account) -> dict[str, Any]:
+        def get_page_context(account: Account) -> dict[str, Any]:
             return {
                 "needs_you": NumberCount.objects.for_account(account).tagged().total(),
                 "live_token": get_change_token(account),
             }
 
-        navigation.register_context_provider(of_every_page)
+        navigation.register_context_provider(get_page_context)
         register_events(webhook_events.WEBHOOK_EVENTS)
         register(checks.check_providers)
         post_migrate.connect(set_up_database, sender=self)

@@ -1,4 +1,4 @@
-"""What `manage.py check`, migrate, the server of development and the workers refuse to start with."""
+"""System checks. They stop `manage.py check`, migrate, the development server and the workers."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from django.core.exceptions import ImproperlyConfigured
 from reputation.providers.registry import get_providers
 
 
-def check_providers(**about: object) -> list[CheckMessage]:
-    """A wrong name in PROVIDERS is said at the start, not by the first task that needs one."""
+def check_providers(**kwargs: object) -> list[CheckMessage]:
+    """Reports a wrong entry of PROVIDERS at the start, before a task fails on it."""
     try:
         get_providers()
     except ImproperlyConfigured as error:

@@ -1,10 +1,11 @@
-"""The numbers of an account: added, changed, removed, and brought back with their history."""
+"""Add, change, remove and restore the numbers of an account."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
@@ -19,7 +20,7 @@ from reputation.matching import daily_limit
 from reputation.models import Campaign, PhoneNumber
 from reputation.monitoring import capability
 
-# A personal (500) or premium-rate (900) number cannot be called back at the ordinary rate, so none may be shown.
+# Calls to a personal (500) or premium-rate (900) number cost more than a normal call, so neither can be a caller ID.
 CALLER_ID_ERRORS = {
     "premium": "This is a premium-rate number. Callers would pay to call it back, so it cannot be a caller ID.",
     "personal": "This is a personal number, which follows its holder. It cannot be a caller ID.",
@@ -28,22 +29,22 @@ CALLER_ID_ERRORS = {
 
 @dataclass(frozen=True)
 class AddResult:
-    """What became of a number that somebody added: `now_is` is added, brought_back, or there (it was already)."""
+    """The number, and the outcome of adding it. An existing number is left as it is."""
 
     number: PhoneNumber
-    now_is: str
+    outcome: Literal["added", "restored", "existing"]
 
 
-def parse_caller_id(text: str, *, letters: bool = False) -> ParsedNumber:
-    """Like portal.phone.numbers.parse_number, for a number shown to called people: raises NotANumber for others."""
-    parsed = parse_number(text, letters=letters)
+def parse_caller_id(text: str, *, allow_letters: bool = False) -> ParsedNumber:
+    """Parse a number as parse_number does. Raises InvalidPhoneNumber also for numbers that cannot be caller IDs."""
+    parsed = parse_number(text, allow_letters=allow_letters)
     if parsed.kind in CALLER_ID_ERRORS:
         raise InvalidPhoneNumber(CALLER_ID_ERRORS[parsed.kind])
     return parsed
 
 
 def clean_label(text: str) -> str:
-    """A label is one line of text: what would break or hide in one becomes a space."""
+    """Return the label as one line of text: control characters and line breaks become spaces."""
     return text.strip() if text.isprintable() else re.sub(r"[\x00-\x1f\x7f\u2028\u2029]+", " ", text).strip()
 
 
@@ -56,69 +57,76 @@ def add(
     campaign: Campaign | None = None,
     context: Context,
 ) -> AddResult:
-    """Adds the number; one that was removed comes back with its history, and one that is there is left as it is.
+    """Add a number, or restore it with its history if it was removed.
 
-    Of several who add it at the same moment, one adds it: the database keeps a number once in an account.
+    Several people may add the same number at once: the unique constraint lets one of them add it.
     """
     with transaction.atomic():
-        Account.objects.select_for_update().get(pk=account.pk)  # an import of this account waits, and then sees it
-        mine = PhoneNumber.objects.filter(account=account, e164=parsed.e164).select_for_update()
-        number = mine.first()
+        # Wait for a chunk of an import of this account, which adds numbers, too.
+        Account.objects.select_for_update().get(pk=account.pk)
+        same_number = PhoneNumber.objects.filter(account=account, e164=parsed.e164).select_for_update()
+        number = same_number.first()
         if number is None:
-            try:
-                with transaction.atomic():
-                    number = PhoneNumber.objects.create(
-                        account=account,
-                        e164=parsed.e164,
-                        region=parsed.region,
-                        kind=parsed.kind,
-                        area_code=parsed.area_code,
-                        label=clean_label(label),
-                        source=source,
-                        campaign=campaign,
-                        added_at=context.now,
-                        capability_since=context.now,
-                    )
-            except IntegrityError:
-                return AddResult(mine.get(), "there")
-            audit.record_event(
-                account=account, context=context, what="number.added", subject=number, after=number.label
-            )
-            return AddResult(number, "added")
+            number = _create(account, parsed, label=label, source=source, campaign=campaign, context=context)
+            return AddResult(number, "added") if number else AddResult(same_number.get(), "existing")
         if number.removed_at is None:
-            return AddResult(number, "there")
+            return AddResult(number, "existing")
         _restore(number, label=label, source=source, campaign=campaign, context=context)
-        return AddResult(number, "brought_back")
+        return AddResult(number, "restored")
+
+
+def _create(
+    account: Account, parsed: ParsedNumber, *, label: str, source: str, campaign: Campaign | None, context: Context
+) -> PhoneNumber | None:
+    """Insert the number. Returns None if somebody else added it at the same time."""
+    try:
+        with transaction.atomic():
+            number = PhoneNumber.objects.create(
+                account=account,
+                e164=parsed.e164,
+                region=parsed.region,
+                kind=parsed.kind,
+                area_code=parsed.area_code,
+                label=clean_label(label),
+                source=source,
+                campaign=campaign,
+                added_at=context.now,
+                capability_since=context.now,
+            )
+    except IntegrityError:
+        return None
+    audit.record_event(account=account, context=context, code="number.added", subject=number, after=number.label)
+    return number
 
 
 def _restore(number: PhoneNumber, *, label: str, source: str, campaign: Campaign | None, context: Context) -> None:
-    """Its history and, where none is given, its label are what they were; monitoring stays off."""
+    """Restore a removed number. It keeps its history, and its label if none is given; monitoring stays off."""
     number.label, number.source, number.campaign = clean_label(label) or number.label, source, campaign
     number.removed_at, number.added_at = None, context.now
     number.save(update_fields=["label", "source", "campaign", "removed_at", "added_at"])
     daily_limit.recompute(PhoneNumber.objects.filter(pk=number.pk), account_id=number.account_id, now=context.now)
     audit.record_event(
-        account=number.account, context=context, what="number.restored", subject=number, after=number.label
+        account=number.account, context=context, code="number.restored", subject=number, after=number.label
     )
 
 
 def change(number: PhoneNumber, *, label: str, source: str, campaign: Campaign | None, context: Context) -> bool:
-    """Changes label, source and campaign, with an audit event for each that differs; False if none did."""
+    """Change label, source and campaign, with an audit event for each difference. Returns False if there is none."""
     with transaction.atomic():
         before = PhoneNumber.objects.select_for_update().get(pk=number.pk)
         label = clean_label(label)
-        for was, will_be in (
+        for old, new in (
             (before.label, label),
             (before.get_source_display(), PhoneNumber.Source(source).label),
         ):
-            if was != will_be:
+            if old != new:
                 audit.record_event(
                     account=before.account,
                     context=context,
-                    what="number.changed",
+                    code="number.changed",
                     subject=before,
-                    before=was,
-                    after=will_be,
+                    before=old,
+                    after=new,
                 )
         changed = PhoneNumber.objects.filter(pk=before.pk).exclude(label=label, source=source)
         is_changed = bool(changed.update(label=label, source=source))
@@ -130,9 +138,9 @@ def change(number: PhoneNumber, *, label: str, source: str, campaign: Campaign |
 
 
 def remove(ids: Sequence[int], *, context: Context) -> list[int]:
-    """Takes these numbers (a chunk) out of the account and returns those that were there. The history stays.
+    """Remove these numbers (at most a chunk) and return the ids of those that were present. The history stays.
 
-    Monitoring stops, open cases are cancelled, and campaigns call from them no more, nor show them as the default.
+    Monitoring stops, open cases are cancelled, and campaigns no longer call from the numbers or show them as default.
     """
     with transaction.atomic():
         present = PhoneNumber.objects.present().filter(pk__in=in_list(ids))
@@ -140,6 +148,6 @@ def remove(ids: Sequence[int], *, context: Context) -> list[int]:
         capability.disable(removed, context=context, reason="The number was removed.")
         campaigns.clear_default_numbers(removed, context=context)
         numbers = PhoneNumber.objects.filter(pk__in=removed)
-        audit.record_changes(numbers, context=context, what="number.removed", label="e164", before=F("label"))
+        audit.record_changes(numbers, context=context, code="number.removed", label="e164", before=F("label"))
         numbers.update(removed_at=context.now, campaign=None)
     return removed

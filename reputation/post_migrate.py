@@ -1,6 +1,6 @@
-"""What every start sees to, right after the migrations: what the database keeps by itself, engines and schedules."""
+"""Set-up of the database after each migration: triggers, the search index, engines and schedules."""
 
-from django.apps import apps as of_today
+from django.apps import apps as current_apps
 from django.apps.registry import Apps
 
 from reputation import schedules
@@ -9,9 +9,11 @@ from reputation.monitoring import engines
 from reputation.numbers import count_triggers
 
 
-def set_up_database(apps: Apps = of_today, **about: object) -> None:
-    """Receives post_migrate. `apps` is the state after the migrations, which may have been backwards; a flush, which
-    empties the tables between tests, sends none."""
+def set_up_database(apps: Apps = current_apps, **kwargs: object) -> None:
+    """Receives post_migrate. `apps` is the state after the migrations, which may have been undone.
+
+    A flush, which empties the tables between tests, sends the signal without `apps`.
+    """
     installed = {model._meta.label for model in apps.get_models()}
     if "reputation.NumberCount" in installed:
         count_triggers.install_triggers()

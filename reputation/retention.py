@@ -1,4 +1,4 @@
-"""What is thrown away when it is old. The audit trail, tags and cases stay."""
+"""Deletion of old rows. The audit trail, tags and cases are kept."""
 
 from __future__ import annotations
 
@@ -10,71 +10,71 @@ from django_q.models import Failure
 
 from portal.api import idempotency
 from portal.models import WebhookDelivery, WebhookMessage
-from reputation.matching.statistics import WINDOW_DAYS as DAYS_OF_CALLS
+from reputation.matching.statistics import WINDOW_DAYS
 from reputation.models import BulkAction, BulkActionNumber, CampaignCalls, Check, Complaint, NumberCalls
 from reputation.service_clock import days
 
 CHUNK = 2_000
-# Of what only operators and people who confirmed something look back at.
+# Of bulk actions, deliveries and failed tasks.
 RETENTION = timedelta(days=30)
 
 
 def delete_old_checks(now: datetime) -> int:
-    """One chunk of runs of answers that ended more than CHECKS_KEPT_DAYS ago; the current ones stay."""
+    """Deletes one chunk of checks that ended more than CHECKS_KEPT_DAYS ago. Current ones are kept."""
     return _delete_chunk(Check.objects.filter(is_current=False, last_at__lt=now - days(settings.CHECKS_KEPT_DAYS)))
 
 
 def delete_old_complaints(now: datetime) -> int:
-    """One chunk of complaints that were made more than CHECKS_KEPT_DAYS ago, and no longer count."""
+    """Deletes one chunk of complaints that are older than CHECKS_KEPT_DAYS and no longer count."""
     kept = max(settings.CHECKS_KEPT_DAYS, settings.COMPLAINTS_WINDOW_DAYS)
     return _delete_chunk(Complaint.objects.filter(counts_from__lt=now - days(kept)))
 
 
 def delete_old_number_calls(now: datetime) -> int:
-    """One chunk of days on which numbers were shown more than CHECKS_KEPT_DAYS ago."""
+    """Deletes one chunk of daily totals of numbers."""
     return _delete_chunk(NumberCalls.objects.filter(day__lt=_oldest_call_day(now)))
 
 
 def delete_old_campaign_calls(now: datetime) -> int:
-    """One chunk of days on which campaigns called more than CHECKS_KEPT_DAYS ago."""
+    """Deletes one chunk of daily totals of campaigns."""
     return _delete_chunk(CampaignCalls.objects.filter(day__lt=_oldest_call_day(now)))
 
 
 def _oldest_call_day(now: datetime) -> date:
-    """In calendar days, which calls are counted in; what pages show stays in every time zone."""
-    return now.date() - timedelta(days=max(settings.CHECKS_KEPT_DAYS, DAYS_OF_CALLS + 1))
+    """The oldest day to keep. Calls are counted by calendar day; one day more covers every time zone."""
+    return now.date() - timedelta(days=max(settings.CHECKS_KEPT_DAYS, WINDOW_DAYS + 1))
 
 
 def delete_old_bulk_action_numbers(now: datetime) -> int:
-    """One chunk of what old confirmation windows showed, confirmed or not."""
-    return _delete_chunk(BulkActionNumber.objects.filter(confirmation__in=_old_bulk_actions(now)))
+    """Deletes one chunk of the numbers of old bulk actions, confirmed or not."""
+    return _delete_chunk(BulkActionNumber.objects.filter(bulk_action__in=_old_bulk_actions(now)))
 
 
 def delete_old_bulk_actions(now: datetime) -> int:
-    """One chunk of old confirmation windows, whose numbers are gone already."""
+    """Deletes one chunk of old bulk actions whose numbers are deleted already."""
     return _delete_chunk(_old_bulk_actions(now).filter(numbers__isnull=True))
 
 
 def _old_bulk_actions(now: datetime) -> QuerySet[BulkAction]:
-    return BulkAction.objects.exclude(state=BulkAction.State.APPLYING).filter(shown_at__lt=now - RETENTION)
+    return BulkAction.objects.exclude(state=BulkAction.State.APPLYING).filter(created_at__lt=now - RETENTION)
 
 
 def delete_old_failed_tasks(now: datetime) -> int:
-    """One chunk of failed tasks, which django-q2 keeps for ever."""
+    """Deletes one chunk of failed tasks, which django-q2 never deletes."""
     return _delete_chunk(Failure.objects.filter(stopped__lt=now - RETENTION))
 
 
 def delete_old_webhook_deliveries(now: datetime) -> int:
-    """One chunk of deliveries that ended long ago, with their attempts. What is still to be delivered stays."""
+    """Deletes one chunk of ended deliveries with their attempts. Pending ones are kept."""
     return _delete_chunk(WebhookDelivery.objects.filter(ended_at__lt=now - RETENTION))
 
 
 def delete_old_webhook_messages(now: datetime) -> int:
-    """One chunk of old messages that no delivery is about any more."""
+    """Deletes one chunk of old messages without deliveries."""
     return _delete_chunk(WebhookMessage.objects.filter(at__lt=now - RETENTION, deliveries__isnull=True))
 
 
-# In this order: what hangs on another row goes before it.
+# In this order: rows before the rows that they refer to.
 STEPS = {
     "prune checks": delete_old_checks,
     "prune complaints": delete_old_complaints,

@@ -1,7 +1,7 @@
-"""When each task runs. The one table of schedules, those of the other apps included.
+"""The schedules of all tasks, those of the other apps included.
 
-State and due times are in our own rows: a schedule that fires twice, late or not at all does no harm but delay. None
-has arguments, since one that cannot be read would stop all of them.
+State and due times are in the portal's own tables, so a schedule that fires twice or late only causes delay. No
+schedule has arguments: one that django-q2 cannot parse would stop all of them.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from django.conf import settings
 from django.utils import timezone
 from django_q.models import Schedule
 
-# Rows whose name begins so are ours; any other is left alone.
+# Schedules with other names are never changed.
 NAME_PREFIX = "portal: "
 
 
 @dataclass(frozen=True)
 class ScheduleEntry:
-    """`quick`: on a clock whose days are short, the task is also run every second or so, by the rounds."""
+    """`in_demo_loop`: with short service days, the demo loop also runs the task about every second."""
 
     name: str
     func: str
     minutes: int = 1
-    quick: bool = True
+    in_demo_loop: bool = True
 
 
 SCHEDULES = (
@@ -37,26 +37,26 @@ SCHEDULES = (
     ScheduleEntry("continue imports", "reputation.tasks.imports.continue_imports"),
     ScheduleEntry("send enrollment mails", "enrollment.tasks.send_due_mails"),
     ScheduleEntry("send digests", "reputation.tasks.digests.send_digests"),
-    # Not in the rounds: it may wait for slow receivers, and is begun by each change anyway.
-    ScheduleEntry("deliver webhooks", "portal.webhooks.tasks.deliver_webhooks", quick=False),
-    ScheduleEntry("canary", "reputation.tasks.maintenance.record_heartbeat", quick=False),
-    ScheduleEntry("end stale imports", "reputation.tasks.imports.end_stale_imports", minutes=10, quick=False),
-    ScheduleEntry("keep engines in step", "reputation.tasks.maintenance.sync_engines", minutes=60, quick=False),
-    ScheduleEntry("prune", "reputation.tasks.maintenance.prune", minutes=24 * 60, quick=False),
+    # Not in the demo loop: it may wait for slow receivers, and each change enqueues it anyway.
+    ScheduleEntry("deliver webhooks", "portal.webhooks.tasks.deliver_webhooks", in_demo_loop=False),
+    ScheduleEntry("canary", "reputation.tasks.maintenance.record_heartbeat", in_demo_loop=False),
+    ScheduleEntry("end stale imports", "reputation.tasks.imports.end_stale_imports", minutes=10, in_demo_loop=False),
+    ScheduleEntry("keep engines in step", "reputation.tasks.maintenance.sync_engines", minutes=60, in_demo_loop=False),
+    ScheduleEntry("prune", "reputation.tasks.maintenance.prune", minutes=24 * 60, in_demo_loop=False),
 )
 DEMO_LOOP = ScheduleEntry("rounds", "reputation.tasks.demo_loop.run_demo_loop")
 
 
 def get_entries() -> tuple[ScheduleEntry, ...]:
-    """What this portal runs; the rounds only on a clock whose days are shorter than real ones."""
+    """The schedules of this portal. The demo loop runs only if service days are shorter than real ones."""
     return (*SCHEDULES, DEMO_LOOP) if timedelta(days=1) > settings.SERVICE_DAY else SCHEDULES
 
 
 def sync_schedules() -> None:
-    """Makes what is missing, mends what differs, and removes what is ours and no longer wanted.
+    """Creates missing schedules, updates changed ones, and deletes the portal's obsolete ones.
 
-    Any number of processes at once leave one row each: the name is unique in the database (migration 0002). When a
-    row fires next is never set anew, or each start would put it off.
+    Several processes may call it at once: the name is unique in the database. An update keeps `next_run`, because
+    resetting it would delay the schedule at every start.
     """
     now = timezone.now()
     for entry in get_entries():

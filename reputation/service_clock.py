@@ -1,4 +1,4 @@
-"""Durations of the service: a day lasts settings.SERVICE_DAY, which the demo shortens and production cannot."""
+"""The service's clock: a day lasts settings.SERVICE_DAY. Only the demo may shorten it."""
 
 from datetime import timedelta
 
@@ -6,5 +6,5 @@ from django.conf import settings
 
 
 def days(number: float) -> timedelta:
-    """So many days of the service's clock."""
+    """The duration of `number` days of the service's clock."""
     return settings.SERVICE_DAY * number

@@ -1,4 +1,4 @@
-"""Every page says its own addresses, beside its views."""
+"""URLs of the reputation app. Each views module lists its own in `urls`."""
 
 from django.urls import path
 
@@ -15,15 +15,17 @@ from reputation.views import (
     number_reputation,
     overview,
     phone_numbers,
+    services_details,
 )
 
 urlpatterns = [
-    *matches.urls,  # first, because it is asked for every call
+    *matches.urls,  # first, because the dialer requests it for every call
     *overview.urls,
     *change_token.urls,
     *phone_numbers.urls,
     *imports.urls,
     *number_reputation.urls,
+    *services_details.urls,
     *bulk_actions.urls,
     *number.urls,
     *cases.urls,

@@ -1,6 +1,6 @@
 """Fixtures for every test: an account with an owner, an admin and a viewer, and a browser for each."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from django.test import Client
@@ -8,9 +8,12 @@ from django.utils import timezone
 
 from portal.accounts.licensing import Product
 from portal.audit import Actor
-from portal.models import Account, Member
+from portal.models import Account, Member, User
 from reputation.matching import recorder
-from tests.factories import AccountFactory, ApplicationFactory, LicenceFactory, MemberFactory
+from reputation.monitoring import engines
+from reputation.providers import registry
+from tests.factories import AccountFactory, ApplicationFactory, LicenceFactory, MemberFactory, UserFactory
+from tests.support.provider import FakeProvider
 from tests.support.urls import create_api_key
 
 
@@ -71,6 +74,28 @@ def as_viewer(viewer, client_for) -> Client:
 
 
 @pytest.fixture
+def as_staff(db) -> Callable[[str], Client]:
+    """A client signed in to Django admin as a new user with this staff role."""
+
+    def sign_in(role: str) -> Client:
+        client = Client()
+        client.force_login(UserFactory(staff_role=role))
+        return client
+
+    return sign_in
+
+
+@pytest.fixture
+def as_operator(as_staff) -> Client:
+    return as_staff(User.StaffRole.OPERATOR)
+
+
+@pytest.fixture
+def as_superuser(as_staff) -> Client:
+    return as_staff(User.StaffRole.SUPERUSER)
+
+
+@pytest.fixture
 def api_client_for() -> Callable[..., Client]:
     """A client that calls the API with a new key of the account, which has these scopes (none named: all)."""
 
@@ -94,6 +119,16 @@ def actor(admin) -> Actor:
 @pytest.fixture
 def now():
     return timezone.now()
+
+
+@pytest.fixture
+def provider(db, settings) -> Iterator[FakeProvider]:
+    """The only provider in use, with the engines Alpha and Beta. It does what a test tells it."""
+    registry._load_providers.cache_clear()
+    settings.PROVIDERS = ["tests.support.provider.FakeProvider"]
+    engines.sync_engines()
+    yield registry.get_providers()["vendor"]
+    registry._load_providers.cache_clear()
 
 
 @pytest.fixture(autouse=True)

@@ -60,8 +60,8 @@ class WebhookEndpointFactory(DjangoModelFactory):
     url = factory.Sequence(lambda n: f"https://receiver{n}.example.com/hook")
     event_types = " ".join(EVENT_TYPES)
     secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-    made_at = factory.LazyFunction(timezone.now)
-    state_since = factory.SelfAttribute("made_at")
+    created_at = factory.LazyFunction(timezone.now)
+    state_since = factory.SelfAttribute("created_at")
 
 
 class ApplicationFactory(DjangoModelFactory):
@@ -129,7 +129,7 @@ class CheckFactory(DjangoModelFactory):
     learnt_by = "look-up"
     first_at = factory.LazyFunction(timezone.now)
     last_at = factory.LazyAttribute(lambda check: check.first_at)
-    learnt_at = factory.LazyAttribute(lambda check: check.last_at)
+    received_at = factory.LazyAttribute(lambda check: check.last_at)
     valid_until = factory.LazyAttribute(lambda check: check.last_at + timedelta(days=2))
 
 
@@ -181,7 +181,7 @@ class ComplaintFactory(DjangoModelFactory):
     counts_from = factory.LazyAttribute(lambda complaint: complaint.created_at)
     subject = "Dropped call or no message"
     file = factory.LazyFunction(
-        lambda: ComplaintFile.objects.get_or_create(sha256="0" * 64, defaults={"begun_at": timezone.now()})[0]
+        lambda: ComplaintFile.objects.get_or_create(sha256="0" * 64, defaults={"started_at": timezone.now()})[0]
     )
     fingerprint = factory.LazyFunction(uuid.uuid4)
     occurrence = 0

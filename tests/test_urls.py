@@ -6,13 +6,10 @@ from django.core.handlers.wsgi import WSGIRequest
 from django.urls import reverse
 
 from tests.factories import AccountFactory, UserFactory
-from tests.support.urls import POST_DATA, ApiOperation, Url, all_api_operations, all_page_urls
+from tests.support.urls import POST_DATA, PUBLIC_URLS, ApiOperation, Url, all_api_operations, all_page_urls
 
 pytestmark = pytest.mark.django_db
 
-# Open to strangers, and about a person rather than an account.
-PUBLIC_URLS = {"sign-in", "sign-out", "password_reset", "password_reset_done", "password_reset_confirm",
-                 "password_reset_complete", "openapi"}  # fmt: skip
 # What a viewer may do, because it is about themselves and not about the account.
 PERSONAL_URLS = {"switch-account", "preferences", "password_change", "password_change_done"}
 # Password pages are for whoever has no account yet, too.

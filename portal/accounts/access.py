@@ -1,24 +1,27 @@
-"""Who may come in: every page of the portal begins with one of these decorators, and every object with `owned`."""
+"""Access to the portal's pages: every view has one of these decorators, and gets objects of the account only."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import TypeVar
+from typing import TypeVar, cast
 from urllib.parse import urlsplit, urlunsplit
 from zoneinfo import ZoneInfo
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
 from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.middleware import HtmxDetails
 
+from portal.accounts.roles import Permission, get_member_permissions
 from portal.audit import Actor, Context
 from portal.models import Account, Member, User
+from portal.models.accounts import AccountQuerySet
 
 ACCOUNT_SESSION_KEY = "account_id"
 
@@ -26,23 +29,28 @@ M = TypeVar("M", bound=Model)
 
 
 class MemberRequest(HttpRequest):
-    """A request of a signed-in member: `context` says who changes something, and when."""
+    """A request of a signed-in member. `context` goes with every change the view makes."""
 
     user: User
     member: Member
+    permissions: frozenset[Permission]
     memberships: list[Member]
     account: Account
     context: Context
+    htmx: HtmxDetails
 
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 def member_required(view: View) -> View:
-    """For signed-in members: the account is the one chosen at the top, else the first; times are shown in its zone."""
+    """Restrict the view to signed-in members of an account.
+
+    The account is the one chosen at the top of the page, else the first by name. Times are shown in its time zone.
+    """
 
     @wraps(view)
-    def inner(request: MemberRequest, *args: object, **kwargs: object) -> HttpResponse:
+    def inner(request: MemberRequest, *args: object, **kwargs: object) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return _redirect_to_sign_in(request)
         request.memberships = list(
@@ -53,60 +61,67 @@ def member_required(view: View) -> View:
         chosen = request.session.get(ACCOUNT_SESSION_KEY)
         request.member = next((m for m in request.memberships if m.account_id == chosen), request.memberships[0])
         request.member.user = request.user
+        request.permissions = get_member_permissions(request.member)
         request.account = request.member.account
         request.context = Context(Actor(user=request.user, via="web"), timezone.now())
         with timezone.override(ZoneInfo(request.account.time_zone)):
             return view(request, *args, **kwargs)
 
+    inner.permission = Permission.VIEW_ACCOUNT  # type: ignore[attr-defined]  # Callable has no attributes
     return inner
 
 
-def _redirect_to_sign_in(request: HttpRequest) -> HttpResponse:
-    """To the sign-in page, and from there to where the person was: a POST leads back to the page it was sent from,
-    since its own address may have nothing to show. What htmx asked for is not put into the page, but opened instead."""
-    came_from = request.get_full_path()
+def _redirect_to_sign_in(request: MemberRequest) -> HttpResponse:
+    """Redirect to the sign-in page, and from there back to the page that the person was on.
+
+    After a POST that is the page with the form, since the POST's own address may not answer a GET. For htmx the whole
+    page is redirected, not the fragment that was requested.
+    """
+    next_url = request.get_full_path()
     if request.method not in ("GET", "HEAD") or request.htmx:
-        came_from = _get_referring_page(request)
-    answer = redirect_to_login(came_from)
-    return HttpResponseClientRedirect(answer.url) if request.htmx else answer
+        next_url = _get_referring_page(request)
+    response = redirect_to_login(next_url)
+    return HttpResponseClientRedirect(response.url) if request.htmx else response
 
 
-def _get_referring_page(request: HttpRequest) -> str:
+def _get_referring_page(request: MemberRequest) -> str:
     page = urlsplit(request.htmx.current_url or request.headers.get("Referer", ""))
     if page.netloc != request.get_host():
         return reverse("overview")
     return urlunsplit(("", "", page.path, page.query, ""))
 
 
-def editor_required(view: View) -> View:
-    """For owners and admins. A viewer sees everything and changes nothing: 403, with a page that says so."""
-
+def _permission_required(view: View, permission: Permission, refusal: str) -> View:
     @member_required
     @wraps(view)
-    def inner(request: MemberRequest, *args: object, **kwargs: object) -> HttpResponse:
-        if not request.member.may_change:
-            raise PermissionDenied(
-                "You are a viewer in this account: you see everything, but only its owners and admins change things."
-            )
+    def inner(request: MemberRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+        if permission not in request.permissions:
+            raise PermissionDenied(refusal)
         return view(request, *args, **kwargs)
 
+    inner.permission = permission  # type: ignore[attr-defined]  # Callable has no attributes
     return inner
+
+
+def editor_required(view: View) -> View:
+    """Restrict the view to members who may edit the account. Others get a 403 page with the reason."""
+    return _permission_required(
+        view,
+        Permission.EDIT_ACCOUNT,
+        "You are a viewer in this account: you see everything, but only its owners and admins change things.",
+    )
 
 
 def owner_required(view: View) -> View:
-    """For owners: members, their roles, and the account itself."""
-
-    @member_required
-    @wraps(view)
-    def inner(request: MemberRequest, *args: object, **kwargs: object) -> HttpResponse:
-        if not request.member.is_owner:
-            raise PermissionDenied("Only an owner of this account can do this. Ask one; Members shows who they are.")
-        return view(request, *args, **kwargs)
-
-    return inner
+    """Restrict the view to members who may manage the account: members, API keys, and the account itself."""
+    return _permission_required(
+        view,
+        Permission.MANAGE_ACCOUNT,
+        "Only an owner of this account can do this. Ask one; Members shows who they are.",
+    )
 
 
 def get_account_object_or_404(request: MemberRequest, objects: type[M] | QuerySet[M], pk: int) -> M:
-    """The account's object with this id; another account's, like one that does not exist, is a 404."""
-    manager = objects if isinstance(objects, QuerySet) else objects.objects
-    return get_object_or_404(manager.for_account(request.account), pk=pk)
+    """Return the account's object with this id. Raises Http404 if there is none or it belongs to another account."""
+    queryset = objects if isinstance(objects, QuerySet) else objects._default_manager
+    return get_object_or_404(cast("AccountQuerySet[M]", queryset).for_account(request.account), pk=pk)

@@ -1,8 +1,8 @@
-"""API keys: made and revoked by owners, shown once, kept as a hash, and asked for at every request of the API.
+"""API keys: creation, revocation, and authentication of API requests.
 
-A token reads `nrp_PREFIX_SECRET`. The row is found by the prefix, and the secret compared with its hash in constant
-time. The secret is 256 random bits, so nobody can guess it from a hash, however quick the hash is: what stretching
-(bcrypt, Argon2) does for passwords that people choose, it would only cost here, at every request.
+A token reads `nrp_PREFIX_SECRET`. The row is looked up by the prefix, and the secret is compared with its SHA-256 hash
+in constant time. The secret is 256 random bits, so it cannot be guessed from the hash. Key stretching (bcrypt, Argon2)
+protects passwords that people choose; here it would only slow down every request.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
@@ -18,33 +17,15 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
 
 from portal import audit
+from portal.accounts.roles import API_SCOPES
 from portal.audit import Context
 from portal.models import Account, ApiKey
 
 LAST_USED_INTERVAL = timedelta(minutes=1)
 
 
-@dataclass(frozen=True)
-class Scope:
-    """What a key may do; scopes are independent of one another: who writes does not read by that."""
-
-    code: str
-    words: str
-    gives: str
-
-
-SCOPES = {
-    scope.code: scope
-    for scope in (
-        Scope("match", "Match", "Ask which caller ID to show for a call. For dialers."),
-        Scope("read", "Read", "See numbers, their reputation, cases, campaigns, the enrollment and events."),
-        Scope("write", "Write", "Add, change, remove, import, enable and disable numbers, and change campaigns."),
-    )
-}
-
-
 class AuthenticationError(Exception):
-    """A request is not let in. `status` and `error` are as RFC 6750 (bearer tokens) has them, `code` is our own."""
+    """The request is refused. `status` and `error` follow RFC 6750 (bearer tokens); `code` is this API's own."""
 
     status = 401
     code = ""
@@ -57,7 +38,7 @@ class AuthenticationError(Exception):
 
     @property
     def challenge(self) -> str:
-        """The value of WWW-Authenticate; its description is ASCII without quotation marks."""
+        """The value of WWW-Authenticate. `detail` must be ASCII without quotation marks."""
         parts = ['Bearer realm="api"']
         if self.error:
             parts += [f'error="{self.error}"', f'error_description="{self.detail}"']
@@ -68,7 +49,7 @@ class AuthenticationError(Exception):
 
 class KeyMissing(AuthenticationError):
     code = "key_missing"
-    error = ""  # RFC 6750, 3.1: who sent nothing is told no error
+    error = ""  # RFC 6750, 3.1: no error code for a request without credentials
 
 
 class KeyMalformed(AuthenticationError):
@@ -93,11 +74,11 @@ class ScopeMissing(AuthenticationError):
     error = "insufficient_scope"
 
 
-# Making and revoking -------------------------------------------------------------------------------------------------
+# Creation and revocation ---------------------------------------------------------------------------------------------
 
 
 class DuplicateApiKey(Exception):
-    """There is a key with this prefix."""
+    """A key with this prefix exists."""
 
 
 def generate_prefix() -> str:
@@ -113,9 +94,9 @@ def create_api_key(
     context: Context,
     prefix: str = "",
 ) -> tuple[ApiKey, str]:
-    """Makes a key and returns it with its token, which is nowhere kept and can never be shown again.
+    """Create a key and return it with its token. The token is not stored and cannot be shown again.
 
-    With a `prefix` from `new_prefix`, asking twice makes one key: the second raises MadeBefore.
+    Pass a `prefix` from `generate_prefix` to make the call idempotent: the second call raises DuplicateApiKey.
     """
     prefix, secret = prefix or generate_prefix(), secrets.token_hex(32)
     try:
@@ -125,31 +106,31 @@ def create_api_key(
                 name=name,
                 prefix=prefix,
                 secret_hash=_hash_secret(secret),
-                scopes=" ".join(scope for scope in SCOPES if scope in scopes),
-                made_at=context.now,
-                made_by=context.actor.user,
+                scopes=" ".join(scope for scope in API_SCOPES if scope in scopes),
+                created_at=context.now,
+                created_by=context.actor.user,
                 expires_at=expires_at,
             )
             scopes_made = ", ".join(key.scope_list)
-            audit.record_event(account=account, context=context, what="api_key.made", subject=key, after=scopes_made)
+            audit.record_event(account=account, context=context, code="api_key.made", subject=key, after=scopes_made)
     except IntegrityError:
         raise DuplicateApiKey from None
     return key, f"nrp_{prefix}_{secret}"
 
 
 def revoke_api_key(key: ApiKey, *, context: Context) -> bool:
-    """Ends the key at once and for ever; False if it was revoked before."""
+    """Revoke the key, effective immediately. Return False if it was revoked before."""
     with transaction.atomic():
         revoked = ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=context.now)
         if revoked:
-            audit.record_event(account=key.account, context=context, what="api_key.revoked", subject=key)
+            audit.record_event(account=key.account, context=context, code="api_key.revoked", subject=key)
     key.refresh_from_db()
     return bool(revoked)
 
 
-# Letting in ----------------------------------------------------------------------------------------------------------
+# Authentication ------------------------------------------------------------------------------------------------------
 
-# In SQL, because every request asks it: building the same with the ORM takes ten times as long as the answer.
+# Raw SQL because every request runs it: building the query with the ORM takes ten times as long as running it.
 _FIND_KEY_SQL = """
 SELECT k.id, k.name, k.scopes, k.secret_hash, k.revoked_at IS NOT NULL, k.expires_at <= %s, a.id, a.name, a.time_zone
 FROM portal_apikey k JOIN portal_account a ON a.id = k.account_id
@@ -159,8 +140,10 @@ _UNKNOWN_KEY = (0, "", "", "0" * 64, False, False, 0, "", "")
 
 
 class AuthenticatedKey:
-    """Who calls the API: what there is to know of a key and its account, without their rows. Two model instances would
-    cost more than the query that fetches them, and most requests need neither."""
+    """The key that a request was authenticated with, and its account.
+
+    Not a model instance: creating two of them costs more than the query, and most requests need neither.
+    """
 
     __slots__ = ("_account", "_fields", "account_id", "name", "pk", "prefix")
 
@@ -177,10 +160,9 @@ class AuthenticatedKey:
 
 
 def authenticate(authorization: str | None, *, scope: str, now: datetime) -> AuthenticatedKey:
-    """Whose key the Authorization header holds, if it may do `scope`; one query.
+    """Return the key in the Authorization header if it has the scope. Takes one query.
 
-    Raises a Refused. Whether a prefix is unknown or its secret wrong cannot be told apart, neither by what is said nor
-    by how long it takes.
+    Raises an AuthenticationError. An unknown prefix and a wrong secret give the same error after the same time.
     """
     prefix, secret = _parse_authorization(authorization)
     with connection.cursor() as cursor:
@@ -205,14 +187,14 @@ def authenticate(authorization: str | None, *, scope: str, now: datetime) -> Aut
     )
 
 
-# When this process last wrote that a key is used, by the key's prefix.
+# When this process last wrote a key's `last_used_at`, by the key's prefix.
 _last_recorded: dict[str, datetime] = {}
 
 
 def record_use(caller: AuthenticatedKey, *, now: datetime) -> None:
-    """Writes when the key was last used, at most once a minute. Call it outside any transaction."""
-    noted = _last_recorded.get(caller.prefix)
-    if noted and timedelta(0) <= now - noted < LAST_USED_INTERVAL:
+    """Write when the key was last used, at most once a minute. Call it outside any transaction."""
+    last = _last_recorded.get(caller.prefix)
+    if last and timedelta(0) <= now - last < LAST_USED_INTERVAL:
         return
     _last_recorded[caller.prefix] = now
     due = ApiKey.objects.filter(
@@ -222,7 +204,7 @@ def record_use(caller: AuthenticatedKey, *, now: datetime) -> None:
 
 
 def _parse_authorization(authorization: str | None) -> tuple[str, str]:
-    """The prefix and the secret of the token in the header."""
+    """Return the prefix and the secret of the token in the header."""
     if not authorization:
         raise KeyMissing("Send an API key, as: Authorization: Bearer nrp_...")
     scheme, _, token = authorization.partition(" ")

@@ -1,8 +1,8 @@
-"""Which products there are, and what each gives: the specification's *Requirements*, as a table."""
+"""What each product includes. Source: *Requirements* in the specification."""
 
 from portal.models import Product
 
-# Numbers in an outbound dialer campaign are covered by these, without a seat of the SKU.
+# Each covers the numbers in outbound dialer campaigns, without a seat of the SKU.
 CAMPAIGN_PRODUCTS = frozenset({Product.CONTACT_CENTER_PREMIUM, Product.CONTACT_CENTER_ELITE, Product.AUTO_DIALER})
 # Any other number needs one of these products and a free seat of the SKU.
 BASE_PRODUCTS = frozenset(Product) - {Product.MONITORING_SKU}

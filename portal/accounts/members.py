@@ -1,4 +1,4 @@
-"""The people of an account: adding them by e-mail, their roles, and who is left when one goes."""
+"""Members of an account: adding people by e-mail, changing roles, removing. An account always keeps an owner."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ from django.contrib.auth.hashers import make_password
 from django.db import transaction
 
 from portal import audit
+from portal.accounts.roles import Permission, get_member_roles
 from portal.audit import Context
 from portal.models import Account, Member, User
 
 
 class MembershipError(Exception):
-    """Nothing was changed; the message tells a person why, and what to do next."""
+    """Nothing was changed. The message tells the person why, and what to do next."""
 
 
 class LastOwner(MembershipError):
-    """An account always has an owner: somebody must be able to add people."""
+    """The change would leave the account without an active owner, so that nobody could add members."""
 
     def __init__(self) -> None:
         super().__init__("This is the account's last owner. Make somebody else an owner first.")
 
 
 def add_member(*, account: Account, email: str, role: str, context: Context) -> Member:
-    """Makes the person with this address a member; who is not yet known is created, without a password.
+    """Make the person with this address a member. Creates the user, without a password, if there is none.
 
-    Raises NotChanged if they are a member already, or are kept from signing in.
+    Raises MembershipError if they are a member already or may not sign in.
     """
     with transaction.atomic():
         _lock_account(account)
@@ -38,53 +39,59 @@ def add_member(*, account: Account, email: str, role: str, context: Context) -> 
         member = Member.objects.create(
             account=account, user=user, role=role, joined_at=context.now, digest_sent_at=context.now
         )
-        _record_event(member, context=context, what="member.added", after=role)
+        _record_event(member, context=context, code="member.added", after=role)
     return member
 
 
-def change_role(member: Member, *, role: str, shown: str, context: Context) -> bool:
-    """Gives the member another role; False if they have it already. `shown` is the role that the person saw.
+def change_role(member: Member, *, role: str, expected_role: str, context: Context) -> bool:
+    """Change the member's role from `expected_role`, the one that the person saw. Return False if it is `role` already.
 
-    Raises LastOwner, and NotChanged if somebody else changed the role or removed the member since it was shown.
+    Raises LastOwner, and MembershipError if the role is another than expected or the member was removed.
     """
     with transaction.atomic():
         _lock_account(member.account)
         before = Member.objects.filter(pk=member.pk).values_list("role", flat=True).first()
         if before == role:
             return False
-        if before != shown:
+        if before != expected_role:
             raise MembershipError(
                 "Somebody changed this member meanwhile. Nothing was changed; look at the list again."
             )
         _require_other_owner(member, before)
         Member.objects.filter(pk=member.pk).update(role=role)
         member.role = role
-        _record_event(member, context=context, what="member.role", before=before, after=role)
+        _record_event(member, context=context, code="member.role", before=before, after=role)
     return True
 
 
 def remove_member(member: Member, *, context: Context) -> None:
-    """Takes the person out of the account; they stay a user, and stay named in its audit trail. Raises LastOwner."""
+    """Remove the person from the account. The user stays, and the audit trail still names them. Raises LastOwner."""
     with transaction.atomic():
         _lock_account(member.account)
         before = Member.objects.filter(pk=member.pk).values_list("role", flat=True).first()
         if before is None:
             return
         _require_other_owner(member, before)
-        _record_event(member, context=context, what="member.removed", before=before)
+        _record_event(member, context=context, code="member.removed", before=before)
         Member.objects.filter(pk=member.pk).delete()
 
 
 def set_digest(member: Member, *, digest: str, now: datetime) -> None:
-    """How often the member wants mail about spam tags. After *never*, the first is about what comes from now on."""
-    chosen = {"digest": digest}
+    """Set how often the member gets mail about spam tags. After *never*, the first mail covers events from `now` on."""
+    changes: dict[str, str | datetime] = {"digest": digest}
     if member.digest == Member.Digest.NEVER != digest:
-        chosen["digest_sent_at"] = now
-    Member.objects.filter(pk=member.pk).update(**chosen)
+        changes["digest_sent_at"] = now
+    Member.objects.filter(pk=member.pk).update(**changes)
+
+
+def get_emails(account: Account, permission: Permission) -> list[str]:
+    """The addresses of the account's active members who have the permission, in the order they were added."""
+    members = Member.objects.for_account(account).filter(role__in=get_member_roles(permission), user__is_active=True)
+    return list(members.order_by("pk").values_list("user__email", flat=True))
 
 
 def _lock_account(account: Account) -> None:
-    """Two owners who demote each other at the same moment would leave none: changes to members take turns."""
+    """Serialize changes to an account's members: two owners who demote each other at once would leave none."""
     Account.objects.select_for_update().get(pk=account.pk)
 
 
@@ -94,5 +101,5 @@ def _require_other_owner(member: Member, role: str) -> None:
         raise LastOwner
 
 
-def _record_event(member: Member, *, context: Context, what: str, before: str = "", after: str = "") -> None:
-    audit.record_event(account=member.account, context=context, what=what, subject=member, before=before, after=after)
+def _record_event(member: Member, *, context: Context, code: str, before: str = "", after: str = "") -> None:
+    audit.record_event(account=member.account, context=context, code=code, subject=member, before=before, after=after)

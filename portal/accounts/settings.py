@@ -1,4 +1,4 @@
-"""What an owner may change of the account itself."""
+"""The settings of an account that its owners may change: name and time zone."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from portal.models import Account
 
 
 def update_account(account: Account, *, context: Context, **values: str) -> list[str]:
-    """Sets `name` or `time_zone` and writes an event for each that differs; returns their names."""
+    """Set `name` or `time_zone` and record an event for each that differs. Return the names of those fields."""
     with transaction.atomic():
-        held = Account.objects.select_for_update().get(pk=account.pk)
-        differing = {field: value for field, value in values.items() if getattr(held, field) != value}
-        for field, value in differing.items():
+        stored = Account.objects.select_for_update().get(pk=account.pk)
+        changed = {field: value for field, value in values.items() if getattr(stored, field) != value}
+        for field, value in changed.items():
             audit.record_event(
                 account=account,
                 context=context,
-                what=f"account.{field}",
-                subject=held,
-                before=getattr(held, field),
+                code=f"account.{field}",
+                subject=stored,
+                before=getattr(stored, field),
                 after=value,
             )
-        if differing:
-            Account.objects.filter(pk=account.pk).update(**differing)
-    for field, value in differing.items():
+        if changed:
+            Account.objects.filter(pk=account.pk).update(**changed)
+    for field, value in changed.items():
         setattr(account, field, value)
-    return list(differing)
+    return list(changed)

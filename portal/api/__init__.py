@@ -1,5 +1,5 @@
-"""The framework of the API `/api/v1/`: who is let in, how often, what refusals look like, and that writes happen once.
+"""The framework of the API `/api/v1/`: authentication, rate limits, problems, idempotent writes, documentation.
 
-`guarding.guarded` is all that a plain Django view needs; `endpoints.endpoint` is the same for operations of
-django-ninja, which also stand in the OpenAPI document. What the operations do is the apps' own (reputation.api).
+`operations.operation` declares an operation of django-ninja. A plain Django view only needs
+`authentication.require_api_key`. The operations themselves belong to the apps (reputation.api).
 """

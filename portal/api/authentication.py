@@ -1,6 +1,6 @@
-"""Who is let in: the one way from a request to a view of the API.
+"""Authentication of API requests by a bearer token.
 
-No session, no cookie and no CSRF token count here: a browser sends those by itself, a bearer token never.
+Sessions, cookies and CSRF tokens are ignored: a browser sends those without being asked, but never a bearer token.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from django.views.decorators.csrf import csrf_exempt
 
 from portal.accounts import api_keys
 from portal.accounts.api_keys import AuthenticatedKey
+from portal.accounts.roles import API_SCOPES
 from portal.api import rate_limits
 from portal.api.problems import problem_from_exception
 from portal.audit import Actor, Context
 
 
 class ApiRequest(HttpRequest):
-    """A request with an API key: `context` says who changes something, and when."""
+    """A request with a valid API key; `context` is for functions that change something."""
 
     caller: AuthenticatedKey
     context: Context
@@ -30,11 +31,12 @@ View = Callable[..., HttpResponse]
 
 
 def require_api_key(scope: str, *, policy: str = "default") -> Callable[[View], View]:
-    """For requests whose key has the scope and asks no more often than the policy lets it.
+    """Decorate a view: require a key with the scope, apply the rate limit, and answer exceptions as problems.
 
-    Whatever the view raises is answered as a problem. Beside the view it takes one query, and a write about once a
-    second.
+    It adds one query to those of the view, and a write about once a second. Raises KeyError, when the view is defined,
+    for a scope that the role table does not have.
     """
+    scope = API_SCOPES[scope].code
 
     def decorate(view: View) -> View:
         @csrf_exempt
@@ -45,17 +47,17 @@ def require_api_key(scope: str, *, policy: str = "default") -> Callable[[View], 
             try:
                 caller = api_keys.authenticate(request.META.get("HTTP_AUTHORIZATION"), scope=scope, now=now)
                 request.caller = caller
-                request.context = Context(Actor(user=None, via="api", key_id=caller.pk), now)
+                request.context = Context(Actor(user=None, via="api", api_key_id=caller.pk), now)
                 api_keys.record_use(caller, now=now)
-                spent = rate_limits.count_request(caller, policy, now=now)
-                headers |= spent.headers
-                spent.refuse_too_much()
-                answer = view(request, *args, **kwargs)
+                rate_limit = rate_limits.count_request(caller, policy, now=now)
+                headers |= rate_limit.headers
+                rate_limit.raise_if_exceeded()
+                response = view(request, *args, **kwargs)
             except Exception as error:
-                answer = problem_from_exception(error).answer()
+                response = problem_from_exception(error).to_response()
             for name, value in headers.items():
-                answer.headers[name] = value
-            return answer
+                response.headers[name] = value
+            return response
 
         return inner
 

@@ -1,4 +1,4 @@
-"""ETag and If-Match (RFC 9110): of two who change the same object, the second learns that it was not the one it saw."""
+"""ETag and If-Match (RFC 9110): refuse a change to an object that somebody else changed since it was read."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from portal.api.problems import Problem
 
 
 def etag(*values: object) -> str:
-    """The version of an object, from the values that a caller may change; what the service itself finds out about it
-    is left out, or every look-up would undo a caller's work."""
+    """Return the version of an object, made of the values that a caller may change.
+
+    Values that the service finds out itself are left out, or every lookup would invalidate a caller's version.
+    """
     return f'"{sha256(repr(values).encode()).hexdigest()[:20]}"'
 
 
 def check_if_match(request: ApiRequest, current: str) -> None:
-    """Raises the problem of a stale version. Call it with the row locked. Without If-Match anything goes."""
-    asked = request.headers.get("If-Match")
-    if asked is None or asked.strip() == "*":
+    """Raise the problem of a stale version. Call it while the row is locked. Without If-Match every version passes."""
+    if_match = request.headers.get("If-Match")
+    if if_match is None or if_match.strip() == "*":
         return
-    if current not in [one.strip() for one in asked.split(",")]:
+    if current not in [version.strip() for version in if_match.split(",")]:
         raise Problem("changed_meanwhile", headers={"ETag": current})

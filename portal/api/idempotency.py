@@ -1,7 +1,7 @@
-"""Idempotency-Key (draft-ietf-httpapi-idempotency-key-header): a write that is sent twice happens once.
+"""Idempotency-Key (draft-ietf-httpapi-idempotency-key-header): a write that is sent twice is done once.
 
-The key is taken by a row that a unique constraint lets only one have. The write and its answer are then committed in
-one transaction: a process that dies leaves neither, and whoever asks again after a while does it.
+A unique constraint lets one request claim the key. The write and its response are committed in one transaction, so a
+process that dies leaves neither, and a later request with the same key does the work.
 """
 
 from __future__ import annotations
@@ -13,104 +13,111 @@ from contextlib import nullcontext
 from datetime import datetime, timedelta
 from functools import wraps
 from hashlib import sha256
+from typing import cast
 
+from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.http import HttpResponse
 
-from portal.api.authentication import ApiRequest
+from portal.api.authentication import ApiRequest, View
 from portal.api.problems import Problem, problem_from_exception, validation_problem
 from portal.models import IdempotentResponse
 
 RETENTION = timedelta(hours=24)
-# Longer than any request may take: nobody is at it any more.
+# Longer than any request may take, so its process is no longer working on it.
 ABANDONED_AFTER = timedelta(minutes=2)
 CHUNK = 2_000
 STORED_HEADERS = ("Content-Type", "Location", "ETag")
 KEY_PATTERN = r'^("[\x20\x21\x23-\x7e]{1,255}"|[\x21\x23-\x7e]{1,255})$'
 
-View = Callable[..., HttpResponse]
 
+def idempotent(*, atomic: bool = True) -> Callable[[View], View]:
+    """Decorate a write below `require_api_key`: it runs in a transaction, and once per Idempotency-Key.
 
-def idempotent(*, in_one_transaction: bool = True) -> Callable[[View], View]:
-    """For writes: all or nothing, and with an Idempotency-Key once. Beneath `guarded`.
-
-    An upload is not read within a transaction, which would keep others from writing as long as it takes. What it
-    makes is only a preview, so that of two after a crash one is left to be dropped.
+    Uploads are not `atomic`: reading a file in a transaction would block other writers. An upload only creates a
+    preview, so a second one after a crash does no harm.
     """
 
     def decorate(view: View) -> View:
         @wraps(view)
         def inner(request: ApiRequest, *args: object, **kwargs: object) -> HttpResponse:
-            whole = transaction.atomic if in_one_transaction else nullcontext
-            given = request.headers.get("Idempotency-Key")
-            if given is None:
-                with whole():
-                    return view(request, *args, **kwargs)
-            mine = _claim_key(request, given)
-            if mine.answered_at:
-                return _replay(mine)
-            try:
-                with whole():
-                    answer = view(request, *args, **kwargs)
-                    _store_response(mine, answer, now=request.context.now)
-            except Exception as error:
-                # Nothing of it was done. A failure of ours may be tried again; a refusal stays what it is.
-                problem = problem_from_exception(error)
-                answer = problem.answer()
-                if problem.kind.status < 500:
-                    _store_response(mine, answer, now=request.context.now)
-                else:
-                    IdempotentResponse.objects.filter(pk=mine.pk, token=mine.token).delete()
-            return answer
+            def run() -> HttpResponse:
+                return view(request, *args, **kwargs)
+
+            key = request.headers.get("Idempotency-Key")
+            if key is not None:
+                return _run_once(request, key, run, atomic=atomic)
+            with transaction.atomic() if atomic else nullcontext():
+                return run()
 
         return inner
 
     return decorate
 
 
+def _run_once(request: ApiRequest, key: str, run: Callable[[], HttpResponse], *, atomic: bool) -> HttpResponse:
+    claimed = _claim_key(request, key)
+    if claimed.completed_at:
+        return _replay(claimed)
+    try:
+        with transaction.atomic() if atomic else nullcontext():
+            response = run()
+            _store_response(claimed, response, now=request.context.now)
+    except Exception as error:
+        # The write was rolled back. A failure of the service may be retried; any other problem is stored.
+        problem = problem_from_exception(error)
+        response = problem.to_response()
+        if problem.problem_type.status < 500:
+            _store_response(claimed, response, now=request.context.now)
+        else:
+            IdempotentResponse.objects.filter(pk=claimed.pk, claim_token=claimed.claim_token).delete()
+    return response
+
+
 def prune(now: datetime) -> int:
-    """Deletes one chunk of answers that are kept no longer; returns how many."""
-    old = IdempotentResponse.objects.filter(begun_at__lt=now - RETENTION).order_by("begun_at")
+    """Delete a chunk of the responses whose retention is over; return how many."""
+    old = IdempotentResponse.objects.filter(started_at__lt=now - RETENTION).order_by("started_at")
     ids = list(old.values_list("pk", flat=True)[:CHUNK])
     IdempotentResponse.objects.filter(pk__in=ids).delete()
     return len(ids)
 
 
-def _claim_key(request: ApiRequest, given: str) -> IdempotentResponse:
-    """The row that is ours to answer, or that was answered. Raises a Problem where it is neither."""
-    if not re.match(KEY_PATTERN, given):
+def _claim_key(request: ApiRequest, key: str) -> IdempotentResponse:
+    """Return the row to complete, or one that is completed. Raises a Problem if another request holds the key."""
+    if not re.match(KEY_PATTERN, key):
         raise validation_problem("header.Idempotency-Key", "An Idempotency-Key has 1 to 255 visible ASCII characters.")
-    new = {
-        "fingerprint": _fingerprint(request),
-        "begun_at": request.context.now,
-        "token": secrets.token_hex(16),
-        "answered_at": None,
+    fingerprint, now = _fingerprint(request), request.context.now
+    claim = {
+        "fingerprint": fingerprint,
+        "started_at": now,
+        "claim_token": secrets.token_hex(16),
+        "completed_at": None,
     }
-    held, is_new = IdempotentResponse.objects.get_or_create(
-        key_id=request.caller.pk, idempotency_key=given.strip('"'), defaults=new
+    row, is_new = IdempotentResponse.objects.get_or_create(
+        api_key_id=request.caller.pk, idempotency_key=key.strip('"'), defaults=claim
     )
     if is_new:
-        return held
-    if held.begun_at > request.context.now - RETENTION:
-        if held.fingerprint != new["fingerprint"]:
+        return row
+    if row.started_at > now - RETENTION:
+        if row.fingerprint != fingerprint:
             raise Problem("idempotency_key_reused")
-        if held.answered_at:
-            return held
-        if held.begun_at > request.context.now - ABANDONED_AFTER:
+        if row.completed_at:
+            return row
+        if row.started_at > now - ABANDONED_AFTER:
             raise Problem("idempotency_under_way", headers={"Retry-After": "1"})
-    if not IdempotentResponse.objects.filter(pk=held.pk, token=held.token).update(**new):
+    if not IdempotentResponse.objects.filter(pk=row.pk, claim_token=row.claim_token).update(**claim):
         raise Problem("idempotency_under_way", headers={"Retry-After": "1"})
-    held.refresh_from_db()
-    return held
+    row.refresh_from_db()
+    return row
 
 
 def _fingerprint(request: ApiRequest) -> str:
-    """Of an upload, the files' contents: the boundary between its parts differs each time it is sent."""
+    """Hash the request. Of an upload the files are hashed, because the boundary between its parts is random."""
     digest = sha256(f"{request.method} {request.get_full_path()}\n".encode())
     if request.content_type != "multipart/form-data":
         digest.update(request.body)
         return digest.hexdigest()
-    for name, file in sorted(request.FILES.items()):
+    for name, file in sorted(cast("dict[str, UploadedFile]", request.FILES).items()):
         digest.update(f"{name}\n{file.name}\n{file.size}\n".encode(errors="replace"))
         for chunk in file.chunks():
             digest.update(chunk)
@@ -118,18 +125,20 @@ def _fingerprint(request: ApiRequest) -> str:
     return digest.hexdigest()
 
 
-def _store_response(mine: IdempotentResponse, answer: HttpResponse, *, now: datetime) -> None:
-    kept = IdempotentResponse.objects.filter(pk=mine.pk, token=mine.token, answered_at__isnull=True).update(
-        answered_at=now,
-        status=answer.status_code,
-        headers={name: answer.headers[name] for name in STORED_HEADERS if name in answer.headers},
-        body=answer.content.decode(),
+def _store_response(claimed: IdempotentResponse, response: HttpResponse, *, now: datetime) -> None:
+    """Raises a Problem, which rolls the write back, if another request took the key over meanwhile."""
+    unfinished = IdempotentResponse.objects.filter(
+        pk=claimed.pk, claim_token=claimed.claim_token, completed_at__isnull=True
     )
-    if not kept:  # given up, and taken over: the other one's answer counts, and what was done here is undone
+    stored = unfinished.update(
+        completed_at=now,
+        status_code=response.status_code,
+        headers={name: response.headers[name] for name in STORED_HEADERS if name in response.headers},
+        body=response.content.decode(),
+    )
+    if not stored:
         raise Problem("idempotency_under_way", headers={"Retry-After": "1"})
 
 
-def _replay(answered: IdempotentResponse) -> HttpResponse:
-    return HttpResponse(
-        answered.body, status=answered.status, headers={**answered.headers, "Idempotency-Replayed": "true"}
-    )
+def _replay(row: IdempotentResponse) -> HttpResponse:
+    return HttpResponse(row.body, status=row.status_code, headers={**row.headers, "Idempotency-Replayed": "true"})

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document: what django-ninja knows of the operations, and what the guard does around them."""
+"""Build the OpenAPI 3.1 document: django-ninja's, completed with headers, parameters and problems of the framework."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any
 
 from ninja import NinjaAPI
 
-from portal.accounts.api_keys import SCOPES
+from portal.accounts.roles import API_SCOPES
 from portal.api.idempotency import KEY_PATTERN
-from portal.api.problems import CONTENT_TYPE, PROBLEM_TYPES, ProblemType
+from portal.api.problem_types import PROBLEM_TYPES, ProblemType
+from portal.api.problems import CONTENT_TYPE
 from portal.api.rate_limits import POLICIES
 
 _PROBLEM_SCHEMA = {
@@ -91,17 +92,17 @@ _SECURITY_SCHEME = {
     "scheme": "bearer",
     "bearerFormat": "nrp_PREFIX_SECRET",
     "description": "An API key. Its scopes are independent: "
-    + " ".join(f"`{scope.code}`: {scope.gives}" for scope in SCOPES.values()),
+    + " ".join(f"`{scope.code}`: {scope.description}" for scope in API_SCOPES.values()),
 }
 
 
 def build_openapi_document(api: NinjaAPI) -> dict[str, Any]:
-    """The whole document, as plain dictionaries and lists. It is the same for everybody; build it once."""
-    made = api.get_openapi_schema()
-    for of_path in made["paths"].values():
-        for operation in of_path.values():
+    """Return the document as plain dictionaries and lists. It does not change while the process runs."""
+    generated = api.get_openapi_schema()
+    for operations in generated["paths"].values():
+        for operation in operations.values():
             _complete_operation(operation)
-    components = made["components"]
+    components = generated["components"]
     components["schemas"]["Problem"] = _PROBLEM_SCHEMA
     components["headers"] = _HEADERS
     components["parameters"] = _PARAMETERS
@@ -109,79 +110,73 @@ def build_openapi_document(api: NinjaAPI) -> dict[str, Any]:
     components["responses"] = {}
     return {
         "openapi": "3.1.0",
-        "info": dict(made["info"]),
+        "info": dict(generated["info"]),
         "servers": [{"url": "/"}],
-        "tags": made["tags"],
-        "paths": made["paths"],
+        "tags": generated["tags"],
+        "paths": generated["paths"],
         "components": {name: value for name, value in components.items() if value},
     }
 
 
 def _complete_operation(operation: dict[str, Any]) -> None:
-    scope, codes = operation["x-scope"], operation.pop("x-refuses")
-    is_write, is_versioned = operation.pop("x-write"), operation.pop("x-versioned")
+    """Add what `operations.operation` declared to the operation that django-ninja generated."""
+    scope, codes = operation["x-scope"], operation.pop("x-problems")
+    is_write, returns_etag = operation.pop("x-write"), operation.pop("x-returns-etag")
+    checks_if_match = operation.pop("x-checks-if-match")
     if operation.get("description", "").strip().rstrip(".") == operation["summary"]:
         del operation["description"]  # a docstring of one line is the summary
     operation["security"] = [{"key": [scope]}]
-    operation["responses"] = {str(status): answer for status, answer in operation["responses"].items()}
+    operation["responses"] = {str(status): response for status, response in operation["responses"].items()}
     parameters = operation.setdefault("parameters", [])
     for media_type, body in operation.get("requestBody", {}).get("content", {}).items():
         if media_type == "multipart/form-data":
             body["encoding"] = {"file": {"contentType": "text/csv"}}
     if is_write:
         parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
-    if is_versioned:
+    if checks_if_match:
         parameters.append({"$ref": "#/components/parameters/IfMatch"})
-    names = ["RateLimit-Policy", "RateLimit", *(["Idempotency-Replayed"] if is_write else [])]
-    for status, answer in operation["responses"].items():
-        more = [*(["Location"] if status == "201" else []), *(["ETag"] if _returns_etag(answer, status) else [])]
-        answer["headers"] = _header_references([*names, *more])
+    headers = ["RateLimit-Policy", "RateLimit", *(["Idempotency-Replayed"] if is_write else [])]
+    for status, response in operation["responses"].items():
+        location, etag = ["Location"] if status == "201" else [], ["ETag"] if returns_etag else []
+        response["headers"] = _header_references([*headers, *location, *etag])
     by_status: dict[int, list[ProblemType]] = {}
     for code in codes:
         by_status.setdefault(PROBLEM_TYPES[code].status, []).append(PROBLEM_TYPES[code])
-    for status, kinds in sorted(by_status.items()):
-        operation["responses"][str(status)] = _problem_response(status, kinds, names)
+    for status, problem_types in sorted(by_status.items()):
+        operation["responses"][str(status)] = _problem_response(status, problem_types, headers)
 
 
-def _returns_etag(answer: dict[str, Any], status: str) -> bool:
-    """Those that answer with one number or one campaign."""
-    schema = answer.get("content", {}).get("application/json", {}).get("schema", {})
-    return status in ("200", "201") and schema.get("$ref", "").rpartition("/")[2] in (
-        "NumberResponse",
-        "CampaignResponse",
-    )
+# Headers that only problems with this status have.
+_PROBLEM_HEADERS = {401: ["WWW-Authenticate"], 403: ["WWW-Authenticate"], 412: ["ETag"], 429: ["Retry-After"]}
 
 
-def _problem_response(status: int, kinds: list[ProblemType], names: list[str]) -> dict[str, Any]:
-    headers = [] if status == 401 else list(names)
-    headers += {401: ["WWW-Authenticate"], 403: ["WWW-Authenticate"], 429: ["Retry-After"], 412: ["ETag"]}.get(
-        status, []
-    )
-    if status in (401, 403, 429):
+def _problem_response(status: int, problem_types: list[ProblemType], headers: list[str]) -> dict[str, Any]:
+    if status in (401, 403):  # refused before the request is counted
+        headers = []
+    elif status == 429:
         headers = [name for name in headers if name != "Idempotency-Replayed"]
-    if status == 403:
-        headers = ["WWW-Authenticate"]
     return {
-        "description": f"{HTTPStatus(status).phrase}: {', '.join(kind.code for kind in kinds)}",
-        "headers": _header_references(headers),
+        "description": f"{HTTPStatus(status).phrase}: {', '.join(item.code for item in problem_types)}",
+        "headers": _header_references(headers + _PROBLEM_HEADERS.get(status, [])),
         "content": {
             CONTENT_TYPE: {
                 "schema": {"$ref": "#/components/schemas/Problem"},
-                "examples": {
-                    kind.code: {
-                        "summary": kind.title,
-                        "value": {
-                            "type": kind.address,
-                            "title": kind.title,
-                            "status": kind.status,
-                            "code": kind.code,
-                            "detail": kind.detail,
-                            "hint": kind.hint,
-                        },
-                    }
-                    for kind in kinds
-                },
+                "examples": {item.code: _problem_example(item) for item in problem_types},
             }
+        },
+    }
+
+
+def _problem_example(problem_type: ProblemType) -> dict[str, Any]:
+    return {
+        "summary": problem_type.title,
+        "value": {
+            "type": problem_type.type_uri,
+            "title": problem_type.title,
+            "status": problem_type.status,
+            "code": problem_type.code,
+            "detail": problem_type.detail,
+            "hint": problem_type.hint,
         },
     }
 

@@ -1,19 +1,20 @@
-"""Lists by key: a page says from which id the next one goes on, in a cursor that callers pass on as it came."""
+"""Pages of lists, by key: a page ends with a cursor, which names the last id and is passed on to get the next page."""
 
 from __future__ import annotations
 
 import base64
 import re
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from ninja import Query, Schema
 from pydantic import Field, StringConstraints
 
 from portal.api.problems import validation_problem
 
 MAX_LIMIT = 200
+Row = TypeVar("Row", bound=Model)
 
 
 class PageParams(Schema):
@@ -28,31 +29,36 @@ PageQuery = Query[PageParams]
 
 
 def paginate(
-    rows: QuerySet, asked: PageParams, *, of: str, shown: Callable[[list], list], newest_first: bool = False
+    rows: QuerySet[Row],
+    params: PageParams,
+    *,
+    list_name: str,
+    serialize: Callable[[list[Row]], list[Any]],
+    newest_first: bool = False,
 ) -> dict[str, Any]:
-    """The rows after the cursor by id, as `shown` makes them; `of` is the list's name, which its cursors carry."""
-    after = decode_cursor(asked.cursor, of=of)
+    """Return the serialized rows after the cursor, ordered by id. Cursors contain the name of their list."""
+    after = decode_cursor(params.cursor, list_name=list_name)
     if after is not None:
         rows = rows.filter(pk__lt=after) if newest_first else rows.filter(pk__gt=after)
-    found = list(rows.order_by("-pk" if newest_first else "pk")[: asked.limit + 1])
-    more = len(found) > asked.limit
-    found = found[: asked.limit]
-    return {"items": shown(found), "next_cursor": encode_cursor(of, found[-1].pk) if more else None}
+    found = list(rows.order_by("-pk" if newest_first else "pk")[: params.limit + 1])
+    has_more = len(found) > params.limit
+    found = found[: params.limit]
+    return {"items": serialize(found), "next_cursor": encode_cursor(list_name, found[-1].pk) if has_more else None}
 
 
-def encode_cursor(of: str, pk: int) -> str:
-    return base64.urlsafe_b64encode(f"{of}:{pk}".encode()).decode().rstrip("=")
+def encode_cursor(list_name: str, pk: int) -> str:
+    return base64.urlsafe_b64encode(f"{list_name}:{pk}".encode()).decode().rstrip("=")
 
 
-def decode_cursor(text: str | None, *, of: str) -> int | None:
-    """The id that a cursor of this list stands for; None for no cursor. Raises a Problem for anything else."""
+def decode_cursor(text: str | None, *, list_name: str) -> int | None:
+    """Return the id in a cursor of this list, or None without a cursor. Raises a Problem for anything else."""
     if not text:
         return None
     try:
-        read = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii")
+        decoded = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii")
     except ValueError:
-        read = ""
-    found = re.fullmatch(r"([a-z-]+):(\d{1,18})", read)
-    if not found or found[1] != of or encode_cursor(of, int(found[2])) != text:
+        decoded = ""
+    match = re.fullmatch(r"([a-z-]+):(\d{1,18})", decoded)
+    if not match or match[1] != list_name or encode_cursor(list_name, int(match[2])) != text:
         raise validation_problem("query.cursor", "This is no cursor of this list.", code="cursor_invalid")
-    return int(found[2])
+    return int(match[2])

@@ -1,14 +1,15 @@
-"""How often a key may ask: about right across any number of processes, without a write for each request.
+"""Rate limits per key, across any number of processes and without a write for each request.
 
-Each process counts in memory. Once a second at most it adds what it counted to the key's row, and learns in the same
-statement what all processes counted together. Between two of these a process knows nothing of the others: a limit may
-be overshot by what all of them answer in about a second, and is never undershot.
+Each process counts in memory. At most once a second it adds its count to the key's row, and reads the total of all
+processes in the same statement. In between it does not see the others: a limit may be exceeded by the requests that
+all processes answer in about a second, and never takes effect early.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,27 +18,28 @@ from django.db import connection
 
 from portal.accounts.api_keys import AuthenticatedKey
 from portal.api.problems import Problem
+from portal.models import ApiKey
 
 WINDOW_SECONDS = 60
 SYNC_SECONDS = 1.0
 
-# By policy: the setting that says how many requests a key may make in a minute; 0 is no limit.
+# By policy, the setting with the number of requests that a key may make in a minute (0: no limit).
 POLICIES = {"default": "API_RATE_LIMIT", "match": "API_MATCH_RATE_LIMIT"}
 
 
 @dataclass
 class _Counter:
-    """What one process knows of a key: of which minute, what all had counted, and what it has not told yet."""
+    """The counts of a key in one minute: the total of all processes at the last sync, and this process's since then."""
 
     minute: int
-    by_all: int = 0
-    untold: int = 0
-    told_at: float = float("-inf")
+    total: int = 0
+    unsynced: int = 0
+    synced_at: float = float("-inf")
 
 
 @dataclass(frozen=True)
 class RateLimitStatus:
-    """How a key stands after this request, as draft-ietf-httpapi-ratelimit-headers-10 has it."""
+    """The state of a key's limit after a request; headers as in draft-ietf-httpapi-ratelimit-headers-10."""
 
     policy: str
     limit: int
@@ -45,7 +47,7 @@ class RateLimitStatus:
     resets_in: int
 
     @property
-    def is_too_much(self) -> bool:
+    def is_exceeded(self) -> bool:
         return bool(self.limit) and self.used > self.limit
 
     @property
@@ -57,48 +59,50 @@ class RateLimitStatus:
             "RateLimit": f'"{self.policy}";r={max(self.limit - self.used, 0)};t={self.resets_in}',
         }
 
-    def refuse_too_much(self) -> None:
-        """Raises the problem of one request too many."""
-        if self.is_too_much:
+    def raise_if_exceeded(self) -> None:
+        if self.is_exceeded:
             detail = f"This key may make {self.limit:,} requests a minute, and has. The next is in {self.resets_in} s."
             raise Problem("rate_limited", detail, headers={"Retry-After": str(self.resets_in)})
 
 
-_counters: dict[tuple[str, str], _Counter] = {}
-_lock = threading.Lock()
+class RateLimiter:
+    """The counters of one process. `clock` returns seconds that never go back."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._counters: dict[tuple[str, str], _Counter] = {}
+        self._lock = threading.Lock()
+
+    def count_request(self, caller: AuthenticatedKey | ApiKey, policy: str, *, now: datetime) -> RateLimitStatus:
+        """Count a request of the caller's key. It writes once a second, so call it outside any transaction."""
+        limit = getattr(settings, POLICIES[policy])
+        minute, seconds = divmod(int(now.timestamp()), WINDOW_SECONDS)
+        if not limit:
+            return RateLimitStatus(policy, 0, 0, WINDOW_SECONDS - seconds)
+        name, to_sync = (caller.prefix, policy), 0
+        with self._lock:
+            counter = self._counters.get(name)
+            if counter is None or counter.minute != minute:
+                counter = self._counters[name] = _Counter(minute)
+            counter.unsynced += 1
+            if self._clock() - counter.synced_at >= SYNC_SECONDS:
+                counter.synced_at = self._clock()
+                to_sync, counter.unsynced = counter.unsynced, 0
+        if to_sync:
+            total = _add_to_total(caller.pk, policy, minute, to_sync)
+            with self._lock:
+                counter.total = total
+        return RateLimitStatus(policy, limit, counter.total + counter.unsynced, WINDOW_SECONDS - seconds)
 
 
-def count_request(caller: AuthenticatedKey, policy: str, *, now: datetime) -> RateLimitStatus:
-    """Counts one request of the caller's key. Call it outside any transaction: once a second it writes."""
-    limit = getattr(settings, POLICIES[policy])
-    seconds = int(now.timestamp())
-    minute, into_it = divmod(seconds, WINDOW_SECONDS)
-    if not limit:
-        return RateLimitStatus(policy, 0, 0, WINDOW_SECONDS - into_it)
-    name, tell = (caller.prefix, policy), 0
-    with _lock:
-        counted = _counters.get(name)
-        if counted is None or counted.minute != minute:
-            counted = _counters[name] = _Counter(minute)
-        counted.untold += 1
-        if time.monotonic() - counted.told_at >= SYNC_SECONDS:
-            counted.told_at = time.monotonic()
-            tell, counted.untold = counted.untold, 0
-    if tell:
-        by_all = _add_to_total(caller.pk, policy, minute, tell)
-        with _lock:
-            counted.by_all = by_all
-    return RateLimitStatus(policy, limit, counted.by_all + counted.untold, WINDOW_SECONDS - into_it)
-
-
-# A process whose clock is behind adds to the later minute: counting a few too many is better than forgetting many.
+# A process whose clock is behind adds to the later minute: counting a few too many is better than losing many.
 _ADD_SQL = """
-INSERT INTO portal_apiusage (key_id, policy, minute, used) VALUES (%s, %s, %s, %s)
-ON CONFLICT (key_id, policy) DO UPDATE SET
-    used = CASE WHEN portal_apiusage.minute >= excluded.minute THEN portal_apiusage.used + excluded.used
-           ELSE excluded.used END,
+INSERT INTO portal_apiusage (api_key_id, policy, minute, request_count) VALUES (%s, %s, %s, %s)
+ON CONFLICT (api_key_id, policy) DO UPDATE SET
+    request_count = CASE WHEN portal_apiusage.minute >= excluded.minute
+           THEN portal_apiusage.request_count + excluded.request_count ELSE excluded.request_count END,
     minute = CASE WHEN portal_apiusage.minute > excluded.minute THEN portal_apiusage.minute ELSE excluded.minute END
-RETURNING used
+RETURNING request_count
 """
 
 
@@ -106,3 +110,6 @@ def _add_to_total(key_id: int, policy: str, minute: int, count: int) -> int:
     with connection.cursor() as cursor:
         cursor.execute(_ADD_SQL, [key_id, policy, minute, count])
         return cursor.fetchall()[0][0]
+
+
+count_request = RateLimiter().count_request

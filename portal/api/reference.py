@@ -1,4 +1,4 @@
-"""The OpenAPI document as a page shows it: references followed, schemas as rows, an example for each request."""
+"""The OpenAPI document prepared for a page: references resolved, schemas as rows, an example of each request."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ from typing import Any
 from django.conf import settings
 
 from portal.api.operations import COMMON_PROBLEMS
-from portal.api.problems import PROBLEM_TYPES, ProblemType
+from portal.api.problem_types import PROBLEM_TYPES, ProblemType
+
+MAX_DEPTH = 3
 
 
 @dataclass(frozen=True)
 class ReferenceRow:
-    """A parameter or a member of an object: `depth` says how deep it stands in another."""
+    """A parameter, or a member of an object that is nested `depth` levels deep. `location` is path, query or header."""
 
     name: str
     type: str
     description: str
     required: bool
-    where: str = ""
+    location: str = ""
     depth: int = 0
 
 
@@ -44,8 +46,8 @@ class OperationReference:
     parameters: list[ReferenceRow]
     body_type: str
     body: list[ReferenceRow]
-    answers: list[ResponseReference]
-    refusals: list[ProblemType]  # besides those of every operation
+    responses: list[ResponseReference]
+    problems: list[ProblemType]  # without the common ones
     curl: str
 
 
@@ -61,26 +63,24 @@ class OperationGroup:
 
 @dataclass(frozen=True)
 class Reference:
-    title: str
     version: str
     groups: list[OperationGroup]
-    problems: list[ProblemType]
-    always: list[ProblemType]
+    problem_types: list[ProblemType]
+    common_problems: list[ProblemType]
 
 
 def build_reference(document: dict[str, Any]) -> Reference:
-    """The document's operations by tag."""
-    reader = _ReferenceBuilder(document)
+    """Return the document's operations, grouped by tag."""
+    builder = _ReferenceBuilder(document)
     groups: dict[str, list[OperationReference]] = {tag["name"]: [] for tag in document["tags"]}
-    for path, of_path in document["paths"].items():
-        for method, operation in of_path.items():
-            groups[operation["tags"][0]].append(reader.operation(method.upper(), path, operation))
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            groups[operation["tags"][0]].append(builder.operation(method.upper(), path, operation))
     return Reference(
-        title=document["info"]["title"],
         version=document["info"]["version"],
         groups=[OperationGroup(name, operations) for name, operations in groups.items()],
-        problems=list(PROBLEM_TYPES.values()),
-        always=[PROBLEM_TYPES[code] for code in COMMON_PROBLEMS],
+        problem_types=list(PROBLEM_TYPES.values()),
+        common_problems=[PROBLEM_TYPES[code] for code in COMMON_PROBLEMS],
     )
 
 
@@ -88,7 +88,8 @@ class _ReferenceBuilder:
     def __init__(self, document: dict[str, Any]) -> None:
         self.document = document
 
-    def follow(self, node: dict[str, Any]) -> dict[str, Any]:
+    def resolve(self, node: dict[str, Any]) -> dict[str, Any]:
+        """Follow `$ref`."""
         while "$ref" in node:
             found: Any = self.document
             for step in node["$ref"].removeprefix("#/").split("/"):
@@ -97,19 +98,9 @@ class _ReferenceBuilder:
         return node
 
     def operation(self, method: str, path: str, operation: dict[str, Any]) -> OperationReference:
-        parameters = [self.follow(one) for one in operation["parameters"]]
-        content = operation.get("requestBody", {}).get("content", {})
-        body_type, body = next(iter(content.items()), ("", {}))
+        content: dict[str, Any] = operation.get("requestBody", {}).get("content", {})
+        body_type, body = next(iter(content.items())) if content else ("", {})
         schema = body.get("schema", {})
-        answers, refusals = [], []
-        for status, answer in operation["responses"].items():
-            of_answer = answer.get("content", {})
-            if status < "400":
-                rows = self.rows(of_answer["application/json"]["schema"]) if of_answer else []
-                answers.append(ResponseReference(status, answer["description"], rows))
-            else:
-                codes = of_answer["application/problem+json"]["examples"]
-                refusals += [PROBLEM_TYPES[code] for code in codes if code not in COMMON_PROBLEMS]
         return OperationReference(
             id=operation["operationId"],
             method=method,
@@ -117,65 +108,87 @@ class _ReferenceBuilder:
             summary=operation["summary"],
             description=_replace_backticks(operation.get("description", "")),
             scope=operation["x-scope"],
-            parameters=[
-                ReferenceRow(
-                    one["name"],
-                    self.type_of(one["schema"]),
-                    _replace_backticks(one.get("description", "")),
-                    one.get("required", False),
-                    one["in"],
-                )
-                for one in parameters
-            ],
+            parameters=[self.parameter(node) for node in operation["parameters"]],
             body_type=body_type,
             body=self.rows(schema) if schema else [],
-            answers=answers,
-            refusals=refusals,
+            responses=self.responses(operation["responses"]),
+            problems=self.problems(operation["responses"]),
             curl=self.curl(method, path, body_type, schema),
         )
 
+    def parameter(self, node: dict[str, Any]) -> ReferenceRow:
+        parameter = self.resolve(node)
+        return ReferenceRow(
+            name=parameter["name"],
+            type=self.type_name(parameter["schema"]),
+            description=_replace_backticks(parameter.get("description", "")),
+            required=parameter.get("required", False),
+            location=parameter["in"],
+        )
+
+    def responses(self, responses: dict[str, Any]) -> list[ResponseReference]:
+        found = []
+        for status, response in responses.items():
+            if status < "400":
+                content = response.get("content")
+                rows = self.rows(content["application/json"]["schema"]) if content else []
+                found.append(ResponseReference(status, response["description"], rows))
+        return found
+
+    def problems(self, responses: dict[str, Any]) -> list[ProblemType]:
+        return [
+            PROBLEM_TYPES[code]
+            for status, response in responses.items()
+            if status >= "400"
+            for code in response["content"]["application/problem+json"]["examples"]
+            if code not in COMMON_PROBLEMS
+        ]
+
     def rows(self, schema: dict[str, Any], depth: int = 0) -> list[ReferenceRow]:
-        """The members of an object, and beneath each those of the object or the list of objects that it holds."""
-        schema = self.follow(schema)
-        if "properties" not in schema and "anyOf" in schema:  # one of several objects: none of them must be given
-            rows = (replace(row, required=False) for one in schema["anyOf"] for row in self.rows(one, depth))
-            return list(dict.fromkeys(rows))
+        """Return the members of an object, each followed by those of the object, or list of objects, in it."""
+        schema = self.resolve(schema)
+        if "properties" not in schema and "anyOf" in schema:  # one of several objects, so no member is required
+            alternatives = (replace(row, required=False) for item in schema["anyOf"] for row in self.rows(item, depth))
+            return list(dict.fromkeys(alternatives))
         required = schema.get("required", [])
-        rows = []
+        rows: list[ReferenceRow] = []
         for name, member in schema.get("properties", {}).items():
-            description = member.get("description") or self.follow(member).get("description", "")
+            description = member.get("description") or self.resolve(member).get("description", "")
             rows.append(
-                ReferenceRow(name, self.type_of(member), _replace_backticks(description), name in required, depth=depth)
+                ReferenceRow(
+                    name, self.type_name(member), _replace_backticks(description), name in required, depth=depth
+                )
             )
-            if depth < 3 and (inner := self.object_in(member)):
-                rows += self.rows(inner, depth + 1)
+            if depth < MAX_DEPTH and (nested := self.nested_object(member)):
+                rows += self.rows(nested, depth + 1)
         return rows
 
-    def object_in(self, schema: dict[str, Any]) -> dict[str, Any] | None:
-        schema = self.follow(schema)
+    def nested_object(self, schema: dict[str, Any]) -> dict[str, Any] | None:
+        schema = self.resolve(schema)
         if "properties" in schema:
             return schema
-        inner = schema.get("items") or next((one for one in schema.get("anyOf", ()) if one.get("type") != "null"), None)
-        return self.object_in(inner) if inner else None
+        alternatives = (item for item in schema.get("anyOf", ()) if item.get("type") != "null")
+        nested = schema.get("items") or next(alternatives, None)
+        return self.nested_object(nested) if nested else None
 
-    def type_of(self, schema: dict[str, Any]) -> str:
-        """In words: integer or null; one of off, on; list of objects."""
-        schema = self.follow(schema)
+    def type_name(self, schema: dict[str, Any]) -> str:
+        """Return the type in words: integer or null; one of off, on; list of objects."""
+        schema = self.resolve(schema)
         if "anyOf" in schema:
-            return " or ".join(dict.fromkeys(self.type_of(one) for one in schema["anyOf"]))
+            return " or ".join(dict.fromkeys(self.type_name(item) for item in schema["anyOf"]))
         if "enum" in schema:
-            return f"one of {', '.join(str(one) or '(empty)' for one in schema['enum'])}"
+            return f"one of {', '.join(str(value) or '(empty)' for value in schema['enum'])}"
         if "const" in schema:
             return str(schema["const"])
-        kind = schema.get("type", "any")
-        if kind == "array":
-            return f"list of {self.type_of(schema['items'])}s"
-        return {"date-time": "time", "binary": "file"}.get(schema.get("format", ""), kind)
+        name = schema.get("type", "any")
+        if name == "array":
+            return f"list of {self.type_name(schema['items'])}s"
+        return {"date-time": "time", "binary": "file"}.get(schema.get("format", ""), name)
 
     def curl(self, method: str, path: str, body_type: str, schema: dict[str, Any]) -> str:
-        """The request as one would type it, with an example of each value that must be given."""
+        """Return an example request as a command, with the required values."""
         words = [f"curl -X {method}" if method != "GET" else "curl"]
-        words.append(shlex.quote(settings.PUBLIC_URL + self.filled(path)))
+        words.append(shlex.quote(settings.PUBLIC_URL + self.example_path(path)))
         words.append('-H "Authorization: Bearer $API_KEY"')
         if method != "GET":
             words.append('-H "Idempotency-Key: $(uuidgen)"')
@@ -187,11 +200,11 @@ class _ReferenceBuilder:
         return " \\\n  ".join(words)
 
     @staticmethod
-    def filled(path: str) -> str:
+    def example_path(path: str) -> str:
         return "/".join("17" if part.startswith("{") else part for part in path.split("/"))
 
     def example(self, schema: dict[str, Any]) -> Any:
-        schema = self.follow(schema)
+        schema = self.resolve(schema)
         if schema.get("examples"):
             return schema["examples"][0]
         if "anyOf" in schema:
@@ -205,5 +218,5 @@ class _ReferenceBuilder:
 
 
 def _replace_backticks(description: str) -> str:
-    """The document's descriptions are Markdown, of which they use nothing but `code`."""
+    """Descriptions are Markdown, of which they only use `code`."""
     return re.sub(r"`([^`]+)`", "“\\1”", description)

@@ -1,4 +1,4 @@
-"""The audit trail as a page shows it: filtered, newest first, from one event to the next."""
+"""The audit trail for a page: filtered, newest first, with keyset pagination."""
 
 from __future__ import annotations
 
@@ -13,48 +13,49 @@ from portal.db.keyset import parse_id
 from portal.models import Account, AuditEvent
 from portal.phone.numbers import get_search_digits
 
-# Besides the id of a member's user, `who` may be one of these.
+# Values of the parameter `who` other than the id of a member's user.
 NON_MEMBER_ACTORS = {
     "service": "The service, by itself",
-    "administration": "Reviewers, in the administration",
+    "administration": "Staff, in the administration",
     "api": "Other systems, by the API",
 }
 
 
 @dataclass(frozen=True)
 class AuditFilter:
-    """Empty fields do not filter. `kind` is of KINDS, `who` a user's id or of NOT_MEMBERS, `q` a part of a subject."""
+    """Empty fields do not filter. `kind` is a key of EVENT_KINDS. `actor` is the id of a user or a key of
+    NON_MEMBER_ACTORS. `q` is part of a subject's label."""
 
     kind: str = ""
-    who: str = ""
+    actor: str = ""
     q: str = ""
 
     @classmethod
-    def read(cls, params: Mapping[str, str]) -> AuditFilter:
-        """Takes what makes sense of the query string and leaves out the rest."""
-        kind, who = params.get("kind", ""), params.get("who", "")
+    def from_params(cls, params: Mapping[str, str]) -> AuditFilter:
+        """Read the filter from the query string. Invalid values are ignored."""
+        kind, actor = params.get("kind", ""), params.get("who", "")
         return cls(
             kind=kind if kind in EVENT_KINDS else "",
-            who=who if who in NON_MEMBER_ACTORS or parse_id(who) else "",
+            actor=actor if actor in NON_MEMBER_ACTORS or parse_id(actor) else "",
             q=params.get("q", "").replace("\x00", "").strip()[:80],
         )
 
     def apply(self, events: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
         if self.kind:
-            events = events.filter(what__in=get_event_codes(self.kind))
-        if self.who == "service":
+            events = events.filter(code__in=get_event_codes(self.kind))
+        if self.actor == "service":
             events = events.filter(actor__isnull=True).exclude(via="api")
-        elif self.who == "administration":
+        elif self.actor == "administration":
             events = events.filter(via="admin")
-        elif self.who == "api":
+        elif self.actor == "api":
             events = events.filter(via="api")
-        elif self.who:
-            events = events.filter(actor=int(self.who))
+        elif self.actor:
+            events = events.filter(actor=int(self.actor))
         if self.q:
-            found = Q(subject_label__icontains=self.q)
+            matches = Q(subject_label__icontains=self.q)
             if digits := get_search_digits(self.q):
-                found |= Q(subject_label__contains=digits)
-            events = events.filter(found)
+                matches |= Q(subject_label__contains=digits)
+            events = events.filter(matches)
         return events
 
     @property
@@ -64,7 +65,7 @@ class AuditFilter:
 
 @dataclass(frozen=True)
 class AuditPage:
-    """Events newest first, with the ids to go on from: `older` for `before=`, `newer` for `after=` (0: none)."""
+    """Events newest first. `older` and `newer` are the ids for `?before=` and `?after=`; 0 if there is none."""
 
     events: list[AuditEvent]
     filter: AuditFilter
@@ -73,8 +74,8 @@ class AuditPage:
 
 
 def get_audit_page(params: Mapping[str, str], *, account: Account) -> AuditPage:
-    """The page that the query string asks for; one query, by key, so that old pages cost what the first costs."""
-    chosen = AuditFilter.read(params)
+    """Return the page that the query string asks for, in one query."""
+    chosen = AuditFilter.from_params(params)
     events = chosen.apply(AuditEvent.objects.for_account(account)).select_related("actor", "api_key")
     page = keyset.paginate(events, params)
     return AuditPage(events=page.rows, filter=chosen, older=page.older, newer=page.newer)

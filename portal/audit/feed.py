@@ -1,4 +1,4 @@
-"""The audit trail as a feed: in the order of ids, with nothing that comes later below an id that was answered."""
+"""The audit trail as a feed, in the order of ids. An event never appears below an id that was already returned."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from portal.audit.labels import get_event_codes
 from portal.models import Account, AuditEvent
 
-# No transaction lasts so long; and beyond the last two thousand million transactions `xmin` would mislead.
+# Transactions are shorter than this. Older events are not compared: after 2^31 transactions `xmin` wraps around.
 MAX_TRANSACTION_AGE = timedelta(hours=1)
 
 _NO_OLDER_TRANSACTION_SQL = """
@@ -20,16 +20,16 @@ _NO_OLDER_TRANSACTION_SQL = """
 
 
 def get_settled_events(*, account: Account, kind: str = "", now: datetime) -> QuerySet[AuditEvent]:
-    """The account's events that are settled, of a kind of wording.KINDS or of all.
+    """Return the account's settled events, of one kind of EVENT_KINDS or of all.
 
-    PostgreSQL gives ids when rows are inserted, and shows rows when they are committed: the event of a longer
-    transaction appears below those that a reader has had already. So an event is held back while any transaction that
-    writes is older than its own (`xmin` is the transaction that inserted the row); that takes as long as the longest
-    chunk of a task. SQLite has one writer at a time, and no such gap.
+    PostgreSQL assigns ids on insert and shows rows on commit, so an event of a long transaction appears below events
+    that were read before. An event is therefore held back while a writing transaction older than its own is open
+    (`xmin` is the transaction that inserted the row): at most as long as the longest chunk of a task. SQLite has one
+    writer at a time and needs no such check.
     """
-    settled = AuditEvent.objects.for_account(account).select_related("actor", "api_key")
+    settled: QuerySet[AuditEvent] = AuditEvent.objects.for_account(account).select_related("actor", "api_key")
     if kind:
-        settled = settled.filter(what__in=get_event_codes(kind))
+        settled = settled.filter(code__in=get_event_codes(kind))
     if connection.vendor == "postgresql":
         settled = settled.extra(where=[_NO_OLDER_TRANSACTION_SQL], params=[now - MAX_TRANSACTION_AGE])
     return settled

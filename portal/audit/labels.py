@@ -1,4 +1,4 @@
-"""How the audit trail's codes are said to people: one table, and the kinds that the trail can be filtered by."""
+"""Labels of audit events: the text of each event code, and the kinds of events that the trail can be filtered by."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from portal.phone.numbers import format_national
 
 @dataclass(frozen=True)
 class EventLabel:
-    """`words` say what happened to the subject; `with_values` if before and after tell more than the words do."""
+    """The text of an event code. `shows_values` adds the values before and after to the text."""
 
-    words: str
+    text: str
     tone: str = "calm"
-    with_values: bool = False
+    shows_values: bool = False
 
 
 EVENT_LABELS: dict[str, EventLabel] = {
     "number.added": EventLabel("Number added"),
-    "number.changed": EventLabel("Number changed", with_values=True),
-    "number.campaign": EventLabel("Campaign changed", with_values=True),
+    "number.changed": EventLabel("Number changed", shows_values=True),
+    "number.campaign": EventLabel("Campaign changed", shows_values=True),
     "number.removed": EventLabel("Number removed"),
     "number.restored": EventLabel("Number added again"),
     "import.uploaded": EventLabel("File of numbers received"),
-    "import.ready": EventLabel("File of numbers read", with_values=True),
+    "import.ready": EventLabel("File of numbers read", shows_values=True),
     "import.confirmed": EventLabel("Import confirmed"),
-    "import.done": EventLabel("Import done", "good", with_values=True),
+    "import.done": EventLabel("Import done", "good", shows_values=True),
     "import.failed": EventLabel("Import failed", "bad"),
-    "import.stopped": EventLabel("Import stopped", with_values=True),
+    "import.stopped": EventLabel("Import stopped", shows_values=True),
     "import.cancelled": EventLabel("Import cancelled"),
     "import.expired": EventLabel("Import not confirmed in time"),
     "capability.verifying": EventLabel("Monitoring enabled: verification begun", "wait"),
     "capability.on": EventLabel("Verified: monitoring is on", "good"),
     "capability.failed": EventLabel("Verification failed", "bad"),
     "capability.off": EventLabel("Monitoring disabled"),
-    "tag.detected": EventLabel("Spam label detected", "bad", with_values=True),
+    "tag.detected": EventLabel("Spam label detected", "bad", shows_values=True),
     "tag.cleared": EventLabel("Spam label gone", "good"),
     "tag.unwatched": EventLabel("Spam label no longer watched"),
     "case.opened": EventLabel("Remediation case opened", "wait"),
@@ -48,7 +48,7 @@ EVENT_LABELS: dict[str, EventLabel] = {
     "case.cleared": EventLabel("Case closed: the label is gone", "good"),
     "case.failed": EventLabel("Remediation failed: a support ticket may help", "bad"),
     "case.cancelled": EventLabel("Case cancelled"),
-    "case.ticket": EventLabel("Support ticket noted", with_values=True),
+    "case.ticket": EventLabel("Support ticket noted", shows_values=True),
     "application.begun": EventLabel("Enrollment form begun"),
     "application.edited": EventLabel("Enrollment form changed"),
     "application.submitted": EventLabel("Enrollment sent for review", "wait"),
@@ -56,34 +56,35 @@ EVENT_LABELS: dict[str, EventLabel] = {
     "application.approved": EventLabel("Enrollment approved", "good"),
     "application.rejected": EventLabel("Enrollment rejected", "bad"),
     "application.revoked": EventLabel("Enrollment revoked", "bad"),
+    "application.own_account": EventLabel("Decided by a member of the account: nobody else may decide", "wait"),
     "campaign.added": EventLabel("Campaign added"),
-    "campaign.name": EventLabel("Campaign renamed", with_values=True),
+    "campaign.name": EventLabel("Campaign renamed", shows_values=True),
     "campaign.paused": EventLabel("Campaign paused"),
     "campaign.resumed": EventLabel("Campaign resumed", "good"),
     "campaign.matching_on": EventLabel("Automatic matching switched on"),
     "campaign.matching_off": EventLabel("Automatic matching switched off"),
-    "campaign.daily_limit": EventLabel("Daily limit of calls per number changed", with_values=True),
-    "campaign.default": EventLabel("Default caller ID changed", with_values=True),
-    "webhook.added": EventLabel("Webhook added", with_values=True),
-    "webhook.changed": EventLabel("Webhook changed", with_values=True),
+    "campaign.daily_limit": EventLabel("Daily limit of calls per number changed", shows_values=True),
+    "campaign.default": EventLabel("Default caller ID changed", shows_values=True),
+    "webhook.added": EventLabel("Webhook added", shows_values=True),
+    "webhook.changed": EventLabel("Webhook changed", shows_values=True),
     "webhook.paused": EventLabel("Webhook paused", "wait"),
     "webhook.resumed": EventLabel("Webhook resumed", "good"),
     "webhook.secret": EventLabel("Webhook's secret replaced"),
     "webhook.removed": EventLabel("Webhook removed"),
-    "member.added": EventLabel("Member added", with_values=True),
-    "member.role": EventLabel("Role changed", with_values=True),
+    "member.added": EventLabel("Member added", shows_values=True),
+    "member.role": EventLabel("Role changed", shows_values=True),
     "member.removed": EventLabel("Member removed"),
     "account.added": EventLabel("Account set up"),
-    "account.name": EventLabel("Account renamed", with_values=True),
-    "account.time_zone": EventLabel("Time zone changed", with_values=True),
-    "api_key.made": EventLabel("API key made", with_values=True),
+    "account.name": EventLabel("Account renamed", shows_values=True),
+    "account.time_zone": EventLabel("Time zone changed", shows_values=True),
+    "api_key.made": EventLabel("API key made", shows_values=True),
     "api_key.revoked": EventLabel("API key revoked"),
-    "licence.added": EventLabel("Licence added", with_values=True),
-    "licence.changed": EventLabel("Licence changed", with_values=True),
+    "licence.added": EventLabel("Licence added", shows_values=True),
+    "licence.changed": EventLabel("Licence changed", shows_values=True),
     "licence.removed": EventLabel("Licence removed"),
 }
 
-# The kinds that the trail can be filtered by: a name in the address, its words, and how its codes begin.
+# The kinds that the trail can be filtered by: name in the query string -> label, prefixes of its codes.
 EVENT_KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "numbers": ("Phone numbers", ("number.", "import.")),
     "monitoring": ("Monitoring", ("capability.",)),
@@ -106,44 +107,45 @@ VIA_LABELS = {
 
 @dataclass(frozen=True)
 class EventDescription:
-    """An event in words: what happened, its values before and after, and who did it from where."""
+    """An event in words: what happened, the values before and after, and who did it from where."""
 
-    words: str
+    text: str
     tone: str
     before: str
     after: str
-    who: str
-    with_values: bool
+    actor: str
+    shows_values: bool
 
     @property
     def sentence(self) -> str:
-        """What happened, with its values where they tell more: Campaign changed: Winter → Spring renewals."""
-        values = " → ".join(filter(None, (self.before, self.after))) if self.with_values else ""
-        if self.with_values and self.before and not self.after:
-            values = f"{self.before} → none"
-        return f"{self.words}: {values}" if values else self.words
+        """The text, with the values if the label shows them: Campaign changed: Winter → Spring renewals."""
+        if not self.shows_values or not (self.before or self.after):
+            return self.text
+        if self.before and not self.after:
+            return f"{self.text}: {self.before} → none"
+        return f"{self.text}: {' → '.join(filter(None, (self.before, self.after)))}"
 
 
 def describe_event(event: AuditEvent) -> EventDescription:
-    """The event in words; its `actor` and `api_key` are read, so select them with the events."""
-    what = EVENT_LABELS.get(event.what) or EventLabel(event.what.replace(".", " ").replace("_", " ").capitalize())
+    """Describe an event in words. Reads `event.actor` and `event.api_key`: select them with the events."""
+    label = EVENT_LABELS.get(event.code) or EventLabel(event.code.replace(".", " ").replace("_", " ").capitalize())
     return EventDescription(
-        words=what.words,
-        tone=what.tone,
+        text=label.text,
+        tone=label.tone,
         before=_format_value(event.before),
         after=_format_value(event.after),
-        who=_get_actor_name(event),
-        with_values=what.with_values,
+        actor=_get_actor_name(event),
+        shows_values=label.shows_values,
     )
 
 
 def get_event_codes(kind: str) -> list[str]:
-    """The codes that a kind of KINDS stands for."""
+    """The event codes of a kind of EVENT_KINDS."""
     return [code for code in EVENT_LABELS if code.startswith(EVENT_KINDS[kind][1])]
 
 
 def _format_value(text: str) -> str:
-    """Numbers in national format; states of a lifecycle without their underscores; anything else as it is."""
+    """Phone numbers in national format, states of a lifecycle without underscores, anything else unchanged."""
     if re.fullmatch(r"\+\d{6,15}", text):
         return format_national(text)
     return text.replace("_", " ") if re.fullmatch(r"[a-z]+(_[a-z]+)+", text) else text

@@ -1,5 +1,7 @@
-"""Many ids (or numbers) in a query as one parameter: the ORM takes longer to hand ten thousand over one by one than the
-database to find them, and SQLite would keep each such statement, with all its values, for the next time."""
+"""Bind many ids or texts of an IN condition as one JSON parameter.
+
+Binding 10,000 separately costs more than the query itself, and SQLite would cache each such statement with its values.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +13,7 @@ from django.db.models.expressions import RawSQL
 
 
 def in_list(values: Iterable[int] | Iterable[str]) -> RawSQL | list[int]:
-    """For `pk__in=among(ids)` and the like.
-
-    None are an empty list, so that the ORM knows without asking that nothing matches.
-    """
+    """The right side of `pk__in=in_list(ids)`. Empty values give [], for which the ORM skips the query."""
     listed = list(values)
     return _InList(listed) if listed else []
 
@@ -23,10 +22,10 @@ class _InList(RawSQL):
     def __init__(self, values: list[Any]) -> None:
         super().__init__("", values)
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[str | int, ...]]:
         if isinstance(self.params[0], int):
-            return f"({', '.join([f'{pk:d}' for pk in self.params])})", []
-        return f"({', '.join(['%s'] * len(self.params))})", self.params
+            return f"({', '.join([f'{pk:d}' for pk in self.params])})", ()
+        return f"({', '.join(['%s'] * len(self.params))})", tuple(self.params)
 
     def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, list[str]]:
         return "(SELECT value FROM json_each(%s))", [json.dumps(self.params)]

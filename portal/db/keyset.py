@@ -1,8 +1,8 @@
-"""Lists that grow at their end, newest first, from one row to the next: old pages cost what the first costs."""
+"""Keyset pagination for lists that grow, newest first: every page costs as much as the first."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ PAGE_SIZE = 50
 
 @dataclass(frozen=True)
 class KeysetPage:
-    """Rows newest first, with the ids to go on from: `older` for `before=`, `newer` for `after=` (0: none)."""
+    """Rows newest first. `older` is the id for `?before=`, `newer` the id for `?after=`; 0 if there is no such page."""
 
     rows: list[Any]
     older: int
@@ -21,7 +21,7 @@ class KeysetPage:
 
 
 def paginate(rows: QuerySet, params: Mapping[str, str]) -> KeysetPage:
-    """The page of `rows` that the query string asks for, by key; one query."""
+    """Return the page of `rows` that `before` or `after` in the query string asks for, in one query."""
     before, after = parse_id(params.get("before")), parse_id(params.get("after"))
     if after:
         found = list(rows.filter(pk__gt=after).order_by("pk")[: PAGE_SIZE + 1])
@@ -39,5 +39,10 @@ def paginate(rows: QuerySet, params: Mapping[str, str]) -> KeysetPage:
 
 
 def parse_id(text: str | None) -> int:
-    """An id as it may stand in an address; 0 where it is none."""
+    """Return an id from a query string or form; 0 if the text is not one (ids have at most 18 digits)."""
     return int(text) if text and text.isdecimal() and len(text) < 19 else 0
+
+
+def parse_ids(texts: Iterable[str]) -> list[int]:
+    """Return the ids among the texts; what is not an id is left out."""
+    return [pk for pk in map(parse_id, texts) if pk]

@@ -12,7 +12,7 @@ APPS = ("portal", "enrollment", "reputation")
 def refuse_unknown_migrations(using: str, **kwargs: object) -> None:
     """Receiver of `pre_migrate`. Raises CommandError if the database has applied migrations that this code lacks.
 
-    Applying the missing ones on top would fail halfway, with an error about a table that exists already.
+    Applying this version's migrations on top would fail halfway, because tables exist already.
     """
     loader = MigrationLoader(connections[using])
     known = loader.disk_migrations or {}

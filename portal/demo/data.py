@@ -5,18 +5,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class DemoLogin:
-    """Somebody to sign in as: `who` in words; `path` where they work, if it is not the portal's first page."""
+    """An account to sign in with. `start_path` is where the person works, if not on the portal's first page."""
 
     email: str
     password: str
-    who: str
-    path: str = ""
+    description: str
+    start_path: str = ""
 
 
 @dataclass(frozen=True)
 class DemoData:
-    """Who can sign in, and the token of an API key with what it is for."""
+    """The accounts to sign in with, and an API key with its purpose."""
 
-    sign_ins: list[DemoLogin]
+    logins: list[DemoLogin]
     api_key: str
-    api_key_is_for: str
+    api_key_purpose: str

@@ -1,7 +1,7 @@
-"""Programs that run side by side under one that watches them: started, started anew when they die, stopped together.
+"""Run programs side by side: start them, restart those that die, and stop them together.
 
-Each runs in a session of its own, so that Ctrl-C in the terminal reaches only the one that watches, and what a program
-leaves behind can be found: it is in the program's process group.
+Each program runs in a session of its own, so Ctrl-C in the terminal reaches only the supervisor, and all that a program
+leaves behind is in its process group.
 """
 
 from __future__ import annotations
@@ -16,61 +16,61 @@ from dataclasses import dataclass, field
 from threading import Event
 
 POLL_SECONDS = 0.2
-# A program that dies at once is not started again at once, but after 1, 2, 4 ... seconds.
+# The delay before a restart doubles with each exit, from 2 seconds up to this.
 MAX_RESTART_DELAY_SECONDS = 30
 
 
 @dataclass
 class Program:
-    """What is run. `stop_signal` asks its main process to stop: a qcluster hangs when its whole group gets SIGTERM."""
+    """A program and its process. `stop_signal` goes to its main process only: a qcluster hangs if its whole group gets
+    SIGTERM. `pass_fds` stay open in the program, so that it holds a lock as long as any of its processes lives."""
 
     name: str
     command: Sequence[str]
-    environment: dict[str, str]
+    env: dict[str, str]
     stop_signal: signal.Signals = signal.SIGTERM
-    # Kept open in the program, so that a lock is held as long as any of it lives.
-    inherits: tuple[int, ...] = ()
+    pass_fds: tuple[int, ...] = ()
     process: subprocess.Popen | None = field(default=None, init=False)
     started_at: float = field(default=0.0, init=False)
-    start_again_at: float = field(default=0.0, init=False)
-    pause: float = field(default=1.0, init=False)
+    restart_at: float = field(default=0.0, init=False)
+    restart_delay: float = field(default=1.0, init=False)
 
     def start(self) -> None:
         self.started_at = time.monotonic()
         self.process = subprocess.Popen(
             self.command,
-            env=self.environment,
+            env=self.env,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
-            pass_fds=self.inherits,
+            pass_fds=self.pass_fds,
         )
 
-    def look_after(self, say: Callable[[str], None]) -> None:
-        """Notices that it died, and starts it again when its pause is over."""
+    def restart_if_exited(self, write_line: Callable[[str], None]) -> None:
+        """Notice that the program exited, and start it again when its delay is over."""
         now = time.monotonic()
         if self.process is None:
-            if now >= self.start_again_at:
+            if now >= self.restart_at:
                 self.start()
         elif (code := self.process.poll()) is not None:
-            lived = now - self.started_at
-            self.pause = 1.0 if lived > MAX_RESTART_DELAY_SECONDS else min(self.pause * 2, MAX_RESTART_DELAY_SECONDS)
-            self.start_again_at = now + self.pause
-            # What it left behind would go on working beside its successor.
-            self.end()
-            say(
+            was_stable = now - self.started_at > MAX_RESTART_DELAY_SECONDS
+            self.restart_delay = 1.0 if was_stable else min(self.restart_delay * 2, MAX_RESTART_DELAY_SECONDS)
+            self.restart_at = now + self.restart_delay
+            # Processes that it left behind would work beside the new ones.
+            self.kill_group()
+            write_line(
                 f"The {self.name} ended by itself ({_describe_exit(code)}). "
-                f"It starts again in {self.pause:.0f} seconds."
+                f"It starts again in {self.restart_delay:.0f} seconds."
             )
 
-    def ask_to_stop(self) -> None:
+    def request_stop(self) -> None:
         if self.process and self.process.poll() is None:
             self.process.send_signal(self.stop_signal)
 
     def is_running(self) -> bool:
         return self.process is not None and self.process.poll() is None
 
-    def end(self) -> None:
-        """Kills whatever is left of its group."""
+    def kill_group(self) -> None:
+        """Kill every process left in the program's group."""
         if self.process:
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
@@ -79,51 +79,55 @@ class Program:
 
 
 class ShutdownRequest:
-    """Whether somebody asked to stop: by Ctrl-C, SIGTERM, or by closing the terminal. `asked_twice`: at once."""
+    """Set by Ctrl-C, SIGTERM or a closed terminal. A second signal sets `forced`: stop at once."""
 
     def __init__(self) -> None:
-        self.asked = Event()
-        self.asked_twice = Event()
+        self.requested = Event()
+        self.forced = Event()
 
-    def listen(self) -> None:
+    def install_handlers(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._hear)
+            signal.signal(number, self._handle_signal)
 
-    def _hear(self, *_: object) -> None:
-        (self.asked_twice if self.asked.is_set() else self.asked).set()
+    def _handle_signal(self, *_: object) -> None:
+        (self.forced if self.requested.is_set() else self.requested).set()
 
 
 def run_until_stopped(
     programs: Sequence[Program],
     *,
-    stopping: ShutdownRequest,
-    patience: float,
-    say: Callable[[str], None],
-    when_started: Callable[[], None] = lambda: None,
+    shutdown: ShutdownRequest,
+    grace_seconds: float,
+    write_line: Callable[[str], None],
+    on_started: Callable[[], None] = lambda: None,
 ) -> None:
-    """Runs the programs until `stopping` is asked for, then stops them all and leaves nothing of them behind.
+    """Run the programs until a shutdown is requested, then stop all of them.
 
-    What has not ended `patience` seconds after it was asked to is killed, and so is all when asked to stop twice.
+    A program that has not ended `grace_seconds` after the request is killed. A forced shutdown kills all at once.
     """
     try:
         for program in programs:
             program.start()
-        when_started()
-        while not stopping.asked.wait(POLL_SECONDS):
+        on_started()
+        while not shutdown.requested.wait(POLL_SECONDS):
             for program in programs:
-                program.look_after(say)
-        say("Stopping. Press Ctrl-C once more to stop at once.")
-        for program in programs:
-            program.ask_to_stop()
-        until = time.monotonic() + patience
-        while any(program.is_running() for program in programs) and time.monotonic() < until:
-            if stopping.asked_twice.wait(POLL_SECONDS):
-                break
+                program.restart_if_exited(write_line)
+        write_line("Stopping. Press Ctrl-C once more to stop at once.")
+        _stop_all(programs, shutdown, grace_seconds)
     finally:
         for program in programs:
             if program.is_running():
-                say(f"The {program.name} did not end in time and is killed; what it was doing is done again.")
-            program.end()
+                write_line(f"The {program.name} did not end in time and is killed; what it was doing is done again.")
+            program.kill_group()
+
+
+def _stop_all(programs: Sequence[Program], shutdown: ShutdownRequest, grace_seconds: float) -> None:
+    for program in programs:
+        program.request_stop()
+    deadline = time.monotonic() + grace_seconds
+    while any(program.is_running() for program in programs) and time.monotonic() < deadline:
+        if shutdown.forced.wait(POLL_SECONDS):
+            break
 
 
 def _describe_exit(code: int) -> str:

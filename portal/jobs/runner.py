@@ -1,33 +1,42 @@
-"""How tasks run: a sweep takes what is due, in chunks that commit one by one."""
+"""How tasks run: a sweep works on what is due, in chunks that commit one by one."""
 
 from __future__ import annotations
 
 import ctypes
 import logging
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial, wraps
 
 from django.conf import settings
 from django.db import connection, transaction
 from django_q.tasks import async_task
 
+from portal.jobs.claims import RowClaim
 from portal.jobs.leases import acquire_lease
+from portal.models import Lease
 
 logger = logging.getLogger(__name__)
 
-# Below the cluster's timeout (120 s), so that a sweep always ends by itself.
+# Below the cluster's timeout (120 s), so that a sweep ends before it is killed.
 BUDGET_SECONDS = 55
-# Writers on SQLite are not served in turn: without a pause another writer waits for seconds.
+# A sweep's lease. Its last chunk begins within the budget and may take as long as the rest.
+LEASE_SECONDS = BUDGET_SECONDS + 35
+# SQLite does not serve writers in turn: without a pause another writer waits for seconds.
 PAUSE_SECONDS = 0.02
 
 
-def task(function: Callable[..., object]) -> Callable[..., None]:
-    """A task for django-q2: whatever goes wrong is logged, and nothing is returned.
+def pause() -> None:
+    """Let other writers in between two chunks."""
+    time.sleep(PAUSE_SECONDS)
 
-    A task that raised would be taken for done as well; the state in our own rows says what is left, and the next
-    sweep finds it.
+
+def task(function: Callable[..., object]) -> Callable[..., None]:
+    """Make a function a task for django-q2: it logs exceptions and returns nothing.
+
+    A task that raises counts as done for django-q2 as well. What is left to do is in our own rows, and the next sweep
+    finds it.
     """
 
     @wraps(function)
@@ -42,13 +51,15 @@ def task(function: Callable[..., object]) -> Callable[..., None]:
     return run
 
 
-# Where the C library is not glibc, it has none, and needs none.
+# None where the C library is not glibc.
 _malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
 
 
 def _release_memory() -> None:
-    """SQLite keeps the pages that a task wrote, up to its cache's size, and the C library what SQLite lets go of: some
-    fifty megabytes after a sweep, which a worker that waits does not need."""
+    """Give back the memory of SQLite's page cache: some 50 MB after a sweep, which an idle worker does not need.
+
+    The C library keeps what SQLite frees, unless it is told to give it back.
+    """
     if connection.vendor == "sqlite" and connection.connection and not connection.in_atomic_block:
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA shrink_memory")
@@ -57,10 +68,10 @@ def _release_memory() -> None:
 
 
 def enqueue(task_path: str, *args: object) -> None:
-    """Asks for a task soon, because something became due in this transaction; without it the schedule finds it.
+    """Queue a task for what became due in this transaction. If the task gets lost, the schedule finds the work.
 
-    The only place that puts anything into the queue. A queue in the database gets its row in the same transaction. Any
-    other is told after the commit, and one that cannot be reached is no reason to fail.
+    All tasks are queued here. A queue in the database gets its row in the same transaction. Any other queue is told
+    after the commit, and the change stands if that queue cannot be reached.
     """
     if settings.Q_CLUSTER.get("orm"):
         async_task(task_path, *args)
@@ -75,29 +86,37 @@ def _enqueue_now(task_path: str, *args: object) -> None:
         logger.warning("The queue cannot be reached (%s): %s waits for its schedule", error, task_path)
 
 
-def run_until_done(name: str, step: Callable[[], int], *, shared_as: str = "") -> int:
-    """Calls `step` (which does one chunk and returns how many it did) until it finds nothing more, or time is up.
+@contextmanager
+def run_exclusively(name: str) -> Iterator[RowClaim[Lease] | None]:
+    """Yield the lease of a sweep, or None while another process runs this sweep."""
+    with acquire_lease(f"sweep:{name}", ttl_seconds=LEASE_SECONDS) as lease:
+        yield lease
 
-    Returns how many were done in all, and says so in the log. Whoever comes while another process is at it returns 0.
 
-    A step that claims its rows (claiming.py) may be shared: `shared_as` is the path of the task. On PostgreSQL, whose
-    claims skip what others hold, a sweep that finds work then asks for another one beside it, up to SWEEPERS at once;
-    on SQLite, which has one writer, they would only wait for each other.
+def run_until_done(name: str, step: Callable[[], int], *, parallel_task: str = "") -> int:
+    """Call `step`, which does one chunk and returns how many it did, until it returns 0 or the time is up.
+
+    Returns and logs how many were done in all. Returns 0 immediately if another process runs this sweep.
+
+    A step that claims its rows (claims.py) may run in several processes: `parallel_task` is the path of its task. On
+    PostgreSQL, where a claim skips the rows that others lock, a sweep that finds work queues another one, up to
+    settings.SWEEPERS at once. On SQLite, which has one writer, they would only wait for each other.
     """
     done, until = 0, time.monotonic() + BUDGET_SECONDS
-    is_shared = bool(shared_as) and settings.SWEEPERS > 1 and connection.vendor == "postgresql"
+    is_parallel = bool(parallel_task) and settings.SWEEPERS > 1 and connection.vendor == "postgresql"
     with ExitStack() as stack:
-        mine = any(
-            stack.enter_context(
-                acquire_lease(f"sweep:{name}" + (f":{place}" if place else ""), for_seconds=BUDGET_SECONDS + 35)
-            )
-            for place in range(settings.SWEEPERS if is_shared else 1)
-        )
-        while mine and time.monotonic() < until and (did := step()):
-            if is_shared and not done:
-                enqueue(shared_as)
-            done += did
-            time.sleep(PAUSE_SECONDS)
+        has_lease = _acquire_slot(stack, name, slots=settings.SWEEPERS if is_parallel else 1)
+        while has_lease and time.monotonic() < until and (count := step()):
+            if is_parallel and not done:
+                enqueue(parallel_task)
+            done += count
+            pause()
     if done:
         logger.info("%s: %s done", name, done)
     return done
+
+
+def _acquire_slot(stack: ExitStack, name: str, *, slots: int) -> bool:
+    """Enter the first free lease of those that share this sweep. False if all are held."""
+    names = (f"{name}:{slot}" if slot else name for slot in range(slots))
+    return any(stack.enter_context(run_exclusively(slot_name)) for slot_name in names)

@@ -11,7 +11,7 @@ from portal.models.accounts import (
 )
 from portal.models.api import ApiKey, ApiUsage, IdempotentResponse
 from portal.models.audit import AuditEvent
-from portal.models.jobs import Heartbeat, Lease
+from portal.models.jobs import Claimable, Heartbeat, Lease
 from portal.models.webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookMessage
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "ApiKey",
     "ApiUsage",
     "AuditEvent",
+    "Claimable",
     "Heartbeat",
     "IdempotentResponse",
     "Lease",

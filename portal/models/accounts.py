@@ -1,19 +1,24 @@
-"""Accounts, the people in them, what they hold licences for, and the trail of what was changed."""
+"""Users, accounts, their members and their licences."""
 
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from typing import ClassVar, Self, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
-from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from portal.models.jobs import Claimable
+
+ModelT_co = TypeVar("ModelT_co", bound=models.Model, covariant=True)
+
 
 class LowerCaseEmailField(models.EmailField):
-    """An address that is one person's however it is written: stored and looked up in lower case."""
+    """An e-mail address, stored and looked up in lower case: one person has one user, however they write it."""
 
     def get_prep_value(self, value: object) -> str | None:
         return None if value is None else str(value).strip().lower()
@@ -28,23 +33,41 @@ class UserManager(BaseUserManager["User"]):
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: object) -> User:
-        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+        """Called by the command createsuperuser."""
+        return self.create_user(email, password, staff_role=User.StaffRole.SUPERUSER, **fields)
 
 
-class User(AbstractBaseUser, PermissionsMixin):
-    """A person, who signs in by e-mail. Reviewers are staff; what anyone may do in an account is said by Member."""
+class User(AbstractBaseUser):
+    """A person, who signs in by e-mail.
+
+    `staff_role` is their role in Django admin, `Member.role` their role in an account. `portal.accounts.roles` lists
+    what each role may do. Django's groups and permissions per model are not used.
+    """
+
+    class StaffRole(models.TextChoices):
+        NONE = "", "None"
+        REVIEWER = "reviewer", "Reviewer"
+        OPERATOR = "operator", "Operator"
+        SUPERUSER = "superuser", "Superuser"
 
     email = LowerCaseEmailField(
         "e-mail", unique=True, error_messages={"unique": "Somebody with this e-mail address already exists."}
     )
     name = models.CharField(max_length=120, blank=True)
-    is_staff = models.BooleanField("reviewer", default=False, help_text="May sign in to the administration.")
+    staff_role = models.CharField(
+        max_length=10,
+        choices=StaffRole,
+        blank=True,
+        default=StaffRole.NONE,
+        help_text="Reviewers decide applications and read accounts and licences. Operators change accounts, licences "
+        "and members. Superusers do both and manage users. None: no access to the administration.",
+    )
     is_active = models.BooleanField(default=True)
     date_joined = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = UserManager()
     USERNAME_FIELD = EMAIL_FIELD = "email"
-    REQUIRED_FIELDS: list[str] = []
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
 
     def __str__(self) -> str:
         return self.email
@@ -54,6 +77,22 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def get_short_name(self) -> str:
         return self.get_full_name()
+
+    @property
+    def is_staff(self) -> bool:
+        """Asked by Django admin: whether the user may sign in to it."""
+        return self.staff_role != self.StaffRole.NONE
+
+    @property
+    def is_superuser(self) -> bool:
+        return self.staff_role == self.StaffRole.SUPERUSER
+
+    def has_perm(self, perm: str, obj: object = None) -> bool:
+        """Asked by Django admin for models of other packages, such as failed tasks: only superusers see them."""
+        return self.is_active and self.is_superuser
+
+    def has_module_perms(self, app_label: str) -> bool:
+        return self.is_active and self.is_superuser
 
 
 def validate_time_zone(name: str) -> None:
@@ -72,15 +111,15 @@ class Account(models.Model):
         return self.name
 
 
-class AccountQuerySet(models.QuerySet):
-    """For everything that belongs to an account: views begin with `for_account`, and never go round it."""
+class AccountQuerySet(models.QuerySet[ModelT_co]):
+    """For every model that belongs to an account. Views start each query with `for_account`."""
 
-    def for_account(self, account: Account | int) -> AccountQuerySet:
+    def for_account(self, account: Account | int) -> Self:
         return self.filter(account=account)
 
 
-class Member(models.Model):
-    """A person's place in an account."""
+class Member(Claimable):
+    """A user's membership in an account."""
 
     class Role(models.TextChoices):
         OWNER = "owner", "Owner"
@@ -107,25 +146,18 @@ class Member(models.Model):
     def __str__(self) -> str:
         return f"{self.user} in {self.account}"
 
-    @property
-    def may_change(self) -> bool:
-        """Owners and admins change things; a viewer sees everything and changes nothing."""
-        return self.role in (self.Role.OWNER, self.Role.ADMIN)
-
-    @property
-    def is_owner(self) -> bool:
-        return self.role == self.Role.OWNER
-
 
 def get_default_valid_from() -> date:
-    """The latest day that has begun in every time zone, the last of which is twelve hours behind UTC: what is valid
-    from this day counts at once, in whatever zone the account is."""
+    """The latest day that has begun in every time zone; the last one is twelve hours behind UTC.
+
+    A licence valid from this day counts at once, whatever the account's time zone.
+    """
     return (timezone.now() - timedelta(hours=12)).date()
 
 
 class LicenceQuerySet(AccountQuerySet):
     def valid_on(self, day: date) -> LicenceQuerySet:
-        """Those that count on the day: begun, and not yet expired. `valid_until` is the last day that counts."""
+        """Licences that have begun by this day and not expired. `valid_until` is the last valid day."""
         return self.filter(Q(valid_until__isnull=True) | Q(valid_until__gte=day), valid_from__lte=day)
 
 
@@ -140,7 +172,7 @@ class Product(models.TextChoices):
 
 
 class Licence(models.Model):
-    """A product that an account has bought, edited by reviewers in Django admin."""
+    """A product that an account has bought. Operators edit licences in Django admin."""
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="licences")
     product = models.CharField(max_length=40, choices=Product)

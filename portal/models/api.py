@@ -1,4 +1,4 @@
-"""API keys, their use, and the answers kept for repeated requests."""
+"""API keys, their usage, and stored responses to writes with an Idempotency-Key."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ from portal.models.accounts import Account, AccountQuerySet, User
 
 
 class ApiKey(models.Model):
-    """What another system calls the API with. Only a hash of its secret is kept; see portal.api_keys.
+    """A key with which another system calls the API. Only a hash of its secret is stored; see portal.accounts.api_keys.
 
-    Keys are revoked and never deleted, so that the audit trail goes on naming them.
+    Keys are revoked and never deleted, so the audit trail can still name them.
     """
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="api_keys")
     name = models.CharField(max_length=80)
-    prefix = models.CharField(max_length=12, unique=True, help_text="The part of the token by which it is found.")
+    prefix = models.CharField(
+        max_length=12, unique=True, help_text="The part of the token by which the key is looked up."
+    )
     secret_hash = models.CharField(max_length=64, help_text="SHA-256 of the secret, as hex.")
-    scopes = models.CharField(max_length=80, help_text="Of api_keys.SCOPES, with spaces.")
-    made_at = models.DateTimeField(default=timezone.now)
-    made_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    scopes = models.CharField(max_length=80, help_text="Space-separated codes from roles.API_SCOPES.")
+    created_at = models.DateTimeField(default=timezone.now)
+    created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     expires_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
     last_used_at = models.DateTimeField(null=True)
@@ -41,39 +43,39 @@ class ApiKey(models.Model):
 
 
 class ApiUsage(models.Model):
-    """How many requests a key made in a minute: each process adds what it counted, about once a second.
+    """How many requests a key made in the current minute.
 
-    One row for a key and a policy; a later minute takes the place of the former.
+    Each process adds its count about once a second. There is one row per key and policy; a new minute overwrites it.
     """
 
-    key = models.ForeignKey(ApiKey, models.CASCADE, related_name="+", db_index=False)
+    api_key = models.ForeignKey(ApiKey, models.CASCADE, related_name="+", db_index=False)
     policy = models.CharField(max_length=12)
-    minute = models.BigIntegerField(help_text="Which minute since 1970.")
-    used = models.BigIntegerField()
+    minute = models.BigIntegerField(help_text="Minutes since the Unix epoch.")
+    request_count = models.BigIntegerField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["key", "policy"], name="api_use_once")]
+        constraints = [models.UniqueConstraint(fields=["api_key", "policy"], name="api_usage_once")]
 
     def __str__(self) -> str:
-        return f"{self.policy}: {self.used}"
+        return f"{self.policy}: {self.request_count}"
 
 
 class IdempotentResponse(models.Model):
-    """What a write with an Idempotency-Key was answered; without `answered_at` it is still being worked on."""
+    """The stored response to a write with an Idempotency-Key. Without `completed_at` the request is in progress."""
 
-    key = models.ForeignKey(ApiKey, models.CASCADE, related_name="+", db_index=False)
+    api_key = models.ForeignKey(ApiKey, models.CASCADE, related_name="+", db_index=False)
     idempotency_key = models.CharField(max_length=255)
-    fingerprint = models.CharField(max_length=64, help_text="SHA-256 of the method, the address and the body.")
-    begun_at = models.DateTimeField()
-    token = models.CharField(max_length=32, help_text="Who works on it.")
-    answered_at = models.DateTimeField(null=True)
-    status = models.PositiveSmallIntegerField(null=True)
+    fingerprint = models.CharField(max_length=64, help_text="SHA-256 of the method, path and body.")
+    started_at = models.DateTimeField()
+    claim_token = models.CharField(max_length=32, help_text="Identifies the request that is being processed.")
+    completed_at = models.DateTimeField(null=True)
+    status_code = models.PositiveSmallIntegerField(null=True)
     headers = models.JSONField(default=dict)
     body = models.TextField(blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["key", "idempotency_key"], name="api_answer_once")]
-        indexes = [models.Index(fields=["begun_at"], name="api_answer_prunable")]
+        constraints = [models.UniqueConstraint(fields=["api_key", "idempotency_key"], name="idempotent_response_once")]
+        indexes = [models.Index(fields=["started_at"], name="idempotent_response_prunable")]
 
     def __str__(self) -> str:
-        return f"{self.idempotency_key}: {self.status or 'not answered yet'}"
+        return f"{self.idempotency_key}: {self.status_code or 'in progress'}"

@@ -1,4 +1,4 @@
-"""The audit trail's rows."""
+"""The audit trail."""
 
 from __future__ import annotations
 
@@ -9,19 +9,16 @@ from portal.models.api import ApiKey
 
 
 class AuditEvent(models.Model):
-    """One thing that was changed: who, what, when, before, after, from where. Rows are only ever added.
-
-    Set-based changes write theirs with `audit.record_changes`, one row for each changed object.
-    """
+    """One change to one object: who, what, when, before, after, from where. Rows are only added, never changed."""
 
     account = models.ForeignKey(Account, models.CASCADE, null=True, related_name="audit_events", db_index=False)
     at = models.DateTimeField()
     actor = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     via = models.CharField(max_length=10)
-    # By the API: with which key. Nobody looks events up by it, so it has no index.
+    # The key of a request to the API. No query filters by it, so it has no index.
     api_key = models.ForeignKey(ApiKey, models.SET_NULL, null=True, related_name="+", db_index=False)
-    what = models.CharField(max_length=40)
-    subject = models.CharField(max_length=20)
+    code = models.CharField(max_length=40)
+    subject_type = models.CharField(max_length=20)
     subject_id = models.BigIntegerField()
     subject_label = models.CharField(max_length=120, blank=True)
     before = models.CharField(max_length=200, blank=True)
@@ -33,8 +30,8 @@ class AuditEvent(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["account", "id"], name="audit_by_account"),
-            models.Index(fields=["account", "subject", "subject_id", "id"], name="audit_by_subject"),
+            models.Index(fields=["account", "subject_type", "subject_id", "id"], name="audit_by_subject"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.what} {self.subject_label}"
+        return f"{self.code} {self.subject_label}"

@@ -1,23 +1,31 @@
-"""Leases of work, and the tasks' sign of life."""
+"""Leases of work, and the heartbeat of the tasks."""
 
 from __future__ import annotations
 
 from django.db import models
 
 
-class Lease(models.Model):
-    """Who may run a kind of sweep, and until when; a dead holder's lease runs out by itself."""
+class Claimable(models.Model):
+    """A row that one worker at a time holds: see portal/jobs/claims.py."""
+
+    lease_until = models.DateTimeField(null=True, editable=False)
+    lease_token = models.CharField(max_length=32, blank=True, editable=False)
+
+    class Meta:
+        abstract = True
+
+
+class Lease(Claimable):
+    """A named lease: who may run a kind of sweep, and until when."""
 
     name = models.CharField(max_length=60, primary_key=True)
-    token = models.CharField(max_length=32, blank=True)
-    held_until = models.DateTimeField()
 
     def __str__(self) -> str:
         return self.name
 
 
 class Heartbeat(models.Model):
-    """When the tasks last ran: written by a task, because a stuck cluster still reports itself as alive."""
+    """When the tasks last ran. A task writes it, because a stuck cluster still reports itself as alive."""
 
     name = models.CharField(max_length=60, primary_key=True)
     at = models.DateTimeField()

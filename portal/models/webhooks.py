@@ -1,4 +1,4 @@
-"""Where an account wants to be told, what it is told, and how the telling went."""
+"""Webhook endpoints, the messages sent to them, and the record of each delivery."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ from datetime import datetime
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
-from portal.models import Account, AccountQuerySet, User
+from portal.models.accounts import Account, AccountQuerySet, User
+from portal.models.jobs import Claimable
 
 
-class WebhookEndpointQuerySet(AccountQuerySet):
-    def wanting(self, event_type: str) -> WebhookEndpointQuerySet:
-        """Those that are told of this type, paused ones included: what they miss goes out when they are resumed."""
-        return self.filter(event_types__contains=event_type)  # no type is a part of another, which a test sees to
+class WebhookEndpointQuerySet(AccountQuerySet["WebhookEndpoint"]):
+    def subscribed_to(self, event_type: str) -> WebhookEndpointQuerySet:
+        """Endpoints that receive this event type, including paused ones, whose deliveries wait."""
+        # A test checks that no event type is a substring of another.
+        return self.filter(event_types__contains=event_type)
 
     def mail_due(self, now: datetime) -> WebhookEndpointQuerySet:
         return self.filter(mail_due_at__lte=now)
 
 
-class WebhookEndpoint(models.Model):
-    """An address that is told of some types of events. Paused, it is told nothing, and misses nothing."""
+class WebhookEndpoint(Claimable):
+    """An address that receives the selected event types. A paused endpoint receives its events once it is resumed."""
 
     class State(models.TextChoices):
         ACTIVE = "active", "Active"
@@ -29,24 +31,26 @@ class WebhookEndpoint(models.Model):
     account = models.ForeignKey(Account, models.CASCADE, related_name="webhook_endpoints")
     url = models.CharField("address", max_length=500)
     description = models.CharField(max_length=80, blank=True)
-    event_types = models.CharField(max_length=300, help_text="Of portal.webhooks.events.EVENT_TYPES, with spaces.")
-    # Signs what is sent. While a new one is brought to the receiver, the former signs too.
+    event_types = models.CharField(
+        max_length=300, help_text="Space-separated types from portal.webhooks.events.EVENT_TYPES."
+    )
+    # Signs each request. After a replacement the previous secret signs as well, until it expires.
     secret = models.CharField(max_length=80)
     previous_secret = models.CharField(max_length=80, blank=True)
-    previous_until = models.DateTimeField(null=True)
+    previous_secret_expires_at = models.DateTimeField(null=True)
     state = models.CharField(max_length=10, choices=State, default=State.ACTIVE)
     state_since = models.DateTimeField()
-    paused_because = models.CharField(max_length=300, blank=True)
-    made_at = models.DateTimeField()
-    made_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    pause_reason = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField()
+    created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
 
-    # How often in a row it did not take what was sent, since when, and until when it is left in peace.
-    failures = models.PositiveSmallIntegerField(default=0)
+    # Failures since the last success, the time of the first of them, and when the next attempt is allowed.
+    consecutive_failures = models.PositiveSmallIntegerField(default=0)
     failing_since = models.DateTimeField(null=True)
-    rests_until = models.DateTimeField(null=True)
+    backoff_until = models.DateTimeField(null=True)
     last_sent_at = models.DateTimeField(null=True)
-    last_said = models.CharField(max_length=300, blank=True)
-    # The mail that says that it was paused: when it is to be handed in, and how often that was tried.
+    last_summary = models.CharField(max_length=300, blank=True)
+    # The mail about an endpoint that was paused after failures: when it is due, and how often sending was tried.
     mail_due_at = models.DateTimeField(null=True)
     mail_attempts = models.PositiveSmallIntegerField(default=0)
 
@@ -65,29 +69,29 @@ class WebhookEndpoint(models.Model):
         return self.state == self.State.PAUSED
 
     @property
-    def is_encrypted(self) -> bool:
+    def uses_https(self) -> bool:
         return self.url.lower().startswith("https:")
 
     @property
-    def types(self) -> list[str]:
+    def event_type_list(self) -> list[str]:
         return self.event_types.split()
 
-    def secrets_at(self, now: datetime) -> tuple[str, ...]:
-        """What signs at this moment: the secret, and the former one while it is being replaced."""
-        both = self.previous_until is not None and self.previous_until > now
-        return (self.secret, self.previous_secret) if both else (self.secret,)
+    def get_signing_secrets(self, now: datetime) -> tuple[str, ...]:
+        """The secret, and the previous one until it expires."""
+        if self.previous_secret_expires_at is not None and self.previous_secret_expires_at > now:
+            return (self.secret, self.previous_secret)
+        return (self.secret,)
 
 
 class WebhookMessage(models.Model):
-    """Something that happened, as it is told: the payload is written with the change and never again, so that every
-    delivery sends the same bytes."""
+    """An event as it is sent. The payload is written once, with the change, so every delivery sends the same bytes."""
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="+")
     type = models.CharField(max_length=30)
     at = models.DateTimeField()
-    # What is told of the same thing goes out in order: a number's id, 0 for the enrollment, null for what has no order.
-    lane = models.BigIntegerField(null=True)
-    # What was written by one statement; with the row's own number, the message's id.
+    # Messages with the same key are delivered in order: a number's id, 0 for the enrollment, null for no order.
+    ordering_key = models.BigIntegerField(null=True)
+    # Random, shared by the messages of one statement. With the primary key it forms the event id.
     batch = models.CharField(max_length=16, db_index=True)
     payload = models.TextField()
 
@@ -98,35 +102,39 @@ class WebhookMessage(models.Model):
 
     @property
     def event_id(self) -> str:
-        """The `webhook-id`: the same however often the message is sent, so that a receiver can tell."""
+        """The `webhook-id` header. All deliveries of a message have the same one, so receivers can drop duplicates."""
         return f"msg_{self.batch}{self.pk}"
 
 
-class WebhookDeliveryQuerySet(models.QuerySet):
+class WebhookDeliveryQuerySet(models.QuerySet["WebhookDelivery"]):
     def for_account(self, account: Account | int) -> WebhookDeliveryQuerySet:
         return self.filter(endpoint__account=account)
 
     def pending(self) -> WebhookDeliveryQuerySet:
         return self.filter(state=WebhookDelivery.State.PENDING)
 
-    def in_time(self, now: datetime) -> WebhookDeliveryQuerySet:
-        """Those whose time has come, at endpoints that are neither paused nor resting; what a person asked for is sent
-        all the same. They may have to wait for others still: see `due`."""
-        rested = Q(endpoint__rests_until__isnull=True) | Q(endpoint__rests_until__lte=now)
-        told = Q(endpoint__state=WebhookEndpoint.State.ACTIVE) & rested
-        return self.pending().filter(Q(once=True) | told, next_action_at__lte=now)
+    def ready(self, now: datetime) -> WebhookDeliveryQuerySet:
+        """Pending deliveries that are due and whose endpoint is neither paused nor backing off.
+
+        Manual deliveries ignore the endpoint's state. Ordering is not considered; see `due`.
+        """
+        backoff_over = Q(endpoint__backoff_until__isnull=True) | Q(endpoint__backoff_until__lte=now)
+        endpoint_ready = Q(endpoint__state=WebhookEndpoint.State.ACTIVE) & backoff_over
+        return self.pending().filter(Q(is_manual=True) | endpoint_ready, next_action_at__lte=now)
 
     def due(self, now: datetime) -> WebhookDeliveryQuerySet:
-        """Those that may be sent now: nothing earlier of their lane is still to be delivered to the endpoint."""
+        """Ready deliveries without an earlier pending one of the same ordering key and endpoint."""
         earlier = WebhookDelivery.objects.pending().filter(
-            endpoint=OuterRef("endpoint"), lane=OuterRef("lane"), pk__lt=OuterRef("pk")
+            endpoint=OuterRef("endpoint"), ordering_key=OuterRef("ordering_key"), pk__lt=OuterRef("pk")
         )
-        return self.in_time(now).filter(~Exists(earlier))
+        return self.ready(now).filter(~Exists(earlier))
 
 
-class WebhookDelivery(models.Model):
-    """One message on its way to one endpoint. `once`: a person asked for it, and looks at what comes of it; it is tried
-    a single time, in no order. Every other stays pending until it is delivered."""
+class WebhookDelivery(Claimable):
+    """The delivery of one message to one endpoint; it stays pending until the receiver accepts it.
+
+    A manual delivery was requested by a person. It is tried once and ignores the order.
+    """
 
     class State(models.TextChoices):
         PENDING = "pending", "Pending"
@@ -135,18 +143,16 @@ class WebhookDelivery(models.Model):
 
     endpoint = models.ForeignKey(WebhookEndpoint, models.CASCADE, related_name="deliveries", db_index=False)
     message = models.ForeignKey(WebhookMessage, models.CASCADE, related_name="deliveries")
-    lane = models.BigIntegerField(null=True)
-    once = models.BooleanField(default=False)
-    asked_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+", db_index=False)
+    ordering_key = models.BigIntegerField(null=True)
+    is_manual = models.BooleanField(default=False)
+    requested_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+", db_index=False)
     state = models.CharField(max_length=10, choices=State, default=State.PENDING)
-    made_at = models.DateTimeField()
+    created_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
-    last_said = models.CharField(max_length=300, blank=True)
+    last_summary = models.CharField(max_length=300, blank=True)
 
-    # When it is to be sent (null: not any more), and who is at it.
+    # When the next attempt is due (null: none), and the lease of the worker that makes it.
     next_action_at = models.DateTimeField(null=True)
-    lease_until = models.DateTimeField(null=True)
-    lease_token = models.CharField(max_length=32, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
 
     objects = WebhookDeliveryQuerySet.as_manager()
@@ -158,7 +164,9 @@ class WebhookDelivery(models.Model):
             models.Index(
                 fields=["endpoint", "next_action_at", "id"], name="delivery_due", condition=Q(state="pending")
             ),
-            models.Index(fields=["endpoint", "lane", "id"], name="delivery_in_lane", condition=Q(state="pending")),
+            models.Index(
+                fields=["endpoint", "ordering_key", "id"], name="delivery_in_order", condition=Q(state="pending")
+            ),
             models.Index(fields=["ended_at"], name="delivery_prunable", condition=Q(ended_at__isnull=False)),
         ]
 
@@ -171,14 +179,14 @@ class WebhookDelivery(models.Model):
 
 
 class WebhookAttempt(models.Model):
-    """One exchange with a receiver: what it answered (no status: nothing), in words, and how long it took."""
+    """One request to a receiver: its status code (null: no response), the outcome in words, and how long it took."""
 
-    delivery = models.ForeignKey(WebhookDelivery, models.CASCADE, related_name="tried")
+    delivery = models.ForeignKey(WebhookDelivery, models.CASCADE, related_name="attempt_log")
     at = models.DateTimeField()
-    status = models.PositiveSmallIntegerField(null=True)
-    said = models.CharField(max_length=300)
+    status_code = models.PositiveSmallIntegerField(null=True)
+    summary = models.CharField(max_length=300)
     duration_ms = models.PositiveIntegerField()
-    answer = models.TextField(blank=True, help_text="The beginning of what it answered.")
+    response_body = models.TextField(blank=True, help_text="The beginning of the response's body.")
 
     def __str__(self) -> str:
-        return self.said
+        return self.summary

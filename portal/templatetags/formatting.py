@@ -1,4 +1,4 @@
-"""How things are said on a page: numbers in national format, times in words with the exact time on hover."""
+"""Formatting: phone numbers in national format, times in words with the exact time on hover, icons, badges."""
 
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -10,31 +10,38 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from portal import __version__
 from portal.audit.labels import describe_event
 from portal.phone.numbers import format_national
 
 register = template.Library()
 register.filter("national", format_national)
-register.simple_tag(describe_event, name="event_said")
+register.simple_tag(describe_event, name="event_description")
+
+
+@register.simple_tag
+def portal_version() -> str:
+    """The version of the portal, for the footer."""
+    return __version__
 
 
 @register.simple_tag
 @lru_cache(maxsize=256)
 def icon(name: str, size: int = 16) -> SafeString:
-    """An icon of the Lucide set, drawn once. It only repeats a word beside it, so it is hidden from screen readers."""
+    """An icon of the Lucide set. Hidden from screen readers, because a word always stands beside it."""
     return mark_safe(lucide._render_icon(str(name), size, aria_hidden="true", focusable="false"))
 
 
 @register.simple_tag
 @lru_cache(maxsize=256)
-def state(tone: str, icon_name: str, word: str) -> SafeString:
-    """A state as a pill: an icon and a word on the wash of its tone (good, bad, wait or calm), drawn once."""
+def badge(tone: str, icon_name: str, word: str) -> SafeString:
+    """An icon and a word in the color of a tone: good, bad, wait or calm."""
     return format_html('<span class="state {}">{}{}</span>', tone, icon(icon_name, 14), word)
 
 
 @register.filter
 def exact(at: datetime | None) -> str:
-    """The moment in the account's time zone, to the second and with the zone: 21 Nov 2026, 17:39:05 EST."""
+    """A time in the account's time zone, to the second: 21 Nov 2026, 17:39:05 EST."""
     if at is None:
         return ""
     local = timezone.localtime(at)
@@ -43,7 +50,7 @@ def exact(at: datetime | None) -> str:
 
 @register.filter
 def ago(at: datetime | None) -> SafeString | str:
-    """A time in the past, in words: 4 minutes ago; exact on hover. An em dash for none."""
+    """A past time in words (4 minutes ago), or the date after a week. An em dash for None."""
     if at is None:
         return "—"
     if abs(timezone.now() - at) < timedelta(days=7):
@@ -53,14 +60,14 @@ def ago(at: datetime | None) -> SafeString | str:
 
 
 @register.filter
-def by(at: datetime | None) -> SafeString | str:
-    """A time to come, in words: within 6 hours, or from a week on, by 3 Dec; what is due already, any moment now."""
+def due_in(at: datetime | None) -> SafeString | str:
+    """A future time in words: within 6 hours, by 3 Dec (from a week on), or any moment now (overdue)."""
     if at is None:
         return "—"
-    left = at - timezone.now()
-    if left <= timedelta(0):
+    remaining = at - timezone.now()
+    if remaining <= timedelta(0):
         return _render_time(at, "any moment now")
-    if left < timedelta(days=7):
+    if remaining < timedelta(days=7):
         return _render_time(at, f"within {naturaltime(at).removesuffix(' from now')}")
     local = timezone.localtime(at)
     return _render_time(at, f"by {local.day} {local:%b}")
@@ -68,7 +75,7 @@ def by(at: datetime | None) -> SafeString | str:
 
 @register.filter
 def day(at: datetime | None) -> SafeString | str:
-    """The day in the account's time zone, with the time if it is today: 21 Nov, or 17:39; exact on hover."""
+    """The day in the account's time zone, or the time if it is today: 21 Nov, 17:39."""
     if at is None:
         return "—"
     local = timezone.localtime(at)
@@ -83,8 +90,8 @@ def _render_time(at: datetime, words: str) -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
-def query(context: template.Context, **changes: object) -> str:
-    """This page's query string with the named parameters replaced, or left out where the value is empty."""
+def replace_query(context: template.Context, **changes: object) -> str:
+    """The page's query string with these parameters replaced, or removed if the value is empty."""
     params = context["request"].GET.copy()
     for name, value in changes.items():
         params.pop(name, None)

@@ -1,4 +1,4 @@
-"""Account > API keys: what other systems call the API with. Everybody sees the list; owners make and revoke."""
+"""Account > API keys. Every member sees the list; owners create and revoke keys."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.views.decorators.cache import never_cache
 
 from portal.accounts import api_keys
 from portal.accounts.access import MemberRequest, get_account_object_or_404, member_required, owner_required
-from portal.accounts.api_keys import SCOPES
+from portal.accounts.roles import API_SCOPES
 from portal.models import ApiKey
 
 
@@ -28,12 +28,12 @@ class ApiKeyForm(forms.Form):
     )
     scopes = forms.MultipleChoiceField(
         label="What it may do",
-        choices=[(scope.code, f"{scope.words}: {scope.gives}") for scope in SCOPES.values()],
+        choices=[(scope.code, f"{scope.label}: {scope.description}") for scope in API_SCOPES.values()],
         widget=forms.CheckboxSelectMultiple,
         error_messages={"required": "Choose what the key may do."},
     )
-    # The key's own prefix, drawn with the form: sent twice, by a double click or a reload, it makes one key.
-    prefix = forms.RegexField(
+    # Generated with the form, so that submitting it twice (a double click, a reload) creates one key.
+    key_prefix = forms.RegexField(
         "[0-9a-f]{10}", widget=forms.HiddenInput, initial=api_keys.generate_prefix, required=False
     )
     expires_on = forms.DateField(
@@ -45,7 +45,7 @@ class ApiKeyForm(forms.Form):
     )
 
     def clean_expires_on(self) -> datetime | None:
-        """The moment at which the day ends in the account's time zone."""
+        """The end of the day in the account's time zone."""
         day = self.cleaned_data["expires_on"]
         if day is None:
             return None
@@ -57,10 +57,10 @@ class ApiKeyForm(forms.Form):
 
 @member_required
 def api_key_list(request: MemberRequest) -> HttpResponse:
-    keys = ApiKey.objects.for_account(request.account).select_related("made_by").order_by("-pk")
+    keys = ApiKey.objects.for_account(request.account).select_related("created_by").order_by("-pk")
     now = timezone.now()
     context = {
-        "keys": [(key, _get_state(key, now), [SCOPES[code] for code in key.scope_list]) for key in keys],
+        "keys": [(key, _get_state(key, now), [API_SCOPES[code] for code in key.scope_list]) for key in keys],
     }
     return render(request, "portal/api_keys.html", context)
 
@@ -68,17 +68,17 @@ def api_key_list(request: MemberRequest) -> HttpResponse:
 @never_cache
 @owner_required
 def create(request: MemberRequest) -> HttpResponse:
-    """The form; sent, it answers with the token, which no other page can ever show, nor this one again."""
+    """Show the form. After it is submitted, show the token, this once: it is not stored."""
     form = ApiKeyForm(request.POST or None)
     if request.method != "POST" or not form.is_valid():
-        return render(request, "portal/api_key_make.html", {"form": form})
+        return render(request, "portal/api_key_create.html", {"form": form})
     try:
         key, token = api_keys.create_api_key(
             account=request.account,
             name=form.cleaned_data["name"],
             scopes=form.cleaned_data["scopes"],
             expires_at=form.cleaned_data["expires_on"],
-            prefix=form.cleaned_data["prefix"],
+            prefix=form.cleaned_data["key_prefix"],
             context=request.context,
         )
     except api_keys.DuplicateApiKey:
@@ -88,12 +88,12 @@ def create(request: MemberRequest) -> HttpResponse:
             "revoke it and make another.",
         )
         return redirect("api-keys")
-    return render(request, "portal/api_key_made.html", {"key": key, "token": token})
+    return render(request, "portal/api_key_created.html", {"key": key, "token": token})
 
 
 @owner_required
 def revoke(request: MemberRequest, pk: int) -> HttpResponse:
-    """Says what will happen, and does it when it is confirmed."""
+    """Ask for confirmation, then revoke the key."""
     key = get_account_object_or_404(request, ApiKey.objects.select_related("account"), pk)
     if request.method == "POST" or key.revoked_at:
         if request.method == "POST" and api_keys.revoke_api_key(key, context=request.context):
@@ -101,8 +101,7 @@ def revoke(request: MemberRequest, pk: int) -> HttpResponse:
         else:
             messages.info(request, f"{key.name} was revoked before. Nothing was changed.")
         return redirect("api-keys")
-    template = "_api_key_revoke.html" if request.htmx else "api_key_revoke.html"
-    return render(request, f"portal/{template}", {"key": key})
+    return render(request, "portal/api_key_revoke.html", {"key": key})
 
 
 def _get_state(key: ApiKey, now: datetime) -> dict[str, Any]:
@@ -115,6 +114,6 @@ def _get_state(key: ApiKey, now: datetime) -> dict[str, Any]:
 
 urls = [
     path("account/api-keys/", api_key_list, name="api-keys"),
-    path("account/api-keys/make/", create, name="api-key-make"),
+    path("account/api-keys/make/", create, name="api-key-create"),
     path("account/api-keys/<int:pk>/revoke/", revoke, name="api-key-revoke"),
 ]

@@ -1,4 +1,4 @@
-"""Service > Audit trail: who changed what, when, from what to what, and from where."""
+"""Service > Audit trail: the changes in the account, with filters."""
 
 from __future__ import annotations
 

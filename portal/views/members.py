@@ -1,4 +1,4 @@
-"""Account > Members: who is in the account, and, for owners, adding people, changing roles and removing."""
+"""Account > Members: the list, and, for owners, adding people, changing roles and removing."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ def add(request: MemberRequest) -> HttpResponse:
         return _render_page(request, form)
     try:
         added = members.add_member(account=request.account, **form.cleaned_data, context=request.context)
-    except MembershipError as not_changed:
-        form.add_error("email", str(not_changed))
+    except MembershipError as error:
+        form.add_error("email", str(error))
         return _render_page(request, form)
     try:
-        passwords.send_invitation(added.user, to=request.account, by=request.user)
+        passwords.send_invitation(added.user, account=request.account, invited_by=request.user)
     except OSError as error:
         logger.warning("the mail to a new member could not be sent: %s", error)
         messages.warning(
@@ -70,9 +70,11 @@ def change_role(request: MemberRequest, pk: int) -> HttpResponse:
         messages.error(request, "There is no such role. Nothing was changed.")
         return redirect("members")
     try:
-        changed = members.change_role(member, role=role, shown=request.POST.get("shown", ""), context=request.context)
-    except MembershipError as not_changed:
-        messages.error(request, str(not_changed))
+        changed = members.change_role(
+            member, role=role, expected_role=request.POST.get("shown", ""), context=request.context
+        )
+    except MembershipError as error:
+        messages.error(request, str(error))
     else:
         name = member.user.get_full_name()
         is_now = f"is now {member.get_role_display().lower()}" if changed else "has this role already"
@@ -82,14 +84,14 @@ def change_role(request: MemberRequest, pk: int) -> HttpResponse:
 
 @owner_required
 def remove(request: MemberRequest, pk: int) -> HttpResponse:
-    """Asks first, on a page of its own; done with POST."""
+    """Ask for confirmation on a page of its own, then remove the member on POST."""
     member = get_account_object_or_404(request, Member.objects.select_related("user", "account"), pk)
     if request.method != "POST":
         return render(request, "portal/member_remove.html", {"leaving": member})
     try:
         members.remove_member(member, context=request.context)
-    except MembershipError as not_changed:
-        messages.error(request, str(not_changed))
+    except MembershipError as error:
+        messages.error(request, str(error))
     else:
         messages.success(request, f"{member.user.get_full_name()} is no longer a member.")
     return redirect("members")
@@ -103,6 +105,6 @@ def _render_page(request: MemberRequest, form: AddMemberForm) -> HttpResponse:
 urls = [
     path("account/members/", member_list, name="members"),
     path("account/members/add/", add, name="member-add"),
-    path("account/members/<int:pk>/role/", change_role, name="member-change"),
+    path("account/members/<int:pk>/role/", change_role, name="member-change-role"),
     path("account/members/<int:pk>/remove/", remove, name="member-remove"),
 ]

@@ -1,7 +1,8 @@
-"""Account > Your settings: one's own name and mails, and, for owners, the account's name and time zone."""
+"""Account > Your settings: the person's name and mails, and, for owners, the account's name and time zone."""
 
 from __future__ import annotations
 
+from typing import Any
 from zoneinfo import available_timezones
 
 from django import forms
@@ -31,14 +32,14 @@ US_TIME_ZONES = (
 
 
 def get_time_zone_choices() -> list[tuple[str, list[tuple[str, str]]]]:
-    """Every time zone there is, those of the United States first, as the groups of a select."""
+    """All time zones as option groups of a select, those of the United States first."""
     others = sorted(name for name in available_timezones() if name not in US_TIME_ZONES)
     groups = {"United States": US_TIME_ZONES, "Everywhere": others}
     return [(group, [(name, name.replace("_", " ")) for name in names]) for group, names in groups.items()]
 
 
 class ProfileForm(forms.Form):
-    """One's own name, and for each account how often mail about spam tags comes."""
+    """The person's name, and for each of their accounts how often they get mail about spam tags."""
 
     name = forms.CharField(
         max_length=120,
@@ -48,7 +49,7 @@ class ProfileForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
     )
 
-    def __init__(self, *args: object, memberships: list[Member], **kwargs: object) -> None:
+    def __init__(self, *args: Any, memberships: list[Member], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.memberships = memberships
         for member in memberships:
@@ -65,7 +66,7 @@ class ProfileForm(forms.Form):
 
 
 class AccountForm(forms.Form):
-    """The fields carry what they showed, so that a page opened long ago changes only what its reader changed."""
+    """The form sends the values it was rendered with, so that an outdated page changes only what its reader changed."""
 
     name = forms.CharField(
         max_length=120,
@@ -87,7 +88,7 @@ def preferences(request: MemberRequest) -> HttpResponse:
         return _render_page(request)
     form = ProfileForm(request.POST, memberships=request.memberships)
     if not form.is_valid():
-        return _render_page(request, you=form)
+        return _render_page(request, profile_form=form)
     User.objects.filter(pk=request.user.pk).update(name=form.cleaned_data["name"])
     for member, digest in form.digests():
         if digest != member.digest:
@@ -101,7 +102,7 @@ def preferences(request: MemberRequest) -> HttpResponse:
 def change_account(request: MemberRequest) -> HttpResponse:
     form = AccountForm(request.POST, auto_id="account_%s")
     if not form.is_valid():
-        return _render_page(request, about_account=form)
+        return _render_page(request, account_form=form)
     values = {field: form.cleaned_data[field] for field in form.changed_data}
     changed = account_settings.update_account(request.account, **values, context=request.context)
     messages.success(request, "Saved." if changed else "Nothing was different, so nothing was changed.")
@@ -109,18 +110,19 @@ def change_account(request: MemberRequest) -> HttpResponse:
 
 
 def _render_page(
-    request: MemberRequest, *, you: ProfileForm | None = None, about_account: AccountForm | None = None
+    request: MemberRequest, *, profile_form: ProfileForm | None = None, account_form: AccountForm | None = None
 ) -> HttpResponse:
     account = request.account
     shown = {"name": account.name, "time_zone": account.time_zone}
     context = {
-        "you": you or ProfileForm(initial={"name": request.user.name}, memberships=request.memberships),
-        "about_account": about_account or AccountForm(initial=shown, auto_id="account_%s"),
+        "profile_form": profile_form
+        or ProfileForm(initial={"name": request.user.name}, memberships=request.memberships),
+        "account_form": account_form or AccountForm(initial=shown, auto_id="account_%s"),
     }
     return render(request, "portal/preferences.html", context)
 
 
 urls = [
     path("account/settings/", preferences, name="preferences"),
-    path("account/settings/account/", change_account, name="preferences-account"),
+    path("account/settings/account/", change_account, name="account-settings"),
 ]

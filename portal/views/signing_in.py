@@ -1,17 +1,18 @@
-"""Signing in and out, and choosing the account."""
+"""Sign in, sign out, and switch the account."""
 
 from __future__ import annotations
 
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, LogoutView
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import rotate_token
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import path, reverse_lazy
+from django.urls import path
 from django.views.decorators.http import require_POST
 
 from portal.accounts.access import ACCOUNT_SESSION_KEY, MemberRequest, member_required
+from portal.db.keyset import parse_id
 
 
 class SignInForm(AuthenticationForm):
@@ -42,29 +43,26 @@ class SignInView(LoginView):
 
 
 class SignOutView(LogoutView):
-    next_page = reverse_lazy("sign-in")
+    next_page = "sign-in"
 
 
 @require_POST
 @member_required
 def switch_account(request: MemberRequest) -> HttpResponse:
-    """Goes to another account of the same person; one they are not a member of is a 404.
+    """Switch to another account of the user. Answers 404 if they are not a member of it.
 
-    Forms of pages opened before carry the former token, so that what is typed there cannot go to the other account.
+    The CSRF token changes, so that a form opened before cannot be submitted to the other account.
     """
-    chosen = request.POST.get("account", "")
-    if not (chosen.isdecimal() and len(chosen) < 19):
-        raise Http404("There is no such account.")
-    member = get_object_or_404(request.user.memberships, account_id=chosen)
+    member = get_object_or_404(request.user.memberships, account_id=parse_id(request.POST.get("account")))
     request.session[ACCOUNT_SESSION_KEY] = member.account_id
     rotate_token(request)
     return redirect("overview")
 
 
 def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """403, in plain words: what was refused and whom to ask. There is nothing on it to follow, so it is not live."""
+    """The 403 page, with the reason. It shows nothing of the account, so it does not poll for changes."""
     context = {"reason": str(exception or ""), "live_token": None}
-    return render(request, "portal/refused.html", context, status=403)
+    return render(request, "portal/forbidden.html", context, status=403)
 
 
 urls = [

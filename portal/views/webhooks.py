@@ -1,4 +1,4 @@
-"""Account > Webhooks: where events are sent, how that goes, and what was sent."""
+"""Account > Webhooks: the endpoints and their deliveries."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
-from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from portal.accounts.access import (
@@ -24,9 +23,14 @@ from portal.webhooks import addresses, endpoints, queries
 from portal.webhooks.endpoints import NotChanged
 from portal.webhooks.events import EVENT_TYPES
 
+DELIVERIES = WebhookDelivery.objects.select_related("endpoint__account", "message", "requested_by")
+
 
 class EndpointForm(forms.Form):
-    """The fields carry what they showed, so that a page opened long ago changes only what its reader changed."""
+    """The settings of an endpoint.
+
+    Hidden fields carry the values that the page showed, so that a stale page changes only what its user changed.
+    """
 
     url = forms.CharField(
         label="Address",
@@ -53,13 +57,13 @@ class EndpointForm(forms.Form):
     )
 
     def clean_url(self) -> str:
-        """An address that stays as it is was checked before, and may be out of reach just now."""
+        """Validate a changed address only. An unchanged one was validated before, and may be unreachable now."""
         url = self.cleaned_data["url"]
         if "url" in self.changed_data:
             try:
                 addresses.validate_url(url)
-            except addresses.NotAllowed as refused:
-                raise forms.ValidationError(str(refused)) from refused
+            except addresses.NotAllowed as error:
+                raise forms.ValidationError(str(error)) from error
         return url
 
 
@@ -74,8 +78,8 @@ def add(request: MemberRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             added = endpoints.add(account=request.account, **form.cleaned_data, context=request.context)
-        except NotChanged as not_changed:
-            form.add_error(None, str(not_changed))
+        except NotChanged as error:
+            form.add_error(None, str(error))
         else:
             messages.success(
                 request, "The webhook was added. Bring its secret to the receiver, then send a test event."
@@ -93,12 +97,12 @@ def webhook_detail(request: MemberRequest, pk: int) -> HttpResponse:
 @require_POST
 @editor_required
 def change(request: MemberRequest, pk: int) -> HttpResponse:
-    """Does one of CHANGES."""
+    """Make the change that the button names."""
     endpoint = get_account_object_or_404(request, queries.get_endpoints(request.account).select_related("account"), pk)
-    do = CHANGE_HANDLERS.get(request.POST.get("change", ""))
-    if do is None:
+    handler = CHANGE_HANDLERS.get(request.POST.get("change", ""))
+    if handler is None:
         raise Http404("There is no such change.")
-    return do(request, endpoint) or redirect("webhook", pk)
+    return handler(request, endpoint) or redirect("webhook", pk)
 
 
 def _change_settings(request: MemberRequest, endpoint: WebhookEndpoint) -> HttpResponse | None:
@@ -113,14 +117,14 @@ def _change_settings(request: MemberRequest, endpoint: WebhookEndpoint) -> HttpR
 
 def _pause(request: MemberRequest, endpoint: WebhookEndpoint) -> None:
     paused = endpoints.pause(endpoint, context=request.context)
-    said = "It is paused. Events wait, and go out in order when it is resumed."
-    messages.success(request, said if paused else "It was paused.")
+    message = "It is paused. Events wait, and go out in order when it is resumed."
+    messages.success(request, message if paused else "It was paused.")
 
 
 def _resume(request: MemberRequest, endpoint: WebhookEndpoint) -> None:
     resumed = endpoints.resume(endpoint, context=request.context)
-    said = "It is active again. What waited goes out now, in order."
-    messages.success(request, said if resumed else "It was active already.")
+    message = "It is active again. What waited goes out now, in order."
+    messages.success(request, message if resumed else "It was active already.")
 
 
 def _send_test_event(request: MemberRequest, endpoint: WebhookEndpoint) -> HttpResponse:
@@ -143,9 +147,9 @@ def rotate_secret(request: MemberRequest, pk: int) -> HttpResponse:
     endpoint = get_account_object_or_404(request, WebhookEndpoint.objects.select_related("account"), pk)
     shown_secret = request.POST.get("shown", "").replace("\x00", "")
     try:
-        endpoints.rotate_secret(endpoint, shown=shown_secret, context=request.context)
-    except NotChanged as not_changed:
-        messages.error(request, str(not_changed))
+        endpoints.rotate_secret(endpoint, expected_secret=shown_secret, context=request.context)
+    except NotChanged as error:
+        messages.error(request, str(error))
     else:
         messages.success(
             request, "There is a new secret. Bring it to the receiver: the former one signs for a day yet."
@@ -155,7 +159,7 @@ def rotate_secret(request: MemberRequest, pk: int) -> HttpResponse:
 
 @editor_required
 def remove(request: MemberRequest, pk: int) -> HttpResponse:
-    """Asks first, on a page of its own; done with POST."""
+    """Ask for confirmation with GET, remove with POST."""
     endpoint = get_account_object_or_404(request, queries.get_endpoints(request.account).select_related("account"), pk)
     if request.method != "POST":
         return render(request, "portal/webhook_remove.html", {"endpoint": endpoint})
@@ -166,13 +170,13 @@ def remove(request: MemberRequest, pk: int) -> HttpResponse:
 
 @member_required
 def delivery_detail(request: MemberRequest, pk: int) -> HttpResponse:
-    shown_delivery = get_account_object_or_404(request, _DELIVERIES, pk)
+    delivery = get_account_object_or_404(request, DELIVERIES, pk)
     context = {
-        "delivery": shown_delivery,
-        "endpoint": shown_delivery.endpoint,
-        "message": shown_delivery.message,
-        "attempts": shown_delivery.tried.order_by("-pk"),
-        "is_moving": WebhookDelivery.objects.due(timezone.now()).filter(pk=pk).exists(),
+        "delivery": delivery,
+        "endpoint": delivery.endpoint,
+        "message": delivery.message,
+        "attempts": delivery.attempt_log.order_by("-pk"),
+        "has_due_deliveries": WebhookDelivery.objects.due(request.context.now).filter(pk=pk).exists(),
     }
     return render(request, "portal/webhook_delivery.html", context)
 
@@ -180,29 +184,26 @@ def delivery_detail(request: MemberRequest, pk: int) -> HttpResponse:
 @require_POST
 @editor_required
 def redeliver(request: MemberRequest, pk: int) -> HttpResponse:
-    again = endpoints.redeliver(get_account_object_or_404(request, _DELIVERIES, pk), context=request.context)
+    delivery = endpoints.redeliver(get_account_object_or_404(request, DELIVERIES, pk), context=request.context)
     messages.success(request, "It is on its way. What the receiver answers will stand here.")
-    return redirect("webhook-delivery", again.pk)
-
-
-_DELIVERIES = WebhookDelivery.objects.select_related("endpoint__account", "message", "asked_by")
+    return redirect("webhook-delivery", delivery.pk)
 
 
 def _render_page(request: MemberRequest, endpoint: WebhookEndpoint, form: EndpointForm) -> HttpResponse:
-    now = timezone.now()
+    now = request.context.now
     context = {
         "endpoint": endpoint,
         "form": form,
         "deliveries": queries.get_delivery_page(endpoint, request.GET, now),
         "states": WebhookDelivery.State.choices,
-        "former_secret_signs": len(endpoint.secrets_at(now)) > 1,
+        "former_secret_signs": len(endpoint.get_signing_secrets(now)) > 1,
     }
     return render(request, "portal/webhook.html", context)
 
 
 def _get_form(endpoint: WebhookEndpoint) -> EndpointForm:
     return EndpointForm(
-        initial={"url": endpoint.url, "description": endpoint.description, "event_types": endpoint.types}
+        initial={"url": endpoint.url, "description": endpoint.description, "event_types": endpoint.event_type_list}
     )
 
 
@@ -211,8 +212,8 @@ urls = [
     path("account/webhooks/add/", add, name="webhook-add"),
     path("account/webhooks/<int:pk>/", webhook_detail, name="webhook"),
     path("account/webhooks/<int:pk>/change/", change, name="webhook-change"),
-    path("account/webhooks/<int:pk>/secret/", rotate_secret, name="webhook-rotate"),
+    path("account/webhooks/<int:pk>/secret/", rotate_secret, name="webhook-rotate-secret"),
     path("account/webhooks/<int:pk>/remove/", remove, name="webhook-remove"),
     path("account/webhooks/deliveries/<int:pk>/", delivery_detail, name="webhook-delivery"),
-    path("account/webhooks/deliveries/<int:pk>/again/", redeliver, name="webhook-delivery-again"),
+    path("account/webhooks/deliveries/<int:pk>/again/", redeliver, name="webhook-redeliver"),
 ]

@@ -1,2 +1,4 @@
-"""Webhooks out, by the Standard Webhooks specification (https://www.standardwebhooks.com): what changes here is told to
-the addresses an account names, at least once and in order for each number."""
+"""Outgoing webhooks by the Standard Webhooks specification (https://www.standardwebhooks.com).
+
+Changes are sent to the addresses that an account configures, at least once and in order for each number.
+"""

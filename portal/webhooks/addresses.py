@@ -1,7 +1,7 @@
-"""Where webhooks may go: http(s) to the public internet only, unless WEBHOOK_PRIVATE_ADDRESSES allows others.
+"""Which addresses webhooks may be sent to: http(s) on the public internet, unless WEBHOOK_PRIVATE_ADDRESSES is set.
 
-What a name leads to may change at any moment, so it is looked up and checked for every connection, and the connection
-goes to the very address that was checked (`sending`). The check when an endpoint is saved only spares people waiting.
+DNS may change at any moment, so a name is resolved and checked for every connection, and the connection goes to the
+checked address (see http.py). The check when an endpoint is saved only gives the person an early answer.
 """
 
 from __future__ import annotations
@@ -17,35 +17,35 @@ from django.conf import settings
 RESOLVE_SECONDS = 5
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
-# Public IPv6 is assigned from this block only (RFC 4291); in it, what carries an IPv4 address is judged by that one.
+# The only block that public IPv6 addresses are assigned from (RFC 4291).
 GLOBAL_UNICAST = IPv6Network("2000::/3")
 NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052
-# Teredo leads to whatever the other end of a tunnel is; the other is for documentation (RFC 9637), which the ipaddress
-# of Python 3.11 does not know yet.
+# Teredo, whose addresses lead through a tunnel to any other address, and the block for documentation (RFC 9637), which
+# Python 3.11's ipaddress does not know.
 UNROUTABLE_NETWORKS = (IPv6Network("2001::/32"), IPv6Network("3fff::/20"))
 
 
 class NotAllowed(Exception):
-    """Nothing may be sent there; the message tells a person why, and what to do next."""
+    """Webhooks must not be sent to this address. The message, shown to a person, says why and what to do next."""
 
 
 def is_public(address: str) -> bool:
-    """Whether this IP address is one of the public internet, however it is written."""
+    """Return whether this IP address, in any notation, is on the public internet."""
     ip = ip_address(address.partition("%")[0])
     if isinstance(ip, IPv4Address):
         return ip.is_global and not ip.is_multicast
-    if (carried := _embedded_ipv4(ip)) is not None:
-        return is_public(str(carried))
+    if (embedded := _embedded_ipv4(ip)) is not None:
+        return is_public(str(embedded))
     return ip in GLOBAL_UNICAST and ip.is_global and not any(ip in network for network in UNROUTABLE_NETWORKS)
 
 
 def _embedded_ipv4(ip: IPv6Address) -> IPv4Address | None:
-    """The IPv4 address that an IPv6 address stands for: mapped, behind NAT64, or 6to4."""
+    """Return the IPv4 address inside a mapped, NAT64 or 6to4 address."""
     return ip.ipv4_mapped or (IPv4Address(int(ip) & 0xFFFFFFFF) if ip in NAT64 else ip.sixtofour)
 
 
 def parse_url(text: str) -> httpx.URL:
-    """The address as the client will understand it. Raises NotAllowed where it is none that can be sent to."""
+    """Parse a URL as the HTTP client does. Raises NotAllowed if it cannot be used."""
     try:
         url = httpx.URL(text)
     except (httpx.InvalidURL, ValueError):
@@ -62,7 +62,7 @@ def parse_url(text: str) -> httpx.URL:
 
 
 def resolve(url: httpx.URL) -> list[str]:
-    """The IP addresses to connect to, in order. Raises NotAllowed unless all of them may be; OSError is not raised."""
+    """Return the IP addresses to connect to, in order. Raises NotAllowed if there are none or one is not allowed."""
     host = url.raw_host.decode("ascii")
     try:
         found = socket.getaddrinfo(host, url.port or DEFAULT_PORTS[url.scheme], type=socket.SOCK_STREAM)
@@ -78,7 +78,7 @@ def resolve(url: httpx.URL) -> list[str]:
 
 
 def validate_url(text: str) -> None:
-    """For a form: raises NotAllowed where webhooks could not be sent there now. A slow DNS is not waited for."""
+    """Check an address that was entered in a form, with a time limit for DNS. Raises NotAllowed."""
     url = parse_url(text)
     pool = ThreadPoolExecutor(max_workers=1)
     try:

@@ -1,224 +1,101 @@
-"""How messages get to their receivers: at least once, in order for each number and endpoint, and patiently.
+"""Deliver messages to their receivers: at least once, and in order for each ordering key and endpoint.
 
-A delivery is claimed before it is sent and noted as delivered after, so that whoever dies in between leaves it to the
-next: then it is sent twice, which its id tells. Nothing earlier of its lane may be pending, whoever works on it. The
-network is used outside any transaction, by many exchanges at once, a few of them for any one endpoint.
+A delivery is claimed before it is sent and recorded afterwards. If the worker dies in between, another one sends the
+message again with the same id. A delivery is only sent when no earlier one of its ordering key is pending. Many
+requests run at once, a limited number for each endpoint, and none inside a transaction.
 """
 
 from __future__ import annotations
 
-import logging
-import random
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from django.conf import settings
-from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, Value
-from django.db.models.functions import Coalesce
+from django.db.models import Exists, OuterRef
 
-from portal.audit import Context
-from portal.db.bulk import insert_rows, update_rows
-from portal.jobs.claims import claim
+from portal.jobs.claims import claim, unclaimed
 from portal.jobs.runner import BUDGET_SECONDS
-from portal.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
-from portal.webhooks import endpoints
-from portal.webhooks.http import Sender, SendResult, WebhookRequest
+from portal.models import WebhookDelivery, WebhookEndpoint
+from portal.webhooks.http import TIMEOUTS, Sender, SendResult, Timeouts, WebhookRequest
+from portal.webhooks.results import JITTER, InFlight, record_results
 
-logger = logging.getLogger(__name__)
-
-# Between the attempts: 5 seconds, 5 and 30 minutes, and then hours. Just under three days in all.
-RETRY_DELAYS = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 72_000)
 MAX_IN_FLIGHT_PER_ENDPOINT = 16
 MAX_IN_FLIGHT = 200
-# How often new ones are looked for while others are under way, and how long it is worth to wait for a second attempt.
+# How often new deliveries are looked for while requests are running.
 POLL_SECONDS = 0.5
-# Those that land at about the same time are noted together: a round of queries costs as much for one as for many.
+# Results that arrive within this time are recorded together: the queries cost as much for one as for many.
 BATCH_SECONDS = 0.03
+# Wait for a retry that is due within this time instead of leaving it to the next run.
 WAIT_FOR_RETRY_SECONDS = 10
-
-State = WebhookDelivery.State
-
-
-@dataclass(frozen=True)
-class InFlight:
-    """A delivery under way. `failures` is how the endpoint stood when it was claimed."""
-
-    delivery: WebhookDelivery
-    token: str
-
-    @property
-    def endpoint(self) -> WebhookEndpoint:
-        return self.delivery.endpoint
-
-
-def retry_delay(attempts: int) -> timedelta | None:
-    """How long until the next attempt after so many in a row that failed (None: no more), on the service's clock.
-
-    A little less each time than the table says, by chance, so that receivers that fail together do not return together.
-    """
-    if attempts > len(RETRY_DELAYS):
-        return None
-    return settings.SERVICE_DAY * (RETRY_DELAYS[max(attempts, 1) - 1] / 86_400) * random.uniform(0.9, 1)
 
 
 def deliver(
     *,
     clock: Callable[[], datetime],
     budget_seconds: float = BUDGET_SECONDS,
-    linger_seconds: float = WAIT_FOR_RETRY_SECONDS,
+    wait_for_retry_seconds: float = WAIT_FOR_RETRY_SECONDS,
+    timeouts: Timeouts = TIMEOUTS,
 ) -> int:
-    """Sends what is due until nothing is, or time is up; returns how many exchanges there were.
+    """Send what is due until nothing is left or the time is up; return the number of requests.
 
-    `linger_seconds`: what failed and may be tried again so soon is waited for.
+    A retry that is due within `wait_for_retry_seconds` is waited for.
     """
-    tried, until, again_at = 0, time.monotonic() + budget_seconds, 0.0
-    flying: dict[Future[SendResult], InFlight] = {}
-    with Sender() as courier:
+    sent_count, deadline, retry_at = 0, time.monotonic() + budget_seconds, 0.0
+    in_flight: dict[Future[SendResult], InFlight] = {}
+    with Sender(timeouts) as sender:
         while True:
-            if time.monotonic() < until:
-                for flight in _claim_due([*flying.values()], clock()):
-                    flying[courier.send(_build_request(flight, clock()))] = flight
-            if not flying:
-                pause = again_at - time.monotonic()
-                if pause <= 0 or again_at > until:
-                    return tried
+            if time.monotonic() < deadline:
+                in_flight |= send_due_deliveries(sender, in_flight.values(), clock())
+            if not in_flight:
+                pause = retry_at - time.monotonic()
+                if pause <= 0 or retry_at > deadline:
+                    return sent_count
                 time.sleep(pause)
-                again_at = 0.0
-                continue
-            if wait(flying, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED).done:
-                landed = wait(flying, timeout=BATCH_SECONDS).done
-                soon = _record_results([(flying.pop(future), future.result()) for future in landed], clock())
-                tried += len(landed)
-                if soon is not None and soon.total_seconds() <= linger_seconds:
-                    # The endpoint rests by a time of its own, which chance may have made a tenth longer.
-                    again_at = time.monotonic() + soon.total_seconds() / 0.9
+                retry_at = 0.0
+            elif wait(in_flight, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED).done:
+                done = wait(in_flight, timeout=BATCH_SECONDS).done
+                delay = record_results([(in_flight.pop(future), future.result()) for future in done], clock())
+                sent_count += len(done)
+                if delay is not None and delay.total_seconds() <= wait_for_retry_seconds:
+                    # The endpoint backs off by a random delay of its own, which may be this much longer.
+                    retry_at = time.monotonic() + delay.total_seconds() / (1 - JITTER)
 
 
-# Taking off ----------------------------------------------------------------------------------------------------------
+def send_due_deliveries(
+    sender: Sender, in_flight: Collection[InFlight], now: datetime
+) -> dict[Future[SendResult], InFlight]:
+    """Claim the deliveries that may be sent in addition to those in flight, and start sending them."""
+    return {sender.send(_build_request(claimed, now)): claimed for claimed in _claim_due(in_flight, now)}
 
 
-def _claim_due(flying: Sequence[InFlight], now: datetime) -> list[InFlight]:
-    """Claims what may be sent besides what is under way. An endpoint that did not take the last one gets a single one,
-    to see whether it is back."""
-    busy = Counter(flight.endpoint.pk for flight in flying)
-    free = MAX_IN_FLIGHT - len(flying)
-    taken: list[InFlight] = []
+def _claim_due(in_flight: Collection[InFlight], now: datetime) -> list[InFlight]:
+    """Claim due deliveries within the limits. A failing endpoint gets one request at a time, until it succeeds."""
+    per_endpoint = Counter(sent.endpoint.pk for sent in in_flight)
+    free = MAX_IN_FLIGHT - len(in_flight)
+    claimed: list[InFlight] = []
     if free <= 0:
-        return taken
+        return claimed
     for endpoint in _endpoints_with_due_deliveries(now)[:MAX_IN_FLIGHT]:
-        slots = (1 if endpoint.failures else MAX_IN_FLIGHT_PER_ENDPOINT) - busy[endpoint.pk]
-        if slots > 0 and len(taken) < free:
-            taken += _claim_for_endpoint(endpoint, now, most=min(slots, free - len(taken)))
-    return taken
+        limit = 1 if endpoint.consecutive_failures else MAX_IN_FLIGHT_PER_ENDPOINT
+        slots = min(limit - per_endpoint[endpoint.pk], free - len(claimed))
+        if slots > 0:
+            claimed += _claim_for_endpoint(endpoint, now, limit=slots)
+    return claimed
 
 
 def _endpoints_with_due_deliveries(now: datetime) -> list[WebhookEndpoint]:
-    unclaimed = WebhookDelivery.objects.in_time(now).filter(Q(lease_until__isnull=True) | Q(lease_until__lte=now))
-    return list(WebhookEndpoint.objects.filter(Exists(unclaimed.filter(endpoint=OuterRef("pk")))).order_by("pk"))
+    ready = WebhookDelivery.objects.ready(now).filter(unclaimed(now))
+    return list(WebhookEndpoint.objects.filter(Exists(ready.filter(endpoint=OuterRef("pk")))).order_by("pk"))
 
 
-def _claim_for_endpoint(endpoint: WebhookEndpoint, now: datetime, *, most: int) -> list[InFlight]:
-    token, ids = claim(WebhookDelivery.objects.due(now).filter(endpoint=endpoint), now=now, most=most)
+def _claim_for_endpoint(endpoint: WebhookEndpoint, now: datetime, *, limit: int) -> list[InFlight]:
+    token, ids = claim(WebhookDelivery.objects.due(now).filter(endpoint=endpoint), now=now, limit=limit)
     claimed = WebhookDelivery.objects.filter(pk__in=ids, lease_token=token).select_related("message", "endpoint")
     return [InFlight(delivery, token) for delivery in claimed.order_by("pk")] if ids else []
 
 
-def _build_request(flight: InFlight, now: datetime) -> WebhookRequest:
-    message = flight.delivery.message
-    return WebhookRequest(flight.endpoint.url, message.event_id, message.payload, flight.endpoint.secrets_at(now))
-
-
-# Landing -------------------------------------------------------------------------------------------------------------
-
-
-def _record_results(landed: Sequence[tuple[InFlight, SendResult]], now: datetime) -> timedelta | None:
-    """Writes down what came of it; a delivery that somebody else took over, or that is gone, is left alone. Returns
-    after how long the first of those that failed may be tried again."""
-    with transaction.atomic():
-        # Endpoints before deliveries, as where a person resumes one, or each could wait for the other.
-        about = WebhookEndpoint.objects.filter(pk__in={flight.endpoint.pk for flight, _ in landed})
-        list(about.select_for_update(no_key=True).order_by("pk").values_list("pk"))
-        mine = _still_claimed(landed)
-        insert_rows(WebhookAttempt, [_attempt_values(flight, outcome, now) for flight, outcome in mine])
-        rows = [_delivery_values(flight, outcome, now) for flight, outcome in mine]
-        update_rows(WebhookDelivery, rows)
-        of_endpoint: dict[int, list[tuple[InFlight, SendResult]]] = defaultdict(list)
-        for flight, outcome in mine:
-            of_endpoint[flight.endpoint.pk].append((flight, outcome))
-        for pk in sorted(of_endpoint):
-            _update_endpoint(of_endpoint[pk], now)
-    waits = [row["next_action_at"] - now for row in rows if row["next_action_at"]]
-    return min(waits, default=None)
-
-
-def _still_claimed(landed: Sequence[tuple[InFlight, SendResult]]) -> list[tuple[InFlight, SendResult]]:
-    rows = WebhookDelivery.objects.filter(pk__in=[flight.delivery.pk for flight, _ in landed])
-    held = dict(rows.select_for_update(no_key=True).order_by("pk").values_list("pk", "lease_token"))
-    return [(flight, outcome) for flight, outcome in landed if held.get(flight.delivery.pk) == flight.token]
-
-
-def _attempt_values(flight: InFlight, outcome: SendResult, now: datetime) -> dict[str, object]:
-    return {
-        "delivery_id": flight.delivery.pk,
-        "at": now,
-        "status": outcome.status,
-        "said": outcome.said,
-        "duration_ms": outcome.duration_ms,
-        "answer": outcome.answer,
-    }
-
-
-def _delivery_values(flight: InFlight, outcome: SendResult, now: datetime) -> dict[str, object]:
-    delivery = flight.delivery
-    if outcome.is_delivered or delivery.once:
-        state, ended_at, again = State.DELIVERED if outcome.is_delivered else State.FAILED, now, None
-    else:
-        pause = retry_delay(delivery.attempts)
-        state, ended_at, again = State.PENDING, None, now + pause if pause else now
-    return {
-        "id": delivery.pk,
-        "state": str(state),
-        "ended_at": ended_at,
-        "next_action_at": again,
-        "lease_until": None,
-        "lease_token": "",
-        "last_said": outcome.said,
-    }
-
-
-def _update_endpoint(flights: Sequence[tuple[InFlight, SendResult]], now: datetime) -> None:
-    """How the endpoint stands after these: well, to be left in peace for a while, or paused.
-
-    The endpoint rests as a whole: one that is down for a day is asked ten times, and not ten times for each message.
-    Failures that belong together count once: only the first that finds the count as it was adds to it.
-    """
-    endpoint, last = flights[-1][0].endpoint, flights[-1][1]
-    row = WebhookEndpoint.objects.filter(pk=endpoint.pk)
-    row.update(last_sent_at=now, last_said=last.said)
-    if any(outcome.is_gone for _, outcome in flights):
-        endpoints.pause_unreachable(endpoint, because=endpoints.RECEIVER_GONE, context=Context.system(now))
-        return
-    if any(outcome.is_delivered for _, outcome in flights):
-        if row.filter(failures__gt=0).update(failures=0, failing_since=None, rests_until=None):
-            waiting = WebhookDelivery.objects.pending().filter(endpoint=endpoint, lease_token="", attempts__gt=0)
-            waiting.filter(next_action_at__gt=now).update(next_action_at=now)
-        return
-    in_turn = [(flight, outcome) for flight, outcome in flights if not flight.delivery.once]
-    if not in_turn:
-        return
-    failures = endpoint.failures + 1
-    pause = retry_delay(failures)
-    row.filter(failures=endpoint.failures).update(
-        failures=failures,
-        failing_since=Coalesce("failing_since", Value(now)),
-        rests_until=now + pause if pause else None,
-    )
-    if pause is None or any(retry_delay(flight.delivery.attempts) is None for flight, _ in in_turn):
-        endpoints.pause_unreachable(
-            endpoint, because=endpoints.RECEIVER_FAILING.format(said=last.said), context=Context.system(now)
-        )
+def _build_request(claimed: InFlight, now: datetime) -> WebhookRequest:
+    endpoint, message = claimed.endpoint, claimed.delivery.message
+    return WebhookRequest(endpoint.url, message.event_id, message.payload, endpoint.get_signing_secrets(now))

@@ -1,4 +1,4 @@
-"""The endpoints of an account: who adds, pauses and removes them, and secrets that are replaced without a gap."""
+"""Webhook endpoints: add, change, pause, resume and remove them, replace their secret, and send by hand."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from portal.webhooks.outbox import DELIVER_TASK
 MAX_ENDPOINTS = 20
 PAUSED_BY_MEMBER = "Paused by hand."
 RECEIVER_GONE = "The receiver answered 410: it wants to be told nothing any more."
-RECEIVER_FAILING = "For three days it took nothing that was sent. The last attempt: {said}"
+RECEIVER_FAILING = "For three days it took nothing that was sent. The last attempt: {summary}"
 
 State = WebhookEndpoint.State
 
 
 class NotChanged(Exception):
-    """Nothing was changed; the message tells a person why, and what to do next."""
+    """Nothing was changed. The message, which is shown to a person, says why and what to do next."""
 
 
 def generate_secret() -> str:
-    """A new one, as the specification has it: 32 random bytes in base64."""
+    """Return a new secret in the format of Standard Webhooks: 32 random bytes in base64."""
     return f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
 
 
 def add(
     *, account: Account, url: str, description: str, event_types: Sequence[str], context: Context
 ) -> WebhookEndpoint:
-    """An endpoint that is told of everything of these types from now on. Raises NotChanged where there are too many.
+    """Add an endpoint, which receives events of these types from now on. Raises NotChanged if there are too many.
 
-    Whether something may be sent to the address is portal.webhooks.addresses' to say.
+    The caller validates the address with portal.webhooks.addresses.
     """
     with transaction.atomic():
         Account.objects.select_for_update().get(pk=account.pk)
@@ -55,10 +55,10 @@ def add(
             event_types=" ".join(event_types),
             secret=generate_secret(),
             state_since=context.now,
-            made_at=context.now,
-            made_by=context.actor.user,
+            created_at=context.now,
+            created_by=context.actor.user,
         )
-        _record(endpoint, context=context, what="webhook.added", after=url)
+        _record(endpoint, context=context, code="webhook.added", after=url)
     return endpoint
 
 
@@ -70,106 +70,122 @@ def change(
     description: str | None = None,
     event_types: Sequence[str] | None = None,
 ) -> bool:
-    """Gives it another address, description or types (None: as it is); False where it has these already. What is still
-    to be delivered goes to the new address."""
+    """Change what is not None; return False if nothing differs. Pending deliveries go to the new address."""
     types = None if event_types is None else " ".join(event_types)
-    given = {"url": url, "description": description, "event_types": types}
-    wanted = {name: value for name, value in given.items() if value is not None}
+    values = {"url": url, "description": description, "event_types": types}
+    new_values = {name: value for name, value in values.items() if value is not None}
     with transaction.atomic():
         before = WebhookEndpoint.objects.select_for_update().get(pk=endpoint.pk)
-        changed = {name: value for name, value in wanted.items() if getattr(before, name) != value}
-        WebhookEndpoint.objects.filter(pk=endpoint.pk).update(**wanted)
+        changed = [name for name, value in new_values.items() if getattr(before, name) != value]
+        WebhookEndpoint.objects.filter(pk=endpoint.pk).update(**new_values)
         endpoint.refresh_from_db()
         for name in changed:
-            said = {"before": getattr(before, name), "after": wanted[name]}
-            _record(endpoint, context=context, what="webhook.changed", **said)
+            _record(
+                endpoint,
+                context=context,
+                code="webhook.changed",
+                before=getattr(before, name),
+                after=new_values[name],
+            )
     return bool(changed)
 
 
 def pause(endpoint: WebhookEndpoint, *, context: Context) -> bool:
-    """Nothing is sent until it is resumed, and nothing is lost; False if it was paused before."""
-    return _pause(endpoint, because=PAUSED_BY_MEMBER, context=context, mail_due_at=None)
+    """Let events wait until the endpoint is resumed; return False if it was paused already."""
+    return _pause(endpoint, reason=PAUSED_BY_MEMBER, context=context, mail_due_at=None)
 
 
-def pause_unreachable(endpoint: WebhookEndpoint, *, because: str, context: Context) -> bool:
-    """Pauses it, because nothing gets there, and has the account's owners told by mail."""
-    return _pause(endpoint, because=because, context=context, mail_due_at=context.now)
+def pause_unreachable(endpoint: WebhookEndpoint, *, reason: str, context: Context) -> bool:
+    """Pause an endpoint whose deliveries fail, and schedule the mail to the account's owners."""
+    return _pause(endpoint, reason=reason, context=context, mail_due_at=context.now)
 
 
-def _pause(endpoint: WebhookEndpoint, *, because: str, context: Context, mail_due_at: datetime | None) -> bool:
+def _pause(endpoint: WebhookEndpoint, *, reason: str, context: Context, mail_due_at: datetime | None) -> bool:
     with transaction.atomic():
         paused = WebhookEndpoint.objects.filter(pk=endpoint.pk, state=State.ACTIVE).update(
             state=State.PAUSED,
             state_since=context.now,
-            paused_because=because[:300],
+            pause_reason=reason[:300],
             mail_due_at=mail_due_at,
             mail_attempts=0,
         )
         if paused:
-            _record(endpoint, context=context, what="webhook.paused", reason=because)
+            _record(endpoint, context=context, code="webhook.paused", reason=reason)
     return bool(paused)
 
 
 def resume(endpoint: WebhookEndpoint, *, context: Context) -> bool:
-    """Everything it missed goes out now, in order, with all attempts anew; False if it was active."""
+    """Send everything that waited, in order and with all attempts; return False if the endpoint was active."""
     with transaction.atomic():
         resumed = WebhookEndpoint.objects.filter(pk=endpoint.pk, state=State.PAUSED).update(
             state=State.ACTIVE,
             state_since=context.now,
-            paused_because="",
-            failures=0,
+            pause_reason="",
+            consecutive_failures=0,
             failing_since=None,
-            rests_until=None,
+            backoff_until=None,
             mail_due_at=None,
         )
         if resumed:
-            missed = WebhookDelivery.objects.pending().filter(endpoint=endpoint, once=False)
-            missed.update(next_action_at=context.now, attempts=0)
-            _record(endpoint, context=context, what="webhook.resumed")
+            waiting = WebhookDelivery.objects.pending().filter(endpoint=endpoint, is_manual=False)
+            waiting.update(next_action_at=context.now, attempts=0)
+            _record(endpoint, context=context, code="webhook.resumed")
             enqueue(DELIVER_TASK)
     return bool(resumed)
 
 
-def rotate_secret(endpoint: WebhookEndpoint, *, shown: str, context: Context) -> None:
-    """A new secret. The former one signs as well for a day, so that the receiver can be told the new one meanwhile.
+def rotate_secret(endpoint: WebhookEndpoint, *, expected_secret: str, context: Context) -> None:
+    """Replace the secret. The previous one signs as well for a day, while the receiver is reconfigured.
 
-    `shown` is the secret that the person saw. Raises NotChanged if somebody else replaced it since: to replace the new
-    one at once would leave the receiver without either.
+    `expected_secret` is the secret that the page showed. Raises NotChanged if it was replaced since: replacing it twice
+    in a row would leave the receiver with a secret that no longer signs.
     """
     with transaction.atomic():
-        replaced = WebhookEndpoint.objects.filter(pk=endpoint.pk, secret=shown).update(
-            secret=generate_secret(), previous_secret=F("secret"), previous_until=context.now + settings.SERVICE_DAY
+        replaced = WebhookEndpoint.objects.filter(pk=endpoint.pk, secret=expected_secret).update(
+            secret=generate_secret(),
+            previous_secret=F("secret"),
+            previous_secret_expires_at=context.now + settings.SERVICE_DAY,
         )
         if not replaced:
             raise NotChanged("The secret was replaced meanwhile. Nothing was changed; the page shows the new one.")
-        _record(endpoint, context=context, what="webhook.secret")
+        _record(endpoint, context=context, code="webhook.secret")
 
 
 def remove(endpoint: WebhookEndpoint, *, context: Context) -> None:
-    """Forgets it, its deliveries, and what was still to be delivered."""
+    """Delete the endpoint and its deliveries, including pending ones."""
     with transaction.atomic():
         if WebhookEndpoint.objects.select_for_update().filter(pk=endpoint.pk).exists():
-            _record(endpoint, context=context, what="webhook.removed", before=endpoint.url)
+            _record(endpoint, context=context, code="webhook.removed", before=endpoint.url)
             WebhookEndpoint.objects.filter(pk=endpoint.pk).delete()
 
 
 def send_test_event(endpoint: WebhookEndpoint, *, context: Context) -> WebhookDelivery:
-    """Sends a test event, whatever the endpoint's state: so that one can see that it works before it is resumed."""
+    """Send a test event, also to a paused endpoint, so that it can be tried before it is resumed."""
     with transaction.atomic():
-        return outbox.create_test_delivery(endpoint, by=context.actor.user, now=context.now)
+        return outbox.create_test_delivery(endpoint, requested_by=context.actor.user, now=context.now)
 
 
 def redeliver(delivery: WebhookDelivery, *, context: Context) -> WebhookDelivery:
-    """The same message, with the same id, once more; one that is still pending is not doubled but tried now."""
+    """Send the same message with the same id again; try a pending delivery now instead of doubling it."""
     with transaction.atomic():
-        WebhookEndpoint.objects.filter(pk=delivery.endpoint_id).update(rests_until=None)
+        WebhookEndpoint.objects.filter(pk=delivery.endpoint_id).update(backoff_until=None)
         if WebhookDelivery.objects.pending().filter(pk=delivery.pk).update(next_action_at=context.now):
             enqueue(DELIVER_TASK)
             return delivery
         return outbox.create_manual_delivery(
-            delivery.endpoint, delivery.message, by=context.actor.user, now=context.now
+            delivery.endpoint, delivery.message, requested_by=context.actor.user, now=context.now
         )
 
 
-def _record(endpoint: WebhookEndpoint, *, what: str, context: Context, **said: str) -> None:
-    audit.record_event(account=endpoint.account, context=context, what=what, subject=endpoint, **said)
+def _record(
+    endpoint: WebhookEndpoint, *, code: str, context: Context, before: str = "", after: str = "", reason: str = ""
+) -> None:
+    audit.record_event(
+        account=endpoint.account,
+        context=context,
+        code=code,
+        subject=endpoint,
+        before=before,
+        after=after,
+        reason=reason,
+    )

@@ -1,6 +1,6 @@
-"""What receivers are told, as tables: the types, and for each code of the audit trail what its message says.
+"""The events that webhooks send: their types, and for each code of the audit trail what the message contains.
 
-The codes of the apps further up are filled in by these apps (`tell`), since only they know their models.
+Apps register the definitions for their own codes (`register_events`), because only they know their models.
 """
 
 from __future__ import annotations
@@ -21,47 +21,49 @@ EVENT_TYPES = {
     "capability.changed": "Monitoring of a number was enabled, verified, refused or disabled",
     "enrollment.decided": "The enrollment was approved, rejected, revoked, or needs more information",
 }
-# Only ever sent by hand, so it cannot be chosen.
+# Only sent by hand, so endpoints cannot select it.
 TEST_EVENT_TYPE = "webhook.test"
 ENROLLMENT_ORDERING_KEY = Value(0)
 
 
 @dataclass(frozen=True)
 class EventDefinition:
-    """What is told of a change: its type, whose turn it takes (a number's id), and what stands under `data`.
+    """How a change is sent: the event's type, its ordering key (a number's id), and the payload's `data`.
 
-    `facts` are expressions of the changed row; `change` says which of before, after and reason stand beside them.
+    `data` holds expressions on the changed row. `change_fields` names those of before, after and reason that `data`
+    also contains.
     """
 
     type: str
-    lane: F | Value
-    facts: Mapping[str, Expression]
-    change: tuple[str, ...] = ()
+    ordering_key: F | Value
+    data: Mapping[str, Expression]
+    change_fields: tuple[str, ...] = ()
 
 
+# By code of the audit trail.
 event_definitions: dict[str, EventDefinition] = {}
 
 
-def register_events(what: Mapping[str, EventDefinition]) -> None:
-    """An app says which of its audit codes are told, and how."""
-    event_definitions.update(what)
+def register_events(definitions: Mapping[str, EventDefinition]) -> None:
+    """Add an app's definitions, by code of the audit trail."""
+    event_definitions.update(definitions)
 
 
 class JSONBoolean(Func):
-    """A condition as JSON's true or false: SQLite has only 1 and 0."""
+    """A condition as JSON's true or false: SQLite only has 1 and 0."""
 
     function = "JSON"
     output_field = BooleanField()
 
-    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, list]:
+    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
         return self.as_sql(compiler, connection, template="JSON(IIF(%(expressions)s, 'true', 'false'))", **extra)
 
-    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, list]:
+    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
         return self.as_sql(compiler, connection, template="(%(expressions)s)", **extra)
 
 
 def number_json(path: str = "") -> JSONObject:
-    """A number, as every message has it; `path` leads to it, such as number__."""
+    """Build the `number` object of a payload; `path` leads to the number, such as number__."""
     return JSONObject(
         id=F(path.removesuffix("__") or "pk"),
         e164=F(f"{path}e164"),

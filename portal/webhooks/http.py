@@ -1,11 +1,13 @@
-"""One exchange with a receiver, and many at the same time: signed, within its time, and with nobody else."""
+"""Send requests to receivers: many at once, each signed, within a time limit, and to checked addresses only."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
+from collections.abc import AsyncIterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from threading import Thread
@@ -20,21 +22,29 @@ from portal.webhooks.addresses import NotAllowed
 
 logger = logging.getLogger(__name__)
 
-# The whole exchange, from the look-up of the name to the end of the answer.
-TOTAL_SECONDS = 15
-CONNECT_SECONDS = 5
-# Once the status is known the rest of the answer is only for people to read: a beginning of it, and not for long.
-BODY_SECONDS = 2
+# The body is only shown to people, so its beginning is enough.
 MAX_BODY_BYTES = 64 * 1024
 STORED_BODY_CHARS = 2_000
-# Names are looked up in threads; a slow DNS must not hold up the others.
+# DNS lookups block, so they run in threads; this many at once, so that slow ones do not delay the others.
 MAX_RESOLVER_THREADS = 32
 USER_AGENT = "Number-Reputation-Portal-Webhooks/1"
 
 
 @dataclass(frozen=True)
+class Timeouts:
+    """The limits of a request, in seconds."""
+
+    total: float = 15  # from the DNS lookup to the response's headers
+    connect: float = 5
+    body: float = 2
+
+
+TIMEOUTS = Timeouts()
+
+
+@dataclass(frozen=True)
 class WebhookRequest:
-    """What is sent to whom. Each secret signs; a receiver needs to know but one."""
+    """A request to a receiver. Every secret signs it; the receiver needs to know one of them."""
 
     url: str
     event_id: str
@@ -44,38 +54,41 @@ class WebhookRequest:
 
 @dataclass(frozen=True)
 class SendResult:
-    """What came of it: the answer's status (None: there was none), in words, its beginning, and how long it took."""
+    """The result of a request: status code (None: no response), a summary in words, the body's beginning, the time."""
 
-    status: int | None
-    said: str
-    answer: str
+    status_code: int | None
+    summary: str
+    response_body: str
     duration_ms: int
 
     @property
     def is_delivered(self) -> bool:
-        return self.status is not None and 200 <= self.status < 300
+        return self.status_code is not None and 200 <= self.status_code < 300
 
     @property
     def is_gone(self) -> bool:
-        """The receiver wants to be told nothing any more."""
-        return self.status == HTTPStatus.GONE
+        """Whether the receiver asks not to be called again."""
+        return self.status_code == HTTPStatus.GONE
 
 
 class Sender:
-    """Sends any number at the same time, in an event loop of its own, so that a slow receiver holds up no other.
+    """Sends any number of requests at once, in an event loop of its own thread, so a slow receiver delays no other.
 
-    What is sent goes by httpx's transport alone: it keeps no cookies, follows no redirects, asks no proxy and unpacks
-    no answer. Connections are not kept: two names may share an address, and each is to show its own certificate.
+    It uses httpx's transport directly: no cookies, no redirects, no proxies, no decompression. Connections are not
+    reused: two names may share an address, and each must present its own certificate.
     """
 
+    def __init__(self, timeouts: Timeouts = TIMEOUTS) -> None:
+        self.timeouts = timeouts
+
     def __enter__(self) -> Sender:
-        self._look_ups = ThreadPoolExecutor(MAX_RESOLVER_THREADS, thread_name_prefix="webhook-names")
+        self._resolver_pool = ThreadPoolExecutor(MAX_RESOLVER_THREADS, thread_name_prefix="webhook-names")
         self._loop = asyncio.new_event_loop()
-        self._loop.set_default_executor(self._look_ups)
+        self._loop.set_default_executor(self._resolver_pool)
         self._thread = Thread(target=self._loop.run_forever, name="webhooks", daemon=True)
         self._thread.start()
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
-        # Whom to trust is said by the machine (SSL_CERT_FILE), or else by certifi.
+        # Trusts the certificates of SSL_CERT_FILE, or else certifi's.
         context = httpx.create_ssl_context()
         self._transport = httpx.AsyncHTTPTransport(verify=context, trust_env=False, limits=limits)
         return self
@@ -83,18 +96,18 @@ class Sender:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
-        self._look_ups.shutdown(wait=False)
+        self._resolver_pool.shutdown(wait=False)
 
-    def send(self, sending: WebhookRequest) -> Future[SendResult]:
-        """The outcome comes within TOTAL_SECONDS, and is never an exception of the network."""
-        return asyncio.run_coroutine_threadsafe(_exchange(self._transport, sending), self._loop)
+    def send(self, request: WebhookRequest) -> Future[SendResult]:
+        """Start a request. Its result never raises."""
+        return asyncio.run_coroutine_threadsafe(_send(self._transport, request, self.timeouts), self._loop)
 
-    async def _end(self) -> None:
-        """Whatever is still under way is broken off."""
+    async def _close(self) -> None:
+        """Cancel the requests that are still running."""
         rest = asyncio.all_tasks() - {asyncio.current_task()}
         for task in rest:
             task.cancel()
@@ -102,65 +115,67 @@ class Sender:
         await self._transport.aclose()
 
 
-async def _exchange(transport: httpx.AsyncBaseTransport, sending: WebhookRequest) -> SendResult:
-    began = time.monotonic()
-    status, answer = None, ""
+async def _send(transport: httpx.AsyncBaseTransport, request: WebhookRequest, timeouts: Timeouts) -> SendResult:
+    started = time.monotonic()
+    status_code, body = None, ""
     try:
-        async with asyncio.timeout(TOTAL_SECONDS):
-            response = await _answered(transport, sending)
-        try:
-            status, said = response.status_code, _summarize(response)
-            answer = await _beginning(response)
-        finally:
-            await response.aclose()
-    except TimeoutError:
-        said = f"No answer within {TOTAL_SECONDS} seconds."
-    except NotAllowed as refused:
-        said = str(refused)
-    except httpx.ConnectTimeout:
-        said = f"No connection within {CONNECT_SECONDS} seconds."
-    except httpx.ConnectError as error:
-        said = f"No connection: {error or 'refused'}."
-    except httpx.TransportError as error:
-        said = f"The connection broke off before an answer: {error or type(error).__name__}."
-    except Exception:  # whatever one receiver brings about, the others are served
-        logger.exception("a webhook could not be sent to %s", sending.url)
-        said = "It could not be sent. Whoever runs the portal finds the reason in its log."
-    return SendResult(status, said[:300], answer, round((time.monotonic() - began) * 1000))
+        async with _open_response(transport, request, timeouts) as response:
+            status_code, summary = response.status_code, _summarize(response)
+            body = await _read_beginning(response, timeouts)
+    except Exception as error:
+        summary = _summarize_error(error, request, timeouts)
+    return SendResult(status_code, summary[:300], body, round((time.monotonic() - started) * 1000))
 
 
-async def _answered(transport: httpx.AsyncBaseTransport, sending: WebhookRequest) -> httpx.Response:
-    """The answer's head. Connects to an address that was looked up and checked just now; the name stays in the Host
-    header and in TLS, so that the certificate is checked against it."""
-    url = addresses.parse_url(sending.url)
+@asynccontextmanager
+async def _open_response(
+    transport: httpx.AsyncBaseTransport, request: WebhookRequest, timeouts: Timeouts
+) -> AsyncIterator[httpx.Response]:
+    async with asyncio.timeout(timeouts.total):
+        response = await _request_response(transport, request, timeouts)
+    try:
+        yield response
+    finally:
+        await response.aclose()
+
+
+async def _request_response(
+    transport: httpx.AsyncBaseTransport, request: WebhookRequest, timeouts: Timeouts
+) -> httpx.Response:
+    """Send the request and return the response once its headers have arrived.
+
+    Connects to an address that was looked up and checked just now. The Host header and TLS still use the name, so the
+    certificate is checked against it.
+    """
+    url = addresses.parse_url(request.url)
     found = await asyncio.get_running_loop().run_in_executor(None, addresses.resolve, url)
-    for place, address in enumerate(found, 1):
-        request = httpx.Request(
+    for position, address in enumerate(found, 1):
+        http_request = httpx.Request(
             "POST",
             url.copy_with(host=address),
-            headers={"Host": url.netloc.decode("ascii"), **_headers(sending)},
-            content=sending.body.encode(),
+            headers={"Host": url.netloc.decode("ascii"), **_headers(request)},
+            content=request.body.encode(),
             extensions={
                 "sni_hostname": url.raw_host.decode("ascii"),
-                "timeout": httpx.Timeout(TOTAL_SECONDS, connect=CONNECT_SECONDS).as_dict(),
+                "timeout": httpx.Timeout(timeouts.total, connect=timeouts.connect).as_dict(),
             },
         )
         try:
-            return await transport.handle_async_request(request)
+            return await transport.handle_async_request(http_request)
         except (httpx.ConnectError, httpx.ConnectTimeout):
-            if place == len(found):
+            if position == len(found):
                 raise
     raise NotAllowed(f"No server is known by the name {url.host}.")
 
 
-def _headers(sending: WebhookRequest) -> dict[str, str]:
-    """Signed at the moment of sending, since receivers refuse what was signed long ago."""
+def _headers(request: WebhookRequest) -> dict[str, str]:
+    """The signature is made when the request is sent, because receivers refuse old timestamps."""
     now = timezone.now()
-    signatures = (Webhook(secret).sign(sending.event_id, now, sending.body) for secret in sending.secrets)
+    signatures = (Webhook(secret).sign(request.event_id, now, request.body) for secret in request.secrets)
     return {
         "Content-Type": "application/json",
         "User-Agent": USER_AGENT,
-        "webhook-id": sending.event_id,
+        "webhook-id": request.event_id,
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": " ".join(signatures),
     }
@@ -179,19 +194,33 @@ def _summarize(response: httpx.Response) -> str:
         return f"Answered {status}."
 
 
-async def _beginning(response: httpx.Response) -> str:
-    """What can be read of the answer in short time; it may drip or never end, and nothing depends on it."""
-    read = b""
+def _summarize_error(error: Exception, request: WebhookRequest, timeouts: Timeouts) -> str:
+    if isinstance(error, TimeoutError):
+        return f"No answer within {timeouts.total} seconds."
+    if isinstance(error, NotAllowed):
+        return str(error)
+    if isinstance(error, httpx.ConnectTimeout):
+        return f"No connection within {timeouts.connect} seconds."
+    if isinstance(error, httpx.ConnectError):
+        return f"No connection: {error or 'refused'}."
+    if isinstance(error, httpx.TransportError):
+        return f"The connection broke off before an answer: {error or type(error).__name__}."
+    # An unexpected error of one request must not stop the others.
+    logger.error("a webhook could not be sent to %s", request.url, exc_info=error)
+    return "It could not be sent. Whoever runs the portal finds the reason in its log."
+
+
+async def _read_beginning(response: httpx.Response, timeouts: Timeouts) -> str:
+    """Read the beginning of the body for a limited time. Errors are ignored: the status decides the result."""
+    body = b""
     try:
-        async with asyncio.timeout(BODY_SECONDS):
+        async with asyncio.timeout(timeouts.body):
             async for part in response.aiter_raw():
-                read += part
-                if len(read) >= MAX_BODY_BYTES:
+                body += part
+                if len(body) >= MAX_BODY_BYTES:
                     break
     except (TimeoutError, httpx.TransportError, httpx.StreamError):
         pass
-    # Neither database nor page has a use for control characters.
-    return "".join(
-        c if c.isprintable() or c in "\n\t" else "\ufffd"
-        for c in read[: 2 * STORED_BODY_CHARS].decode(errors="replace")
-    )[:STORED_BODY_CHARS]
+    # PostgreSQL refuses NUL, and pages cannot show control characters.
+    text = body[: 2 * STORED_BODY_CHARS].decode(errors="replace")
+    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)[:STORED_BODY_CHARS]

@@ -1,5 +1,7 @@
-"""The outbox: what receivers are to be told is written in the transaction of the change, so that it is told if and only
-if the change is made. `audit` calls it for everything that changes; nobody else needs to."""
+"""The outbox: messages are written in the transaction of the change, so a change is sent if and only if it commits.
+
+The audit trail calls `write_messages` for every change (see portal.apps).
+"""
 
 from __future__ import annotations
 
@@ -7,10 +9,10 @@ import json
 import secrets
 from datetime import UTC, datetime
 
-from django.db.models import Expression, F, QuerySet, TextField, Value
+from django.db.models import F, QuerySet, TextField, Value
 from django.db.models.functions import Cast, JSONObject
 
-from portal.db.bulk import insert_from
+from portal.db.bulk import Source, insert_from
 from portal.jobs.runner import enqueue
 from portal.models import User, WebhookDelivery, WebhookEndpoint, WebhookMessage
 from portal.webhooks.events import TEST_EVENT_TYPE, event_definitions
@@ -18,41 +20,43 @@ from portal.webhooks.events import TEST_EVENT_TYPE, event_definitions
 DELIVER_TASK = "portal.webhooks.tasks.deliver_webhooks"
 
 
-def write_messages(changed: QuerySet, *, what: str, now: datetime, **change: str | Expression) -> int:
-    """Writes a message for each of the `changed` rows whose account wants to be told of `what`, and returns how many.
+def write_messages(changed: QuerySet, *, code: str, now: datetime, **change: Source) -> int:
+    """Write a message for each changed row whose account has an endpoint for this event; return how many.
 
-    `change` is before, after and reason, as audit.record_changes takes them. One cheap query where nobody wants to
-    know; otherwise a fixed number, however many rows.
+    `change` holds before, after and reason, as for audit.record_changes. The number of queries does not depend on the
+    number of rows; it is one cheap query if no endpoint is subscribed to the event.
     """
-    about = event_definitions.get(what)
-    if about is None:
+    event = event_definitions.get(code)
+    if event is None:
         return 0
-    wanting = WebhookEndpoint.objects.wanting(about.type)
-    if not wanting.exists():
+    subscribed = WebhookEndpoint.objects.subscribed_to(event.type)
+    if not subscribed.exists():
         return 0
     batch = secrets.token_hex(8)
-    data = JSONObject(
-        account_id=F("account_id"), **about.facts, **{name: _as_text(change[name]) for name in about.change}
+    change_fields = {name: _as_text(change[name]) for name in event.change_fields}
+    payload = JSONObject(
+        type=_as_text(Value(event.type)),
+        timestamp=_as_text(Value(format_timestamp(now))),
+        data=JSONObject(account_id=F("account_id"), **event.data, **change_fields),
     )
-    payload = JSONObject(type=_as_text(Value(about.type)), timestamp=_as_text(Value(format_timestamp(now))), data=data)
     written = insert_from(
         WebhookMessage,
-        changed.filter(account_id__in=wanting.values("account_id")).order_by("pk"),
+        changed.filter(account_id__in=subscribed.values("account_id")).order_by("pk"),
         account_id=F("account_id"),
-        type=Value(about.type),
+        type=Value(event.type),
         at=Value(now),
-        lane=about.lane,
+        ordering_key=event.ordering_key,
         batch=Value(batch),
         payload=_as_text(payload),
     )
     if written:
-        _create_deliveries(batch, about.type, now)
+        _create_deliveries(batch, event.type, now)
         enqueue(DELIVER_TASK)
     return written
 
 
 def _create_deliveries(batch: str, event_type: str, now: datetime) -> None:
-    """A delivery of each message of the batch to each endpoint of its account that wants the type."""
+    """Create a delivery of each message of the batch to each endpoint of its account that receives the type."""
     insert_from(
         WebhookDelivery,
         WebhookMessage.objects.filter(
@@ -60,19 +64,19 @@ def _create_deliveries(batch: str, event_type: str, now: datetime) -> None:
         ).order_by("pk"),
         message_id="pk",
         endpoint_id=F("account__webhook_endpoints__pk"),
-        lane="lane",
-        once=Value(False),
+        ordering_key="ordering_key",
+        is_manual=Value(False),
         state=Value(WebhookDelivery.State.PENDING.value),
-        made_at=Value(now),
+        created_at=Value(now),
         next_action_at=Value(now),
-        last_said=Value(""),
+        last_summary=Value(""),
         lease_token=Value(""),
         attempts=Value(0),
     )
 
 
-def create_test_delivery(endpoint: WebhookEndpoint, *, by: User | None, now: datetime) -> WebhookDelivery:
-    """Writes a message that only says that it is a test, for this endpoint alone."""
+def create_test_delivery(endpoint: WebhookEndpoint, *, requested_by: User | None, now: datetime) -> WebhookDelivery:
+    """Write a test message for this endpoint alone."""
     data = {"account_id": endpoint.account_id, "endpoint_id": endpoint.pk, "text": "A test, sent by hand."}
     message = WebhookMessage.objects.create(
         account_id=endpoint.account_id,
@@ -81,25 +85,30 @@ def create_test_delivery(endpoint: WebhookEndpoint, *, by: User | None, now: dat
         batch=secrets.token_hex(8),
         payload=json.dumps({"type": TEST_EVENT_TYPE, "timestamp": format_timestamp(now), "data": data}),
     )
-    return create_manual_delivery(endpoint, message, by=by, now=now)
+    return create_manual_delivery(endpoint, message, requested_by=requested_by, now=now)
 
 
 def create_manual_delivery(
-    endpoint: WebhookEndpoint, message: WebhookMessage, *, by: User | None, now: datetime
+    endpoint: WebhookEndpoint, message: WebhookMessage, *, requested_by: User | None, now: datetime
 ) -> WebhookDelivery:
-    """A delivery that a person asked for: at once, and a single time."""
+    """Create a delivery that is tried at once, and only once."""
     delivery = WebhookDelivery.objects.create(
-        endpoint=endpoint, message=message, once=True, asked_by=by, made_at=now, next_action_at=now
+        endpoint=endpoint,
+        message=message,
+        is_manual=True,
+        requested_by=requested_by,
+        created_at=now,
+        next_action_at=now,
     )
     enqueue(DELIVER_TASK)
     return delivery
 
 
 def format_timestamp(at: datetime) -> str:
-    """As the specification wants it: ISO 8601, in UTC."""
+    """Format as Standard Webhooks requires: ISO 8601, in UTC."""
     return at.astimezone(UTC).isoformat()
 
 
-def _as_text(value: str | Expression) -> Cast:
-    """With its type said, which a bare parameter does not have on PostgreSQL."""
+def _as_text(value: Source) -> Cast:
+    """Cast to text: PostgreSQL does not know the type of a bare parameter."""
     return Cast(F(value) if isinstance(value, str) else value, TextField())

@@ -1,4 +1,4 @@
-"""What the pages show of endpoints and deliveries."""
+"""Endpoints and deliveries for the pages that show them."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ State = WebhookDelivery.State
 
 @dataclass(frozen=True)
 class DeliveryPage:
-    """A page of an endpoint's deliveries; `state` is what it is filtered by. `is_moving`: it will soon show others."""
+    """A page of an endpoint's deliveries, filtered by `state` (empty: all)."""
 
     page: keyset.KeysetPage
     state: str
-    is_moving: bool
+    has_due_deliveries: bool  # the page will soon change
 
 
 def get_endpoints(account: Account) -> QuerySet[WebhookEndpoint]:
-    """The account's endpoints, each with how many events wait for it (`waiting`); one query."""
-    pending = WebhookDelivery.objects.pending().filter(endpoint=OuterRef("pk"), once=False).order_by()
+    """Return the account's endpoints, each with the number of its pending events as `waiting`; one query."""
+    pending = WebhookDelivery.objects.pending().filter(endpoint=OuterRef("pk"), is_manual=False).order_by()
     counted = pending.values("endpoint").annotate(count=Count("pk")).values("count")
     return WebhookEndpoint.objects.for_account(account).annotate(waiting=Coalesce(Subquery(counted), 0)).order_by("pk")
 
 
 def get_delivery_page(endpoint: WebhookEndpoint, params: Mapping[str, str], now: datetime) -> DeliveryPage:
-    """The page that the query string asks for; two queries."""
+    """Return the page that the query string selects; two queries."""
     state = params.get("state", "")
     state = state if state in State.values else ""
     deliveries = WebhookDelivery.objects.filter(endpoint=endpoint).select_related("message")
     return DeliveryPage(
         page=keyset.paginate(deliveries.filter(state=state) if state else deliveries, params),
         state=state,
-        is_moving=WebhookDelivery.objects.due(now).filter(endpoint=endpoint).exists(),
+        has_due_deliveries=WebhookDelivery.objects.due(now).filter(endpoint=endpoint).exists(),
     )

@@ -1,7 +1,4 @@
-"""Webhooks, for the schedule and for a hint with each change: what is due is sent, and mails about those that failed.
-
-One process at a time, so that however many hints there are, one worker waits for receivers and the others do not.
-"""
+"""The webhooks' task: queued with each change, and run by the schedule."""
 
 from __future__ import annotations
 
@@ -9,17 +6,19 @@ import logging
 
 from django.utils import timezone
 
-from portal.jobs.leases import acquire_lease
-from portal.jobs.runner import BUDGET_SECONDS, run_until_done, task
-from portal.webhooks import delivery as webhook_delivery
-from portal.webhooks import mails
+from portal.jobs.runner import run_exclusively, run_until_done, task
+from portal.webhooks import delivery, mails
 
 logger = logging.getLogger(__name__)
 
 
 @task
 def deliver_webhooks() -> None:
-    with acquire_lease("sweep:deliver webhooks", for_seconds=BUDGET_SECONDS + 35) as mine:
-        if mine and (tried := webhook_delivery.deliver(clock=timezone.now)):
-            logger.info("deliver webhooks: %s sent", tried)
+    """Send the deliveries that are due, then the mails about paused endpoints.
+
+    One process at a time: however often the task is queued, one worker waits for receivers and the others stay free.
+    """
+    with run_exclusively("deliver webhooks") as lease:
+        if lease and (sent := delivery.deliver(clock=timezone.now)):
+            logger.info("deliver webhooks: %s sent", sent)
     run_until_done("webhook mails", lambda: mails.send_due(timezone.now()))

@@ -1,1 +1,1 @@
-"""The API `/api/v1/`: routers as thin as the views, which call the same domain functions."""
+"""The API `/api/v1/`: thin operations that call the same domain functions as the views."""

@@ -1,4 +1,4 @@
-"""Outbound dialer campaigns: the list, one of them, and what may be changed of it."""
+"""Outbound dialer campaigns: list, get, add and change."""
 
 from __future__ import annotations
 
@@ -32,22 +32,34 @@ router = Router(tags=["Campaigns"])
     "GET",
     "/campaigns",
     scope="read",
-    answers={200: CampaignListResponse},
-    refuses=("invalid", "cursor_invalid"),
+    responses={200: CampaignListResponse},
+    problems=("invalid", "cursor_invalid"),
 )
-def list_campaigns(request: ApiRequest, asked: PageQuery) -> dict:
+def list_campaigns(request: ApiRequest, page_params: PageQuery) -> dict:
     """List campaigns.
 
     In the order in which they were added. Their numbers are in the list of numbers, with the filter `campaign`.
     """
-    found = _campaigns().for_account(request.caller.account)
-    return paginate(found, asked, of="campaigns", shown=lambda rows: [serialize_campaign(one) for one in rows])
+    found = Campaign.objects.for_account(request.caller.account).select_related("default_number", "account")
+    return paginate(
+        found,
+        page_params,
+        list_name="campaigns",
+        serialize=lambda rows: [serialize_campaign(campaign) for campaign in rows],
+    )
 
 
 @operation(
-    router, "POST", "/campaigns", scope="write", answers={201: CampaignResponse}, refuses=("name_taken",), body="json"
+    router,
+    "POST",
+    "/campaigns",
+    scope="write",
+    responses={201: CampaignResponse},
+    returns_etag=True,
+    problems=("name_taken",),
+    body="json",
 )
-def add_campaign(request: ApiRequest, given: CampaignCreateRequest, response: HttpResponse) -> Status:
+def add_campaign(request: ApiRequest, payload: CampaignCreateRequest, response: HttpResponse) -> Status:
     """Add a campaign.
 
     It begins running, without numbers and without a default caller ID.
@@ -55,8 +67,8 @@ def add_campaign(request: ApiRequest, given: CampaignCreateRequest, response: Ht
     try:
         added = campaigns.create(
             account=request.caller.account,
-            name=given.name.strip(),
-            automatic_matching=given.automatic_matching,
+            name=payload.name.strip(),
+            automatic_matching=payload.automatic_matching,
             context=request.context,
         )
     except NameTaken as taken:
@@ -65,7 +77,9 @@ def add_campaign(request: ApiRequest, given: CampaignCreateRequest, response: Ht
     return Status(201, _with_etag(added, response))
 
 
-@operation(router, "GET", "/campaigns/{campaign_id}", scope="read", answers={200: CampaignResponse})
+@operation(
+    router, "GET", "/campaigns/{campaign_id}", scope="read", responses={200: CampaignResponse}, returns_etag=True
+)
 def get_campaign(request: ApiRequest, campaign_id: PathId, response: HttpResponse) -> CampaignResponse:
     """Get a campaign."""
     return _with_etag(get_object_or_problem(request, _campaigns(), campaign_id), response)
@@ -76,13 +90,14 @@ def get_campaign(request: ApiRequest, campaign_id: PathId, response: HttpRespons
     "PATCH",
     "/campaigns/{campaign_id}",
     scope="write",
-    answers={200: CampaignResponse},
-    refuses=("name_taken", "not_possible"),
+    responses={200: CampaignResponse},
+    returns_etag=True,
+    problems=("name_taken", "not_possible"),
     body="json",
-    versioned=True,
+    checks_if_match=True,
 )
 def change_campaign(
-    request: ApiRequest, campaign_id: PathId, given: CampaignUpdateRequest, response: HttpResponse
+    request: ApiRequest, campaign_id: PathId, payload: CampaignUpdateRequest, response: HttpResponse
 ) -> CampaignResponse:
     """Change a campaign's name, matching, default caller ID or daily limit, pause it or resume it.
 
@@ -91,19 +106,21 @@ def change_campaign(
     campaign = get_object_or_problem(request, _campaigns().select_for_update(of=("self",)), campaign_id)
     check_if_match(request, campaign_etag(campaign))
     try:
-        if given.name is not None:
-            campaigns.rename(campaign, name=given.name.strip(), shown=campaign.name, context=request.context)
-        if given.automatic_matching is not None:
-            campaigns.set_automatic_matching(campaign, on=given.automatic_matching, context=request.context)
-        if given.is_paused is not None:
-            (campaigns.pause if given.is_paused else campaigns.resume)(campaign, context=request.context)
-        if "default_number_id" in given.model_fields_set:
-            get_referenced_object(request, PhoneNumber, given.default_number_id, where="body.default_number_id")
+        if payload.name is not None:
+            campaigns.rename(campaign, name=payload.name.strip(), expected_name=campaign.name, context=request.context)
+        if payload.automatic_matching is not None:
+            campaigns.set_automatic_matching(campaign, enabled=payload.automatic_matching, context=request.context)
+        if payload.is_paused is not None:
+            (campaigns.pause if payload.is_paused else campaigns.resume)(campaign, context=request.context)
+        if "default_number_id" in payload.model_fields_set:
+            get_referenced_object(request, PhoneNumber, payload.default_number_id, location="body.default_number_id")
             shown = campaign.default_number_id
-            campaigns.set_default_number(campaign, number=given.default_number_id, shown=shown, context=request.context)
-        if "daily_limit" in given.model_fields_set:
+            campaigns.set_default_number(
+                campaign, number_id=payload.default_number_id, expected_id=shown, context=request.context
+            )
+        if "daily_limit" in payload.model_fields_set:
             campaigns.set_daily_limit(
-                campaign, calls=given.daily_limit, shown=campaign.daily_limit, context=request.context
+                campaign, limit=payload.daily_limit, expected_limit=campaign.daily_limit, context=request.context
             )
     except NameTaken as taken:
         raise Problem("name_taken", str(taken)) from None

@@ -1,4 +1,4 @@
-"""Cases: what is being done about spam labels, and the support ticket where it did not help."""
+"""Cases: the remediation of spam labels, and the support ticket of a failed case."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from portal.api.operations import operation
 from portal.api.pagination import PageQuery, paginate
 from portal.api.problems import Problem
 from reputation.api.objects import PathId, get_object_or_problem
-from reputation.api.reputations import serialize_engine, serialize_tag
 from reputation.api.schemas.cases import (
     CaseDetailResponse,
     CaseFilters,
@@ -20,17 +19,17 @@ from reputation.api.schemas.cases import (
     TicketRequest,
 )
 from reputation.api.schemas.numbers import serialize_number_summary
+from reputation.api.schemas.reputations import serialize_engine, serialize_tag
 from reputation.models import Case
-from reputation.remediation import cases as remediation
-from reputation.remediation import next_step
+from reputation.remediation import next_step, ticket
 
 router = Router(tags=["Cases"])
 
 
 @operation(
-    router, "GET", "/cases", scope="read", answers={200: CaseListResponse}, refuses=("invalid", "cursor_invalid")
+    router, "GET", "/cases", scope="read", responses={200: CaseListResponse}, problems=("invalid", "cursor_invalid")
 )
-def list_cases(request: ApiRequest, filters: Query[CaseFilters], asked: PageQuery) -> dict:
+def list_cases(request: ApiRequest, filters: Query[CaseFilters], page_params: PageQuery) -> dict:
     """List cases.
 
     Newest first. A case is the remediation of one number's labels, from opening to outcome.
@@ -42,14 +41,14 @@ def list_cases(request: ApiRequest, filters: Query[CaseFilters], asked: PageQuer
         cases = cases.filter(number=int(filters.number_id))
     return paginate(
         cases,
-        asked,
-        of="cases",
-        shown=lambda rows: [CaseResponse(**_case_fields(case)) for case in rows],
+        page_params,
+        list_name="cases",
+        serialize=lambda rows: [CaseResponse(**_case_fields(case)) for case in rows],
         newest_first=True,
     )
 
 
-@operation(router, "GET", "/cases/{case_id}", scope="read", answers={200: CaseDetailResponse})
+@operation(router, "GET", "/cases/{case_id}", scope="read", responses={200: CaseDetailResponse})
 def get_case(request: ApiRequest, case_id: PathId) -> CaseDetailResponse:
     """Get a case.
 
@@ -63,14 +62,14 @@ def get_case(request: ApiRequest, case_id: PathId) -> CaseDetailResponse:
     "PUT",
     "/cases/{case_id}/ticket",
     scope="write",
-    answers={200: CaseDetailResponse},
-    refuses=("not_possible",),
+    responses={200: CaseDetailResponse},
+    problems=("not_possible",),
     body="json",
 )
-def note_ticket(request: ApiRequest, case_id: PathId, given: TicketRequest) -> CaseDetailResponse:
+def note_ticket(request: ApiRequest, case_id: PathId, payload: TicketRequest) -> CaseDetailResponse:
     """Note the support ticket of a failed case."""
     case = get_object_or_problem(request, Case.objects.select_related("number"), case_id)
-    if not remediation.record_ticket(case, reference=given.reference, context=request.context):
+    if not ticket.record_ticket(case, reference=payload.reference, context=request.context):
         raise Problem("not_possible", "This case did not fail, so it needs no support ticket. Nothing was changed.")
     return _serialize_detail(case, request)
 
@@ -96,18 +95,18 @@ def _serialize_detail(case: Case, request: ApiRequest) -> CaseDetailResponse:
     following = next_step.get_next_step(case, request.context.now)
     return CaseDetailResponse(
         **_case_fields(case),
-        next=NextStepResponse(sentence=following.sentence, by=following.by),
+        next=NextStepResponse(sentence=following.sentence, by=following.expected_by),
         tags=[serialize_tag(tag) for tag in case.tags.select_related("engine").order_by("detected_at", "pk")],
         submissions=[
             SubmissionResponse(
-                engine=serialize_engine(one.engine),
-                state=one.state,
-                reference=one.reference,
-                reason=one.reason,
-                sent_at=one.sent_at,
-                expected_by=one.expected_by,
-                answered_at=one.answered_at,
+                engine=serialize_engine(submission.engine),
+                state=submission.state,
+                reference=submission.reference,
+                reason=submission.reason,
+                sent_at=submission.sent_at,
+                expected_by=submission.expected_by,
+                answered_at=submission.answered_at,
             )
-            for one in case.submissions.select_related("engine").order_by("engine__name")
+            for submission in case.submissions.select_related("engine").order_by("engine__name")
         ],
     )

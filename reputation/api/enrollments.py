@@ -1,4 +1,4 @@
-"""How the account's enrollment stands: whether numbers may be enabled."""
+"""The account's enrollment, which decides whether numbers may be enabled."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reputation.monitoring.eligibility import get_coverage
 router = Router(tags=["Enrollment"])
 
 
-@operation(router, "GET", "/enrollment", scope="read", answers={200: EnrollmentResponse})
+@operation(router, "GET", "/enrollment", scope="read", responses={200: EnrollmentResponse})
 def get_enrollment(request: ApiRequest) -> EnrollmentResponse:
     """Get the enrollment's state, and the seats of the licence.
 

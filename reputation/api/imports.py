@@ -1,4 +1,4 @@
-"""CSV imports: a file is sent, what it will do is answered, and it is confirmed or dropped."""
+"""CSV imports: upload a file, get a preview, then confirm or cancel it."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from portal.api.problems import Problem, validation_problem
 from reputation.api.objects import PathId, get_object_or_problem
 from reputation.api.schemas.imports import ImportDetailResponse, ImportListResponse, ImportResponse, RefusedRow
 from reputation.imports import pipeline, preview
-from reputation.imports.csv_reader import UnreadableFile
+from reputation.imports.csv_format import UnreadableFile
 from reputation.models import ImportRow, NumberImport
 
 router = Router(tags=["Imports"])
 
 
 @operation(
-    router, "GET", "/imports", scope="read", answers={200: ImportListResponse}, refuses=("invalid", "cursor_invalid")
+    router, "GET", "/imports", scope="read", responses={200: ImportListResponse}, problems=("invalid", "cursor_invalid")
 )
-def list_imports(request: ApiRequest, asked: PageQuery) -> dict:
+def list_imports(request: ApiRequest, page_params: PageQuery) -> dict:
     """List imports.
 
     Newest first.
@@ -32,9 +32,9 @@ def list_imports(request: ApiRequest, asked: PageQuery) -> dict:
     imports = NumberImport.objects.for_account(request.caller.account)
     return paginate(
         imports,
-        asked,
-        of="imports",
-        shown=lambda rows: [ImportResponse(**_import_fields(one)) for one in rows],
+        page_params,
+        list_name="imports",
+        serialize=lambda rows: [ImportResponse(**_import_fields(row)) for row in rows],
         newest_first=True,
     )
 
@@ -44,10 +44,10 @@ def list_imports(request: ApiRequest, asked: PageQuery) -> dict:
     "POST",
     "/imports",
     scope="write",
-    answers={201: ImportDetailResponse},
-    refuses=("file_unreadable",),
+    responses={201: ImportDetailResponse},
+    problems=("file_unreadable",),
     body="file",
-    in_one_transaction=False,
+    atomic=False,
 )
 def import_numbers(request: ApiRequest, file: File[UploadedFile], response: HttpResponse) -> Status:
     """Send a CSV file of numbers.
@@ -56,15 +56,15 @@ def import_numbers(request: ApiRequest, file: File[UploadedFile], response: Http
     ask for the import until it is ready.
     """
     try:
-        batch = pipeline.receive(account=request.caller.account, upload=file, context=request.context)
+        number_import = pipeline.receive(account=request.caller.account, upload=file, context=request.context)
     except UnreadableFile as error:
         raise validation_problem("file", str(error), code="file_unreadable") from None
-    response["Location"] = reverse("api-1:get-import", args=[batch.pk])
-    batch.refresh_from_db()
-    return Status(201, _serialize_detail(batch))
+    response["Location"] = reverse("api-1:get-import", args=[number_import.pk])
+    number_import.refresh_from_db()
+    return Status(201, _serialize_detail(number_import))
 
 
-@operation(router, "GET", "/imports/{import_id}", scope="read", answers={200: ImportDetailResponse})
+@operation(router, "GET", "/imports/{import_id}", scope="read", responses={200: ImportDetailResponse})
 def get_import(request: ApiRequest, import_id: PathId) -> ImportDetailResponse:
     """Get an import: how far it is, what it will do, or what it did."""
     return _serialize_detail(get_object_or_problem(request, NumberImport, import_id))
@@ -75,18 +75,18 @@ def get_import(request: ApiRequest, import_id: PathId) -> ImportDetailResponse:
     "POST",
     "/imports/{import_id}/confirm",
     scope="write",
-    answers={200: ImportDetailResponse, 202: ImportDetailResponse},
-    refuses=("not_possible",),
+    responses={200: ImportDetailResponse, 202: ImportDetailResponse},
+    problems=("not_possible",),
 )
 def confirm_import(request: ApiRequest, import_id: PathId) -> Status:
     """Do what an import shows.
 
     What somebody else changed since it was shown is left alone.
     """
-    batch = get_object_or_problem(request, _imports(), import_id)
-    if not pipeline.confirm(batch, context=request.context):
-        raise Problem("not_possible", f"The import is not waiting to be confirmed: {_state_label(batch)}.")
-    return Status(202 if batch.is_under_way else 200, _serialize_detail(batch))
+    number_import = get_object_or_problem(request, _imports(), import_id)
+    if not pipeline.confirm(number_import, context=request.context):
+        raise Problem("not_possible", f"The import is not waiting to be confirmed: {_state_label(number_import)}.")
+    return Status(202 if number_import.is_in_progress else 200, _serialize_detail(number_import))
 
 
 @operation(
@@ -94,15 +94,15 @@ def confirm_import(request: ApiRequest, import_id: PathId) -> Status:
     "POST",
     "/imports/{import_id}/cancel",
     scope="write",
-    answers={200: ImportDetailResponse},
-    refuses=("not_possible",),
+    responses={200: ImportDetailResponse},
+    problems=("not_possible",),
 )
 def cancel_import(request: ApiRequest, import_id: PathId) -> ImportDetailResponse:
     """Drop an import that was not confirmed."""
-    batch = get_object_or_problem(request, _imports(), import_id)
-    if not pipeline.cancel(batch, context=request.context):
-        raise Problem("not_possible", f"The import cannot be cancelled any more: {_state_label(batch)}.")
-    return _serialize_detail(batch)
+    number_import = get_object_or_problem(request, _imports(), import_id)
+    if not pipeline.cancel(number_import, context=request.context):
+        raise Problem("not_possible", f"The import cannot be cancelled any more: {_state_label(number_import)}.")
+    return _serialize_detail(number_import)
 
 
 @operation(
@@ -110,42 +110,44 @@ def cancel_import(request: ApiRequest, import_id: PathId) -> ImportDetailRespons
     "POST",
     "/imports/{import_id}/stop",
     scope="write",
-    answers={200: ImportDetailResponse},
-    refuses=("not_possible",),
+    responses={200: ImportDetailResponse},
+    problems=("not_possible",),
 )
 def stop_import(request: ApiRequest, import_id: PathId) -> ImportDetailResponse:
     """Stop an import that was confirmed and is under way.
 
     What is imported stays. Sending the file again goes on from there.
     """
-    batch = get_object_or_problem(request, _imports(), import_id)
-    if not pipeline.stop(batch, context=request.context):
-        raise Problem("not_possible", f"The import is not under way: {_state_label(batch)}.")
-    return _serialize_detail(batch)
+    number_import = get_object_or_problem(request, _imports(), import_id)
+    if not pipeline.stop(number_import, context=request.context):
+        raise Problem("not_possible", f"The import is not under way: {_state_label(number_import)}.")
+    return _serialize_detail(number_import)
 
 
 def _imports() -> QuerySet[NumberImport]:
     return NumberImport.objects.select_related("account", "confirmed_by")
 
 
-def _state_label(batch: NumberImport) -> str:
-    return batch.get_state_display().lower()
+def _state_label(number_import: NumberImport) -> str:
+    return number_import.get_state_display().lower()
 
 
-def _import_fields(batch: NumberImport) -> dict:
-    same = ("file_name", "state", "reason", "will_add", "will_bring_back", "will_change", "unchanged", "refused",
-            "added", "brought_back", "changed", "left_alone", "received_at", "ready_at", "confirmed_at",
-            "ended_at")  # fmt: skip
+def _import_fields(number_import: NumberImport) -> dict:
+    same = ("file_name", "state", "reason", "will_add", "will_change", "unchanged", "refused", "added", "changed",
+            "received_at", "ready_at", "confirmed_at", "ended_at")  # fmt: skip
     return {
-        "id": batch.pk,
-        "summary": preview.format_summary(batch),
-        **{name: getattr(batch, name) for name in same},
+        "id": number_import.pk,
+        "summary": preview.format_summary(number_import),
+        "will_bring_back": number_import.will_restore,
+        "brought_back": number_import.restored,
+        "left_alone": number_import.skipped,
+        **{name: getattr(number_import, name) for name in same},
     }
 
 
-def _serialize_detail(batch: NumberImport) -> ImportDetailResponse:
-    refused = batch.rows.filter(outcome=ImportRow.Outcome.REFUSED).order_by("line")[: preview.MAX_LINES]
+def _serialize_detail(number_import: NumberImport) -> ImportDetailResponse:
+    refused = number_import.rows.filter(outcome=ImportRow.Outcome.REFUSED).order_by("line")[: preview.MAX_LINES]
     return ImportDetailResponse(
-        **_import_fields(batch),
-        refused_first=[RefusedRow(line=row.line, text=row.text, reason=row.reason) for row in refused],
+        **_import_fields(number_import),
+        refused_first=[RefusedRow(line=row.line, text=row.raw_text, reason=row.reason) for row in refused],
     )

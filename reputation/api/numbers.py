@@ -1,4 +1,4 @@
-"""Phone numbers: the list, one of them, and adding, changing and removing."""
+"""Phone numbers: list, get, add, change and remove."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from portal.phone.numbers import InvalidPhoneNumber
 from reputation import phone_numbers
 from reputation.api.objects import PathId, get_object_or_problem, get_referenced_campaign
 from reputation.api.schemas.numbers import (
-    CampaignReference,
     NumberCreateRequest,
     NumberFilters,
     NumberListResponse,
     NumberResponse,
     NumberUpdateRequest,
+    serialize_number,
 )
 from reputation.models import PhoneNumber
 from reputation.numbers.filters import NumberFilter
@@ -30,17 +30,20 @@ router = Router(tags=["Numbers"])
 
 
 @operation(
-    router, "GET", "/numbers", scope="read", answers={200: NumberListResponse}, refuses=("invalid", "cursor_invalid")
+    router, "GET", "/numbers", scope="read", responses={200: NumberListResponse}, problems=("invalid", "cursor_invalid")
 )
-def list_numbers(request: ApiRequest, filters: Query[NumberFilters], asked: PageQuery) -> dict:
+def list_numbers(request: ApiRequest, filters: Query[NumberFilters], page_params: PageQuery) -> dict:
     """List numbers.
 
     In the order in which they were added, with the filters of the table in the portal.
     """
     numbers = PhoneNumber.objects.for_account(request.caller.account).select_related("campaign")
-    found = NumberFilter.read(filters.dict()).apply(numbers, request.context.now)
+    found = NumberFilter.from_params(filters.dict()).apply(numbers, request.context.now)
     return paginate(
-        found, asked, of="numbers", shown=lambda rows: [serialize_number(number, request) for number in rows]
+        found,
+        page_params,
+        list_name="numbers",
+        serialize=lambda rows: [serialize_number(number, request.context.now) for number in rows],
     )
 
 
@@ -49,34 +52,35 @@ def list_numbers(request: ApiRequest, filters: Query[NumberFilters], asked: Page
     "POST",
     "/numbers",
     scope="write",
-    answers={201: NumberResponse},
-    refuses=("number_exists", "not_a_number"),
+    responses={201: NumberResponse},
+    returns_etag=True,
+    problems=("number_exists", "not_a_number"),
     body="json",
 )
-def add_number(request: ApiRequest, given: NumberCreateRequest, response: HttpResponse) -> Status:
+def add_number(request: ApiRequest, payload: NumberCreateRequest, response: HttpResponse) -> Status:
     """Add a number.
 
     One that was removed comes back with its history. Monitoring is enabled apart from this.
     """
     try:
-        parsed = phone_numbers.parse_caller_id(given.number)
+        parsed = phone_numbers.parse_caller_id(payload.number)
     except InvalidPhoneNumber as error:
         raise validation_problem("body.number", str(error), code="not_a_number") from None
     added = phone_numbers.add(
         account=request.caller.account,
         parsed=parsed,
-        label=given.label,
-        source=given.source,
-        campaign=get_referenced_campaign(request, given.campaign_id),
+        label=payload.label,
+        source=payload.source,
+        campaign=get_referenced_campaign(request, payload.campaign_id),
         context=request.context,
     )
-    if added.now_is == "there":
+    if added.outcome == "existing":
         raise Problem("number_exists", id=added.number.pk)
     response["Location"] = reverse("api-1:get-number", args=[added.number.pk])
     return Status(201, _with_etag(added.number, request, response))
 
 
-@operation(router, "GET", "/numbers/{number_id}", scope="read", answers={200: NumberResponse})
+@operation(router, "GET", "/numbers/{number_id}", scope="read", responses={200: NumberResponse}, returns_etag=True)
 def get_number(request: ApiRequest, number_id: PathId, response: HttpResponse) -> NumberResponse:
     """Get a number.
 
@@ -90,28 +94,29 @@ def get_number(request: ApiRequest, number_id: PathId, response: HttpResponse) -
     "PATCH",
     "/numbers/{number_id}",
     scope="write",
-    answers={200: NumberResponse},
+    responses={200: NumberResponse},
+    returns_etag=True,
     body="json",
-    versioned=True,
+    checks_if_match=True,
 )
 def change_number(
-    request: ApiRequest, number_id: PathId, given: NumberUpdateRequest, response: HttpResponse
+    request: ApiRequest, number_id: PathId, payload: NumberUpdateRequest, response: HttpResponse
 ) -> NumberResponse:
     """Change a number's label, source or campaign."""
     number = get_object_or_problem(request, _numbers_for_update(), number_id)
     check_if_match(request, number_etag(number))
-    sent = given.model_fields_set
+    sent = payload.model_fields_set
     phone_numbers.change(
         number,
-        label=number.label if given.label is None else given.label,
-        source=given.source or number.source,
-        campaign=get_referenced_campaign(request, given.campaign_id) if "campaign_id" in sent else number.campaign,
+        label=number.label if payload.label is None else payload.label,
+        source=payload.source or number.source,
+        campaign=get_referenced_campaign(request, payload.campaign_id) if "campaign_id" in sent else number.campaign,
         context=request.context,
     )
     return _with_etag(get_object_or_problem(request, _numbers(), number_id), request, response)
 
 
-@operation(router, "DELETE", "/numbers/{number_id}", scope="write", answers={204: None}, versioned=True)
+@operation(router, "DELETE", "/numbers/{number_id}", scope="write", responses={204: None}, checks_if_match=True)
 def remove_number(request: ApiRequest, number_id: PathId) -> Status:
     """Remove a number.
 
@@ -127,27 +132,6 @@ def number_etag(number: PhoneNumber) -> str:
     return etag(number.pk, number.label, number.source, number.campaign_id)
 
 
-def serialize_number(number: PhoneNumber, request: ApiRequest) -> NumberResponse:
-    """Its `campaign` is read, so select it with the numbers."""
-    return NumberResponse(
-        id=number.pk,
-        number=number.e164,
-        region=number.region,
-        label=number.label,
-        source=number.source,
-        campaign=CampaignReference(id=number.campaign.pk, name=number.campaign.name) if number.campaign else None,
-        capability=number.capability,
-        capability_since=number.capability_since,
-        capability_reason=number.capability_reason,
-        spam_status=number.shown_spam_status(request.context.now),
-        is_tagged=number.is_tagged,
-        tagged_since=number.tagged_since,
-        checked_at=number.checked_at,
-        fresh_until=number.fresh_until,
-        added_at=number.added_at,
-    )
-
-
 def _numbers() -> QuerySet[PhoneNumber]:
     return PhoneNumber.objects.select_related("campaign")
 
@@ -158,4 +142,4 @@ def _numbers_for_update() -> QuerySet[PhoneNumber]:
 
 def _with_etag(number: PhoneNumber, request: ApiRequest, response: HttpResponse) -> NumberResponse:
     response["ETag"] = number_etag(number)
-    return serialize_number(number, request)
+    return serialize_number(number, request.context.now)

@@ -1,8 +1,8 @@
-"""Writing down what a confirmation window shows: at once where it is little, else by a worker, chunk by chunk.
+"""The snapshot of a confirmation window: its numbers, with the refusal of each.
 
-What is written down stands still: confirming, searching and taking out work on it, whatever changes meanwhile. A
-window that is still being prepared cannot be confirmed. Numbers are written down in the order of their ids, and a
-worker that dies is followed by one that goes on behind the last.
+A small snapshot is taken when the window opens, a large one by workers, chunk by chunk. A window cannot be confirmed
+before its snapshot is complete. Numbers are written in the order of their ids, and a killed worker's successor
+continues behind the last.
 """
 
 from __future__ import annotations
@@ -11,176 +11,145 @@ import time
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Count, F, Max, Value
-from django.http import QueryDict
+from django.db.models import Count, Max, Value
 from django.utils import timezone
 
 from portal.db.bulk import insert_from
-from portal.jobs.runner import PAUSE_SECONDS, enqueue
-from portal.models import Account
-from reputation.models import BulkAction, BulkActionNumber, Campaign, PhoneNumber
+from portal.jobs.claims import RELEASED, claim_row
+from portal.jobs.runner import enqueue, pause
+from reputation.bulk_actions.rules import ELIGIBILITY_RULES
+from reputation.bulk_actions.selection import get_matching_numbers
+from reputation.models import BulkAction, BulkActionNumber, PhoneNumber
 from reputation.models.numbers import PhoneNumberQuerySet
-from reputation.monitoring.eligibility import ELIGIBILITY_RULES, EligibilityRule
-from reputation.numbers.filters import NumberFilter
+from reputation.monitoring.eligibility import EligibilityRule
 
 State = BulkAction.State
 Outcome = BulkActionNumber.Outcome
 
-# Numbers of one statement and transaction; and the most that somebody who opens a window waits for.
+# Numbers of one statement and transaction; also the most that a person who opens a window waits for.
 CHUNK = 20_000
 LEASE = timedelta(seconds=90)
 BUDGET_SECONDS = 50
 NO_FREE_SEAT = "no_free_seat"
 
 
-def get_selectable_numbers(action: str, account: Account, campaign: Campaign | None) -> PhoneNumberQuerySet:
-    """The numbers among which the action's table lets one choose."""
-    return _restrict_to_action(PhoneNumber.objects.for_account(account), action, campaign)
+def start_snapshot(bulk_action: BulkAction, numbers: PhoneNumberQuerySet, *, now: datetime) -> None:
+    """Take the snapshot of a new bulk action, or queue it for a worker if a person would wait too long for it.
 
-
-def _restrict_to_action(present: PhoneNumberQuerySet, action: str, campaign: Campaign | None) -> PhoneNumberQuerySet:
-    if action == BulkAction.Action.ASSIGN:
-        return present.outside_campaign(campaign)
-    return present.in_campaign(campaign) if action == BulkAction.Action.UNASSIGN else present
-
-
-def get_matching_numbers(confirmation: BulkAction, now: datetime, *, by_id: bool = False) -> PhoneNumberQuerySet:
-    """Where *all that match* were chosen: those that do. `by_id`: to be gone through in the order of their ids, for
-    which no index by account is to be used."""
-    present = PhoneNumber.objects.for_account(confirmation.account_id)
-    if by_id:
-        present = PhoneNumber.objects.present().alias(no_index_account=F("account") + 0)
-        present = present.filter(no_index_account=confirmation.account_id)
-    among = _restrict_to_action(present, confirmation.action, confirmation.campaign)
-    return NumberFilter.read(QueryDict(confirmation.chosen_by)).apply(among, now)
-
-
-def start_snapshot(confirmation: BulkAction, numbers: PhoneNumberQuerySet, *, now: datetime) -> None:
-    """Of a new window, in the transaction that makes it: writes down the numbers, or leaves it to a worker where all
-    that match are more than a person should wait for."""
-    question = ELIGIBILITY_RULES[confirmation.action](confirmation.account, confirmation.campaign, now)
-    confirmation.seats = question.seats
-    confirmation.save(update_fields=["seats"])
-    if not confirmation.all_that_match:  # a worker could not find them again
-        while snapshot_chunk(confirmation, numbers, question):
+    Call it in the transaction that creates the bulk action.
+    """
+    rule = ELIGIBILITY_RULES[bulk_action.action](bulk_action.account, bulk_action.campaign, now)
+    bulk_action.free_seats = rule.seats
+    bulk_action.save(update_fields=["free_seats"])
+    if not bulk_action.selects_all_matching:  # a worker could not find the numbers again
+        while snapshot_chunk(bulk_action, numbers, rule):
             pass
-    elif (confirmation.expected or 0) > CHUNK or snapshot_chunk(confirmation, numbers, question):
-        enqueue("reputation.tasks.bulk_actions.prepare_bulk_action", confirmation.pk)
+    elif (bulk_action.expected_count or 0) > CHUNK or snapshot_chunk(bulk_action, numbers, rule):
+        enqueue("reputation.tasks.bulk_actions.prepare_bulk_action", bulk_action.pk)
 
 
-def continue_snapshot(confirmation: BulkAction) -> bool:
-    """Writes down what is left of a window, until that is done (True) or the time is up. Who comes while another is
-    at it returns at once."""
-    began, now = time.monotonic(), timezone.now()
-    mine = BulkAction.objects.filter(pk=confirmation.pk, state=State.PREPARING)
-    if not mine.exclude(lease_until__gt=now).update(lease_until=now + LEASE):
+def continue_snapshot(bulk_action: BulkAction) -> bool:
+    """Continue the snapshot until it is complete (True) or the time is up.
+
+    Returns False immediately if another worker holds it, and after the current chunk if somebody stops it.
+    """
+    until = time.monotonic() + BUDGET_SECONDS
+    claim = claim_row(BulkAction.objects.preparing(), bulk_action.pk, now=timezone.now(), lease=LEASE)
+    if claim is None:
         return False
-    confirmation.refresh_from_db()
-    numbers = get_matching_numbers(confirmation, confirmation.shown_at, by_id=True)
-    question = ELIGIBILITY_RULES[confirmation.action](
-        confirmation.account, confirmation.campaign, confirmation.shown_at
-    )
-    while True:
-        with transaction.atomic():
-            if not mine.select_for_update().exists():  # somebody stopped it
+    try:
+        bulk_action.refresh_from_db()
+        numbers = get_matching_numbers(bulk_action, bulk_action.created_at, scan_by_id=True)
+        rule = ELIGIBILITY_RULES[bulk_action.action](bulk_action.account, bulk_action.campaign, bulk_action.created_at)
+        while True:
+            with transaction.atomic():
+                # The renewal locks the row, so nobody takes over or stops the action until this chunk commits.
+                if not claim.renew():
+                    return False
+                has_more = _snapshot_id_range(bulk_action, numbers, rule)
+            if not has_more:
+                return True
+            if time.monotonic() > until:
                 return False
-            more = _snapshot_id_range(confirmation, numbers, question)
-        if not more:
-            return True
-        if time.monotonic() - began > BUDGET_SECONDS:
-            mine.update(lease_until=None)
-            return False
-        time.sleep(PAUSE_SECONDS)
+            pause()
+    finally:
+        claim.release()
 
 
-def snapshot_chunk(confirmation: BulkAction, numbers: PhoneNumberQuerySet, question: EligibilityRule) -> bool:
-    """The next of the numbers with what stands in the way of each; False when these were the last, and the window can
-    be looked at. A fixed number of queries."""
-    ahead = numbers.filter(pk__gt=confirmation.written_up_to).order_by("pk")[:CHUNK]
-    return _snapshot_numbers(confirmation, ahead, question)
+def snapshot_chunk(bulk_action: BulkAction, numbers: PhoneNumberQuerySet, rule: EligibilityRule) -> bool:
+    """Write the next chunk of the numbers. False if these were the last, and the window is ready.
+
+    A fixed number of queries.
+    """
+    ahead = numbers.filter(pk__gt=bulk_action.snapshot_cursor).order_by("pk")[:CHUNK]
+    return _write_numbers(bulk_action, ahead, rule)
 
 
-def _snapshot_id_range(confirmation: BulkAction, numbers: PhoneNumberQuerySet, question: EligibilityRule) -> bool:
-    """The same for those of the next CHUNK ids of all numbers there are: what a worker goes through so costs it the
-    same for each chunk."""
-    ids = PhoneNumber.objects.filter(pk__gt=confirmation.written_up_to).order_by("pk").values_list("pk", flat=True)
-    up_to = ids[CHUNK - 1 : CHUNK].first()
-    ahead = numbers.filter(pk__gt=confirmation.written_up_to)
-    return _snapshot_numbers(
-        confirmation, ahead if up_to is None else ahead.filter(pk__lte=up_to), question, up_to=up_to or 0
-    )
+def _snapshot_id_range(bulk_action: BulkAction, numbers: PhoneNumberQuerySet, rule: EligibilityRule) -> bool:
+    """The same for those within the next CHUNK ids of all accounts' numbers, so that each chunk costs the same."""
+    ids = PhoneNumber.objects.filter(pk__gt=bulk_action.snapshot_cursor).order_by("pk").values_list("pk", flat=True)
+    last_id = ids[CHUNK - 1 : CHUNK].first()
+    ahead = numbers.filter(pk__gt=bulk_action.snapshot_cursor)
+    if last_id is not None:
+        ahead = ahead.filter(pk__lte=last_id)
+    return _write_numbers(bulk_action, ahead, rule, last_id=last_id or 0)
 
 
-def _snapshot_numbers(
-    confirmation: BulkAction, rows: PhoneNumberQuerySet, question: EligibilityRule, *, up_to: int | None = None
+def _write_numbers(
+    bulk_action: BulkAction, rows: PhoneNumberQuerySet, rule: EligibilityRule, *, last_id: int | None = None
 ) -> bool:
-    """`up_to` is the last id of the range, 0 for the last range; without, these are the last if they are few."""
+    """Write these numbers and count them.
+
+    `last_id` is the last id of the range, 0 for the last range. Without it, this is the last chunk if it is not full.
+    """
     written = insert_from(
         BulkActionNumber,
-        question.put_to(rows),
-        confirmation_id=Value(confirmation.pk),
+        rule.annotate(rows),
+        bulk_action_id=Value(bulk_action.pk),
         number_id="pk",
         refusal="refusal",
         needs_seat="needs_seat",
         outcome=Value(""),
     )
-    chunk = confirmation.numbers.filter(number__gt=confirmation.written_up_to)
-    if confirmation.left_out:
-        chunk.filter(number__in=confirmation.left_out).update(outcome=Outcome.TAKEN_OUT)
-    kinds = chunk.order_by().values_list("refusal", "needs_seat", "outcome")
-    last = up_to or confirmation.written_up_to
-    wanting = 0
-    for refusal, needs_seat, outcome, count, highest in kinds.annotate(Count("number"), Max("number")):
-        last = max(last, highest)
-        if outcome == Outcome.TAKEN_OUT:
-            continue
-        confirmation.chosen += count
-        confirmation.counts[refusal] = confirmation.counts.get(refusal, 0) + count
-        wanting += count if needs_seat and not refusal else 0
-    if wanting > confirmation.seats:
-        _refuse_without_seat(confirmation, wanting)
-    confirmation.seats = max(confirmation.seats - wanting, 0)
-    confirmation.written_up_to = last
-    is_last = written < CHUNK if up_to is None else not up_to
+    _count_chunk(bulk_action, last_id)
+    is_last = written < CHUNK if last_id is None else not last_id
+    changed = ["selected_count", "refusal_counts", "free_seats", "snapshot_cursor"]
     if is_last:
-        confirmation.state, confirmation.lease_until = State.SHOWN, None
-    changed = ["chosen", "counts", "seats", "written_up_to", *(["state", "lease_until"] if is_last else [])]
-    confirmation.save(update_fields=changed)
+        bulk_action.state = State.READY
+        bulk_action.lease_until, bulk_action.lease_token = RELEASED["lease_until"], RELEASED["lease_token"]
+        changed += ["state", *RELEASED]
+    bulk_action.save(update_fields=changed)
     return not is_last
 
 
-def _refuse_without_seat(confirmation: BulkAction, wanting: int) -> None:
-    """Of this chunk's numbers that need a seat, the first by id get those that are free; the others are refused."""
-    need = confirmation.numbers.filter(
-        number__gt=confirmation.written_up_to, needs_seat=True, refusal="", outcome=Outcome.PENDING
+def _count_chunk(bulk_action: BulkAction, last_id: int | None) -> None:
+    """Count the numbers behind the cursor, give them the free seats, and move the cursor to the last of them."""
+    chunk = bulk_action.numbers.filter(number__gt=bulk_action.snapshot_cursor)
+    if bulk_action.excluded_ids:
+        chunk.filter(number__in=bulk_action.excluded_ids).update(outcome=Outcome.REMOVED)
+    kinds = chunk.order_by().values_list("refusal", "needs_seat", "outcome")
+    cursor = last_id or bulk_action.snapshot_cursor
+    seats_needed = 0
+    for refusal, needs_seat, outcome, count, highest in kinds.annotate(Count("number"), Max("number")):
+        cursor = max(cursor, highest)
+        if outcome == Outcome.REMOVED:
+            continue
+        bulk_action.selected_count += count
+        bulk_action.add_refused(refusal, count)
+        seats_needed += count if needs_seat and not refusal else 0
+    if seats_needed > bulk_action.free_seats:
+        _refuse_without_seat(bulk_action)
+    bulk_action.free_seats = max(bulk_action.free_seats - seats_needed, 0)
+    bulk_action.snapshot_cursor = cursor
+
+
+def _refuse_without_seat(bulk_action: BulkAction) -> None:
+    """Of this chunk's numbers that need a seat, the first by id get the free ones. The others are refused."""
+    seats = bulk_action.free_seats
+    need_seat = bulk_action.numbers.filter(
+        number__gt=bulk_action.snapshot_cursor, needs_seat=True, refusal="", outcome=Outcome.PENDING
     )
-    seats = confirmation.seats
-    first_without = need.order_by("number").values_list("number", flat=True)[seats : seats + 1].get()
-    refused = need.filter(number__gte=first_without).update(refusal=NO_FREE_SEAT)
-    _add_to_count(confirmation.counts, "", -refused)
-    _add_to_count(confirmation.counts, NO_FREE_SEAT, refused)
-
-
-def remove_number(confirmation: BulkAction, number_id: int) -> bool:
-    """Takes a number out of a window that is still shown; a seat it held goes to the next one. False: too late."""
-    with transaction.atomic():
-        shown = BulkAction.objects.select_for_update().filter(pk=confirmation.pk, state=State.SHOWN).first()
-        if shown is None:
-            return False
-        row = shown.numbers.filter(number=number_id, outcome=Outcome.PENDING).first()
-        if row is None:
-            return True
-        shown.numbers.filter(number=number_id).update(outcome=Outcome.TAKEN_OUT)
-        _add_to_count(shown.counts, row.refusal, -1)
-        if row.needs_seat and not row.refusal and shown.counts.get(NO_FREE_SEAT):
-            waiting = shown.numbers.filter(refusal=NO_FREE_SEAT, outcome=Outcome.PENDING).order_by("number").first()
-            shown.numbers.filter(number=waiting.number_id).update(refusal="")
-            _add_to_count(shown.counts, NO_FREE_SEAT, -1)
-            _add_to_count(shown.counts, "", 1)
-        shown.save(update_fields=["counts"])
-        confirmation.counts = shown.counts
-    return True
-
-
-def _add_to_count(counts: dict[str, int], refusal: str, more: int) -> None:
-    counts[refusal] = counts.get(refusal, 0) + more
+    first_without = need_seat.order_by("number").values_list("number", flat=True)[seats : seats + 1].get()
+    refused = need_seat.filter(number__gte=first_without).update(refusal=NO_FREE_SEAT)
+    bulk_action.add_refused("", -refused)
+    bulk_action.add_refused(NO_FREE_SEAT, refused)

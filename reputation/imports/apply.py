@@ -1,4 +1,4 @@
-"""What a preview showed is written to the numbers, a chunk of staged rows at a time, each kind in a few statements."""
+"""Apply staged rows to the account's numbers, a chunk at a time, with a few statements for each outcome."""
 
 from __future__ import annotations
 
@@ -20,56 +20,58 @@ Outcome = ImportRow.Outcome
 
 SKIP_REASONS = {
     Outcome.NEW: "Somebody else added this number after the preview.",
-    Outcome.BACK: "Somebody else added this number again after the preview.",
+    Outcome.RESTORED: "Somebody else added this number again after the preview.",
     Outcome.CHANGED: "Somebody else changed or removed this number after the preview.",
 }
 
 
 @dataclass(frozen=True)
 class ApplyResult:
-    """How many numbers were added, changed, brought back, and left alone."""
+    """How many numbers were added, changed, restored and skipped. The names are fields of NumberImport."""
 
     added: int
     changed: int
-    brought_back: int
-    left_alone: int
+    restored: int
+    skipped: int
 
 
-def apply_rows(batch: NumberImport, chunk: QuerySet[ImportRow], *, context: Context, reason: str) -> ApplyResult:
-    """Writes those that stand as the preview saw them, with an audit event for each; the others are left alone.
+def apply_rows(
+    number_import: NumberImport, chunk: QuerySet[ImportRow], *, context: Context, reason: str
+) -> ApplyResult:
+    """Apply the rows whose number is still as the preview saw it, with an audit event for each; skip the others.
 
-    Call it in a transaction that holds the account, in which numbers are added by one at a time.
+    Call it in a transaction that locks the account, so that nobody else adds numbers meanwhile.
     """
-    left_alone = _skip_conflicts(batch.account_id, chunk)
+    skipped = _skip_conflicts(number_import.account_id, chunk)
     value = Value(reason)
     return ApplyResult(
-        added=_add_numbers(batch.account_id, chunk.filter(outcome=Outcome.NEW), context=context, reason=value),
-        changed=_change_numbers(batch, chunk.filter(outcome=Outcome.CHANGED), context=context, reason=value),
-        brought_back=_restore_numbers(batch, chunk.filter(outcome=Outcome.BACK), context=context, reason=value),
-        left_alone=left_alone,
+        added=_add_numbers(number_import.account_id, chunk.filter(outcome=Outcome.NEW), context=context, reason=value),
+        changed=_change_numbers(number_import, chunk.filter(outcome=Outcome.CHANGED), context=context, reason=value),
+        restored=_restore_numbers(number_import, chunk.filter(outcome=Outcome.RESTORED), context=context, reason=value),
+        skipped=skipped,
     )
 
 
 def _skip_conflicts(account_id: int, chunk: QuerySet[ImportRow]) -> int:
-    """Marks those whose number is no longer as the preview saw it."""
+    """Mark the rows whose number is no longer as the preview saw it, and return how many."""
     numbers = PhoneNumber.objects.select_for_update(of=("self",))
     list(numbers.filter(pk__in=chunk.filter(number__isnull=False).values("number")).order_by("pk").values_list("pk"))
-    there = PhoneNumber.objects.filter(account=account_id, e164=OuterRef("e164"))
-    itself = PhoneNumber.objects.filter(pk=OuterRef("number"))
-    as_seen = itself.alias(in_campaign=Coalesce("campaign_id", 0)).filter(
+    existing = PhoneNumber.objects.filter(account=account_id, e164=OuterRef("e164"))
+    number = PhoneNumber.objects.filter(pk=OuterRef("number"))
+    unchanged = number.alias(in_campaign=Coalesce("campaign_id", 0)).filter(
         removed_at__isnull=True,
-        label=OuterRef("seen_label"),
-        source=OuterRef("seen_source"),
-        in_campaign=Coalesce(OuterRef("seen_campaign_id"), 0),
+        label=OuterRef("previous_label"),
+        source=OuterRef("previous_source"),
+        in_campaign=Coalesce(OuterRef("previous_campaign_id"), 0),
     )
-    otherwise = {
-        Outcome.NEW: Exists(there),
-        Outcome.BACK: ~Exists(itself.filter(removed_at__isnull=False)),
-        Outcome.CHANGED: ~Exists(as_seen),
+    conflicts = {
+        Outcome.NEW: Exists(existing),
+        Outcome.RESTORED: ~Exists(number.filter(removed_at__isnull=False)),
+        Outcome.CHANGED: ~Exists(unchanged),
     }
     return sum(
-        chunk.filter(condition, outcome=outcome).update(outcome=Outcome.LEFT_ALONE, reason=SKIP_REASONS[outcome])
-        for outcome, condition in otherwise.items()
+        chunk.filter(condition, outcome=outcome).update(outcome=Outcome.SKIPPED, reason=SKIP_REASONS[outcome])
+        for outcome, condition in conflicts.items()
     )
 
 
@@ -94,16 +96,16 @@ def _add_numbers(account_id: int, rows: QuerySet[ImportRow], *, context: Context
         attempts=Value(0),
     )
     numbers = PhoneNumber.objects.filter(account=account_id, e164__in=rows.values("e164"))
-    audit.record_changes(numbers, context=context, what="number.added", label="e164", after="label", reason=reason)
+    audit.record_changes(numbers, context=context, code="number.added", label="e164", after="label", reason=reason)
     return added
 
 
-def _change_numbers(batch: NumberImport, rows: QuerySet[ImportRow], *, context: Context, reason: Value) -> int:
-    """One event for each field that differs, as where a person changes a number."""
-    numbers = _with_new_values(batch, rows)
+def _change_numbers(number_import: NumberImport, rows: QuerySet[ImportRow], *, context: Context, reason: Value) -> int:
+    """Change the numbers, with one audit event for each field that differs, as phone_numbers.change records them."""
+    numbers = _with_new_values(number_import, rows)
     audit.record_changes(
         numbers.exclude(label=F("new_label")),
-        what="number.changed",
+        code="number.changed",
         before="label",
         after="new_label",
         context=context,
@@ -112,40 +114,40 @@ def _change_numbers(batch: NumberImport, rows: QuerySet[ImportRow], *, context: 
     )
     audit.record_changes(
         numbers.exclude(source=F("new_source")),
-        what="number.changed",
+        code="number.changed",
         before=_get_source_label("source"),
         after=_get_source_label("new_source"),
         context=context,
         label="e164",
         reason=reason,
     )
-    moved = numbers.alias(was_in=Coalesce("campaign_id", 0), will_be_in=Coalesce("new_campaign", 0))
+    moved = numbers.alias(from_campaign=Coalesce("campaign_id", 0), to_campaign=Coalesce("new_campaign", 0))
     audit.record_changes(
-        moved.exclude(was_in=F("will_be_in")),
-        what="number.campaign",
+        moved.exclude(from_campaign=F("to_campaign")),
+        code="number.campaign",
         before=CAMPAIGN_NAME,
         after=Coalesce(Subquery(Campaign.objects.filter(pk=OuterRef("new_campaign")).values("name")), Value("")),
         context=context,
         label="e164",
         reason=reason,
     )
-    return _update_numbers(batch, rows, context.now)
+    return _update_numbers(number_import, rows, context.now)
 
 
-def _restore_numbers(batch: NumberImport, rows: QuerySet[ImportRow], *, context: Context, reason: Value) -> int:
+def _restore_numbers(number_import: NumberImport, rows: QuerySet[ImportRow], *, context: Context, reason: Value) -> int:
     audit.record_changes(
-        _with_new_values(batch, rows),
+        _with_new_values(number_import, rows),
         context=context,
-        what="number.restored",
+        code="number.restored",
         label="e164",
         after="new_label",
         reason=reason,
     )
-    return _update_numbers(batch, rows, context.now, removed_at=None, added_at=context.now)
+    return _update_numbers(number_import, rows, context.now, removed_at=None, added_at=context.now)
 
 
-def _with_new_values(batch: NumberImport, rows: QuerySet[ImportRow]) -> QuerySet[PhoneNumber]:
-    row = _get_import_row(batch)
+def _with_new_values(number_import: NumberImport, rows: QuerySet[ImportRow]) -> QuerySet[PhoneNumber]:
+    row = _get_import_row(number_import)
     return PhoneNumber.objects.filter(pk__in=rows.values("number")).annotate(
         new_label=Subquery(row.values("label")),
         new_source=Subquery(row.values("source")),
@@ -153,26 +155,28 @@ def _with_new_values(batch: NumberImport, rows: QuerySet[ImportRow]) -> QuerySet
     )
 
 
-def _update_numbers(batch: NumberImport, rows: QuerySet[ImportRow], now: datetime, **also: Any) -> int:
-    row = _get_import_row(batch)
+def _update_numbers(number_import: NumberImport, rows: QuerySet[ImportRow], now: datetime, **extra_fields: Any) -> int:
+    row = _get_import_row(number_import)
     numbers = PhoneNumber.objects.filter(pk__in=rows.values("number"))
-    written = numbers.update(
+    updated = numbers.update(
         label=Subquery(row.values("label")),
         source=Subquery(row.values("source")),
         campaign=Subquery(row.values("campaign_id")),
-        **also,
+        **extra_fields,
     )
-    daily_limit.recompute(numbers, account_id=batch.account_id, now=now)
-    return written
+    daily_limit.recompute(numbers, account_id=number_import.account_id, now=now)
+    return updated
 
 
-def _get_import_row(batch: NumberImport) -> QuerySet[ImportRow]:
-    """A number's row in this import, found by the number: the import stands as a sum, since by its index all rows of a
-    chunk would be gone through for each number."""
+def _get_import_row(number_import: NumberImport) -> QuerySet[ImportRow]:
+    """Return the row of the outer query's number in this import.
+
+    `+ 0` keeps the planner off the index of the import, which would scan the whole chunk for every number.
+    """
     by_number = ImportRow.objects.filter(number=OuterRef("pk"))
-    return by_number.alias(no_index_batch=F("batch") + 0).filter(no_index_batch=batch.pk)
+    return by_number.alias(no_index_import=F("number_import") + 0).filter(no_index_import=number_import.pk)
 
 
 def _get_source_label(source: str) -> Case:
-    words = (When(**{source: value}, then=Value(word)) for value, word in PhoneNumber.Source.choices)
-    return Case(*words, default=Value(""), output_field=CharField())
+    labels = (When(**{source: value}, then=Value(label)) for value, label in PhoneNumber.Source.choices)
+    return Case(*labels, default=Value(""), output_field=CharField())

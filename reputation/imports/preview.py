@@ -1,104 +1,100 @@
-"""What a page says of an import: its lines by what happens to them, which columns were read, the counts in words."""
+"""An import as pages show it: its lines by outcome, the columns that were read, and the counts in words."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from reputation.labels import StatusLabel
 from reputation.models import Campaign, ImportRow, NumberImport
 
 State = NumberImport.State
 Outcome = ImportRow.Outcome
 
-# So many lines of each outcome are shown.
+# Lines shown of each outcome.
 MAX_LINES = 20
-# So many refused lines are read at once.
+# Refused lines read in one query.
 CHUNK = 4_000
 
-# The groups of a preview in the order of the page: words, icon, tone.
+# In the order of the page.
 OUTCOME_LABELS = {
-    Outcome.REFUSED: ("Refused", "triangle-alert", "bad"),
-    Outcome.LEFT_ALONE: ("Left alone", "circle-minus", "wait"),
-    Outcome.NEW: ("New", "plus", "good"),
-    Outcome.BACK: ("Come back with their history", "history", "good"),
-    Outcome.CHANGED: ("Changed", "pencil", "wait"),
-    Outcome.UNCHANGED: ("Unchanged", "check", "calm"),
+    Outcome.REFUSED: StatusLabel("Refused", "bad", "triangle-alert"),
+    Outcome.SKIPPED: StatusLabel("Left alone", "wait", "circle-minus"),
+    Outcome.NEW: StatusLabel("New", "good", "plus"),
+    Outcome.RESTORED: StatusLabel("Come back with their history", "good", "history"),
+    Outcome.CHANGED: StatusLabel("Changed", "wait", "pencil"),
+    Outcome.UNCHANGED: StatusLabel("Unchanged", "calm", "check"),
 }
 
 
 @dataclass(frozen=True)
 class OutcomeGroup:
-    """The lines that have one outcome: how many, and the first of them."""
+    """The lines with one outcome: how many, and the first of them."""
 
     outcome: str
-    words: str
-    icon: str
-    tone: str
+    label: StatusLabel
     count: int
     rows: list[ImportRow]
 
     @property
-    def more(self) -> int:
+    def remaining(self) -> int:
         return self.count - len(self.rows)
 
 
-def get_outcome_groups(batch: NumberImport) -> list[OutcomeGroup]:
-    """What will happen, or what was left out, by outcome: a query for each and one more, and at most SHOWN lines."""
+def get_outcome_groups(number_import: NumberImport) -> list[OutcomeGroup]:
+    """Return the import's lines by outcome, without empty groups; at most one query for each group and one more."""
     counts = {
-        Outcome.REFUSED: batch.refused,
-        Outcome.LEFT_ALONE: batch.left_alone,
-        Outcome.NEW: batch.will_add,
-        Outcome.BACK: batch.will_bring_back,
-        Outcome.CHANGED: batch.will_change,
-        Outcome.UNCHANGED: batch.unchanged,
+        Outcome.REFUSED: number_import.refused,
+        Outcome.SKIPPED: number_import.skipped,
+        Outcome.NEW: number_import.will_add,
+        Outcome.RESTORED: number_import.will_restore,
+        Outcome.CHANGED: number_import.will_change,
+        Outcome.UNCHANGED: number_import.unchanged,
     }
-    groups = [
-        OutcomeGroup(
-            outcome,
-            words,
-            icon,
-            tone,
-            counts[outcome],
-            list(batch.rows.filter(outcome=outcome).select_related("campaign").order_by("line")[:MAX_LINES]),
-        )
-        for outcome, (words, icon, tone) in OUTCOME_LABELS.items()
-        if counts[outcome]
-    ]
+    groups = []
+    for outcome, label in OUTCOME_LABELS.items():
+        if counts[outcome]:
+            lines = number_import.rows.filter(outcome=outcome).select_related("campaign").order_by("line")
+            groups.append(OutcomeGroup(outcome, label, counts[outcome], list(lines[:MAX_LINES])))
     rows = [row for group in groups for row in group.rows]
-    campaigns = Campaign.objects.in_bulk({row.seen_campaign_id for row in rows if row.seen_campaign_id})
+    campaigns = Campaign.objects.in_bulk({row.previous_campaign_id for row in rows if row.previous_campaign_id})
     for row in rows:
-        row.seen_campaign = campaigns.get(row.seen_campaign_id)
+        row.previous_campaign = campaigns.get(row.previous_campaign_id) if row.previous_campaign_id else None
     return groups
 
 
-def get_columns(batch: NumberImport) -> tuple[list[tuple[str, str]], list[str]]:
-    """Which heading was read as what, and the headings that were not read."""
-    read = [(name, batch.headings[place]) for name, place in batch.columns.items()] if batch.headings else []
-    places = batch.columns.values()
-    return read, [heading for place, heading in enumerate(batch.headings) if place not in places and heading]
+def get_columns(number_import: NumberImport) -> tuple[list[tuple[str, str]], list[str]]:
+    """Return the columns that were read, as (name, heading), and the headings of those that were not."""
+    headings, columns = number_import.headings, number_import.columns
+    read = [(name, headings[index]) for name, index in columns.items()] if headings else []
+    return read, [heading for index, heading in enumerate(headings) if index not in columns.values() and heading]
 
 
-def format_summary(batch: NumberImport) -> str:
-    """The counts in words: 3 new, 1 changed, 2 unchanged, 4 refused; once it is confirmed, of what was done."""
-    if batch.state in (State.APPLYING, State.DONE, State.STOPPED) and batch.confirmed_at:
-        counts = (
-            (batch.added, "added"),
-            (batch.brought_back, "brought back"),
-            (batch.changed, "changed"),
-            (batch.left_alone, "left alone"),
-        )
+def format_summary(number_import: NumberImport) -> str:
+    """Return the counts of the preview, or of the result once it is confirmed: "3 new, 1 changed, 4 refused"."""
+    if number_import.state in (State.APPLYING, State.DONE, State.STOPPED) and number_import.confirmed_at:
+        counts = [
+            (number_import.added, "added"),
+            (number_import.restored, "brought back"),
+            (number_import.changed, "changed"),
+            (number_import.skipped, "left alone"),
+        ]
     else:
-        counts = ((batch.will_add, "new"), (batch.will_bring_back, "come back"), (batch.will_change, "changed"))
-    counts = (*counts, (batch.unchanged, "unchanged"), (batch.refused, "refused"))
-    return ", ".join(f"{count:,} {words}" for count, words in counts if count) or "nothing"
+        counts = [
+            (number_import.will_add, "new"),
+            (number_import.will_restore, "come back"),
+            (number_import.will_change, "changed"),
+        ]
+    counts += [(number_import.unchanged, "unchanged"), (number_import.refused, "refused")]
+    return ", ".join(f"{count:,} {name}" for count, name in counts if count) or "nothing"
 
 
-def iter_refused_lines(batch: NumberImport) -> Iterator[tuple[object, ...]]:
-    """Every refused line, with what stands in it and why, as rows of a CSV file; CHUNK at a time by key."""
+def iter_refused_lines(number_import: NumberImport) -> Iterator[tuple[object, ...]]:
+    """Yield a heading, and every refused or skipped line with the reason, as rows of a CSV file."""
     yield "line", "number", "reason"
     last = 0
-    left_out = batch.rows.filter(outcome__in=(Outcome.REFUSED, Outcome.LEFT_ALONE)).order_by("line")
-    while chunk := list(left_out.filter(line__gt=last).values_list("line", "text", "e164", "reason")[:CHUNK]):
-        for line, text, e164, reason in chunk:
-            yield line, text or e164, reason
+    lines = number_import.rows.filter(outcome__in=(Outcome.REFUSED, Outcome.SKIPPED)).order_by("line")
+    while chunk := list(lines.filter(line__gt=last).values_list("line", "raw_text", "e164", "reason")[:CHUNK]):
+        for line, raw_text, e164, reason in chunk:
+            yield line, raw_text or e164, reason
         last = chunk[-1][0]

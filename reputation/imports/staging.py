@@ -1,4 +1,4 @@
-"""A line of an import becomes a staged row: what it says, and what will therefore happen to its number."""
+"""Turn a line of an import into a staged row: its parsed values, and the outcome for its number."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ SOURCE_ALIASES = {
 }
 SCIENTIFIC_NOTATION = re.compile(r"\d([.,]\d+)?E\+?\d+", re.IGNORECASE)
 
-# Every column of a staged row, empty: rows that are inserted together name the same ones.
+# All columns of a row. Rows that are inserted together must have the same columns.
 ROW_DEFAULTS: dict[str, Any] = {
     field.attname: field.get_default() for field in ImportRow._meta.concrete_fields if not field.primary_key
 } | {"outcome": Outcome.NEW}
 
 
 class ExistingNumber(NamedTuple):
-    """A number as it was when its line was read."""
+    """A number of the account at the time its line is read."""
 
     pk: int
     label: str
@@ -44,28 +44,28 @@ class ExistingNumber(NamedTuple):
 
 
 def get_campaign_ids(account_id: int) -> dict[str, int]:
-    """The account's campaigns by name, as written and in lower case."""
+    """Return the account's campaigns by name, and by case-folded name. Names as written take precedence."""
     names = dict(Campaign.objects.for_account(account_id).values_list("name", "pk"))
     return {name.casefold(): pk for name, pk in names.items()} | names
 
 
 class _LineRefused(ValueError):
-    """This line is left out; the message says why."""
+    """The line is refused; the message tells a person why."""
 
 
-def build_row(record: CSVRecord, batch: NumberImport, campaigns: dict[str, int]) -> dict[str, Any]:
-    """The row for this record, as far as the file alone says what it is: new with what its cells hold, or refused."""
+def build_row(record: CSVRecord, number_import: NumberImport, campaigns: dict[str, int]) -> dict[str, Any]:
+    """Return the row of a record, judged by the file alone: new, or refused. See compare_with_existing."""
     cells = {
-        name: unescape_formula(record.cells[place]) if place < len(record.cells) else ""
-        for name, place in batch.columns.items()
+        name: unescape_formula(record.cells[index]) if index < len(record.cells) else ""
+        for name, index in number_import.columns.items()
     }
     row = ROW_DEFAULTS | {
-        "batch_id": batch.pk,
-        "line": record.line,
-        "text": (clean_label(cells["number"]) or record.cells[0])[:80],
+        "number_import_id": number_import.pk,
+        "line": record.first_line,
+        "raw_text": (clean_label(cells["number"]) or record.cells[0])[:80],
     }
     try:
-        _check_cells(record, width=len(batch.headings) or batch.columns["number"] + 1)
+        _check_cells(record, width=len(number_import.headings) or number_import.columns["number"] + 1)
         parsed = _parse_number(cells["number"])
         return row | {
             "e164": parsed.e164,
@@ -119,52 +119,46 @@ def _parse_campaign(name: str, campaigns: dict[str, int]) -> int | None:
     return campaign
 
 
-def compare_with_existing(batch: NumberImport, rows: list[dict[str, Any]]) -> None:
-    """Says in each row what will happen: compares a chunk with the lines before it and with the numbers there are.
-
-    Two queries, however many rows.
-    """
-    wanted = [row["e164"] for row in rows if row["e164"]]
-    first_lines = dict(batch.rows.filter(e164__in=in_list(wanted)).values_list("e164", "line"))
-    there = {
-        e164: ExistingNumber(*rest)
-        for e164, *rest in PhoneNumber.objects.filter(account=batch.account_id, e164__in=in_list(wanted)).values_list(
-            "e164", "pk", "label", "source", "campaign_id", "removed_at"
-        )
-    }
+def compare_with_existing(number_import: NumberImport, rows: list[dict[str, Any]]) -> None:
+    """Set the outcome of each row of a chunk by the lines before it and the account's numbers; two queries."""
+    e164s = [row["e164"] for row in rows if row["e164"]]
+    first_lines = dict(number_import.rows.filter(e164__in=in_list(e164s)).values_list("e164", "line"))
+    numbers = PhoneNumber.objects.filter(account=number_import.account_id, e164__in=in_list(e164s))
+    fields = ("pk", "label", "source", "campaign_id", "removed_at")
+    existing = {e164: ExistingNumber(*values) for e164, *values in numbers.values_list("e164", *fields)}
     for row in rows:
         if row["outcome"] != Outcome.REFUSED:
-            _set_outcome(row, first_lines, there.get(row["e164"]))
+            _set_outcome(row, first_lines, existing.get(row["e164"]))
 
 
-def _set_outcome(row: dict[str, Any], first_lines: dict[str, int], seen: ExistingNumber | None) -> None:
-    """What will happen to this number. An empty cell takes nothing away: it keeps what the number has."""
+def _set_outcome(row: dict[str, Any], first_lines: dict[Any, int], existing: ExistingNumber | None) -> None:
+    """Set the outcome of a valid row. An empty cell keeps the number's value."""
     if row["e164"] in first_lines:
         row |= ROW_DEFAULTS | {
-            "batch_id": row["batch_id"],
+            "number_import_id": row["number_import_id"],
             "line": row["line"],
-            "text": row["text"],
+            "raw_text": row["raw_text"],
             "outcome": Outcome.REFUSED,
             "reason": f"The same number as in line {first_lines[row['e164']]:,}, which counts.",
         }
         return
     first_lines[row["e164"]] = row["line"]
-    row["text"] = ""
-    if seen is None:
+    row["raw_text"] = ""
+    if existing is None:
         row["source"] = row["source"] or PhoneNumber.Source.NATIVE
         return
-    row["label"] = row["label"] or seen.label
-    row["source"] = row["source"] or seen.source
-    row["campaign_id"] = row["campaign_id"] or seen.campaign_id
+    row["label"] = row["label"] or existing.label
+    row["source"] = row["source"] or existing.source
+    row["campaign_id"] = row["campaign_id"] or existing.campaign_id
     row |= {
-        "number_id": seen.pk,
-        "seen_label": seen.label,
-        "seen_source": seen.source,
-        "seen_campaign_id": seen.campaign_id,
+        "number_id": existing.pk,
+        "previous_label": existing.label,
+        "previous_source": existing.source,
+        "previous_campaign_id": existing.campaign_id,
     }
-    if seen.removed_at:
-        row["outcome"] = Outcome.BACK
-    elif (row["label"], row["source"], row["campaign_id"]) == (seen.label, seen.source, seen.campaign_id):
+    if existing.removed_at:
+        row["outcome"] = Outcome.RESTORED
+    elif (row["label"], row["source"], row["campaign_id"]) == (existing.label, existing.source, existing.campaign_id):
         row["outcome"] = Outcome.UNCHANGED
     else:
         row["outcome"] = Outcome.CHANGED

@@ -1,7 +1,7 @@
-"""*Try it*: which number a call would show right now, and what becomes of each number that might have been shown.
+"""Explain a match for the page's *Try it*: which number a call would show, and the outcome of each candidate.
 
-The answer is matching's own, asked without taking a turn: nothing is counted or recorded, and no turn is over. Like
-every question it notices that a new day began, on which no number has reached its daily limit yet.
+The result is that of `match(commit=False)`: nothing is counted or recorded, and the rotation does not move. Like every
+match, it resets the daily limits if it is the first one of a new day.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from datetime import datetime
 from django.db import models
 from django.db.models import Count, Q
 
-from enrollment.business import US_STATES
+from enrollment.choices import US_STATES
 from portal.phone.area_codes import get_states_by_area_code
-from portal.phone.numbers import country_name, parse_number
+from portal.phone.numbers import country_name, format_national, parse_number
 from reputation.labels import StatusLabel
 from reputation.matching.match import REASONS, MatchResult, match
 from reputation.matching.queries import get_tier_candidates
@@ -24,27 +24,27 @@ from reputation.models import Campaign, PhoneNumber
 from reputation.models.campaigns import get_default_caller_id
 from reputation.number_table.alerts import NumberRow, build_rows
 
-# So many candidates of a tier are shown.
+# Candidates listed for each tier.
 MAX_CANDIDATES = 10
 
 
 class CandidateOutcome(models.TextChoices):
-    """What becomes of a candidate."""
+    """What happens to a candidate."""
 
     SKIPPED = "skipped", "Skipped"
     SHOWN = "shown", "Shown"
-    WAITS = "waits", "Waits its turn"
+    WAITING = "waits", "Waits its turn"
     NOT_REACHED = "not_reached", "Not reached"
 
 
 OUTCOME_LABELS = {
     CandidateOutcome.SKIPPED: StatusLabel("Skipped", "bad", "triangle-alert"),
     CandidateOutcome.SHOWN: StatusLabel("Shown", "good", "check"),
-    CandidateOutcome.WAITS: StatusLabel("Waits its turn", "calm", "clock"),
+    CandidateOutcome.WAITING: StatusLabel("Waits its turn", "calm", "clock"),
     CandidateOutcome.NOT_REACHED: StatusLabel("Not reached", "calm", "circle-minus"),
 }
 
-# Where a call shows no caller ID: what to do about each of matching's REASONS.
+# What to do if a call shows no caller ID, by reason code (see match.REASONS).
 ADVICE = {
     "campaign_paused": "Resume the campaign to call for it again.",
     "matching_off": "Choose a default caller ID, or switch automatic matching on.",
@@ -53,89 +53,110 @@ ADVICE = {
     "no_local_number": "Add a number of that State, or choose a default caller ID.",
     "local_numbers_skipped": "Choose a default caller ID, or add numbers of that State.",
 }
-# What matching answers without having looked at the campaign's numbers.
+# With these reason codes, matching does not look at the campaign's local numbers.
 REASONS_WITHOUT_CANDIDATES = ("campaign_paused", "matching_off", "called_abroad", "called_without_area")
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A number that might have been shown, and what becomes of it."""
+    """A number that the call might have shown, and its outcome."""
 
     row: NumberRow
-    verdict: CandidateOutcome
+    outcome: CandidateOutcome
 
     @property
-    def said(self) -> StatusLabel:
-        return OUTCOME_LABELS[self.verdict]
+    def label(self) -> StatusLabel:
+        return OUTCOME_LABELS[self.outcome]
 
 
 @dataclass(frozen=True)
 class ExplainedTier:
-    """Numbers that are equally near, in the order of their turns; `rest` are not listed."""
+    """Equally near numbers in rotation order. `remaining` is how many further numbers are not listed."""
 
     basis: Basis
     candidates: list[Candidate]
-    rest: int
+    remaining: int
 
 
 @dataclass(frozen=True)
 class MatchExplanation:
-    """What a call would show, and the candidates, the nearest first. `place` is where the called number belongs: a
-    State or a country, empty for toll-free numbers. `shown` is the number of the decision, if there is one."""
+    """What a call would show, and the candidates by tier, nearest first.
 
-    decision: MatchResult
-    place: str
-    shown: NumberRow | None
+    `place_name` is the called number's State or country, empty for a toll-free number. `shown_row` is the shown number.
+    """
+
+    result: MatchResult
+    place_name: str
+    shown_row: NumberRow | None
     tiers: list[ExplainedTier]
 
     @property
-    def matched_on(self) -> str:
-        return Basis(self.decision.basis).label
+    def basis_label(self) -> str:
+        return Basis(self.result.basis).label
 
     @property
     def reason(self) -> str:
-        """Why it is the default, or none; empty where a local number is shown."""
-        return REASONS[self.decision.because]
+        """Return why the call shows the default or no number; empty if it shows a local number."""
+        return REASONS[self.result.reason_code]
 
     @property
-    def what_to_do(self) -> str:
-        return "" if self.shown else ADVICE[self.decision.because]
+    def place_suffix(self) -> str:
+        """Return the place as it follows the called number: in brackets, or between commas if it has brackets."""
+        if not self.place_name:
+            return ""
+        return f", {self.place_name}," if "(" in self.place_name else f" ({self.place_name})"
 
     @property
-    def takes_turns(self) -> bool:
-        return any(candidate.verdict == CandidateOutcome.WAITS for tier in self.tiers for candidate in tier.candidates)
+    def announcement(self) -> str:
+        """Return what a screen reader announces when the result appears."""
+        if not self.shown_row or not self.result.caller_id:
+            return "The call shows no caller ID."
+        return f"The call shows {format_national(self.result.caller_id)}: {self.basis_label.lower()}."
+
+    @property
+    def advice(self) -> str:
+        return "" if self.shown_row else ADVICE[self.result.reason_code]
+
+    @property
+    def has_waiting(self) -> bool:
+        outcomes = (candidate.outcome for tier in self.tiers for candidate in tier.candidates)
+        return CandidateOutcome.WAITING in outcomes
 
 
-def explain_match(campaign: Campaign, called: str, now: datetime) -> MatchExplanation:
-    """Decides for a call to `called` (as a person types it) without taking a turn; a fixed number of queries.
+def explain_match(campaign: Campaign, called_number: str, now: datetime) -> MatchExplanation:
+    """Return what a call to `called_number` (as a person types it) would show; a fixed number of queries.
 
-    Give it the campaign with its `default_number`. Raises NotANumber for what cannot be called.
+    The campaign should come with its `default_number`. Raises InvalidPhoneNumber if the number cannot be called.
     """
-    decision = match(account_id=campaign.account_id, campaign_id=campaign.pk, called=called, now=now, takes_turn=False)
-    looked_at = decision.because not in REASONS_WITHOUT_CANDIDATES
-    tiers = list(_get_disjoint_tiers(get_tiers(parse_number(decision.called)))) if looked_at else []
-    ids = {tier.basis: _get_candidate_ids(campaign, tier, decision) for tier in tiers}
-    default = get_default_caller_id(campaign) if decision.because != "campaign_paused" else None
-    wanted = {pk for of_tier in ids.values() for pk in of_tier} | {default.pk for default in (default,) if default}
-    rows = {row.number.pk: row for row in build_rows(PhoneNumber.objects.filter(pk__in=wanted), now)}
+    result = match(
+        account_id=campaign.account_id, campaign_id=campaign.pk, called_number=called_number, now=now, commit=False
+    )
+    tiers: list[Tier] = []
+    if result.reason_code not in REASONS_WITHOUT_CANDIDATES:
+        tiers = list(_get_disjoint_tiers(get_tiers(parse_number(result.called_number))))
+    ids = {tier.basis: _get_candidate_ids(campaign, tier, result) for tier in tiers}
+    default = get_default_caller_id(campaign) if result.reason_code != "campaign_paused" else None
+    candidate_ids = {pk for tier_ids in ids.values() for pk in tier_ids} | ({default.pk} if default else set())
+    rows = {row.number.pk: row for row in build_rows(PhoneNumber.objects.filter(pk__in=candidate_ids), now)}
     counts = _count_by_tier(campaign, tiers) if tiers else {}
-    tried = [
+    explained = [
         ExplainedTier(
             tier.basis,
-            [Candidate(rows[pk], _get_outcome(rows[pk], tier.basis, decision)) for pk in ids[tier.basis] if pk in rows],
+            [Candidate(rows[pk], _get_outcome(rows[pk], tier.basis, result)) for pk in ids[tier.basis] if pk in rows],
             max(counts[tier.basis] - len(ids[tier.basis]), 0),
         )
         for tier in tiers
         if ids[tier.basis]
     ]
     if default and default.pk in rows:
-        verdict = CandidateOutcome.SHOWN if decision.basis == Basis.DEFAULT else CandidateOutcome.NOT_REACHED
-        tried.append(ExplainedTier(Basis.DEFAULT, [Candidate(rows[default.pk], verdict)], 0))
-    return MatchExplanation(decision, get_place_name(decision.called), rows.get(decision.number_id), tried)
+        outcome = CandidateOutcome.SHOWN if result.basis == Basis.DEFAULT else CandidateOutcome.NOT_REACHED
+        explained.append(ExplainedTier(Basis.DEFAULT, [Candidate(rows[default.pk], outcome)], 0))
+    shown_row = rows.get(result.number_id) if result.number_id else None
+    return MatchExplanation(result, get_place_name(result.called_number), shown_row, explained)
 
 
 def get_place_name(e164: str) -> str:
-    """Where a number belongs, in words: Washington, Puerto Rico, Canada; nothing for a toll-free number."""
+    """Return a number's State, territory or country (Washington, Puerto Rico, Canada); empty for a toll-free number."""
     number = parse_number(e164)
     if number.area_code in get_states_by_area_code():
         return dict(US_STATES)[get_states_by_area_code()[number.area_code]]
@@ -143,39 +164,39 @@ def get_place_name(e164: str) -> str:
 
 
 def _get_disjoint_tiers(tiers: Sequence[Tier]) -> Iterator[Tier]:
-    """The tiers without the numbers of nearer ones, so that each candidate stands in one of them."""
+    """Yield the tiers without the numbers of nearer ones, so that each candidate is in one tier only."""
     exchange, area, state = tiers
     [(first, last)] = exchange.ranges
     [(low, high)] = area.ranges
-    around = ((low, f"+{int(first) - 1}"), (f"+{int(last) + 1}", high))
+    other_exchanges = ((low, f"+{int(first) - 1}"), (f"+{int(last) + 1}", high))
     yield exchange
-    yield Tier(area.basis, area.name, tuple((begin, end) for begin, end in around if begin <= end))
+    yield Tier(area.basis, area.name, tuple((begin, end) for begin, end in other_exchanges if begin <= end))
     yield state
 
 
-def _get_candidate_ids(campaign: Campaign, tier: Tier, decision: MatchResult) -> list[int]:
-    """The first of the tier's numbers, the shown one among them wherever it stands."""
-    ids = get_tier_candidates(campaign.pk, tier, most=MAX_CANDIDATES)
-    if decision.basis == tier.basis and decision.number_id not in ids:
-        ids[MAX_CANDIDATES - 1 :] = [decision.number_id]
+def _get_candidate_ids(campaign: Campaign, tier: Tier, result: MatchResult) -> list[int]:
+    """Return ids of the tier's first numbers, always including the shown one."""
+    ids = get_tier_candidates(campaign.pk, tier, limit=MAX_CANDIDATES)
+    if result.number_id and result.basis == tier.basis and result.number_id not in ids:
+        ids[MAX_CANDIDATES - 1 :] = [result.number_id]
     return ids
 
 
 def _count_by_tier(campaign: Campaign, tiers: Sequence[Tier]) -> dict[str, int]:
-    """How many numbers of the campaign each tier has; one query."""
-    within = {
+    """Return how many numbers of the campaign each tier has, by basis; one query."""
+    conditions = {
         tier.basis.value: Q(*(Q(e164__gte=low, e164__lte=high) for low, high in tier.ranges), _connector=Q.OR)
         for tier in tiers
         if tier.ranges
     }
-    numbers = PhoneNumber.objects.in_campaign(campaign).present().filter(Q(*within.values(), _connector=Q.OR))
-    counted = numbers.aggregate(**{basis: Count("pk", filter=is_in) for basis, is_in in within.items()})
-    return {basis: counted.get(basis, 0) for basis in LOCAL_BASES}
+    numbers = PhoneNumber.objects.in_campaign(campaign).present().filter(Q(*conditions.values(), _connector=Q.OR))
+    counts = numbers.aggregate(**{basis: Count("pk", filter=condition) for basis, condition in conditions.items()})
+    return {basis: counts.get(basis, 0) for basis in LOCAL_BASES}
 
 
-def _get_outcome(row: NumberRow, basis: Basis, decision: MatchResult) -> CandidateOutcome:
-    if row.number.pk == decision.number_id and basis == decision.basis:
+def _get_outcome(row: NumberRow, basis: Basis, result: MatchResult) -> CandidateOutcome:
+    if row.number.pk == result.number_id and basis == result.basis:
         return CandidateOutcome.SHOWN
     if row.number.is_tagged or row.number.exhausted_on:
         return CandidateOutcome.SKIPPED
-    return CandidateOutcome.WAITS if basis == decision.basis else CandidateOutcome.NOT_REACHED
+    return CandidateOutcome.WAITING if basis == result.basis else CandidateOutcome.NOT_REACHED

@@ -1,8 +1,8 @@
-"""What was decided, for the figures: gathered in the process that answers, and written in batches.
+"""Record match results for the statistics: counted in memory, and written in batches.
 
-A dialer asks thousands of times a minute; a row for each answer would cost more than the answer. Sums for each number
-and each campaign and day are what pages show (NumberCalls, CampaignCalls). They are written every ten seconds; a web
-process that is killed loses what it decided since, a process that ends writes it first.
+A dialer asks thousands of times a minute, and one row per call would cost more than the match itself. Pages show totals
+per day and number (NumberCalls) and per day and campaign (CampaignCalls). Each web process adds its counts to them
+every FLUSH_SECONDS and when it exits. A process that is killed loses its counts since the last flush.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ import threading
 import time
 from collections import Counter
 from datetime import date
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, connections, transaction
 
-from reputation.models import CampaignCalls, NumberCalls
+from reputation.models import Campaign, CampaignCalls, NumberCalls, PhoneNumber
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ FLUSH_SECONDS = 10.0
 CHUNK = 1_000
 
 _lock = threading.Lock()
-# One writes at a time: the end of a process may come while its writer is at it.
+# Only one thread writes at a time: the process may exit while its flusher is writing.
 _flush_lock = threading.Lock()
 _number_calls: Counter[tuple[int, int, date]] = Counter()
 _campaign_calls: Counter[tuple[int, int, date, str, bool]] = Counter()
@@ -43,46 +44,55 @@ def record_match(
     basis: str,
     skipped_tagged: bool,
     number_id: int | None,
-    is_counted: bool,
+    is_already_counted: bool,
 ) -> None:
-    """Notes one decision, or where RECORD_DECISIONS says 1 in N, one in N decisions for N. `is_counted`: the number's
-    call is counted already, because a daily limit needs it at once."""
+    """Count one match result.
+
+    With RECORD_DECISIONS = N above 1, one in N results is counted N times; with 0, none is. `is_already_counted` means
+    that the daily limit counted the number's call (see daily_limit.count_call).
+    """
     weight = settings.RECORD_DECISIONS
     if not weight or (weight > 1 and random.randrange(weight)):
         return
     with _lock:
         _campaign_calls[account_id, campaign_id, day, basis, skipped_tagged] += weight
-        if number_id is not None and not is_counted:
+        if number_id is not None and not is_already_counted:
             _number_calls[account_id, number_id, day] += weight
     if _flusher is None or _flusher[0] != os.getpid():
         _start_flusher()
 
 
 def flush() -> None:
-    """Writes what was noted since; called by the writer every ten seconds, and at the end of the process. What cannot
-    be written is kept for the next time."""
+    """Write the counts since the last flush. Counts that cannot be written are kept for the next flush."""
     with _flush_lock:
-        _add_to_totals(NumberCalls, ("account_id", "number_id", "day"), _number_calls)
-        _add_to_totals(CampaignCalls, ("account_id", "campaign_id", "day", "basis", "skipped_tagged"), _campaign_calls)
+        _add_to_totals(NumberCalls, PhoneNumber, ("account_id", "number_id", "day"), _number_calls)
+        key = ("account_id", "campaign_id", "day", "basis", "skipped_tagged")
+        _add_to_totals(CampaignCalls, Campaign, key, _campaign_calls)
 
 
-def _add_to_totals(model: type[NumberCalls] | type[CampaignCalls], key: tuple[str, ...], noted: Counter) -> None:
-    """Adds to the sums, in chunks. What is about a campaign or a number that is gone meanwhile is left out: nobody can
-    see it."""
-    table, columns = model._meta.db_table, ", ".join(key)
-    subject = model._meta.get_field(key[1].removesuffix("_id")).related_model._meta.db_table
-    given = [f"given.column{place}" for place in range(1, len(key) + 2)]
+def _add_to_totals(
+    model: type[NumberCalls] | type[CampaignCalls],
+    subject_model: type[PhoneNumber] | type[Campaign],
+    key: tuple[str, ...],
+    counts: Counter[Any],
+) -> None:
+    """Add the counts to the stored totals, in chunks. Counts of deleted numbers and campaigns are dropped.
+
+    `key` names the columns of the counters' keys; the second one refers to `subject_model`.
+    """
+    table, columns, subject = model._meta.db_table, ", ".join(key), subject_model._meta.db_table
+    given = [f"given.column{position}" for position in range(1, len(key) + 2)]
     if connection.vendor == "postgresql":
         given[2] = f"CAST({given[2]} AS date)"
-    # In the same order everywhere, so that two processes never wait for each other in a circle.
+    # All processes lock the rows in the same order, so that two of them cannot deadlock.
     with _lock:
-        keys = sorted(noted)
+        keys = sorted(counts)
     for first in range(0, len(keys), CHUNK):
         with _lock:
-            rows = [(*values, noted.pop(values)) for values in keys[first : first + CHUNK]]
-        places = ", ".join([f"({', '.join(['%s'] * len(given))})"] * len(rows))
+            rows = [(*key_values, counts.pop(key_values)) for key_values in keys[first : first + CHUNK]]
+        values_sql = ", ".join([f"({', '.join(['%s'] * len(given))})"] * len(rows))
         sql = (
-            f"INSERT INTO {table} ({columns}, calls) SELECT {', '.join(given)} FROM (VALUES {places}) AS given "
+            f"INSERT INTO {table} ({columns}, calls) SELECT {', '.join(given)} FROM (VALUES {values_sql}) AS given "
             f"WHERE EXISTS (SELECT 1 FROM {subject} s WHERE s.id = given.column2) "
             f"ON CONFLICT ({', '.join(key[1:])}) DO UPDATE SET calls = {table}.calls + excluded.calls"
         )
@@ -91,17 +101,17 @@ def _add_to_totals(model: type[NumberCalls] | type[CampaignCalls], key: tuple[st
                 cursor.execute(sql, [value for row in rows for value in row])
         except Exception:
             with _lock:
-                for *values, calls in rows:
-                    noted[tuple(values)] += calls
+                for *key_values, calls in rows:
+                    counts[tuple(key_values)] += calls
             raise
 
 
 def _start_flusher() -> None:
-    """Starts this process's writer: not at import, since a web server forks after that."""
+    """Start this process's flusher thread. Not at import, because a web server forks after that."""
     global _flusher
     with _lock:
         if _flusher is None or _flusher[0] != os.getpid():
-            thread = threading.Thread(target=_run_flusher, name="recording", daemon=True)
+            thread = threading.Thread(target=_run_flusher, name="match-recorder", daemon=True)
             _flusher = (os.getpid(), thread)
             thread.start()
             atexit.register(_flush_at_exit, os.getpid())
@@ -120,8 +130,10 @@ def _flush_at_exit(pid: int) -> None:
 
 
 def _reset_after_fork() -> None:
-    """In a process that was forked: what its parent noted is the parent's to write, and a lock that one of the parent's
-    threads held at that moment would never be released here."""
+    """Start with no counts and free locks in a forked process.
+
+    The parent writes its counts itself, and a lock that another of its threads held would never be released here.
+    """
     global _lock, _flush_lock
     _lock, _flush_lock = threading.Lock(), threading.Lock()
     _number_calls.clear()
@@ -135,5 +147,5 @@ def _flush_safely() -> None:
     try:
         flush()
     except Exception:
-        logger.exception("What was decided in the last seconds could not be recorded")
+        logger.exception("Match results could not be written")
         connection.close()

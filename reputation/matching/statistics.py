@@ -1,41 +1,55 @@
-"""What pages say about calls: what tags cost a campaign, and how often a number was shown.
+"""Call statistics for pages: what spam tags cost a campaign, and how often calls showed a number.
 
-Days are those of the account's time zone; the last 30 days are today and the 29 before. The figures are the sums that
-recording writes, so they count what dialers were told, not what they dialed.
+Days are those of the account's time zone. A window of 30 days is today and the 29 days before. The counts are those of
+the recorder: they say what dialers were told to show, not what they dialed.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db.models import Q, Sum
+from django.utils.formats import date_format
 
 from reputation.matching.tiers import LOCAL_BASES, Basis
 from reputation.models import Campaign, CampaignCalls, NumberCalls, PhoneNumber
 
 WINDOW_DAYS = 30
-# The picture's height, in the units of its view box.
+# In the units of the chart's viewBox.
 CHART_HEIGHT = 28
+
+# Fields of CallCounts and their names on the page.
+CALL_KINDS = {
+    "local": "Local",
+    "default_for_tags": "By default, as local numbers were tagged",
+    "default_other": "By default, for other reasons",
+    "no_caller_id": "Without a caller ID",
+}
 
 
 @dataclass(frozen=True)
 class CallCounts:
-    """A campaign's calls of some days: those that showed a local number, the default because local numbers were tagged,
-    the default for another reason, and no caller ID."""
+    """A campaign's calls by what they showed.
+
+    `default_for_tags` counts calls that showed the default caller ID because local numbers were tagged,
+    `default_other` those that showed it for another reason.
+    """
 
     local: int
-    as_tagged: int
-    otherwise: int
-    without: int
+    default_for_tags: int
+    default_other: int
+    no_caller_id: int
 
     @property
     def total(self) -> int:
-        return self.local + self.as_tagged + self.otherwise + self.without
+        return self.local + self.default_total + self.no_caller_id
 
     @property
-    def by_default(self) -> int:
-        return self.as_tagged + self.otherwise
+    def default_total(self) -> int:
+        return self.default_for_tags + self.default_other
 
 
 @dataclass(frozen=True)
@@ -46,28 +60,22 @@ class CampaignStatistics:
     month: CallCounts
 
     @property
-    def lines(self) -> list[tuple[str, int, str, int, str]]:
-        """For each kind of call: what it is, how many and which share today, how many and which share in 30 days."""
-        kinds = (
-            ("Local", "local"),
-            ("By default, as local numbers were tagged", "as_tagged"),
-            ("By default, for other reasons", "otherwise"),
-            ("Without a caller ID", "without"),
-        )
+    def rows(self) -> list[tuple[str, int, str, int, str]]:
+        """Return name, count and percentage today, and count and percentage in 30 days, for each kind of call."""
         return [
             (
-                words,
+                name,
                 getattr(self.today, kind),
                 format_percentage(getattr(self.today, kind), self.today.total),
                 getattr(self.month, kind),
                 format_percentage(getattr(self.month, kind), self.month.total),
             )
-            for words, kind in kinds
+            for kind, name in CALL_KINDS.items()
         ]
 
 
 def format_percentage(part: int, whole: int) -> str:
-    """97 %, or with a decimal below ten: 1.2 %. Nothing of nothing."""
+    """Format as 97 %, or with one decimal below ten: 1.2 %. Returns an empty string if the whole is 0."""
     if not whole:
         return ""
     percent = 100 * part / whole
@@ -77,33 +85,34 @@ def format_percentage(part: int, whole: int) -> str:
 
 
 def get_campaign_statistics(campaign: Campaign, today: date) -> CampaignStatistics:
-    """What the campaign's calls showed; one query. `today` is the account's own day."""
+    """Return the campaign's calls; one query. `today` is the account's local date."""
     recorded = CampaignCalls.objects.filter(
         campaign=campaign, day__gt=today - timedelta(days=WINDOW_DAYS), day__lte=today
     )
-    summed = recorded.values_list("basis", "skipped_tagged").annotate(
+    totals = recorded.values_list("basis", "skipped_tagged").annotate(
         today=Sum("calls", filter=Q(day=today), default=0), month=Sum("calls", default=0)
     )
-    of_today, of_month = {}, {}
-    for basis, skipped_tagged, calls_today, calls in summed:
+    today_counts, month_counts = Counter[str](), Counter[str]()
+    for basis, skipped_tagged, calls_today, calls_month in totals:
         kind = _get_call_kind(basis, skipped_tagged)
-        of_today[kind] = of_today.get(kind, 0) + calls_today
-        of_month[kind] = of_month.get(kind, 0) + calls
-    kinds = ("local", "as_tagged", "otherwise", "without")
-    return CampaignStatistics(*(CallCounts(**{kind: of.get(kind, 0) for kind in kinds}) for of in (of_today, of_month)))
+        today_counts[kind] += calls_today
+        month_counts[kind] += calls_month
+    return CampaignStatistics(
+        *(CallCounts(**{kind: counts[kind] for kind in CALL_KINDS}) for counts in (today_counts, month_counts))
+    )
 
 
 def _get_call_kind(basis: str, skipped_tagged: bool) -> str:
     if basis in LOCAL_BASES:
         return "local"
     if basis == Basis.NONE:
-        return "without"
-    return "as_tagged" if skipped_tagged else "otherwise"
+        return "no_caller_id"
+    return "default_for_tags" if skipped_tagged else "default_other"
 
 
 @dataclass(frozen=True)
 class DayBar:
-    """A day's bar: how high it is, of HEIGHT. A day with calls has one that can be seen."""
+    """A day's bar in the chart of a number; `height` and `top` are in units of its viewBox."""
 
     day: date
     calls: int
@@ -116,7 +125,7 @@ class DayBar:
 
 @dataclass(frozen=True)
 class NumberStatistics:
-    """How often calls were to show a number, with a bar for each of the last 30 days, the oldest first."""
+    """How often calls were to show a number, with a bar for each of the last 30 days, oldest first."""
 
     days: list[DayBar]
 
@@ -126,25 +135,37 @@ class NumberStatistics:
 
     @property
     def week(self) -> int:
-        return sum(one.calls for one in self.days[-7:])
+        return sum(bar.calls for bar in self.days[-7:])
 
     @property
     def month(self) -> int:
-        return sum(one.calls for one in self.days)
+        return sum(bar.calls for bar in self.days)
 
     @property
-    def most(self) -> DayBar:
-        return max(self.days, key=lambda one: one.calls)
+    def busiest_day(self) -> DayBar:
+        return max(self.days, key=lambda bar: bar.calls)
+
+    @property
+    def summary(self) -> str:
+        """Return the chart as a sentence, for screen readers."""
+        first, busiest = date_format(self.days[0].day, "j M"), date_format(self.busiest_day.day, "j M")
+        return (
+            f"Calls on each of the last {len(self.days)} days, from {first} to today: {intcomma(self.month)} in all, "
+            f"the most on {busiest} with {intcomma(self.busiest_day.calls)}."
+        )
 
 
 def get_number_statistics(number: PhoneNumber, today: date) -> NumberStatistics:
-    """How often the number was shown in the last 30 days; one query. `today` is the account's own day."""
-    days = [today - timedelta(days=before) for before in reversed(range(WINDOW_DAYS))]
+    """Return how often the number was shown in the last 30 days; one query. `today` is the account's local date."""
+    days = [today - timedelta(days=age) for age in reversed(range(WINDOW_DAYS))]
     recorded = NumberCalls.objects.filter(number=number, day__gte=days[0], day__lte=today)
-    calls = dict.fromkeys(days, 0) | dict(recorded.values_list("day", "calls"))
-    most = max(calls.values())
-    return NumberStatistics([DayBar(day, count, _get_bar_height(count, most)) for day, count in calls.items()])
+    calls_by_day = dict.fromkeys(days, 0) | dict(recorded.values_list("day", "calls"))
+    max_calls = max(calls_by_day.values())
+    return NumberStatistics(
+        [DayBar(day, calls, _get_bar_height(calls, max_calls)) for day, calls in calls_by_day.items()]
+    )
 
 
-def _get_bar_height(calls: int, most: int) -> float:
-    return max(round(CHART_HEIGHT * calls / most, 1), 1.5) if calls else 0.5
+def _get_bar_height(calls: int, max_calls: int) -> float:
+    """Return a height that stays visible: a day with few calls is higher than one without any."""
+    return max(round(CHART_HEIGHT * calls / max_calls, 1), 1.5) if calls else 0.5

@@ -1,4 +1,4 @@
-"""How near a number is to the called person: exchange, area code, State."""
+"""Tiers: sets of numbers that are equally near to the called person (exchange, area code, State)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LOCAL_BASES = (Basis.EXCHANGE, Basis.AREA_CODE, Basis.STATE)
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """Numbers that are equally near: ranges of E.164 in order, and the name under which they take turns."""
+    """Numbers that are equally near: inclusive, sorted ranges of E.164. `name` identifies the tier in the rotation."""
 
     basis: Basis
     name: str
@@ -34,7 +34,10 @@ class Tier:
 
 
 def get_tiers(number: ParsedNumber) -> tuple[Tier, ...]:
-    """The three tiers of a called number of the United States that has an area code, the nearest first."""
+    """Return the three tiers of a called number, nearest first.
+
+    The number must be of the United States and have an area code.
+    """
     exchange = number.e164[:8]
     return (Tier(Basis.EXCHANGE, exchange, (_prefix_range(exchange),)), *_get_area_tiers(number.area_code))
 

@@ -1,4 +1,4 @@
-"""How often a dialer was told to show a number, and why: sums for each day, not a row for each call."""
+"""Daily totals of match answers: how often a dialer was told to show a number, and why. Not a row for each call."""
 
 from django.db import models
 
@@ -8,7 +8,7 @@ from reputation.models.numbers import PhoneNumber
 
 
 class NumberCalls(models.Model):
-    """How many calls were to show this number on a day of the account's time zone."""
+    """Calls that were to show this number, on a day in the account's time zone."""
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="+", db_index=False)
     number = models.ForeignKey(PhoneNumber, models.CASCADE, related_name="calls", db_index=False)
@@ -26,8 +26,10 @@ class NumberCalls(models.Model):
 
 
 class CampaignCalls(models.Model):
-    """How many calls of a campaign were decided on a day, by what the shown number was matched on (a Basis), and
-    whether numbers that are as near as the shown one, or nearer, were skipped for a tag."""
+    """Calls of a campaign on a day, by the Basis on which the shown number was matched.
+
+    `skipped_tagged` tells whether tagged numbers that are as near as the shown one, or nearer, were skipped.
+    """
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="+", db_index=False)
     campaign = models.ForeignKey(Campaign, models.CASCADE, related_name="calls", db_index=False)

@@ -1,4 +1,6 @@
-"""An outbound dialer campaign: the numbers it calls from, and the one shown where none of them matches."""
+"""Outbound dialer campaigns, and the default caller ID of each."""
+
+from __future__ import annotations
 
 from django.db import models
 from django.db.models.functions import Lower
@@ -9,6 +11,8 @@ from reputation.models.numbers import PhoneNumber
 
 
 class Campaign(models.Model):
+    """A campaign of a dialer. It calls from the numbers assigned to it, or from `default_number` if none matches."""
+
     account = models.ForeignKey(Account, models.CASCADE, related_name="campaigns")
     name = models.CharField(max_length=80)
     is_paused = models.BooleanField("paused", default=False)
@@ -31,8 +35,8 @@ class Campaign(models.Model):
         blank=True,
         help_text="So many calls a day show the same number; then it is skipped until the next day.",
     )
-    # The day of the account's time zone on which the numbers' limits last began anew.
-    limits_began_on = models.DateField(null=True, editable=False)
+    # The account's local date on which `PhoneNumber.exhausted_on` was last reset. See matching/daily_limit.py.
+    limits_reset_on = models.DateField(null=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = AccountQuerySet.as_manager()
@@ -45,6 +49,6 @@ class Campaign(models.Model):
 
 
 def get_default_caller_id(campaign: Campaign) -> PhoneNumber | None:
-    """The default caller ID, unless the number was removed from the account since it was chosen."""
+    """Return the default caller ID, or None if the number was removed from the account."""
     number = campaign.default_number
     return number if number and number.removed_at is None else None

@@ -1,4 +1,4 @@
-"""A case is the remediation of one number's tags, from opening to outcome; a submission is its part at one engine."""
+"""Cases and submissions. A case is the remediation of one number's tags; a submission is its part at one engine."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
-from portal.models import Account, AccountQuerySet
+from portal.models import Account, AccountQuerySet, Claimable
 from reputation.models.engines import Engine, Tag
 from reputation.models.numbers import PhoneNumber
 
@@ -16,16 +16,16 @@ class CaseQuerySet(AccountQuerySet):
     def unfinished(self) -> CaseQuerySet:
         return self.filter(state__in=Case.UNFINISHED)
 
-    def needing_a_ticket(self) -> CaseQuerySet:
-        """Those that failed, whose label still stands, and that support was not asked about yet."""
-        standing = Tag.objects.standing().filter(case=OuterRef("pk"))
-        return self.filter(Exists(standing), state=Case.State.FAILED, ticket_reference="")
+    def without_ticket(self) -> CaseQuerySet:
+        """Failed cases whose label is still active and that have no support ticket yet."""
+        active_tags = Tag.objects.active().filter(case=OuterRef("pk"))
+        return self.filter(Exists(active_tags), state=Case.State.FAILED, ticket_reference="")
 
     def due(self, now: datetime) -> CaseQuerySet:
         return self.filter(next_action_at__lte=now)
 
 
-class Case(models.Model):
+class Case(Claimable):
     class State(models.TextChoices):
         OPEN = "open", "Open"
         SUBMITTED = "submitted", "Submitted"
@@ -43,7 +43,7 @@ class Case(models.Model):
     state_since = models.DateTimeField()
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
-    # By when an engine is expected to have answered, and when the case is given up.
+    # When an engine's answer is expected, and when the case fails without one.
     expected_by = models.DateTimeField(null=True)
     deadline_at = models.DateTimeField()
     outcome = models.CharField(max_length=300, blank=True)
@@ -51,10 +51,8 @@ class Case(models.Model):
     ticket_reference = models.CharField("support ticket's reference", max_length=80, blank=True)
     ticket_opened_at = models.DateTimeField(null=True)
 
-    # When something must happen next (null: nothing more), and who is at it.
+    # When the case is due next (null: never), and the lease of the worker that handles it.
     next_action_at = models.DateTimeField(null=True)
-    lease_until = models.DateTimeField(null=True)
-    lease_token = models.CharField(max_length=32, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
 
     objects = CaseQuerySet.as_manager()
@@ -81,8 +79,22 @@ class Case(models.Model):
         return self.state in self.UNFINISHED
 
 
+class SubmissionQuerySet(models.QuerySet["Submission"]):
+    def with_active_tag(self) -> SubmissionQuerySet:
+        """Submissions whose engine still labels the number of the case."""
+        return self.filter(Exists(Tag.objects.active().filter(case=OuterRef("case"), engine=OuterRef("engine"))))
+
+    def start_withdrawal(self, now: datetime) -> None:
+        """Withdraws these submissions: at their engines by the next sweep, or at once where none has a reference."""
+        self.exclude(reference="").update(state=Submission.State.WITHDRAWING, next_action_at=now)
+        self.filter(reference="").update(state=Submission.State.WITHDRAWN, next_action_at=None)
+
+
 class Submission(models.Model):
-    """What one engine was asked in a case, and what it said. *Done* is its claim; a look-up has to bear it out."""
+    """The request to one engine to remove its label, and its answer.
+
+    *Done* is the engine's claim; a later look-up confirms or refutes it.
+    """
 
     class State(models.TextChoices):
         WAITING = "waiting", "Not yet sent"
@@ -106,10 +118,12 @@ class Submission(models.Model):
     sent_at = models.DateTimeField(null=True)
     expected_by = models.DateTimeField(null=True)
     answered_at = models.DateTimeField(null=True)
-    # How often it was begun: an engine that tags again during the case is asked again.
-    times = models.PositiveSmallIntegerField(default=1)
-    # Not to be sent, polled or withdrawn before; null where nothing more is to be done.
+    # How often the removal was requested. A new tag of the engine in the same case starts a new request.
+    request_count = models.PositiveSmallIntegerField(default=1)
+    # When to send, poll or withdraw it next (null: never).
     next_action_at = models.DateTimeField(null=True)
+
+    objects = SubmissionQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["case", "engine"], name="submission_once")]
@@ -120,7 +134,10 @@ class Submission(models.Model):
     def __str__(self) -> str:
         return f"{self.case} at {self.engine}: {self.get_state_display()}"
 
+    def is_due(self, now: datetime) -> bool:
+        return self.next_action_at is not None and self.next_action_at <= now
+
     @property
-    def key(self) -> str:
-        """Ours for this asking: an engine that gets it twice (we died before noting its answer) takes it once."""
-        return f"submission-{self.pk}-{self.times}"
+    def idempotency_key(self) -> str:
+        """Identifies this request to the provider, which handles it once even if the portal sends it again."""
+        return f"submission-{self.pk}-{self.request_count}"

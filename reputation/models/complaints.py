@@ -1,4 +1,4 @@
-"""Consumers' complaints to the FTC about calls from a number: unverified claims, since a number can be spoofed."""
+"""Consumers' complaints to the FTC about calls from a number. They are unverified, and a number can be spoofed."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from django.db import models
 
 
 class ComplaintFile(models.Model):
-    """A file of complaints that was taken in; known by its content, whatever it is called."""
+    """A loaded file of complaints, identified by its content."""
 
     sha256 = models.CharField(max_length=64, unique=True)
     name = models.CharField(max_length=200)
-    begun_at = models.DateTimeField()
+    started_at = models.DateTimeField()
     done_at = models.DateTimeField(null=True)
-    rows = models.PositiveIntegerField(default=0)
-    taken = models.PositiveIntegerField(default=0)
+    row_count = models.PositiveIntegerField(default=0)
+    loaded_count = models.PositiveIntegerField(default=0)
 
     def __str__(self) -> str:
         return self.name
 
 
-class ComplaintQuerySet(models.QuerySet):
-    def about(self, e164: str) -> ComplaintQuerySet:
+class ComplaintQuerySet(models.QuerySet["Complaint"]):
+    def for_number(self, e164: str) -> ComplaintQuerySet:
         return self.filter(e164=e164).order_by("-created_at", "-pk")
 
     def counting_since(self, moment: datetime) -> ComplaintQuerySet:
@@ -30,21 +30,21 @@ class ComplaintQuerySet(models.QuerySet):
 
 
 class Complaint(models.Model):
-    """One row of an FTC file. Complaints belong to no account: whoever monitors the number sees them."""
+    """One row of an FTC file. It belongs to no account: every account that monitors the number sees it."""
 
     e164 = models.CharField("number", max_length=16)
     created_at = models.DateTimeField()
-    # created_at on the service's clock, by which it ages out; equal to it in production, where a day is a day.
+    # created_at on the service's clock, by which the complaint expires. Equal to created_at in production.
     counts_from = models.DateTimeField()
     violated_at = models.DateTimeField(null=True)
     city = models.CharField(max_length=80, blank=True)
     state = models.CharField(max_length=40, blank=True)
     area_code = models.CharField(max_length=10, blank=True)
     subject = models.CharField(max_length=200, blank=True)
-    # A recorded message or robocall; null where the consumer did not say.
-    robocall = models.BooleanField(null=True)
+    # A recorded message or is_robocall; null where the consumer did not say.
+    is_robocall = models.BooleanField(null=True)
     file = models.ForeignKey(ComplaintFile, models.CASCADE, related_name="complaints")
-    # The whole row in short, and which of several equal rows of a file it is: rows carry no id of their own.
+    # A hash of the row, and its index among the equal rows of a file. Rows have no id of their own.
     fingerprint = models.UUIDField()
     occurrence = models.PositiveIntegerField()
 

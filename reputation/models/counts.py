@@ -1,4 +1,4 @@
-"""How many numbers an account has of each kind, without counting them."""
+"""Stored counts of an account's numbers by facet, so that pages never count rows."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from reputation.models.numbers import PhoneNumber
 
 
 class NumberCountQuerySet(AccountQuerySet):
-    """Sums of what is counted; they chain like the same questions asked of the numbers."""
+    """Filters with the names of PhoneNumberQuerySet's, for sums of the stored counts."""
 
     def in_campaign(self, campaign: int) -> NumberCountQuerySet:
         return self.filter(campaign=campaign)
 
-    def outside_campaign(self, campaign: int) -> NumberCountQuerySet:
+    def not_in_campaign(self, campaign: int) -> NumberCountQuerySet:
         return self.exclude(campaign=campaign)
 
-    def outside_campaigns(self) -> NumberCountQuerySet:
+    def without_campaign(self) -> NumberCountQuerySet:
         return self.filter(campaign=NumberCount.NO_CAMPAIGN)
 
     def with_capability(self, *capability: str) -> NumberCountQuerySet:
@@ -33,20 +33,23 @@ class NumberCountQuerySet(AccountQuerySet):
         return self.aggregate(total=models.Sum("count"))["total"] or 0
 
     def by_facet(self) -> dict[int, int]:
-        """Those of which there are any."""
+        """Totals by facet, without zeros."""
         counted = self.values_list("facet").annotate(total=models.Sum("count")).order_by("facet")
         return {facet: total for facet, total in counted if total}
 
 
 class NumberCount(models.Model):
-    """Numbers of one account, campaign and facet. The database itself keeps it, by the triggers of counting.py: a row
-    for each on SQLite; on PostgreSQL rows that add up, since workers would wait for one another at a single one."""
+    """The number of phone numbers with one account, campaign and facet, maintained by the triggers of count_triggers.
+
+    SQLite has one row for each combination. PostgreSQL has several rows that add up, because concurrent workers
+    would wait for each other's lock on a single one.
+    """
 
     NO_CAMPAIGN = 0
 
-    # When an account is deleted its numbers are, which takes what is counted down to nothing.
+    # Deleting an account deletes its numbers, which sets its counts to zero.
     account = models.ForeignKey(Account, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False)
-    campaign = models.BigIntegerField()  # an id, of a campaign that may be gone in this very transaction
+    campaign = models.BigIntegerField()  # no foreign key: the campaign may be deleted in the same transaction
     facet = models.SmallIntegerField()
     count = models.BigIntegerField()
 
@@ -59,26 +62,20 @@ class NumberCount(models.Model):
         return f"{self.count:,} {', '.join(FACETS[self.facet][:3])}"
 
 
-# What each facet says: spam status, capability, source, and whether the number was ever checked.
+# Facet: spam status, capability, source, and whether the number was ever checked. See PhoneNumber.facet.
 FACETS: dict[int, tuple[str, str, str, bool]] = {
     urgency * 1000 + capability * 100 + source * 10 + checked: (status.value, able.value, of.value, bool(checked))
-    for urgency, status in enumerate(PhoneNumber.URGENCY)
-    for capability, able in enumerate(PhoneNumber.CAPABILITIES)
+    for urgency, status in enumerate(PhoneNumber.STATUSES_BY_URGENCY)
+    for capability, able in enumerate(PhoneNumber.CAPABILITIES_BY_NAME)
     for source, of in enumerate(PhoneNumber.Source)
     for checked in (0, 1)
 }
 
 
-def get_facets(
-    *, spam_status: tuple[str, ...] = (), capability: tuple[str, ...] = (), source: tuple[str, ...] = ()
-) -> list[int]:
-    """The facets with one of these values each; an empty tuple asks for nothing."""
+def get_facets(*, spam_status: tuple[str, ...] = (), capability: tuple[str, ...] = ()) -> list[int]:
+    """The facets with one of these values each; an empty tuple does not filter."""
     return [
         facet
-        for facet, values in FACETS.items()
-        if all(
-            value in wanted
-            for value, wanted in zip(values[:3], (spam_status, capability, source), strict=True)
-            if wanted
-        )
+        for facet, (status, able, _source, _checked) in FACETS.items()
+        if (not spam_status or status in spam_status) and (not capability or able in capability)
     ]

@@ -1,33 +1,36 @@
-"""Engines, and what they said: registrations of a number, checks of it, and the tags they put on it."""
+"""Engines, and what they report: registrations of numbers, checks, and tags."""
 
 from __future__ import annotations
-
-from datetime import datetime
 
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from portal.models import Account, AccountQuerySet
+from portal.models import Account, AccountQuerySet, Claimable
 from reputation.models.numbers import PhoneNumber
 
 
 class Engine(models.Model):
-    """Who tags. Rows are kept in step with what the providers speak for; `carriers` is data, since sources disagree."""
+    """An analytics engine, which labels numbers. `sync_engines` keeps the rows equal to what the providers declare.
+
+    `carriers` is data that an operator may correct, because sources disagree about it.
+    """
 
     slug = models.SlugField(unique=True)
     name = models.CharField(max_length=60)
-    provider = models.CharField(max_length=40, help_text="Through which provider we talk to it.")
-    carriers = models.CharField(max_length=200, blank=True, help_text="Whose calls it labels, with commas.")
+    provider = models.CharField(max_length=40, help_text="The provider through which the portal talks to the engine.")
+    carriers = models.CharField(
+        max_length=200, blank=True, help_text="The carriers whose calls the engine labels, separated by commas."
+    )
     in_use = models.BooleanField(default=True)
     in_use_since = models.DateTimeField(default=timezone.now)
-    to_register_after = models.BigIntegerField(
+    backfill_cursor = models.BigIntegerField(
         null=True,
         default=0,
-        help_text="Monitored numbers with a greater id are still to be registered with it. Empty: it has them all.",
+        help_text="Monitored numbers with a greater id are not registered with the engine yet. Empty: all are.",
     )
-    to_let_go = models.BooleanField(
-        default=False, help_text="Out of use, and what it said of some numbers is still taken for current."
+    needs_retirement = models.BooleanField(
+        default=False, help_text="Out of use, but some of its checks and tags are still marked as current."
     )
 
     class Meta:
@@ -38,12 +41,12 @@ class Engine(models.Model):
 
 
 class CircuitBreaker(models.Model):
-    """A provider's operation that fails now: it is not asked before `retry_at`. The row goes when it answers again."""
+    """A failing operation of a provider. It is not called before `retry_at`; the next success deletes the row."""
 
     provider = models.CharField(max_length=40)
     operation = models.CharField(max_length=10)
-    failures = models.PositiveSmallIntegerField(default=1, help_text="In a row.")
-    began_at = models.DateTimeField()
+    failures = models.PositiveSmallIntegerField(default=1, help_text="Consecutive failures.")
+    opened_at = models.DateTimeField()
     retry_at = models.DateTimeField()
     reason = models.CharField(max_length=300, blank=True)
 
@@ -54,10 +57,10 @@ class CircuitBreaker(models.Model):
         return f"{self.provider}, {self.operation}: {self.reason}"
 
 
-class Registration(models.Model):
-    """An engine's answer to our asking it to take the number on. A number is on when every engine accepted.
+class Registration(Claimable):
+    """The request that an engine monitor a number, and its answer. A number is on when every engine accepted.
 
-    Withdrawing and withdrawn: monitoring was switched off, and the engine is told.
+    A registration is withdrawn when monitoring is disabled.
     """
 
     class State(models.TextChoices):
@@ -80,10 +83,8 @@ class Registration(models.Model):
     expected_by = models.DateTimeField(null=True)
     answered_at = models.DateTimeField(null=True)
 
-    # When the engine is to be asked, asked again, or told (null: nothing more), and who is at it.
+    # When to send, poll or withdraw the request (null: never), and the lease of the worker that does it.
     next_action_at = models.DateTimeField(null=True)
-    lease_until = models.DateTimeField(null=True)
-    lease_token = models.CharField(max_length=32, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
 
     objects = AccountQuerySet.as_manager()
@@ -99,10 +100,10 @@ class Registration(models.Model):
 
 
 class Check(models.Model):
-    """A run of equal answers of one engine about one number, from the first look to the last.
+    """A run of equal observations by one engine of one number, from the first to the last.
 
-    A look that finds the same extends the current run; one that finds another result, or comes after the last answer
-    had run out, begins a new one. So the history holds what changed, and its gaps are when nothing was known.
+    An equal observation extends the current run. A different one, or one that arrives after `valid_until`, starts a
+    new run, so the history stores changes only, and a gap between runs means that nothing was known.
     """
 
     class Result(models.TextChoices):
@@ -114,14 +115,14 @@ class Check(models.Model):
     engine = models.ForeignKey(Engine, models.CASCADE, related_name="+", db_index=False)
     result = models.CharField(max_length=10, choices=Result)
     label = models.CharField(max_length=80, blank=True)
-    learnt_by = models.CharField(max_length=20, help_text="How it was learnt: look-up, complaints, webhook.")
+    learnt_by = models.CharField(max_length=20, help_text="The source: look-up, complaints, webhook.")
     first_at = models.DateTimeField()
     last_at = models.DateTimeField()
-    # When the last answer came; `last_at` is when the engine itself looked, which may be earlier.
-    learnt_at = models.DateTimeField(default=timezone.now)
+    # When the last answer arrived. `last_at` is when the engine observed the number, which may be earlier.
+    received_at = models.DateTimeField(default=timezone.now)
     looks = models.PositiveIntegerField(default=1)
-    valid_until = models.DateTimeField(help_text="Until when the last answer may be relied on.")
-    proof = models.JSONField(default=dict, help_text="The engine's last answer, as it came.")
+    valid_until = models.DateTimeField(help_text="When the last answer expires.")
+    raw_response = models.JSONField(default=dict, help_text="The engine's last answer, unchanged.")
     is_current = models.BooleanField(default=True)
 
     objects = AccountQuerySet.as_manager()
@@ -140,14 +141,14 @@ class Check(models.Model):
 
 
 class TagQuerySet(AccountQuerySet):
-    def standing(self) -> TagQuerySet:
+    def active(self) -> TagQuerySet:
         return self.filter(ended_at__isnull=True)
 
 
 class Tag(models.Model):
-    """A label that stands from detected to ended: cleared, or no longer watched."""
+    """A label that an engine put on a number. It is active until it is cleared or no longer monitored."""
 
-    class Ended(models.TextChoices):
+    class EndReason(models.TextChoices):
         CLEARED = "cleared", "Cleared"
         NOT_MONITORED = "not_monitored", "Monitoring switched off"
 
@@ -158,8 +159,8 @@ class Tag(models.Model):
     label = models.CharField(max_length=80, blank=True)
     detected_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
-    ended_because = models.CharField(max_length=15, choices=Ended, blank=True)
-    proof = models.JSONField(default=dict)
+    end_reason = models.CharField(max_length=15, choices=EndReason, blank=True)
+    raw_response = models.JSONField(default=dict)
 
     objects = TagQuerySet.as_manager()
 
@@ -184,8 +185,5 @@ class Tag(models.Model):
         return f"{self.label or 'Spam label'} by {self.engine}"
 
     @property
-    def stands(self) -> bool:
+    def is_active(self) -> bool:
         return self.ended_at is None
-
-    def stood(self, at: datetime) -> bool:
-        return self.detected_at <= at and (self.ended_at is None or at < self.ended_at)

@@ -1,4 +1,4 @@
-"""A phone number of an account: what the service does for it, and how it stands with the engines."""
+"""Phone numbers of accounts, with their capability and spam status."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from django.db import models
 from django.db.models import Case, GeneratedField, Q, Value, When
 from django.utils import timezone
 
-from portal.models import Account, AccountQuerySet
+from portal.models import Account, AccountQuerySet, Claimable
 from portal.phone.numbers import country_name, format_national, get_search_digits
 from reputation.models.search_index import get_candidate_ids
 
 
 class PhoneNumberQuerySet(AccountQuerySet):
-    """Questions asked of the numbers; they chain. `for_account` leaves out what was removed."""
+    """Filters of phone numbers. `for_account` excludes removed numbers."""
 
     def for_account(self, account: Account | int) -> PhoneNumberQuerySet:
         return self.filter(account=account, removed_at__isnull=True)
@@ -24,15 +24,23 @@ class PhoneNumberQuerySet(AccountQuerySet):
         return self.filter(removed_at__isnull=True)
 
     def monitored(self) -> PhoneNumberQuerySet:
-        """Those the service works for: verifying or on. These count against the seats."""
+        """Numbers that are being verified or are on. They count against the licence's seats."""
         return self.filter(capability__in=PhoneNumber.MONITORED)
 
+    def looked_up(self) -> PhoneNumberQuerySet:
+        """Numbers whose capability is on and that are not removed: the engines are asked about these."""
+        return self.present().filter(capability=PhoneNumber.Capability.ON)
+
+    def request_lookup(self, now: datetime) -> int:
+        """Makes the next sweep look these numbers up at every provider; returns how many."""
+        return self.update(next_action_at=now, lookup_round_started_at=None)
+
     def tagged(self) -> PhoneNumberQuerySet:
-        """Those that carry a label now, whatever the state of its remediation."""
+        """Numbers with an active tag, in any state of remediation."""
         return self.filter(spam_status__in=PhoneNumber.TAGGED)
 
-    def as_listed(self) -> PhoneNumberQuerySet:
-        """With what a list of numbers shows, and no more: half of the columns, of which most are moments to be read."""
+    def only_list_fields(self) -> PhoneNumberQuerySet:
+        """Loads only the columns that lists show: half of them, since parsing the date columns is expensive."""
         return self.only(
             *("e164", "region", "label", "source", "campaign", "capability", "capability_reason"),
             *("spam_status", "tagged_since", "checked_at", "fresh_until", "exhausted_on"),
@@ -41,33 +49,34 @@ class PhoneNumberQuerySet(AccountQuerySet):
     def in_campaign(self, campaign: models.Model | int) -> PhoneNumberQuerySet:
         return self.filter(campaign=campaign)
 
-    def outside_campaign(self, campaign: models.Model | int) -> PhoneNumberQuerySet:
+    def not_in_campaign(self, campaign: models.Model | int) -> PhoneNumberQuerySet:
         return self.filter(~Q(campaign=campaign) | Q(campaign__isnull=True))
 
-    def outside_campaigns(self) -> PhoneNumberQuerySet:
+    def without_campaign(self) -> PhoneNumberQuerySet:
         return self.filter(campaign__isnull=True)
 
-    def matching(self, text: str, *, by_index: bool = True) -> PhoneNumberQuerySet:
-        """Those with the text in any part of the number, however it is punctuated, or of the label.
+    def search(self, text: str, *, use_index: bool = True) -> PhoneNumberQuerySet:
+        """Numbers that contain the text in the number, in any punctuation, or in the label.
 
-        Without the index of searching.py, each number is looked at: quicker where the next that fits is never far.
+        `use_index=False` avoids the index of search_index.py: a scan is faster when matching rows are dense and few
+        are fetched.
         """
-        text = text.replace("\x00", "").strip()  # which PostgreSQL cannot be asked about
+        text = text.replace("\x00", "").strip()  # PostgreSQL rejects NUL in a parameter
         if not text:
             return self
-        found = Q(label__icontains=text)
+        matches = Q(label__icontains=text)
         if digits := get_search_digits(text):
-            found |= Q(e164__contains=digits)
-        candidates = get_candidate_ids(*filter(None, (text, digits))) if by_index else None
-        return self.filter(found) if candidates is None else self.filter(found, pk__in=candidates)
+            matches |= Q(e164__contains=digits)
+        candidates = get_candidate_ids(*filter(None, (text, digits))) if use_index else None
+        return self.filter(matches) if candidates is None else self.filter(matches, pk__in=candidates)
 
     def with_spam_status(self, status: str, now: datetime) -> PhoneNumberQuerySet:
-        """Those that a page shows with this status; *clean* only while every engine's answer is fresh."""
+        """Numbers that a page shows with this status. A clean number is stale once an engine's answer expires."""
         if status == PhoneNumber.STALE:
             return self.filter(spam_status=PhoneNumber.SpamStatus.CLEAN, fresh_until__lte=now)
         if status == PhoneNumber.SpamStatus.CLEAN:
             return self.filter(spam_status=status, fresh_until__gt=now)
-        if status == PhoneNumber.LABELLED:
+        if status == PhoneNumber.ANY_TAG:
             return self.tagged()
         if status == "tagged":
             return self.filter(spam_status__in=(PhoneNumber.SpamStatus.TAGGED, PhoneNumber.SpamStatus.TAGGED_AGAIN))
@@ -75,11 +84,11 @@ class PhoneNumberQuerySet(AccountQuerySet):
 
 
 def _position_in(field: str, values: Sequence[str]) -> Case:
-    """Which of the values the field has, from 0."""
-    return Case(*(When(**{field: value}, then=Value(place)) for place, value in enumerate(values)), default=Value(9))
+    """The field's index in `values`, or 9."""
+    return Case(*(When(**{field: value}, then=Value(index)) for index, value in enumerate(values)), default=Value(9))
 
 
-class PhoneNumber(models.Model):
+class PhoneNumber(Claimable):
     class Source(models.TextChoices):
         NATIVE = "native", "Native"
         BYOC = "byoc", "BYOC"
@@ -91,7 +100,7 @@ class PhoneNumber(models.Model):
         FAILED = "failed", "Verification failed"
 
     class SpamStatus(models.TextChoices):
-        """As stored. A page also says *stale*: clean, but longer ago than the answers may be relied on."""
+        """The stored statuses. A page also shows *stale*: clean, but an answer has expired."""
 
         NOT_MONITORED = "not_monitored", "Not monitored"
         UNKNOWN = "unknown", "Not yet known"
@@ -102,13 +111,13 @@ class PhoneNumber(models.Model):
         FAILED = "failed", "Remediation failed"
 
     STALE = "stale"
-    LABELLED = "labelled"  # a filter only: any status of TAGGED
+    ANY_TAG = "labelled"  # only a filter: any status of TAGGED
     CALLER_ID_KINDS = ("geographic", "toll_free")
     MONITORED = (Capability.VERIFYING, Capability.ON)
     TAGGED = (SpamStatus.TAGGED, SpamStatus.TAGGED_AGAIN, SpamStatus.IN_REMEDIATION, SpamStatus.FAILED)
 
-    # What asks for attention first.
-    URGENCY = (
+    # Sort order of the column, most urgent first. A facet stores the index.
+    STATUSES_BY_URGENCY = (
         SpamStatus.FAILED,
         SpamStatus.TAGGED_AGAIN,
         SpamStatus.TAGGED,
@@ -117,9 +126,9 @@ class PhoneNumber(models.Model):
         SpamStatus.CLEAN,
         SpamStatus.NOT_MONITORED,
     )
-    CAPABILITIES = (Capability.FAILED, Capability.OFF, Capability.ON, Capability.VERIFYING)
+    CAPABILITIES_BY_NAME = (Capability.FAILED, Capability.OFF, Capability.ON, Capability.VERIFYING)
 
-    # Its own index is none: number_once_in_account begins with it.
+    # No index of its own: number_once_in_account starts with this column.
     account = models.ForeignKey(Account, models.CASCADE, related_name="phone_numbers", db_index=False)
     e164 = models.CharField("number", max_length=16)
     region = models.CharField(max_length=3)
@@ -129,41 +138,39 @@ class PhoneNumber(models.Model):
     source = models.CharField(max_length=6, choices=Source, default=Source.NATIVE)
     campaign = models.ForeignKey("Campaign", models.SET_NULL, null=True, blank=True, related_name="numbers")
     added_at = models.DateTimeField(default=timezone.now, editable=False)
-    # Removed numbers stay, for their history; adding one again brings it back.
+    # Removed numbers are kept for their history. Adding one again restores it.
     removed_at = models.DateTimeField(null=True, editable=False)
 
     capability = models.CharField(max_length=10, choices=Capability, default=Capability.OFF, editable=False)
     capability_since = models.DateTimeField(default=timezone.now, editable=False)
     capability_reason = models.CharField(max_length=300, blank=True, editable=False)
 
-    # Derived from capability, tags, cases and checks by standing.recompute, in the transaction that changes them.
+    # Derived from capability, tags, cases and checks by spam_status.recompute, in the transaction that changes them.
     spam_status = models.CharField(max_length=15, choices=SpamStatus, default=SpamStatus.NOT_MONITORED, editable=False)
     tagged_since = models.DateTimeField(null=True, editable=False)
     checked_at = models.DateTimeField(null=True, editable=False)
-    # By itself, since each look changes `checked_at`, and with a column all indexes are written that speak of it.
+    # Not derived from `checked_at`, which every look-up changes: each index over a changed column is rewritten.
     ever_checked = models.BooleanField(default=False, db_default=False, editable=False)
     fresh_until = models.DateTimeField(null=True, editable=False)
 
-    # The day of the account's time zone on which its campaign's daily limit of calls was reached.
+    # The day, in the account's time zone, on which the campaign's daily limit of calls was reached.
     exhausted_on = models.DateField(null=True, editable=False)
 
-    # On: when it is looked up next. Verifying: when the engines' time to answer is over. And who is at it.
+    # Capability on: when the number is looked up next. Verifying: when the engines' time to answer ends.
     next_action_at = models.DateTimeField(null=True, editable=False)
-    # A round of look-ups asks every engine once: since when it is under way, where a provider has not yet answered.
-    round_began_at = models.DateTimeField(null=True, editable=False)
-    lease_until = models.DateTimeField(null=True, editable=False)
-    lease_token = models.CharField(max_length=32, blank=True, editable=False)
+    # A round of look-ups asks every engine once. It lasts until every provider answered.
+    lookup_round_started_at = models.DateTimeField(null=True, editable=False)
     attempts = models.PositiveSmallIntegerField(default=0, editable=False)
 
-    # Spam status, capability, source, and whether it was ever checked, in one figure that the database keeps: as digits
-    # the places in URGENCY, CAPABILITIES and Source, and 0 or 1; empty for a removed number. Lists are counted and read
-    # by it (counting, tables).
+    # Spam status, capability, source and ever_checked as the four digits of one generated number: the indexes in
+    # STATUSES_BY_URGENCY, CAPABILITIES_BY_NAME and Source, and 0 or 1. Null for a removed number. Lists are counted
+    # and read by it (models/counts.py, number_table).
     facet = GeneratedField(
         expression=Case(
             When(
                 removed_at__isnull=True,
-                then=_position_in("spam_status", URGENCY) * 1000
-                + _position_in("capability", CAPABILITIES) * 100
+                then=_position_in("spam_status", STATUSES_BY_URGENCY) * 1000
+                + _position_in("capability", CAPABILITIES_BY_NAME) * 100
                 + _position_in("source", Source.values) * 10
                 + Case(When(ever_checked=True, then=Value(1)), default=Value(0)),
             )
@@ -184,7 +191,7 @@ class PhoneNumber(models.Model):
             ),
         ]
         indexes = [
-            # What lists ask for (tables): each can be read from any place on, in its order, without sorting.
+            # For number_table: each list can be read in order from any row on, without sorting.
             models.Index(fields=["account", "facet", "e164"], name="number_by_facet"),
             models.Index(fields=["account", "campaign", "facet", "e164"], name="number_by_campaign"),
             models.Index(
@@ -203,7 +210,7 @@ class PhoneNumber(models.Model):
                 name="number_tagged",
                 condition=Q(removed_at__isnull=True, tagged_since__isnull=False),
             ),
-            # What matching asks for: in E.164, numbers of an exchange or an area code stand side by side.
+            # For matching: in E.164 order, numbers of one exchange or area code are adjacent.
             models.Index(
                 fields=["campaign", "e164"],
                 name="number_to_show",
@@ -235,19 +242,15 @@ class PhoneNumber(models.Model):
 
     @property
     def country(self) -> str:
-        """Where the number belongs, in words; the territories of the United States by their own names."""
+        """The country's name. Territories of the United States have their own names."""
         return "United States" if self.region == "US" else country_name(self.region)
-
-    @property
-    def source_said(self) -> str:
-        return self.Source(self.source).label
 
     @property
     def is_tagged(self) -> bool:
         return self.spam_status in self.TAGGED
 
-    def shown_spam_status(self, now: datetime) -> str:
-        """The status a page shows at this moment: the stored one, or *stale*."""
+    def spam_status_at(self, now: datetime) -> str:
+        """The status that a page shows at `now`: the stored one, or *stale*."""
         if self.spam_status == self.SpamStatus.CLEAN and (self.fresh_until is None or self.fresh_until <= now):
             return self.STALE
         return self.spam_status

@@ -1,7 +1,7 @@
-"""An index of every three characters of numbers and labels, so that any part of either is found without reading all.
+"""A trigram index of numbers and labels, so that a search for any part of either does not scan the table.
 
-SQLite has FTS5 with trigrams, PostgreSQL pg_trgm. On SQLite the index only proposes: what it finds is compared with the
-text once more, so that it finds neither more nor less than LIKE. Shorter texts than three characters are in no index.
+SQLite uses FTS5 with its trigram tokenizer, PostgreSQL pg_trgm. On SQLite the index returns candidates, which the query
+compares with LIKE again, so that both give the same result. Texts of one or two characters cannot use the index.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _DELETE_ENTRY = (
 )
 _INSERT_ENTRY = f"INSERT INTO {_INDEX_TABLE} (rowid, e164, label) VALUES (NEW.id, NEW.e164, NEW.label);"
 
-# detail=none keeps which row holds which three characters, and not where: a third of the size and of the work.
+# detail=none stores which rows contain a trigram, but no positions: a third of the size and of the write cost.
 SQLITE_OBJECTS = {
     _INDEX_TABLE: f"CREATE VIRTUAL TABLE {_INDEX_TABLE} USING fts5(e164, label, content='{_NUMBERS}', "
     "content_rowid='id', tokenize='trigram', detail='none')",
@@ -27,7 +27,7 @@ SQLITE_OBJECTS = {
     "number_search_deleted": f"""CREATE TRIGGER number_search_deleted AFTER DELETE ON {_NUMBERS}
         BEGIN {_DELETE_ENTRY} END""",
 }
-# In the words in which Django asks: contains is LIKE, icontains compares in capitals.
+# The expressions that Django generates: contains is a LIKE on the column, icontains one on its UPPER().
 POSTGRESQL_INDEXES = {
     "number_search_e164": f"CREATE INDEX number_search_e164 ON {_NUMBERS} USING gin ((e164::text) gin_trgm_ops)",
     "number_search_label": f"CREATE INDEX number_search_label ON {_NUMBERS} "
@@ -36,7 +36,7 @@ POSTGRESQL_INDEXES = {
 
 
 def install_index() -> None:
-    """Makes what is missing of the index, and fills it. Called after each migration, like counting.install."""
+    """Creates and fills what is missing of the index. Called after each migration."""
     if connection.vendor == "sqlite":
         _install_on_sqlite()
     else:
@@ -46,8 +46,8 @@ def install_index() -> None:
 def _install_on_sqlite() -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT name FROM sqlite_master WHERE type IN ('trigger', 'table')")
-        there = {name for (name,) in cursor.fetchall()}
-        missing = [sql for name, sql in SQLITE_OBJECTS.items() if name not in there]
+        existing = {name for (name,) in cursor.fetchall()}
+        missing = [sql for name, sql in SQLITE_OBJECTS.items() if name not in existing]
         for sql in missing:
             cursor.execute(sql)
         if missing:
@@ -55,7 +55,10 @@ def _install_on_sqlite() -> None:
 
 
 def _install_on_postgresql() -> None:
-    """Without the right to make the extension (it is a trusted one: the database's owner has it), search reads all."""
+    """Creates the extension and its indexes.
+
+    pg_trgm is a trusted extension: the owner of the database may create it. Without that right, searches scan.
+    """
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
@@ -63,14 +66,17 @@ def _install_on_postgresql() -> None:
         return
     with connection.cursor() as cursor:
         cursor.execute("SELECT indexname FROM pg_indexes WHERE tablename = %s", [_NUMBERS])
-        there = {name for (name,) in cursor.fetchall()}
+        existing = {name for (name,) in cursor.fetchall()}
         for name, sql in POSTGRESQL_INDEXES.items():
-            if name not in there:
+            if name not in existing:
                 cursor.execute(sql)
 
 
 def get_candidate_ids(*texts: str) -> RawSQL | None:
-    """Ids of all numbers that may hold one of the texts; None where no index knows, or the database asks it itself."""
+    """Ids of all numbers that may contain one of the texts.
+
+    None if the index cannot be used, or is used by the database's planner itself (PostgreSQL).
+    """
     if connection.vendor != "sqlite" or any(len(text) < MIN_LENGTH for text in texts):
         return None
     return RawSQL(
@@ -79,6 +85,6 @@ def get_candidate_ids(*texts: str) -> RawSQL | None:
 
 
 def _trigram_query(text: str) -> str:
-    """All three characters in a row that the text has, each as a string of FTS5's query language."""
-    parts = dict.fromkeys(text[place : place + MIN_LENGTH] for place in range(len(text) - MIN_LENGTH + 1))
+    """An FTS5 query for rows that contain all trigrams of the text."""
+    parts = dict.fromkeys(text[start : start + MIN_LENGTH] for start in range(len(text) - MIN_LENGTH + 1))
     return "({})".format(" AND ".join('"{}"'.format(part.replace('"', '""')) for part in parts))

@@ -1,11 +1,10 @@
-"""Which numbers may be enabled, and why another may not: the specification's requirements and limitations.
+"""Eligibility: which numbers a bulk action may change, and why it refuses the others.
 
-The same questions are asked for the other bulk actions, so that their windows name what they leave out, too.
+The rule of *Enable* implements the specification's requirements and limitations.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,18 +16,17 @@ from portal.models import Account, Licence
 from portal.models.accounts import today_of
 from portal.phone.numbers import US_REGIONS
 from reputation.models import Campaign, NumberCount, PhoneNumber
-from reputation.models.bulk_actions import BulkAction
 from reputation.models.numbers import PhoneNumberQuerySet
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a number is left out: a code, a sentence for people, and what they can do (`page` names where)."""
+    """Why a number is refused. `hint` tells what the user can do, `url_name` on which page."""
 
     code: str
     sentence: str
     hint: str = ""
-    page: str = ""
+    url_name: str = ""
 
 
 REFUSALS = {
@@ -59,14 +57,13 @@ REFUSALS = {
         Refusal("already_off", "Already off."),
         Refusal("already_assigned", "Already in this campaign."),
         Refusal("not_assigned", "Not in this campaign."),
-        Refusal("removed", "Removed from the account since."),
     )
 }
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """What an account's valid licences give: whether numbers in campaigns are included, and the seats for others."""
+    """What an account's valid licences cover: numbers in campaigns, and the seats for the others."""
 
     includes_campaign_numbers: bool
     has_product_licence: bool
@@ -79,24 +76,24 @@ class Coverage:
         return max(self.seats - self.seats_used, 0)
 
     @property
-    def seats_overused(self) -> int:
+    def seats_exceeded(self) -> int:
         return max(self.seats_used - self.seats, 0)
 
 
 def get_coverage(account: Account, now: datetime) -> Coverage:
-    """The account's coverage on this day of its own time zone; two queries.
+    """The account's coverage today, in its own time zone; two queries.
 
-    A monitored number outside campaigns takes a seat, and so does one inside when no licence includes campaign numbers.
+    Each monitored number takes a seat, except numbers in campaigns if a licence includes those.
     """
     licences = tuple(Licence.objects.for_account(account).valid_on(today_of(account, now)))
     products = {licence.product for licence in licences}
-    includes = bool(products & CAMPAIGN_PRODUCTS)
+    includes_campaigns = bool(products & CAMPAIGN_PRODUCTS)
     monitored = NumberCount.objects.for_account(account).monitored()
     return Coverage(
-        includes_campaign_numbers=includes,
+        includes_campaign_numbers=includes_campaigns,
         has_product_licence=bool(products & BASE_PRODUCTS),
         seats=sum(licence.seats for licence in licences if licence.product == SEAT_PRODUCT),
-        seats_used=(monitored.outside_campaigns() if includes else monitored).total(),
+        seats_used=(monitored.without_campaign() if includes_campaigns else monitored).total(),
         licences=licences,
     )
 
@@ -107,21 +104,22 @@ def is_enrolled(account: Account) -> bool:
 
 @dataclass(frozen=True)
 class EligibilityRule:
-    """What a bulk action asks of each number: `refusal` is a code or empty, `needs_seat` whether it takes a seat.
+    """The conditions of a bulk action, as SQL expressions.
 
-    Seats are not dealt out here: of the numbers that need one and have no refusal, the first `seats` by id get one.
+    `refusal` is the code of a Refusal or empty. `needs_seat` tells whether the number takes a seat. The caller assigns
+    the seats: of the numbers without a refusal that need one, the first `seats` by id get one.
     """
 
     refusal: Expression
     needs_seat: Expression = Value(False)
     seats: int = 0
 
-    def put_to(self, numbers: PhoneNumberQuerySet) -> PhoneNumberQuerySet:
+    def annotate(self, numbers: PhoneNumberQuerySet) -> PhoneNumberQuerySet:
         return numbers.annotate(refusal=self.refusal, needs_seat=self.needs_seat)
 
 
 def enable_rule(account: Account, campaign: Campaign | None, now: datetime) -> EligibilityRule:
-    """The reasons in the order in which a person would want to hear them; three queries."""
+    """The rule of *Enable*; three queries. A number gets the first refusal that applies."""
     coverage = get_coverage(account, now)
     everything = Q(pk__isnull=False)
     takes_seat = Q(campaign__isnull=True) if coverage.includes_campaign_numbers else everything
@@ -136,34 +134,17 @@ def enable_rule(account: Account, campaign: Campaign | None, now: datetime) -> E
     if not coverage.has_product_licence:
         refusals.append(("no_licence", takes_seat))
     return EligibilityRule(
-        refusal=_first_refusal(refusals),
+        refusal=first_refusal(refusals),
         needs_seat=Case(When(takes_seat, then=Value(True)), default=Value(False)),
         seats=coverage.seats_free,
     )
 
 
 def disable_rule(account: Account, campaign: Campaign | None, now: datetime) -> EligibilityRule:
-    return EligibilityRule(refusal=_first_refusal([("already_off", Q(capability=PhoneNumber.Capability.OFF))]))
+    return EligibilityRule(refusal=first_refusal([("already_off", Q(capability=PhoneNumber.Capability.OFF))]))
 
 
-def assign_rule(account: Account, campaign: Campaign | None, now: datetime) -> EligibilityRule:
-    return EligibilityRule(refusal=_first_refusal([("already_assigned", Q(campaign=campaign))]))
-
-
-def unassign_rule(account: Account, campaign: Campaign | None, now: datetime) -> EligibilityRule:
-    return EligibilityRule(refusal=_first_refusal([("not_assigned", Q(campaign__isnull=True) | ~Q(campaign=campaign))]))
-
-
-# What each bulk action asks; called with the account, the campaign the action is about (if any), and the time.
-ELIGIBILITY_RULES: dict[str, Callable[[Account, Campaign | None, datetime], EligibilityRule]] = {
-    BulkAction.Action.ENABLE: enable_rule,
-    BulkAction.Action.DISABLE: disable_rule,
-    BulkAction.Action.ASSIGN: assign_rule,
-    BulkAction.Action.UNASSIGN: unassign_rule,
-}
-
-
-def _first_refusal(refusals: list[tuple[str, Q]]) -> Expression:
+def first_refusal(refusals: list[tuple[str, Q]]) -> Expression:
     return Case(
         *(When(condition, then=Value(code)) for code, condition in refusals),
         default=Value(""),

@@ -1,7 +1,7 @@
-"""Verification: every engine in use is asked to take a number on, which may last days.
+"""Verification: every engine in use is asked to monitor a number, which may take days.
 
-Each registration carries the time at which its engine is to be asked next; numbers are then settled by what their
-registrations say. An engine that is new is asked about the numbers that are already on, too, without switching them.
+Each registration stores when its engine is asked next. A number is on when all its registrations are accepted, and has
+failed when one is refused. A new engine is also asked about numbers that are already on; their capability stays.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging
 import math
 from collections import defaultdict
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
@@ -18,12 +18,14 @@ from django.db.models import Count, Exists, Max, OuterRef, Q, Subquery
 
 from portal.audit import Context
 from portal.db.bulk import update_rows
-from portal.jobs.claims import claim
+from portal.jobs.claims import RELEASED, claim
+from portal.text import pluralize
 from reputation.models import PhoneNumber, Registration
 from reputation.monitoring import capability
 from reputation.providers.client import CallResult, ProviderClient
 from reputation.providers.protocol import EngineResponse, Stage
 from reputation.providers.registry import get_providers
+from reputation.providers.withdrawal import withdraw_chunk
 from reputation.service_clock import days
 
 logger = logging.getLogger(__name__)
@@ -43,120 +45,123 @@ STATE_BY_STAGE = {
 
 
 def verify_due(now: datetime) -> int:
-    """One chunk: registrations that are due are asked for at their provider, or asked about; the numbers that all
-    engines now accepted are on, those that one refused have failed. Returns how many registrations were looked at."""
+    """Sends or polls one chunk of due registrations, and completes their numbers' verification; returns how many."""
     due = Registration.objects.filter(state__in=Registration.UNANSWERED, next_action_at__lte=now)
-    token, ids = claim(due, now=now, most=CHUNK)
+    token, ids = claim(due, now=now, limit=CHUNK)
     if not ids:
         return 0
     claimed = list(Registration.objects.filter(pk__in=ids).select_related("engine", "number").order_by("pk"))
-    asking = ProviderClient(get_providers(), now)
-    answers: dict[int, EngineResponse | str] = {}
+    client = ProviderClient(get_providers(), now)
+    responses: dict[int, EngineResponse] = {}
     retry_at: dict[int, datetime] = {}
-    for name in asking.providers:
-        mine = [one for one in claimed if one.engine.provider == name]
-        for operation, about in (("verify", _to_verify(mine)), ("poll", _to_poll(mine))):
-            asked = asking.ask(name, operation, list(about))
-            answers |= _match_responses(asked, operation, about)
-            if asked.retry_at:
-                retry_at |= {one.pk: asked.retry_at for ones in about.values() for one in ones}
-    rows = [_registration_row(one, answers.get(one.pk), retry_at.get(one.pk), now) for one in claimed]
+    for name in client.providers:
+        of_provider = [registration for registration in claimed if registration.engine.provider == name]
+        for operation, by_item in (("verify", _to_verify(of_provider)), ("poll", _to_poll(of_provider))):
+            result = client.call(name, operation, list(by_item))
+            responses |= _match_responses(result, operation, by_item)
+            if result.retry_at:
+                retry_at |= {
+                    registration.pk: result.retry_at
+                    for registrations in by_item.values()
+                    for registration in registrations
+                }
+    rows = [
+        _registration_row(registration, responses.get(registration.pk), retry_at.get(registration.pk), now)
+        for registration in claimed
+    ]
     with transaction.atomic():
-        held = Registration.objects.filter(pk__in=ids, lease_token=token).select_for_update(of=("self",))
-        mine = set(held.values_list("pk", flat=True))
-        update_rows(Registration, [row for row in rows if row["id"] in mine])
-        accepted, failed = complete_verifications({one.number_id for one in claimed if one.pk in mine}, now=now)
-    logger.info("verify: %s asked, %s answered, %s numbers on, %s failed", len(ids), len(answers), accepted, failed)
+        locked = Registration.objects.filter(pk__in=ids, lease_token=token).select_for_update(of=("self",))
+        locked_ids = set(locked.values_list("pk", flat=True))
+        update_rows(Registration, [row for row in rows if row["id"] in locked_ids])
+        number_ids = {registration.number_id for registration in claimed if registration.pk in locked_ids}
+        accepted, failed = complete_verifications(number_ids, now=now)
+    logger.info("verify: %s due, %s answered, %s numbers on, %s failed", len(ids), len(responses), accepted, failed)
     return len(ids)
 
 
-def _to_verify(registrations: Sequence[Registration]) -> dict[str, list[Registration]]:
-    """Those to be asked for, by number: its provider answers for each of its engines, and two accounts may hold it."""
-    about = defaultdict(list)
-    for one in registrations:
-        if one.state == State.WAITING or not one.reference:
-            about[one.number.e164].append(one)
-    return about
+def _to_verify(registrations: Iterable[Registration]) -> dict[str, list[Registration]]:
+    """The registrations to send, by number. A number has several: one for each engine and account."""
+    by_number = defaultdict(list)
+    for registration in registrations:
+        if registration.state == State.WAITING or not registration.reference:
+            by_number[registration.number.e164].append(registration)
+    return by_number
 
 
-def _to_poll(registrations: Sequence[Registration]) -> dict[str, list[Registration]]:
-    """Those to be asked about, by reference."""
-    about = defaultdict(list)
-    for one in registrations:
-        if one.state == State.PENDING and one.reference:
-            about[one.reference].append(one)
-    return about
+def _to_poll(registrations: Iterable[Registration]) -> dict[str, list[Registration]]:
+    """The registrations to poll, by reference."""
+    by_reference = defaultdict(list)
+    for registration in registrations:
+        if registration.state == State.PENDING and registration.reference:
+            by_reference[registration.reference].append(registration)
+    return by_reference
 
 
 def _match_responses(
-    asked: CallResult, operation: str, about: dict[str, list[Registration]]
-) -> dict[int, EngineResponse | str]:
-    """The answers by registration: an answer, or why the call was refused for it."""
-    answers: dict[int, EngineResponse | str] = {}
-    for answer in asked.answers:
+    result: CallResult, operation: str, by_item: dict[str, list[Registration]]
+) -> dict[int, EngineResponse]:
+    """The responses by registration id."""
+    responses: dict[int, EngineResponse] = {}
+    for answer in result.answers:
         item = answer.number if operation == "verify" else answer.reference
-        for one in about.get(item, ()):
-            if operation == "poll" or one.engine.slug == answer.engine:
-                answers[one.pk] = answer
-    for item, reason in asked.refused:
-        answers |= {one.pk: reason for one in about[item]}
-    return answers
+        for registration in by_item.get(item, ()):
+            if operation == "poll" or registration.engine.slug == answer.engine:
+                responses[registration.pk] = answer
+    for item, refusal in result.iter_refusals():
+        responses |= {registration.pk: refusal for registration in by_item[item]}
+    return responses
 
 
 def _registration_row(
-    one: Registration, answer: EngineResponse | str | None, retry_at: datetime | None, now: datetime
+    registration: Registration, response: EngineResponse | None, retry_at: datetime | None, now: datetime
 ) -> dict[str, object]:
-    """What is written to the registration. Without an answer it is asked again: when its provider may be, or as usual,
-    later with each time."""
+    """The columns to write. Without a response, the engine is asked at `retry_at`, or after growing intervals."""
     row: dict[str, object] = {
-        "id": one.pk,
-        "state": one.state,
-        "reference": one.reference,
-        "reason": one.reason,
-        "asked_at": one.asked_at,
-        "expected_by": one.expected_by,
+        "id": registration.pk,
+        "state": registration.state,
+        "reference": registration.reference,
+        "reason": registration.reason,
+        "asked_at": registration.asked_at,
+        "expected_by": registration.expected_by,
         "answered_at": None,
-        "next_action_at": retry_at or now + days(POLL_INTERVAL_DAYS * min(max(one.attempts, 1), 8)),
-        "lease_until": None,
-        "lease_token": "",
-        "attempts": one.attempts,
+        "next_action_at": retry_at or now + days(POLL_INTERVAL_DAYS * min(max(registration.attempts, 1), 8)),
+        **RELEASED,
+        "attempts": registration.attempts,
     }
-    if answer is None:
+    if response is None:
         return row
-    if isinstance(answer, str):
-        answer = EngineResponse(Stage.REFUSED, reason=answer)
-    state = STATE_BY_STAGE.get(answer.stage, State.PENDING)
-    answered = state in (State.ACCEPTED, State.REFUSED, State.WITHDRAWN)
-    wait = answer.wait
+    state = STATE_BY_STAGE.get(response.stage, State.PENDING)
+    is_answered = state in (State.ACCEPTED, State.REFUSED, State.WITHDRAWN)
+    wait = response.wait
     again_at = wait.until if wait and wait.until and wait.until > now else now + days(POLL_INTERVAL_DAYS)
     return row | {
         "state": state,
-        "reference": (answer.reference or one.reference)[:120],
-        "reason": answer.reason[:300],
-        "asked_at": one.asked_at or now,
-        "expected_by": answer.expected_by or one.expected_by,
-        "answered_at": now if answered else None,
-        "next_action_at": None if answered else again_at,
+        "reference": (response.reference or registration.reference)[:120],
+        "reason": response.reason[:300],
+        "asked_at": registration.asked_at or now,
+        "expected_by": response.expected_by or registration.expected_by,
+        "answered_at": now if is_answered else None,
+        "next_action_at": None if is_answered else again_at,
         "attempts": 0,
     }
 
 
-def complete_verifications(number_ids: set[int] | Sequence[int], *, now: datetime) -> tuple[int, int]:
-    """Of these numbers, those that every engine in use accepted are on, and those that one refused have failed, with
-    its reason. Returns how many of each."""
+def complete_verifications(number_ids: Iterable[int], *, now: datetime) -> tuple[int, int]:
+    """Accepts the numbers that every engine in use accepted and fails those that one refused; returns both counts."""
     verifying = PhoneNumber.objects.filter(pk__in=number_ids, capability=PhoneNumber.Capability.VERIFYING)
     registrations = Registration.objects.filter(number=OuterRef("pk"), engine__in_use=True)
     refusal = registrations.filter(state=State.REFUSED).order_by("answered_at", "pk").values("reason")[:1]
-    accepted, refused = [], defaultdict(list)
+    accepted: list[int] = []
+    refused: dict[str, list[int]] = defaultdict(list)
     numbers = verifying.annotate(
         is_refused=Exists(registrations.filter(state=State.REFUSED)),
-        why=Subquery(refusal),
-        is_open=Exists(registrations.exclude(state=State.ACCEPTED)) | ~Exists(registrations),
+        refusal=Subquery(refusal),
+        is_pending=Exists(registrations.exclude(state=State.ACCEPTED)) | ~Exists(registrations),
     )
-    for pk, is_refused, why, is_open in numbers.values_list("pk", "is_refused", "why", "is_open"):
+    for pk, is_refused, reason, is_pending in numbers.values_list("pk", "is_refused", "refusal", "is_pending"):
         if is_refused:
-            refused[why or "An engine refused the number."].append(pk)
-        elif not is_open:
+            refused[reason or "An engine refused the number."].append(pk)
+        elif not is_pending:
             accepted.append(pk)
     on = capability.accept(accepted, context=Context.system(now)) if accepted else []
     failed = [capability.fail(ids, context=Context.system(now), reason=reason) for reason, ids in refused.items()]
@@ -164,58 +169,47 @@ def complete_verifications(number_ids: set[int] | Sequence[int], *, now: datetim
 
 
 def fail_overdue(now: datetime) -> int:
-    """One chunk: numbers that an engine left without an answer for too long have failed."""
-    late = PhoneNumber.objects.filter(capability=PhoneNumber.Capability.VERIFYING, next_action_at__lte=now)
-    ids = list(late.order_by("next_action_at").values_list("pk", flat=True)[:CHUNK])
+    """Fails one chunk of numbers about which an engine did not answer in time; returns how many."""
+    overdue = PhoneNumber.objects.filter(capability=PhoneNumber.Capability.VERIFYING, next_action_at__lte=now)
+    ids = list(overdue.order_by("next_action_at").values_list("pk", flat=True)[:CHUNK])
     reason = f"Not every engine answered within {capability.VERIFICATION_DEADLINE_DAYS} days. You may enable it again."
     return len(capability.fail(ids, context=Context.system(now), reason=reason)) if ids else 0
 
 
 def withdraw_due(now: datetime) -> int:
-    """One chunk: tells the engines which numbers need no watching any more. Repeated until they have answered."""
-    due = Registration.objects.filter(state=State.WITHDRAWING, next_action_at__lte=now).select_related("engine")
-    leaving = list(due.order_by("next_action_at", "pk")[:CHUNK])
-    if not leaving:
-        return 0
-    # Two accounts may hold the same number: the engine goes on watching it for the other.
-    others = Registration.objects.filter(state__in=(State.PENDING, State.ACCEPTED))
-    kept = set(
-        others.filter(reference__in=[one.reference for one in leaving]).values_list("engine_id", "reference").distinct()
+    """Withdraws one chunk of registrations that are no longer needed; returns how many it tried."""
+    withdrawing = Registration.objects.filter(state=State.WITHDRAWING)
+    return withdraw_chunk(
+        withdrawing, now=now, limit=CHUNK, retry_days=POLL_INTERVAL_DAYS, find_shared=_find_shared_registrations
     )
-    told = {one.pk for one in leaving if (one.engine_id, one.reference) in kept}
-    asking = ProviderClient(get_providers(), now)
-    for name in {one.engine.provider for one in leaving}:
-        about: dict[str, list[int]] = defaultdict(list)
-        for one in leaving:
-            if one.engine.provider == name and one.pk not in told:
-                about[one.reference].append(one.pk)
-        if name not in asking.providers:  # nobody is left who could be told
-            told.update(pk for pks in about.values() for pk in pks)
-            continue
-        asked = asking.ask(name, "withdraw", list(about))
-        for reference in [answer.reference for answer in asked.answers] + [item for item, _ in asked.refused]:
-            told.update(about.get(reference, ()))
-    rows = Registration.objects.filter(pk__in=[one.pk for one in leaving], state=State.WITHDRAWING)
-    rows.filter(pk__in=told).update(state=State.WITHDRAWN, next_action_at=None)
-    rows.update(next_action_at=now + days(POLL_INTERVAL_DAYS))
-    logger.info("withdraw: %s of %s registrations withdrawn", len(told), len(leaving))
-    return len(leaving)
+
+
+def _find_shared_registrations(registrations: Sequence[Registration]) -> set[int]:
+    """The ids of those whose engine must go on monitoring the number, because another account has it, too."""
+    references = [registration.reference for registration in registrations]
+    needed = Registration.objects.filter(reference__in=references, state__in=(State.PENDING, State.ACCEPTED))
+    shared = set(needed.values_list("engine_id", "reference").distinct())
+    return {
+        registration.pk for registration in registrations if (registration.engine_id, registration.reference) in shared
+    }
 
 
 def get_progress(ids: Sequence[int], now: datetime) -> dict[int, str]:
-    """How far the verification of each of these numbers is, in words: 1 of 3 engines, up to 3 days. One query."""
+    """The progress of the verification of each number, such as "1 of 3 engines · up to 3 days"; one query."""
     registrations = Registration.objects.filter(number__in=ids, engine__in_use=True).order_by().values("number")
-    counted = registrations.annotate(
+    progress = registrations.annotate(
         engines=Count("pk"),
         accepted=Count("pk", filter=Q(state=State.ACCEPTED)),
-        by=Max("expected_by", filter=Q(state__in=Registration.UNANSWERED)),
+        latest=Max("expected_by", filter=Q(state__in=Registration.UNANSWERED)),
     )
-    return {row["number"]: _format_progress(row["accepted"], row["engines"], row["by"], now) for row in counted}
+    return {row["number"]: _format_progress(row["accepted"], row["engines"], row["latest"], now) for row in progress}
 
 
-def _format_progress(accepted: int, engines: int, by: datetime | None, now: datetime) -> str:
-    said = f"{accepted} of {engines} {'engine' if engines == 1 else 'engines'}"
-    if by is None:
-        return said
-    left = max(math.ceil((by - now) / settings.SERVICE_DAY), 1) if by - now > timedelta(0) else 0
-    return f"{said} · up to {left} {'day' if left == 1 else 'days'}" if left else f"{said} · any time now"
+def _format_progress(accepted: int, engines: int, expected_by: datetime | None, now: datetime) -> str:
+    text = f"{accepted} of {pluralize(engines, 'engine')}"
+    if expected_by is None:
+        return text
+    if expected_by <= now:
+        return f"{text} · any time now"
+    days_left = max(math.ceil((expected_by - now) / settings.SERVICE_DAY), 1)
+    return f"{text} · up to {pluralize(days_left, 'day')}"

@@ -1,29 +1,27 @@
-"""Mail about spam tags to members who want it: what was newly tagged, what was cleared, and what failed since the last.
+"""Mail about spam tags to the members who want it: new tags, cleared tags and failed cases since the last mail.
 
-`Member.digest_sent_at` is the moment up to which a member has been told. A chunk of members is claimed by moving it on
-before the mails are handed in, so that two workers never tell anybody twice; who could not be told gets it back.
+`Member.digest_sent_at` is the moment up to which a member was told. Workers claim a chunk of members, and move this
+moment on before they hand the mails in, so that nobody is told twice. Members who could not be told get it back.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from smtplib import SMTPDataError, SMTPRecipientsRefused
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
-from django.core import mail
-from django.db import transaction
+from django.core.mail import get_connection
+from django.core.mail.backends.base import BaseEmailBackend
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Window
 from django.db.models.functions import DenseRank
-from django.template.loader import render_to_string
-from django.urls import reverse
 from django.utils import timezone
 
-from portal.accounts.passwords import AUTO_GENERATED_HEADERS, one_line
+from portal import mail
+from portal.jobs.claims import LEASE_DURATION, RELEASED, claim
 from portal.models import Member
 from reputation.models import Case, PhoneNumber, Tag
 from reputation.service_clock import days
@@ -35,14 +33,17 @@ MAX_LISTED = 50
 
 
 def get_cutoff(now: datetime) -> datetime:
-    """Up to when everything is known. A task may note a label a little after the moment that it gives it (never longer
-    than its lease lasts), so what is that new is left for the next digest, or it would be missed."""
+    """The moment up to which all news is known.
+
+    A task may store a label a little later than the time it gives the label, but not longer than its lease lasts. So
+    the newest news is left for the next digest, or it would be missed.
+    """
     return now - min(timedelta(minutes=3), days(0.05))
 
 
 @dataclass
 class DigestLine:
-    """A number in a mail: who labelled it, and the page to look at."""
+    """A number in a mail: who labelled it, and the URL of its page."""
 
     number: PhoneNumber
     url: str
@@ -51,13 +52,13 @@ class DigestLine:
 
 @dataclass
 class DigestSection:
-    """The first LISTED numbers of one kind of news, and how many there are in all."""
+    """The first MAX_LISTED numbers of one kind of news, and how many there are in all."""
 
     total: int = 0
     lines: dict[int, DigestLine] = field(default_factory=dict)
 
     @property
-    def more(self) -> int:
+    def remaining(self) -> int:
         return self.total - len(self.lines)
 
 
@@ -72,148 +73,139 @@ class Digest:
     def subject(self) -> str:
         """Cascade Solar LLC: 3 numbers tagged, 2 cleared, 1 needs a support ticket."""
         needs = "needs" if self.failed.total == 1 else "need"
-        said = (
+        counts = (
             (self.tagged.total, "tagged"),
             (self.cleared.total, "cleared"),
             (self.failed.total, f"{needs} a support ticket"),
         )
-        parts = [f"{total:,} {words}" for total, words in said if total]
-        first = next(total for total, _ in said if total)
+        parts = [f"{total:,} {words}" for total, words in counts if total]
+        first = next(total for total, _ in counts if total)
         parts[0] = parts[0].replace(" ", " number " if first == 1 else " numbers ", 1)
-        return one_line(f"{self.member.account.name}: {', '.join(parts)}")
+        return f"{self.member.account.name}: {', '.join(parts)}"
 
-    def body(self) -> str:
+    def send(self, connection: BaseEmailBackend) -> None:
         context = {
             "digest": self,
-            "table": _get_absolute_url("number-reputation"),
-            "preferences": _get_absolute_url("preferences"),
+            "table": mail.build_url("number-reputation"),
+            "preferences": mail.build_url("preferences"),
         }
+        message = mail.Message(self.subject, "reputation/mails/digest.txt", context, to=[self.member.user.email])
         with timezone.override(ZoneInfo(self.member.account.time_zone)):
-            return render_to_string("reputation/digest.txt", context)
+            mail.send(message, connection=connection)
 
 
 def get_due_members(now: datetime) -> QuerySet[Member]:
-    """Members who want mail, may get one at this time, and have something to be told."""
+    """Members who want mail, may get one now, and for whom there is news."""
     until = get_cutoff(now)
     wants = Q(digest=Member.Digest.AT_ONCE) | Q(digest=Member.Digest.DAILY, digest_sent_at__lte=until - days(1))
     news = _query_news(Q(account=OuterRef("account")), since=OuterRef("digest_sent_at"), until=until)
-    something = Q()
+    has_news = Q()
     for rows in news.values():
-        something |= Exists(rows)
-    return Member.objects.filter(wants, something, user__is_active=True)
+        has_news |= Q(Exists(rows))
+    return Member.objects.filter(wants, has_news, user__is_active=True)
 
 
-def send_digests(*, now: datetime, beyond: int = 0) -> tuple[int, int]:
-    """Tells up to CHUNK members with ids over `beyond`; returns how many were tried and the last of their ids.
+def send_digests(*, now: datetime, after_id: int = 0) -> tuple[int, int]:
+    """Tell up to CHUNK_SIZE members with ids over `after_id`; return how many were tried, and the last of their ids.
 
-    A mail that cannot be handed in leaves its member due. When the mail server cannot be reached, nothing is tried and
-    0 returned. Only a process that is killed between claiming and handing in leaves members untold: mail has no
-    transactions, and telling twice is worse where the portal shows it all the time.
+    A mail that cannot be handed in leaves its member due. If the mail server cannot be reached, nothing is tried and 0
+    returned. Only a process that is killed while it hands mails in leaves members untold: mail has no transactions,
+    and telling twice is worse, because the portal shows the news all the time.
     """
-    if not get_due_members(now).filter(pk__gt=beyond).exists():
-        return 0, beyond
-    connection = mail.get_connection()
+    due = get_due_members(now).filter(pk__gt=after_id)
+    if not due.exists():
+        return 0, after_id
+    connection = get_connection()
     try:
         connection.open()
     except OSError as error:
         logger.warning("digests: the mail server cannot be reached; they stay due: %s", error)
-        return 0, beyond
+        return 0, after_id
     try:
-        digests = _claim(now=now, beyond=beyond)
-        reached = _deliver(digests, connection, until=get_cutoff(now))
+        token, ids = claim(due, now=now, limit=CHUNK_SIZE, order_by="pk", attempts="")
+        is_reachable = _send_claimed(ids, token, connection, until=get_cutoff(now)) if ids else True
     finally:
         connection.close()
-    return (len(digests) if reached else 0), max((digest.member.pk for digest in digests), default=beyond)
+    return (len(ids) if is_reachable else 0), max(ids, default=after_id)
 
 
-def _claim(*, now: datetime, beyond: int) -> list[Digest]:
-    """The digests of the next members, read first and then claimed: those whom nobody else told meanwhile."""
-    until = get_cutoff(now)
-    members = get_due_members(now).filter(pk__gt=beyond).select_related("user", "account").order_by("pk")
-    digests = _build_digests(list(members[:CHUNK_SIZE]), until=until)
-    with transaction.atomic():
-        rows = Member.objects.select_for_update().filter(pk__in=[digest.member.pk for digest in digests])
-        told_until = dict(rows.order_by("pk").values_list("pk", "digest_sent_at"))
-        mine = [digest for digest in digests if told_until.get(digest.member.pk) == digest.member.digest_sent_at]
-        Member.objects.filter(pk__in=[digest.member.pk for digest in mine]).update(digest_sent_at=until)
-    return mine
-
-
-def _deliver(digests: list[Digest], connection: Any, *, until: datetime) -> bool:
-    """Sends the mails; False if the mail server went away. Whatever happens, who was not told is due again."""
-    untold = {digest.member.pk: digest.member for digest in digests}
+def _send_claimed(ids: Sequence[int], token: str, connection: BaseEmailBackend, *, until: datetime) -> bool:
+    """Tell the claimed members. False if the mail server went away. Members who were not told are due again."""
+    claimed = Member.objects.filter(pk__in=ids, lease_token=token)
+    untold: dict[int, Member] = {}
     try:
-        for digest in digests:
-            message = mail.EmailMessage(
-                digest.subject,
-                digest.body(),
-                to=[digest.member.user.email],
-                connection=connection,
-                headers=AUTO_GENERATED_HEADERS,
-            )
-            try:
-                message.send()
-            except (SMTPRecipientsRefused, SMTPDataError) as error:
-                logger.warning("digests: the mail to member %s was refused; it stays due: %s", digest.member.pk, error)
-            except OSError as error:
-                logger.warning("digests: the mail server went away; the others stay due: %s", error)
-                return False
-            else:
-                del untold[digest.member.pk]
+        digests = _build_digests(claimed.select_related("user", "account").order_by("pk"), until=until)
+        # Members that another worker has taken over meanwhile keep their moment, and are not told here.
+        claimed.update(digest_sent_at=until, lease_until=timezone.now() + LEASE_DURATION)
+        held = set(claimed.values_list("pk", flat=True))
+        untold = {digest.member.pk: digest.member for digest in digests if digest.member.pk in held}
+        return _deliver([digest for digest in digests if digest.member.pk in held], untold, connection)
     finally:
         for member in untold.values():
-            Member.objects.filter(pk=member.pk, digest_sent_at=until).update(digest_sent_at=member.digest_sent_at)
+            claimed.filter(pk=member.pk).update(digest_sent_at=member.digest_sent_at)
+        claimed.update(**RELEASED)
+
+
+def _deliver(digests: Iterable[Digest], untold: dict[int, Member], connection: BaseEmailBackend) -> bool:
+    """Hand the mails in, and take the members who were told out of `untold`. False if the mail server went away."""
+    for digest in digests:
+        try:
+            digest.send(connection)
+        except (SMTPRecipientsRefused, SMTPDataError) as error:
+            logger.warning("digests: the mail to member %s was refused; it stays due: %s", digest.member.pk, error)
+        except OSError as error:
+            logger.warning("digests: the mail server went away; the others stay due: %s", error)
+            return False
+        else:
+            del untold[digest.member.pk]
     return True
 
 
-def _query_news(theirs: Q, *, since: Any, until: datetime) -> dict[str, QuerySet]:
-    """What there is to tell, by kind: labels that came and stand, numbers that are free of them, and failed cases."""
+def _query_news(accounts: Q, *, since: Any, until: datetime) -> dict[str, QuerySet]:
+    """The news by kind: labels that were detected and remain, numbers that are clean again, and failed cases."""
     return {
-        "tagged": Tag.objects.standing().filter(theirs, detected_at__gt=since, detected_at__lte=until),
+        "tagged": Tag.objects.active().filter(accounts, detected_at__gt=since, detected_at__lte=until),
         "cleared": Tag.objects.filter(
-            theirs,
+            accounts,
             ~Q(number__spam_status__in=PhoneNumber.TAGGED),
-            ended_because=Tag.Ended.CLEARED,
+            end_reason=Tag.EndReason.CLEARED,
             ended_at__gt=since,
             ended_at__lte=until,
         ),
-        "failed": Case.objects.filter(theirs, state=Case.State.FAILED, state_since__gt=since, state_since__lte=until),
+        "failed": Case.objects.filter(accounts, state=Case.State.FAILED, state_since__gt=since, state_since__lte=until),
     }
 
 
 def _build_digests(members: Iterable[Member], *, until: datetime) -> list[Digest]:
-    """What to tell each of these members; two queries for each kind of news, however many members and numbers.
+    """The digest of each of these members: two queries for each kind of news, however many members and numbers.
 
-    Members of an account who were told at the same moment are told the same: it is asked for one of them.
+    Members of an account who were told up to the same moment get the same news, which is queried for the first of them.
     """
-    alike: dict[tuple[int, datetime], Member] = {}
-    digests = []
+    first_alike: dict[tuple[int, datetime], Member] = {}
+    pairs = []
     for member in members:
-        first = alike.setdefault((member.account_id, member.digest_sent_at), member)
-        digests.append((member, first.pk))
-    said = {
+        first = first_alike.setdefault((member.account_id, member.digest_sent_at), member)
+        pairs.append((member, first.pk))
+    sections = {
         member.pk: {"tagged": DigestSection(), "cleared": DigestSection(), "failed": DigestSection()}
-        for member in alike.values()
+        for member in first_alike.values()
     }
-    news = _query_news(Q(account__members__in=list(said)), since=F("account__members__digest_sent_at"), until=until)
+    news = _query_news(Q(account__members__in=list(sections)), since=F("account__members__digest_sent_at"), until=until)
     for kind, rows in news.items():
-        of_member = rows.annotate(member=F("account__members"))
-        counted = of_member.order_by().values("member").annotate(total=Count("number", distinct=True))
+        with_member = rows.annotate(member=F("account__members"))
+        counted = with_member.order_by().values("member").annotate(total=Count("number", distinct=True))
         for pk, total in counted.values_list("member", "total"):
-            said[pk][kind].total = total
+            sections[pk][kind].total = total
         place = Window(DenseRank(), partition_by=F("member"), order_by=F("number__e164").asc())
-        listed = of_member.annotate(place=place).filter(place__lte=MAX_LISTED).order_by("member", "place", "pk")
+        listed = with_member.annotate(place=place).filter(place__lte=MAX_LISTED).order_by("member", "place", "pk")
         related = ["number"] if rows.model is Case else ["number", "engine"]
         for row in listed.select_related(*related):
-            line = said[row.member][kind].lines.setdefault(row.number_id, DigestLine(row.number, _get_row_url(row)))
+            lines = sections[row.member][kind].lines
+            line = lines.setdefault(row.number_id, DigestLine(row.number, _get_row_url(row)))
             if isinstance(row, Tag) and row.engine.name not in line.engines:
                 line.engines.append(row.engine.name)
-    return [Digest(member, **said[first]) for member, first in digests]
+    return [Digest(member, **sections[first_pk]) for member, first_pk in pairs]
 
 
 def _get_row_url(row: Tag | Case) -> str:
-    return _get_absolute_url("case", row.pk) if isinstance(row, Case) else _get_absolute_url("number", row.number_id)
-
-
-def _get_absolute_url(name: str, *args: int) -> str:
-    return settings.PUBLIC_URL + reverse(name, args=args)
+    return mail.build_url("case", row.pk) if isinstance(row, Case) else mail.build_url("number", row.number_id)

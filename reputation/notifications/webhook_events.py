@@ -1,4 +1,4 @@
-"""What webhooks tell of numbers, tags and cases: for each code of the audit trail, its type and its data."""
+"""Webhook events about numbers, tags and cases: the type and the data for each audit code."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _TAG_DATA = {
     "tag": JSONObject(id=F("pk"), engine=F("engine__name"), label=F("label")),
 }
 _CASE_DATA = {"number": number_json("number__"), "case": JSONObject(id=F("pk"), former_id=F("former_id"))}
-# Labels of other engines; those that end in the same look have ended already when it is told.
-_STILL_TAGGED = JSONBoolean(Exists(Tag.objects.standing().filter(number=OuterRef("number"))))
+# Other engines still label the number. Labels that end in the same look-up have ended when the event is written.
+_STILL_TAGGED = JSONBoolean(Exists(Tag.objects.active().filter(number=OuterRef("number"))))
 
 WEBHOOK_EVENTS: dict[str, EventDefinition] = {
     "tag.detected": EventDefinition("number.tagged", F("number_id"), _TAG_DATA),

@@ -1,6 +1,6 @@
-"""A number as a page shows it: its state in words, who tagged it, its case, and how far its verification is.
+"""Spam alerts: a number with its status, who tagged it, its case, and its verification progress, as pages show it.
 
-Whatever shows numbers asks here, so that each place shows the same alert, for a fixed number of queries.
+Every page that shows numbers builds its rows here, so that all show the same alert, with a fixed number of queries.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
+from portal.text import join_names
 from reputation import labels
 from reputation.labels import StatusLabel
 from reputation.models import Case, PhoneNumber, Tag
@@ -19,55 +20,55 @@ from reputation.monitoring import verification
 
 @dataclass
 class NumberRow:
+    """A number as pages show it. `is_exhausted` means that it is at its campaign's daily limit of calls today."""
+
     number: PhoneNumber
     status: str
     tags: list[Tag] = field(default_factory=list)
     case: Case | None = None
-    progress: str = ""
-    # Its campaign's daily limit of calls is reached today.
+    verification_progress: str = ""
     is_exhausted: bool = False
 
     @property
-    def said(self) -> StatusLabel:
+    def status_label(self) -> StatusLabel:
         return labels.SPAM_STATUS_LABELS[self.status]
 
     @property
-    def capability(self) -> StatusLabel:
-        return labels.CAPABILITY_LABELS[self.number.capability]
+    def capability_label(self) -> StatusLabel:
+        return labels.CAPABILITY_LABELS[PhoneNumber.Capability(self.number.capability)]
 
     @property
-    def engines(self) -> str:
-        """Who tagged it, in words: Hiya, TNS and FTC complaints."""
-        names = sorted({tag.engine.name for tag in self.tags})
-        return " and ".join(filter(None, (", ".join(names[:-1]), names[-1]))) if names else ""
+    def engine_names(self) -> str:
+        """Return who tagged the number, as in: Hiya, TNS and FTC complaints."""
+        return join_names(sorted({tag.engine.name for tag in self.tags}))
 
     @property
-    def what_is_done(self) -> str:
-        """What happens about the tag, and whether the dialer still shows the number: for the alert's sentence."""
+    def remediation_sentence(self) -> str:
+        """Return the alert's sentence about the remediation of the tag."""
         if self.status == PhoneNumber.SpamStatus.FAILED:
             return "Remediation did not remove the label. A support ticket may."
-        begun = "It came back, so remediation" if self.status == PhoneNumber.SpamStatus.TAGGED_AGAIN else "Remediation"
-        return f"{begun} has started by itself and usually takes 1 to 2 days, up to a week in a dispute."
+        is_relapse = self.status == PhoneNumber.SpamStatus.TAGGED_AGAIN
+        subject = "It came back, so remediation" if is_relapse else "Remediation"
+        return f"{subject} has started by itself and usually takes 1 to 2 days, up to a week in a dispute."
 
 
 def build_rows(numbers: Iterable[PhoneNumber], now: datetime) -> list[NumberRow]:
-    """The numbers of one page as rows; three queries, however many there are. Today is that of the active time zone,
-    which on every page is the account's."""
+    """Return rows for the numbers of one page; three queries, however many numbers there are.
+
+    Call it with the account's time zone active: it decides which day is today.
+    """
     today = timezone.localdate(now)
     rows = {
-        number.pk: NumberRow(number, number.shown_spam_status(now), is_exhausted=number.exhausted_on == today)
+        number.pk: NumberRow(number, number.spam_status_at(now), is_exhausted=number.exhausted_on == today)
         for number in numbers
     }
     tagged = [pk for pk, row in rows.items() if row.number.is_tagged]
-    for tag in Tag.objects.standing().filter(number__in=tagged).select_related("engine").order_by("detected_at"):
+    for tag in Tag.objects.active().filter(number__in=tagged).select_related("engine").order_by("detected_at"):
         rows[tag.number_id].tags.append(tag)
     cases = Case.objects.filter(number__in=tagged).exclude(state=Case.State.CANCELLED)
-    newest: dict[int, Case] = {}
     for case in cases.order_by("opened_at", "pk"):
-        newest[case.number_id] = case
-    for pk, case in newest.items():
-        rows[pk].case = case
+        rows[case.number_id].case = case  # the newest wins
     verifying = [pk for pk, row in rows.items() if row.number.capability == PhoneNumber.Capability.VERIFYING]
     for pk, progress in verification.get_progress(verifying, now).items():
-        rows[pk].progress = progress
+        rows[pk].verification_progress = progress
     return list(rows.values())

@@ -1,4 +1,4 @@
-"""What keeps NumberCount true: triggers, so that no way of changing numbers can go round it."""
+"""Database triggers that maintain NumberCount, so that every way of changing numbers updates it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reputation.models import NumberCount, PhoneNumber
 _NUMBERS = PhoneNumber._meta.db_table
 _COUNTS = NumberCount._meta.db_table
 
-# Taking away changes a row and never makes one: where rows are deleted that are counted no more, nothing is to do.
+# Decrementing never inserts a row: if the count was deleted already, there is nothing to do.
 _INCREMENT = f"""
     INSERT INTO {_COUNTS} (account_id, campaign, facet, count)
     VALUES (NEW.account_id, COALESCE(NEW.campaign_id, 0), NEW.facet, 1)
@@ -35,7 +35,7 @@ SQLITE_TRIGGERS = {
         WHEN OLD.facet IS NOT NULL BEGIN {_DECREMENT} END""",
 }
 
-# One row for each statement and kind, added and never changed: no two transactions ever wait for each other here.
+# Each statement inserts rows and never updates any, so concurrent transactions do not wait for each other.
 _TRIGGER_FUNCTION = f"""
     CREATE OR REPLACE FUNCTION count_numbers() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
@@ -71,8 +71,10 @@ POSTGRESQL_TRIGGERS = {
 
 
 def install_triggers() -> None:
-    """Makes what is missing, and counts anew if anything was. After each migration: one that alters the table of
-    numbers makes it anew on SQLite, without its triggers."""
+    """Creates missing triggers, and recounts if there were any. Called after each migration.
+
+    On SQLite, a migration that alters the table of numbers recreates it without its triggers.
+    """
     is_sqlite = connection.vendor == "sqlite"
     wanted = SQLITE_TRIGGERS if is_sqlite else POSTGRESQL_TRIGGERS
     with transaction.atomic(), connection.cursor() as cursor:
@@ -80,8 +82,8 @@ def install_triggers() -> None:
             cursor.execute("SELECT name FROM sqlite_master WHERE type IN ('trigger', 'index')")
         else:
             cursor.execute("SELECT tgname FROM pg_trigger WHERE tgrelid = %s::regclass", [_NUMBERS])
-        there = {name for (name,) in cursor.fetchall()}
-        missing = [sql for name, sql in wanted.items() if name not in there]
+        existing = {name for (name,) in cursor.fetchall()}
+        missing = [sql for name, sql in wanted.items() if name not in existing]
         if not missing:
             return
         if not is_sqlite:
@@ -89,13 +91,13 @@ def install_triggers() -> None:
             cursor.execute(_TRIGGER_FUNCTION)
         for sql in missing:
             cursor.execute(sql)
-        # In the first migration there are no numbers, and later columns of theirs do not exist yet.
+        # During the first migration there are no numbers, and their later columns do not exist yet.
         if PhoneNumber.objects.exists():
             recount()
 
 
 def recount() -> None:
-    """Counts all numbers. Call it where nobody changes any meanwhile."""
+    """Counts all numbers. Call it while no other transaction changes them."""
     present = PhoneNumber.objects.filter(facet__isnull=False).order_by()
     counted = present.values_list("account", Coalesce("campaign", NumberCount.NO_CAMPAIGN), "facet").annotate(
         Count("pk")
@@ -107,7 +109,7 @@ def recount() -> None:
     )
 
 
-# Rows folded in one statement.
+# Rows merged in one statement.
 CHUNK = 5_000
 
 _COMPACT = f"""
@@ -126,8 +128,10 @@ _COMPACT = f"""
 
 
 def compact() -> int:
-    """Folds one chunk of rows that add up into one for each kind; how many fewer there are. Whoever reads meanwhile
-    sees the rows before or the sums, and neither changes what they add up to."""
+    """Merges one chunk of rows into one row for each combination; returns how many fewer there are.
+
+    Concurrent readers see either the rows or their sums, which have the same total.
+    """
     if connection.vendor == "sqlite":
         return NumberCount.objects.filter(count=0).delete()[0]
     with connection.cursor() as cursor:

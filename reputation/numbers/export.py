@@ -1,4 +1,4 @@
-"""The numbers as CSV: written while they are read, so that a million take no more memory than a hundred."""
+"""The numbers as CSV, streamed, so that a million need no more memory than a hundred."""
 
 from __future__ import annotations
 
@@ -24,43 +24,46 @@ HEADINGS = (
     "last checked",
 )
 
-# What a spreadsheet takes for the beginning of a formula (OWASP, CSV injection). A number as E.164 alone is none that
-# could do anything, and other programs want it as it is.
+# Characters with which spreadsheets start a formula (OWASP, CSV injection). A number in E.164 is a harmless formula,
+# and other programs need it unchanged.
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
 _E164 = re.compile(r"\+\d+")
 
 
 class Echo:
-    """A file for csv.writer that hands back what is written."""
+    """A file for csv.writer whose write method returns the line."""
 
     def write(self, line: str) -> str:
         return line
 
 
 def escape_formula(cell: str) -> str:
-    """The cell with an apostrophe before what a spreadsheet would run. Importing takes one apostrophe off again, so a
-    cell that began with apostrophes before such a sign gets one more, and nothing is lost on the way."""
+    """Prefixes a cell that a spreadsheet would run as a formula with an apostrophe.
+
+    The import removes one apostrophe. So a cell with apostrophes before a formula gets another one, too.
+    """
     return f"'{cell}" if _FORMULA.match(cell) and not _E164.fullmatch(cell) else cell
 
 
 def unescape_formula(cell: str) -> str:
-    """What `harmless` was given."""
+    """Reverses `escape_formula`."""
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 def csv_lines(rows: Iterable[Iterable[object]]) -> Iterator[str]:
-    """The rows as the lines of a CSV file; the first begins with a byte order mark, without which Excel does not read
-    UTF-8."""
+    """The rows as lines of a CSV file. The first starts with a byte order mark, which Excel needs to read UTF-8."""
     writer = csv.writer(Echo())
-    mark = "\ufeff"
+    prefix = "\ufeff"
     for row in rows:
-        yield mark + writer.writerow([escape_formula(str(cell)) for cell in row])
-        mark = ""
+        yield prefix + writer.writerow([escape_formula(str(cell)) for cell in row])
+        prefix = ""
 
 
 def stream_csv(numbers: PhoneNumberQuerySet, now: datetime) -> Iterator[str]:
-    """The numbers in their order, CHUNK at a time by key: no cursor stays open while a slow reader reads, which would
-    keep SQLite from tidying its log."""
+    """The numbers in order of E.164, read in chunks by key.
+
+    An open cursor would keep SQLite from checkpointing its write-ahead log while a slow client reads.
+    """
     return csv_lines(_rows(numbers, now))
 
 
@@ -81,7 +84,7 @@ def _row(number: PhoneNumber, now: datetime) -> tuple[object, ...]:
         number.source,
         number.campaign.name if number.campaign else "",
         number.get_capability_display(),
-        SPAM_STATUS_LABELS[number.shown_spam_status(now)].word,
+        SPAM_STATUS_LABELS[number.spam_status_at(now)].word,
         _format_time(number.tagged_since),
         _format_time(number.checked_at),
     )

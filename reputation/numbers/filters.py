@@ -1,4 +1,4 @@
-"""What somebody filters the numbers by: read from the query string, so that back, reload and sharing work."""
+"""The filter of the lists of numbers. It is in the query string, so that back, reload and sharing a link work."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Coalesce
 
+from portal.db.keyset import parse_id
 from reputation.labels import COUNTED_STATUSES
 from reputation.models import PhoneNumber, Tag
 from reputation.models.counts import FACETS
@@ -21,7 +22,7 @@ NO_CAMPAIGN = "none"
 
 @dataclass(frozen=True)
 class NumberFilter:
-    """Empty fields do not filter. `campaign` is an id or "none"; `engine` the id of one whose tag stands."""
+    """Empty fields do not filter. `campaign` is an id or "none"; `engine` the id of an engine with an active tag."""
 
     q: str = ""
     status: str = ""
@@ -31,69 +32,71 @@ class NumberFilter:
     engine: str = ""
 
     @classmethod
-    def read(cls, params: Mapping[str, str]) -> NumberFilter:
-        """Takes what makes sense of the query string and leaves out the rest: a mistyped link still shows the list."""
-        read = {field.name: str(params.get(field.name, "")).strip()[:80] for field in fields(cls)}
-        allowed = {
-            "status": (PhoneNumber.LABELLED, *COUNTED_STATUSES),
+    def from_params(cls, params: Mapping[str, str]) -> NumberFilter:
+        """Reads the query string. Ignores invalid values, so that a mistyped link still shows the list."""
+        values = {field.name: str(params.get(field.name, "")).strip()[:80] for field in fields(cls)}
+        choices = {
+            "status": (PhoneNumber.ANY_TAG, *COUNTED_STATUSES),
             "capability": PhoneNumber.Capability.values,
             "source": PhoneNumber.Source.values,
         }
-        for name, values in allowed.items():
-            if read[name] not in values:
-                read[name] = ""
-        if read["campaign"] != NO_CAMPAIGN and not _is_id(read["campaign"]):
-            read["campaign"] = ""
-        if not _is_id(read["engine"]):
-            read["engine"] = ""
-        return cls(**{name: value.replace("\x00", "") for name, value in read.items()})
+        for name, allowed in choices.items():
+            if values[name] not in allowed:
+                values[name] = ""
+        if values["campaign"] != NO_CAMPAIGN and not parse_id(values["campaign"]):
+            values["campaign"] = ""
+        if not parse_id(values["engine"]):
+            values["engine"] = ""
+        return cls(**{name: value.replace("\x00", "") for name, value in values.items()})
 
     def apply(self, numbers: PhoneNumberQuerySet, now: datetime) -> PhoneNumberQuerySet:
-        numbers = numbers.matching(self.q)
+        numbers = numbers.search(self.q)
         if self.status:
             numbers = numbers.with_spam_status(self.status, now)
         if self.capability:
             numbers = numbers.filter(capability=self.capability)
         if self.campaign == NO_CAMPAIGN:
-            numbers = numbers.outside_campaigns()
+            numbers = numbers.without_campaign()
         elif self.campaign:
             numbers = numbers.in_campaign(int(self.campaign))
         if self.source:
             numbers = numbers.filter(source=self.source)
         if self.engine:
-            numbers = numbers.filter(pk__in=self.standing_tags.values("number"))
+            numbers = numbers.filter(pk__in=self.active_tags.values("number"))
         return numbers
 
     @property
-    def standing_tags(self) -> TagQuerySet:
-        return Tag.objects.standing().filter(engine=int(self.engine))
+    def active_tags(self) -> TagQuerySet:
+        return Tag.objects.active().filter(engine=int(self.engine))
 
-    def leaves(self, facet: int) -> bool:
-        """Whether numbers of this facet (PhoneNumber.facet) can be among those it leaves."""
+    def may_include_facet(self, facet: int) -> bool:
+        """Whether the filter can include numbers with this PhoneNumber.facet."""
         status, capability, source, _checked = FACETS[facet]
         wanted = {
-            PhoneNumber.LABELLED: PhoneNumber.TAGGED,
+            PhoneNumber.ANY_TAG: PhoneNumber.TAGGED,
             "tagged": (PhoneNumber.SpamStatus.TAGGED, PhoneNumber.SpamStatus.TAGGED_AGAIN),
             PhoneNumber.STALE: (PhoneNumber.SpamStatus.CLEAN,),
         }.get(self.status, (self.status,))
         return (
             (not self.status or status in wanted)
-            and (not self.engine or status in PhoneNumber.TAGGED)  # where a tag stands
+            and (not self.engine or status in PhoneNumber.TAGGED)
             and (not self.capability or capability == self.capability)
             and (not self.source or source == self.source)
         )
 
     @property
-    def asks_more(self) -> bool:
-        """Whether it asks for more than facets and campaigns say."""
+    def needs_row_filter(self) -> bool:
+        """Whether facets and campaigns alone cannot decide which numbers match."""
         return bool(self.q or self.engine or self.status in (PhoneNumber.SpamStatus.CLEAN, PhoneNumber.STALE))
 
-    def apply_rest(self, numbers: PhoneNumberQuerySet, now: datetime) -> PhoneNumberQuerySet:
-        """What neither a facet nor a campaign says, asked of each number by itself: for reading on from a place until
-        a page is full."""
-        numbers = numbers.matching(self.q, by_index=False)
+    def apply_row_filter(self, numbers: PhoneNumberQuerySet, now: datetime) -> PhoneNumberQuerySet:
+        """Applies the conditions that neither facet nor campaign decides, without their indexes.
+
+        For reading rows in the order of another index until a page is full.
+        """
+        numbers = numbers.search(self.q, use_index=False)
         if self.engine:
-            numbers = numbers.filter(Exists(self.standing_tags.filter(number=OuterRef("pk"))))
+            numbers = numbers.filter(Exists(self.active_tags.filter(number=OuterRef("pk"))))
         numbers = numbers.alias(no_index_fresh_until=Coalesce("fresh_until", "fresh_until"))
         if self.status == PhoneNumber.STALE:
             return numbers.filter(no_index_fresh_until__lte=now)
@@ -105,7 +108,3 @@ class NumberFilter:
 
     def query_string(self) -> str:
         return urlencode({field.name: value for field in fields(self) if (value := getattr(self, field.name))})
-
-
-def _is_id(text: str) -> bool:
-    return text.isdecimal() and len(text) < 19

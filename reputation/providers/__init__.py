@@ -1,1 +1,1 @@
-"""How the portal talks to engines. `protocol` says what a provider is, `registry` which of them are in use."""
+"""Providers, through which the portal talks to engines. `protocol` has the interface, `registry` those in use."""

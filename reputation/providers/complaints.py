@@ -1,7 +1,7 @@
-"""The engine "FTC complaints": a number with enough complaints within the window counts as labelled.
+"""The engine "FTC complaints", which labels a number with enough recent complaints.
 
-The one provider whose source is the portal's own table, filled by `manage.py load_complaints`; it asks that through
-reputation.complaints. Nobody at the FTC removes anything: a label ends when the complaints age out.
+Its source is the portal's own table, filled by `manage.py load_complaints`. The FTC removes no complaints: the label
+ends when they age out.
 """
 
 from __future__ import annotations
@@ -35,18 +35,21 @@ class ComplaintsProvider:
             Observation(
                 number,
                 ENGINE.slug,
-                tagged=tally.is_enough,
-                label=LABEL if tally.is_enough else "",
-                proof={"complaints": tally.complaints, "within_days": settings.COMPLAINTS_WINDOW_DAYS},
+                tagged=count.reaches_threshold,
+                label=LABEL if count.reaches_threshold else "",
+                raw_response={"complaints": count.complaints, "within_days": settings.COMPLAINTS_WINDOW_DAYS},
                 learnt_by="complaints",
             )
-            for number, tally in complaints.count_by_number(numbers, now=now).items()
+            for number, count in complaints.count_by_number(numbers, now=now).items()
         ]
 
     def submit(self, requests: Sequence[SubmitRequest]) -> list[EngineResponse]:
-        """There is nobody to ask: the answer says by when the label ends by itself."""
-        tallies = complaints.count_by_number([request.number for request in requests], now=timezone.now())
-        return [_removal_response(request.number, tallies[request.number], key=request.key) for request in requests]
+        """Answers when the label ends by itself, since there is no one to ask."""
+        counts = complaints.count_by_number([request.number for request in requests], now=timezone.now())
+        return [
+            _removal_response(request.number, counts[request.number], key=request.idempotency_key)
+            for request in requests
+        ]
 
     def poll(self, references: Sequence[str]) -> list[EngineResponse]:
         numbers = [
@@ -54,21 +57,21 @@ class ComplaintsProvider:
             for reference in references
             if reference.startswith(REFERENCE_PREFIX)
         ]
-        tallies = complaints.count_by_number(numbers, now=timezone.now())
-        return [_removal_response(number, tally) for number, tally in tallies.items()]
+        counts = complaints.count_by_number(numbers, now=timezone.now())
+        return [_removal_response(number, count) for number, count in counts.items()]
 
     def withdraw(self, references: Sequence[str]) -> list[EngineResponse]:
         return [EngineResponse(Stage.WITHDRAWN, reference=reference) for reference in references]
 
 
-def _removal_response(number: str, tally: complaints.ComplaintCount, *, key: str = "") -> EngineResponse:
-    within = f"{tally.complaints} within {settings.COMPLAINTS_WINDOW_DAYS} days"
+def _removal_response(number: str, count: complaints.ComplaintCount, *, key: str = "") -> EngineResponse:
+    within = f"{count.complaints} within {settings.COMPLAINTS_WINDOW_DAYS} days"
     return EngineResponse(
-        Stage.AGEING if tally.is_enough else Stage.DONE,
-        key=key,
+        Stage.AGEING if count.reaches_threshold else Stage.DONE,
+        idempotency_key=key,
         number=number,
         engine=ENGINE.slug,
         reference=f"{REFERENCE_PREFIX}{number}",
         reason=f"The FTC removes no complaints; they age out. There are {within}.",
-        expected_by=tally.ages_out_at,
+        expected_by=count.ages_out_at,
     )

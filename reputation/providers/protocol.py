@@ -1,8 +1,8 @@
-"""What a provider is: lists in, lists out, plain values. A provider knows nothing of the portal's models.
+"""The interface of a provider: lists in, lists out, of plain values. A provider does not use the portal's models.
 
-Vendors differ in how many numbers a call takes, in whether they answer at once or weeks later, for all numbers or for
-some; docs/providers.md shows a complete small one. Every answer names the number or reference it is about, so that
-a list may come back in any order and with parts missing: what is missing is asked again later.
+Vendors differ in how many numbers a call takes, and in whether they answer at once or weeks later, for all numbers or
+for some. Every answer names its number or reference, so a list may be returned in any order and incomplete; the portal
+asks about missing items again later. docs/providers.md has a small complete provider.
 """
 
 from __future__ import annotations
@@ -18,43 +18,43 @@ from typing import Any, Protocol, runtime_checkable
 
 
 class ProviderError(Exception):
-    """A call that brought no answers. `sentence` is for the log and the operator."""
+    """A call without answers. `message` is for the log and the operator."""
 
-    def __init__(self, sentence: str) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
 
 
 class ProviderUnavailable(ProviderError):
     """The vendor cannot be reached, is busy, or has no budget left: the same call may work later.
 
-    `after` (aware) is the vendor's own word for when; without it the portal waits longer after each failure. Time-outs
-    and broken connections count as this, also where they come as the exceptions of the standard library.
+    `retry_at` (aware) is the time that the vendor named. Without it, the portal waits longer after each failure. The
+    portal treats every OSError, such as a time-out or a broken connection, as this exception.
     """
 
-    def __init__(self, sentence: str, *, after: datetime | None = None) -> None:
-        super().__init__(sentence)
-        self.after = after
+    def __init__(self, message: str, *, retry_at: datetime | None = None) -> None:
+        super().__init__(message)
+        self.retry_at = retry_at
 
 
 class ProviderRefused(ProviderError):
-    """The vendor will not do what was asked, now or later; the reason is shown to the customer.
+    """The vendor will not do this, now or later. The message is shown to the customer.
 
-    Some vendors refuse a whole list because of one number. The portal then asks again in halves, so that only the
-    number that is refused is left out.
+    Some vendors refuse a whole list because of one number. The portal then repeats the call with each half of the
+    list, until only the refused number is left out.
     """
 
 
 class ProviderMisconfigured(ProviderError):
-    """Something on our side is missing or wrong (a key, a contract, accepted terms): an operator has to act."""
+    """A key, a contract or an accepted agreement is missing or wrong. An operator has to act."""
 
 
-# What is said ---------------------------------------------------------------------------------------------------------
+# Values ---------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class EngineInfo:
-    """An engine that the provider speaks for. `slug` is its own for ever; `carriers` whose calls it labels."""
+    """An engine of the provider. `slug` is unique and never changes; `carriers` are those whose calls it labels."""
 
     slug: str
     name: str
@@ -63,7 +63,7 @@ class EngineInfo:
 
 @dataclass(frozen=True)
 class Limits:
-    """How much one call may hold, by operation, and after how many seconds the provider itself gives a call up."""
+    """The maximal number of items of one call, by operation, and the provider's own time-out of a call in seconds."""
 
     verify: int = 100
     look_up: int = 100
@@ -74,13 +74,13 @@ class Limits:
 
 
 class Stage(Enum):
-    """How far an engine is with one thing it was asked to do."""
+    """The progress of one request at an engine."""
 
-    NOT_YET = "not_yet"  # not taken yet; the answer's `wait` says why and until when
+    NOT_YET = "not_yet"  # not accepted yet; `wait` has the reason
     RECEIVED = "received"
     IN_REVIEW = "in_review"
-    DISPUTED = "disputed"  # the engine contests it: up to a week
-    AGEING = "ageing"  # nobody can be asked; the label ends by itself by `expected_by`
+    DISPUTED = "disputed"  # the engine contests the request, for up to a week
+    AGEING = "ageing"  # no one can remove the label; it ends by itself by `expected_by`
     DONE = "done"  # a registration: accepted; a submission: the engine claims that the label is removed
     REFUSED = "refused"
     WITHDRAWN = "withdrawn"
@@ -88,8 +88,11 @@ class Stage(Enum):
 
 @dataclass(frozen=True)
 class Wait:
-    """Why something was not taken yet: gate (the vendor has to approve the business first), ownership (of the number
-    is not yet proven), cooldown (asked too recently), budget (spent). `until` where the vendor says so."""
+    """Why a request was not accepted yet, and until when, if the vendor tells.
+
+    Reasons: gate (the vendor has to approve the business first), ownership (of the number is not proven), cooldown
+    (asked too recently), budget (spent).
+    """
 
     reason: str
     until: datetime | None = None
@@ -97,10 +100,13 @@ class Wait:
 
 @dataclass(frozen=True)
 class SubmitRequest:
-    """Please remove this label. `key` is ours and stays the same when the request is repeated because the answer was
-    lost: a provider that gets it twice takes it once and returns the same reference."""
+    """A request to remove a label.
 
-    key: str
+    A repeated request, after a lost answer, has the same `idempotency_key`. The provider then must not submit it to
+    the vendor again, and returns the same reference.
+    """
+
+    idempotency_key: str
     number: str
     engine: str
     label: str
@@ -109,15 +115,14 @@ class SubmitRequest:
 
 @dataclass(frozen=True)
 class EngineResponse:
-    """What an engine says about one thing it was asked: to verify a number, to remove a label, or how far that is.
+    """An engine's response to one request: to verify a number, to remove a label, or to report the progress of either.
 
-    Answers to `verify` are matched by `number` and `engine`, answers to `submit` by the request's `key`, answers to
-    `poll` and `withdraw` by `reference`, the vendor's own. `reason` is in words for the customer. `cost` is in US
-    dollars.
+    The portal matches responses to `verify` by `number` and `engine`, those to `submit` by `idempotency_key`, and those
+    to `poll` and `withdraw` by the vendor's `reference`. `reason` is shown to the customer. `cost` is in US dollars.
     """
 
     stage: Stage
-    key: str = ""
+    idempotency_key: str = ""
     number: str = ""
     engine: str = ""
     reference: str = ""
@@ -129,41 +134,47 @@ class EngineResponse:
 
 @dataclass(frozen=True)
 class Observation:
-    """One look of one engine at one number (E.164). `seen_at` is when the engine itself looked, where that is earlier
-    than the answer (a cached one); `proof` the answer as it came, of plain JSON values; `learnt_by` how."""
+    """One engine's answer about one number (E.164).
+
+    `observed_at` is when the engine itself looked, if that is earlier than the answer (a cached one). `raw_response`
+    is the answer as plain JSON values. `learnt_by` names the source.
+    """
 
     number: str
     engine: str
     tagged: bool
     label: str = ""
-    proof: dict[str, Any] = field(default_factory=dict)
-    seen_at: datetime | None = None
+    raw_response: dict[str, Any] = field(default_factory=dict)
+    observed_at: datetime | None = None
     learnt_by: str = "look-up"
     cost: Decimal = Decimal(0)
 
 
 @runtime_checkable
 class Provider(Protocol):
-    """Every operation takes at most `limits` items, ends within `limits.timeout` seconds, and may raise the failures
-    above. All are safe to repeat: the portal asks again whenever it cannot know that an answer arrived."""
+    """The operations of a provider.
+
+    Each takes at most `limits` items, ends within `limits.timeout` seconds, and may raise the exceptions above. Each
+    must be safe to repeat: the portal repeats a call whenever an answer may have been lost.
+    """
 
     name: str
     limits: Limits
 
     def engines(self) -> list[EngineInfo]:
-        """Those it speaks for; without a network call, since it is asked at every start."""
+        """The provider's engines. Called at every start, so it makes no network call."""
 
     def verify(self, numbers: Sequence[str]) -> list[EngineResponse]:
-        """Asks every engine to take these numbers (E.164) on; an answer for each number and engine."""
+        """Asks every engine to monitor these numbers (E.164); a response for each number and engine."""
 
     def look_up(self, numbers: Sequence[str]) -> list[Observation]:
-        """How each engine labels these numbers now."""
+        """Asks how each engine labels these numbers now."""
 
     def submit(self, requests: Sequence[SubmitRequest]) -> list[EngineResponse]:
         """Asks the engines to remove labels."""
 
     def poll(self, references: Sequence[str]) -> list[EngineResponse]:
-        """How far the engines are with what was verified or submitted under these references."""
+        """Asks for the progress of the requests with these references."""
 
     def withdraw(self, references: Sequence[str]) -> list[EngineResponse]:
-        """Takes back what was asked: monitoring was switched off, or the number removed."""
+        """Withdraws requests, after monitoring was disabled or the number was removed."""

@@ -1,8 +1,8 @@
-"""Which providers are in use: what settings.PROVIDERS names, by a built-in name or by the dotted path of a class.
+"""The providers in use. settings.PROVIDERS lists them, each by a built-in name or the dotted path of a class.
 
-To add one, write a class with the operations of `protocol.Provider` anywhere on the Python path, and put its dotted
-path into PROVIDERS, such as PROVIDERS=complaints,acme.reputation.Acme. Its engines appear by themselves at the next
-start. docs/providers.md has a complete example.
+To add a provider, write a class with the operations of `protocol.Provider` anywhere on the Python path, and add its
+dotted path, as in PROVIDERS=complaints,acme.reputation.Acme. Its engines are created at the next start.
+docs/providers.md has a complete example.
 """
 
 from __future__ import annotations
@@ -22,40 +22,40 @@ BUILT_IN = {
 
 
 def get_providers() -> dict[str, Provider]:
-    """Those in use, by their own name. Raises ImproperlyConfigured, naming what is wrong in PROVIDERS."""
+    """The providers in use, by name. Raises ImproperlyConfigured if an entry of PROVIDERS is wrong."""
     return _load_providers(tuple(settings.PROVIDERS))
 
 
 @lru_cache(maxsize=8)
 def _load_providers(names: tuple[str, ...]) -> dict[str, Provider]:
-    found: dict[str, Provider] = {}
-    spoken_for: dict[str, str] = {}
+    providers: dict[str, Provider] = {}
+    provider_of_engine: dict[str, str] = {}
     for name in names:
         provider = _load_provider(name)
-        if provider.name in found:
+        if provider.name in providers:
             raise ImproperlyConfigured(f"PROVIDERS names the provider {provider.name} twice.")
         for engine in provider.engines():
-            other = spoken_for.setdefault(engine.slug, provider.name)
+            other = provider_of_engine.setdefault(engine.slug, provider.name)
             if other != provider.name:
                 raise ImproperlyConfigured(
                     f"PROVIDERS: both {other} and {provider.name} speak for the engine {engine.slug}. Leave one out."
                 )
-        found[provider.name] = provider
-    return found
+        providers[provider.name] = provider
+    return providers
 
 
 def _load_provider(name: str) -> Provider:
     path = BUILT_IN.get(name, name)
     try:
-        made = import_string(path)()
+        provider = import_string(path)()
     except ImportError as error:
         raise ImproperlyConfigured(
             f"PROVIDERS names {name!r}, which is neither built in ({', '.join(BUILT_IN)}) nor the dotted path of a "
             f"provider's class: {error}."
         ) from error
-    if not isinstance(made, Provider) or len(made.name) > 40:
+    if not isinstance(provider, Provider) or len(provider.name) > 40:
         raise ImproperlyConfigured(
             f"PROVIDERS names {name!r}, which is no provider: it needs `name` (at most 40 characters), `limits`, and "
             "the operations of reputation.providers.protocol.Provider."
         )
-    return made
+    return provider

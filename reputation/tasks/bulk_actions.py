@@ -1,9 +1,9 @@
-"""Bulk actions that are too large for a person to wait for: begun when confirmed, gone on with by the next sweep."""
+"""Bulk actions that are too large for a person to wait for: started when confirmed, continued by the next sweep."""
 
-from django.db.models import Q
 from django.utils import timezone
 
 from portal.audit import Context
+from portal.jobs.claims import unclaimed
 from portal.jobs.runner import run_until_done, task
 from reputation.bulk_actions import actions
 from reputation.models import BulkAction
@@ -11,27 +11,27 @@ from reputation.models import BulkAction
 
 @task
 def apply_bulk_action(pk: int) -> None:
-    """Works on one confirmed window, unless it is done or another worker is at it."""
-    confirmation = BulkAction.objects.select_related("account", "user", "campaign").get(pk=pk)
-    actions.apply(confirmation, context=Context(confirmation.confirmed_by, timezone.now()))
+    """Apply one confirmed bulk action, unless it is done or another worker holds it."""
+    bulk_action = BulkAction.objects.select_related("account", "user", "campaign").get(pk=pk)
+    actions.apply(bulk_action, context=Context(bulk_action.confirming_actor, timezone.now()))
 
 
 @task
 def prepare_bulk_action(pk: int) -> None:
-    """Writes down what one window shows, unless that is done or another worker is at it."""
-    confirmation = BulkAction.objects.select_related("account", "user", "campaign").get(pk=pk)
-    actions.prepare(confirmation, now=timezone.now())
+    """Continue the snapshot of one bulk action, unless it is complete or another worker holds it."""
+    bulk_action = BulkAction.objects.select_related("account", "user", "campaign").get(pk=pk)
+    actions.prepare(bulk_action, now=timezone.now())
 
 
 @task
 def continue_bulk_actions() -> None:
-    """Those whose worker died, or whose time was up."""
+    """The sweep: continue those whose worker was killed, or whose time was up."""
     seen: list[int] = []
 
-    def next_one() -> int:
-        nobody_at_it = Q(lease_until__isnull=True) | Q(lease_until__lte=timezone.now())
-        waiting = BulkAction.objects.being_prepared() | BulkAction.objects.under_way()
-        found = waiting.filter(nobody_at_it).exclude(pk__in=seen).order_by("pk").values_list("pk", "state").first()
+    def step() -> int:
+        waiting = BulkAction.objects.preparing() | BulkAction.objects.in_progress()
+        free = waiting.filter(unclaimed(timezone.now())).exclude(pk__in=seen)
+        found = free.order_by("pk").values_list("pk", "state").first()
         if found is None:
             return 0
         pk, state = found
@@ -39,4 +39,4 @@ def continue_bulk_actions() -> None:
         (apply_bulk_action if state == BulkAction.State.APPLYING else prepare_bulk_action)(pk)
         return 1
 
-    run_until_done("continue confirmations", next_one)
+    run_until_done("continue bulk actions", step)

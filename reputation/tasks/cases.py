@@ -1,4 +1,4 @@
-"""Advance the cases that are due, and tell the engines what need not be done any more."""
+"""Advance the cases that are due, and withdraw submissions and registrations that are no longer needed."""
 
 from django.utils import timezone
 
@@ -12,7 +12,7 @@ def advance_cases() -> None:
     run_until_done(
         "advance cases",
         lambda: case_sweep.advance_due(timezone.now()),
-        shared_as="reputation.tasks.cases.advance_cases",
+        parallel_task="reputation.tasks.cases.advance_cases",
     )
 
 

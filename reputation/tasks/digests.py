@@ -8,12 +8,12 @@ from reputation.notifications import digests
 
 @task
 def send_digests() -> None:
-    """Sends every digest that is due; who cannot be told now stays due for a later run."""
-    beyond = 0
+    """Send every digest that is due. Members who cannot be told now stay due for a later run."""
+    last_id = 0
 
     def step() -> int:
-        nonlocal beyond
-        tried, beyond = digests.send_digests(now=timezone.now(), beyond=beyond)
+        nonlocal last_id
+        tried, last_id = digests.send_digests(now=timezone.now(), after_id=last_id)
         return tried
 
     run_until_done("digests", step)

@@ -1,25 +1,25 @@
-"""CSV imports in the background: reading and applying in chunks, going on after a kill, and tidying up."""
+"""CSV imports in the background: reading and applying in chunks, continuing after a kill, and cleaning up."""
 
 from __future__ import annotations
 
 from django.utils import timezone
 
 from portal.jobs.runner import enqueue, run_until_done, task
-from reputation.imports import pipeline
+from reputation.imports import cleanup, pipeline
 from reputation.models import NumberImport
 
 
 @task
 def advance_import(pk: int) -> None:
-    """Queued when a file comes and when it is confirmed, and by itself while there is more to do."""
+    """Read or apply one import. Queued when a file is received and when it is confirmed, and again until it is done."""
     batch = NumberImport.objects.filter(pk=pk).first()
     if batch and pipeline.advance(batch, now=timezone.now()):
-        enqueue("reputation.tasks.imports.advance_import", pk)
+        enqueue(pipeline.ADVANCE_TASK, pk)
 
 
 @task
 def continue_imports() -> None:
-    """The sweep: goes on with what a killed worker, or a lost queue, left."""
+    """The sweep: continue imports that a killed worker, or a lost queue, left unfinished."""
     waiting = list(pipeline.get_unclaimed(timezone.now()))
 
     def step() -> int:
@@ -33,5 +33,5 @@ def continue_imports() -> None:
 
 @task
 def end_stale_imports() -> None:
-    """The sweep: ends what nobody confirmed, and deletes rows and files that are kept no longer."""
-    run_until_done("end stale imports", lambda: pipeline.clean_up(now=timezone.now()))
+    """The sweep: expire imports that nobody confirmed, and delete rows and files that are no longer kept."""
+    run_until_done("end stale imports", lambda: cleanup.clean_up(now=timezone.now()))

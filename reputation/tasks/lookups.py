@@ -1,4 +1,4 @@
-"""Look the monitored numbers up that are due."""
+"""Look up the monitored numbers that are due."""
 
 from django.utils import timezone
 
@@ -11,5 +11,5 @@ def look_up_numbers() -> None:
     run_until_done(
         "look up numbers",
         lambda: lookups.look_up_due(timezone.now()),
-        shared_as="reputation.tasks.lookups.look_up_numbers",
+        parallel_task="reputation.tasks.lookups.look_up_numbers",
     )

@@ -1,4 +1,4 @@
-"""Keeping house: the engines in step with the providers, old rows thrown away, and a sign of life."""
+"""Maintenance: synchronize the engines with the providers, delete old rows, and record the heartbeat."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -12,13 +12,13 @@ from reputation import retention
 from reputation.monitoring import engines
 from reputation.numbers import count_triggers
 
-# What a page asks for to say whether the tasks run.
+# The heartbeat that pages read to tell whether tasks run.
 HEARTBEAT_NAME = "tasks"
 
 
 @task
 def record_heartbeat() -> None:
-    """Says that tasks run: a stuck cluster goes on reporting itself as alive, but runs none."""
+    """Record that tasks run. A stuck cluster still reports itself as alive, but runs none."""
     Heartbeat.objects.update_or_create(name=HEARTBEAT_NAME, defaults={"at": timezone.now()})
 
 

@@ -1,4 +1,4 @@
-"""Stop monitoring where the approval was revoked."""
+"""Stop monitoring for accounts whose approval was revoked."""
 
 from django.utils import timezone
 

@@ -1,4 +1,4 @@
-"""Verify numbers: ask the engines to take them on, and ask how far they are."""
+"""Verify numbers: register them with the engines, and poll the registrations."""
 
 from django.utils import timezone
 
@@ -11,6 +11,6 @@ def verify_numbers() -> None:
     run_until_done(
         "verify numbers",
         lambda: verification.verify_due(timezone.now()),
-        shared_as="reputation.tasks.verification.verify_numbers",
+        parallel_task="reputation.tasks.verification.verify_numbers",
     )
     run_until_done("give verifications up", lambda: verification.fail_overdue(timezone.now()))

@@ -1,4 +1,4 @@
-"""Numbers, and states of the lifecycles, as a page says them."""
+"""Template filters for phone numbers and the states of cases."""
 
 from django import template
 from django.urls import reverse
@@ -13,13 +13,13 @@ register = template.Library()
 
 
 @register.filter
-def case_said(case: Case) -> StatusLabel:
+def case_label(case: Case) -> StatusLabel:
     return CASE_LABELS[case.state]
 
 
 @register.filter
-def linked(number: PhoneNumber) -> SafeString:
-    """A number in national format, which leads to its page and is copied as E.164."""
+def number_link(number: PhoneNumber) -> SafeString:
+    """A link to the number's page, in national format. Scripts copy it as E.164."""
     return format_html(
         '<a class="number num" href="{}" data-e164="{}" title="{}">{}</a>',
         reverse("number", args=[number.pk]),

@@ -1,4 +1,4 @@
-"""The API's document for programs, and the same as a page for people."""
+"""The OpenAPI document, and the API reference page made from it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def openapi_document() -> dict:
 
 @require_GET
 def openapi(request: HttpRequest) -> JsonResponse:
-    """For everybody: it says how to ask, and nothing of anybody's data."""
+    """Public: the document describes the API and contains no data."""
     return JsonResponse(openapi_document())
 
 

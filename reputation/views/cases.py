@@ -1,6 +1,8 @@
-"""A case's own page: its course at each engine, what happens next and by when, and the support ticket if it failed."""
+"""A case's page: its state at each engine, the next step, and the support ticket if it failed."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from django import forms
 from django.conf import settings
@@ -8,7 +10,6 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
-from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from portal.accounts.access import MemberRequest, editor_required, get_account_object_or_404, member_required
@@ -16,8 +17,7 @@ from portal.models import AuditEvent
 from reputation.labels import CASE_LABELS
 from reputation.models import Case
 from reputation.number_table.alerts import build_rows
-from reputation.remediation import cases as remediation
-from reputation.remediation import next_step
+from reputation.remediation import next_step, ticket
 
 
 class TicketForm(forms.ModelForm):
@@ -29,7 +29,7 @@ class TicketForm(forms.ModelForm):
             "ticket_reference": "What support calls your ticket, such as 48213. Whoever comes next finds it here."
         }
 
-    def __init__(self, *args: object, **kwargs: object) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["ticket_reference"].required = True
 
@@ -42,16 +42,16 @@ def case_detail(request: MemberRequest, pk: int) -> HttpResponse:
 @require_POST
 @editor_required
 def record_ticket(request: MemberRequest, pk: int) -> HttpResponse:
-    """Notes the reference of the support ticket. A case that did not fail needs none."""
-    shown = _get_case_or_404(request, pk)
+    """Record the reference of the support ticket. Only a failed case needs one."""
+    case = _get_case_or_404(request, pk)
     form = TicketForm(request.POST, instance=_get_case_or_404(request, pk))
-    if shown.state != Case.State.FAILED:
+    if case.state != Case.State.FAILED:
         messages.error(request, "This case did not fail, so it needs no support ticket. Nothing was changed.")
     elif not form.is_valid():
-        return _render_case(request, shown, form=form)
+        return _render_case(request, case, form=form)
     else:
         reference = form.cleaned_data["ticket_reference"]
-        remediation.record_ticket(shown, reference=reference, context=request.context)
+        ticket.record_ticket(case, reference=reference, context=request.context)
         messages.success(request, f"Ticket {reference} is noted.")
     return redirect("case", pk)
 
@@ -62,25 +62,25 @@ def _get_case_or_404(request: MemberRequest, pk: int) -> Case:
     )
 
 
-def _render_case(request: MemberRequest, shown: Case, *, form: TicketForm | None = None) -> HttpResponse:
-    now = timezone.now()
-    failed = shown.state == Case.State.FAILED
+def _render_case(request: MemberRequest, case: Case, *, form: TicketForm | None = None) -> HttpResponse:
+    now = request.context.now
+    failed = case.state == Case.State.FAILED
     context = {
-        "case": shown,
-        "said": CASE_LABELS[shown.state],
-        "row": build_rows([shown.number], now)[0],
-        "next": next_step.get_next_step(shown, now) if shown.is_unfinished else None,
-        "tags": shown.tags.select_related("engine").order_by("detected_at"),
-        "submissions": shown.submissions.select_related("engine").order_by("engine__name"),
-        "later": shown.later.order_by("pk").first(),
+        "case": case,
+        "label": CASE_LABELS[case.state],
+        "row": build_rows([case.number], now)[0],
+        "next": next_step.get_next_step(case, now) if case.is_unfinished else None,
+        "tags": case.tags.select_related("engine").order_by("detected_at"),
+        "submissions": case.submissions.select_related("engine").order_by("engine__name"),
+        "later": case.later.order_by("pk").first(),
         "events": AuditEvent.objects.for_account(request.account)
-        .filter(subject="case", subject_id=shown.pk)
+        .filter(subject_type="case", subject_id=case.pk)
         .select_related("actor", "api_key")
         .order_by("-pk")[:200],
-        "ticket_text": next_step.get_ticket_text(shown) if failed else "",
-        "ticket_subject": f"Spam label on {shown.number}",
+        "ticket_text": ticket.get_ticket_text(case) if failed else "",
+        "ticket_subject": f"Spam label on {case.number}",
         "support_email": settings.SUPPORT_EMAIL,
-        "form": (form or TicketForm(instance=shown)) if failed else None,
+        "form": (form or TicketForm(instance=case)) if failed else None,
     }
     return render(request, "reputation/case.html", context, status=422 if form else 200)
 

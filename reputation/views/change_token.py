@@ -1,4 +1,4 @@
-"""Has anything of the account changed? One cheap query, asked every few seconds by each open page."""
+"""The change token, which every open page polls every few seconds. One cheap query."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from reputation.numbers.change_token import get_change_token
 
 @member_required
 def change_token(request: MemberRequest) -> HttpResponse:
-    """204 while `since` is still the account's token, else the new token."""
+    """Answer 204 while `since` is the account's token, else the new token."""
     token = get_change_token(request.account)
     return HttpResponse(status=204) if request.GET.get("since") == token else JsonResponse({"token": token})
 
 
-urls = [path("live/", change_token, name="live")]
+urls = [path("change-token/", change_token, name="change-token")]

@@ -1,4 +1,4 @@
-"""CSV imports: a file is chosen, what it will do is shown, and it is confirmed or dropped."""
+"""CSV imports: upload a file, preview what it changes, confirm or cancel it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from django.urls import path
 from django.views.decorators.http import require_POST
 
 from portal.accounts.access import MemberRequest, editor_required, get_account_object_or_404, member_required
-from reputation.imports import pipeline, preview
-from reputation.imports.csv_reader import UnreadableFile
+from portal.db.keyset import parse_id
+from reputation.imports import cleanup, pipeline, preview
+from reputation.imports.csv_format import UnreadableFile
 from reputation.labels import format_number_count
 from reputation.models import NumberImport
 from reputation.numbers.export import csv_lines
@@ -25,7 +26,7 @@ class ImportForm(forms.Form):
     file = forms.FileField(
         label="CSV file",
         max_length=1_000,
-        allow_empty_file=True,  # the import says itself, at the field, that a file is empty
+        allow_empty_file=True,  # UnreadableFile reports an empty file in its own words
         error_messages={"required": "Choose a CSV file first.", "missing": "Choose a CSV file first."},
         widget=forms.FileInput(attrs={"accept": ".csv,.txt,.tsv,text/csv,text/plain"}),
     )
@@ -33,7 +34,7 @@ class ImportForm(forms.Form):
 
 @editor_required
 def upload(request: MemberRequest) -> HttpResponse:
-    """Takes a file. What cannot be imported at all is answered at the field; everything else shows a preview first."""
+    """Upload a file. A file that cannot be read is an error of the field. Any other leads to its preview."""
     form = ImportForm(request.POST, request.FILES) if request.method == "POST" else ImportForm()
     if getattr(request, "too_large", False):
         form.errors["file"] = form.error_class(
@@ -51,32 +52,33 @@ def upload(request: MemberRequest) -> HttpResponse:
 
 @member_required
 def import_list(request: MemberRequest) -> HttpResponse:
-    """The account's imports, the newest first; older ones go by key."""
-    before = request.GET.get("before", "")
+    """The account's imports, newest first. `before` is the id to continue from."""
+    before = parse_id(request.GET.get("before"))
     imports = NumberImport.objects.for_account(request.account).select_related("user", "api_key").order_by("-pk")
-    if before.isdecimal() and len(before) < 19:
-        imports = imports.filter(pk__lt=int(before))
-    shown = list(imports[: PAGE_SIZE + 1])
+    if before:
+        imports = imports.filter(pk__lt=before)
+    found = list(imports[: PAGE_SIZE + 1])
+    page = found[:PAGE_SIZE]
     context = {
-        "imports": [(one, preview.format_summary(one)) for one in shown[:PAGE_SIZE]],
-        "older": shown[PAGE_SIZE - 1].pk if len(shown) > PAGE_SIZE else None,
-        "any_under_way": any(one.is_under_way for one in shown[:PAGE_SIZE]),
+        "imports": [(batch, preview.format_summary(batch)) for batch in page],
+        "older": page[-1].pk if len(found) > PAGE_SIZE else None,
+        "any_in_progress": any(batch.is_in_progress for batch in page),
     }
     return render(request, "reputation/imports.html", context)
 
 
 @member_required
 def import_detail(request: MemberRequest, pk: int) -> HttpResponse:
-    """How far it is; what it will do; or what it did."""
+    """The progress of the import, its preview, or its result."""
     batch = get_account_object_or_404(
-        request, NumberImport.objects.select_related("user", "api_key", "confirmed_by", "confirmed_with"), pk
+        request, NumberImport.objects.select_related("user", "api_key", "confirmed_by", "confirmed_api_key"), pk
     )
     context = {
         "import": batch,
-        "groups": [] if batch.is_under_way else preview.get_outcome_groups(batch),
+        "groups": [] if batch.is_in_progress else preview.get_outcome_groups(batch),
         "columns": preview.get_columns(batch),
-        "ends_at": batch.received_at + pipeline.get_retention(),
-        "kept_until": batch.ended_at + pipeline.get_retention() if batch.ended_at else None,
+        "ends_at": batch.received_at + cleanup.get_retention(),
+        "kept_until": batch.ended_at + cleanup.get_retention() if batch.ended_at else None,
         "summary": preview.format_summary(batch),
     }
     return render(request, "reputation/import.html", context)
@@ -84,7 +86,7 @@ def import_detail(request: MemberRequest, pk: int) -> HttpResponse:
 
 @member_required
 def refused_lines(request: MemberRequest, pk: int) -> StreamingHttpResponse:
-    """Every refused line with its number and reason, as CSV."""
+    """The refused lines with their numbers and reasons, as CSV."""
     batch = get_account_object_or_404(request, NumberImport, pk)
     return csv_response(csv_lines(preview.iter_refused_lines(batch)), f"refused-lines-of-import-{batch.pk}.csv")
 
@@ -92,12 +94,12 @@ def refused_lines(request: MemberRequest, pk: int) -> StreamingHttpResponse:
 @require_POST
 @editor_required
 def confirm_import(request: MemberRequest, pk: int) -> HttpResponse:
-    """*Import 42 numbers*: done once, however often it is pressed."""
+    """*Import 42 numbers*. A second click changes nothing."""
     batch = get_account_object_or_404(request, NumberImport, pk)
     if not pipeline.confirm(batch, context=request.context):
         messages.info(request, f"This was no longer waiting to be confirmed: {batch.get_state_display().lower()}.")
     elif batch.state == NumberImport.State.DONE:
-        messages.success(request, f"{format_number_count(batch.added + batch.brought_back + batch.changed)} imported.")
+        messages.success(request, f"{format_number_count(batch.added + batch.restored + batch.changed)} imported.")
     return redirect("import", pk)
 
 
@@ -115,7 +117,7 @@ def cancel_import(request: MemberRequest, pk: int) -> HttpResponse:
 @require_POST
 @editor_required
 def stop_import(request: MemberRequest, pk: int) -> HttpResponse:
-    """*Stop*: the rest is left as it is. The page says how far it came."""
+    """*Stop*. Numbers not yet imported stay as they are."""
     batch = get_account_object_or_404(request, NumberImport, pk)
     if not pipeline.stop(batch, context=request.context):
         messages.info(request, f"There is nothing to stop any more: {batch.get_state_display().lower()}.")

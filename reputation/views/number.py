@@ -1,4 +1,4 @@
-"""A number's own page: how it stands, what the engines say, what is being done, and everything that happened."""
+"""A number's page: its status at each engine, its case, its calls and its history."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import path
-from django.utils import timezone
 
 from portal.accounts.access import MemberRequest, get_account_object_or_404, member_required
+from portal.db.keyset import parse_id
 from portal.models import today_of
 from reputation import complaints
 from reputation.matching import statistics
-from reputation.models import Campaign, Case, Engine, PhoneNumber, Registration, Tag
+from reputation.models import Campaign, Case, Check, Engine, PhoneNumber, Registration, Tag
 from reputation.number_table.alerts import build_rows
 from reputation.numbers import history
 from reputation.remediation import next_step
@@ -22,24 +22,20 @@ MAX_COMPLAINTS = 20
 
 @member_required
 def number_detail(request: MemberRequest, pk: int) -> HttpResponse:
-    now = timezone.now()
-    shown = get_account_object_or_404(request, PhoneNumber.objects.select_related("campaign"), pk)
-    before = request.GET.get("before", "")
+    now = request.context.now
+    number = get_account_object_or_404(request, PhoneNumber.objects.select_related("campaign"), pk)
     engines = list(Engine.objects.filter(in_use=True))
-    checks = list(history.get_recent_checks(shown, now=now)[:500])
-    tags = list(Tag.objects.filter(number=shown).select_related("engine").order_by("-detected_at", "-pk")[:200])
-    cases = list(Case.objects.filter(number=shown).select_related("former").order_by("-opened_at", "-pk")[:50])
-    events = list(
-        history.get_events(shown, before=int(before) if before.isdecimal() and len(before) < 19 else None)[
-            : history.EVENTS_SHOWN + 1
-        ]
-    )
-    row = build_rows([shown], now)[0]
+    checks = list(history.get_recent_checks(number, now=now)[:500])
+    tags = list(Tag.objects.filter(number=number).select_related("engine").order_by("-detected_at", "-pk")[:200])
+    cases = list(Case.objects.filter(number=number).select_related("former").order_by("-opened_at", "-pk")[:50])
+    before = parse_id(request.GET.get("before")) or None
+    events = list(history.get_events(number, before=before)[: history.EVENTS_SHOWN + 1])
+    row = build_rows([number], now)[0]
     latest = cases[0] if cases else None
     context = {
-        "number": shown,
+        "number": number,
         "row": row,
-        "engines": _get_engine_rows(engines, shown, checks, tags),
+        "engines": _get_engine_rows(engines, number, checks, tags),
         "picture": history.get_daily_history(engines, checks, tags, now=now),
         "checks": checks[:50],
         "cases": cases,
@@ -47,28 +43,30 @@ def number_detail(request: MemberRequest, pk: int) -> HttpResponse:
         "next": next_step.get_next_step(latest, now) if latest and latest.is_unfinished else None,
         "events": events[: history.EVENTS_SHOWN],
         "older": events[history.EVENTS_SHOWN - 1].pk if len(events) > history.EVENTS_SHOWN else None,
-        "complaints": list(complaints.get_complaints(shown.e164)[: MAX_COMPLAINTS + 1]),
+        "complaints": list(complaints.get_complaints(number.e164)[: MAX_COMPLAINTS + 1]),
         "complaints_shown": MAX_COMPLAINTS,
-        "calls": statistics.get_number_statistics(shown, today_of(request.account, now)),
-        "one_in": settings.RECORD_DECISIONS,
-        "default_of": list(Campaign.objects.for_account(request.account).filter(default_number=shown)),
+        "calls": statistics.get_number_statistics(number, today_of(request.account, now)),
+        "sampling_rate": settings.RECORD_DECISIONS,
+        "default_of": list(Campaign.objects.for_account(request.account).filter(default_number=number)),
     }
     return render(request, "reputation/number.html", context)
 
 
 def _get_engine_rows(
-    engines: list[Engine], shown: PhoneNumber, checks: list, tags: list[Tag]
+    engines: list[Engine], number: PhoneNumber, checks: list[Check], tags: list[Tag]
 ) -> list[dict[str, object]]:
-    """For each engine: whether it took the number on, its current answer, and its standing tag."""
-    registrations = {one.engine_id: one for one in Registration.objects.filter(number=shown)}
+    """For each engine: the registration, the current check and the active tag, if any."""
+    registrations = {
+        registration.engine_id: registration for registration in Registration.objects.filter(number=number)
+    }
     current = {check.engine_id: check for check in checks if check.is_current}
-    standing = {tag.engine_id: tag for tag in tags if tag.stands}
+    active = {tag.engine_id: tag for tag in tags if tag.is_active}
     return [
         {
             "engine": engine,
             "registration": registrations.get(engine.pk),
             "check": current.get(engine.pk),
-            "tag": standing.get(engine.pk),
+            "tag": active.get(engine.pk),
         }
         for engine in engines
     ]

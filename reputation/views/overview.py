@@ -1,27 +1,27 @@
-"""The dashboard: how many are monitored, tagged, in remediation, failed, what needs you, and what is under way."""
+"""The dashboard: counts by state, what needs attention, and what is in progress."""
 
 from __future__ import annotations
 
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import path
-from django.utils import timezone
 
 from enrollment.status import get_enrollment_status
 from portal.accounts.access import MemberRequest, member_required
 from reputation.models import BulkAction, Campaign, Case, NumberImport, PhoneNumber
-from reputation.number_table import table as number_table
 from reputation.number_table.alerts import build_rows
+from reputation.number_table.scope import NumberScope
+from reputation.number_table.table import count_by_status
 
 MAX_ROWS = 5
 
 
 @member_required
 def overview(request: MemberRequest) -> HttpResponse:
-    now = timezone.now()
-    scope = number_table.NumberScope(request.account)
+    now = request.context.now
+    scope = NumberScope(request.account)
     numbers = scope.numbers
-    tallies, all_numbers = number_table.count_by_status(scope, scope.counts.by_facet(), now)
+    tallies, all_numbers = count_by_status(scope, scope.counts.by_facet(), now)
     with_tag = numbers.tagged().filter(tagged_since__isnull=False)
     tagged = list(with_tag.select_related("campaign").order_by("-tagged_since", "-pk")[: MAX_ROWS + 1])
     defaults = Campaign.objects.for_account(request.account).filter(
@@ -42,14 +42,16 @@ def overview(request: MemberRequest) -> HttpResponse:
         "tagged": build_rows(tagged[:MAX_ROWS], now),
         "more_tagged": len(tagged) > MAX_ROWS,
         "tagged_defaults": defaults.select_related("default_number").order_by("name")[:MAX_ROWS],
-        "without_ticket": cases.needing_a_ticket().select_related("number").order_by("-pk")[: MAX_ROWS + 1],
-        "imports_waiting": NumberImport.objects.for_account(request.account)
-        .waiting_for_you()
+        "without_ticket": cases.without_ticket().select_related("number").order_by("-pk")[: MAX_ROWS + 1],
+        "unconfirmed_imports": NumberImport.objects.for_account(request.account)
+        .awaiting_confirmation()
         .order_by("-pk")[:MAX_ROWS],
-        "under_way": BulkAction.objects.for_account(request.account).under_way().order_by("-pk")[:MAX_ROWS],
-        "imports": NumberImport.objects.for_account(request.account).under_way()[:MAX_ROWS],
+        "bulk_actions": BulkAction.objects.for_account(request.account).in_progress().order_by("-pk")[:MAX_ROWS],
+        "imports": NumberImport.objects.for_account(request.account).in_progress()[:MAX_ROWS],
         "now": now,
     }
+    tasks = ("asks_for_enrollment", "without_ticket", "tagged_defaults", "unconfirmed_imports")
+    context["has_tasks"] = any(context[name] for name in tasks)
     return render(request, "reputation/overview.html", context)
 
 

@@ -1,6 +1,9 @@
-"""Number Management > Phone Numbers: the list, and adding, changing, removing and exporting numbers."""
+"""Number Management > Phone Numbers: list, add, change, remove and export numbers."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, cast
 
 from django import forms
 from django.contrib import messages
@@ -16,15 +19,15 @@ from portal.models import Account
 from portal.phone.numbers import US_REGIONS, InvalidPhoneNumber, ParsedNumber, country_name
 from reputation import phone_numbers
 from reputation.models import Campaign, Case, NumberImport, PhoneNumber
-from reputation.number_table import table as number_table
 from reputation.number_table.alerts import build_rows
+from reputation.number_table.scope import NumberScope
 from reputation.numbers import export as number_export
 from reputation.numbers.filters import NumberFilter
-from reputation.views.number_reputation import get_displayed_ids
+from reputation.views.number_table import read_number_table
 
 
 class NumberForm(forms.Form):
-    """What can be said about a number: its label, source and campaign."""
+    """The fields of a number that can be changed."""
 
     label = forms.CharField(
         max_length=80,
@@ -43,9 +46,10 @@ class NumberForm(forms.Form):
         help_text="The outbound dialer campaign that calls from it.",
     )
 
-    def __init__(self, *args: object, account: Account, **kwargs: object) -> None:
+    def __init__(self, *args: Any, account: Account, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["campaign"].queryset = Campaign.objects.for_account(account).order_by("name")
+        campaign = cast("forms.ModelChoiceField", self.fields["campaign"])
+        campaign.queryset = Campaign.objects.for_account(account).order_by("name")
 
 
 class AddNumberForm(NumberForm):
@@ -59,32 +63,31 @@ class AddNumberForm(NumberForm):
 
     def clean_number(self) -> ParsedNumber:
         try:
-            return phone_numbers.parse_caller_id(self.cleaned_data["number"], letters=True)
+            return phone_numbers.parse_caller_id(self.cleaned_data["number"], allow_letters=True)
         except InvalidPhoneNumber as error:
             raise forms.ValidationError(str(error)) from None
 
 
 @member_required
 def number_list(request: MemberRequest) -> HttpResponse:
-    table = number_table.get_number_table(
-        request.GET,
-        scope=number_table.NumberScope(request.account),
-        now=timezone.now(),
-        still_shown=get_displayed_ids(request),
-    )
+    table = read_number_table(request, NumberScope(request.account))
     imports = NumberImport.objects.for_account(request.account)
-    context = {"table": table, "under_way": imports.under_way()[:3], "waiting": imports.waiting_for_you()[:3]}
+    context = {
+        "table": table,
+        "imports": imports.in_progress()[:3],
+        "unconfirmed_imports": imports.awaiting_confirmation()[:3],
+    }
     return render(request, "reputation/phone_numbers.html", context)
 
 
 @editor_required
 def add_number(request: MemberRequest) -> HttpResponse:
-    """Adds one number. A second click, or one that is listed already, adds nothing and leads to what is there."""
+    """Add one number. If the number is listed already, the error links to it."""
     form = AddNumberForm(request.POST or None, account=request.account)
     if request.method == "POST" and form.is_valid():
         parsed = form.cleaned_data.pop("number")
         added = phone_numbers.add(account=request.account, parsed=parsed, **form.cleaned_data, context=request.context)
-        if added.now_is != "there":
+        if added.outcome != "existing":
             messages.success(request, _get_added_message(added, form.data["number"]))
             return redirect("phone-numbers")
         form.add_error("number", _get_duplicate_error(added.number))
@@ -101,23 +104,23 @@ def _get_duplicate_error(number: PhoneNumber) -> str:
 
 
 def _get_added_message(added: phone_numbers.AddResult, typed: str) -> str:
-    """What was done, with the digits where letters were typed, and what cannot be done with it later."""
+    """What was done, the digits if letters were typed, and a note if the number cannot be monitored."""
     number = added.number
-    came_back = added.now_is == "brought_back"
-    words = [f"{number} was {'added again, with its history' if came_back else 'added'}."]
+    restored = added.outcome == "restored"
+    sentences = [f"{number} was {'added again, with its history' if restored else 'added'}."]
     if any(character.isalpha() for character in typed):
-        words.append(f"{typed.strip()} is {number} in digits.")
+        sentences.append(f"{typed.strip()} is {number} in digits.")
     if number.region not in US_REGIONS:
-        where = country_name(number.region)
-        words.append(f"It belongs to {where}: it is listed, but only United States numbers can be monitored.")
-    return " ".join(words)
+        country = country_name(number.region)
+        sentences.append(f"It belongs to {country}: it is listed, but only United States numbers can be monitored.")
+    return " ".join(sentences)
 
 
 @editor_required
 def edit_number(request: MemberRequest, pk: int) -> HttpResponse:
     number = get_account_object_or_404(request, PhoneNumber, pk)
-    shown = {"label": number.label, "source": number.source, "campaign": number.campaign_id}
-    form = NumberForm(request.POST or None, account=request.account, initial=shown)
+    initial = {"label": number.label, "source": number.source, "campaign": number.campaign_id}
+    form = NumberForm(request.POST or None, account=request.account, initial=initial)
     if request.method == "POST" and form.is_valid():
         changed = phone_numbers.change(number, **form.cleaned_data, context=request.context)
         messages.success(request, f"{number} was changed." if changed else f"{number} is as it was.")
@@ -129,7 +132,7 @@ def edit_number(request: MemberRequest, pk: int) -> HttpResponse:
 
 @editor_required
 def remove_number(request: MemberRequest, pk: int) -> HttpResponse:
-    """Says what will happen, and does it when it is confirmed. A second click, or a stale page, is told it was done."""
+    """Ask for confirmation, then remove the number. A second click or a stale page changes nothing and says so."""
     number = get_object_or_404(request.account.phone_numbers.select_related("campaign"), pk=pk)
     if request.method == "POST" or number.removed_at:
         removed = request.method == "POST" and phone_numbers.remove([pk], context=request.context)
@@ -144,26 +147,25 @@ def remove_number(request: MemberRequest, pk: int) -> HttpResponse:
         "default_of": Campaign.objects.for_account(request.account).filter(default_number=number),
         "back": _get_return_url(request),
     }
-    template = "_phone_number_remove.html" if request.htmx else "phone_number_remove.html"
-    return render(request, f"reputation/{template}", context)
+    return render(request, "reputation/phone_number_remove.html", context)
 
 
 def _get_return_url(request: MemberRequest) -> str:
-    """The list as it was filtered, or the page that led here; never another site."""
+    """The page in `back`, with its filters. Never another site."""
     back = request.POST.get("back") or request.GET.get("back", "")
-    is_ours = back.startswith("/") and url_has_allowed_host_and_scheme(back, allowed_hosts=None)
-    return back if is_ours else reverse("phone-numbers")
+    is_local = back.startswith("/") and url_has_allowed_host_and_scheme(back, allowed_hosts=None)
+    return back if is_local else reverse("phone-numbers")
 
 
 @member_required
 def export_csv(request: MemberRequest) -> StreamingHttpResponse:
-    """What the filters show, as CSV; the same query string as the list."""
+    """The filtered list as CSV."""
     now = timezone.now()
-    numbers = NumberFilter.read(request.GET).apply(PhoneNumber.objects.for_account(request.account), now)
+    numbers = NumberFilter.from_params(request.GET).apply(PhoneNumber.objects.for_account(request.account), now)
     return csv_response(number_export.stream_csv(numbers, now), f"phone-numbers-{timezone.localdate(now)}.csv")
 
 
-def csv_response(lines: object, file_name: str) -> StreamingHttpResponse:
+def csv_response(lines: Iterable[str], file_name: str) -> StreamingHttpResponse:
     return StreamingHttpResponse(
         lines,
         content_type="text/csv; charset=utf-8",

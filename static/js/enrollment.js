@@ -1,25 +1,27 @@
-// A draft saves itself as fields change. When the answer is not that of the form (signed out, no connection), the
-// page says so, and nothing of it is replaced or left.
+// A draft is saved as fields change. If the response is not that of the form (signed out, no connection), the page says
+// so and stays as it is.
 "use strict";
-const notSaved = (event) => {
+const NOT_SAVED = "Not saved: the connection or your sign-in was lost. What was saved before is kept; copy your last " +
+  "change before you sign in again.";
+const showNotSaved = (event) => {
   const saved = document.getElementById("saved");
   if (event.detail.elt !== saved || event.detail.xhr?.getResponseHeader("X-Saved")) return;
   event.preventDefault();
-  saved.textContent = saved.dataset.failed;
+  saved.textContent = NOT_SAVED;
 };
-document.addEventListener("htmx:beforeOnLoad", notSaved);
-document.addEventListener("htmx:sendError", notSaved);
-document.addEventListener("htmx:timeout", notSaved);
+document.addEventListener("htmx:beforeOnLoad", showNotSaved);
+document.addEventListener("htmx:sendError", showNotSaved);
+document.addEventListener("htmx:timeout", showNotSaved);
 
-// A form is sent after the draft that is on its way: two requests at once may arrive in either order, and the older
-// draft would then stand in place of what was sent.
+// A form waits for the draft that is being saved: two requests at once may arrive in either order, and the older draft
+// would then replace what was sent.
 document.addEventListener("submit", (event) => {
   const { target: form, submitter } = event;
   const saved = document.getElementById("saved");
   if (form.id !== "enrollment-form" || !saved?.classList.contains("htmx-request")) return;
   event.preventDefault();
   event.stopImmediatePropagation();
-  saved.textContent = saved.dataset.waiting;
-  // By then a draft that waited for this one is under way itself, and is waited for in turn.
+  saved.textContent = "Saving what you typed first…";
+  // Another draft may be on its way by then. The form waits for that one as well.
   saved.addEventListener("htmx:afterRequest", () => setTimeout(() => form.requestSubmit(submitter)), { once: true });
 }, { capture: true });

@@ -1,113 +1,134 @@
-// What every page shares: elements marked data-live follow the server, dialogs open and give focus back,
-// and forms that send themselves. Every page works without this file; it only makes it quicker.
+// What every page shares: elements marked data-live follow the server, dialogs open and give the focus back, and
+// forms are sent once. Every page works without this file.
 "use strict";
 
 document.documentElement.classList.add("scripted");
 
 const announce = (text) => { document.getElementById("announce").textContent = text; };
 
-// What went wrong is said at the top of the page, and a window that would hide it is closed.
-const complain = (text) => {
+// --- errors --------------------------------------------------------------------------------------------------------
+// An error is shown at the top of the page. A dialog that would hide it is closed.
+const showError = (text) => {
   for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
   const alert = document.createElement("div");
   alert.className = "alert bad";
-  const words = document.createElement("p");
-  words.textContent = text;
-  alert.append(words);
+  const paragraph = document.createElement("p");
+  paragraph.textContent = text;
+  alert.append(paragraph);
   const messages = document.getElementById("messages");
   messages.replaceChildren(alert);
   messages.scrollIntoView({ block: "nearest" });
 };
-// A refusal or a failure is a page of its own: what it says is shown, instead of the page within the page.
+// The server answers a refused or failed request with a whole page. Only its message is shown.
+// An element with data-failed shows its own message (enrollment.js).
+const showsOwnError = (element) => element.dataset?.failed !== undefined;
 document.addEventListener("htmx:beforeOnLoad", (event) => {
   const { elt, xhr } = event.detail;
-  if (xhr.status < 400 || elt.dataset?.failed) return;  // data-failed: it says so itself
-  const said = new DOMParser().parseFromString(xhr.responseText, "text/html").querySelector("main .alert p");
-  if (!said && xhr.status < 500) return;
+  if (xhr.status < 400 || showsOwnError(elt)) return;
+  const page = new DOMParser().parseFromString(xhr.responseText, "text/html");
+  const message = page.querySelector("main .alert p");
+  if (!message && xhr.status < 500) return;
   event.preventDefault();
-  complain(said ? said.textContent.trim() : "The portal did not answer. Try again in a moment.");
+  showError(message ? message.textContent.trim() : "The portal did not answer. Try again in a moment.");
 });
 document.addEventListener("htmx:sendError", (event) => {
-  if (!event.detail.elt.dataset?.failed) complain("The portal could not be reached. Try again in a moment.");
+  if (!showsOwnError(event.detail.elt)) showError("The portal could not be reached. Try again in a moment.");
 });
 
-// --- what changes on the server changes on the page -------------------------------------------------------------
-// The page asks every few seconds, only while it is seen, whether anything of the account changed (one cheap query).
-// If so it reads itself anew and takes over the elements marked data-live, by their ids; never one that has the focus,
-// or in which something was typed, and never one inside an open dialog unless it says data-live="always". What had to be left out is taken over later.
+// --- live updates --------------------------------------------------------------------------------------------------
+// A visible page asks every few seconds whether anything of the account changed (one cheap query). If so, it reads
+// itself again and replaces the elements marked data-live, by id. An element is not replaced while it has the focus or
+// holds unsaved input, nor while it contains an open dialog, unless it says data-live="always". It is replaced later.
 const live = {
   seconds: 3,
   token: document.body.dataset.liveToken,
-  missed: false,
-  async look() {
-    if (document.hidden || !document.body.dataset.liveUrl) return;
+  hasPending: false,
+  async poll() {
+    const { liveUrl } = document.body.dataset;
+    if (document.hidden || !liveUrl) return;
     try {
-      const answer = await fetch(`${document.body.dataset.liveUrl}?since=${encodeURIComponent(live.token)}`, { headers: { "X-Live": "1" } });
-      if (!answer.ok || answer.redirected || (answer.status === 204 && !live.missed)) return;
-      const token = answer.status === 204 ? live.token : (await answer.json()).token;
+      const url = `${liveUrl}?since=${encodeURIComponent(live.token)}`;
+      const response = await fetch(url, { headers: { "X-Live": "1" } });
+      if (!response.ok || response.redirected || (response.status === 204 && !live.hasPending)) return;
+      const token = response.status === 204 ? live.token : (await response.json()).token;
       if (await live.refresh()) live.token = token;
-    } catch { /* offline or restarting: the next look will tell */ }
+    } catch { /* Offline, or the server restarts: the next poll will tell. */ }
   },
   async refresh() {
     const rows = [...document.querySelectorAll("[data-row]")].map((row) => row.dataset.row).join(",");
-    const answer = await fetch(window.location.href, { headers: rows ? { "X-Live": "1", "X-Shown-Rows": rows } : { "X-Live": "1" } });
-    if (!answer.ok || answer.redirected) return false;
-    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-    // Another account was chosen in another window: this page is about the former one, and mixes in nothing of the other.
-    if (fresh.body.dataset.account !== document.body.dataset.account) {
+    const headers = rows ? { "X-Live": "1", "X-Shown-Rows": rows } : { "X-Live": "1" };
+    const response = await fetch(window.location.href, { headers });
+    if (!response.ok || response.redirected) return false;
+    const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+    const { account, accountName } = document.body.dataset;
+    // The page must not mix in anything of another account that was chosen in another window.
+    if (fresh.body.dataset.account !== account) {
       delete document.body.dataset.liveUrl;
-      complain(document.body.dataset.otherAccount);
+      showError(
+        `Another account was chosen in another window. This page is about ${accountName} and is no longer updated: ` +
+        "reload it to see the other account.",
+      );
       return false;
     }
-    live.take(fresh);
+    live.applyUpdate(fresh);
     return true;
   },
-  // Whether somebody typed or chose something in it that is not sent yet.
-  isTyped(element) {
-    return [...element.querySelectorAll("input, textarea, select")].some((field) =>
-      field.options ? field.value !== ([...field.options].find((one) => one.defaultSelected) ?? field.options[0])?.value
-        : field.type === "checkbox" || field.type === "radio" ? field.checked !== field.defaultChecked
-          : field.value !== field.defaultValue);
+  hasUnsavedInput(element) {
+    return [...element.querySelectorAll("input, textarea, select")].some((field) => {
+      if (field.options) {
+        const initial = [...field.options].find((option) => option.defaultSelected) ?? field.options[0];
+        return field.value !== initial?.value;
+      }
+      if (field.type === "checkbox" || field.type === "radio") return field.checked !== field.defaultChecked;
+      return field.value !== field.defaultValue;
+    });
   },
-  take(fresh) {
-    live.missed = false;
-    for (const old of document.querySelectorAll("[data-live]")) {
-      const next = fresh.getElementById(old.id);
-      if (!next || next.outerHTML === old.outerHTML) continue;
-      const inUse = old.contains(document.activeElement) && document.activeElement !== document.body;
-      if (inUse || live.isTyped(old) || (old.querySelector("dialog[open], details[open]") && old.dataset.live !== "always")) {
-        live.missed = true;
+  isInUse(element) {
+    if (element.contains(document.activeElement) && document.activeElement !== document.body) return true;
+    if (live.hasUnsavedInput(element)) return true;
+    return element.querySelector("dialog[open], details[open]") && element.dataset.live !== "always";
+  },
+  applyUpdate(fresh) {
+    live.hasPending = false;
+    for (const current of document.querySelectorAll("[data-live]")) {
+      const next = fresh.getElementById(current.id);
+      if (!next || next.outerHTML === current.outerHTML) continue;
+      if (live.isInUse(current)) {
+        live.hasPending = true;
         continue;
       }
-      old.replaceWith(next);
+      current.replaceWith(next);
       htmx.process(next);
-      const said = next.dataset.announce;
-      if (said && said !== old.dataset.announce) announce(said);
+      const announcement = next.dataset.announce;
+      if (announcement && announcement !== current.dataset.announce) announce(announcement);
     }
-    document.dispatchEvent(new Event("liveTaken"));
+    document.dispatchEvent(new Event("liveUpdated"));
   },
 };
-window.live = live;
-setInterval(live.look, live.seconds * 1000);
-document.addEventListener("visibilitychange", () => { if (!document.hidden) live.look(); });
+setInterval(live.poll, live.seconds * 1000);
+document.addEventListener("visibilitychange", () => { if (!document.hidden) live.poll(); });
+// A page with an element marked data-poll reads itself again every second, until the server leaves the mark out.
+setInterval(() => {
+  const isPolling = document.body.dataset.liveUrl && document.querySelector("[data-poll]");
+  if (!document.hidden && isPolling) live.refresh().catch(() => {});
+}, 1000);
 
 // --- dialogs -------------------------------------------------------------------------------------------------------
-// A link with data-dialog opens what it leads to as a modal window: its <dialog> is taken from the answer.
-// Without script the same link leads to the same content as a page of its own.
+// A link whose hx-target is #dialogs opens the <dialog> of the response as a modal window.
+// Without JavaScript the same link leads to the same content as a page of its own.
 let opener = null;
 const openDialog = (dialog) => {
-  if (!dialog || dialog.open) return;
+  if (dialog.open) return;
   dialog.showModal();
   dialog.addEventListener("close", () => {
-    live.look();
+    live.poll();
     if (dialog.dataset.fetched !== undefined) dialog.remove();
     if (opener?.isConnected) opener.focus();
     opener = null;
   }, { once: true });
 };
-window.openDialog = openDialog;
 document.addEventListener("htmx:afterSettle", () => {
-  // What had the focus in a dialog may have been replaced: the keyboard stays in the dialog.
+  // The focused element of a dialog may have been replaced: the focus stays in the dialog.
   const open = document.querySelector("dialog[open]");
   if (open && !open.contains(document.activeElement)) open.querySelector("[autofocus], [data-focus]")?.focus();
   for (const dialog of document.querySelectorAll("dialog[data-open]")) openDialog(dialog);
@@ -116,14 +137,18 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   if (event.detail.target?.id === "dialogs" && !document.querySelector("dialog[open]")) opener = document.activeElement;
 });
 document.addEventListener("click", (event) => {
-  const closes = event.target.closest("[data-close]");
-  if (closes?.closest("dialog[open]")) { event.preventDefault(); closes.closest("dialog").close(); }
-  const opens = event.target.closest("[data-open-dialog]");
-  if (opens) { event.preventDefault(); opener = opens; openDialog(document.getElementById(opens.dataset.openDialog)); }
-  const copies = event.target.closest("[data-copy]");
-  if (copies) { navigator.clipboard.writeText(copies.dataset.copy).then(() => announce("Copied")); }
+  const button = event.target.closest("[data-close]");
+  const dialog = button?.closest("dialog[open]");
+  if (!dialog) return;
+  event.preventDefault();
+  dialog.close();
 });
 
+// --- copying -------------------------------------------------------------------------------------------------------
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (button) navigator.clipboard.writeText(button.dataset.copy).then(() => announce("Copied"));
+});
 // A number is shown in national format and copied as E.164.
 document.addEventListener("copy", (event) => {
   const selection = document.getSelection();
@@ -136,27 +161,22 @@ document.addEventListener("copy", (event) => {
   }
 });
 
-// What htmx put into the page says itself, like what a live page takes over.
-document.addEventListener("htmx:afterSettle", ({ target }) => { if (target.dataset?.announce) announce(target.dataset.announce); });
-
-// An address says only what was chosen: empty filters stay out of it.
+// --- forms and htmx ------------------------------------------------------------------------------------------------
+document.addEventListener("htmx:afterSettle", ({ target }) => {
+  if (target.dataset?.announce) announce(target.dataset.announce);
+});
+// Empty filters stay out of the address.
 document.addEventListener("htmx:configRequest", (event) => {
   if (event.detail.verb !== "get") return;
   for (const [name, value] of [...event.detail.formData]) if (value === "") event.detail.formData.delete(name);
 });
-
-// --- forms that send themselves --------------------------------------------------------------------------------------
 document.addEventListener("change", (event) => {
   if (event.target.matches("[data-submit-on-change]")) event.target.form.requestSubmit();
 });
-// A second click while the first is under way does nothing.
+// A second click while the form is being sent does nothing.
 document.addEventListener("submit", (event) => {
   if (event.target.hasAttribute("hx-post") || event.target.method === "get") return;
   if (event.target.dataset.sent) { event.preventDefault(); return; }
   event.target.dataset.sent = "1";
   setTimeout(() => { delete event.target.dataset.sent; }, 5000);
 });
-// Elements with data-poll read themselves anew every so many seconds, until the server leaves the attribute out.
-setInterval(() => {
-  if (!document.hidden && document.body.dataset.liveUrl && document.querySelector("[data-poll]")) live.refresh().catch(() => {});
-}, 1000);

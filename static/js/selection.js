@@ -1,6 +1,6 @@
-// The selection over a table of numbers. It survives paging, sorting and reloading: it is kept in the session storage of
-// this tab, as ids, or as "all that match" this filter except some. Without this file the ticked rows of the page, or all
-// that match, are what is sent.
+// The selection in a table of numbers. It survives paging, sorting and reloading: the session storage of the tab keeps
+// it, as ids or as "all that match" a filter, except some. Without JavaScript the form sends the ticked rows of the page,
+// or all that match.
 "use strict";
 
 (() => {
@@ -25,7 +25,7 @@
   }
 
   function show() {
-    // All that match is bound to the filter it was chosen with: under another filter it is another set.
+    // "All that match" holds for the filter it was chosen with only.
     if (chosen.all && chosen.filter !== results().dataset.filter) chosen = nothing();
     try { sessionStorage.setItem(key, JSON.stringify(chosen)); } catch { /* private windows may refuse */ }
     const on = boxes().filter((box) => (box.checked = isChosen(box.value))).length;
@@ -38,8 +38,8 @@
     if (all) all.checked = chosen.all;
     const total = count();
     const words = total === 0 ? "Nothing selected" : `${total.toLocaleString("en-US")} selected`;
-    const said = document.getElementById("selected");
-    if (said.textContent !== words) said.textContent = words;
+    const status = document.getElementById("selected");
+    if (status.textContent !== words) status.textContent = words;
     document.getElementById("clear-selection").hidden = total === 0;
     for (const button of form.querySelectorAll("[data-bulk]")) button.disabled = total === 0;
     form.elements.numbers.value = chosen.all ? "" : chosen.ids.join(",");
@@ -53,7 +53,8 @@
     else if (box.id === "select-page") for (const other of boxes()) choose(other.value, box.checked);
     else if (box.id === "select-all") {
       chosen = nothing();
-      if (box.checked) Object.assign(chosen, { all: true, filter: results().dataset.filter, total: Number(results().dataset.total) });
+      const { filter, total } = results().dataset;
+      if (box.checked) Object.assign(chosen, { all: true, filter, total: Number(total) });
     } else return;
     show();
   });
@@ -62,7 +63,7 @@
     show();
     document.getElementById("select-page")?.focus();
   });
-  // A range of rows: shift and click, as in a list of mails.
+  // Shift and click selects a range of rows.
   let last = null;
   form.addEventListener("click", (event) => {
     if (event.target.name !== "number") return;
@@ -76,7 +77,7 @@
   });
   document.addEventListener("selectionUsed", () => { chosen = nothing(); show(); });
   document.addEventListener("htmx:afterSettle", show);
-  document.addEventListener("liveTaken", show);  // an empty table may have got its first rows
+  document.addEventListener("liveUpdated", show);  // the table may have new rows
   window.addEventListener("pageshow", show);
   show();
 })();

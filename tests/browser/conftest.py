@@ -1,7 +1,7 @@
-"""Journeys in a real Chromium: on a real portal with its workers (`portal`), or on pages alone (`live`).
+"""Fixtures for tests in Chromium: a demo portal with its workers (`demo_portal`), or a server alone (`live_url`).
 
-A window of the browser (`window`) fails its test when the page logs an error or breaks the Content-Security-Policy.
-With SCREENSHOTS=DIR the pictures that tests take are kept there.
+A page opened with `open_page` fails its test if it logs an error or breaks the Content-Security-Policy. SCREENSHOTS=DIR
+keeps the pictures that tests take.
 """
 
 from __future__ import annotations
@@ -13,25 +13,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.test import Client
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from portal.models import Member
-from reputation.demo.data import PASSWORD
+from tests.browser.helpers import HEIGHT, WIDE
 from tests.support.demo import DemoProcess, start_demo
 
-WIDE, NARROW = 1360, 390
-HEIGHT = 900
 BROWSER_TESTS_DIR = Path(__file__).parent
-WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+# Only a test that fails waits this long, for an action or an expectation.
+TIMEOUT_MS = 30_000
+
+expect.set_options(timeout=TIMEOUT_MS)
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All journeys run in one process, one after the other: they share a browser and a portal, and two would fight for
-    the processor."""
+    """Run all browser tests in one process: they share a browser and a demo portal."""
     for item in items:
         if BROWSER_TESTS_DIR in item.path.parents:
             item.add_marker(pytest.mark.browser)
@@ -40,8 +39,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if not found:
+    executable = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if not executable:
         pytest.fail(
             "Chromium is missing. `make test` installs it on Debian as root; otherwise: sudo apt-get install chromium, "
             "or put Chromium or Chrome on the PATH.",
@@ -52,7 +51,7 @@ def chromium() -> Iterator[Browser]:
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=found, args=["--no-sandbox"] if os.geteuid() == 0 else [], chromium_sandbox=False
+            executable_path=executable, args=["--no-sandbox"] if os.geteuid() == 0 else [], chromium_sandbox=False
         )
         yield browser
         browser.close()
@@ -81,7 +80,7 @@ def demo_portal(tmp_path_factory) -> Iterator[DemoProcess]:
 
 @dataclass
 class ConsoleErrors:
-    """What a page complained of. `expects` lists parts of messages that the test brings about itself."""
+    """Errors that pages logged. `expects` lists parts of messages that the test causes on purpose."""
 
     complaints: list[str] = field(default_factory=list)
     expects: list[str] = field(default_factory=list)
@@ -100,21 +99,21 @@ class ConsoleErrors:
 
 @pytest.fixture
 def console_errors() -> Iterator[ConsoleErrors]:
-    """Every window is watched; `watch.expects.append("404")` allows what the test means to cause."""
-    watch = ConsoleErrors()
-    yield watch
-    assert not watch.unexpected(), "\n".join(watch.unexpected())
+    """The errors of every page; `console_errors.expects.append("404")` allows one that the test causes."""
+    errors = ConsoleErrors()
+    yield errors
+    assert not errors.unexpected(), "\n".join(errors.unexpected())
 
 
 @pytest.fixture
 def open_page(chromium, console_errors, request) -> Iterator[Callable[..., Page]]:
-    """Opens windows: `window(live, as_=member)`, `window(portal.url, width=NARROW, dark=True)`.
+    """Return a function that opens a page: `open_page(live_url, as_=member, width=NARROW, dark=True)`.
 
-    Each is a browser of its own, as of another person; `as_` is signed in at once (on `live`).
+    Each page has a browser context of its own. `as_` is signed in (on `live_url` only).
     """
     contexts = []
 
-    def open_window(url: str, *, as_: Member | None = None, width: int = WIDE, dark: bool = False) -> Page:
+    def open_one(url: str, *, as_: Member | None = None, width: int = WIDE, dark: bool = False) -> Page:
         context = chromium.new_context(
             base_url=url,
             viewport={"width": width, "height": HEIGHT},
@@ -122,7 +121,7 @@ def open_page(chromium, console_errors, request) -> Iterator[Callable[..., Page]
             reduced_motion="reduce",
         )
         contexts.append(context)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(TIMEOUT_MS)
         if as_:
             client = Client()
             client.force_login(as_.user)
@@ -132,33 +131,6 @@ def open_page(chromium, console_errors, request) -> Iterator[Callable[..., Page]
         console_errors.over(page)
         return page
 
-    yield open_window
+    yield open_one
     for context in contexts:
         context.close()
-
-
-def sign_in(page: Page, email: str, password: str = PASSWORD) -> None:
-    """As a person does it: the form is filled in and sent."""
-    page.goto("/sign-in/")
-    page.get_by_label("E-mail").fill(email)
-    page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url("/")
-
-
-def accessibility_violations(page: Page, *, rules: list[str] | None = None) -> list[str]:
-    """What axe finds against WCAG 2.2 AA (or against these rules only), a line for each element; empty is good."""
-    only = {"type": "rule", "values": rules} if rules else {"type": "tag", "values": WCAG}
-    found = Axe().run(page, options={"runOnly": only, "resultTypes": ["violations"]}).response["violations"]
-    return [
-        f"{violation['id']} ({violation['help']}): {node['html'][:200]} {node.get('failureSummary', '')}"
-        for violation in found
-        for node in violation["nodes"]
-    ]
-
-
-def screenshot(page: Page, name: str) -> None:
-    """Kept as NAME.png where SCREENSHOTS says; nothing otherwise."""
-    if directory := os.environ.get("SCREENSHOTS"):
-        Path(directory).mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=Path(directory) / f"{name}.png", full_page=True, caret="initial")

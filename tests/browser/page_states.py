@@ -21,8 +21,9 @@ from portal.audit import Actor, Context
 from portal.environment import BASE_DIR
 from portal.models import Account, ApiKey, Member, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from portal.webhooks import endpoints
-from reputation.bulk_actions import actions, snapshot
-from reputation.demo.data import ANSWERS, BUSINESS, CASCADE
+from reputation.bulk_actions import actions
+from reputation.bulk_actions.selection import get_selectable_numbers
+from reputation.demo.dataset import ANSWERS, BUSINESS, CASCADE
 from reputation.imports import pipeline
 from reputation.models import BulkAction, Campaign, Case, NumberImport, PhoneNumber
 from reputation.monitoring import capability
@@ -101,7 +102,7 @@ def _bulk_actions(url: Url, account: Account, owner: Member) -> Iterator[StateRo
             account=account,
             context=Context(actor, timezone.now()),
             action=action,
-            numbers=snapshot.get_selectable_numbers(action, account, campaign),
+            numbers=get_selectable_numbers(action, account, campaign),
             campaign=campaign,
         )
 
@@ -109,13 +110,13 @@ def _bulk_actions(url: Url, account: Account, owner: Member) -> Iterator[StateRo
     for action in Action:
         yield f"{action}, shown", reverse(url.name, args=[opened(action).pk]), owner
     under_way = opened(Action.DISABLE)
-    BulkAction.objects.filter(pk=under_way.pk).update(state=BulkAction.State.APPLYING, to_do=40, applied=13)
+    BulkAction.objects.filter(pk=under_way.pk).update(state=BulkAction.State.APPLYING, total_count=40, applied_count=13)
     yield "under way", reverse(url.name, args=[under_way.pk]), owner
     prepared = opened(Action.DISABLE)
-    preparing = {"state": BulkAction.State.PREPARING, "expected": 90_000, "chosen": 20_000}
+    preparing = {"state": BulkAction.State.PREPARING, "expected_count": 90_000, "selected_count": 20_000}
     BulkAction.objects.filter(pk=prepared.pk).update(**preparing)
     yield "being prepared", reverse(url.name, args=[prepared.pk]), owner
-    stopped = {"state": BulkAction.State.DONE, "stopped": True, "to_do": 40, "applied": 13}
+    stopped = {"state": BulkAction.State.DONE, "is_stopped": True, "total_count": 40, "applied_count": 13}
     BulkAction.objects.filter(pk=prepared.pk).update(**stopped)
     yield "stopped", reverse(url.name, args=[prepared.pk]), owner
     done = opened(Action.ASSIGN)
@@ -133,7 +134,7 @@ def _imports(url: Url, account: Account, owner: Member) -> Iterator[StateRow]:
     shown = received()
     yield "ready", reverse(url.name, args=[shown.pk]), owner
     for way, fields in {
-        state.READING: {"position": shown.size // 3},
+        state.READING: {"byte_offset": shown.size // 3},
         state.APPLYING: {"added": shown.will_add // 3, "confirmed_at": timezone.now()},
         state.STOPPED: {"added": shown.will_add // 3, "confirmed_at": timezone.now(), "ended_at": timezone.now()},
         state.FAILED: {"reason": "The file ends within a quoted cell.", "ended_at": timezone.now()},
@@ -179,10 +180,10 @@ def _endpoint_with_deliveries(account: Account, owner: Member) -> WebhookEndpoin
     deliveries = WebhookDelivery.objects.filter(endpoint=endpoint).order_by("pk")
     for delivery, (state, (status, said)) in zip(deliveries, answers.items(), strict=False):
         WebhookAttempt.objects.create(
-            delivery=delivery, at=now, status=status, said=said, duration_ms=1234, answer="x" * 300
+            delivery=delivery, at=now, status_code=status, summary=said, duration_ms=1234, response_body="x" * 300
         )
         WebhookDelivery.objects.filter(pk=delivery.pk).update(
-            state=state, attempts=1, last_said=said, ended_at=now, next_action_at=None
+            state=state, attempts=1, last_summary=said, ended_at=now, next_action_at=None
         )
     return endpoint
 
@@ -191,18 +192,21 @@ def _webhooks(url: Url, account: Account, owner: Member) -> Iterator[StateRow]:
     endpoint = _endpoint_with_deliveries(account, owner)
     admin = account.members.filter(role=Member.Role.ADMIN).first()
     row = WebhookEndpoint.objects.filter(pk=endpoint.pk)
-    row.update(previous_secret=endpoint.secret, previous_until=timezone.now() + timedelta(hours=20))
+    row.update(previous_secret=endpoint.secret, previous_secret_expires_at=timezone.now() + timedelta(hours=20))
     yield "active, secret replaced", reverse(url.name, args=[endpoint.pk]), owner
     yield "as an admin", reverse(url.name, args=[endpoint.pk]), admin
     failing = _endpoint_with_deliveries(account, owner)
     soon = timezone.now() + timedelta(hours=1)
     WebhookEndpoint.objects.filter(pk=failing.pk).update(
-        failures=3, failing_since=timezone.now(), rests_until=soon, last_said="No answer within 15 seconds."
+        consecutive_failures=3,
+        failing_since=timezone.now(),
+        backoff_until=soon,
+        last_summary="No answer within 15 seconds.",
     )
     yield "failing", reverse(url.name, args=[failing.pk]), owner
     paused = _endpoint_with_deliveries(account, owner)
     endpoints.pause_unreachable(
-        paused, because=endpoints.RECEIVER_GONE, context=Context(Actor(user=None, via="task"), timezone.now())
+        paused, reason=endpoints.RECEIVER_GONE, context=Context(Actor(user=None, via="task"), timezone.now())
     )
     yield "paused", reverse(url.name, args=[paused.pk]), owner
 
@@ -231,7 +235,7 @@ STATE_BUILDERS: dict[str, Callable[[Url, Account, Member], Iterator[StateRow]]] 
     "campaign": _campaign_pages,
     "campaign-assign": _campaigns,
     "campaign-default": _campaigns,
-    "confirmation": _bulk_actions,
+    "bulk-action": _bulk_actions,
     "import": _imports,
     "services-details": _enrollments,
     "webhook": _webhooks,

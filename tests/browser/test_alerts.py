@@ -63,9 +63,9 @@ def alert_locations(open_page, live_url, viewer, number) -> dict[str, tuple[Page
     return {place: (pages[address], where) for place, (address, where) in addresses.items()}
 
 
-def publish_change(number: PhoneNumber, what: str, tag: Tag) -> None:
+def publish_change(number: PhoneNumber, code: str, tag: Tag) -> None:
     spam_status.recompute([number.pk])
-    audit.record_event(account=number.account, context=Context.system(timezone.now()), what=what, subject=tag)
+    audit.record_event(account=number.account, context=Context.system(timezone.now()), code=code, subject=tag)
 
 
 def test_row_12_alerts_come_when_a_tag_is_detected_and_go_when_it_is_cleared_on_open_pages(alert_locations, number):
@@ -75,10 +75,10 @@ def test_row_12_alerts_come_when_a_tag_is_detected_and_go_when_it_is_cleared_on_
     tag = TagFactory(account=number.account, number=number, case=case)
     publish_change(number, "tag.detected", tag)
     for page, where in alert_locations.values():
-        expect(page.locator(where)).to_be_visible(timeout=15_000)
+        expect(page.locator(where)).to_be_visible()
     now = timezone.now()
-    Tag.objects.filter(pk=tag.pk).update(ended_at=now, ended_because=Tag.Ended.CLEARED)
+    Tag.objects.filter(pk=tag.pk).update(ended_at=now, end_reason=Tag.EndReason.CLEARED)
     Case.objects.filter(pk=case.pk).update(state=Case.State.CLEARED, closed_at=now)
     publish_change(number, "tag.cleared", tag)
     for page, where in alert_locations.values():
-        expect(page.locator(where)).to_have_count(0, timeout=15_000)
+        expect(page.locator(where)).to_have_count(0)

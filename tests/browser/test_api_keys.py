@@ -6,8 +6,7 @@ import pytest
 from django.urls import reverse
 
 from portal.models import ApiKey
-from tests.browser.conftest import HEIGHT, NARROW, accessibility_violations
-from tests.browser.test_pages import OVERFLOWING_ELEMENTS_JS
+from tests.browser.helpers import HEIGHT, NARROW, OVERFLOWING_ELEMENTS_JS, accessibility_violations
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from enrollment.questions import QUESTIONS
-from tests.browser.conftest import screenshot, sign_in
+from tests.browser.helpers import fill_field, screenshot, sign_in
 from tests.enrollment.form_data import BUSINESS
 from tests.support.demo import BASE_DIR
 
@@ -23,7 +23,6 @@ SERVICE_DAYS_TIMEOUT = 90_000
 def account_admin_page(open_page, demo_portal) -> Page:
     """The admin of an account that is not enrolled."""
     page = open_page(demo_portal.url)
-    page.context.set_default_timeout(15_000)
     sign_in(page, "hana@harbordental.example")
     return page
 
@@ -42,7 +41,7 @@ def reviewer_page(open_page, demo_portal) -> Page:
 def test_the_whole_journey_from_enrollment_to_cleared_labels(account_admin_page, reviewer_page):
     enroll_with_two_no_answers(account_admin_page)
     approve(reviewer_page)
-    expect(account_admin_page.get_by_text("Enrolled", exact=True).first).to_be_visible(timeout=10_000)
+    expect(account_admin_page.get_by_text("Enrolled", exact=True).first).to_be_visible()
     import_numbers(account_admin_page)
     overview = account_admin_page.context.new_page()
     overview.goto("/")
@@ -74,22 +73,12 @@ def enroll_with_two_no_answers(page: Page) -> None:
 
     warning = page.locator("main")
     expect(warning).to_contain_text("may be unable to help")
-    expect(warning).to_contain_text(QUESTIONS[0].mend)
+    expect(warning).to_contain_text(QUESTIONS[0].corrective_action)
     screenshot(page, "journey-warning")
     page.get_by_label("Your full name").fill("Hana Okafor")
     page.get_by_label("I may speak for this business").check()
     page.get_by_role("button", name="Send for review").click()
     expect(page.get_by_text("Under review").first).to_be_visible()
-
-
-def fill_field(field: Locator, value: str) -> None:
-    kind = field.first.evaluate("field => field.type")
-    if kind == "radio":
-        field.locator(f"xpath=self::*[@value='{value}']").check()
-    elif kind == "select-one":
-        field.select_option(value)
-    else:
-        field.fill(value)
 
 
 def approve(page: Page) -> None:
@@ -135,14 +124,14 @@ def enable_all_but_one(page: Page) -> None:
     window.get_by_role("button", name=re.compile("^Take out")).first.click()
     expect(button).to_have_text(f"Enable {before - 1:,} numbers")
     button.click()
-    expect(window.get_by_text(f"Enabled {before - 1:,} numbers.")).to_be_visible(timeout=30_000)
+    expect(window.get_by_text(f"Enabled {before - 1:,} numbers.")).to_be_visible()
     window.get_by_role("button", name="Close").last.click()
 
 
 def expect_capability_progress(page: Page) -> None:
     """On the open page, without a reload."""
     table = page.locator("#results")
-    expect(table.get_by_text("Verifying", exact=True).first).to_be_visible(timeout=15_000)
+    expect(table.get_by_text("Verifying", exact=True).first).to_be_visible()
     expect(table.get_by_text("On", exact=True).first).to_be_visible(timeout=SERVICE_DAYS_TIMEOUT)
     expect(page.locator("#needs-you")).to_have_text(re.compile(r"^[1-9]"), timeout=SERVICE_DAYS_TIMEOUT)
     screenshot(page, "journey-table")
@@ -212,8 +201,8 @@ def disable(page: Page) -> None:
     window.get_by_role("button", name=re.compile(r"^Disable [\d,]+ numbers$")).click()
     expect(window.get_by_text(re.compile(r"^Disabled [\d,]+ numbers\."))).to_be_visible(timeout=60_000)
     window.get_by_role("button", name="Close").last.click()
-    expect(page.locator("#results").get_by_text("Off", exact=True).first).to_be_visible(timeout=15_000)
-    expect(page.locator("#needs-you")).to_be_hidden(timeout=15_000)
+    expect(page.locator("#results").get_by_text("Off", exact=True).first).to_be_visible()
+    expect(page.locator("#needs-you")).to_be_hidden()
 
 
 def count_in_label(locator: Locator) -> int:

@@ -12,7 +12,7 @@ from portal.models import Member
 from reputation.bulk_actions import snapshot
 from reputation.models import BulkAction, PhoneNumber
 from reputation.tasks.bulk_actions import prepare_bulk_action
-from tests.browser.conftest import NARROW, accessibility_violations
+from tests.browser.helpers import NARROW, accessibility_violations
 from tests.factories import (
     AccountFactory,
     ApplicationFactory,
@@ -128,7 +128,7 @@ def test_a_window_for_very_many_opens_at_once_and_shows_by_itself_when_it_can_be
     page.get_by_label(f"Select {numbers[0]}").uncheck()
     page.get_by_role("button", name=ENABLE).click()
     dialog = page.get_by_role("dialog", name=ENABLE)
-    expect(dialog.get_by_text("The numbers are being written down.")).to_be_visible()
+    expect(dialog.get_by_text("The numbers are being listed.")).to_be_visible()
     expect(dialog.get_by_role("button", name="Enable")).to_have_count(0)
     assert accessibility_violations(page) == []
     prepare_bulk_action(BulkAction.objects.get().pk)  # as a worker does
@@ -174,7 +174,7 @@ def test_a_double_click_on_enable_enables_once(page, numbers):
     expect(page.get_by_role("dialog").get_by_text("Enabled 1 number.")).to_be_visible()
     from portal.models import AuditEvent
 
-    assert AuditEvent.objects.filter(what="capability.verifying").count() == 1
+    assert AuditEvent.objects.filter(code="capability.verifying").count() == 1
 
 
 def test_rows_change_by_themselves_without_touching_the_selection(page, numbers, admin):
@@ -187,7 +187,7 @@ def test_rows_change_by_themselves_without_touching_the_selection(page, numbers,
     PhoneNumber.objects.filter(pk=number.pk).update(
         spam_status=PhoneNumber.SpamStatus.TAGGED, capability=PhoneNumber.Capability.ON, tagged_since=tag.detected_at
     )
-    audit.record_event(account=admin.account, context=Context.system(timezone.now()), what="tag.detected", subject=tag)
+    audit.record_event(account=admin.account, context=Context.system(timezone.now()), code="tag.detected", subject=tag)
     expect(page.locator(f"#status-{number.pk}")).to_contain_text("Tagged")
     expect(page.locator(f"#status-{number.pk}")).to_contain_text(tag.engine.name)
     expect(page.locator("#tallies")).to_contain_text(re.compile(r"1\s*Tagged"))
@@ -204,7 +204,7 @@ def test_a_row_that_leaves_the_filter_says_so_instead_of_what_it_was(open_page, 
     expect(page.locator(f"#capability-{number.pk}")).to_contain_text("Verifying")
     PhoneNumber.objects.filter(pk=number.pk).update(capability="on")
     audit.record_event(
-        account=admin.account, context=Context.system(timezone.now()), what="capability.on", subject=number
+        account=admin.account, context=Context.system(timezone.now()), code="capability.on", subject=number
     )
     expect(page.locator(f"#capability-{number.pk}")).to_contain_text("On")
 
@@ -217,7 +217,7 @@ def test_an_empty_filtered_list_shows_what_comes_to_match(open_page, live_url, a
     number = numbers[5]
     PhoneNumber.objects.filter(pk=number.pk).update(capability="on", spam_status="failed")
     tag = TagFactory(account=admin.account, number=number, case=CaseFactory(account=admin.account, number=number))
-    audit.record_event(account=admin.account, context=Context.system(timezone.now()), what="case.failed", subject=tag)
+    audit.record_event(account=admin.account, context=Context.system(timezone.now()), code="case.failed", subject=tag)
     expect(page.locator(f"tr[data-row='{number.pk}']")).to_contain_text(str(number))
     expect(page.locator("#announce")).to_have_text("1 number in the table")
     if path == PATH:
@@ -287,7 +287,7 @@ def test_what_is_in_use_is_taken_over_as_soon_as_it_is_not(open_page, live_url, 
     status = page.locator(f"#status-{number.pk}")
     status.get_by_role("link").focus()
     PhoneNumber.objects.filter(pk=number.pk).update(spam_status="clean")
-    audit.record_event(account=admin.account, context=Context.system(timezone.now()), what="tag.cleared", subject=tag)
+    audit.record_event(account=admin.account, context=Context.system(timezone.now()), code="tag.cleared", subject=tag)
     expect(page.locator("#needs-you")).to_be_hidden()
     expect(status.get_by_role("link")).to_be_focused()
     page.get_by_label("Search").focus()

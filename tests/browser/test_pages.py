@@ -11,7 +11,15 @@ from django.utils import timezone
 from playwright.sync_api import Page
 
 from reputation.demo import data
-from tests.browser.conftest import HEIGHT, NARROW, WIDE, ConsoleErrors, accessibility_violations, screenshot
+from tests.browser.conftest import ConsoleErrors
+from tests.browser.helpers import (
+    HEIGHT,
+    NARROW,
+    OVERFLOWING_ELEMENTS_JS,
+    WIDE,
+    accessibility_violations,
+    screenshot,
+)
 from tests.browser.page_states import PageState, page_states
 
 # Colours are the theme's and not the width's, and everything else the width's and not the theme's: so two looks with
@@ -38,16 +46,6 @@ PAGE_FACTS_JS = """() => {
     mains: document.querySelectorAll("main, [role=main]").length,
     twice: ids.filter((id, index) => ids.indexOf(id) !== index),
   };
-}"""
-
-OVERFLOWING_ELEMENTS_JS = """() => {
-  const edge = document.documentElement.clientWidth;
-  if (document.documentElement.scrollWidth <= edge) return [];
-  const scrolls = (element) => element && element !== document.body
-    && (getComputedStyle(element).overflowX !== "visible" || scrolls(element.parentElement));
-  return [...document.body.querySelectorAll("*")]
-    .filter((element) => element.getBoundingClientRect().right > edge + 1 && !scrolls(element.parentElement))
-    .slice(0, 3).map((element) => element.outerHTML.slice(0, 120));
 }"""
 
 # What can have the focus, and looks the same when it has.
@@ -166,8 +164,8 @@ def test_axe_finds_what_is_wrong(live_url, open_page, console_errors):
 def test_a_broken_policy_fails_the_test(live_url, open_page, console_errors):
     page = open_page(live_url)
     page.goto("/sign-in/")
-    page.evaluate("document.body.insertAdjacentHTML('beforeend', '<p style=\"color: red\">x</p>')")
-    page.wait_for_timeout(100)
+    with page.expect_console_message(lambda message: "style" in message.text):
+        page.evaluate("document.body.insertAdjacentHTML('beforeend', '<p style=\"color: red\">x</p>')")
     assert any("style" in complaint for complaint in console_errors.complaints)
     console_errors.complaints.clear()
 

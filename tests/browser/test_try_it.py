@@ -14,8 +14,7 @@ from portal import audit
 from portal.audit import Context
 from portal.models import Member, today_of
 from reputation.models import Campaign, CampaignCalls, NumberCalls, PhoneNumber
-from tests.browser.conftest import NARROW, WIDE, accessibility_violations, screenshot
-from tests.browser.test_pages import OVERFLOWING_ELEMENTS_JS
+from tests.browser.helpers import NARROW, OVERFLOWING_ELEMENTS_JS, WIDE, accessibility_violations, screenshot
 from tests.factories import (
     AccountFactory,
     CampaignFactory,
@@ -135,9 +134,9 @@ def test_the_answer_follows_a_tag_on_an_open_page(page, campaign):
     number = PhoneNumber.objects.get(e164="+12065550178")
     PhoneNumber.objects.filter(pk=number.pk).update(spam_status="tagged", tagged_since=timezone.now())
     audit.record_event(
-        account=campaign.account, context=Context.system(timezone.now()), what="tag.detected", subject=number
+        account=campaign.account, context=Context.system(timezone.now()), code="tag.detected", subject=number
     )
-    expect(page.locator("#trial")).to_contain_text("(Washington) shows (253) 555-01", timeout=15_000)
+    expect(page.locator("#trial")).to_contain_text("(Washington) shows (253) 555-01")
 
 
 def test_it_works_without_javascript(chromium, live_url, viewer, campaign, open_page):

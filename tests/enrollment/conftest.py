@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from django.contrib.auth.models import Group
 from django.test import Client
 
 from enrollment.models import Application
-from portal.audit import Actor
+from portal.audit import Actor, Context
 from portal.models import User
 from tests.enrollment import form_data
 from tests.factories import UserFactory
@@ -15,19 +14,17 @@ from tests.factories import UserFactory
 
 @pytest.fixture
 def draft(account, actor, now) -> Application:
-    return form_data.create_draft(account, actor, now)
+    return form_data.create_draft(account, Context(actor, now))
 
 
 @pytest.fixture
 def submitted(account, actor, now) -> Application:
-    return form_data.create_submitted(account, actor, now)
+    return form_data.create_submitted(account, Context(actor, now))
 
 
 @pytest.fixture
 def reviewer(db) -> User:
-    user = UserFactory(email="rita@example.com", is_staff=True)
-    user.groups.add(Group.objects.get(name="Reviewers"))
-    return user
+    return UserFactory(email="rita@example.com", staff_role=User.StaffRole.REVIEWER)
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ def create_draft(account: Account, context: Context, **given: str) -> Applicatio
 
 
 def create_submitted(account: Account, context: Context, **given: str) -> Application:
-    return submit_draft(create_draft(account, context.actor, context.now, **given), context.actor, context.now)
+    return submit_draft(create_draft(account, context, **given), context)
 
 
 def submit_draft(application: Application, context: Context) -> Application:
@@ -74,7 +74,7 @@ def submit_draft(application: Application, context: Context) -> Application:
     assert all(section.is_valid() for section in sections), [section.errors for section in sections]
     return lifecycle.submit(
         application,
-        edits=application.edits,
+        edit_count=application.edit_count,
         snapshot=snapshot.take_snapshot(*sections, signed_by="Dana Reyes"),
         context=context,
     )

@@ -16,23 +16,23 @@ def assess_form(business=None, **given):
 
 def test_all_yes_needs_no_words():
     assessment = assess_form()
-    assert (assessment.headline, assessment.sentence, assessment.warnings) == ("", "", ())
-    assert assessment.suggestion.to == "approved"
+    assert (assessment.headline, assessment.advice, assessment.warnings) == ("", "", ())
+    assert assessment.suggestion.state == "approved"
 
 
-def test_no_answers_come_heaviest_first_with_what_to_mend():
+def test_no_answers_are_sorted_by_severity():
     assessment = assess_form(reassigned_number_check="no", attempt_limits="no", calling_hours="no")
-    weights = [no.question.weight for no in assessment.no_answers]
-    assert weights == [Severity.BLOCK, Severity.HARD, Severity.NOTE]
-    assert assessment.first_to_mend.id == "calling_hours"
-    assert (assessment.blocks, assessment.hard) == (1, 1)
+    severities = [no.question.severity for no in assessment.no_answers]
+    assert severities == [Severity.BLOCKING, Severity.SERIOUS, Severity.MINOR]
+    assert assessment.most_severe_question.id == "calling_hours"
+    assert (assessment.blocking_count, assessment.serious_count) == (1, 1)
 
 
 def test_two_no_are_several():
-    assert not assess_form(calling_hours="no").is_several
+    assert not assess_form(calling_hours="no").has_multiple_no_answers
     several = assess_form(calling_hours="no", ring_15_seconds="no")
-    assert several.is_several
-    assert "the service may be unable to help" in several.sentence
+    assert several.has_multiple_no_answers
+    assert "the service may be unable to help" in several.advice
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_two_no_are_several():
     ],
 )
 def test_the_reviewer_gets_a_suggestion(given, suggested):
-    assert assess_form(**given).suggestion.to == suggested
+    assert assess_form(**given).suggestion.state == suggested
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_something_odd_about_the_business_makes_the_reviewer_ask_but_blocks_noth
     assessment = assess_form(business=business)
     assert len(assessment.warnings) == 1
     assert word in assessment.warnings[0]
-    assert assessment.suggestion.to == "more_information"
+    assert assessment.suggestion.state == "more_information"
 
 
 @pytest.mark.parametrize(
@@ -89,4 +89,4 @@ def test_sales_calls_to_which_the_registry_does_not_apply_make_the_reviewer_ask_
 
 def test_a_half_filled_draft_can_be_assessed():
     assessment = assess({"calling_hours": {"answer": "no"}}, {"ein": "12", "calls_per_day": "many"})
-    assert (assessment.answered, assessment.asked) == (1, len(QUESTIONS))
+    assert (assessment.answered_count, assessment.question_count) == (1, len(QUESTIONS))

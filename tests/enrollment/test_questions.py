@@ -20,18 +20,18 @@ class TestEachQuestion:
         assert LAW.search(question.law)
 
     def test_says_what_to_mend_and_how_to_name_the_practice(self, question):
-        assert question.mend.endswith(".")
+        assert question.corrective_action.endswith(".")
         assert question.practice[0].islower() or question.practice.startswith("the")
 
     def test_carries_the_version_of_its_wording_and_when_the_law_was_checked(self, question):
         assert question.wording
-        assert re.fullmatch(r"20\d\d-(0\d|1[0-2])", question.checked)
+        assert re.fullmatch(r"20\d\d-(0\d|1[0-2])", question.law_checked)
 
     def test_can_be_answered_with_yes_as_the_good_answer(self, question):
         assert question.text.rstrip(")").rstrip(".").endswith(("?", "none", "one"))
 
     def test_is_weighed(self, question):
-        assert question.weight in Severity
+        assert question.severity in Severity
 
 
 @pytest.mark.parametrize(

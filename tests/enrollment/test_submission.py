@@ -10,7 +10,9 @@ from enrollment.models import Application, Transition
 from portal.audit import Context
 from portal.models import AuditEvent
 from tests.enrollment import form_data
+from tests.enrollment.review import decide
 from tests.factories import MemberFactory
+from tests.support.pages import get_html
 
 pytestmark = pytest.mark.django_db
 
@@ -18,12 +20,8 @@ CHECK, ENTRY = reverse("enrollment-check"), reverse("enrollment")
 
 
 def signature_data(shown_application, **changed):
-    shown = {"application": shown_application.pk, "edits": shown_application.edits}
+    shown = {"application": shown_application.pk, "edits": shown_application.edit_count}
     return shown | {"signed_by": "Dana Reyes", "agreed": "on"} | changed
-
-
-def page_text(answer):
-    return answer.content.decode()
 
 
 def test_it_works(as_admin, draft, admin):
@@ -35,7 +33,7 @@ def test_it_works(as_admin, draft, admin):
 
 
 def test_everything_is_there_to_read_once_more(as_admin, draft):
-    html = page_text(as_admin.get(CHECK))
+    html = get_html(as_admin.get(CHECK))
     for text in ("Cascade Solar LLC", "91-1234567", "(206) 555-0143", "1,500", "Send for review"):
         assert text in html
 
@@ -43,8 +41,8 @@ def test_everything_is_there_to_read_once_more(as_admin, draft):
 def test_with_several_no_the_applicant_is_warned_before_sending_and_told_which_practice_to_mend(
     as_admin, account, actor, now
 ):
-    form_data.create_draft(account, actor, now, reassigned_number_check="no", calling_hours="no")
-    html = page_text(as_admin.get(CHECK))
+    form_data.create_draft(account, Context(actor, now), reassigned_number_check="no", calling_hours="no")
+    html = get_html(as_admin.get(CHECK))
     assert "2 practices are answered with No." in html
     assert "the service may be unable to help" in html
     assert "You are about to send 2 answers No" in html
@@ -53,19 +51,19 @@ def test_with_several_no_the_applicant_is_warned_before_sending_and_told_which_p
 
 
 def test_one_no_is_said_but_is_not_several(as_admin, account, actor, now):
-    form_data.create_draft(account, actor, now, calling_hours="no")
-    html = page_text(as_admin.get(CHECK))
+    form_data.create_draft(account, Context(actor, now), calling_hours="no")
+    html = get_html(as_admin.get(CHECK))
     assert "1 practice is answered with No." in html
     assert "unable to help" not in html
 
 
 def test_without_a_no_there_is_no_warning(as_admin, draft):
-    assert "answered with No" not in page_text(as_admin.get(CHECK))
+    assert "answered with No" not in get_html(as_admin.get(CHECK))
 
 
 def test_what_is_missing_is_named_with_links_and_nothing_can_be_sent(as_admin, account, actor, now):
     draft = drafts.save(account, business=form_data.business_data(ein=""), context=Context(actor, now))
-    html = page_text(as_admin.get(CHECK))
+    html = get_html(as_admin.get(CHECK))
     assert f"{reverse('enrollment-business')}?check=1#id_ein" in html
     assert "Send for review" not in html
     as_admin.post(CHECK, signature_data(draft))
@@ -74,7 +72,7 @@ def test_what_is_missing_is_named_with_links_and_nothing_can_be_sent(as_admin, a
 
 
 def test_without_a_signature_nothing_is_sent(as_admin, draft):
-    html = page_text(as_admin.post(CHECK, signature_data(draft, signed_by="")))
+    html = get_html(as_admin.post(CHECK, signature_data(draft, signed_by="")))
     assert "Write the name of the person who signs." in html
     draft.refresh_from_db()
     assert draft.state == "draft"
@@ -83,16 +81,16 @@ def test_without_a_signature_nothing_is_sent(as_admin, draft):
 def test_without_the_tick_nothing_is_sent_and_the_name_is_not_lost(as_admin, draft):
     posted = signature_data(draft)
     del posted["agreed"]
-    html = page_text(as_admin.post(CHECK, posted))
+    html = get_html(as_admin.post(CHECK, posted))
     assert "Tick this to send" in html
-    assert 'value="Dana Reyes"' in page_text(as_admin.get(CHECK))
+    assert 'value="Dana Reyes"' in get_html(as_admin.get(CHECK))
     assert as_admin.post(CHECK, posted | {"agreed": "on"}).url == ENTRY
 
 
 def test_sending_twice_does_nothing_twice_and_says_so(as_admin, draft):
     posted = signature_data(draft)
     as_admin.post(CHECK, posted)
-    html = page_text(as_admin.post(CHECK, posted, follow=True))
+    html = get_html(as_admin.post(CHECK, posted, follow=True))
     assert "It was already sent and is under review. Nothing was sent twice." in html
     assert Application.objects.get().revision == 1
     assert Transition.objects.count() == 1
@@ -100,22 +98,22 @@ def test_sending_twice_does_nothing_twice_and_says_so(as_admin, draft):
 
 def test_two_who_send_at_once_send_it_once(draft, actor, now):
     shown = Application.objects.get(pk=draft.pk)
-    form_data.submit_draft(draft, actor, now)
+    form_data.submit_draft(draft, Context(actor, now))
     with pytest.raises(SubmissionError, match="Nothing was sent twice"):
-        form_data.submit_draft(shown, actor, now)
+        form_data.submit_draft(shown, Context(actor, now))
 
 
 def test_a_form_that_changed_since_it_was_read_is_not_sent(as_admin, draft, account, actor, now):
     drafts.save(account, business={"city": "Tacoma"}, context=Context(actor, now))
-    html = page_text(as_admin.post(CHECK, signature_data(draft), follow=True))
+    html = get_html(as_admin.post(CHECK, signature_data(draft), follow=True))
     assert "The form was changed since this page was opened" in html
     draft.refresh_from_db()
     assert draft.state == "draft"
 
 
 def test_a_stale_page_of_a_rejected_application_sends_nothing(as_admin, submitted, reviewer_actor, now):
-    lifecycle.reject(submitted, context=Context(reviewer_actor, now), reason="No.")
-    html = page_text(as_admin.post(CHECK, signature_data(submitted), follow=True))
+    decide(submitted, "rejected", context=Context(reviewer_actor, now), reason="No.")
+    html = get_html(as_admin.post(CHECK, signature_data(submitted), follow=True))
     assert "already sent and decided: rejected" in html
     assert Application.objects.count() == 1
 
@@ -129,7 +127,7 @@ def test_the_snapshot_reads_the_same_when_questions_change(submitted):
 
 def test_sending_is_in_the_audit_trail_and_asks_for_the_mail_in_the_same_transaction(submitted, account, actor):
     event = AuditEvent.objects.for_account(account).latest("pk")
-    assert (event.what, event.before, event.after, event.actor) == (
+    assert (event.code, event.before, event.after, event.actor) == (
         "application.submitted",
         "draft",
         "submitted",
@@ -141,8 +139,8 @@ def test_sending_is_in_the_audit_trail_and_asks_for_the_mail_in_the_same_transac
 def test_more_information_is_given_in_the_same_application_which_is_sent_again(
     as_admin, account, submitted, reviewer_actor, actor, now
 ):
-    lifecycle.ask_for_more(submitted, context=Context(reviewer_actor, now), reason="Which carrier?")
-    html = page_text(as_admin.get(reverse("enrollment-business")))
+    decide(submitted, "more_information", context=Context(reviewer_actor, now), reason="Which carrier?")
+    html = get_html(as_admin.get(reverse("enrollment-business")))
     assert "Which carrier?" in html
     draft = drafts.save(account, business={"phone_company": "Other Telecom"}, context=Context(actor, now))
     assert as_admin.post(CHECK, signature_data(draft)).url == ENTRY

@@ -1,4 +1,4 @@
-"""What a portal is told by its environment: all of it explained, and a production portal refuses to start on less."""
+"""Variables of the environment: all are explained, and a production portal does not start with invalid ones."""
 
 import ast
 import configparser
@@ -28,7 +28,7 @@ def variables_in_settings() -> set[str]:
 
 
 def env_example() -> dict[str, tuple[str, str]]:
-    """For each variable of .env.example: its explanation, and its value ("" where the default is meant)."""
+    """The explanation and the value of each variable in .env.example; "" for a commented default."""
     found, explanation = {}, ""
     for line in (ROOT / ".env.example").read_text().splitlines():
         if setting := re.fullmatch(r"(# )?([A-Z][A-Z_]*)=(.*)", line):
@@ -43,18 +43,18 @@ def env_example() -> dict[str, tuple[str, str]]:
 
 @pytest.fixture
 def production_env(tmp_path) -> dict[str, str]:
-    """The environment of .env.example, with what it leaves to be filled in."""
+    """The environment of .env.example, with the empty values filled in."""
     values = {name: value for name, (_, value) in env_example().items() if value}
     return values | {"SECRET_KEY": secrets.token_urlsafe(50), "DATA_DIR": str(tmp_path)}
 
 
 def run_python(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess:
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    settled = {"DJANGO_SETTINGS_MODULE": "portal.settings", "DEMO": "0"}
+    defaults = {"DJANGO_SETTINGS_MODULE": "portal.settings", "DEMO": "0"}
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=ROOT,
-        env=kept | settled | environment,
+        env=kept | defaults | environment,
         capture_output=True,
         text=True,
         timeout=120,
@@ -101,7 +101,7 @@ def test_production_does_not_start_with_wrong_values_and_names_all_of_them(produ
     wrong = {name: value for name, (value, _) in INVALID_VALUES.items()}
     answer = run_python(production_env | wrong, "manage.py", "check")
     assert answer.returncode != 0
-    assert [said for _, said in INVALID_VALUES.values() if said not in answer.stderr] == []
+    assert [error for _, error in INVALID_VALUES.values() if error not in answer.stderr] == []
 
 
 def test_a_public_address_without_tls_must_be_meant(production_env):
@@ -129,7 +129,7 @@ def test_djangos_deployment_check_finds_nothing_with_the_production_example(prod
     assert "no issues" in answer.stdout + answer.stderr
 
 
-# Asks for the sign-in page as Caddy would, and for the style sheet that it names.
+# Requests the sign-in page as Caddy does, and the style sheet that it names.
 VISIT_SCRIPT = """
 import json, re, django
 django.setup()

@@ -11,11 +11,12 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from portal.audit import Context
-from reputation import complaints
+from reputation import complaint_files, complaints
 from reputation.models import Case, Complaint, ComplaintFile, PhoneNumber, Tag
 from reputation.monitoring import capability, lookups, verification
 from reputation.remediation import next_step, sweep
 from tests.factories import ComplaintFactory, MonitoredNumberFactory, PhoneNumberFactory
+from tests.support.pages import get_html
 
 pytestmark = pytest.mark.django_db
 
@@ -63,18 +64,18 @@ def complaints_provider_only(settings):
 
 def test_a_row_becomes_a_complaint(write_file):
     path = write_file(csv_row(city='"Winston, Salem"', subject="Dropped call  or no message", robocall="N"))
-    taken = complaints.load_file(path, now=NOW)
+    taken = complaint_files.load_file(path, now=NOW)
     complaint = complaints.get_complaints(NUMBER).get()
-    assert (taken.rows, taken.taken) == (1, 1)
+    assert (taken.rows, taken.loaded) == (1, 1)
     assert complaint.created_at == datetime(2026, 11, 20, 13, 5, 22, tzinfo=UTC)
     assert complaint.violated_at == datetime(2026, 11, 19, 10, tzinfo=UTC)
     assert (complaint.city, complaint.state, complaint.area_code) == ("Winston, Salem", "Colorado", "303")
-    assert (complaint.subject, complaint.robocall) == ("Dropped call or no message", False)
+    assert (complaint.subject, complaint.is_robocall) == ("Dropped call or no message", False)
 
 
 def test_whether_it_was_a_robocall_may_be_left_open(write_file):
-    complaints.load_file(write_file(csv_row(robocall="", second=1), csv_row(robocall="Y", second=2)), now=NOW)
-    assert list(Complaint.objects.order_by("created_at").values_list("robocall", flat=True)) == [None, True]
+    complaint_files.load_file(write_file(csv_row(robocall="", second=1), csv_row(robocall="Y", second=2)), now=NOW)
+    assert list(Complaint.objects.order_by("created_at").values_list("is_robocall", flat=True)) == [None, True]
 
 
 def test_blank_and_broken_numbers_are_left_out_and_counted_by_reason(write_file):
@@ -90,9 +91,9 @@ def test_blank_and_broken_numbers_are_left_out_and_counted_by_reason(write_file)
         csv_row(created="yesterday"),
         csv_row(created="2027-03-01 00:00:00"),
     )
-    taken = complaints.load_file(path, now=NOW)
-    assert (taken.rows, taken.taken) == (10, 1)
-    assert taken.left_out == {
+    taken = complaint_files.load_file(path, now=NOW)
+    assert (taken.rows, taken.loaded) == (10, 1)
+    assert taken.skipped == {
         "without a number": 2,
         "not a number of the United States": 5,
         "without a date that can be read": 1,
@@ -101,43 +102,43 @@ def test_blank_and_broken_numbers_are_left_out_and_counted_by_reason(write_file)
 
 
 def test_the_same_file_again_is_no_new_complaint_whatever_it_is_called(write_file):
-    complaints.load_file(write_file(csv_row()), now=NOW)
-    again = complaints.load_file(write_file(csv_row(), name="another.csv"), now=NOW)
-    assert again.again
+    complaint_files.load_file(write_file(csv_row()), now=NOW)
+    again = complaint_files.load_file(write_file(csv_row(), name="another.csv"), now=NOW)
+    assert again.is_already_loaded
     assert Complaint.objects.count() == 1
 
 
 def test_two_equal_rows_of_a_file_are_two_complaints(write_file):
-    complaints.load_file(write_file(csv_row(), csv_row()), now=NOW)
+    complaint_files.load_file(write_file(csv_row(), csv_row()), now=NOW)
     assert Complaint.objects.count() == 2
 
 
 def test_a_row_that_overlapping_files_share_counts_once(write_file):
-    complaints.load_file(write_file(csv_row(), csv_row(), csv_row(second=1)), now=NOW)
-    taken = complaints.load_file(
+    complaint_files.load_file(write_file(csv_row(), csv_row(), csv_row(second=1)), now=NOW)
+    taken = complaint_files.load_file(
         write_file(csv_row(), csv_row(), csv_row(), csv_row(second=2), name="corrected.csv"), now=NOW
     )
-    assert (taken.taken, taken.known) == (2, 2)
+    assert (taken.loaded, taken.duplicates) == (2, 2)
     assert Complaint.objects.count() == 5
 
 
 def test_a_file_whose_taking_in_was_killed_half_way_is_completed(write_file, monkeypatch, settings):
-    monkeypatch.setattr(complaints, "CHUNK", 2)
+    monkeypatch.setattr(complaint_files, "CHUNK", 2)
     path = write_file(*(csv_row(second=second) for second in range(6)))
-    really, calls = complaints._insert_chunk, []
+    really, calls = complaint_files._insert_chunk, []
 
-    def killed_at_the_second(chunk, taken):
+    def killed_at_the_second(chunk):
         calls.append(1)
         if len(calls) == 2:
             raise SystemExit
-        really(chunk, taken)
+        really(chunk)
 
-    monkeypatch.setattr(complaints, "_insert_chunk", killed_at_the_second)
+    monkeypatch.setattr(complaint_files, "_insert_chunk", killed_at_the_second)
     with pytest.raises(SystemExit):
-        complaints.load_file(path, now=NOW)
-    monkeypatch.setattr(complaints, "_insert_chunk", really)
-    taken = complaints.load_file(path, now=NOW)
-    assert (taken.rows, taken.taken, taken.known) == (6, 6, 0)
+        complaint_files.load_file(path, now=NOW)
+    monkeypatch.setattr(complaint_files, "_insert_chunk", really)
+    taken = complaint_files.load_file(path, now=NOW)
+    assert (taken.rows, taken.loaded, taken.duplicates) == (6, 6, 0)
     assert Complaint.objects.count() == 6
 
 
@@ -154,22 +155,22 @@ def test_a_file_whose_taking_in_was_killed_half_way_is_completed(write_file, mon
 def test_a_file_that_cannot_be_read_gets_a_clear_answer_and_nothing_of_it_is_taken_in(tmp_path, content, said):
     path = tmp_path / "file.csv"
     path.write_bytes(content)
-    with pytest.raises(complaints.UnreadableFile, match=said):
-        complaints.load_file(path, now=NOW)
+    with pytest.raises(complaint_files.UnreadableFile, match=said):
+        complaint_files.load_file(path, now=NOW)
     assert not ComplaintFile.objects.exists()
     assert not Complaint.objects.exists()
 
 
 def test_a_file_that_is_not_there_gets_a_clear_answer(tmp_path):
-    with pytest.raises(complaints.UnreadableFile, match="cannot be opened: No such file"):
-        complaints.load_file(tmp_path / "missing.csv", now=NOW)
+    with pytest.raises(complaint_files.UnreadableFile, match="cannot be opened: No such file"):
+        complaint_files.load_file(tmp_path / "missing.csv", now=NOW)
 
 
 def test_columns_may_come_in_any_order_and_more_of_them(write_file):
     path = write_file("N,x,2067824021,2026-11-20 13:05:22,,,,,Other", header=",".join(
         ["Recorded_Message_Or_Robocall", "New_Column", *HEADER.split(",")[:-2], "Subject"]
     ))  # fmt: skip
-    complaints.load_file(path, now=NOW)
+    complaint_files.load_file(path, now=NOW)
     assert complaints.get_complaints(NUMBER).get().subject == "Other"
 
 
@@ -180,11 +181,11 @@ def test_the_command_takes_files_and_prints_what_was_taken_and_left_out(write_fi
     with pytest.raises(CommandError, match="1 of 2 files could not be read"):
         call_command("load_complaints", str(good), str(bad))
     out = capsys.readouterr()
-    assert "3 rows, 2 complaints taken in" in out.out
-    assert "1 left out: without a number" in out.out
-    assert "Nothing of it was taken in" in out.err
+    assert "3 rows, 2 complaints loaded" in out.out
+    assert "1 skipped: without a number" in out.out
+    assert "Nothing was loaded." in out.err
     call_command("load_complaints", str(good))
-    assert "taken in before, nothing to do" in capsys.readouterr().out
+    assert "already loaded, nothing to do" in capsys.readouterr().out
 
 
 def test_a_files_rows_are_written_in_chunks_with_as_many_queries_for_500_rows_as_for_5(write_file):
@@ -194,7 +195,7 @@ def test_a_files_rows_are_written_in_chunks_with_as_many_queries_for_500_rows_as
             *(csv_row(created=f"2026-11-{count % 20 + 1:02} 10:00:00", city=f"City {n}") for n in range(count))
         )
         with CaptureQueriesContext(connection) as queries:
-            complaints.load_file(path, now=NOW)
+            complaint_files.load_file(path, now=NOW)
         counts.append(len(queries))
     assert counts[0] == counts[1]
 
@@ -208,7 +209,7 @@ def test_a_reported_number_is_tagged_shown_with_its_complaints_and_cleared_when_
     """The whole way, from the FTC's file to the page and back."""
 
     def page() -> str:
-        return client_for(viewer).get(reverse("number", args=[reported.pk])).content.decode()
+        return get_html(client_for(viewer).get(reverse("number", args=[reported.pk])))
 
     settings.COMPLAINTS_THRESHOLD, settings.COMPLAINTS_WINDOW_DAYS = 3, 30
     reported = PhoneNumberFactory(account=account, e164=NUMBER)
@@ -241,9 +242,9 @@ def test_a_reported_number_is_tagged_shown_with_its_complaints_and_cleared_when_
         sweep.advance_due(now)
         case = Case.objects.get()
         ages_out = datetime(2026, 12, 12, 10, tzinfo=UTC)  # with that of 12 November, only two are left
-        said = next_step.get_next_step(case, now)
+        step = next_step.get_next_step(case, now)
         assert (case.state, case.expected_by) == ("in_review", ages_out)
-        assert (said.sentence.split(",")[0], said.by) == ("The complaints age out", ages_out)
+        assert (step.sentence.split(",")[0], step.expected_by) == ("The complaints age out", ages_out)
 
         for day in range(1, 18):  # longer than a week: such a case does not fail
             now = NOW + timedelta(days=day)
@@ -258,7 +259,7 @@ def test_a_reported_number_is_tagged_shown_with_its_complaints_and_cleared_when_
         lookups.look_up_due(now + timedelta(seconds=1))
         reported.refresh_from_db()
         assert Case.objects.get().state == "cleared"
-        assert Tag.objects.get().ended_because == "cleared"
+        assert Tag.objects.get().end_reason == "cleared"
         assert reported.spam_status == "clean"
         assert complaints.get_complaints(NUMBER).count() == 4
         shown = page()
@@ -270,7 +271,7 @@ def test_fewer_complaints_than_the_threshold_tag_nothing(complaints_provider_onl
     settings.COMPLAINTS_THRESHOLD = 3
     number = MonitoredNumberFactory(account=account, e164=NUMBER, next_action_at=NOW)
     with time_machine.travel(NOW, tick=False):
-        complaints.load_file(write_file(csv_row(second=1), csv_row(second=2)), now=NOW)
+        complaint_files.load_file(write_file(csv_row(second=1), csv_row(second=2)), now=NOW)
         lookups.look_up_due(NOW)
     number.refresh_from_db()
     assert number.spam_status == "clean"
@@ -279,7 +280,7 @@ def test_fewer_complaints_than_the_threshold_tag_nothing(complaints_provider_onl
 def test_complaints_from_before_the_window_do_not_count(settings):
     settings.COMPLAINTS_WINDOW_DAYS, settings.COMPLAINTS_THRESHOLD = 30, 1
     ComplaintFactory(e164=NUMBER, created_at=NOW - timedelta(days=31))
-    assert not complaints.count_by_number([NUMBER], now=NOW)[NUMBER].is_enough
+    assert not complaints.count_by_number([NUMBER], now=NOW)[NUMBER].reaches_threshold
     ComplaintFactory(e164=NUMBER, created_at=NOW - timedelta(days=29))
     assert complaints.count_by_number([NUMBER], now=NOW)[NUMBER].complaints == 1
 
@@ -296,10 +297,10 @@ def test_on_a_quick_clock_a_complaint_ages_from_when_its_file_was_taken_in(write
     """In the demo a day lasts 20 seconds: three real days old at first, 27 short days until it no longer counts."""
     settings.SERVICE_DAY = timedelta(seconds=20)
     settings.COMPLAINTS_THRESHOLD, settings.COMPLAINTS_WINDOW_DAYS = 1, 30
-    complaints.load_file(write_file(csv_row(created="2026-11-21 12:00:00")), now=NOW)
+    complaint_files.load_file(write_file(csv_row(created="2026-11-21 12:00:00")), now=NOW)
     assert complaints.get_complaints(NUMBER).get().created_at == NOW - timedelta(days=3)
     tally = complaints.count_by_number([NUMBER], now=NOW + timedelta(seconds=60))[NUMBER]
-    assert tally.is_enough
+    assert tally.reaches_threshold
     assert tally.ages_out_at == NOW + 27 * timedelta(seconds=20)
 
 
@@ -308,7 +309,7 @@ def test_a_number_that_is_enabled_after_it_was_reported_is_tagged_by_its_first_l
 ):
     settings.COMPLAINTS_THRESHOLD = 2
     with time_machine.travel(NOW, tick=False):
-        complaints.load_file(write_file(csv_row(second=1), csv_row(second=2)), now=NOW)
+        complaint_files.load_file(write_file(csv_row(second=1), csv_row(second=2)), now=NOW)
         number = MonitoredNumberFactory(account=account, e164=NUMBER, next_action_at=NOW)
         lookups.look_up_due(NOW)
     number.refresh_from_db()
@@ -322,7 +323,7 @@ def test_a_file_has_only_those_looked_up_that_are_monitored_and_reported_enough(
     once = MonitoredNumberFactory(account=account, e164="+12067824022", next_action_at=later)
     PhoneNumberFactory(e164=NUMBER)
     path = write_file(csv_row(second=1), csv_row(second=2), csv_row(number="2067824022"))
-    assert complaints.load_file(path, now=NOW).looked_up == 1
+    assert complaint_files.load_file(path, now=NOW).scheduled_lookups == 1
     on.refresh_from_db()
     once.refresh_from_db()
     assert (on.next_action_at, once.next_action_at) == (NOW, later)

@@ -11,7 +11,7 @@ from portal.models import AuditEvent, WebhookDelivery, WebhookMessage
 from portal.webhooks import outbox
 from reputation import retention
 from reputation.models import BulkAction, BulkActionNumber, CampaignCalls, Case, Check, Complaint, NumberCalls
-from reputation.remediation import cases as remediation
+from reputation.remediation import cases
 from reputation.service_clock import days
 from tests.factories import (
     CampaignFactory,
@@ -75,8 +75,8 @@ def test_old_windows_go_with_what_they_showed_but_not_while_they_are_under_way(a
     number = PhoneNumberFactory(account=account)
     shown = {"account": account, "user": admin.user, "action": "disable"}
     for state, age in (("done", 31), ("shown", 31), ("applying", 31), ("done", 29)):
-        window = BulkAction.objects.create(shown_at=now - timedelta(days=age), state=state, **shown)
-        BulkActionNumber.objects.create(confirmation=window, number=number)
+        window = BulkAction.objects.create(created_at=now - timedelta(days=age), state=state, **shown)
+        BulkActionNumber.objects.create(bulk_action=window, number=number)
     for step in (retention.delete_old_bulk_action_numbers, retention.delete_old_bulk_actions):
         while step(now):
             pass
@@ -98,7 +98,7 @@ def test_ended_deliveries_of_webhooks_are_kept_for_thirty_days_and_pending_ones_
     made = {}
     for name, age in ages.items():
         moment = now - timedelta(days=age)
-        made[name] = outbox.create_test_delivery(endpoint, by=None, now=moment)
+        made[name] = outbox.create_test_delivery(endpoint, requested_by=None, now=moment)
         if name != "pending":
             WebhookDelivery.objects.filter(pk=made[name].pk).update(state="delivered", ended_at=moment)
     assert retention.delete_old_webhook_deliveries(now) == 1
@@ -110,12 +110,12 @@ def test_ended_deliveries_of_webhooks_are_kept_for_thirty_days_and_pending_ones_
 
 def test_the_audit_trail_and_cases_stay_however_old(account, now):
     case = CaseFactory(account=account, number__account=account, opened_at=now - days(2_000))
-    remediation.fail([case.pk], now=now - days(1_990), reason="It stays.")
+    cases.fail([case.pk], now=now - days(1_990), reason="It stays.")
     for step in retention.STEPS.values():
         while step(now):
             pass
     assert Case.objects.exists()
-    assert AuditEvent.objects.filter(what="case.failed").exists()
+    assert AuditEvent.objects.filter(code="case.failed").exists()
 
 
 def test_a_chunk_of_pruning_costs_as_many_queries_for_500_rows_as_for_5(settings, now):

@@ -18,7 +18,7 @@ from portal.jobs.runner import run_until_done
 from portal.models import AuditEvent, Heartbeat
 from reputation import schedules
 from reputation.models import BulkAction, Case, Check, PhoneNumber, Registration, Tag
-from reputation.monitoring import capability, lookups, revocation, verification
+from reputation.monitoring import capability, lookups, observations, revocation, verification
 from reputation.tasks import cases, demo_loop, maintenance
 from tests.factories import ApplicationFactory, MonitoredNumberFactory, PhoneNumberFactory
 from tests.support import processes as child_processes
@@ -79,9 +79,9 @@ def test_the_rounds_are_scheduled_only_where_days_are_short(settings):
 @pytest.mark.django_db(transaction=True)
 def test_four_processes_that_start_at_once_make_each_schedule_once():
     Schedule.objects.all().delete()
-    make = "import django; django.setup(); from reputation.schedules import make_schedules; make_schedules()"
+    make = "import django; django.setup(); from reputation.schedules import sync_schedules; sync_schedules()"
     started = [child_processes.start_python(make) for _ in range(4)]
-    assert [one.wait(60) for one in started] == [0, 0, 0, 0]
+    assert [process.wait(60) for process in started] == [0, 0, 0, 0]
     names = list(Schedule.objects.values_list("name", flat=True))
     assert sorted(names) == sorted(f"portal: {entry.name}" for entry in schedules.SCHEDULES)
 
@@ -138,7 +138,7 @@ def test_a_revoked_enrollment_stops_monitoring_for_all_of_the_accounts_numbers(p
     assert set(PhoneNumber.objects.filter(account=account).values_list("capability", flat=True)) == {"off"}
     other.refresh_from_db()
     assert other.capability == "on"
-    events = AuditEvent.objects.filter(what="capability.off", account=account)
+    events = AuditEvent.objects.filter(code="capability.off", account=account)
     assert events.count() == len(numbers)
     assert set(events.values_list("reason", flat=True)) == {"The enrollment was revoked."}
 
@@ -180,17 +180,17 @@ def test_a_confirmed_window_whose_worker_died_is_gone_on_with(provider, enrolled
         action="disable",
         numbers=PhoneNumber.objects.all(),
     )
-    BulkAction.objects.update(state="applying", confirmed_at=now, to_do=3, lease_until=now - timedelta(seconds=1))
+    BulkAction.objects.update(state="applying", confirmed_at=now, total_count=3, lease_until=now - timedelta(seconds=1))
     import_string("reputation.tasks.bulk_actions.continue_bulk_actions")()
     confirmation.refresh_from_db()
-    assert (confirmation.state, confirmation.applied) == ("done", len(numbers))
-    assert AuditEvent.objects.filter(what="capability.off", actor=admin.user).count() == len(numbers)
+    assert (confirmation.state, confirmation.applied_count) == ("done", len(numbers))
+    assert AuditEvent.objects.filter(code="capability.off", actor=admin.user).count() == len(numbers)
 
 
 @pytest.mark.django_db
 def test_a_confirmed_window_that_a_worker_is_at_is_left_alone(enrolled_account, admin, now):
     confirmation = BulkAction.objects.create(
-        account=enrolled_account, user=admin.user, action="disable", shown_at=now, state="applying",
+        account=enrolled_account, user=admin.user, action="disable", created_at=now, state="applying",
         lease_until=timezone.now() + timedelta(seconds=60),
     )  # fmt: skip
     import_string("reputation.tasks.bulk_actions.continue_bulk_actions")()
@@ -212,7 +212,7 @@ def test_the_rounds_call_every_quick_task_and_begin_anew(provider, account, now,
 
 @pytest.mark.django_db
 def test_rounds_that_come_while_others_go_return_at_once_and_do_not_multiply(provider):
-    with acquire_lease("rounds", for_seconds=60) as mine:
+    with acquire_lease("rounds", ttl_seconds=60) as mine:
         assert mine
         demo_loop.run_demo_loop()
     assert not OrmQ.objects.exists()
@@ -253,7 +253,7 @@ def test_two_workers_at_once_look_nothing_up_twice_and_detect_each_tag_once(prov
     run_in_threads(3, work)
     asked = [number for items in provider.called("look_up") for number in items]
     assert sorted(asked) == sorted(number.e164 for number in numbers)
-    assert Tag.objects.count() == Case.objects.count() == AuditEvent.objects.filter(what="tag.detected").count() == 20
+    assert Tag.objects.count() == Case.objects.count() == AuditEvent.objects.filter(code="tag.detected").count() == 20
     assert set(Check.objects.values_list("looks", flat=True)) == {1}
 
 
@@ -269,13 +269,13 @@ def test_two_workers_at_once_verify_and_advance_nothing_twice(provider, account,
 
     run_in_threads(3, work)
     assert set(PhoneNumber.objects.values_list("capability", flat=True)) == {"on"}
-    assert AuditEvent.objects.filter(what="capability.on").count() == 30
+    assert AuditEvent.objects.filter(code="capability.on").count() == 30
     provider.labels |= {(number.e164, "alpha"): "Spam Likely" for number in numbers}
     lookups.look_up_due(timezone.now())
     run_in_threads(3, lambda: import_string("reputation.remediation.sweep.advance_due")(timezone.now()))
-    keys = [request.key for items in provider.called("submit") for request in items]
+    keys = [request.idempotency_key for items in provider.called("submit") for request in items]
     assert len(keys) == len(set(keys)) == 30
-    assert AuditEvent.objects.filter(what="case.submitted").count() == 30
+    assert AuditEvent.objects.filter(code="case.submitted").count() == 30
 
 
 @pytest.mark.django_db(transaction=True)
@@ -283,8 +283,8 @@ def test_the_same_observations_applied_by_three_at_once_detect_each_tag_once(pro
     numbers = [MonitoredNumberFactory(account=account) for _ in range(20)]
     provider.labels |= {(number.e164, "alpha"): "Spam Likely" for number in numbers}
     said = provider.look_up([number.e164 for number in numbers])
-    run_in_threads(3, lambda: lookups.apply_observations(said, now=now))
-    assert Tag.objects.count() == Case.objects.count() == AuditEvent.objects.filter(what="case.opened").count() == 20
+    run_in_threads(3, lambda: observations.apply_observations(said, now=now))
+    assert Tag.objects.count() == Case.objects.count() == AuditEvent.objects.filter(code="case.opened").count() == 20
 
 
 @pytest.mark.django_db(transaction=True)

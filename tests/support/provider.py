@@ -1,4 +1,4 @@
-"""A provider that does what a test tells it, in memory: two engines, Alpha and Beta."""
+"""A provider in memory for tests, with the engines Alpha and Beta, that answers as a test sets it up."""
 
 from reputation.providers.protocol import EngineInfo, EngineResponse, Limits, Observation, Stage
 
@@ -9,9 +9,9 @@ class FakeProvider:
 
     def __init__(self):
         self.labels = {}  # (number, engine): label
-        self.answers = {}  # operation: what each answer says besides, as keywords
-        self.failures = {}  # operation: what it raises
-        self.left_out = set()  # numbers that look_up does not answer
+        self.answers = {}  # operation: fields of each answer that differ from the default
+        self.failures = {}  # operation: the exception it raises
+        self.omitted = set()  # numbers that look_up omits
         self.calls = []  # (operation, items)
         self.cards = [EngineInfo("alpha", "Alpha"), EngineInfo("beta", "Beta")]
 
@@ -22,16 +22,16 @@ class FakeProvider:
         return [items for name, items in self.calls if name == operation]
 
     def verify(self, numbers):
-        self._called("verify", numbers)
-        said = {"stage": Stage.DONE} | self.answers.get("verify", {})
+        self._record("verify", numbers)
+        answer = {"stage": Stage.DONE} | self.answers.get("verify", {})
         return [
-            EngineResponse(**{"number": number, "engine": card.slug, "reference": f"v-{card.slug}-{number}"} | said)
+            EngineResponse(**{"number": number, "engine": card.slug, "reference": f"v-{card.slug}-{number}"} | answer)
             for number in numbers
             for card in self.cards
         ]
 
     def look_up(self, numbers):
-        self._called("look_up", numbers)
+        self._record("look_up", numbers)
         return [
             Observation(
                 number,
@@ -41,24 +41,29 @@ class FakeProvider:
             )
             for number in numbers
             for card in self.cards
-            if number not in self.left_out
+            if number not in self.omitted
         ]
 
     def submit(self, requests):
-        self._called("submit", requests)
-        said = {"stage": Stage.RECEIVED} | self.answers.get("submit", {})
-        return [EngineResponse(**{"key": request.key, "reference": f"s-{request.key}"} | said) for request in requests]
+        self._record("submit", requests)
+        answer = {"stage": Stage.RECEIVED} | self.answers.get("submit", {})
+        return [
+            EngineResponse(
+                **{"idempotency_key": request.idempotency_key, "reference": f"s-{request.idempotency_key}"} | answer
+            )
+            for request in requests
+        ]
 
     def poll(self, references):
-        self._called("poll", references)
-        said = {"stage": Stage.IN_REVIEW} | self.answers.get("poll", {})
-        return [EngineResponse(reference=reference, **said) for reference in references]
+        self._record("poll", references)
+        answer = {"stage": Stage.IN_REVIEW} | self.answers.get("poll", {})
+        return [EngineResponse(reference=reference, **answer) for reference in references]
 
     def withdraw(self, references):
-        self._called("withdraw", references)
+        self._record("withdraw", references)
         return [EngineResponse(Stage.WITHDRAWN, reference=reference) for reference in references]
 
-    def _called(self, operation, items):
+    def _record(self, operation, items):
         self.calls.append((operation, list(items)))
         if failure := self.failures.get(operation):
             raise failure

@@ -1,6 +1,7 @@
-"""All addresses of the portal, taken from its URL patterns, and an object for each address that names one.
+"""All URLs of the portal, read from its URL patterns, with an object for each URL that needs one.
 
-Tests that walk them cover a new address by themselves; one whose object they cannot make says what to add here.
+Tests that go through all URLs cover new ones automatically. They fail for a URL whose object they cannot create, and
+say what to add here.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from django.urls import URLPattern, get_resolver, reverse
 from django.utils import timezone
 
 from portal.accounts import api_keys
+from portal.accounts.roles import API_SCOPES
 from portal.audit import Actor, Context
 from portal.models import Account, ApiKey, WebhookDelivery
 from portal.webhooks import endpoints
@@ -39,24 +41,23 @@ class Url:
         return self.name
 
     def of(self, account: Account) -> str:
-        """The address about an object of the account."""
+        """The path, for a new object of the account if the URL has an id."""
         if not self.arguments:
             return reverse(self.name)
-        beginnings = [name for name in OBJECT_FACTORIES if self.name == name or self.name.startswith(f"{name}-")]
-        if self.arguments != ("pk",) or not beginnings:
+        prefixes = [name for name in OBJECT_FACTORIES if self.name == name or self.name.startswith(f"{name}-")]
+        if self.arguments != ("pk",) or not prefixes:
             pytest.fail(
-                f"The tests that walk all addresses do not know what {self.name} {list(self.arguments)} is about. "
-                f"Add to tests/support/urls.py: OBJECTS['{self.name.split('-')[0]}'], a function that makes one for an "
-                "account."
+                f"The tests of all URLs cannot create an object for {self.name} {list(self.arguments)}. Add to "
+                f"tests/support/urls.py: OBJECT_FACTORIES['{self.name.split('-')[0]}'], a function of an account."
             )
-        return reverse(self.name, args=[OBJECT_FACTORIES[max(beginnings, key=len)](account).pk])
+        return reverse(self.name, args=[OBJECT_FACTORIES[max(prefixes, key=len)](account).pk])
 
 
 def create_api_key(account: Account, *scopes: str, **fields: object) -> tuple[ApiKey, str]:
-    """A key of the account with these scopes (none named: all), and its token."""
+    """A new key of the account with these scopes (default: all), and its token."""
     now = timezone.now()
-    asked = {"name": "Dialer", "scopes": scopes or tuple(api_keys.SCOPES), "expires_at": None} | fields
-    return api_keys.create_api_key(account=account, context=Context.system(now), **asked)
+    arguments = {"name": "Dialer", "scopes": scopes or tuple(API_SCOPES), "expires_at": None} | fields
+    return api_keys.create_api_key(account=account, context=Context.system(now), **arguments)
 
 
 def create_case(account: Account, state: str = Case.State.OPEN, **fields: object) -> Case:
@@ -91,37 +92,50 @@ def create_webhook_delivery(account: Account) -> WebhookDelivery:
     return endpoints.send_test_event(WebhookEndpointFactory(account=account), context=Context(actor, timezone.now()))
 
 
-# By the beginning of the URL's name: what makes the object that its `pk` names, for an account.
+# By prefix of the URL name, or by name of an id in the API: a function that creates the object for an account.
 OBJECT_FACTORIES: dict[str, Callable[[Account], Model]] = {
     "api-key": lambda account: create_api_key(account)[0],
+    "bulk-action": create_bulk_action,
+    "bulk_action": create_bulk_action,
     "campaign": lambda account: CampaignFactory(account=account),
     "case": create_case,
-    "confirmation": create_bulk_action,
     "import": create_import,
     "member": lambda account: MemberFactory(account=account),
     "number": lambda account: PhoneNumberFactory(account=account),
     "phone-number": lambda account: PhoneNumberFactory(account=account),
     "webhook": lambda account: WebhookEndpointFactory(account=account),
     "webhook-delivery": create_webhook_delivery,
+    "webhook-redeliver": create_webhook_delivery,
 }
 
-# What a POST must say to be about something; without it some addresses answer 404 to everybody.
+# Open to everybody, and about a person rather than an account.
+PUBLIC_URLS = {
+    "sign-in",
+    "sign-out",
+    "password_reset",
+    "password_reset_done",
+    "password_reset_confirm",
+    "password_reset_complete",
+    "openapi",
+}
+
+# Data without which a POST answers 404 to everybody.
 POST_DATA: dict[str, dict[str, str]] = {
+    "bulk-action-open": {"action": "enable"},
     "campaign-change": {"change": "pause"},
-    "confirm": {"action": "enable"},
     "webhook-change": {"change": "pause"},
 }
 
 
 def all_page_urls() -> list[Url]:
-    """Those of the portal's pages; Django admin guards its own, and the API's are `every_operation`."""
+    """The URLs of the portal's pages, without Django admin and the API (see `all_api_operations`)."""
     return list(_walk_patterns(get_resolver().url_patterns))
 
 
 def _walk_patterns(patterns: Iterable) -> Iterator[Url]:
     for pattern in patterns:
         if isinstance(pattern, URLPattern):
-            if str(pattern.pattern) == "api/v1/match":  # an operation that goes round the API library
+            if str(pattern.pattern) == "api/v1/match":  # an API operation that bypasses Django Ninja
                 continue
             yield Url(pattern.name or str(pattern.pattern), tuple(pattern.pattern.converters))
         elif pattern.app_name not in ("admin", "ninja"):
@@ -130,7 +144,7 @@ def _walk_patterns(patterns: Iterable) -> Iterator[Url]:
 
 @dataclass(frozen=True)
 class ApiOperation:
-    """An operation of the API: where and how, and what a request of it must hold to be about something."""
+    """An operation of the API."""
 
     id: str
     method: str
@@ -142,7 +156,7 @@ class ApiOperation:
         return self.id
 
     def of(self, account: Account) -> str:
-        """The address about an object of the account."""
+        """The path, with the ids of new objects of the account."""
         path = self.path
         for name in self.arguments:
             path = path.replace(f"{{{name}}}", str(OBJECT_FACTORIES[name.removesuffix("_id")](account).pk))
@@ -157,7 +171,7 @@ class ApiOperation:
         )
 
 
-# By operation: the body without which it answers 415 or 422 to everybody.
+# By operation: a body without which it answers 415 or 422 to everybody.
 REQUEST_BODIES: dict[str, dict[str, object]] = {
     "add_number": {"number": "+12065550143"},
     "change_number": {"label": "Changed"},
@@ -169,9 +183,11 @@ REQUEST_BODIES: dict[str, dict[str, object]] = {
 
 
 def all_api_operations() -> list[ApiOperation]:
-    """All operations of the API, taken from its document."""
+    """All operations in the OpenAPI document."""
     return [
-        ApiOperation(one["operationId"], method.upper(), path, one["x-scope"], tuple(re.findall(r"{(\w+)}", path)))
-        for path, of_path in openapi_document()["paths"].items()
-        for method, one in of_path.items()
+        ApiOperation(
+            operation["operationId"], method.upper(), path, operation["x-scope"], tuple(re.findall(r"{(\w+)}", path))
+        )
+        for path, operations in openapi_document()["paths"].items()
+        for method, operation in operations.items()
     ]

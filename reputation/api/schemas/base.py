@@ -1,47 +1,53 @@
-"""What the API sends and takes, as schemas: the OpenAPI document is made of them. Times are UTC, with their offset."""
+"""Types and base classes of the API's schemas, from which the OpenAPI document is made. Times are UTC with offset."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any
 
 from ninja import Schema
 from pydantic import BaseModel, Field, StringConstraints
+from pydantic_core import CoreSchema, core_schema
 
 from portal.api.operations import STRICT_CONFIG
 from reputation.models import BulkAction, Case, PhoneNumber
 
-# The largest id a database holds.
+# The largest id in a database.
 MAX_ID = 2**63 - 1
 Id = Annotated[int, Field(ge=1, le=MAX_ID)]
-# One line of text: no control characters. A name has something other than spaces in it.
-_LINE_PATTERN = r"^[^\x00-\x1f\x7f\u2028\u2029]*$"
-Line = Annotated[str, StringConstraints(max_length=80, pattern=_LINE_PATTERN)]
+# A filter's value: an id, or empty for no filter.
+OptionalId = Annotated[str, StringConstraints(pattern=r"^([1-9][0-9]{0,17})?$")]
+
+# One line of text, without control characters. A name also has something other than spaces in it.
+_CONTROL = r"\x00-\x1f\x7f\u2028\u2029"
+Line = Annotated[str, StringConstraints(max_length=80, pattern=rf"^[^{_CONTROL}]*$")]
 Name = Annotated[
     str,
-    StringConstraints(
-        min_length=1,
-        max_length=80,
-        pattern=r"^[^\x00-\x1f\x7f\u2028\u2029]*[^\s\x00-\x1f\x7f\u2028\u2029][^\x00-\x1f\x7f\u2028\u2029]*$",
-    ),
+    StringConstraints(min_length=1, max_length=80, pattern=rf"^[^{_CONTROL}]*[^\s{_CONTROL}][^{_CONTROL}]*$"),
 ]
 
-Capability = Literal[tuple(PhoneNumber.Capability.values)]
-Source = Literal[tuple(PhoneNumber.Source.values)]
-SpamStatus = Literal[(*PhoneNumber.SpamStatus.values, PhoneNumber.STALE)]
-CaseState = Literal[tuple(Case.State.values)]
-Action = Literal[tuple(BulkAction.Action.values)]
+
+class Choices:
+    """Annotates a text as one of these values, like a Literal whose values are computed."""
+
+    def __init__(self, *values: str) -> None:
+        self.values = values
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
+        return core_schema.literal_schema(list(self.values))
 
 
-def optional_choice(*values: str) -> object:
-    """A filter's value, of these; empty does not filter."""
-    return Literal[("", *values)]
+Capability = Annotated[str, Choices(*PhoneNumber.Capability.values)]
+Source = Annotated[str, Choices(*PhoneNumber.Source.values)]
+SpamStatus = Annotated[str, Choices(*PhoneNumber.SpamStatus.values, PhoneNumber.STALE)]
+CaseState = Annotated[str, Choices(*Case.State.values)]
+Action = Annotated[str, Choices(*BulkAction.Action.values)]
 
 
 class ResponseSchema(BaseModel):
-    """The base of what is answered."""
+    """The base of responses."""
 
 
 class RequestSchema(Schema):
-    """The base of bodies."""
+    """The base of request bodies."""
 
     model_config = STRICT_CONFIG

@@ -1,13 +1,13 @@
-"""Bulk actions: which numbers are chosen, and what comes of it."""
+"""Schemas of bulk actions: the selected numbers, and the result."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
-from reputation.api.schemas.base import Action, Id, RequestSchema, ResponseSchema
+from reputation.api.schemas.base import Action, Choices, Id, RequestSchema, ResponseSchema
 from reputation.api.schemas.enrollments import SeatsResponse
 from reputation.api.schemas.numbers import NumberFiltersRequest, NumberReference
 from reputation.models import BulkAction
@@ -49,7 +49,7 @@ class BulkActionResponse(ResponseSchema):
     id: int
     action: Action
     campaign_id: int | None
-    state: Literal[tuple(BulkAction.State.values)] = Field(
+    state: Annotated[str, Choices(*BulkAction.State.values)] = Field(
         description="`preparing`: many were chosen, and are being written down; ask again. `shown`: a dry run, nothing "
         "was done yet. `applying`: under way; ask again. `done`: done."
     )

@@ -1,4 +1,4 @@
-"""Campaigns as the API sends and takes them."""
+"""Schemas of campaigns."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class CampaignUpdateRequest(RequestSchema):
 
 
 def serialize_campaign(campaign: Campaign) -> CampaignResponse:
-    """Its `default_number` is read, so select it with the campaigns."""
+    """Serialize a campaign; select its `default_number` with it."""
     default = campaign.default_number
     present = default if default and default.removed_at is None else None
     return CampaignResponse(

@@ -1,14 +1,14 @@
-"""Cases and their submissions."""
+"""Schemas of cases and their submissions."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 from ninja import Schema
 from pydantic import Field
 
-from reputation.api.schemas.base import CaseState, Name, RequestSchema, ResponseSchema, optional_choice
+from reputation.api.schemas.base import CaseState, Choices, Name, OptionalId, RequestSchema, ResponseSchema
 from reputation.api.schemas.numbers import NumberSummary
 from reputation.api.schemas.reputations import EngineResponse, TagResponse
 from reputation.models import Case, Submission
@@ -36,7 +36,7 @@ class CaseListResponse(ResponseSchema):
 
 class SubmissionResponse(ResponseSchema):
     engine: EngineResponse
-    state: Literal[tuple(Submission.State.values)]
+    state: Annotated[str, Choices(*Submission.State.values)]
     reference: str
     reason: str
     sent_at: datetime | None
@@ -56,8 +56,8 @@ class CaseDetailResponse(CaseResponse):
 
 
 class CaseFilters(Schema):
-    state: optional_choice(*Case.State.values) = ""
-    number_id: Annotated[str, Field(pattern=r"^([1-9][0-9]{0,17})?$", description="Of this number only.")] = ""
+    state: Annotated[str, Choices("", *Case.State.values)] = ""
+    number_id: Annotated[OptionalId, Field(description="Of this number only.")] = ""
 
 
 class TicketRequest(RequestSchema):

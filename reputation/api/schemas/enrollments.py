@@ -1,4 +1,4 @@
-"""The enrollment, and the seats of the licence."""
+"""Schemas of the enrollment and the seats of the licence."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import datetime
 from pydantic import Field
 
 from reputation.api.schemas.base import ResponseSchema
+from reputation.monitoring.eligibility import Coverage
 
 
 class SeatsResponse(ResponseSchema):
@@ -26,5 +27,5 @@ class EnrollmentResponse(ResponseSchema):
     seats: SeatsResponse
 
 
-def serialize_seats(coverage: object) -> SeatsResponse:
+def serialize_seats(coverage: Coverage) -> SeatsResponse:
     return SeatsResponse(total=coverage.seats, used=coverage.seats_used, free=coverage.seats_free)

@@ -1,15 +1,17 @@
-"""Events: the audit trail, and the feed."""
+"""Schemas of events: the audit trail and the feed."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Literal
+from typing import Annotated
 
 from ninja import Schema
 from pydantic import Field
 
-from portal.audit.labels import EVENT_KINDS, VIA_LABELS
-from reputation.api.schemas.base import ResponseSchema, optional_choice
+from portal.audit.labels import EVENT_KINDS, EVENT_LABELS, VIA_LABELS, EventLabel
+from portal.models import AuditEvent
+from reputation.api.schemas.base import Choices, ResponseSchema
 
 
 class EventSubject(ResponseSchema):
@@ -20,7 +22,7 @@ class EventSubject(ResponseSchema):
 
 class EventActor(ResponseSchema):
     name: str | None = Field(description="The person or the API key; null for the service itself.")
-    via: Literal[tuple(VIA_LABELS)]
+    via: Annotated[str, Choices(*VIA_LABELS)]
 
 
 class EventResponse(ResponseSchema):
@@ -49,4 +51,28 @@ class EventFeedResponse(ResponseSchema):
 
 
 class EventFilters(Schema):
-    kind: optional_choice(*EVENT_KINDS) = ""
+    kind: Annotated[str, Choices("", *EVENT_KINDS)] = ""
+
+
+def serialize_events(events: Iterable[AuditEvent]) -> list[EventResponse]:
+    """Serialize events; select `actor` and `api_key` with them."""
+    return [
+        EventResponse(
+            id=event.pk,
+            at=event.at,
+            what=event.code,
+            words=EVENT_LABELS.get(event.code, EventLabel(event.code)).text,
+            about=EventSubject(kind=event.subject_type, id=event.subject_id, label=event.subject_label),
+            before=event.before,
+            after=event.after,
+            reason=event.reason,
+            by=EventActor(name=_actor_name(event), via=event.via),
+        )
+        for event in events
+    ]
+
+
+def _actor_name(event: AuditEvent) -> str | None:
+    if event.api_key:
+        return event.api_key.name
+    return event.actor.get_full_name() if event.actor else None

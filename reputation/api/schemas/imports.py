@@ -1,20 +1,20 @@
-"""CSV imports."""
+"""Schemas of CSV imports."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated
 
 from pydantic import Field
 
-from reputation.api.schemas.base import ResponseSchema
+from reputation.api.schemas.base import Choices, ResponseSchema
 from reputation.models import NumberImport
 
 
 class ImportResponse(ResponseSchema):
     id: int
     file_name: str
-    state: Literal[tuple(NumberImport.State.values)] = Field(
+    state: Annotated[str, Choices(*NumberImport.State.values)] = Field(
         description="`ready`: it says what will happen, and waits to be confirmed."
     )
     reason: str

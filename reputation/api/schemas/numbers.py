@@ -1,4 +1,4 @@
-"""Numbers as the API sends and takes them."""
+"""Schemas of phone numbers."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from pydantic import Field
 from portal.api.operations import STRICT_CONFIG
 from reputation.api.schemas.base import (
     Capability,
+    Choices,
     Id,
     Line,
+    OptionalId,
     RequestSchema,
     ResponseSchema,
     Source,
     SpamStatus,
-    optional_choice,
 )
 from reputation.labels import COUNTED_STATUSES
 from reputation.models import PhoneNumber
@@ -57,15 +58,13 @@ class NumberFilters(Schema):
     q: Annotated[
         str, Field(max_length=80, description="In any part of the number, however it is punctuated, or of the label.")
     ] = ""
-    status: optional_choice(PhoneNumber.LABELLED, *COUNTED_STATUSES) = Field(
+    status: Annotated[str, Choices("", PhoneNumber.ANY_TAG, *COUNTED_STATUSES)] = Field(
         "", description="`labelled`: any spam label. `tagged`: remediation has not begun yet."
     )
-    capability: optional_choice(*PhoneNumber.Capability.values) = ""
+    capability: Annotated[str, Choices("", *PhoneNumber.Capability.values)] = ""
     campaign: Annotated[str, Field(pattern=r"^([1-9][0-9]{0,17}|none)?$", description="A campaign's id, or none.")] = ""
-    source: optional_choice(*PhoneNumber.Source.values) = ""
-    engine: Annotated[
-        str, Field(pattern=r"^([1-9][0-9]{0,17})?$", description="The id of an engine whose label stands.")
-    ] = ""
+    source: Annotated[str, Choices("", *PhoneNumber.Source.values)] = ""
+    engine: Annotated[OptionalId, Field(description="The id of an engine whose label stands.")] = ""
 
 
 class NumberFiltersRequest(NumberFilters):
@@ -109,3 +108,24 @@ class NumberSummary(ResponseSchema):
 
 def serialize_number_summary(number: PhoneNumber) -> NumberSummary:
     return NumberSummary(id=number.pk, number=number.e164, label=number.label)
+
+
+def serialize_number(number: PhoneNumber, now: datetime) -> NumberResponse:
+    """Serialize a number; select its `campaign` with it."""
+    return NumberResponse(
+        id=number.pk,
+        number=number.e164,
+        region=number.region,
+        label=number.label,
+        source=number.source,
+        campaign=CampaignReference(id=number.campaign.pk, name=number.campaign.name) if number.campaign else None,
+        capability=number.capability,
+        capability_since=number.capability_since,
+        capability_reason=number.capability_reason,
+        spam_status=number.spam_status_at(now),
+        is_tagged=number.is_tagged,
+        tagged_since=number.tagged_since,
+        checked_at=number.checked_at,
+        fresh_until=number.fresh_until,
+        added_at=number.added_at,
+    )

@@ -1,14 +1,14 @@
-"""A number's reputation: its engines, checks and tags."""
+"""Schemas of a number's reputation: engines, checks and tags."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated
 
 from pydantic import Field
 
-from reputation.api.schemas.base import Capability, ResponseSchema, SpamStatus
-from reputation.models import Check, Registration
+from reputation.api.schemas.base import Capability, Choices, ResponseSchema, SpamStatus
+from reputation.models import Check, Engine, Registration, Tag
 
 
 class EngineResponse(ResponseSchema):
@@ -17,7 +17,7 @@ class EngineResponse(ResponseSchema):
 
 
 class RegistrationResponse(ResponseSchema):
-    state: Literal[tuple(Registration.State.values)]
+    state: Annotated[str, Choices(*Registration.State.values)]
     reason: str
 
 
@@ -26,7 +26,7 @@ class CheckResponse(ResponseSchema):
 
     id: int
     engine: EngineResponse
-    result: Literal[tuple(Check.Result.values)]
+    result: Annotated[str, Choices(*Check.Result.values)]
     label: str
     learnt_by: str
     first_at: datetime
@@ -68,3 +68,39 @@ class ReputationResponse(ResponseSchema):
 class CheckListResponse(ResponseSchema):
     items: list[CheckResponse]
     next_cursor: str | None
+
+
+def serialize_engine(engine: Engine) -> EngineResponse:
+    return EngineResponse(id=engine.pk, name=engine.name)
+
+
+def serialize_tag(tag: Tag) -> TagResponse:
+    """Serialize a tag; select its `engine` with it."""
+    return TagResponse(
+        id=tag.pk,
+        engine=serialize_engine(tag.engine),
+        label=tag.label,
+        detected_at=tag.detected_at,
+        ended_at=tag.ended_at,
+        case_id=tag.case_id,
+    )
+
+
+def serialize_registration(registration: Registration | None) -> RegistrationResponse | None:
+    return RegistrationResponse(state=registration.state, reason=registration.reason) if registration else None
+
+
+def serialize_check(check: Check) -> CheckResponse:
+    """Serialize a check; select its `engine` with it."""
+    return CheckResponse(
+        id=check.pk,
+        engine=serialize_engine(check.engine),
+        result=check.result,
+        label=check.label,
+        learnt_by=check.learnt_by,
+        first_at=check.first_at,
+        last_at=check.last_at,
+        looks=check.looks,
+        valid_until=check.valid_until,
+        is_current=check.is_current,
+    )

@@ -4,13 +4,13 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from reputation import complaints
+from reputation.complaint_files import LoadResult, UnreadableFile, load_file
 
 
 class Command(BaseCommand):
     help = (
-        "Takes files of the FTC's public Do Not Call Reported Calls in (CSV). The same file again changes nothing. "
-        "Monitored numbers with enough complaints are tagged by the engine FTC complaints within a minute."
+        "Load files of the FTC's public Do Not Call Reported Calls (CSV). Loading a file again changes nothing. "
+        "The engine FTC complaints tags monitored numbers with enough complaints within a minute."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -20,21 +20,21 @@ class Command(BaseCommand):
         unreadable = 0
         for path in files:
             try:
-                self._say(complaints.load_file(path, now=timezone.now()))
-            except complaints.UnreadableFile as error:
+                self._report(load_file(path, now=timezone.now()))
+            except UnreadableFile as error:
                 unreadable += 1
-                self.stderr.write(self.style.ERROR(f"{error} Nothing of it was taken in."))
+                self.stderr.write(self.style.ERROR(f"{error} Nothing was loaded."))
         if unreadable:
             raise CommandError(f"{unreadable} of {len(files)} files could not be read.")
 
-    def _say(self, taken: complaints.LoadResult) -> None:
-        if taken.again:
-            self.stdout.write(f"{taken.name}: taken in before, nothing to do.")
+    def _report(self, result: LoadResult) -> None:
+        if result.is_already_loaded:
+            self.stdout.write(f"{result.name}: already loaded, nothing to do.")
             return
-        self.stdout.write(f"{taken.name}: {taken.rows:,} rows, {taken.taken:,} complaints taken in.")
-        for reason, count in taken.left_out.most_common():
-            self.stdout.write(f"  {count:,} left out: {reason}")
-        if taken.known:
-            self.stdout.write(f"  {taken.known:,} left out: taken in before, from another file")
-        if taken.looked_up:
-            self.stdout.write(f"  {taken.looked_up:,} monitored numbers are looked up now")
+        self.stdout.write(f"{result.name}: {result.rows:,} rows, {result.loaded:,} complaints loaded.")
+        for reason, count in result.skipped.most_common():
+            self.stdout.write(f"  {count:,} skipped: {reason}")
+        if result.duplicates:
+            self.stdout.write(f"  {result.duplicates:,} skipped: loaded before, from another file")
+        if result.scheduled_lookups:
+            self.stdout.write(f"  {result.scheduled_lookups:,} monitored numbers are looked up now")

@@ -7,6 +7,7 @@ from django.core import mail
 from django.urls import reverse
 
 from tests.factories import UserFactory
+from tests.support.pages import get_html
 
 pytestmark = pytest.mark.django_db
 
@@ -22,17 +23,17 @@ def request_reset(client, email):
 
 
 def test_the_sign_in_page_leads_to_a_new_password(client):
-    assert reverse("password_reset") in client.get(reverse("sign-in")).content.decode()
+    assert reverse("password_reset") in get_html(client.get(reverse("sign-in")))
 
 
 def test_a_forgotten_password_is_set_by_a_link_in_a_mail(client):
     UserFactory(email="dana@example.com")
-    assert "Look at your mail" in request_reset(client, "Dana@Example.com").content.decode()
+    assert "Look at your mail" in get_html(request_reset(client, "Dana@Example.com"))
     [message] = mail.outbox
     where = client.get(link_in(message), follow=True).redirect_chain[-1][0]
     answer = client.post(where, NEW_PASSWORD, follow=True)
     assert answer.redirect_chain[-1][0] == reverse("sign-in")
-    assert "Your password is set" in answer.content.decode()
+    assert "Your password is set" in get_html(answer)
     assert client.login(username="dana@example.com", password=NEW_PASSWORD["new_password1"])
 
 
@@ -45,7 +46,7 @@ def test_who_never_set_a_password_can_do_so_when_the_first_link_has_run_out(clie
 
 
 def test_an_unknown_address_gets_the_same_answer_and_no_mail(client):
-    assert "Look at your mail" in request_reset(client, "nobody@example.com").content.decode()
+    assert "Look at your mail" in get_html(request_reset(client, "nobody@example.com"))
     assert mail.outbox == []
 
 
@@ -68,31 +69,31 @@ def test_a_link_works_once(client):
     request_reset(client, "dana@example.com")
     link = link_in(mail.outbox[0])
     client.post(client.get(link, follow=True).redirect_chain[-1][0], NEW_PASSWORD)
-    assert "This link no longer works" in client.get(link, follow=True).content.decode()
+    assert "This link no longer works" in get_html(client.get(link, follow=True))
 
 
 def test_a_password_that_is_too_easy_is_refused_with_the_reason(client):
     UserFactory(email="dana@example.com")
     request_reset(client, "dana@example.com")
     where = client.get(link_in(mail.outbox[0]), follow=True).redirect_chain[-1][0]
-    page = client.post(where, {"new_password1": "short", "new_password2": "short"}).content.decode()
+    page = get_html(client.post(where, {"new_password1": "short", "new_password2": "short"}))
     assert "too short" in page
 
 
 def test_a_member_changes_their_password_and_stays_signed_in(as_viewer, viewer):
     data = {"old_password": "correct horse battery", **NEW_PASSWORD}
     answer = as_viewer.post(reverse("password_change"), data, follow=True)
-    assert "Your password was changed" in answer.content.decode()
+    assert "Your password was changed" in get_html(answer)
     viewer.user.refresh_from_db()
     assert viewer.user.check_password(NEW_PASSWORD["new_password1"])
 
 
 def test_a_wrong_old_password_changes_nothing(as_viewer, viewer):
-    page = as_viewer.post(reverse("password_change"), {"old_password": "wrong", **NEW_PASSWORD}).content.decode()
+    page = get_html(as_viewer.post(reverse("password_change"), {"old_password": "wrong", **NEW_PASSWORD}))
     assert "old password was entered incorrectly" in page
     viewer.user.refresh_from_db()
     assert viewer.user.check_password("correct horse battery")
 
 
 def test_your_settings_lead_to_the_password(as_viewer):
-    assert reverse("password_change") in as_viewer.get(reverse("preferences")).content.decode()
+    assert reverse("password_change") in get_html(as_viewer.get(reverse("preferences")))

@@ -1,4 +1,4 @@
-"""docs/api.md is true: each address it names is an operation, and each body it shows is taken."""
+"""docs/api.md is correct: its addresses are operations, and its example bodies are accepted."""
 
 import json
 import re
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from portal.api.problems import PROBLEM_TYPES
+from portal.api.problem_types import PROBLEM_TYPES
 from tests.factories import CampaignFactory, PhoneNumberFactory
 from tests.support.urls import all_api_operations
 

@@ -1,4 +1,4 @@
-"""Rows handed to the database as one parameter come back as the ORM would have written them."""
+"""Rows bound as one JSON parameter are stored as the ORM would store them."""
 
 from datetime import timedelta
 
@@ -22,7 +22,7 @@ JSON_VALUES = [
 
 @pytest.fixture
 def check_rows(account, now) -> list[dict[str, object]]:
-    """A row for each proof, with what kinds of columns there are: text, figures, yes and no, moments, JSON."""
+    """A row for each proof, with columns of all types: text, integer, boolean, time, JSON."""
     engine = EngineFactory()
     return [
         {
@@ -34,26 +34,26 @@ def check_rows(account, now) -> list[dict[str, object]]:
             "learnt_by": "look-up",
             "first_at": now,
             "last_at": now + timedelta(microseconds=place),
-            "learnt_at": now,
+            "received_at": now,
             "valid_until": now + timedelta(days=place % 2),
-            "proof": proof,
+            "raw_response": proof,
         }
         for place, proof in enumerate(JSON_VALUES)
     ]
 
 
-def test_inserted_rows_come_back_as_they_were_given(check_rows):
+def test_inserted_rows_are_stored_unchanged(check_rows):
     assert insert_rows(Check, check_rows) == len(check_rows)
     assert list(Check.objects.order_by("pk").values(*check_rows[0])) == check_rows
     assert list(Check.objects.order_by("pk").values_list("looks", "is_current")) == [(1, True)] * len(check_rows)
 
 
-def test_updated_rows_get_each_its_own_values_and_keep_the_rest(check_rows, account, now):
+def test_each_updated_row_gets_its_own_values_and_keeps_the_others(check_rows, account, now):
     before = [CheckFactory(account=account, label="Stays") for _ in check_rows]
     given = [
-        {"id": check.pk, **{name: row[name] for name in ("last_at", "proof")}}
+        {"id": check.pk, **{name: row[name] for name in ("last_at", "raw_response")}}
         for check, row in zip(before, check_rows, strict=True)
     ]
     assert update_rows(Check, given) == len(check_rows)
-    assert list(Check.objects.order_by("pk").values("id", "last_at", "proof")) == given
+    assert list(Check.objects.order_by("pk").values("id", "last_at", "raw_response")) == given
     assert set(Check.objects.values_list("label", flat=True)) == {"Stays"}

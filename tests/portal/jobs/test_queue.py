@@ -74,11 +74,12 @@ CONFIRM_SCRIPT = """
 import sys
 import django; django.setup()
 from django.utils import timezone
+from portal.audit import Context
 from reputation.bulk_actions import actions
 from reputation.models import BulkAction
 actions.MAX_SYNCHRONOUS = 0
-confirmation = BulkAction.objects.get(pk=sys.argv[1])
-assert actions.confirm(confirmation, actor=confirmation.confirmed_by, now=timezone.now())
+bulk_action = BulkAction.objects.get(pk=sys.argv[1])
+assert actions.confirm(bulk_action, context=Context(bulk_action.confirming_actor, timezone.now()))
 """
 
 FLUSH_SCRIPT = "import redis, sys; redis.from_url(sys.argv[1]).flushall()"
@@ -96,12 +97,12 @@ def create_bulk_action(account, member, count: int) -> BulkAction:
     )
 
 
-def wait_until_done(confirmation: BulkAction, *, seconds: float) -> bool:
+def wait_until_done(bulk_action: BulkAction, *, seconds: float) -> bool:
     """Within this time; the schedules are made due at once, rather than within their minute."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        confirmation.refresh_from_db()
-        if confirmation.state == BulkAction.State.DONE:
+        bulk_action.refresh_from_db()
+        if bulk_action.state == BulkAction.State.DONE:
             return True
         time.sleep(0.2)
     return False

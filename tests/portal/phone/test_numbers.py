@@ -1,4 +1,4 @@
-"""Numbers are read as phonenumbers reads them."""
+"""Numbers are parsed as phonenumbers parses them."""
 
 import random
 
@@ -28,7 +28,7 @@ def parse_or_none(e164: str) -> ParsedNumber | None:
 
 
 @pytest.mark.parametrize("hundreds", range(2, 10))
-def test_every_area_code_is_read_as_phonenumbers_reads_it(hundreds):
+def test_every_area_code_is_parsed_as_by_phonenumbers(hundreds):
     chance = random.Random(hundreds)
     numbers = [
         f"+1{area}{chance.randrange(100, 1_000)}{chance.randrange(10_000):04}"
@@ -40,16 +40,16 @@ def test_every_area_code_is_read_as_phonenumbers_reads_it(hundreds):
     }
 
 
-@pytest.mark.parametrize("one", ["", "1", "+1", "1 ", "+1 ", "1-", "+1.", "+"])
+@pytest.mark.parametrize("prefix", ["", "1", "+1", "1 ", "+1 ", "1-", "+1.", "+"])
 @pytest.mark.parametrize(
     "grouped",
     ["({}) {}-{}", "({}){}-{}", "{}-{}-{}", "{}.{}.{}", "{} {} {}", "{}{}{}", "{}{}-{}", "({} {}-{}", "{}--{}{}"],
 )
-def test_a_number_as_people_group_it_is_read_as_phonenumbers_reads_it(one, grouped):
-    chance = random.Random(one + grouped)
+def test_a_number_as_people_group_it_is_parsed_as_by_phonenumbers(prefix, grouped):
+    chance = random.Random(prefix + grouped)
     for _ in range(200):
         digits = chance.randrange(10), chance.randrange(100), chance.randrange(1_000), chance.randrange(10_000)
-        text = one + grouped.format(f"{digits[0]}{digits[1]:02}", f"{digits[2]:03}", f"{digits[3]:04}")
+        text = prefix + grouped.format(f"{digits[0]}{digits[1]:02}", f"{digits[2]:03}", f"{digits[3]:04}")
         try:
             number = phonenumbers.parse(text, "US")
         except phonenumbers.NumberParseException:
@@ -60,7 +60,7 @@ def test_a_number_as_people_group_it_is_read_as_phonenumbers_reads_it(one, group
 
 
 @pytest.mark.parametrize("region", sorted(phonenumbers.SUPPORTED_REGIONS))
-def test_an_example_of_every_country_is_read_as_phonenumbers_reads_it(region):
+def test_an_example_of_every_country_is_parsed_as_by_phonenumbers(region):
     for type_ in (PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE, PhoneNumberType.TOLL_FREE):
         if example := phonenumbers.example_number_for_type(region, type_):
             e164 = phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164)

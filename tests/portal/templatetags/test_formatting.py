@@ -29,7 +29,7 @@ def frozen_time():
     ],
 )
 def test_a_time_to_come_is_said_in_words_and_exactly_on_hover(words, left):
-    html = formatting.by(NOW + left)
+    html = formatting.due_in(NOW + left)
     assert isinstance(html, SafeString)
     assert f">{words}</time>" in html
     assert "PST" in html
@@ -47,6 +47,6 @@ def test_a_day_is_a_date_or_today_the_hour():
     assert ">21 Nov 2025</time>" in formatting.day(NOW - timedelta(days=368))
 
 
-@pytest.mark.parametrize("words", [formatting.by, formatting.ago, formatting.day])
+@pytest.mark.parametrize("words", [formatting.due_in, formatting.ago, formatting.day])
 def test_no_time_is_a_dash(words):
     assert words(None) == "—"

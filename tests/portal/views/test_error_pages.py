@@ -4,27 +4,29 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from tests.support.pages import get_html
+
 pytestmark = pytest.mark.django_db
 
 
 def test_what_is_not_there_is_said_in_the_portals_look(as_admin):
     answer = as_admin.get(reverse("number", args=[999_999]))
     assert answer.status_code == 404
-    page = answer.content.decode()
+    page = get_html(answer)
     assert "There is nothing here" in page
     assert "Main" in page, "the menu is there"
 
 
 def test_an_unknown_address_is_said_to_a_stranger_too(client):
     answer = client.get("/nothing/")
-    assert (answer.status_code, "There is nothing here" in answer.content.decode()) == (404, True)
+    assert (answer.status_code, "There is nothing here" in get_html(answer)) == (404, True)
 
 
 def test_an_address_that_only_takes_post_says_so_to_whoever_opens_it(as_admin):
-    answer = as_admin.get(reverse("confirm"))
+    answer = as_admin.get(reverse("bulk-action-open"))
     assert answer.status_code == 405
     assert answer.headers["Allow"] == "POST"
-    assert "only takes what a form or a button sends" in answer.content.decode()
+    assert "only takes what a form or a button sends" in get_html(answer)
 
 
 def test_a_form_without_its_token_says_what_to_do(admin):
@@ -32,13 +34,13 @@ def test_a_form_without_its_token_says_what_to_do(admin):
     client.force_login(admin.user)
     answer = client.post(reverse("campaign-add"), {"name": "Renewals"})
     assert answer.status_code == 403
-    assert "open the page anew" in answer.content.decode()
+    assert "Go back, copy what you typed" in get_html(answer)
 
 
 def test_too_many_fields_are_answered_in_words(as_admin):
-    answer = as_admin.post(reverse("confirm"), {"action": "enable", "number": [str(n) for n in range(6_000)]})
+    answer = as_admin.post(reverse("bulk-action-open"), {"action": "enable", "number": [str(n) for n in range(6_000)]})
     assert answer.status_code == 400
-    assert "too large or not well-formed" in answer.content.decode()
+    assert "too large or not well-formed" in get_html(answer)
 
 
 def test_a_failure_of_the_portal_shows_no_insides(as_admin, monkeypatch):
@@ -46,5 +48,5 @@ def test_a_failure_of_the_portal_shows_no_insides(as_admin, monkeypatch):
     as_admin.raise_request_exception = False
     answer = as_admin.get(reverse("audit-trail"))
     assert answer.status_code == 500
-    assert "Something went wrong here" in answer.content.decode()
-    assert "ZeroDivision" not in answer.content.decode()
+    assert "Something went wrong here" in get_html(answer)
+    assert "ZeroDivision" not in get_html(answer)

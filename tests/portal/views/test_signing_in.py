@@ -7,6 +7,7 @@ from django.urls import reverse
 from portal.models import User
 from reputation.models import Campaign
 from tests.factories import CampaignFactory, MemberFactory, UserFactory
+from tests.support.pages import get_html
 
 pytestmark = pytest.mark.django_db
 
@@ -17,14 +18,14 @@ def test_it_works(client):
         reverse("sign-in"), {"username": "Dana@Example.com", "password": "correct horse battery"}, follow=True
     )
     assert answer.status_code == 200
-    assert member.account.name in answer.content.decode()
+    assert member.account.name in get_html(answer)
 
 
 def test_someone_without_an_account_is_told_whom_to_ask(client):
     client.force_login(UserFactory())
     answer = client.get(reverse("overview"))
     assert answer.status_code == 403
-    assert "Ask an owner" in answer.content.decode()
+    assert "Ask an owner" in get_html(answer)
 
 
 def test_pages_ask_a_stranger_to_sign_in(client):
@@ -49,21 +50,21 @@ def test_where_one_goes_on_is_never_another_site(client):
 
 def test_a_wrong_password_is_said_in_plain_words_and_the_address_stays(client):
     answer = sign_in(client, password="wrong", next="/account/members/")
-    page = answer.content.decode()
+    page = get_html(answer)
     assert "The e-mail address or the password is not right" in page
     assert 'value="dana@example.com"' in page
     assert 'value="/account/members/"' in page
 
 
 def test_what_is_no_address_is_said_at_the_field(client):
-    page = client.post(reverse("sign-in"), {"username": "dana", "password": "x"}).content.decode()
+    page = get_html(client.post(reverse("sign-in"), {"username": "dana", "password": "x"}))
     assert "This is not an e-mail address" in page
 
 
 def test_who_is_kept_from_signing_in_cannot(client):
     UserFactory(email="gone@example.com", is_active=False)
     data = {"username": "gone@example.com", "password": "correct horse battery"}
-    assert "is not right" in client.post(reverse("sign-in"), data).content.decode()
+    assert "is not right" in get_html(client.post(reverse("sign-in"), data))
 
 
 def test_somebody_in_several_accounts_switches_at_the_top(client):
@@ -72,7 +73,7 @@ def test_somebody_in_several_accounts_switches_at_the_top(client):
     client.force_login(first.user)
     page = client.get(reverse("overview"))
     assert page.context["account"] == first.account
-    assert "Zenith" in page.content.decode()
+    assert "Zenith" in get_html(page)
     page = client.post(reverse("switch-account"), {"account": second.account_id}, follow=True)
     assert page.context["account"] == second.account
     assert client.get(reverse("members")).context["account"] == second.account
@@ -111,7 +112,7 @@ def test_what_was_sent_after_the_session_ended_leads_back_to_its_page(client, ac
         headers={"Referer": f"http://testserver{page}?q=206"},
     )
     assert answer.url == f"{reverse('sign-in')}?next={page}%3Fq%3D206"
-    elsewhere = client.post(reverse("confirm"), headers={"Referer": "https://evil.example/"})
+    elsewhere = client.post(reverse("bulk-action-open"), headers={"Referer": "https://evil.example/"})
     assert elsewhere.url == f"{reverse('sign-in')}?next={reverse('overview')}"
 
 
@@ -136,7 +137,7 @@ def test_a_page_opened_before_another_account_was_chosen_changes_nothing(admin):
     client.post(reverse("switch-account"), {"account": other.account_id, "csrfmiddlewaretoken": token(add)})
     refused = client.post(add, {"name": "Renewals", "csrfmiddlewaretoken": old})
     assert refused.status_code == 403
-    assert "another account was chosen" in refused.content.decode()
+    assert "another account was chosen" in get_html(refused)
     assert not Campaign.objects.exists()
     client.post(add, {"name": "Renewals", "csrfmiddlewaretoken": token(add)})
     assert Campaign.objects.get().account == other.account

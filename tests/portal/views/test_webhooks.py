@@ -18,18 +18,15 @@ from portal.webhooks.outbox import DELIVER_TASK
 from reputation.monitoring import capability
 from tests.factories import AccountFactory, PhoneNumberFactory, WebhookEndpointFactory
 from tests.portal.webhooks.receiver import respond, run_receiver
+from tests.support.pages import get_html, messages_in
 
 pytestmark = pytest.mark.django_db
 
 VALID_FORM = {"url": "https://8.8.8.8/hook", "description": "Dialer", "event_types": ["case.opened", "number.tagged"]}
 
 
-def messages_in(answer) -> str:
-    return " ".join(str(message) for message in answer.context["messages"])
-
-
 def audit_events() -> list[tuple[str, str, str]]:
-    return list(AuditEvent.objects.filter(what__startswith="webhook.").values_list("what", "before", "after"))
+    return list(AuditEvent.objects.filter(code__startswith="webhook.").values_list("code", "before", "after"))
 
 
 def post_change(client, endpoint, **posted):
@@ -37,7 +34,7 @@ def post_change(client, endpoint, **posted):
 
 
 def form_data(endpoint) -> dict:
-    values = {"url": endpoint.url, "description": endpoint.description, "event_types": endpoint.types}
+    values = {"url": endpoint.url, "description": endpoint.description, "event_types": endpoint.event_type_list}
     return values | {f"initial-{name}": value for name, value in values.items()}
 
 
@@ -45,18 +42,18 @@ def form_data(endpoint) -> dict:
 
 
 def test_without_webhooks_the_page_says_what_they_are_for_and_leads_on(as_admin, as_viewer):
-    page = as_admin.get(reverse("webhooks")).content.decode()
+    page = get_html(as_admin.get(reverse("webhooks")))
     assert "No webhooks yet" in page
     assert reverse("webhook-add") in page
-    assert reverse("webhook-add") not in as_viewer.get(reverse("webhooks")).content.decode()
+    assert reverse("webhook-add") not in get_html(as_viewer.get(reverse("webhooks")))
 
 
 def test_an_admin_adds_one_with_a_secret_of_its_own(as_admin, account, admin):
     answer = as_admin.post(reverse("webhook-add"), VALID_FORM, follow=True)
     endpoint = WebhookEndpoint.objects.get()
     assert answer.redirect_chain[-1][0] == reverse("webhook", args=[endpoint.pk])
-    assert (endpoint.account, endpoint.url, endpoint.made_by) == (account, VALID_FORM["url"], admin.user)
-    assert sorted(endpoint.types) == ["case.opened", "number.tagged"]
+    assert (endpoint.account, endpoint.url, endpoint.created_by) == (account, VALID_FORM["url"], admin.user)
+    assert sorted(endpoint.event_type_list) == ["case.opened", "number.tagged"]
     assert re.fullmatch(r"whsec_[A-Za-z0-9+/]{43}=", endpoint.secret)
     assert audit_events() == [("webhook.added", "", VALID_FORM["url"])]
 
@@ -76,7 +73,7 @@ def test_what_cannot_be_is_refused_at_its_field_and_stays_typed(as_admin, settin
     settings.WEBHOOK_PRIVATE_ADDRESSES = False
     answer = as_admin.post(reverse("webhook-add"), VALID_FORM | wrong)
     assert said in answer.context["form"].errors[field][0]
-    assert 'value="Dialer"' in answer.content.decode()
+    assert 'value="Dialer"' in get_html(answer)
     assert not WebhookEndpoint.objects.exists()
 
 
@@ -84,7 +81,7 @@ def test_an_account_may_have_so_many_and_is_told_so(as_admin, account):
     for _ in range(endpoints.MAX_ENDPOINTS):
         WebhookEndpointFactory(account=account)
     answer = as_admin.post(reverse("webhook-add"), VALID_FORM)
-    assert "Remove one that is no longer needed" in answer.content.decode()
+    assert "Remove one that is no longer needed" in get_html(answer)
     assert WebhookEndpoint.objects.count() == endpoints.MAX_ENDPOINTS
 
 
@@ -123,18 +120,18 @@ def test_saving_what_is_there_already_notes_nothing(as_admin, endpoint):
 def test_it_is_paused_and_resumed_by_hand(as_admin, endpoint):
     assert "Events wait" in messages_in(post_change(as_admin, endpoint, change="pause"))
     assert "It was paused" in messages_in(post_change(as_admin, endpoint, change="pause"))
-    page = as_admin.get(reverse("webhook", args=[endpoint.pk])).content.decode()
+    page = get_html(as_admin.get(reverse("webhook", args=[endpoint.pk])))
     assert endpoints.PAUSED_BY_MEMBER in page
     assert "active again" in messages_in(post_change(as_admin, endpoint, change="resume"))
     assert "active already" in messages_in(post_change(as_admin, endpoint, change="resume"))
-    assert [what for what, _, _ in audit_events()] == ["webhook.paused", "webhook.resumed"]
+    assert [code for code, _, _ in audit_events()] == ["webhook.paused", "webhook.resumed"]
     assert WebhookEndpoint.objects.get().mail_due_at is None
 
 
 def test_removing_asks_first_and_says_what_is_lost(as_admin, endpoint, provider, account, now):
     capability.enable([PhoneNumberFactory(account=account).pk], context=Context.system(now))
     address = reverse("webhook-remove", args=[endpoint.pk])
-    assert "1 event that waits for it will never be sent" in as_admin.get(address).content.decode()
+    assert "1 event that waits for it will never be sent" in get_html(as_admin.get(address))
     assert WebhookEndpoint.objects.exists()
     as_admin.post(address)
     assert not WebhookEndpoint.objects.exists()
@@ -147,19 +144,19 @@ def test_removing_asks_first_and_says_what_is_lost(as_admin, endpoint, provider,
 
 def test_owners_see_the_secret_and_nobody_else_does(as_owner, as_admin, as_viewer, endpoint):
     address = reverse("webhook", args=[endpoint.pk])
-    assert endpoint.secret in as_owner.get(address).content.decode()
+    assert endpoint.secret in get_html(as_owner.get(address))
     for client in (as_admin, as_viewer):
-        page = client.get(address).content.decode()
+        page = get_html(client.get(address))
         assert endpoint.secret not in page
         assert "An owner of the account can see and replace it" in page
 
 
 def test_an_owner_replaces_it_and_an_admin_does_not(as_owner, as_admin, endpoint):
-    address = reverse("webhook-rotate", args=[endpoint.pk])
+    address = reverse("webhook-rotate-secret", args=[endpoint.pk])
     assert as_admin.post(address, {"shown": endpoint.secret}).status_code == 403
     answer = as_owner.post(address, {"shown": endpoint.secret}, follow=True)
     assert "There is a new secret" in messages_in(answer)
-    assert "The former secret signs as well" in answer.content.decode()
+    assert "The former secret signs as well" in get_html(answer)
     replaced = WebhookEndpoint.objects.get()
     assert replaced.previous_secret == endpoint.secret != replaced.secret
     again = as_owner.post(address, {"shown": endpoint.secret}, follow=True)
@@ -168,9 +165,9 @@ def test_an_owner_replaces_it_and_an_admin_does_not(as_owner, as_admin, endpoint
 
 
 def test_no_secret_gets_into_the_audit_trail(as_owner, endpoint):
-    as_owner.post(reverse("webhook-rotate", args=[endpoint.pk]), {"shown": endpoint.secret})
+    as_owner.post(reverse("webhook-rotate-secret", args=[endpoint.pk]), {"shown": endpoint.secret})
     assert audit_events() == [("webhook.secret", "", "")]
-    assert "whsec_" not in as_owner.get(reverse("audit-trail")).content.decode()
+    assert "whsec_" not in get_html(as_owner.get(reverse("audit-trail")))
 
 
 # Deliveries
@@ -182,10 +179,10 @@ def test_a_test_event_is_sent_and_its_page_shows_what_was_answered(as_admin, acc
         endpoint = WebhookEndpointFactory(account=account, url=receiver.url)
         answer = post_change(as_admin, endpoint, change="test")
         assert [row.func() for row in OrmQ.objects.all()] == [DELIVER_TASK]
-        assert "Not tried yet" in answer.content.decode()
-        assert "data-poll" in answer.content.decode()
+        assert "Not tried yet" in get_html(answer)
+        assert "data-poll" in get_html(answer)
         webhook_delivery.deliver(clock=lambda: now + timedelta(seconds=10))
-    page = as_admin.get(answer.redirect_chain[-1][0]).content.decode()
+    page = get_html(as_admin.get(answer.redirect_chain[-1][0]))
     for words in ("webhook.test", "Failed", "Answered 418", "short and &lt;b&gt;stout&lt;/b&gt;", "Send again"):
         assert words in page
     assert "data-poll" not in page
@@ -195,23 +192,23 @@ def test_a_delivery_shows_the_payload_as_it_was_sent(as_viewer, endpoint, provid
     number = PhoneNumberFactory(account=account)
     capability.enable([number.pk], context=Context.system(now))
     delivery = WebhookDelivery.objects.get()
-    page = as_viewer.get(reverse("webhook-delivery", args=[delivery.pk])).content.decode()
+    page = get_html(as_viewer.get(reverse("webhook-delivery", args=[delivery.pk])))
     assert number.e164 in page
     assert delivery.message.event_id in page
-    assert reverse("webhook-delivery-again", args=[delivery.pk]) not in page
+    assert reverse("webhook-redeliver", args=[delivery.pk]) not in page
 
 
 def test_sending_again_makes_a_delivery_of_the_same_message(as_admin, endpoint, provider, account, admin, now):
     capability.enable([PhoneNumberFactory(account=account).pk], context=Context.system(now))
     first = WebhookDelivery.objects.get()
-    address = reverse("webhook-delivery-again", args=[first.pk])
+    address = reverse("webhook-redeliver", args=[first.pk])
     assert as_admin.post(address).url == reverse("webhook-delivery", args=[first.pk])  # it is pending still
     WebhookDelivery.objects.update(state="delivered", ended_at=now, next_action_at=None)
     answer = as_admin.post(address, follow=True)
     second = WebhookDelivery.objects.exclude(pk=first.pk).get()
     assert second.message == first.message
     assert answer.redirect_chain[-1][0] == reverse("webhook-delivery", args=[second.pk])
-    assert admin.user.name in answer.content.decode()
+    assert admin.user.name in get_html(answer)
 
 
 def test_deliveries_are_filtered_by_state_and_paged_by_key(as_viewer, endpoint, provider, account, now):
@@ -226,18 +223,18 @@ def test_deliveries_are_filtered_by_state_and_paged_by_key(as_viewer, endpoint, 
     assert rows().rows == newest[:50]
     assert rows(before=rows().older).rows == newest[50:100]
     assert rows(after=rows(before=rows().older).newer).rows == newest[:50]
-    assert [one.pk for one in rows(state="failed").rows] == [newest[0].pk]
+    assert [row.pk for row in rows(state="failed").rows] == [newest[0].pk]
     assert rows(state="nonsense", before="x").rows == newest[:50]
-    assert "No delivery is delivered" in as_viewer.get(address, {"state": "delivered"}).content.decode()
+    assert "No delivery is delivered" in get_html(as_viewer.get(address, {"state": "delivered"}))
 
 
 def test_the_list_shows_how_each_endpoint_stands(as_viewer, account, now):
     WebhookEndpointFactory(
-        account=account, url="https://one.example.com/", last_sent_at=now, last_said="Answered 200 OK."
+        account=account, url="https://one.example.com/", last_sent_at=now, last_summary="Answered 200 OK."
     )
     WebhookEndpointFactory(account=account, url="https://two.example.com/", state="paused")
     WebhookEndpointFactory(account=AccountFactory(), url="https://stranger.example.com/")
-    page = as_viewer.get(reverse("webhooks")).content.decode()
+    page = get_html(as_viewer.get(reverse("webhooks")))
     for words in ("https://one.example.com/", "Answered 200 OK.", "Active", "Paused", "None yet"):
         assert words in page
     assert "stranger" not in page
@@ -246,12 +243,12 @@ def test_the_list_shows_how_each_endpoint_stands(as_viewer, account, now):
 def test_an_address_without_tls_is_pointed_out(as_viewer, account):
     for url, warned in (("http://8.8.8.8/hook", True), ("HTTPS://8.8.8.8/hook", False)):
         endpoint = WebhookEndpointFactory(account=account, url=url)
-        page = as_viewer.get(reverse("webhook", args=[endpoint.pk])).content.decode()
+        page = get_html(as_viewer.get(reverse("webhook", args=[endpoint.pk])))
         assert ("It is sent in the open" in page) == warned
 
 
 def test_the_menu_leads_there_and_says_where_one_is(as_viewer, endpoint):
-    page = as_viewer.get(reverse("webhook", args=[endpoint.pk])).content.decode()
+    page = get_html(as_viewer.get(reverse("webhook", args=[endpoint.pk])))
     assert f'<a href="{reverse("webhooks")}" aria-current="page">' in page
 
 

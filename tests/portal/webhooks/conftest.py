@@ -1,10 +1,24 @@
+"""Fixtures for webhooks: a receiver, an endpoint, and numbers whose changes are sent."""
+
 import pytest
 
-from tests.factories import WebhookEndpointFactory
-from tests.reputation.conftest import provider  # noqa: F401
+from tests.factories import PhoneNumberFactory, WebhookEndpointFactory
+from tests.portal.webhooks.receiver import run_receiver
 
 
 @pytest.fixture
-def endpoint(account):
-    """Of the account, told of everything."""
-    return WebhookEndpointFactory(account=account)
+def receiver():
+    with run_receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def endpoint(account, request):
+    """The account's endpoint for all events. It is the receiver's, in tests that have one."""
+    url = {"url": request.getfixturevalue("receiver").url} if "receiver" in request.fixturenames else {}
+    return WebhookEndpointFactory(account=account, **url)
+
+
+@pytest.fixture
+def numbers(account, provider):
+    return [PhoneNumberFactory(account=account).pk for _ in range(3)]

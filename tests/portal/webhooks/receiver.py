@@ -1,4 +1,4 @@
-"""A real receiver on this machine, which answers as a test wants: HTTP by the standard library, in threads."""
+"""A real receiver on this machine: an HTTP server in threads that answers as a test tells it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Responder = Callable[[BaseHTTPRequestHandler, "ReceivedRequest"], None]
 
 @dataclass(frozen=True)
 class ReceivedRequest:
-    """A request as it came in."""
+    """A request as it was received."""
 
     headers: dict[str, str]
     body: bytes
@@ -27,17 +27,17 @@ class ReceivedRequest:
         return self.headers["webhook-id"]
 
     @property
-    def message(self) -> dict:
+    def payload(self) -> dict:
         return json.loads(self.body)
 
     def is_signed_by(self, secret: str) -> bool:
-        """By the specification's own library; raises where it is not."""
+        """Verify the signature with the specification's own library, which raises if it does not match."""
         Webhook(secret).verify(self.body, self.headers)
         return True
 
 
 def respond(code: int, body: bytes = b"ok", **headers: str) -> Responder:
-    def answer(handler: BaseHTTPRequestHandler, got: ReceivedRequest) -> None:
+    def answer(handler: BaseHTTPRequestHandler, request: ReceivedRequest) -> None:
         handler.send_response(code)
         for name, value in headers.items():
             handler.send_header(name, value)
@@ -50,13 +50,13 @@ def respond(code: int, body: bytes = b"ok", **headers: str) -> Responder:
 
 @dataclass
 class Receiver:
-    """What came in is in `got`, whatever was answered; `taken` is what was answered with success."""
+    """Answers with `answer`. `requests` are all that came in, `accepted` those that were answered with success."""
 
     answer: Responder = field(default_factory=lambda: respond(200))
-    got: list[ReceivedRequest] = field(default_factory=list)
-    taken: list[ReceivedRequest] = field(default_factory=list)
-    # Set at the end, so that handlers that wait do not outlive the test.
-    over: threading.Event = field(default_factory=threading.Event)
+    requests: list[ReceivedRequest] = field(default_factory=list)
+    accepted: list[ReceivedRequest] = field(default_factory=list)
+    # Set at the end of the test, so that handlers that wait do not outlive it.
+    closing: threading.Event = field(default_factory=threading.Event)
     port: int = 0
     scheme: str = "http"
 
@@ -64,12 +64,12 @@ class Receiver:
     def url(self) -> str:
         return f"{self.scheme}://127.0.0.1:{self.port}/hook"
 
-    def took(self) -> list[tuple[int, str]]:
-        """Of what was answered with success: the number and what became of it, each message once."""
+    def accepted_changes(self) -> list[tuple[int, str]]:
+        """Return number and new state of each accepted message, in order and without repetitions."""
         seen: dict[str, tuple[int, str]] = {}
-        for one in self.taken:
-            data = one.message["data"]
-            seen.setdefault(one.event_id, (data["number"]["id"], data["after"]))
+        for request in self.accepted:
+            data = request.payload["data"]
+            seen.setdefault(request.event_id, (data["number"]["id"], data["after"]))
         return list(seen.values())
 
 
@@ -83,20 +83,20 @@ def run_receiver(receiver: Receiver | None = None, *, tls: object = None) -> Ite
         def do_POST(self) -> None:
             length = int(self.headers["Content-Length"])
             body = self.rfile.read(length)
-            if len(body) < length:  # the sender died before it had said all
+            if len(body) < length:  # the sender died while it was sending
                 self.close_connection = True
                 return
-            got = ReceivedRequest({name.lower(): value for name, value in self.headers.items()}, body, self.path)
-            self.got = got
-            receiver.got.append(got)
+            request = ReceivedRequest({name.lower(): value for name, value in self.headers.items()}, body, self.path)
+            self.received = request
+            receiver.requests.append(request)
             try:
-                receiver.answer(self, got)
+                receiver.answer(self, request)
             except OSError:
-                self.close_connection = True  # the sender has hung up
+                self.close_connection = True  # the sender closed the connection
 
         def send_response(self, code: int, message: str | None = None) -> None:
             if 200 <= code < 300:
-                receiver.taken.append(self.got)
+                receiver.accepted.append(self.received)
             super().send_response(code, message)
 
         def log_message(self, *args: object) -> None:
@@ -119,7 +119,7 @@ def run_receiver(receiver: Receiver | None = None, *, tls: object = None) -> Ite
     try:
         yield receiver
     finally:
-        receiver.over.set()
+        receiver.closing.set()
         server.shutdown()
         server.server_close()
         thread.join()

@@ -1,18 +1,9 @@
-"""Where webhooks may go: the public internet only, checked when one is saved and again for every connection."""
-
-import socket
-import ssl
-import subprocess
+"""Addresses that webhooks may be sent to: the public internet only."""
 
 import pytest
 
-from portal.audit import Context
-from portal.models import WebhookAttempt
-from portal.webhooks import addresses, endpoints
-from portal.webhooks import delivery as webhook_delivery
+from portal.webhooks import addresses
 from portal.webhooks.addresses import NotAllowed
-from tests.factories import WebhookEndpointFactory
-from tests.portal.webhooks.receiver import run_receiver
 
 PUBLIC = """
 8.8.8.8 1.1.1.1 93.184.216.34 172.15.255.255 172.32.0.1 192.167.255.255 100.63.255.255 100.128.0.1 223.255.255.254
@@ -103,105 +94,3 @@ def test_a_public_address_is_taken_with_any_port(public_addresses_only):
 def test_where_others_are_allowed_they_are_taken(settings):
     settings.WEBHOOK_PRIVATE_ADDRESSES = True
     addresses.validate_url("http://127.0.0.1:8000/")
-
-
-def resolve_to(monkeypatch, *found):
-    """DNS that answers these, one after the other; the last from then on."""
-    left = list(found)
-    real = socket.getaddrinfo
-
-    def getaddrinfo(host, port, **options):
-        if host != "receiver.test":
-            return real(host, port, **options)
-        return real((left.pop(0) if len(left) > 1 else left[0]), port, **options)
-
-    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-
-
-@pytest.mark.django_db
-def test_a_name_that_led_elsewhere_when_it_was_saved_is_not_connected_to(
-    account, now, public_addresses_only, monkeypatch
-):
-    with run_receiver() as inner:
-        url = f"http://receiver.test:{inner.port}/"
-        resolve_to(monkeypatch, "93.184.216.34", "127.0.0.1")
-        addresses.validate_url(url)
-        endpoint = WebhookEndpointFactory(account=account, url=url)
-        endpoints.send_test_event(endpoint, context=Context.system(now))
-        webhook_delivery.deliver(clock=lambda: now)
-        assert "leads to an address that is not public" in WebhookAttempt.objects.get().said
-        assert inner.got == []
-
-
-@pytest.mark.django_db
-def test_the_connection_goes_to_the_address_that_was_checked_with_no_second_look_up(
-    account, now, settings, monkeypatch
-):
-    asked = []
-    real = addresses.resolve
-    monkeypatch.setattr(addresses, "resolve", lambda url: asked.append(url.host) or real(url))
-    with run_receiver() as receiver:
-        resolve_to(monkeypatch, "127.0.0.1", "192.0.2.1")
-        endpoint = WebhookEndpointFactory(account=account, url=f"http://receiver.test:{receiver.port}/hook")
-        endpoints.send_test_event(endpoint, context=Context.system(now))
-        webhook_delivery.deliver(clock=lambda: now)
-        assert asked == ["receiver.test"]
-        assert receiver.got[0].headers["host"] == f"receiver.test:{receiver.port}"
-
-
-@pytest.mark.django_db
-def test_no_proxy_of_the_environment_is_asked(account, now, monkeypatch):
-    with run_receiver() as receiver, run_receiver() as proxy:
-        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
-            monkeypatch.setenv(name, proxy.url)
-        endpoint = WebhookEndpointFactory(account=account, url=receiver.url)
-        endpoints.send_test_event(endpoint, context=Context.system(now))
-        webhook_delivery.deliver(clock=lambda: now)
-        assert len(receiver.taken) == 1
-        assert proxy.got == []
-
-
-@pytest.mark.django_db
-def test_a_cookie_is_not_kept(account, now):
-    from tests.portal.webhooks.receiver import respond
-
-    with run_receiver() as receiver:
-        receiver.answer = respond(200, **{"Set-Cookie": "who=1; Path=/"})
-        endpoint = WebhookEndpointFactory(account=account, url=receiver.url)
-        for _ in range(3):
-            endpoints.send_test_event(endpoint, context=Context.system(now))
-            webhook_delivery.deliver(clock=lambda: now)
-        assert [got.headers.get("cookie") for got in receiver.got] == [None, None, None]
-
-
-# TLS
-
-
-@pytest.fixture
-def tls_context(tmp_path, monkeypatch):
-    """A server's side of TLS with a certificate for receiver.test, which this machine trusts."""
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=receiver.test",
-         "-addext", "subjectAltName=DNS:receiver.test", "-keyout", key, "-out", certificate],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    return context
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize(("name", "arrives"), [("receiver.test", True), ("127.0.0.1", False)])
-def test_the_certificate_must_be_the_names_though_the_address_is_connected_to(
-    account, now, monkeypatch, tls_context, name, arrives
-):
-    resolve_to(monkeypatch, "127.0.0.1")
-    with run_receiver(tls=tls_context) as receiver:
-        endpoint = WebhookEndpointFactory(account=account, url=f"https://{name}:{receiver.port}/hook")
-        endpoints.send_test_event(endpoint, context=Context.system(now))
-        webhook_delivery.deliver(clock=lambda: now)
-        assert len(receiver.got) == arrives
-        said = WebhookAttempt.objects.get().said
-        assert said == "Answered 200 OK." if arrives else "certificate" in said.lower()

@@ -1,4 +1,4 @@
-"""Workers that die, and workers that come together: real processes on the test's database, and a real receiver."""
+"""Workers that are killed and workers that run together: real processes, and a real receiver."""
 
 import signal
 import threading
@@ -13,11 +13,13 @@ from portal.audit import Context
 from portal.jobs.claims import LEASE_DURATION
 from portal.models import WebhookDelivery
 from portal.webhooks import delivery as webhook_delivery
+from portal.webhooks.tasks import deliver_webhooks
 from reputation.monitoring import capability
 from tests.factories import AccountFactory, PhoneNumberFactory, WebhookEndpointFactory
+from tests.portal.webhooks.helpers import CAPABILITY_STEPS, change_capability, in_order
 from tests.portal.webhooks.receiver import respond, run_receiver
-from tests.portal.webhooks.test_delivery import CAPABILITY_STEPS, change_capability, in_order
-from tests.support.processes import start_python as process
+from tests.support.processes import start_python
+from tests.support.waiting import TIMEOUT, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -27,8 +29,9 @@ from datetime import timedelta
 import django; django.setup()
 from django.utils import timezone
 from portal.webhooks import delivery as webhook_delivery
+from portal.webhooks.tasks import deliver_webhooks
 later = timedelta(seconds=float(sys.argv[1]))
-webhook_delivery.deliver(clock=lambda: timezone.now() + later, linger_seconds=0)
+webhook_delivery.deliver(clock=lambda: timezone.now() + later, wait_for_retry_seconds=0)
 """
 
 
@@ -38,18 +41,18 @@ def numbers(provider):
     return account, [PhoneNumberFactory(account=account).pk for _ in range(20)]
 
 
-def respond_slowly(handler, got):
+def respond_slowly(handler, request):
     time.sleep(0.05)
-    respond(200)(handler, got)
+    respond(200)(handler, request)
 
 
 def hold_after(receiver, *, from_the, until):
     """Answers until so many have come, and then no more until the worker is killed, so that it dies at work."""
 
-    def answer(handler, got):
-        if len(receiver.got) >= from_the:
-            until.wait(30)
-        respond(200)(handler, got)
+    def answer(handler, request):
+        if len(receiver.requests) >= from_the:
+            until.wait(TIMEOUT)
+        respond(200)(handler, request)
 
     return answer
 
@@ -64,22 +67,19 @@ def test_a_worker_killed_in_the_middle_of_sending_loses_no_event(numbers):
         for arrived in (3, 17, 41):
             killed = threading.Event()
             receiver.answer = hold_after(receiver, from_the=arrived, until=killed)
-            worker = process(DELIVER_SCRIPT, str(later.total_seconds()))
-            until = time.monotonic() + 30
-            while len(receiver.got) < arrived and time.monotonic() < until:
-                time.sleep(0.005)
+            worker = start_python(DELIVER_SCRIPT, str(later.total_seconds()))
+            wait_until(lambda arrived=arrived: len(receiver.requests) >= arrived)
             worker.send_signal(signal.SIGKILL)
-            assert worker.wait(10) == -signal.SIGKILL
+            assert worker.wait(TIMEOUT) == -signal.SIGKILL
             killed.set()
-            assert len(receiver.got) >= arrived
             assert WebhookDelivery.objects.pending().filter(lease_until__isnull=False).exists(), "it died at work"
             later += LEASE_DURATION + timedelta(seconds=5)
         receiver.answer = respond(200)
-        webhook_delivery.deliver(clock=lambda: timezone.now() + later, linger_seconds=0)
+        webhook_delivery.deliver(clock=lambda: timezone.now() + later, wait_for_retry_seconds=0)
         assert set(WebhookDelivery.objects.values_list("state", flat=True)) == {"delivered"}
-        assert len({got.event_id for got in receiver.got}) == len(numbers) * len(CAPABILITY_STEPS)
-        assert in_order(receiver.took(), numbers)
-        assert all(got.is_signed_by(endpoint.secret) for got in receiver.got)
+        assert len({request.event_id for request in receiver.requests}) == len(numbers) * len(CAPABILITY_STEPS)
+        assert in_order(receiver.accepted_changes(), numbers)
+        assert all(request.is_signed_by(endpoint.secret) for request in receiver.requests)
 
 
 def test_two_workers_at_once_send_everything_once_and_in_order(numbers):
@@ -88,13 +88,13 @@ def test_two_workers_at_once_send_everything_once_and_in_order(numbers):
         receiver.answer = respond_slowly
         WebhookEndpointFactory(account=account, url=receiver.url)
         change_capability(numbers, timezone.now())
-        workers = [process(DELIVER_SCRIPT, "0") for _ in range(2)]
-        assert [worker.wait(60) for worker in workers] == [0, 0]
-        webhook_delivery.deliver(clock=timezone.now, linger_seconds=0)
-        assert len(receiver.got) == len(numbers) * len(CAPABILITY_STEPS)
+        workers = [start_python(DELIVER_SCRIPT, "0") for _ in range(2)]
+        assert [worker.wait(TIMEOUT) for worker in workers] == [0, 0]
+        webhook_delivery.deliver(clock=timezone.now, wait_for_retry_seconds=0)
+        assert len(receiver.requests) == len(numbers) * len(CAPABILITY_STEPS)
         arrived = defaultdict(list)
-        for got in receiver.got:
-            data = got.message["data"]
+        for request in receiver.requests:
+            data = request.payload["data"]
             arrived[data["number"]["id"]].append(data["after"])
         assert set(map(tuple, arrived.values())) == {CAPABILITY_STEPS}
         assert len(arrived) == len(numbers)
@@ -109,38 +109,39 @@ import os, signal, sys
 import django; django.setup()
 from django.db import transaction
 from django.utils import timezone
-from portal.audit import SYSTEM
+from portal.audit import Context
 from portal.models import WebhookDelivery
 from reputation.monitoring import capability
 with transaction.atomic():
-    capability.enable([int(sys.argv[1])], actor=SYSTEM, now=timezone.now())
+    capability.enable([int(sys.argv[1])], context=Context.system(timezone.now()))
     assert WebhookDelivery.objects.exists()
     os.kill(os.getpid(), signal.SIGKILL)
 """
-        assert process(code, str(numbers[0])).wait(30) == -signal.SIGKILL
-        webhook_delivery.deliver(clock=timezone.now, linger_seconds=0)
-        assert receiver.got == []
+        assert start_python(code, str(numbers[0])).wait(TIMEOUT) == -signal.SIGKILL
+        webhook_delivery.deliver(clock=timezone.now, wait_for_retry_seconds=0)
+        assert receiver.requests == []
         capability.enable(numbers[:1], context=Context.system(timezone.now()))
-        webhook_delivery.deliver(clock=timezone.now, linger_seconds=0)
-        assert len(receiver.got) == 1
+        webhook_delivery.deliver(clock=timezone.now, wait_for_retry_seconds=0)
+        assert len(receiver.requests) == 1
 
 
 def test_the_task_delivers_and_one_that_comes_meanwhile_returns_at_once(numbers):
     account, numbers = numbers
     code = "import django; django.setup(); from portal.webhooks.tasks import deliver_webhooks; deliver_webhooks()"
+    second_returned = threading.Event()
+
+    def hold_until_second_returned(handler, request):
+        respond(200 if second_returned.wait(TIMEOUT) else 500)(handler, request)
+
     with run_receiver() as receiver:
-        receiver.answer = lambda handler, got: (time.sleep(1.5), respond(200)(handler, got))
+        receiver.answer = hold_until_second_returned
         WebhookEndpointFactory(account=account, url=receiver.url)
         capability.enable(numbers[:1], context=Context.system(timezone.now()))
-        first = process(code)
-        until = time.monotonic() + 30
-        while not receiver.got and time.monotonic() < until:
-            time.sleep(0.01)
-        from portal.webhooks.tasks import deliver_webhooks
-
-        began = time.monotonic()
+        first = start_python(code)
+        wait_until(lambda: receiver.requests)
         deliver_webhooks()
-        assert time.monotonic() - began < 1
-        assert first.wait(30) == 0
+        assert WebhookDelivery.objects.get().state == "pending"
+        second_returned.set()
+        assert first.wait(TIMEOUT) == 0
         assert WebhookDelivery.objects.get().state == "delivered"
-        assert len(receiver.got) == 1
+        assert len(receiver.requests) == 1

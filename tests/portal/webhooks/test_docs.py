@@ -1,4 +1,4 @@
-"""docs/webhooks.md says what is true: its example is what is sent, its receiver runs as it stands there."""
+"""docs/webhooks.md is correct: its example is what is sent, and its receiver runs unchanged."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from django.utils import timezone
 from portal.audit import Context
 from portal.models import WebhookMessage
 from portal.webhooks import delivery as webhook_delivery
-from portal.webhooks import http
+from portal.webhooks import http, results
 from portal.webhooks.events import EVENT_TYPES
 from reputation.models import Engine, PhoneNumber, Tag
 from reputation.monitoring import capability, lookups
@@ -55,7 +55,7 @@ def test_the_example_is_what_is_sent(provider):
     CheckFactory(number=number, engine=alpha, result="tagged", label="Spam Likely", first_at=before, valid_until=at)
     TagFactory(pk=4310, number=number, account=account, engine=alpha, detected_at=before)
     lookups.look_up_due(at)
-    assert not Tag.objects.standing().exists()
+    assert not Tag.objects.active().exists()
     [sent] = WebhookMessage.objects.filter(type="number.cleared")
     assert json.loads(sent.payload) == json.loads(code_block("json"))
 
@@ -71,21 +71,23 @@ def test_the_receiver_runs_as_it_stands_there(provider, capsys):
         endpoint = WebhookEndpointFactory(account=account, url=receiver.url)
         there: dict = {}
         exec(code_block("python").replace("whsec_...", endpoint.secret), there)
-        receiver.answer = lambda handler, got: respond(there["receive"](got.headers, got.body), b"")(handler, got)
+        receiver.answer = lambda handler, request: respond(there["receive"](request.headers, request.body), b"")(
+            handler, request
+        )
         number = PhoneNumberFactory(account=account)
         capability.enable([number.pk], context=Context.system(timezone.now()))
-        webhook_delivery.deliver(clock=timezone.now, linger_seconds=0)
-        assert len(receiver.taken) == 1
+        webhook_delivery.deliver(clock=timezone.now, wait_for_retry_seconds=0)
+        assert len(receiver.accepted) == 1
         assert number.e164 in capsys.readouterr().out
-        got = receiver.got[0]
-        assert there["receive"](got.headers, got.body) == 204
+        request = receiver.requests[0]
+        assert there["receive"](request.headers, request.body) == 204
         assert capsys.readouterr().out == ""
-        assert there["receive"](got.headers, got.body + b" ") == 401
+        assert there["receive"](request.headers, request.body + b" ") == 401
 
 
 def test_the_times_are_those_of_the_code():
-    first, second, third, *later = webhook_delivery.RETRY_DELAYS
+    first, second, third, *later = results.RETRY_DELAYS
     *hours, last = (str(seconds // 3_600) for seconds in later)
     words = f"{first} seconds, {second // 60} minutes, {third // 60} minutes, and {', '.join(hours)} and {last} hours"
     assert words in " ".join(WEBHOOKS_DOC.split())
-    assert f"within {http.TOTAL_SECONDS} seconds" in WEBHOOKS_DOC
+    assert f"within {http.TIMEOUTS.total} seconds" in WEBHOOKS_DOC

@@ -1,4 +1,4 @@
-"""The outbox: each change is told once, with the change or not at all, and to whoever wants to know."""
+"""The outbox: one message for each change, with the change or not at all, to subscribed endpoints only."""
 
 import json
 from datetime import timedelta
@@ -9,17 +9,17 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django_q.models import OrmQ
 
-from enrollment import lifecycle
 from enrollment.models import Application
 from portal import audit
 from portal.audit import Actor, Context
 from portal.audit.labels import EVENT_LABELS
-from portal.models import WebhookDelivery, WebhookMessage
+from portal.models import WebhookDelivery, WebhookEndpoint, WebhookMessage
 from portal.webhooks import outbox
 from portal.webhooks.events import EVENT_TYPES, TEST_EVENT_TYPE, event_definitions
 from reputation.models import Case, Tag
 from reputation.monitoring import capability, lookups
 from reputation.remediation import cases as remediation
+from tests.enrollment.review import decide
 from tests.factories import (
     AccountFactory,
     ApplicationFactory,
@@ -53,13 +53,11 @@ def test_no_type_is_a_part_of_another():
 
 
 def test_every_type_is_sent_for_some_code_of_the_audit_trail_and_every_such_code_exists():
-    assert {one.type for one in event_definitions.values()} == set(EVENT_TYPES)
+    assert {item.type for item in event_definitions.values()} == set(EVENT_TYPES)
     assert set(event_definitions) - set(EVENT_LABELS) == set()
 
 
 def test_all_types_together_fit_their_column():
-    from portal.models import WebhookEndpoint
-
     assert len(" ".join(EVENT_TYPES)) <= WebhookEndpoint._meta.get_field("event_types").max_length
 
 
@@ -95,7 +93,7 @@ def test_a_label_is_told_and_so_is_the_case_it_opens(endpoint, provider, account
         "number": about,
         "case": {"id": case.pk, "former_id": None},
     }
-    assert set(WebhookMessage.objects.values_list("lane", flat=True)) == {number.pk}
+    assert set(WebhookMessage.objects.values_list("ordering_key", flat=True)) == {number.pk}
 
 
 def test_a_number_that_lost_one_label_of_two_is_said_to_be_still_tagged(endpoint, provider, account, now):
@@ -105,7 +103,7 @@ def test_a_number_that_lost_one_label_of_two_is_said_to_be_still_tagged(endpoint
     for day, left in enumerate(({(number.e164, "beta"): "Scam"}, {}), 1):
         provider.labels = left
         lookups.look_up_due(now + timedelta(days=2 * day))
-    told_of = [(one["data"]["tag"]["engine"], one["data"]["still_tagged"]) for one in payloads("number.cleared")]
+    told_of = [(item["data"]["tag"]["engine"], item["data"]["still_tagged"]) for item in payloads("number.cleared")]
     assert told_of == [("Alpha", True), ("Beta", False)]
 
 
@@ -115,7 +113,7 @@ def test_of_two_labels_that_go_at_once_neither_is_said_to_be_left(endpoint, prov
     lookups.look_up_due(now)
     provider.labels = {}
     lookups.look_up_due(now + timedelta(days=2))
-    assert [one["data"]["still_tagged"] for one in payloads("number.cleared")] == [False, False]
+    assert [item["data"]["still_tagged"] for item in payloads("number.cleared")] == [False, False]
 
 
 def test_a_failed_case_is_told_with_its_reason(endpoint, account, now):
@@ -140,20 +138,20 @@ def test_each_step_of_the_capability_is_told_with_before_after_and_reason(endpoi
     capability.enable([number.pk], context=Context(actor, now))
     capability.accept([number.pk], context=Context.system(now))
     capability.disable([number.pk], context=Context(actor, now), reason="No longer called from.")
-    steps = [(one["data"]["before"], one["data"]["after"], one["data"]["reason"]) for one in payloads()]
+    steps = [(item["data"]["before"], item["data"]["after"], item["data"]["reason"]) for item in payloads()]
     assert steps == [("off", "verifying", ""), ("verifying", "on", ""), ("on", "off", "No longer called from.")]
 
 
 def test_a_decided_enrollment_is_told_in_one_order(endpoint, account, now):
     application = ApplicationFactory(account=account, state=Application.State.SUBMITTED, legal_name='Cascade "Solar" é')
-    reviewer = Actor(user=UserFactory(is_staff=True), via="admin")
-    lifecycle.approve(application, context=Context(reviewer, now), reason="Well run.")
-    lifecycle.revoke(application, context=Context(reviewer, now), reason="Complaints.")
-    assert [one["data"]["after"] for one in payloads("enrollment.decided")] == ["approved", "revoked"]
+    reviewer = Actor(user=UserFactory(staff_role="reviewer"), via="admin")
+    decide(application, "approved", context=Context(reviewer, now), reason="Well run.")
+    decide(application, "revoked", context=Context(reviewer, now), reason="Complaints.")
+    assert [item["data"]["after"] for item in payloads("enrollment.decided")] == ["approved", "revoked"]
     first = payloads()[0]["data"]
     assert first["application"] == {"id": application.pk, "legal_name": 'Cascade "Solar" é'}
     assert first["reason"] == "Well run."
-    assert set(WebhookMessage.objects.values_list("lane", flat=True)) == {0}
+    assert set(WebhookMessage.objects.values_list("ordering_key", flat=True)) == {0}
 
 
 def test_what_is_recorded_singly_is_told_too(endpoint, account, now):
@@ -161,7 +159,7 @@ def test_what_is_recorded_singly_is_told_too(endpoint, account, now):
     audit.record_event(
         account=account,
         context=Context.system(now),
-        what="capability.on",
+        code="capability.on",
         subject=number,
         before="verifying",
         after="on",
@@ -172,7 +170,7 @@ def test_what_is_recorded_singly_is_told_too(endpoint, account, now):
 def test_what_nobody_needs_to_know_elsewhere_is_not_told(endpoint, account, actor, now):
     CampaignFactory(account=account)
     audit.record_event(
-        account=account, context=Context(actor, now), what="number.added", subject=PhoneNumberFactory(account=account)
+        account=account, context=Context(actor, now), code="number.added", subject=PhoneNumberFactory(account=account)
     )
     assert message_types() == []
 
@@ -210,7 +208,7 @@ def test_each_message_has_an_id_of_its_own(endpoint, provider, account, actor, n
     capability.accept(numbers, context=Context(actor, now))
     ids = {message.event_id for message in WebhookMessage.objects.all()}
     assert len(ids) == 6
-    assert all(one.startswith("msg_") for one in ids)
+    assert all(item.startswith("msg_") for item in ids)
 
 
 # With the change, or not at all
@@ -238,13 +236,13 @@ def queries_to_enable(count: int, account, context: Context) -> list[str]:
 
 
 def test_500_numbers_cost_as_many_queries_as_5(endpoint, provider, account, actor, now):
-    few, many = (len(queries_to_enable(count, account, actor, now)) for count in (5, 500))
+    few, many = (len(queries_to_enable(count, account, Context(actor, now))) for count in (5, 500))
     assert few == many
     assert WebhookDelivery.objects.count() == 505
 
 
 def test_without_an_endpoint_a_change_costs_one_query_that_reads(provider, account, actor, now):
-    about = [sql for sql in queries_to_enable(5, account, actor, now) if "webhook" in sql]
+    about = [sql for sql in queries_to_enable(5, account, Context(actor, now)) if "webhook" in sql]
     assert len(about) == 1
     assert about[0].startswith("SELECT")
 

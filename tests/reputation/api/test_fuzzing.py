@@ -1,4 +1,4 @@
-"""The API does what its document says, whatever is sent: schemathesis makes the requests up from the document.
+"""The API conforms to its OpenAPI document: schemathesis generates requests from the document.
 
 With every scope and with none. Derandomized, and with few examples for each operation, so that it is the same every
 time and over in a minute; the boundaries of every value are gone through systematically on top (the coverage phase).
@@ -16,7 +16,7 @@ from hypothesis import settings as examples
 from schemathesis.config import SchemathesisConfig
 from schemathesis.core.parameters import ParameterLocation
 
-from portal.accounts.api_keys import SCOPES
+from portal.accounts.roles import API_SCOPES
 from portal.api.pagination import encode_cursor
 from reputation.models import Case
 from tests.factories import ApplicationFactory, LicenceFactory
@@ -66,7 +66,7 @@ def object_ids(account) -> dict[str, int]:
     ApplicationFactory(account=account)
     LicenceFactory(account=account)
     made = {
-        f"{name}_id": OBJECT_FACTORIES[name](account).pk for name in ("number", "campaign", "confirmation", "import")
+        f"{name}_id": OBJECT_FACTORIES[name](account).pk for name in ("number", "campaign", "bulk_action", "import")
     }
     return made | {"case_id": create_case(account, Case.State.FAILED).pk}
 
@@ -91,7 +91,7 @@ def use_existing_ids(case, object_ids) -> None:
 
 
 # The parameter also gives each operation's test a name of its own, without which pytest-xdist runs only one of them.
-@pytest.mark.parametrize("scopes", [tuple(SCOPES)], ids=["all"])
+@pytest.mark.parametrize("scopes", [tuple(API_SCOPES)], ids=["all"])
 @schema.parametrize()
 @examples(max_examples=12, **DETERMINISTIC)
 def test_with_every_scope(case, scopes, object_ids, account, token_for):

@@ -1,4 +1,4 @@
-"""What a dialer asks before each call, over HTTP; which number is chosen is matching's to test."""
+"""The match operation over HTTP; tests of matching cover which number is chosen."""
 
 from __future__ import annotations
 

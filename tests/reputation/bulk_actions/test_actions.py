@@ -1,16 +1,22 @@
 """Row 6: the confirmation window lists what was selected, each can be taken out with an X, and it is done once."""
 
+import threading
+from datetime import timedelta
+
 import pytest
-from django.db import connection
+from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from portal.accounts.licensing import Product
 from portal.audit import Actor, Context
 from portal.models import AuditEvent
-from reputation.bulk_actions import actions
-from reputation.bulk_actions.actions import apply, confirm, create_bulk_action, get_preview, get_result
-from reputation.bulk_actions.snapshot import remove_number
+from reputation.bulk_actions import actions, preview
+from reputation.bulk_actions.actions import apply, confirm, create_bulk_action
+from reputation.bulk_actions.preview import get_preview
+from reputation.bulk_actions.remove_number import remove_number
+from reputation.bulk_actions.result import get_result
 from reputation.models import BulkAction, BulkActionNumber, PhoneNumber
 from reputation.monitoring import capability
 from tests.factories import (
@@ -20,6 +26,7 @@ from tests.factories import (
     MemberFactory,
     PhoneNumberFactory,
 )
+from tests.support.pages import get_html
 
 pytestmark = pytest.mark.django_db
 
@@ -61,8 +68,8 @@ def stored_capabilities(numbers) -> list[str]:
 
 def test_row_6_the_window_lists_the_selected_numbers_and_enable_does_it(open_bulk_action, numbers, actor, now):
     shown = open_bulk_action(numbers[:4])
-    assert [number.pk for number in get_preview(shown).shown] == [number.pk for number in numbers[:4]]
-    assert get_preview(shown).button == "Enable 4 numbers"
+    assert [number.pk for number in get_preview(shown).numbers] == [number.pk for number in numbers[:4]]
+    assert get_preview(shown).button_label == "Enable 4 numbers"
     assert confirm(shown, context=Context(actor, now))
     assert stored_capabilities(numbers) == ["verifying"] * 4 + ["off"] * 2
 
@@ -70,7 +77,7 @@ def test_row_6_the_window_lists_the_selected_numbers_and_enable_does_it(open_bul
 def test_row_6_a_number_that_was_taken_out_is_left_alone(open_bulk_action, numbers, actor, now):
     shown = open_bulk_action(numbers[:3])
     assert remove_number(shown, numbers[1].pk)
-    assert get_preview(shown).button == "Enable 2 numbers"
+    assert get_preview(shown).button_label == "Enable 2 numbers"
     confirm(shown, context=Context(actor, now))
     assert stored_capabilities(numbers[:3]) == ["verifying", "off", "verifying"]
 
@@ -93,17 +100,17 @@ def test_each_number_that_cannot_be_enabled_stands_apart_with_its_reason(
         "outside_united_states": [canadian],
         "no_free_seat": [without_seat],
     }
-    assert looked.to_do == len(numbers)
-    assert looked.sentence.startswith("6 numbers will be verified and then monitored. 3 of the 9 you chose cannot")
+    assert looked.total_count == len(numbers)
+    assert looked.summary.startswith("6 numbers will be verified and then monitored. 3 of the 9 you chose cannot")
 
 
 def test_free_seats_go_to_the_first_numbers_and_a_seat_given_back_to_the_next(enrolled_account, open_bulk_action, now):
     LicenceFactory(account=enrolled_account, product=Product.MONITORING_SKU, seats=2)
     numbers = PhoneNumberFactory.create_batch(4, account=enrolled_account)
     shown = open_bulk_action(numbers)
-    assert get_preview(shown).shown == numbers[:2]
+    assert get_preview(shown).numbers == numbers[:2]
     remove_number(shown, numbers[0].pk)
-    assert get_preview(shown).shown == numbers[1:3]
+    assert get_preview(shown).numbers == numbers[1:3]
 
 
 def test_two_windows_share_the_seats(enrolled_account, open_bulk_action, actor, now):
@@ -113,7 +120,7 @@ def test_two_windows_share_the_seats(enrolled_account, open_bulk_action, actor, 
     for shown in windows:
         confirm(shown, context=Context(actor, now))
     assert stored_capabilities([first, second]) == ["verifying", "off"]
-    assert get_result(windows[1]).left_alone_first == [second]
+    assert get_result(windows[1]).first_skipped == [second]
 
 
 def test_a_second_confirmation_does_nothing_and_shows_what_was_done(open_bulk_action, numbers, actor, now):
@@ -124,14 +131,14 @@ def test_a_second_confirmation_does_nothing_and_shows_what_was_done(open_bulk_ac
     assert not confirm(shown, context=Context(actor, now))
     assert stored_capabilities(numbers)[0] == "off"
     assert AuditEvent.objects.count() == events + 1
-    assert get_result(shown).done == "Enabled 6 numbers."
+    assert get_result(shown).summary == "Enabled 6 numbers."
 
 
 def test_a_number_cannot_be_taken_out_of_a_confirmed_window(open_bulk_action, numbers, actor, now):
     shown = open_bulk_action(numbers)
     confirm(shown, context=Context(actor, now))
     assert not remove_number(shown, numbers[0].pk)
-    assert get_result(shown).done == "Enabled 6 numbers."
+    assert get_result(shown).summary == "Enabled 6 numbers."
 
 
 def test_what_somebody_else_changed_meanwhile_is_left_alone_and_named(open_bulk_action, numbers, actor, now):
@@ -140,39 +147,39 @@ def test_what_somebody_else_changed_meanwhile_is_left_alone_and_named(open_bulk_
     PhoneNumber.objects.filter(pk=numbers[3].pk).update(removed_at=now)
     confirm(shown, context=Context(actor, now))
     found = get_result(shown)
-    assert found.done == "Enabled 4 numbers."
-    assert found.left_alone_first == [numbers[2], numbers[3]]
+    assert found.summary == "Enabled 4 numbers."
+    assert found.first_skipped == [numbers[2], numbers[3]]
 
 
 def test_all_that_match_is_bound_to_what_was_shown_and_names_what_came_since(
     open_bulk_action, numbers, enrolled_account, campaign, actor, now
 ):
-    shown = open_bulk_action(all_that_match=True, chosen_by="capability=off", expected=6)
+    shown = open_bulk_action(selects_all_matching=True, filter_query="capability=off", expected_count=6)
     late = PhoneNumberFactory(account=enrolled_account, campaign=campaign)
     confirm(shown, context=Context(actor, now))
     assert stored_capabilities([late]) == ["off"]
-    assert get_result(shown).grown_first == [late]
+    assert get_result(shown).first_newly_matching == [late]
 
 
 def test_unticked_numbers_are_left_out_of_all_that_match(open_bulk_action, numbers, actor, now):
-    shown = open_bulk_action(all_that_match=True, left_out=[numbers[0].pk], expected=5)
-    assert shown.chosen == 5
-    assert get_preview(shown).drift == ""
+    shown = open_bulk_action(selects_all_matching=True, excluded_ids=[numbers[0].pk], expected_count=5)
+    assert shown.selected_count == 5
+    assert get_preview(shown).selection_change == ""
     confirm(shown, context=Context(actor, now))
     assert stored_capabilities(numbers)[0] == "off"
-    assert get_result(shown).grown == 0
+    assert get_result(shown).newly_matching_count == 0
 
 
 def test_the_window_says_when_more_match_than_the_page_had_counted(open_bulk_action, numbers):
-    assert get_preview(open_bulk_action(all_that_match=True, expected=4)).drift.startswith(
+    assert get_preview(open_bulk_action(selects_all_matching=True, expected_count=4)).selection_change.startswith(
         "4 numbers matched when the page was shown, 6"
     )
 
 
 def test_the_search_finds_a_number_of_the_window_by_any_part_of_it(open_bulk_action, numbers):
     looked = get_preview(open_bulk_action(numbers), search=numbers[4].e164[-5:])
-    assert looked.shown == [numbers[4]]
-    assert looked.to_do == 6
+    assert looked.numbers == [numbers[4]]
+    assert looked.total_count == 6
 
 
 def test_many_numbers_go_to_the_workers_and_a_killed_worker_is_followed(
@@ -184,19 +191,100 @@ def test_many_numbers_go_to_the_workers_and_a_killed_worker_is_followed(
     confirm(shown, context=Context(actor, now))
     assert shown.state == BulkAction.State.APPLYING
     assert stored_capabilities(numbers) == ["off"] * 6
-    # A worker did one chunk and died with the lease in its hand.
-    actions._apply_chunk(shown, context=Context(actor, now))
+    with monkeypatch.context() as patch:
+        patch.setattr("time.sleep", _raise_system_exit)
+        with pytest.raises(SystemExit):
+            apply(shown, context=Context(actor, now))
+    # A killed worker leaves its lease behind.
+    BulkAction.objects.update(lease_until=now + actions.LEASE, lease_token="of the dead")
     assert stored_capabilities(numbers) == ["verifying"] * 2 + ["off"] * 4
     assert not apply(shown, context=Context(actor, now)), "its lease still holds"
     assert apply(shown, context=Context(actor, now + actions.LEASE))
     assert stored_capabilities(numbers) == ["verifying"] * 6
-    assert (shown.applied, shown.left_alone) == (6, 0)
+    assert (shown.applied_count, shown.skipped_count) == (6, 0)
+
+
+def _raise_system_exit(seconds: float) -> None:
+    raise SystemExit
+
+
+@pytest.mark.parametrize("successor_finishes", [False, True])
+def test_a_worker_that_outlives_its_lease_changes_nothing(
+    open_bulk_action, numbers, actor, now, monkeypatch, successor_finishes
+):
+    """It stalls after its first chunk. Another worker takes over, and does the next chunk or all of the rest."""
+    monkeypatch.setattr(actions, "MAX_SYNCHRONOUS", 0)
+    monkeypatch.setattr(actions, "CHUNK", 2)
+    bulk_action = open_bulk_action(numbers)
+    confirm(bulk_action, context=Context(actor, now))
+    # Beyond the lease that the first worker renewed with its first chunk.
+    later = Context(actor, timezone.now() + actions.LEASE + timedelta(seconds=60))
+    applied_by_successor = []
+
+    def stall(seconds: float) -> None:
+        monkeypatch.setattr("time.sleep", lambda seconds: None)
+        with monkeypatch.context() as patch:
+            patch.setattr(actions, "BUDGET_SECONDS", 50 if successor_finishes else -1)
+            apply(BulkAction.objects.get(pk=bulk_action.pk), context=later)
+        applied_by_successor.append(stored_capabilities(numbers).count("verifying"))
+
+    monkeypatch.setattr("time.sleep", stall)
+    apply(BulkAction.objects.get(pk=bulk_action.pk), context=Context(actor, now))
+    assert applied_by_successor == [6 if successor_finishes else 4]
+    assert stored_capabilities(numbers).count("verifying") == applied_by_successor[0]
+    bulk_action.refresh_from_db()
+    assert bulk_action.applied_count == applied_by_successor[0]
+    apply(bulk_action, context=later)
+    bulk_action.refresh_from_db()
+    assert (bulk_action.state, bulk_action.applied_count, bulk_action.skipped_count) == ("done", 6, 0)
+    assert stored_capabilities(numbers) == ["verifying"] * 6
+    assert AuditEvent.objects.filter(code="capability.verifying").count() == 6
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_chunk_that_outlasts_its_lease_is_not_applied_by_two(enrolled_account, actor, now, monkeypatch):
+    """The first worker stalls in the middle of a chunk, longer than its lease, and a second one tries to take over."""
+    monkeypatch.setattr(actions, "MAX_SYNCHRONOUS", 0)
+    monkeypatch.setattr(actions, "CHUNK", 2)
+    campaign = CampaignFactory(account=enrolled_account)
+    numbers = PhoneNumberFactory.create_batch(6, account=enrolled_account, campaign=campaign)
+    bulk_action = create_bulk_action(
+        account=enrolled_account, context=Context(actor, now), action="enable", numbers=PhoneNumber.objects.all()
+    )
+    confirm(bulk_action, context=Context(actor, now))
+    is_in_chunk, enable = threading.Event(), capability.enable
+
+    def enable_slowly(ids, *, context):
+        changed = enable(ids, context=context)
+        if not is_in_chunk.is_set():
+            is_in_chunk.set()
+            second.join(2)  # on both databases it waits for this chunk to commit
+        return changed
+
+    def take_over() -> None:
+        is_in_chunk.wait(60)
+        try:
+            apply(BulkAction.objects.get(pk=bulk_action.pk), context=Context(actor, now + 2 * actions.LEASE))
+        finally:
+            connections.close_all()
+
+    monkeypatch.setattr(capability, "enable", enable_slowly)
+    second = threading.Thread(target=take_over)
+    second.start()
+    apply(BulkAction.objects.get(pk=bulk_action.pk), context=Context(actor, now))
+    second.join(60)
+    assert not second.is_alive()
+    apply(BulkAction.objects.get(pk=bulk_action.pk), context=Context(actor, now + 4 * actions.LEASE))
+    bulk_action.refresh_from_db()
+    assert (bulk_action.state, bulk_action.applied_count, bulk_action.skipped_count) == ("done", 6, 0)
+    assert stored_capabilities(numbers) == ["verifying"] * 6
+    assert AuditEvent.objects.filter(code="capability.verifying").count() == 6
 
 
 def test_the_window_costs_the_same_queries_for_5_and_for_500_numbers(open_bulk_action, enrolled_account, campaign):
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:
-            shown = get_preview(open_bulk_action()).shown
+            shown = get_preview(open_bulk_action()).numbers
         assert shown
         return len(captured)
 
@@ -204,7 +292,7 @@ def test_the_window_costs_the_same_queries_for_5_and_for_500_numbers(open_bulk_a
     few = queries()
     PhoneNumberFactory.create_batch(495, account=enrolled_account, campaign=campaign)
     assert queries() == few
-    assert len(get_preview(open_bulk_action()).shown) == actions.MAX_LISTED
+    assert len(get_preview(open_bulk_action()).numbers) == preview.MAX_LISTED
 
 
 @pytest.mark.parametrize("action", ["enable", "disable", "assign", "unassign"])
@@ -223,7 +311,7 @@ def test_confirming_costs_the_same_queries_for_5_and_for_500_numbers(enrolled_ac
         with CaptureQueriesContext(connection) as captured:
             confirm(shown, context=Context(actor, now))
         shown.refresh_from_db()
-        assert shown.applied == count
+        assert shown.applied_count == count
         return len(captured)
 
     assert queries(5) == queries(500)
@@ -231,53 +319,57 @@ def test_confirming_costs_the_same_queries_for_5_and_for_500_numbers(enrolled_ac
 
 def test_the_page_opens_takes_out_confirms_and_says_what_was_done(as_admin, numbers):
     opened = as_admin.post(
-        reverse("confirm"), {"action": "enable", "number": [number.pk for number in numbers[:3]]}, follow=True
+        reverse("bulk-action-open"), {"action": "enable", "number": [number.pk for number in numbers[:3]]}, follow=True
     )
     confirmation = BulkAction.objects.get()
-    assert "Enable 3 numbers" in opened.content.decode()
-    page = as_admin.post(
-        reverse("confirmation-take-out", args=[confirmation.pk]), {"number": numbers[0].pk}, follow=True
-    ).content.decode()
+    assert "Enable 3 numbers" in get_html(opened)
+    page = get_html(
+        as_admin.post(
+            reverse("bulk-action-remove-number", args=[confirmation.pk]), {"number": numbers[0].pk}, follow=True
+        )
+    )
     assert "Enable 2 numbers" in page
     for _twice in range(2):
-        page = as_admin.post(reverse("confirmation-apply", args=[confirmation.pk]), follow=True).content.decode()
+        page = get_html(as_admin.post(reverse("bulk-action-confirm", args=[confirmation.pk]), follow=True))
         assert "Enabled 2 numbers." in page
     assert stored_capabilities(numbers[:3]) == ["off", "verifying", "verifying"]
 
 
 def test_all_that_match_is_sent_as_the_filter_and_never_as_ids(as_admin, numbers):
     as_admin.post(
-        reverse("confirm"), {"action": "enable", "all": "1", "filter": f"q={numbers[5].e164[-4:]}", "expected": "1"}
+        reverse("bulk-action-open"),
+        {"action": "enable", "all": "1", "filter": f"q={numbers[5].e164[-4:]}", "expected": "1"},
     )
     assert list(BulkActionNumber.objects.values_list("number", flat=True)) == [numbers[5].pk]
 
 
 def test_nothing_selected_is_said_and_opens_no_window(as_admin, enrolled_account):
-    page = as_admin.post(reverse("confirm"), {"action": "enable"}, follow=True).content.decode()
+    page = get_html(as_admin.post(reverse("bulk-action-open"), {"action": "enable"}, follow=True))
     assert "Nothing is selected" in page
 
 
 def test_another_accounts_numbers_are_never_in_the_window(as_admin, numbers):
     foreign = PhoneNumberFactory()
-    as_admin.post(reverse("confirm"), {"action": "enable", "number": [numbers[0].pk, foreign.pk]})
+    as_admin.post(reverse("bulk-action-open"), {"action": "enable", "number": [numbers[0].pk, foreign.pk]})
     assert list(BulkActionNumber.objects.values_list("number", flat=True)) == [numbers[0].pk]
 
 
 def test_another_accounts_campaign_is_not_found(as_admin, numbers):
     foreign = CampaignFactory(account=AccountFactory())
-    answer = as_admin.post(reverse("confirm"), {"action": "assign", "campaign": foreign.pk, "number": numbers[0].pk})
+    posted = {"action": "assign", "campaign": foreign.pk, "number": numbers[0].pk}
+    answer = as_admin.post(reverse("bulk-action-open"), posted)
     assert answer.status_code == 404
 
 
 @pytest.mark.parametrize("action", ["", "explode"])
 def test_an_action_that_does_not_exist_is_not_found(as_admin, numbers, action):
-    assert as_admin.post(reverse("confirm"), {"action": action, "number": numbers[0].pk}).status_code == 404
+    assert as_admin.post(reverse("bulk-action-open"), {"action": action, "number": numbers[0].pk}).status_code == 404
 
 
 def test_a_viewer_is_refused(as_viewer, open_bulk_action, numbers):
     shown = open_bulk_action(numbers)
-    assert as_viewer.post(reverse("confirm"), {"action": "enable", "number": numbers[0].pk}).status_code == 403
-    assert as_viewer.post(reverse("confirmation-apply", args=[shown.pk])).status_code == 403
+    assert as_viewer.post(reverse("bulk-action-open"), {"action": "enable", "number": numbers[0].pk}).status_code == 403
+    assert as_viewer.post(reverse("bulk-action-confirm", args=[shown.pk])).status_code == 403
     assert stored_capabilities(numbers) == ["off"] * 6
 
 
@@ -290,5 +382,5 @@ def test_the_audit_trail_names_who_confirmed_though_a_worker_did_it(open_bulk_ac
     other = MemberFactory(account=shown.account)
     assert other.user != admin.user
     apply_bulk_action(shown.pk)
-    event = AuditEvent.objects.get(what="capability.verifying")
+    event = AuditEvent.objects.get(code="capability.verifying")
     assert (event.actor, event.after) == (admin.user, "verifying")

@@ -3,19 +3,24 @@
 import pytest
 from django.db.models import Count
 from django.urls import reverse
+from django.utils import timezone
 
 from portal.accounts.licensing import Product
 from portal.audit import Context
 from portal.db.bulk import insert_rows
 from portal.models import AuditEvent
 from reputation.bulk_actions import actions, snapshot
-from reputation.bulk_actions.actions import apply, confirm, create_bulk_action, get_preview, get_result
-from reputation.bulk_actions.snapshot import remove_number
+from reputation.bulk_actions.actions import apply, confirm, create_bulk_action
+from reputation.bulk_actions.preview import get_preview
+from reputation.bulk_actions.remove_number import remove_number
+from reputation.bulk_actions.result import get_result
+from reputation.bulk_actions.rules import ELIGIBILITY_RULES
+from reputation.bulk_actions.selection import get_matching_numbers
 from reputation.models import BulkAction, PhoneNumber, Registration
 from reputation.monitoring import capability
-from reputation.monitoring.eligibility import ELIGIBILITY_RULES
 from reputation.tasks.bulk_actions import apply_bulk_action, continue_bulk_actions, prepare_bulk_action
 from tests.factories import CampaignFactory, LicenceFactory, MemberFactory, PhoneNumberFactory
+from tests.support.pages import get_html
 
 pytestmark = pytest.mark.django_db
 
@@ -44,8 +49,8 @@ def open_for_all(enrolled_account, actor, now, monkeypatch):
             context=Context(actor, now),
             action="enable",
             numbers=PhoneNumber.objects.for_account(enrolled_account),
-            all_that_match=True,
-            expected=expected,
+            selects_all_matching=True,
+            expected_count=expected,
             **chosen,
         )
 
@@ -67,9 +72,9 @@ def test_workers_write_it_down_and_then_it_is_shown_and_does_it(open_for_all, nu
     window = open_for_all(10)
     prepare_bulk_action(window.pk)
     window.refresh_from_db()
-    assert (window.state, window.chosen) == (State.SHOWN, 10)
+    assert (window.state, window.selected_count) == (State.READY, 10)
     looked = get_preview(window)
-    assert (looked.to_do, looked.shown, looked.drift) == (10, numbers, "")
+    assert (looked.total_count, looked.numbers, looked.selection_change) == (10, numbers, "")
     assert confirm(window, context=Context(actor, now))
     assert set(PhoneNumber.objects.values_list("capability", flat=True)) == {"verifying"}
 
@@ -77,7 +82,7 @@ def test_workers_write_it_down_and_then_it_is_shown_and_does_it(open_for_all, nu
 def test_where_the_page_had_counted_few_it_is_shown_at_once(open_for_all, numbers):
     few = numbers[:2]
     PhoneNumber.objects.exclude(pk__in=[number.pk for number in few]).delete()
-    assert get_preview(open_for_all(2)).shown == few
+    assert get_preview(open_for_all(2)).numbers == few
 
 
 def test_numbers_chosen_one_by_one_are_written_down_at_once_and_nothing_else_is(
@@ -87,7 +92,7 @@ def test_numbers_chosen_one_by_one_are_written_down_at_once_and_nothing_else_is(
     ticked = [number.pk for number in numbers[:6]]
     mine = PhoneNumber.objects.filter(pk__in=ticked)
     window = create_bulk_action(account=enrolled_account, context=Context(actor, now), action="enable", numbers=mine)
-    assert (window.state, snapshot_ids(window)) == (State.SHOWN, ticked)
+    assert (window.state, snapshot_ids(window)) == (State.READY, ticked)
     prepare_bulk_action(window.pk)
     assert snapshot_ids(window) == ticked
 
@@ -95,21 +100,39 @@ def test_numbers_chosen_one_by_one_are_written_down_at_once_and_nothing_else_is(
 def test_a_worker_that_dies_is_followed_and_nothing_is_written_down_twice(open_for_all, numbers, now):
     window = open_for_all(10)
     question = ELIGIBILITY_RULES["enable"](window.account, None, now)
-    snapshot.snapshot_chunk(window, snapshot.get_matching_numbers(window, now), question)
+    snapshot.snapshot_chunk(window, get_matching_numbers(window, now), question)
     BulkAction.objects.update(lease_until=now + snapshot.LEASE)
     continue_bulk_actions()
     assert len(snapshot_ids(window)) == 3, "its lease still holds"
     BulkAction.objects.update(lease_until=None)
     continue_bulk_actions()
     window.refresh_from_db()
-    assert (window.state, window.chosen) == (State.SHOWN, 10)
+    assert (window.state, window.selected_count) == (State.READY, 10)
+    assert snapshot_ids(window) == [number.pk for number in numbers]
+
+
+def test_a_worker_that_outlives_its_lease_writes_nothing_more(open_for_all, numbers, monkeypatch):
+    """It stalls after its first chunk, and another worker completes the snapshot meanwhile."""
+    window = open_for_all(10)
+    results = []
+
+    def stall(seconds: float) -> None:
+        monkeypatch.setattr("time.sleep", lambda seconds: None)
+        BulkAction.objects.update(lease_until=timezone.now())
+        results.append(snapshot.continue_snapshot(BulkAction.objects.get(pk=window.pk)))
+
+    monkeypatch.setattr("time.sleep", stall)
+    results.append(snapshot.continue_snapshot(BulkAction.objects.get(pk=window.pk)))
+    assert results == [True, False]
+    window.refresh_from_db()
+    assert (window.state, window.selected_count) == (State.READY, 10)
     assert snapshot_ids(window) == [number.pk for number in numbers]
 
 
 def test_what_stands_in_the_way_is_counted_over_all_chunks(open_for_all, numbers, enrolled_account, now, actor):
     capability.enable([numbers[0].pk, numbers[7].pk], context=Context(actor, now))
     abroad = PhoneNumberFactory(account=enrolled_account, e164="+14165550143")
-    window = open_for_all(11, left_out=[numbers[4].pk])
+    window = open_for_all(11, excluded_ids=[numbers[4].pk])
     prepare_bulk_action(window.pk)
     window.refresh_from_db()
     looked = get_preview(window)
@@ -117,9 +140,9 @@ def test_what_stands_in_the_way_is_counted_over_all_chunks(open_for_all, numbers
         "being_verified": 2,
         "outside_united_states": 1,
     }
-    assert (looked.to_do, window.chosen, looked.taken_out) == (7, 10, 0)
+    assert (looked.total_count, window.selected_count, looked.removed_count) == (7, 10, 0)
     assert looked.refused[1].numbers == [abroad]
-    assert numbers[4] not in looked.shown
+    assert numbers[4] not in looked.numbers
 
 
 def test_seats_go_to_the_first_over_all_chunks_and_one_given_back_to_the_next(open_for_all, enrolled_account, now):
@@ -128,13 +151,13 @@ def test_seats_go_to_the_first_over_all_chunks_and_one_given_back_to_the_next(op
     window = open_for_all(8)
     prepare_bulk_action(window.pk)
     window.refresh_from_db()
-    assert get_preview(window).shown == numbers[:4]
+    assert get_preview(window).numbers == numbers[:4]
     remove_number(window, numbers[1].pk)
-    assert get_preview(window).shown == [numbers[0], *numbers[2:5]]
+    assert get_preview(window).numbers == [numbers[0], *numbers[2:5]]
     remove_number(window, numbers[6].pk)
     looked = get_preview(window)
-    assert looked.shown == [numbers[0], *numbers[2:5]]
-    assert (looked.to_do, looked.refused_count, looked.taken_out) == (4, 2, 2)
+    assert looked.numbers == [numbers[0], *numbers[2:5]]
+    assert (looked.total_count, looked.refused_count, looked.removed_count) == (4, 2, 2)
 
 
 def test_what_is_added_while_it_is_written_down_is_named_as_a_difference(
@@ -144,17 +167,17 @@ def test_what_is_added_while_it_is_written_down_is_named_as_a_difference(
     PhoneNumberFactory(account=enrolled_account, campaign=campaign)
     prepare_bulk_action(window.pk)
     window.refresh_from_db()
-    assert get_preview(window).drift.startswith(
+    assert get_preview(window).selection_change.startswith(
         "10 numbers matched when the page was shown, 11 when this window opened."
     )
 
 
 def test_one_that_nobody_means_to_look_at_is_done_when_it_is_written_down(open_for_all, numbers):
-    window = open_for_all(10, at_once=True)
+    window = open_for_all(10, apply_immediately=True)
     assert window.state == State.PREPARING
     prepare_bulk_action(window.pk)
     window.refresh_from_db()
-    assert (window.state, window.applied) == (State.DONE, 10)
+    assert (window.state, window.applied_count) == (State.DONE, 10)
 
 
 def test_a_bulk_action_that_is_stopped_leaves_the_rest_and_says_so(
@@ -166,9 +189,10 @@ def test_a_bulk_action_that_is_stopped_leaves_the_rest_and_says_so(
     prepare_bulk_action(window.pk)
     window.refresh_from_db()
     confirm(window, context=Context(actor, now))
-    actions._apply_chunk(window, context=Context(actor, now))
-    answer = as_admin.post(reverse("confirmation-stop", args=[window.pk]), follow=True)
-    assert "It was stopped. Enabled 4 numbers of 10." in answer.content.decode()
+    monkeypatch.setattr(actions, "BUDGET_SECONDS", -1)
+    assert not apply(window, context=Context(actor, now))
+    answer = as_admin.post(reverse("bulk-action-stop", args=[window.pk]), follow=True)
+    assert "It was stopped. Enabled 4 numbers of 10." in get_html(answer)
     apply_bulk_action(window.pk)
     continue_bulk_actions()
     assert PhoneNumber.objects.filter(capability="verifying").count() == 4
@@ -184,15 +208,15 @@ def test_a_worker_that_is_at_it_notices_that_it_was_stopped(open_for_all, number
     monkeypatch.setattr("time.sleep", lambda seconds: actions.stop(window, now=now))
     apply(BulkAction.objects.get(pk=window.pk), context=Context(actor, now))
     window.refresh_from_db()
-    assert (window.state, window.stopped, window.applied) == (State.DONE, True, 4)
+    assert (window.state, window.is_stopped, window.applied_count) == (State.DONE, True, 4)
 
 
 def test_a_window_being_written_down_can_be_stopped(open_for_all, numbers, as_admin):
     window = open_for_all(10)
-    page = as_admin.get(reverse("confirmation", args=[window.pk])).content.decode()
-    assert "being written down" in page
+    page = get_html(as_admin.get(reverse("bulk-action", args=[window.pk])))
+    assert "The numbers are being listed" in page
     assert "Enable 10" not in page
-    as_admin.post(reverse("confirmation-stop", args=[window.pk]))
+    as_admin.post(reverse("bulk-action-stop", args=[window.pk]))
     prepare_bulk_action(window.pk)
     assert snapshot_ids(window) == []
 
@@ -200,7 +224,7 @@ def test_a_window_being_written_down_can_be_stopped(open_for_all, numbers, as_ad
 def test_another_accounts_window_is_not_found(open_for_all, numbers, client_for):
     window = open_for_all(10)
     foreign = client_for(MemberFactory(role="admin"))
-    assert foreign.post(reverse("confirmation-stop", args=[window.pk])).status_code == 404
+    assert foreign.post(reverse("bulk-action-stop", args=[window.pk])).status_code == 404
 
 
 def test_of_100_000_of_which_50_changed_exactly_the_shown_are_acted_on(enrolled_account, campaign, actor, now):
@@ -214,13 +238,13 @@ def test_of_100_000_of_which_50_changed_exactly_the_shown_are_acted_on(enrolled_
         context=Context(actor, now),
         action="enable",
         numbers=PhoneNumber.objects.for_account(enrolled_account),
-        all_that_match=True,
-        expected=100_000,
+        selects_all_matching=True,
+        expected_count=100_000,
     )
     prepare_bulk_action(window.pk)
     window.refresh_from_db()
     shown = set(snapshot_ids(window))
-    assert get_preview(window).button == "Enable 100,000 numbers"
+    assert get_preview(window).button_label == "Enable 100,000 numbers"
     changed = sorted(shown)[1::2_000]
     enabled, removed, relabelled, moved = changed[:20], changed[20:30], changed[30:40], changed[40:]
     capability.enable(enabled, context=Context(actor, now))
@@ -234,12 +258,12 @@ def test_of_100_000_of_which_50_changed_exactly_the_shown_are_acted_on(enrolled_
     acted_on = set(Registration.objects.values_list("number", flat=True)) - set(enabled)
     # What is outside campaigns takes a seat, of which there is none.
     assert acted_on == shown - {*enabled, *removed, *moved}
-    assert (window.applied, window.left_alone) == (99_960, 40)
+    assert (window.applied_count, window.skipped_count) == (99_960, 40)
     added = PhoneNumber.objects.filter(pk__in=[number.pk for number in new])
     assert set(added.values_list("capability", flat=True)) == {"off"}
     said = get_result(window)
-    assert said.done == "Enabled 99,960 numbers."
-    assert (said.left_alone, [number.pk for number in said.left_alone_first]) == (40, enabled[:5])
-    assert (said.grown, said.grown_first) == (3, new)
-    events = AuditEvent.objects.filter(what="capability.verifying").values("subject_id").annotate(Count("pk"))
+    assert said.summary == "Enabled 99,960 numbers."
+    assert (said.skipped_count, [number.pk for number in said.first_skipped]) == (40, enabled[:5])
+    assert (said.newly_matching_count, said.first_newly_matching) == (3, new)
+    events = AuditEvent.objects.filter(code="capability.verifying").values("subject_id").annotate(Count("pk"))
     assert events.filter(pk__count__gt=1).count() == 0

@@ -10,7 +10,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from portal.audit import Context
 from reputation.imports import pipeline, preview
-from reputation.imports.csv_reader import UnreadableFile, convert_to_utf8, detect_format, read_records
+from reputation.imports.csv_format import UnreadableFile, convert_to_utf8, detect_format
+from reputation.imports.csv_reader import read_records
 from reputation.models import NumberImport, PhoneNumber
 from tests.factories import CampaignFactory
 
@@ -227,7 +228,7 @@ def test_a_file_that_cannot_be_imported_is_answered_and_nothing_of_it_is_kept(cr
 
 def test_numbers_outside_the_united_states_are_accepted_and_counted(create_import):
     batch = create_import("number\n2062550143\n7872550143\n4162550144\n8762550109\n+442079460958\n")
-    assert (batch.will_add, batch.abroad, batch.refused) == (5, 3, 0)
+    assert (batch.will_add, batch.non_us, batch.refused) == (5, 3, 0)
 
 
 def test_a_file_name_is_text_of_one_line_and_bounded_length(create_import):
@@ -270,13 +271,13 @@ def test_whatever_the_file_every_record_is_counted_once_or_the_file_is_refused(c
     except UnreadableFile:
         return
     assert batch.state in (NumberImport.State.READY, NumberImport.State.DONE)
-    counted = batch.will_add + batch.will_change + batch.will_bring_back + batch.unchanged + batch.refused
+    counted = batch.will_add + batch.will_change + batch.will_restore + batch.unchanged + batch.refused
     assert batch.rows.count() == counted > 0
     plain = io.BytesIO()
     convert_to_utf8(io.BytesIO(content), plain)
-    shape = detect_format(plain)
-    plain.seek(shape.position)
-    found = list(read_records(plain, shape.delimiter, line=shape.line))
-    assert list(batch.rows.order_by("line").values_list("line", flat=True)) == [record.line for record in found]
+    csv_format = detect_format(plain)
+    plain.seek(csv_format.data_offset)
+    found = list(read_records(plain, csv_format.delimiter, lines_read=csv_format.header_lines))
+    assert list(batch.rows.order_by("line").values_list("line", flat=True)) == [record.first_line for record in found]
     assert batch.rows.filter(outcome="refused", reason="").count() == 0
     assert not PhoneNumber.objects.exists()

@@ -46,7 +46,7 @@ def add_number(account, campaign):
 def match_call(campaign, now):
     def ask(called: str = CALLED, **how: object) -> MatchResult:
         how = {"now": now, "campaign_id": campaign.pk} | how
-        return match(account_id=campaign.account_id, called=called, **how)
+        return match(account_id=campaign.account_id, called_number=called, **how)
 
     return ask
 
@@ -58,7 +58,7 @@ def set_default(campaign: Campaign, add_number: PhoneNumber) -> None:
 def test_the_nearest_number_is_shown(add_number, match_call, campaign):
     set_default(campaign, add_number(ELSEWHERE))
     decision = match_call()
-    assert (decision.caller_id, decision.basis, decision.because) == (ELSEWHERE, Basis.DEFAULT, "no_local_number")
+    assert (decision.caller_id, decision.basis, decision.reason_code) == (ELSEWHERE, Basis.DEFAULT, "no_local_number")
     for e164, basis in (
         (SAME_STATE, Basis.STATE),
         (SAME_AREA, Basis.AREA_CODE),
@@ -66,7 +66,7 @@ def test_the_nearest_number_is_shown(add_number, match_call, campaign):
     ):
         add_number(e164)
         decision = match_call()
-        assert (decision.caller_id, decision.basis, decision.because) == (e164, basis, "")
+        assert (decision.caller_id, decision.basis, decision.reason_code) == (e164, basis, "")
 
 
 def test_a_number_of_another_campaign_or_a_removed_one_is_never_shown(account, add_number, match_call, now):
@@ -91,7 +91,7 @@ def test_row_14_a_tagged_default_is_shown_all_the_same_and_the_answer_says_so(ad
     set_default(campaign, add_number(SAME_AREA, spam_status=PhoneNumber.SpamStatus.TAGGED))
     decision = match_call()
     assert (decision.caller_id, decision.basis, decision.is_tagged) == (SAME_AREA, Basis.DEFAULT, True)
-    assert (decision.because, decision.skipped_tagged) == ("local_numbers_skipped", 1)
+    assert (decision.reason_code, decision.skipped_tagged) == ("local_numbers_skipped", 1)
 
 
 def test_an_unmonitored_number_is_shown_like_a_clean_one(add_number, match_call):
@@ -103,11 +103,11 @@ def test_a_paused_campaign_shows_nothing(add_number, match_call, campaign):
     set_default(campaign, add_number(SAME_AREA))
     Campaign.objects.update(is_paused=True)
     decision = match_call()
-    assert (decision.caller_id, decision.basis, decision.because) == (None, Basis.NONE, "campaign_paused")
+    assert (decision.caller_id, decision.basis, decision.reason_code) == (None, Basis.NONE, "campaign_paused")
 
 
 @pytest.mark.parametrize(
-    ("called", "because"),
+    ("called", "reason_code"),
     [
         ("+442079460958", "called_abroad"),
         ("+14165550123", "called_abroad"),
@@ -116,27 +116,27 @@ def test_a_paused_campaign_shows_nothing(add_number, match_call, campaign):
     ],
 )
 def test_a_called_number_without_a_place_in_the_states_gets_the_default(
-    add_number, match_call, campaign, called, because
+    add_number, match_call, campaign, called, reason_code
 ):
-    assert (match_call(called).caller_id, match_call(called).because) == (None, because)
+    assert (match_call(called).caller_id, match_call(called).reason_code) == (None, reason_code)
     set_default(campaign, add_number(SAME_AREA))
     decision = match_call(called)
-    assert (decision.caller_id, decision.basis, decision.because) == (SAME_AREA, Basis.DEFAULT, because)
+    assert (decision.caller_id, decision.basis, decision.reason_code) == (SAME_AREA, Basis.DEFAULT, reason_code)
 
 
 def test_with_matching_off_every_call_shows_the_default(add_number, match_call, campaign):
     add_number(SAME_EXCHANGE)
     Campaign.objects.update(automatic_matching=False)
-    assert (match_call().caller_id, match_call().because) == (None, "matching_off")
+    assert (match_call().caller_id, match_call().reason_code) == (None, "matching_off")
     set_default(campaign, add_number(ELSEWHERE))
-    assert (match_call().caller_id, match_call().because) == (ELSEWHERE, "matching_off")
+    assert (match_call().caller_id, match_call().reason_code) == (ELSEWHERE, "matching_off")
 
 
 def test_a_default_outside_the_campaign_is_shown_and_said_to_be(account, add_number, match_call, campaign):
     set_default(campaign, add_number(ELSEWHERE, campaign=None))
-    assert (match_call().caller_id, match_call().is_outside) == (ELSEWHERE, True)
+    assert (match_call().caller_id, match_call().is_outside_campaign) == (ELSEWHERE, True)
     PhoneNumber.objects.update(campaign=campaign)
-    assert not match_call().is_outside
+    assert not match_call().is_outside_campaign
 
 
 def test_a_default_that_was_removed_is_not_shown(add_number, match_call, campaign):
@@ -153,7 +153,7 @@ def test_what_cannot_be_called_is_refused_in_words(match_call, called):
 @pytest.mark.parametrize("called", ["(206) 355-0199", "206.355.0199", "1 206 355 0199", "+1-206-355-0199"])
 def test_a_called_number_may_be_written_as_people_write_it(add_number, match_call, called):
     add_number(SAME_EXCHANGE)
-    assert (match_call(called).called, match_call(called).caller_id) == (CALLED, SAME_EXCHANGE)
+    assert (match_call(called).called_number, match_call(called).caller_id) == (CALLED, SAME_EXCHANGE)
 
 
 def test_another_accounts_campaign_is_not_found(match_call):
@@ -190,7 +190,7 @@ def test_trying_takes_no_turn_and_counts_nothing(add_number, match_call, campaig
     Campaign.objects.update(daily_limit=1)
     add_number(SAME_AREA)
     add_number("+12064552000")
-    assert len({match_call(takes_turn=False).caller_id for _ in range(5)}) == 1
+    assert len({match_call(commit=False).caller_id for _ in range(5)}) == 1
     assert not NumberCalls.objects.exists()
 
 
@@ -198,7 +198,7 @@ def test_trying_takes_no_turn_and_counts_nothing(add_number, match_call, campaig
 
 
 def set_daily_limit(campaign: Campaign, calls: int | None, now) -> None:
-    campaigns.set_daily_limit(campaign, calls=calls, shown=campaign.daily_limit, context=Context.system(now))
+    campaigns.set_daily_limit(campaign, limit=calls, expected_limit=campaign.daily_limit, context=Context.system(now))
 
 
 def test_a_number_that_reached_its_daily_limit_is_skipped_until_the_next_day(add_number, match_call, campaign, now):
@@ -207,7 +207,8 @@ def test_a_number_that_reached_its_daily_limit_is_skipped_until_the_next_day(add
     set_default(campaign, add_number(ELSEWHERE))
     assert [match_call().caller_id for _ in range(3)] == [SAME_AREA, SAME_AREA, ELSEWHERE]
     decision = match_call()
-    assert (decision.because, decision.skipped_exhausted, decision.skipped_tagged) == ("local_numbers_skipped", 1, 0)
+    assert decision.reason_code == "local_numbers_skipped"
+    assert (decision.skipped_exhausted, decision.skipped_tagged) == (1, 0)
     assert NumberCalls.objects.get(number__e164=SAME_AREA).calls == 2
     assert match_call(now=now + timedelta(days=1)).caller_id == SAME_AREA
 

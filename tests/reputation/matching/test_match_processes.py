@@ -11,7 +11,7 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from reputation.models import NumberCalls
-from reputation.monitoring import lookups
+from reputation.monitoring import observations
 from reputation.providers.protocol import Observation
 from tests.factories import CampaignFactory, EngineFactory, MonitoredNumberFactory
 from tests.support.processes import start_python
@@ -34,7 +34,7 @@ account, campaign, calls = map(int, sys.argv[1:4])
 with open(sys.argv[4], "wb") as answers:
     for _ in range(calls):
         began = time.monotonic()
-        decision = match(account_id=account, campaign_id=campaign, called="+12063550199", now=timezone.now())
+        decision = match(account_id=account, campaign_id=campaign, called_number="+12063550199", now=timezone.now())
         answers.write(struct.pack("ddq", began, time.monotonic(), decision.number_id))
 """
 
@@ -82,4 +82,4 @@ def test_no_process_answers_with_a_tagged_number_and_equals_are_shown_equally_of
 
 def _apply_observations(slug: str, numbers: list, *, tagged: bool) -> None:
     said = [Observation(number=number.e164, engine=slug, tagged=tagged, label="Spam Likely") for number in numbers]
-    lookups.apply_observations(said, now=timezone.now())
+    observations.apply_observations(said, now=timezone.now())

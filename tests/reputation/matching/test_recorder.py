@@ -41,7 +41,7 @@ def record_decision(account, campaign, number):
 
     def note(**fields: object) -> None:
         of = {"account_id": account.pk, "campaign_id": campaign.pk, "number_id": number.pk, "day": DAY}
-        record_match(**of | {"basis": Basis.STATE, "skipped_tagged": False, "is_counted": False} | fields)
+        record_match(**of | {"basis": Basis.STATE, "skipped_tagged": False, "is_already_counted": False} | fields)
 
     return note
 
@@ -95,7 +95,7 @@ def test_what_is_noted_later_is_added_and_nothing_is_written_twice(record_decisi
 def test_a_call_that_a_daily_limit_counted_is_not_counted_again(account, campaign, number, now):
     Campaign.objects.update(daily_limit=2)
     for _ in range(3):
-        match(account_id=account.pk, campaign_id=campaign.pk, called="+12063550199", now=now)
+        match(account_id=account.pk, campaign_id=campaign.pk, called_number="+12063550199", now=now)
     flush()
     assert NumberCalls.objects.get().calls == 2
     assert dict(CampaignCalls.objects.values_list("basis", "calls")) == {"area_code": 2, "none": 1}
@@ -171,7 +171,7 @@ def test_a_writer_that_fails_says_so_in_the_log_and_goes_on(record_decision, cap
     record_decision()
     with connection.execute_wrapper(refuse):
         recorder._flush_safely()
-    assert "could not be recorded" in caplog.text
+    assert "could not be written" in caplog.text
     recorder._flush_safely()
     assert campaign_call_total() == 1
 
@@ -225,7 +225,7 @@ account, campaign, number, decisions, seconds = map(int, sys.argv[1:6])
 def answer(decisions, basis):
     for _ in range(decisions):
         record_match(account_id=account, campaign_id=campaign, number_id=number, day=date(2026, 11, 25), basis=basis,
-               skipped_tagged=False, is_counted=False)
+               skipped_tagged=False, is_already_counted=False)
 """
 WAIT_SCRIPT = "answer(decisions, 'state'); time.sleep(seconds)"
 FORK_SCRIPT = """

@@ -23,6 +23,7 @@ from reputation.matching.statistics import (
 from reputation.matching.tiers import Basis
 from reputation.models import Campaign, CampaignCalls, NumberCalls, PhoneNumber
 from tests.factories import CampaignFactory, PhoneNumberFactory
+from tests.support.pages import get_html
 
 pytestmark = pytest.mark.django_db
 
@@ -50,10 +51,6 @@ def create_number_calls(number: PhoneNumber, calls: int, *, day: date = TODAY) -
     NumberCalls.objects.create(account=number.account, number=number, day=day, calls=calls)
 
 
-def page_text(answer) -> str:
-    return " ".join(answer.content.decode().split())
-
-
 # What tags cost
 
 
@@ -66,8 +63,8 @@ def test_calls_are_told_apart_by_what_they_showed_and_why(campaign):
     create_campaign_calls(campaign, Basis.NONE, 100_000, skipped_tagged=True)
     create_campaign_calls(campaign, Basis.NONE, 1_000_000)
     today = get_campaign_statistics(campaign, TODAY).today
-    assert today == CallCounts(local=111, as_tagged=1_000, otherwise=10_000, without=1_100_000)
-    assert (today.total, today.by_default) == (1_111_111, 11_000)
+    assert today == CallCounts(local=111, default_for_tags=1_000, default_other=10_000, no_caller_id=1_100_000)
+    assert (today.total, today.default_total) == (1_111_111, 11_000)
 
 
 def test_the_last_30_days_are_today_and_the_29_before(campaign):
@@ -105,23 +102,23 @@ def test_what_was_matched_stands_on_the_page_by_the_accounts_own_day(as_viewer, 
     PhoneNumberFactory(account=account, campaign=campaign, e164="+12064551000")
     now = datetime.now(tz=UTC)
     for _ in range(3):
-        match(account_id=account.pk, campaign_id=campaign.pk, called="+12063550199", now=now)
+        match(account_id=account.pk, campaign_id=campaign.pk, called_number="+12063550199", now=now)
     flush()
     assert CampaignCalls.objects.get().day == today_of(account, now)
-    page = page_text(as_viewer.get(reverse("campaign", args=[campaign.pk])))
+    page = get_html(as_viewer.get(reverse("campaign", args=[campaign.pk])))
     assert '<th scope="row">In all</th><td class="figure num">3</td><td class="figure num">3</td>' in page
     assert '<th scope="row">Local</th><td class="figure num">3<span class="under">100 %</span></td>' in page
 
 
 def test_without_calls_the_page_says_how_they_come_about(as_viewer, campaign):
-    page = page_text(as_viewer.get(reverse("campaign", args=[campaign.pk])))
+    page = get_html(as_viewer.get(reverse("campaign", args=[campaign.pk])))
     assert "No call was asked about in the last 30 days." in page
     assert f'<a href="{reverse("api-reference")}">API</a>' in page
 
 
 def test_the_page_says_when_nothing_is_recorded(as_viewer, campaign, settings):
     settings.RECORD_DECISIONS = 0
-    page = page_text(as_viewer.get(reverse("campaign", args=[campaign.pk])))
+    page = get_html(as_viewer.get(reverse("campaign", args=[campaign.pk])))
     assert "RECORD_DECISIONS is 0" in page
     assert "No call was asked about" not in page
 
@@ -129,19 +126,19 @@ def test_the_page_says_when_nothing_is_recorded(as_viewer, campaign, settings):
 def test_the_page_says_when_figures_are_estimates(as_viewer, account, campaign, settings, now):
     create_campaign_calls(campaign, Basis.STATE, 50, day=today_of(account, now))
     page = reverse("campaign", args=[campaign.pk])
-    assert "Estimated" not in page_text(as_viewer.get(page))
+    assert "Estimated" not in get_html(as_viewer.get(page))
     settings.RECORD_DECISIONS = 10
-    assert "Estimated: one in 10 answers is recorded" in page_text(as_viewer.get(page))
+    assert "Estimated: one in 10 answers is recorded" in get_html(as_viewer.get(page))
 
 
 def test_the_warning_about_a_tagged_default_says_how_many_calls_showed_it_today(as_viewer, account, campaign, now):
     tagged = PhoneNumberFactory(account=account, spam_status="tagged")
     Campaign.objects.update(default_number=tagged)
     page = reverse("campaign", args=[campaign.pk])
-    assert "showed the default today" not in page_text(as_viewer.get(page))
+    assert "showed the default today" not in get_html(as_viewer.get(page))
     create_campaign_calls(campaign, Basis.DEFAULT, 200, day=today_of(account, now), skipped_tagged=True)
     create_campaign_calls(campaign, Basis.DEFAULT, 14, day=today_of(account, now))
-    assert "calls will still show it. 214 calls showed the default today." in page_text(as_viewer.get(page))
+    assert "calls will still show it. 214 calls showed the default today." in get_html(as_viewer.get(page))
 
 
 # How often a number was shown
@@ -154,7 +151,7 @@ def test_a_number_has_its_calls_of_today_7_and_30_days(number):
     shown = get_number_statistics(number, TODAY)
     assert (shown.today, shown.week, shown.month) == (1, 11, 1_111)
     assert (len(shown.days), shown.days[0].day, shown.days[-1].day) == (30, date(2026, 10, 27), TODAY)
-    assert (shown.most.day, shown.most.calls) == (date(2026, 10, 27), 1_000)
+    assert (shown.busiest_day.day, shown.busiest_day.calls) == (date(2026, 10, 27), 1_000)
 
 
 def test_bars_are_as_high_as_their_days_and_one_call_can_be_seen(number):
@@ -172,7 +169,7 @@ def test_the_picture_is_also_said_in_words(as_viewer, account, number, now):
     today = today_of(account, now)
     create_number_calls(number, 1_240, day=today - timedelta(days=3))
     create_number_calls(number, 12, day=today)
-    page = page_text(as_viewer.get(reverse("number", args=[number.pk])))
+    page = get_html(as_viewer.get(reverse("number", args=[number.pk])))
     assert f"1,252 in all, the most on {date_format(today - timedelta(days=3), 'j M')} with 1,240." in page
     assert "<dt>Today</dt><dd>12</dd>" in page
     assert page.partition('<svg class="bars"')[2].partition("</svg>")[0].count("<rect") == 30
@@ -180,9 +177,9 @@ def test_the_picture_is_also_said_in_words(as_viewer, account, number, now):
 
 def test_a_number_that_was_never_shown_says_so(as_viewer, number, settings):
     address = reverse("number", args=[number.pk])
-    assert "No call was to show it in the last 30 days." in page_text(as_viewer.get(address))
+    assert "No call was to show it in the last 30 days." in get_html(as_viewer.get(address))
     settings.RECORD_DECISIONS = 0
-    page = page_text(as_viewer.get(address))
+    page = get_html(as_viewer.get(address))
     assert "RECORD_DECISIONS is 0" in page
     assert "No call was to show it" not in page
 

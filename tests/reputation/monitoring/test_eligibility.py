@@ -30,12 +30,12 @@ def campaign(account):
 
 def refusal_code(number: PhoneNumber, now) -> str:
     question = enable_rule(number.account, None, now)
-    return question.put_to(PhoneNumber.objects.filter(pk=number.pk)).values_list("refusal", flat=True).get()
+    return question.annotate(PhoneNumber.objects.filter(pk=number.pk)).values_list("refusal", flat=True).get()
 
 
 def needs_seat(number: PhoneNumber, now) -> bool:
     question = enable_rule(number.account, None, now)
-    return question.put_to(PhoneNumber.objects.filter(pk=number.pk)).values_list("needs_seat", flat=True).get()
+    return question.annotate(PhoneNumber.objects.filter(pk=number.pk)).values_list("needs_seat", flat=True).get()
 
 
 @pytest.mark.parametrize("state", sorted(set(Application.State) - {Application.State.APPROVED}))

@@ -138,24 +138,24 @@ def test_a_label_of_an_engine_that_is_no_longer_asked_ends_as_not_watched_and_it
     assert engines.retire_unused_engines(later) == 1
     assert engines.retire_unused_engines(later) == 0
     number.refresh_from_db()
-    assert Tag.objects.get().ended_because == "not_monitored"
+    assert Tag.objects.get().end_reason == "not_monitored"
     assert Case.objects.get().state == "cancelled"
     assert number.spam_status == PhoneNumber.SpamStatus.CLEAN
-    assert AuditEvent.objects.filter(what="tag.unwatched", account=account).count() == 1
+    assert AuditEvent.objects.filter(code="tag.unwatched", account=account).count() == 1
 
 
 def test_keeping_engines_in_step_costs_as_many_queries_for_500_numbers_as_for_5(provider, account, now, after_enabling):
     counts = []
     for count in (5, 500):
         numbers = [MonitoredNumberFactory(account=account, next_action_at=now) for _ in range(count)]
-        Engine.objects.update(to_register_after=0)
+        Engine.objects.update(backfill_cursor=0)
         Registration.objects.all().delete()
         with CaptureQueriesContext(connection) as registering:
             assert engines.backfill_new_engines(after_enabling) == 2 * min(count, engines.CHUNK)
         Registration.objects.update(state="accepted", next_action_at=None)
         provider.labels |= {(number.e164, "beta"): "Spam Likely" for number in numbers}
         lookups.look_up_due(now)
-        Engine.objects.filter(slug="beta").update(in_use=False, to_let_go=True)
+        Engine.objects.filter(slug="beta").update(in_use=False, needs_retirement=True)
         with CaptureQueriesContext(connection) as letting_go:
             assert engines.retire_unused_engines(now) == count
         Engine.objects.filter(slug="beta").update(in_use=True)

@@ -11,6 +11,7 @@ from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from portal.jobs.claims import LEASE_DURATION
 from portal.models import Member
 from reputation.models import Case, PhoneNumber, Tag
 from reputation.notifications import digests
@@ -45,7 +46,7 @@ def create_tag(number, engine, *, at, **values) -> Tag:
 
 def create_cleared_tag(number, engine, *, at) -> Tag:
     """A label that stood for a long time and was cleared at this moment."""
-    made = create_tag(number, engine, at=at - timedelta(days=9), ended_at=at, ended_because=Tag.Ended.CLEARED)
+    made = create_tag(number, engine, at=at - timedelta(days=9), ended_at=at, end_reason=Tag.EndReason.CLEARED)
     PhoneNumber.objects.filter(pk=number.pk).update(spam_status=PhoneNumber.SpamStatus.CLEAN)
     return made
 
@@ -152,7 +153,7 @@ def test_a_number_that_another_engine_still_labels_is_not_called_cleared(account
 
 def test_a_label_that_is_no_longer_watched_is_no_news(account, member, hiya, now):
     number = MonitoredNumberFactory(account=account)
-    create_tag(number, hiya, at=now - HOUR, ended_at=now - HOUR, ended_because=Tag.Ended.NOT_MONITORED)
+    create_tag(number, hiya, at=now - HOUR, ended_at=now - HOUR, end_reason=Tag.EndReason.NOT_MONITORED)
     assert digests.send_digests(now=now)[0] == 0
 
 
@@ -277,6 +278,24 @@ def test_a_worker_that_is_stopped_amid_the_mails_leaves_the_rest_due(account, me
             digests.send_digests(now=now)
     digests.send_digests(now=now)
     assert len(mail.outbox) == 1
+
+
+def test_a_worker_that_outlives_its_lease_tells_nobody(account, member, hiya, now, monkeypatch):
+    """It stalls while it builds the digests, and another worker tells the member meanwhile."""
+    create_tag(MonitoredNumberFactory(account=account), hiya, at=now - HOUR)
+    build_digests = digests._build_digests
+
+    def stall(members, **options):
+        built = build_digests(members, **options)
+        monkeypatch.setattr(digests, "_build_digests", build_digests)
+        digests.send_digests(now=now + LEASE_DURATION)
+        return built
+
+    monkeypatch.setattr(digests, "_build_digests", stall)
+    digests.send_digests(now=now)
+    assert len(mail.outbox) == 1
+    member.refresh_from_db()
+    assert (member.digest_sent_at, member.lease_token) == (digests.get_cutoff(now + LEASE_DURATION), "")
 
 
 def test_the_task_tells_every_member_once_in_chunks_and_ends_although_some_are_refused(

@@ -1,4 +1,6 @@
-"""A page of the table costs what it shows: read along indexes, by a fixed number of queries, and its N is exact."""
+"""The table of numbers: filters, orders and paging; each page is read along an index, by a fixed number of queries."""
+
+from __future__ import annotations
 
 from datetime import timedelta
 from itertools import product
@@ -10,8 +12,9 @@ from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 
 from reputation.models import PhoneNumber
-from reputation.number_table import table as number_table
-from reputation.number_table.table import SORTS, NumberScope
+from reputation.number_table.ordering import SORTS
+from reputation.number_table.scope import NumberScope
+from reputation.number_table.table import get_number_table
 from reputation.numbers.filters import NumberFilter
 from tests.factories import AccountFactory, CampaignFactory, EngineFactory, PhoneNumberFactory, TagFactory
 
@@ -60,40 +63,39 @@ def filter_params(mixed_numbers) -> list[dict[str, object]]:
     ]
 
 
-def expected_ids(scope: NumberScope, chosen: NumberFilter, sort: str, now) -> list[int]:
-    """The same order, asked for as plainly as can be."""
+def expected_ids(scope: NumberScope, number_filter: NumberFilter, sort: str, now) -> list[int]:
+    """The same numbers, filtered by one query and sorted in Python."""
 
     def key(number: PhoneNumber) -> tuple:
         value = {
             "number": lambda: "",
             "label": lambda: number.label,
-            "status": lambda: PhoneNumber.URGENCY.index(number.spam_status),
-            "capability": lambda: PhoneNumber.CAPABILITIES.index(number.capability),
+            "status": lambda: PhoneNumber.STATUSES_BY_URGENCY.index(number.spam_status),
+            "capability": lambda: PhoneNumber.CAPABILITIES_BY_NAME.index(number.capability),
             "checked": lambda: (number.checked_at is not None, number.checked_at or 0),
         }[sort.lstrip("-")]()
         return (value, number.e164)
 
-    ordered = sorted(chosen.apply(scope.numbers, now), key=key, reverse=sort.startswith("-"))
+    ordered = sorted(number_filter.apply(scope.numbers, now), key=key, reverse=sort.startswith("-"))
     return [number.pk for number in ordered]
 
 
-@pytest.mark.parametrize("gathered", [0, 2_000], ids=["along indexes", "gathered"])
+@pytest.mark.parametrize("max_sorted_ids", [0, 2_000], ids=["along indexes", "sorted ids"])
 @pytest.mark.parametrize("sort", SORTS_BOTH_WAYS)
-def test_every_filter_in_every_order_page_by_page(account, mixed_numbers, now, monkeypatch, sort, gathered):
-    monkeypatch.setattr(number_table, "MAX_SORTED_IDS", gathered)
-    monkeypatch.setattr(number_table, "PAGE_SIZE", 7)
+def test_every_filter_in_every_order_page_by_page(account, mixed_numbers, now, sort, max_sorted_ids):
+    sizes = {"page_size": 7, "max_sorted_ids": max_sorted_ids}
     scopes = (
         NumberScope(account),
-        NumberScope(account, inside=mixed_numbers["campaign"]),
-        NumberScope(account, outside=mixed_numbers["campaign"]),
+        NumberScope(account, in_campaign=mixed_numbers["campaign"]),
+        NumberScope(account, not_in_campaign=mixed_numbers["campaign"]),
     )
     for scope, params in product(scopes, filter_params(mixed_numbers)):
         query = QueryDict(urlencode(params | {"sort": sort}), mutable=True)
-        wanted = expected_ids(scope, NumberFilter.read(query), sort, now)
+        wanted = expected_ids(scope, NumberFilter.from_params(query), sort, now)
         found, after = [], ""
         while True:
             query["after"] = after
-            table = number_table.get_number_table(query, scope=scope, now=now)
+            table = get_number_table(query, scope=scope, now=now, **sizes)
             assert table.total == len(wanted), params
             found += [row.number.pk for row in table.rows]
             if not table.next:
@@ -102,38 +104,35 @@ def test_every_filter_in_every_order_page_by_page(account, mixed_numbers, now, m
         assert found == wanted, (params, sort)
         if table.previous:
             query = QueryDict(urlencode(params | {"sort": sort, "before": table.previous}))
-            back = number_table.get_number_table(query, scope=scope, now=now)
+            back = get_number_table(query, scope=scope, now=now, **sizes)
             assert [row.number.pk for row in back.rows] == wanted[table.start - 1 - 7 : table.start - 1]
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL plans by what is stored, which is little here")
 @pytest.mark.parametrize("sort", SORTS_BOTH_WAYS)
-def test_a_page_is_read_along_an_index_and_never_sorted_by_the_database(account, mixed_numbers, now, monkeypatch, sort):
-    monkeypatch.setattr(number_table, "MAX_SORTED_IDS", 0)
-    monkeypatch.setattr(number_table, "PAGE_SIZE", 7)
+def test_a_page_is_read_along_an_index_and_never_sorted_by_the_database(account, mixed_numbers, now, sort):
+    options = {"scope": NumberScope(account), "now": now, "page_size": 7, "max_sorted_ids": 0}
     for params in filter_params(mixed_numbers):
         if "q" in params or "engine" in params:
             continue
-        first = number_table.get_number_table(
-            QueryDict(urlencode(params | {"sort": sort})), scope=NumberScope(account), now=now
-        )
-        asked = urlencode(params | {"sort": sort, "after": first.next})
+        first = get_number_table(QueryDict(urlencode(params | {"sort": sort})), **options)
+        address = urlencode(params | {"sort": sort, "after": first.next})
         with CaptureQueriesContext(connection) as queries:
-            number_table.get_number_table(QueryDict(asked), scope=NumberScope(account), now=now)
+            get_number_table(QueryDict(address), **options)
         for query in queries.captured_queries:
             with connection.cursor() as cursor:
                 cursor.execute(f"EXPLAIN QUERY PLAN {query['sql']}")
                 plan = [row[3] for row in cursor.fetchall()]
-            assert not [step for step in plan if "SCAN reputation_phonenumber" in step], (asked, plan)
+            assert not [step for step in plan if "SCAN reputation_phonenumber" in step], (address, plan)
             if "AS page0" in query["sql"]:
-                assert not [step for step in plan if "TEMP B-TREE" in step], (asked, plan)
+                assert not [step for step in plan if "TEMP B-TREE" in step], (address, plan)
 
 
 @pytest.mark.parametrize("params", [{}, {"status": "clean"}, {"q": "+1206"}, {"sort": "checked"}, {"sort": "status"}])
 def test_a_page_takes_as_many_queries_for_sixty_numbers_as_for_thirty(account, mixed_numbers, now, params):
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:
-            number_table.get_number_table(QueryDict(urlencode(params)), scope=NumberScope(account), now=now)
+            get_number_table(QueryDict(urlencode(params)), scope=NumberScope(account), now=now)
         return len(captured)
 
     before = queries()
@@ -162,14 +161,14 @@ def test_a_search_takes_every_sign_for_what_it_is(account, now, text, finds):
     PhoneNumberFactory(account=account, e164="+12065550143", label="")
     for place, label in enumerate(('Say "hi" 7%', "Étage Éta", "\N{ROCKET} Moon", "Andes")):
         PhoneNumberFactory(account=account, e164=f"+1307222{place:04}", label=label)
-    found = number_table.get_number_table(QueryDict(urlencode({"q": text})), scope=NumberScope(account), now=now)
+    found = get_number_table(QueryDict(urlencode({"q": text})), scope=NumberScope(account), now=now)
     assert [row.number.label or row.number.e164 for row in found.rows] == finds
 
 
 def test_a_search_finds_what_was_changed_and_no_longer_what_it_was(account, now):
     number = PhoneNumberFactory(account=account, label="Before")
     PhoneNumber.objects.filter(pk=number.pk).update(label="Afterwards")
-    assert list(PhoneNumber.objects.matching("fterw")) == [number]
-    assert not PhoneNumber.objects.matching("efore")
+    assert list(PhoneNumber.objects.search("fterw")) == [number]
+    assert not PhoneNumber.objects.search("efore")
     number.delete()
-    assert not PhoneNumber.objects.matching("fterw")
+    assert not PhoneNumber.objects.search("fterw")

@@ -17,7 +17,9 @@ from reputation.models import Case, PhoneNumber
 from reputation.monitoring import capability, engines, lookups, verification
 from reputation.providers import registry
 from reputation.providers.protocol import Provider, Stage, SubmitRequest
-from reputation.providers.simulated import ENGINES, PARAMETERS, SimulatedProvider, get_removal_outcome
+from reputation.providers.simulated import SimulatedProvider
+from reputation.providers.simulated_store import open_store
+from reputation.providers.simulation import ENGINES, PARAMETERS, get_removal_outcome
 from reputation.remediation import sweep
 from reputation.service_clock import days
 from tests.factories import PhoneNumberFactory
@@ -105,8 +107,13 @@ def clock():
 
 
 @pytest.fixture
-def simulated(tmp_path, clock):
-    return SimulatedProvider(path=tmp_path / "engines.sqlite3", clock=clock)
+def path(tmp_path):
+    return tmp_path / "engines.sqlite3"
+
+
+@pytest.fixture
+def simulated(path, clock):
+    return SimulatedProvider(path=path, clock=clock)
 
 
 def tagged_observations(simulated, numbers):
@@ -194,7 +201,7 @@ def test_a_removed_label_is_not_found_any_more_and_a_refused_one_still_is(simula
 
 def still_labelled(simulated, labels, now):
     """Of the labels submitted, those still found; one that came back since counts as another label."""
-    again = PARAMETERS.again[0] * DAY
+    again = PARAMETERS.relapse_days[0] * DAY
     return (
         []
         if now - NOW > 5 * DAY + again
@@ -202,12 +209,13 @@ def still_labelled(simulated, labels, now):
     )
 
 
-def test_most_are_remediated_in_one_to_two_days_and_disputes_end_within_a_week(simulated, clock):
+def test_most_are_remediated_in_one_to_two_days_and_disputes_end_within_a_week(simulated, path, clock):
     simulated.look_up(NUMBERS)
     clock.now = NOW + 5 * DAY
     simulated.submit([submit_request(label) for label in tagged_observations(simulated, NUMBERS)])
-    with simulated._memory() as memory:
-        courses = [get_removal_outcome(one) for ones in memory.requests("remove", NUMBERS).values() for one in ones]
+    with open_store(path, timeout=1) as store:
+        requests = store.get_requests("remove", NUMBERS)
+    courses = [get_removal_outcome(request) for of_pair in requests.values() for request in of_pair]
     lasted = [(course.answered_at - clock.now) / DAY for course in courses if not course.disputed_at]
     disputes = [(course.answered_at - clock.now) / DAY for course in courses if course.disputed_at]
     assert 1 <= min(lasted) <= max(lasted) <= 2
@@ -224,7 +232,8 @@ def test_a_request_repeated_under_its_key_is_the_same_request(simulated, clock):
     (again,) = simulated.submit([submit_request(label)])
     (other,) = simulated.submit([submit_request(label, key="other")])
     assert first.reference == again.reference != other.reference
-    assert (first.key, other.key) == (submit_request(label).key, submit_request(label, key="other").key)
+    keys = [submit_request(label).idempotency_key, submit_request(label, key="other").idempotency_key]
+    assert [first.idempotency_key, other.idempotency_key] == keys
 
 
 def test_a_withdrawn_request_removes_nothing(simulated, clock):

@@ -10,7 +10,6 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from portal.jobs import runner
-from reputation.imports import pipeline
 from reputation.models import Check, PhoneNumber
 from reputation.schedules import SCHEDULES
 from tests.factories import MonitoredNumberFactory, PhoneNumberFactory
@@ -21,8 +20,7 @@ DAY = timedelta(seconds=20)
 @pytest.fixture
 def fast_clock(settings, monkeypatch):
     settings.SERVICE_DAY = DAY
-    for module in (runner, pipeline):
-        monkeypatch.setattr(module, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(runner, "PAUSE_SECONDS", 0)
 
 
 def count_rows() -> dict[str, int]:

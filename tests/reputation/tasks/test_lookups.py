@@ -22,7 +22,8 @@ import os, sys, time
 import django; django.setup()
 from reputation.monitoring import lookups
 from reputation.providers.protocol import Observation
-from reputation.providers.simulated import ENGINES, SimulatedProvider
+from reputation.providers.simulated import SimulatedProvider
+from reputation.providers.simulation import ENGINES
 from reputation.tasks.lookups import look_up_numbers
 
 def look_up(self, numbers):

@@ -9,6 +9,7 @@ from portal.audit import Context, record_event
 from portal.models import AuditEvent
 from reputation.models import Case
 from tests.factories import CaseFactory, MonitoredNumberFactory, SubmissionFactory, TagFactory
+from tests.support.pages import get_html
 
 pytestmark = pytest.mark.django_db
 
@@ -30,7 +31,7 @@ def failed_case(case, now):
 
 
 def get_page(client, case: Case) -> str:
-    return client.get(reverse("case", args=[case.pk])).content.decode()
+    return get_html(client.get(reverse("case", args=[case.pk])))
 
 
 def test_it_says_what_each_engine_was_asked_and_what_happens_next(as_viewer, case):
@@ -48,24 +49,22 @@ def test_row_13_a_failed_case_offers_a_support_ticket_with_all_that_support_need
 
 
 def test_the_tickets_reference_is_noted(as_admin, failed_case):
-    page = as_admin.post(
-        reverse("case-ticket", args=[failed_case.pk]), {"ticket_reference": " SUP-48213 "}, follow=True
-    ).content.decode()
+    page = get_html(
+        as_admin.post(reverse("case-ticket", args=[failed_case.pk]), {"ticket_reference": " SUP-48213 "}, follow=True)
+    )
     assert "Ticket SUP-48213 is noted." in page
     assert "<strong>SUP-48213</strong>" in page
-    assert AuditEvent.objects.filter(what="case.ticket", subject_id=failed_case.pk).count() == 1
+    assert AuditEvent.objects.filter(code="case.ticket", subject_id=failed_case.pk).count() == 1
 
 
 def test_an_empty_reference_is_refused_at_the_field(as_admin, failed_case):
     answer = as_admin.post(reverse("case-ticket", args=[failed_case.pk]), {"ticket_reference": ""})
     assert answer.status_code == 422
-    assert "This field is required." in answer.content.decode()
+    assert "This field is required." in get_html(answer)
 
 
 def test_a_case_that_did_not_fail_takes_no_ticket(as_admin, case):
-    page = as_admin.post(
-        reverse("case-ticket", args=[case.pk]), {"ticket_reference": "SUP-1"}, follow=True
-    ).content.decode()
+    page = get_html(as_admin.post(reverse("case-ticket", args=[case.pk]), {"ticket_reference": "SUP-1"}, follow=True))
     assert "did not fail" in page
     case.refresh_from_db()
     assert case.ticket_reference == ""
@@ -89,7 +88,7 @@ def test_the_page_asks_as_much_for_5_engines_and_events_as_for_500(as_viewer, ca
         for _ in range(count):
             submission = SubmissionFactory(case=case)
             TagFactory(account=account, number=case.number, case=case, engine=submission.engine)
-            record_event(account=account, context=Context.system(now), what="case.submitted", subject=case)
+            record_event(account=account, context=Context.system(now), code="case.submitted", subject=case)
 
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:

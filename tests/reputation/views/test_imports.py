@@ -7,9 +7,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from portal.audit import Context
-from reputation.imports import pipeline
+from reputation.imports import cleanup, pipeline
 from reputation.models import NumberImport, PhoneNumber
 from tests.factories import AccountFactory, MemberFactory, PhoneNumberFactory
+from tests.support.pages import get_html
 
 pytestmark = pytest.mark.django_db
 
@@ -45,15 +46,17 @@ def post_file(client, content: bytes, name: str = "numbers.csv"):
 
 
 def get_page(client, batch: NumberImport) -> str:
-    return client.get(reverse("import", args=[batch.pk])).content.decode()
+    return get_html(client.get(reverse("import", args=[batch.pk])))
 
 
 def test_it_works(as_admin, account):
     PhoneNumberFactory(account=account, e164="+12062550143", label="Old")
-    preview = post_file(
-        as_admin,
-        b"phone;label\r\n206 255 0143;Seattle\r\n425 255 0144;Bellevue\r\n416 255 0145;Toronto\r\n206 255 014;\r\n",
-    ).content.decode()
+    preview = get_html(
+        post_file(
+            as_admin,
+            b"phone;label\r\n206 255 0143;Seattle\r\n425 255 0144;Bellevue\r\n416 255 0145;Toronto\r\n206 255 014;\r\n",
+        )
+    )
     for expected in (
         "This will happen",
         "Nothing is written yet",
@@ -67,7 +70,7 @@ def test_it_works(as_admin, account):
         assert expected in preview
     assert PhoneNumber.objects.count() == 1
     batch = NumberImport.objects.get()
-    result = as_admin.post(reverse("import-confirm", args=[batch.pk]), follow=True).content.decode()
+    result = get_html(as_admin.post(reverse("import-confirm", args=[batch.pk]), follow=True))
     assert "3 numbers imported." in result
     assert "This was done" in result
     assert PhoneNumber.objects.for_account(account).count() == 3
@@ -82,7 +85,7 @@ def test_it_works(as_admin, account):
     ],
 )
 def test_a_file_that_cannot_be_imported_is_answered_at_the_field(as_admin, content, reason):
-    page = post_file(as_admin, content).content.decode()
+    page = get_html(post_file(as_admin, content))
     assert reason in page
     assert 'aria-invalid="true"' in page
     assert not NumberImport.objects.exists()
@@ -90,7 +93,7 @@ def test_a_file_that_cannot_be_imported_is_answered_at_the_field(as_admin, conte
 
 def test_a_file_over_the_limit_is_answered_at_the_field_and_not_kept(as_admin, settings, tmp_path):
     settings.UPLOAD_LIMIT_MB = 1
-    page = post_file(as_admin, b"number\n" + b"2062550143\n" * 100_000).content.decode()
+    page = get_html(post_file(as_admin, b"number\n" + b"2062550143\n" * 100_000))
     assert "The file is larger than 1 MB. Nothing was imported." in page
     assert "Choose a CSV file first" not in page
     assert not NumberImport.objects.exists()
@@ -98,11 +101,11 @@ def test_a_file_over_the_limit_is_answered_at_the_field_and_not_kept(as_admin, s
 
 
 def test_no_file_is_answered_at_the_field(as_admin):
-    assert "Choose a CSV file first." in as_admin.post(NEW_URL).content.decode()
+    assert "Choose a CSV file first." in get_html(as_admin.post(NEW_URL))
 
 
 def test_what_a_file_holds_is_shown_as_text_and_no_markup(as_admin):
-    page = post_file(as_admin, b"number,<i>x</i>\n<script>alert(1)</script>,a\n", name="<b>.csv").content.decode()
+    page = get_html(post_file(as_admin, b"number,<i>x</i>\n<script>alert(1)</script>,a\n", name="<b>.csv"))
     assert "<script>alert(1)" not in page
     assert "<i>x</i>" not in page
     assert "&lt;script&gt;alert(1)" in page
@@ -116,21 +119,21 @@ def test_progress_survives_leaving_the_page_and_ends_by_itself(as_admin, create_
     assert "data-poll" in page
     assert '<progress max="' in page
     for elsewhere in (reverse("phone-numbers"), reverse("overview")):
-        assert reverse("import", args=[batch.pk]) in as_admin.get(elsewhere).content.decode()
+        assert reverse("import", args=[batch.pk]) in get_html(as_admin.get(elsewhere))
     pipeline.advance(batch, now=now)
     assert "data-poll" not in get_page(as_admin, batch)
-    assert "read and ready" in as_admin.get(reverse("phone-numbers")).content.decode()
+    assert "read and ready" in get_html(as_admin.get(reverse("phone-numbers")))
     as_admin.post(reverse("import-confirm", args=[batch.pk]))
     assert "0 of 1 so far." in get_page(as_admin, batch)
     pipeline.advance(batch, now=now)
     assert "This was done" in get_page(as_admin, batch)
-    assert reverse("import", args=[batch.pk]) not in as_admin.get(reverse("phone-numbers")).content.decode()
+    assert reverse("import", args=[batch.pk]) not in get_html(as_admin.get(reverse("phone-numbers")))
 
 
 def test_a_second_click_says_what_was_done(as_admin, create_import):
     address = reverse("import-confirm", args=[create_import().pk])
     as_admin.post(address)
-    again = as_admin.post(address, follow=True).content.decode()
+    again = get_html(as_admin.post(address, follow=True))
     assert "This was no longer waiting to be confirmed: done." in again
     assert "This was done" in again
     assert PhoneNumber.objects.count() == 1
@@ -138,10 +141,10 @@ def test_a_second_click_says_what_was_done(as_admin, create_import):
 
 def test_it_can_be_cancelled_until_it_is_confirmed(as_admin, create_import):
     batch = create_import()
-    page = as_admin.post(reverse("import-cancel", args=[batch.pk]), follow=True).content.decode()
+    page = get_html(as_admin.post(reverse("import-cancel", args=[batch.pk]), follow=True))
     assert "was cancelled. No number was changed." in page
     assert "It was cancelled." in get_page(as_admin, batch)
-    page = as_admin.post(reverse("import-confirm", args=[batch.pk]), follow=True).content.decode()
+    page = get_html(as_admin.post(reverse("import-confirm", args=[batch.pk]), follow=True))
     assert "no longer waiting to be confirmed: cancelled" in page
     assert not PhoneNumber.objects.exists()
 
@@ -149,7 +152,7 @@ def test_it_can_be_cancelled_until_it_is_confirmed(as_admin, create_import):
 def test_a_confirmed_import_says_that_it_cannot_be_cancelled(as_admin, create_import):
     batch = create_import()
     as_admin.post(reverse("import-confirm", args=[batch.pk]))
-    page = as_admin.post(reverse("import-cancel", args=[batch.pk]), follow=True).content.decode()
+    page = get_html(as_admin.post(reverse("import-cancel", args=[batch.pk]), follow=True))
     assert "It cannot be cancelled any more: done." in page
 
 
@@ -159,10 +162,10 @@ def test_it_can_be_stopped_while_it_is_applied_and_says_how_far_it_came(as_admin
     pipeline.advance(batch, now=now)
     as_admin.post(reverse("import-confirm", args=[batch.pk]))
     assert reverse("import-stop", args=[batch.pk]) in get_page(as_admin, batch)
-    page = as_admin.post(reverse("import-stop", args=[batch.pk]), follow=True).content.decode()
+    page = get_html(as_admin.post(reverse("import-stop", args=[batch.pk]), follow=True))
     assert "It was stopped after 0 of 1 number" in page
     assert "goes on from what is there" in page
-    again = as_admin.post(reverse("import-stop", args=[batch.pk]), follow=True).content.decode()
+    again = get_html(as_admin.post(reverse("import-stop", args=[batch.pk]), follow=True))
     assert "There is nothing to stop any more: stopped." in again
 
 
@@ -189,7 +192,7 @@ def test_every_refused_line_can_be_downloaded_with_its_number_and_reason(as_admi
 
 def test_what_expired_says_that_nothing_was_changed(as_admin, create_import, now):
     batch = create_import()
-    while pipeline.clean_up(now=now + pipeline.get_retention()):
+    while cleanup.clean_up(now=now + cleanup.get_retention()):
         pass
     page = get_page(as_admin, batch)
     assert "Nobody confirmed it in time." in page
@@ -207,14 +210,14 @@ def test_what_failed_says_why(as_admin, create_import, now):
 
 class TestTheListOfImports:
     def test_without_imports_it_says_what_to_do(self, as_admin):
-        page = as_admin.get(LIST_URL).content.decode()
+        page = get_html(as_admin.get(LIST_URL))
         assert "No imports yet" in page
         assert "Import a CSV file" in page
 
     def test_it_shows_the_accounts_imports(self, as_viewer, create_import):
         batch = create_import()
         theirs = create_import(of=AccountFactory())
-        page = as_viewer.get(LIST_URL).content.decode()
+        page = get_html(as_viewer.get(LIST_URL))
         assert reverse("import", args=[batch.pk]) in page
         assert "1 new" in page
         assert "Ready to confirm" in page
@@ -222,10 +225,10 @@ class TestTheListOfImports:
 
     def test_older_ones_are_on_the_next_page(self, as_admin, create_import):
         batches = [create_import("number\nbroken 2\n2062550143\n") for _ in range(26)]
-        first = as_admin.get(LIST_URL).content.decode()
+        first = get_html(as_admin.get(LIST_URL))
         assert reverse("import", args=[batches[0].pk]) not in first
         assert f"?before={batches[1].pk}" in first
-        older = as_admin.get(LIST_URL, {"before": batches[1].pk}).content.decode()
+        older = get_html(as_admin.get(LIST_URL, {"before": batches[1].pk}))
         assert reverse("import", args=[batches[0].pk]) in older
 
     def test_its_queries_do_not_grow(self, as_admin, create_import):

@@ -22,6 +22,7 @@ from tests.factories import (
     PhoneNumberFactory,
     TagFactory,
 )
+from tests.support.pages import get_html
 
 pytestmark = pytest.mark.django_db
 
@@ -32,7 +33,7 @@ def number(account):
 
 
 def get_page(client, number: PhoneNumber) -> str:
-    return client.get(reverse("number", args=[number.pk])).content.decode()
+    return get_html(client.get(reverse("number", args=[number.pk])))
 
 
 def test_row_12_a_tagged_number_has_its_alert_with_the_engine_and_a_link_to_the_case(as_viewer, number, account):
@@ -63,10 +64,10 @@ def test_the_timeline_holds_the_events_of_the_number_its_tags_and_its_cases(as_v
     case = CaseFactory(account=account, number=number)
     tag = TagFactory(account=account, number=number, case=case)
     foreign = PhoneNumberFactory(account=account)
-    for what, subject in (("number.added", number), ("case.opened", case), ("tag.detected", tag)):
-        audit.record_event(account=account, context=Context.system(now), what=what, subject=subject)
-    audit.record_event(account=account, context=Context.system(now), what="number.changed", subject=foreign)
-    assert [event.what for event in history.get_events(number)] == ["tag.detected", "case.opened", "number.added"]
+    for code, subject in (("number.added", number), ("case.opened", case), ("tag.detected", tag)):
+        audit.record_event(account=account, context=Context.system(now), code=code, subject=subject)
+    audit.record_event(account=account, context=Context.system(now), code="number.changed", subject=foreign)
+    assert [event.code for event in history.get_events(number)] == ["tag.detected", "case.opened", "number.added"]
     page = get_page(as_viewer, number)
     assert "Number added" in page
     assert "Number changed" not in page
@@ -74,16 +75,13 @@ def test_the_timeline_holds_the_events_of_the_number_its_tags_and_its_cases(as_v
 
 def test_older_events_follow_on_further_pages(as_viewer, number, account, now, monkeypatch):
     monkeypatch.setattr(history, "EVENTS_SHOWN", 2)
-    for what in ("number.added", "number.changed", "number.restored"):
-        audit.record_event(account=account, context=Context.system(now), what=what, subject=number)
+    for code in ("number.added", "number.changed", "number.restored"):
+        audit.record_event(account=account, context=Context.system(now), code=code, subject=number)
     page = get_page(as_viewer, number)
     assert "Number added again" in page
     older = history.get_events(number)[1].pk
     assert f"?before={older}" in page
-    assert (
-        "Number added again"
-        not in as_viewer.get(f"{reverse('number', args=[number.pk])}?before={older}").content.decode()
-    )
+    assert "Number added again" not in get_html(as_viewer.get(f"{reverse('number', args=[number.pk])}?before={older}"))
 
 
 def test_the_picture_says_for_each_day_and_engine_what_was_known(number, account, now):
@@ -103,13 +101,13 @@ def test_the_picture_says_for_each_day_and_engine_what_was_known(number, account
         engine=engine,
         detected_at=now - timedelta(days=5, hours=12),
         ended_at=now - timedelta(days=3, hours=12),
-        ended_because=Tag.Ended.CLEARED,
+        end_reason=Tag.EndReason.CLEARED,
     )
     known, unknown = history.get_daily_history([engine, silent], [check], [tag], now=now)
-    assert known.cells[-10:] == ["clean"] * 4 + ["tagged"] * 3 + ["clean"] * 3
-    assert set(known.cells[:-10]) == {"none"}
-    assert set(unknown.cells) == {"none"}
-    assert known.in_words == f"{engine}: 3 days tagged, 7 days clean, 50 days not known"
+    assert known.days[-10:] == ["clean"] * 4 + ["tagged"] * 3 + ["clean"] * 3
+    assert set(known.days[:-10]) == {"none"}
+    assert set(unknown.days) == {"none"}
+    assert known.summary == f"{engine}: 3 days tagged, 7 days clean, 50 days not known"
 
 
 def test_row_15_nothing_of_the_history_is_lost_when_monitoring_is_disabled(as_viewer, number, account, actor, now):
@@ -162,7 +160,7 @@ def test_the_page_costs_the_same_queries_however_much_happened(as_viewer, number
             TagFactory(account=account, number=number, engine=engine, case=case, detected_at=moment, ended_at=moment)
             CheckFactory(account=account, number=number, engine=engine, is_current=False, last_at=moment)
             ComplaintFactory(e164=number.e164)
-            audit.record_event(account=account, context=Context.system(now), what="tag.detected", subject=number)
+            audit.record_event(account=account, context=Context.system(now), code="tag.detected", subject=number)
 
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:

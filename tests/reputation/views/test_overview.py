@@ -14,6 +14,7 @@ from tests.factories import (
     PhoneNumberFactory,
     TagFactory,
 )
+from tests.support.pages import get_html
 
 pytestmark = pytest.mark.django_db
 
@@ -21,7 +22,7 @@ Status = PhoneNumber.SpamStatus
 
 
 def get_page(client) -> str:
-    return client.get(reverse("overview")).content.decode()
+    return get_html(client.get(reverse("overview")))
 
 
 def create_tagged_number(account, status=Status.TAGGED, state=Case.State.OPEN, **fields) -> PhoneNumber:
@@ -42,7 +43,7 @@ def test_row_12_a_tag_raises_alerts_on_the_dashboard_and_in_the_menu(as_viewer, 
     page = get_page(as_viewer)
     assert f'data-spam-alert="{number.pk}"' in page
     assert page.count("data-spam-alert") == 1
-    assert '1<span class="sr"> tagged numbers</span>' in page
+    assert '1<span class="sr">tagged numbers</span>' in page
 
 
 def test_it_counts_what_is_monitored_and_each_state(as_viewer, account):
@@ -74,7 +75,7 @@ def test_a_viewer_is_led_to_no_page_that_refuses_them(as_viewer, as_admin):
     assert reverse("import-new") in get_page(as_admin)
     assert reverse("import-new") not in get_page(as_viewer)
     assert "See how it stands" in get_page(as_viewer)
-    services = as_viewer.get(reverse("services-details")).content.decode()
+    services = get_html(as_viewer.get(reverse("services-details")))
     assert "The next step is an owner's or admin's of the account" in services
     assert f'href="{reverse("enrollment-business")}"' not in services
 

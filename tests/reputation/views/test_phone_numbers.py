@@ -1,6 +1,4 @@
-"""Number Management > Phone Numbers: list, search, add, edit, remove."""
-
-import threading
+"""Number Management > Phone Numbers: list, search, edit, remove."""
 
 import pytest
 from django.db import connection
@@ -9,7 +7,6 @@ from django.urls import reverse
 
 from portal.audit import Context
 from portal.models import AuditEvent
-from portal.phone.numbers import InvalidPhoneNumber, parse_number
 from reputation import phone_numbers
 from reputation.models import Campaign, Case, PhoneNumber, Tag
 from tests.factories import (
@@ -21,6 +18,7 @@ from tests.factories import (
     MonitoredNumberFactory,
     PhoneNumberFactory,
 )
+from tests.support.pages import get_html
 
 pytestmark = pytest.mark.django_db
 
@@ -28,12 +26,8 @@ PAGE = reverse("phone-numbers")
 ADD = reverse("phone-number-add")
 
 
-def page_text(answer) -> str:
-    return answer.content.decode()
-
-
-def audit_events(what: str) -> list[tuple[str, str]]:
-    return list(AuditEvent.objects.filter(what=what).order_by("pk").values_list("before", "after"))
+def audit_events(code: str) -> list[tuple[str, str]]:
+    return list(AuditEvent.objects.filter(code=code).order_by("pk").values_list("before", "after"))
 
 
 def post_number(client, number: str, **fields):
@@ -44,7 +38,7 @@ class TestTheList:
     def test_it_works(self, as_admin, account):
         campaign = CampaignFactory(account=account, name="Spring renewals")
         number = PhoneNumberFactory(account=account, label="Seattle 1", source="byoc", campaign=campaign)
-        page = page_text(as_admin.get(PAGE))
+        page = get_html(as_admin.get(PAGE))
         for expected in (
             str(number),
             number.e164,
@@ -61,13 +55,13 @@ class TestTheList:
             assert expected in page
 
     def test_without_numbers_it_says_what_to_do(self, as_admin):
-        page = page_text(as_admin.get(PAGE))
+        page = get_html(as_admin.get(PAGE))
         assert "No phone numbers yet" in page
         assert "Import a CSV file" in page
 
     def test_a_search_without_result_offers_all_numbers(self, as_admin, account):
         PhoneNumberFactory(account=account)
-        page = page_text(as_admin.get(PAGE, {"q": "nowhere"}))
+        page = get_html(as_admin.get(PAGE, {"q": "nowhere"}))
         assert "No number matches" in page
         assert "Show all numbers" in page
 
@@ -79,7 +73,7 @@ class TestTheList:
         other = PhoneNumberFactory(
             account=account, e164="+14252550144", label="Bellevue", campaign=CampaignFactory(account=account)
         )
-        page = page_text(as_admin.get(PAGE, params))
+        page = get_html(as_admin.get(PAGE, params))
         assert found.e164 in page
         if "sort" in params:
             assert page.index(found.e164) < page.index(other.e164)
@@ -92,24 +86,24 @@ class TestTheList:
         second = as_admin.get(PAGE, {"after": first.context["table"].next})
         assert len(first.context["table"].rows) == 50
         assert len(second.context["table"].rows) == 10
-        assert "51–60 of 60" in page_text(second)
+        assert "51–60 of 60" in get_html(second)
 
     def test_the_export_link_carries_the_filters(self, as_admin, account):
         PhoneNumberFactory(account=account, label="Seattle")
-        assert f"{reverse('phone-numbers-export')}?q=seattle&amp;source=native" in page_text(
+        assert f"{reverse('phone-numbers-export')}?q=seattle&amp;source=native" in get_html(
             as_admin.get(PAGE, {"q": "seattle", "source": "native", "sort": "label"})
         )
 
     def test_row_12_a_tagged_number_carries_the_inline_alert(self, as_admin, account, now):
         number = MonitoredNumberFactory(account=account, spam_status="tagged", tagged_since=now)
         Tag.objects.create(account=account, number=number, engine=EngineFactory(name="Hiya"), detected_at=now)
-        page = page_text(as_admin.get(PAGE))
+        page = get_html(as_admin.get(PAGE))
         assert f'data-spam-alert="{number.pk}"' in page
         assert "Hiya" in page
 
     def test_a_viewer_sees_the_numbers_and_no_way_to_change_them(self, as_viewer, account):
         number = PhoneNumberFactory(account=account)
-        page = page_text(as_viewer.get(PAGE))
+        page = get_html(as_viewer.get(PAGE))
         assert number.e164 in page
         assert reverse("phone-number-add") not in page
         assert reverse("phone-number-remove", args=[number.pk]) not in page
@@ -120,7 +114,7 @@ class TestTheList:
             PhoneNumber(account=account, e164=f"+1425{2_000_000 + n}", region="US", kind="geographic")
             for n in range(1_000)
         )
-        page = page_text(as_admin.get(PAGE))
+        page = get_html(as_admin.get(PAGE))
         assert f'data-row="{number.pk}"' in page
         assert "1–50 of 1,001" in page
 
@@ -142,136 +136,6 @@ class TestTheList:
         assert queries() == with_5
 
 
-class TestAdding:
-    def test_it_works(self, as_admin, account):
-        campaign = CampaignFactory(account=account)
-        page = page_text(
-            post_number(as_admin, "(206) 255-0143", label="Seattle 1", source="byoc", campaign=campaign.pk)
-        )
-        number = PhoneNumber.objects.get()
-        assert (number.e164, number.label, number.source, number.campaign) == (
-            "+12062550143",
-            "Seattle 1",
-            "byoc",
-            campaign,
-        )
-        assert (number.region, number.kind, number.area_code) == ("US", "geographic", "206")
-        assert "(206) 255-0143 was added." in page
-        assert audit_events("number.added") == [("", "Seattle 1")]
-
-    def test_vanity_letters_are_accepted_and_shown_as_digits(self, as_admin):
-        page = page_text(post_number(as_admin, "1-800-FLOWERS"))
-        assert PhoneNumber.objects.get().e164 == "+18003569377"
-        assert "1-800-FLOWERS is (800) 356-9377 in digits." in page
-
-    def test_a_number_outside_the_united_states_is_listed_with_what_that_means(self, as_admin):
-        page = page_text(post_number(as_admin, "+1 416 255 0144"))
-        assert PhoneNumber.objects.get().region == "CA"
-        assert "It belongs to Canada: it is listed, but only United States numbers can be monitored." in page
-
-    def test_a_territory_is_the_united_states(self, as_admin):
-        assert "only United States numbers" not in page_text(post_number(as_admin, "787 255 0144"))
-
-    @pytest.mark.parametrize(
-        ("number", "reason"),
-        [
-            ("", "Write the phone number."),
-            ("206 255 014", "No such number can exist"),
-            ("911 555 1234", "No such number can exist"),
-            ("206 255 0143 x12", "extension"),
-            ("206 255 0143; 222", "extension"),
-            ("hello", "This is not a phone number"),
-            ("900 555 1234", "premium-rate"),
-            ("500 555 1234", "personal number"),
-            ("\x00", "Null characters"),
-        ],
-    )
-    def test_what_is_no_caller_id_is_refused_at_the_field_and_nothing_typed_is_lost(self, as_admin, number, reason):
-        page = page_text(post_number(as_admin, number, label="My label"))
-        assert reason in page
-        assert 'aria-invalid="true"' in page
-        assert 'value="My label"' in page
-        assert not PhoneNumber.objects.exists()
-
-    def test_a_number_that_is_there_is_said_with_a_link_and_left_as_it_is(self, as_admin, account):
-        there = PhoneNumberFactory(account=account, e164="+12062550143", label="Front desk")
-        page = page_text(post_number(as_admin, "206.255.0143", label="Other"))
-        assert f'<a href="{reverse("number", args=[there.pk])}">(206) 255-0143</a> is already in the list' in page
-        there.refresh_from_db()
-        assert there.label == "Front desk"
-        assert not AuditEvent.objects.exists()
-
-    def test_the_label_in_that_answer_is_text_and_no_markup(self, as_admin, account):
-        PhoneNumberFactory(account=account, e164="+12062550143", label="<b>x</b>")
-        assert "&lt;b&gt;x&lt;/b&gt;" in page_text(post_number(as_admin, "206.255.0143"))
-
-    def test_another_accounts_number_may_be_added_here_too(self, as_admin, account):
-        PhoneNumberFactory(e164="+12062550143")
-        post_number(as_admin, "206 255 0143")
-        assert PhoneNumber.objects.for_account(account).count() == 1
-
-    def test_another_accounts_campaign_cannot_be_chosen(self, as_admin):
-        page = page_text(post_number(as_admin, "206 255 0143", campaign=CampaignFactory().pk))
-        assert "Select a valid choice" in page
-        assert not PhoneNumber.objects.exists()
-
-    def test_a_removed_number_comes_back_with_its_history(self, as_admin, account, actor, now):
-        number = MonitoredNumberFactory(account=account, e164="+12062550143", label="Old label")
-        phone_numbers.remove([number.pk], context=Context(actor, now))
-        page = page_text(post_number(as_admin, "206 255 0143", source="byoc"))
-        number.refresh_from_db()
-        assert "added again, with its history" in page
-        assert (number.removed_at, number.label, number.source, number.capability) == (None, "Old label", "byoc", "off")
-        assert audit_events("number.restored") == [("", "Old label")]
-        assert PhoneNumber.objects.count() == 1
-
-    def test_a_double_click_adds_once(self, as_admin):
-        post_number(as_admin, "206 255 0143")
-        post_number(as_admin, "206 255 0143")
-        assert PhoneNumber.objects.count() == 1
-        assert len(audit_events("number.added")) == 1
-
-    def test_a_label_is_one_line_of_text(self, account, actor, now):
-        added = phone_numbers.add(
-            account=account, parsed=parse_number("2062550143"), label=" a\tb\r\nc\x07 ", context=Context(actor, now)
-        )
-        assert added.number.label == "a b c"
-
-    def test_letters_are_for_people_and_not_for_files(self):
-        with pytest.raises(InvalidPhoneNumber, match="letters"):
-            phone_numbers.parse_caller_id("1-800-FLOWERS")
-
-    def test_a_viewer_is_refused(self, as_viewer):
-        assert post_number(as_viewer, "206 255 0143").status_code == 403
-        assert as_viewer.get(ADD).status_code == 403
-        assert not PhoneNumber.objects.exists()
-
-
-@pytest.mark.django_db(transaction=True)
-def test_of_many_who_add_a_number_at_once_one_adds_it(account, actor, now):
-    begin, became = threading.Barrier(4), []
-
-    def add_it() -> None:
-        begin.wait()
-        try:
-            became.append(
-                phone_numbers.add(
-                    account=account, parsed=parse_number("2062550143"), context=Context(actor, now)
-                ).now_is
-            )
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=add_it) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(became) == ["added", "there", "there", "there"]
-    assert PhoneNumber.objects.count() == 1
-    assert len(audit_events("number.added")) == 1
-
-
 class TestEditing:
     def edit(self, client, edited: PhoneNumber, **fields):
         address = reverse("phone-number-edit", args=[edited.pk])
@@ -280,7 +144,7 @@ class TestEditing:
     def test_it_changes_label_source_and_campaign(self, as_admin, account):
         number = PhoneNumberFactory(account=account, label="Old")
         campaign = CampaignFactory(account=account, name="Spring")
-        page = page_text(self.edit(as_admin, number, label="New", source="byoc", campaign=campaign.pk))
+        page = get_html(self.edit(as_admin, number, label="New", source="byoc", campaign=campaign.pk))
         number.refresh_from_db()
         assert (number.label, number.source, number.campaign) == ("New", "byoc", campaign)
         assert f"{number} was changed." in page
@@ -289,19 +153,19 @@ class TestEditing:
 
     def test_the_number_itself_cannot_be_changed(self, as_admin, account):
         number = PhoneNumberFactory(account=account, e164="+12062550143")
-        assert 'name="number"' not in page_text(as_admin.get(reverse("phone-number-edit", args=[number.pk])))
+        assert 'name="number"' not in get_html(as_admin.get(reverse("phone-number-edit", args=[number.pk])))
         self.edit(as_admin, number, e164="+14252550144", number="4252550144")
         number.refresh_from_db()
         assert number.e164 == "+12062550143"
 
     def test_what_is_saved_unchanged_writes_nothing(self, as_admin, account):
         number = PhoneNumberFactory(account=account, label="Same")
-        assert "is as it was" in page_text(self.edit(as_admin, number, label="Same"))
+        assert "is as it was" in get_html(self.edit(as_admin, number, label="Same"))
         assert not AuditEvent.objects.exists()
 
     def test_a_label_that_is_too_long_is_refused_and_kept_in_the_field(self, as_admin, account):
         number = PhoneNumberFactory(account=account, label="Old")
-        page = page_text(self.edit(as_admin, number, label="x" * 81))
+        page = get_html(self.edit(as_admin, number, label="x" * 81))
         assert "at most 80 characters" in page
         assert "x" * 81 in page
         number.refresh_from_db()
@@ -345,7 +209,7 @@ class TestRemoving:
         return client.post(reverse("phone-number-remove", args=[number.pk]), follow=True)
 
     def test_it_says_first_what_will_happen(self, as_admin, tagged):
-        page = page_text(as_admin.get(reverse("phone-number-remove", args=[tagged.pk])))
+        page = get_html(as_admin.get(reverse("phone-number-remove", args=[tagged.pk])))
         for sentence in (
             "Its monitoring stops.",
             "Its open case is cancelled",
@@ -357,7 +221,7 @@ class TestRemoving:
         assert tagged.removed_at is None
 
     def test_monitoring_stops_the_case_is_cancelled_and_the_history_is_kept(self, as_admin, account, tagged):
-        page = page_text(self.remove(as_admin, tagged))
+        page = get_html(self.remove(as_admin, tagged))
         tagged.refresh_from_db()
         assert f"{tagged} was removed." in page
         assert tagged.removed_at is not None
@@ -365,7 +229,7 @@ class TestRemoving:
         assert tagged.campaign is None
         assert Campaign.objects.get().default_number is None
         assert Case.objects.get().state == Case.State.CANCELLED
-        assert Tag.objects.get().ended_because == Tag.Ended.NOT_MONITORED
+        assert Tag.objects.get().end_reason == Tag.EndReason.NOT_MONITORED
         assert audit_events("number.removed") == [("Seattle", "")]
         assert not PhoneNumber.objects.for_account(account).exists()
 
@@ -373,7 +237,7 @@ class TestRemoving:
         self.remove(as_admin, tagged)
         before = AuditEvent.objects.count()
         answer = self.remove(as_admin, tagged)
-        assert "was removed before. Nothing was changed." in page_text(answer)
+        assert "was removed before. Nothing was changed." in get_html(answer)
         assert AuditEvent.objects.count() == before
 
     def test_an_open_link_to_a_removed_number_leads_to_the_list(self, as_admin, tagged):
@@ -383,7 +247,7 @@ class TestRemoving:
 
     def test_with_script_it_is_a_dialog(self, as_admin, tagged):
         address = reverse("phone-number-remove", args=[tagged.pk])
-        page = page_text(as_admin.get(address, headers={"HX-Request": "true"}))
+        page = get_html(as_admin.get(address, headers={"HX-Request": "true"}))
         assert page.startswith("<dialog")
 
     def test_many_are_removed_with_as_many_queries_as_few(self, account, actor, now):
@@ -414,16 +278,16 @@ def test_a_member_of_two_accounts_sees_the_chosen_ones_numbers(client_for, accou
     mine, theirs = PhoneNumberFactory(account=account), PhoneNumberFactory(account=other)
     client = client_for(member)
     client.post(reverse("switch-account"), {"account": other.pk})
-    page = page_text(client.get(PAGE))
+    page = get_html(client.get(PAGE))
     assert theirs.e164 in page
     assert mine.e164 not in page
 
 
 def test_a_row_that_leaves_the_filter_still_comes_to_the_open_list_that_shows_it(as_admin, account):
     number = PhoneNumberFactory(account=account)
-    page = as_admin.get(
-        reverse("phone-numbers"), {"status": "in_remediation"}, headers={"X-Shown-Rows": str(number.pk)}
-    ).content.decode()
+    page = get_html(
+        as_admin.get(reverse("phone-numbers"), {"status": "in_remediation"}, headers={"X-Shown-Rows": str(number.pk)})
+    )
     assert f'id="status-{number.pk}"' in page
 
 

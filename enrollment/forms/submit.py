@@ -1,0 +1,23 @@
+"""The form's last section: the signature."""
+
+from django import forms
+
+
+class SubmitForm(forms.Form):
+    """The signature, bound to what was read: `application` is its id, `edits` its `edit_count` at that time."""
+
+    use_required_attribute = False
+
+    signed_by = forms.CharField(
+        label="Your full name",
+        max_length=120,
+        help_text="Your name stands as your signature.",
+        widget=forms.TextInput({"autocomplete": "name"}),
+        error_messages={"required": "Write the name of the person who signs."},
+    )
+    agreed = forms.BooleanField(
+        label="I may speak for this business, and what is written above is true.",
+        error_messages={"required": "Tick this to send: answers count only when somebody stands for them."},
+    )
+    application = forms.IntegerField(widget=forms.HiddenInput)
+    edits = forms.IntegerField(widget=forms.HiddenInput)

@@ -1,0 +1,126 @@
+"""The role table: every role, and the permissions it has.
+
+The decorators of `portal.accounts.access`, the templates (`may`), the API's scopes and Django admin all ask this table.
+A person has one role in each account (`Member.role`) and at most one staff role (`User.staff_role`). The two are
+independent: a staff role gives nothing in the portal's pages, and a member's role gives nothing in Django admin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db.models import QuerySet
+
+from portal.models import Member, User
+
+
+class Permission(StrEnum):
+    # Members, in the portal, for their account.
+    VIEW_ACCOUNT = "view_account"
+    EDIT_ACCOUNT = "edit_account"  # numbers, imports, campaigns, cases, the enrollment and webhooks
+    MANAGE_ACCOUNT = "manage_account"  # members, API keys, webhook secrets, the account's name and time zone
+    # Staff, in Django admin, for all accounts.
+    DECIDE_APPLICATIONS = "decide_applications"
+    READ_ACCOUNTS = "read_accounts"  # accounts and their licences, without members
+    CHANGE_ACCOUNTS = "change_accounts"  # accounts and their licences
+    CHANGE_MEMBERS = "change_members"
+    READ_AUDIT_TRAIL = "read_audit_trail"  # names members and their e-mail addresses
+    MANAGE_USERS = "manage_users"
+    # API keys, for their account.
+    MATCH_BY_API = "match_by_api"
+    READ_BY_API = "read_by_api"
+    WRITE_BY_API = "write_by_api"
+
+
+MEMBER_ROLES: dict[str, frozenset[Permission]] = {
+    Member.Role.OWNER: frozenset({Permission.VIEW_ACCOUNT, Permission.EDIT_ACCOUNT, Permission.MANAGE_ACCOUNT}),
+    Member.Role.ADMIN: frozenset({Permission.VIEW_ACCOUNT, Permission.EDIT_ACCOUNT}),
+    Member.Role.VIEWER: frozenset({Permission.VIEW_ACCOUNT}),
+}
+
+STAFF_ROLES: dict[str, frozenset[Permission]] = {
+    User.StaffRole.NONE: frozenset(),
+    User.StaffRole.REVIEWER: frozenset({Permission.DECIDE_APPLICATIONS, Permission.READ_ACCOUNTS}),
+    User.StaffRole.OPERATOR: frozenset(
+        {
+            Permission.READ_ACCOUNTS,
+            Permission.CHANGE_ACCOUNTS,
+            Permission.CHANGE_MEMBERS,
+            Permission.READ_AUDIT_TRAIL,
+        }
+    ),
+    User.StaffRole.SUPERUSER: frozenset(
+        {
+            Permission.DECIDE_APPLICATIONS,
+            Permission.READ_ACCOUNTS,
+            Permission.CHANGE_ACCOUNTS,
+            Permission.CHANGE_MEMBERS,
+            Permission.READ_AUDIT_TRAIL,
+            Permission.MANAGE_USERS,
+        }
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Scope:
+    """A role of API keys. A key may have several; none includes another, so a key that writes need not read."""
+
+    code: str
+    label: str
+    description: str
+    permissions: frozenset[Permission]
+
+
+API_SCOPES = {
+    scope.code: scope
+    for scope in (
+        Scope(
+            "match",
+            "Match",
+            "Ask which caller ID to show for a call. For dialers.",
+            frozenset({Permission.MATCH_BY_API}),
+        ),
+        Scope(
+            "read",
+            "Read",
+            "See numbers, their reputation, cases, campaigns, the enrollment and events.",
+            frozenset({Permission.READ_BY_API}),
+        ),
+        Scope(
+            "write",
+            "Write",
+            "Add, change, remove, import, enable and disable numbers, and change campaigns.",
+            frozenset({Permission.WRITE_BY_API}),
+        ),
+    )
+}
+
+
+def get_member_permissions(member: Member) -> frozenset[Permission]:
+    """What the member may do in the portal, for their account."""
+    return MEMBER_ROLES[member.role]
+
+
+def get_member_roles(permission: Permission) -> list[str]:
+    """The member roles that have the permission, for queries."""
+    return [role for role, permissions in MEMBER_ROLES.items() if permission in permissions]
+
+
+def get_template_flags(permissions: Iterable[Permission]) -> dict[str, bool]:
+    """For templates, where `may.edit_account` reads better than a test of membership: every permission, as a flag."""
+    return dict.fromkeys(map(str, Permission), False) | dict.fromkeys(map(str, permissions), True)
+
+
+def staff_may(user: AbstractBaseUser | AnonymousUser, permission: Permission) -> bool:
+    """Whether the user may do this in Django admin. Inactive and anonymous users may do nothing."""
+    return isinstance(user, User) and user.is_active and permission in STAFF_ROLES[user.staff_role]
+
+
+def get_active_staff(permission: Permission) -> QuerySet[User]:
+    """The active users whose staff role has the permission."""
+    roles = [role for role, permissions in STAFF_ROLES.items() if permission in permissions]
+    return User.objects.filter(is_active=True, staff_role__in=roles)

@@ -1,0 +1,30 @@
+"""The audit trail of all accounts in Django admin, read-only."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from portal.accounts.roles import Permission
+from portal.admin.permissions import RolePermissionsMixin
+from portal.audit.labels import describe_event
+from portal.models import AuditEvent
+
+
+@admin.register(AuditEvent)
+class AuditEventAdmin(RolePermissionsMixin, admin.ModelAdmin):
+    list_display = ["at", "account", "text", "subject_label", "before", "after", "who"]
+    list_display_links = None
+    list_filter = ["via"]
+    list_select_related = ["account", "actor", "api_key"]
+    search_fields = ["subject_label", "account__name"]
+    ordering = ["-pk"]
+    show_full_result_count = False
+    read_permission = Permission.READ_AUDIT_TRAIL
+
+    @admin.display(description="what")
+    def text(self, event: AuditEvent) -> str:
+        return describe_event(event).text
+
+    @admin.display(description="who")
+    def who(self, event: AuditEvent) -> str:
+        return describe_event(event).actor

@@ -1,0 +1,15 @@
+"""English phrases for pages, messages and mails."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def join_names(names: Sequence[str]) -> str:
+    """The names as part of a sentence: "Hiya, TNS and First Orion"."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1]))) if names else ""
+
+
+def pluralize(count: int, noun: str) -> str:
+    """The count with its noun: "1 day", "1,204 days"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -1,0 +1,80 @@
+"""The words for each bulk action."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reputation.models import BulkAction
+
+
+@dataclass(frozen=True)
+class ActionLabels:
+    """The words for a bulk action: on its button, in its window, and when it is done."""
+
+    button: str
+    verb: str
+    participle: str
+    will: str
+    done: str
+    afterwards: str
+    notes: tuple[str, ...]
+    icon: str
+    is_dangerous: bool = False
+
+
+ACTION_LABELS: dict[str, ActionLabels] = {
+    # The notes of the first two are the specification's.
+    BulkAction.Action.ENABLE: ActionLabels(
+        button="Enable spam monitoring and remediation",
+        verb="Enable",
+        participle="enabled",
+        will="will be verified and then monitored",
+        done="Enabled",
+        afterwards="They are being verified, which may take several days; see Capability.",
+        notes=(
+            "Take a number out with the X next to it.",
+            "Spam monitoring is for outbound dialer numbers. One that is in no campaign takes a seat of the Spam "
+            "Monitoring and Remediation licence.",
+            "The verification may take several days. Its state shows under Capability.",
+        ),
+        icon="shield-check",
+    ),
+    BulkAction.Action.DISABLE: ActionLabels(
+        button="Disable spam monitoring and remediation",
+        verb="Disable",
+        participle="disabled",
+        will="will no longer be monitored",
+        done="Disabled",
+        afterwards="Nobody watches them any more.",
+        notes=(
+            "Take a number out with the X next to it.",
+            "Once disabled, monitoring and remediation are not provided for these numbers.",
+            "Open cases are cancelled. Nothing of the history is lost.",
+        ),
+        icon="shield-off",
+        is_dangerous=True,
+    ),
+    BulkAction.Action.ASSIGN: ActionLabels(
+        button="Assign to the campaign",
+        verb="Assign",
+        participle="assigned",
+        will="will be assigned to the campaign",
+        done="Assigned",
+        afterwards="",
+        notes=("A number is in one campaign at a time: one that is in another is moved.",),
+        icon="plus",
+    ),
+    BulkAction.Action.UNASSIGN: ActionLabels(
+        button="Take out of the campaign",
+        verb="Take out",
+        participle="taken out",
+        will="will be taken out of the campaign",
+        done="Took out",
+        afterwards="",
+        notes=(
+            "Monitoring goes on. A monitored number that is in no campaign takes a seat of the Spam Monitoring and "
+            "Remediation licence.",
+        ),
+        icon="minus",
+    ),
+}

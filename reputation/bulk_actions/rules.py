@@ -1,0 +1,29 @@
+"""What each bulk action checks for each number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from django.db.models import Q
+
+from portal.models import Account
+from reputation.models import BulkAction, Campaign
+from reputation.monitoring.eligibility import EligibilityRule, disable_rule, enable_rule, first_refusal
+
+
+def assign_rule(account: Account, campaign: Campaign | None, now: datetime) -> EligibilityRule:
+    return EligibilityRule(refusal=first_refusal([("already_assigned", Q(campaign=campaign))]))
+
+
+def unassign_rule(account: Account, campaign: Campaign | None, now: datetime) -> EligibilityRule:
+    return EligibilityRule(refusal=first_refusal([("not_assigned", Q(campaign__isnull=True) | ~Q(campaign=campaign))]))
+
+
+# Called with the account, the campaign that the action is about (if any), and the time.
+ELIGIBILITY_RULES: dict[str, Callable[[Account, Campaign | None, datetime], EligibilityRule]] = {
+    BulkAction.Action.ENABLE: enable_rule,
+    BulkAction.Action.DISABLE: disable_rule,
+    BulkAction.Action.ASSIGN: assign_rule,
+    BulkAction.Action.UNASSIGN: unassign_rule,
+}

@@ -1,0 +1,136 @@
+"""The pages of campaigns."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+
+from portal.accounts.access import MemberRequest, editor_required, get_account_object_or_404, member_required
+from portal.models import today_of
+from portal.phone.numbers import InvalidPhoneNumber
+from reputation import campaigns
+from reputation.campaigns import NameTaken
+from reputation.matching import statistics
+from reputation.matching.explain import MatchExplanation, explain_match
+from reputation.models import BulkAction, Campaign, PhoneNumber
+from reputation.models.campaigns import get_default_caller_id
+from reputation.number_table.alerts import build_rows
+from reputation.number_table.scope import NumberScope
+from reputation.views.campaigns.forms import CampaignForm, MatchTestForm
+from reputation.views.number_table import get_bulk_buttons, read_number_table
+
+Action = BulkAction.Action
+
+# The warning about a tagged default caller ID, by whether automatic matching is on.
+TAGGED_DEFAULT_NOTES = {
+    True: "It is the default caller ID of this campaign. Automatic matching skips tagged numbers, but never the "
+    "default: where no other number matches, calls will still show it.",
+    False: "It is the default caller ID of this campaign, and automatic matching is off: every call will still show "
+    "it.",
+}
+
+# The status counts that add up to the numbers with a tag.
+TAGGED_STATUSES = ("tagged", PhoneNumber.SpamStatus.IN_REMEDIATION, PhoneNumber.SpamStatus.FAILED)
+
+
+@member_required
+def campaign_list(request: MemberRequest) -> HttpResponse:
+    rows = campaigns.build_campaign_rows(request.account, request.context.now)
+    return render(request, "reputation/campaigns.html", {"rows": rows})
+
+
+@editor_required
+def add_campaign(request: MemberRequest) -> HttpResponse:
+    form = CampaignForm(request.POST or None, initial={"automatic_matching": True})
+    if request.method == "POST" and form.is_valid():
+        try:
+            added = campaigns.create(account=request.account, **form.cleaned_data, context=request.context)
+        except NameTaken as error:
+            form.add_error("name", str(error))
+        else:
+            messages.success(request, f"{added} was added. Add the numbers it calls from next.")
+            return redirect("campaign", added.pk)
+    return render(request, "reputation/campaign_add.html", {"form": form})
+
+
+@member_required
+def campaign_detail(request: MemberRequest, pk: int) -> HttpResponse:
+    campaign = get_account_object_or_404(request, Campaign.objects.select_related("default_number"), pk)
+    return render_campaign(request, campaign, _get_settings_form(campaign))
+
+
+@editor_required
+def search_default_caller_id(request: MemberRequest, pk: int) -> HttpResponse:
+    """Search the account's numbers, each with a button that chooses it. htmx gets only the results."""
+    campaign = get_account_object_or_404(request, Campaign.objects.select_related("default_number"), pk)
+    text = request.GET.get("find", "").replace("\x00", "")[:80]
+    now = request.context.now
+    offered, more = campaigns.get_caller_id_choices(campaign, text)
+    context = {
+        "campaign": campaign,
+        "default": get_default_caller_id(campaign),
+        "find": text,
+        "offered": build_rows(offered, now),
+        "more": more,
+    }
+    template = "_default_caller_id_results.html" if request.htmx else "default_caller_id.html"
+    return render(request, f"reputation/{template}", context)
+
+
+@editor_required
+def assign_numbers(request: MemberRequest, pk: int) -> HttpResponse:
+    """The account's numbers that are not in the campaign, to be selected and assigned."""
+    campaign = get_account_object_or_404(request, Campaign, pk)
+    context = {
+        "campaign": campaign,
+        "table": read_number_table(request, NumberScope(request.account, not_in_campaign=campaign)),
+        "bulk": get_bulk_buttons(Action.ASSIGN, campaign=campaign),
+        "bulk_actions": BulkAction.objects.for_account(request.account).in_progress(),
+    }
+    return render(request, "reputation/campaign_assign.html", context)
+
+
+def render_campaign(request: MemberRequest, campaign: Campaign, form: CampaignForm) -> HttpResponse:
+    now = request.context.now
+    default = get_default_caller_id(campaign)
+    table = read_number_table(request, NumberScope(request.account, in_campaign=campaign))
+    call_form, explanation = _run_match_test(request, campaign, now)
+    context = {
+        "campaign": campaign,
+        "form": form,
+        "call_form": call_form,
+        "explanation": explanation,
+        "cost": statistics.get_campaign_statistics(campaign, today_of(request.account, now)),
+        "sampling_rate": settings.RECORD_DECISIONS,
+        "default": build_rows([default], now)[0] if default else None,
+        "default_note": TAGGED_DEFAULT_NOTES[campaign.automatic_matching],
+        "table": table,
+        "tagged": [tally for tally in table.status_counts if tally.count and tally.value in TAGGED_STATUSES],
+        "tagged_count": sum(tally.count for tally in table.status_counts if tally.value in TAGGED_STATUSES),
+        "bulk": get_bulk_buttons(Action.UNASSIGN, campaign=campaign),
+        "bulk_actions": BulkAction.objects.for_account(request.account).in_progress(),
+    }
+    return render(request, "reputation/campaign.html", context)
+
+
+def _run_match_test(
+    request: MemberRequest, campaign: Campaign, now: datetime
+) -> tuple[MatchTestForm, MatchExplanation | None]:
+    """*Try it*: explain the match for the number in the query parameter `call`, if there is one."""
+    form = MatchTestForm(request.GET if "call" in request.GET else None)
+    if not form.is_valid():
+        return form, None
+    try:
+        return form, explain_match(campaign, form.cleaned_data["call"], now)
+    except InvalidPhoneNumber as error:
+        form.add_error("call", str(error))
+        return form, None
+
+
+def _get_settings_form(campaign: Campaign) -> CampaignForm:
+    fields = ("name", "automatic_matching", "daily_limit")
+    return CampaignForm(initial={field: getattr(campaign, field) for field in fields})

@@ -1,0 +1,23 @@
+"""What the forms of Django admin send."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from portal.models import Account, Member
+
+
+def account_form(account: Account, licences: Sequence[dict] = (), members: Sequence[dict] = ()) -> dict[str, Any]:
+    """The account's page; rows with an `id` are existing ones."""
+    data: dict[str, Any] = {"name": account.name, "time_zone": account.time_zone}
+    for prefix, rows in (("licences", licences), ("members", members)):
+        initial = sum(1 for row in rows if row.get("id"))
+        data |= {f"{prefix}-TOTAL_FORMS": len(rows), f"{prefix}-INITIAL_FORMS": initial}
+        for place, row in enumerate(rows):
+            data |= {f"{prefix}-{place}-{field}": value for field, value in {"account": account.pk, **row}.items()}
+    return {name: value for name, value in data.items() if value is not None}
+
+
+def member_row(member: Member, **changed: object) -> dict[str, object]:
+    return {"id": member.pk, "role": member.role} | changed

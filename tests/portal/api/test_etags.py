@@ -1,0 +1,42 @@
+"""ETag and If-Match: a change to an outdated version is refused."""
+
+import json
+
+import pytest
+from django.utils import timezone
+
+from reputation.models import PhoneNumber
+from tests.factories import PhoneNumberFactory
+from tests.portal.api.helpers import NUMBERS, assert_problem
+
+pytestmark = pytest.mark.django_db
+
+
+def test_of_two_who_change_a_number_the_second_learns_of_it(api_client, account):
+    number = PhoneNumberFactory(account=account, label="Old")
+    path = f"{NUMBERS}/{number.pk}"
+    seen = api_client.get(path).headers["ETag"]
+
+    def change(label, version):
+        return api_client.patch(
+            path, json.dumps({"label": label}), content_type="application/json", headers={"If-Match": version}
+        )
+
+    changed = change("First", seen)
+    assert changed.status_code == 200
+    assert changed.headers["ETag"] != seen
+    late = change("Second", seen)
+    assert_problem(late, "changed_meanwhile")
+    assert late.headers["ETag"] == changed.headers["ETag"]
+    assert_problem(api_client.delete(path, headers={"If-Match": seen}), "changed_meanwhile")
+    number.refresh_from_db()
+    assert (number.label, number.removed_at) == ("First", None)
+    assert change("Third", f'"other", {changed.headers["ETag"]}').status_code == 200
+    assert change("Fourth", "*").status_code == 200
+
+
+def test_a_look_up_between_reading_and_changing_is_no_change(api_client, account):
+    number = PhoneNumberFactory(account=account)
+    seen = api_client.get(f"{NUMBERS}/{number.pk}").headers["ETag"]
+    PhoneNumber.objects.update(spam_status=PhoneNumber.SpamStatus.CLEAN, checked_at=timezone.now(), ever_checked=True)
+    assert api_client.get(f"{NUMBERS}/{number.pk}").headers["ETag"] == seen

@@ -1,0 +1,115 @@
+"""Retries, back-off and pauses of endpoints."""
+
+from datetime import timedelta
+
+import pytest
+from django.core import mail
+from django.utils import timezone
+
+from portal.audit import Context
+from portal.models import AuditEvent, Member, WebhookEndpoint
+from portal.webhooks import delivery as webhook_delivery
+from portal.webhooks import endpoints, mails, results
+from reputation.monitoring import capability
+from tests.factories import AccountFactory, MemberFactory
+from tests.portal.webhooks.helpers import (
+    change_capability,
+    deliver,
+    deliver_until_done,
+    delivery_states,
+    fail_first,
+    in_order,
+)
+from tests.portal.webhooks.receiver import respond
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_waits_grow_and_end_within_three_days():
+    assert list(results.RETRY_DELAYS) == sorted(results.RETRY_DELAYS)
+    assert timedelta(days=2.5) < timedelta(seconds=sum(results.RETRY_DELAYS)) < timedelta(days=3)
+    waits = [results.retry_delay(attempts) for attempts in range(1, len(results.RETRY_DELAYS) + 1)]
+    for seconds, wait in zip(results.RETRY_DELAYS, waits, strict=True):
+        assert 0.9 * seconds <= wait.total_seconds() <= seconds
+    assert results.retry_delay(len(results.RETRY_DELAYS) + 1) is None
+
+
+def test_waits_are_of_the_services_clock(settings):
+    settings.SERVICE_DAY = timedelta(seconds=20)
+    assert results.retry_delay(1) < timedelta(milliseconds=2)
+
+
+def test_after_three_days_it_is_paused_its_owners_told_and_nothing_lost(
+    endpoint, receiver, numbers, owner, account, now
+):
+    MemberFactory(account=account, role=Member.Role.ADMIN)
+    MemberFactory(account=AccountFactory(), role=Member.Role.OWNER)
+    receiver.answer = respond(500)
+    change_capability(numbers, now)
+    hours = 0
+    while not WebhookEndpoint.objects.get().is_paused:
+        deliver(now + timedelta(hours=hours))
+        hours += 1
+        assert hours < 24 * 4
+    assert hours > 24 * 2
+    endpoint.refresh_from_db()
+    reason = "For three days it took nothing that was sent. The last attempt: Answered 500 Internal Server Error."
+    assert endpoint.pause_reason == reason
+    assert AuditEvent.objects.get(code="webhook.paused").reason == reason
+    later = now + timedelta(hours=hours)
+    tried = len(receiver.requests)
+    assert deliver(later + timedelta(days=5)) == 0
+    assert len(receiver.requests) == tried
+    mails.send_due(later)
+    mails.send_due(later)
+    [message] = mail.outbox
+    assert message.to == [owner.user.email]
+    assert endpoint.url in message.body
+    assert reason in message.body
+    assert "9 events wait now" in message.body
+    assert f"/account/webhooks/{endpoint.pk}/" in message.body
+    # What it missed goes out in order when it is resumed.
+    receiver.answer = respond(200)
+    assert endpoints.resume(endpoint, context=Context.system(later))
+    deliver(later)
+    assert in_order(receiver.accepted_changes(), numbers)
+
+
+def test_one_that_says_it_is_gone_is_paused_at_once(endpoint, receiver, numbers, now):
+    receiver.answer = respond(410)
+    capability.enable(numbers, context=Context.system(now))
+    deliver(now)
+    endpoint.refresh_from_db()
+    assert endpoint.is_paused
+    assert endpoint.pause_reason == endpoints.RECEIVER_GONE
+    assert endpoint.mail_due_at == now
+
+
+def test_a_success_in_between_begins_the_three_days_anew(endpoint, receiver, numbers, now):
+    receiver.answer = fail_first(2, respond(500))
+    capability.enable(numbers[:1], context=Context.system(now))
+    deliver(now)
+    endpoint.refresh_from_db()
+    assert (endpoint.consecutive_failures, endpoint.failing_since) == (1, now)
+    deliver_until_done(now)
+    endpoint.refresh_from_db()
+    assert (endpoint.consecutive_failures, endpoint.failing_since, endpoint.backoff_until) == (0, None, None)
+
+
+def test_once_it_is_back_what_was_waiting_longer_does_not_wait_on(endpoint, receiver, numbers, now):
+    receiver.answer = respond(500)
+    capability.enable(numbers, context=Context.system(now))
+    for hours in range(24):
+        deliver(now + timedelta(hours=hours))
+    receiver.answer = respond(200)
+    backoff_until = WebhookEndpoint.objects.get().backoff_until
+    deliver(backoff_until)
+    assert delivery_states() == {"delivered"}
+
+
+def test_a_first_failure_is_waited_for_where_it_may_soon_be_tried_again(endpoint, receiver, numbers, settings):
+    settings.SERVICE_DAY = timedelta(seconds=86_400 / 50)  # 5 seconds last a tenth of one
+    receiver.answer = fail_first(1, respond(500))
+    capability.enable(numbers[:1], context=Context.system(timezone.now()))
+    assert webhook_delivery.deliver(clock=timezone.now) == 2
+    assert delivery_states() == {"delivered"}

@@ -1,0 +1,87 @@
+"""Imports of CSV files."""
+
+from pathlib import Path
+
+import pytest
+from django.conf import settings as project
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+from django.utils import timezone
+
+from portal.models import AuditEvent
+from reputation.imports import pipeline
+from reputation.models import NumberImport, PhoneNumber
+from tests.reputation.api.helpers import API_ROOT, get_json, send_request
+from tests.support.pages import get_html
+
+pytestmark = pytest.mark.django_db
+
+
+def post_file(client, content, name="numbers.csv"):
+    return client.post(f"{API_ROOT}/imports", {"file": SimpleUploadedFile(name, content)})
+
+
+def test_a_file_is_shown_first_and_imported_when_it_is_confirmed(api_client, account, api_key, as_viewer):
+    answer = post_file(api_client, (Path(project.BASE_DIR) / "docs/sample-numbers.csv").read_bytes())
+    said = answer.json()
+    assert (answer.status_code, said["state"]) == (201, "ready")
+    assert answer.headers["Location"] == f"{API_ROOT}/imports/{said['id']}"
+    assert said["will_add"] > 20
+    assert said["refused"] >= len(said["refused_first"]) > 5
+    assert all(line["reason"] for line in said["refused_first"])
+    assert not PhoneNumber.objects.exists()
+    said = send_request(api_client, "POST", f"/imports/{said['id']}/confirm").json()
+    assert (said["state"], said["added"]) == ("done", PhoneNumber.objects.count())
+    assert get_json(api_client, f"/imports/{said['id']}") == said
+    assert [one["id"] for one in get_json(api_client, "/imports")["items"]] == [said["id"]]
+    assert set(AuditEvent.objects.filter(code="number.added").values_list("via", "api_key")) == {("api", api_key.pk)}
+    assert "with the API key Dialer" in get_html(as_viewer.get(reverse("import", args=[said["id"]])))
+    assert "API key Dialer" in get_html(as_viewer.get(reverse("imports")))
+
+
+def test_an_import_is_dropped_or_confirmed_and_not_both(api_client, account):
+    pk = post_file(api_client, b"number\n2065550143\n").json()["id"]
+    assert send_request(api_client, "POST", f"/imports/{pk}/cancel").json()["state"] == "cancelled"
+    for again in ("cancel", "confirm"):
+        answer = send_request(api_client, "POST", f"/imports/{pk}/{again}")
+        assert (answer.status_code, answer.json()["code"]) == (409, "not_possible")
+    assert not PhoneNumber.objects.exists()
+
+
+def test_an_import_that_is_under_way_can_be_stopped_once(api_client, account, monkeypatch):
+    monkeypatch.setattr(pipeline, "MAX_SYNCHRONOUS_ROWS", 0)
+    pk = post_file(api_client, b"number\n2065550143\n").json()["id"]
+    assert send_request(api_client, "POST", f"/imports/{pk}/stop").json()["code"] == "not_possible"
+    send_request(api_client, "POST", f"/imports/{pk}/confirm")
+    assert send_request(api_client, "POST", f"/imports/{pk}/stop").json()["state"] == "stopped"
+    answer = send_request(api_client, "POST", f"/imports/{pk}/stop")
+    assert (answer.status_code, answer.json()["code"]) == (409, "not_possible")
+    assert "stopped" in answer.json()["detail"]
+
+
+def test_a_large_import_is_read_and_applied_by_the_workers_who_name_the_key(api_client, account, api_key, monkeypatch):
+    monkeypatch.setattr(pipeline, "MAX_SYNCHRONOUS_BYTES", 10)
+    monkeypatch.setattr(pipeline, "MAX_SYNCHRONOUS_ROWS", 0)
+    said = post_file(api_client, b"number\n2065550143\n2065550144\n").json()
+    assert said["state"] == "received"
+    batch = NumberImport.objects.get()
+    pipeline.advance(batch, now=timezone.now())
+    answer = send_request(api_client, "POST", f"/imports/{said['id']}/confirm")
+    assert (answer.status_code, answer.json()["state"]) == (202, "applying")
+    batch = NumberImport.objects.get()
+    pipeline.advance(batch, now=timezone.now())
+    assert get_json(api_client, f"/imports/{said['id']}")["added"] == 2
+    assert set(AuditEvent.objects.filter(code="number.added").values_list("via", "api_key")) == {("api", api_key.pk)}
+
+
+@pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n", b"name,town\nA,B\n"])
+def test_what_is_no_file_of_numbers_is_refused_with_the_reason(api_client, content):
+    answer = post_file(api_client, content)
+    assert (answer.status_code, answer.json()["code"]) == (422, "file_unreadable")
+    assert not NumberImport.objects.exists()
+
+
+def test_an_upload_over_the_limit_is_too_large(api_client, settings):
+    settings.UPLOAD_LIMIT_MB = 1
+    answer = post_file(api_client, b"number\n" + b"2065550143\n" * 100_000)
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")

@@ -1,0 +1,50 @@
+"""Reputation, checks and history of a number."""
+
+import pytest
+
+from portal import audit
+from portal.audit import Context
+from reputation.models import Check
+from reputation.numbers import spam_status
+from tests.factories import (
+    CaseFactory,
+    CheckFactory,
+    EngineFactory,
+    MonitoredNumberFactory,
+    PhoneNumberFactory,
+    TagFactory,
+)
+from tests.reputation.api.helpers import get_json
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_reputation_says_what_each_engine_says(api_client, account):
+    alpha, beta = EngineFactory(name="Alpha"), EngineFactory(name="Beta")
+    number = MonitoredNumberFactory(account=account)
+    case = CaseFactory(number=number)
+    CheckFactory(number=number, engine=alpha)
+    CheckFactory(number=number, engine=beta, result=Check.Result.TAGGED, label="Spam Likely")
+    tag = TagFactory(number=number, engine=beta, case=case)
+    spam_status.recompute([number.pk])
+    said = get_json(api_client, f"/numbers/{number.pk}/reputation")
+    assert (said["spam_status"], said["is_tagged"], said["case_id"]) == ("tagged", True, case.pk)
+    assert [(one["id"], one["engine"]["name"], one["label"]) for one in said["tags"]] == [
+        (tag.pk, "Beta", "Spam Likely")
+    ]
+    results = {one["engine"]["name"]: one["check"] and one["check"]["result"] for one in said["engines"]}
+    assert (results["Alpha"], results["Beta"]) == ("clean", "tagged")
+    checks = get_json(api_client, f"/numbers/{number.pk}/checks")["items"]
+    assert [one["engine"]["name"] for one in checks] == ["Beta", "Alpha"]
+
+
+def test_a_history_holds_the_numbers_its_labels_and_its_cases_events(api_client, account, now):
+    number = MonitoredNumberFactory(account=account)
+    case, tag = CaseFactory(number=number), TagFactory(number=number)
+    for code, subject in (("number.added", number), ("tag.detected", tag), ("case.opened", case)):
+        audit.record_event(account=account, context=Context.system(now), code=code, subject=subject)
+    audit.record_event(account=account, context=Context.system(now), code="number.added", subject=PhoneNumberFactory())
+    first = get_json(api_client, f"/numbers/{number.pk}/history", limit=2)
+    rest = get_json(api_client, f"/numbers/{number.pk}/history", limit=2, cursor=first["next_cursor"])
+    assert [one["what"] for one in first["items"] + rest["items"]] == ["case.opened", "tag.detected", "number.added"]
+    assert rest["next_cursor"] is None

@@ -1,0 +1,79 @@
+"""Unconfirmed imports expire, and staged rows and files are deleted."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from portal.audit import Context
+from reputation.imports import cleanup, pipeline, preview
+from reputation.models import ImportRow, NumberImport
+from reputation.tasks import imports as tasks
+from tests.reputation.imports.import_data import audit_events, confirm, csv_text, stored_numbers
+
+pytestmark = pytest.mark.django_db
+
+State = NumberImport.State
+
+
+class TestTidyingUp:
+    def test_what_nobody_confirmed_expires_with_its_lines_and_file(self, create_import, now, media_root):
+        batch = create_import(csv_text(3))
+        tasks_now = now + cleanup.get_retention()
+        while cleanup.clean_up(now=tasks_now):
+            pass
+        batch.refresh_from_db()
+        assert (batch.state, batch.has_rows, batch.rows.count()) == (State.EXPIRED, False, 0)
+        assert audit_events("import.expired")
+        assert not list(media_root.rglob("*.csv"))
+
+    def test_it_costs_as_many_queries_for_500_lines_as_for_5(self, create_import, now):
+        def queries(lines: int) -> int:
+            create_import(csv_text(lines))
+            with CaptureQueriesContext(connection) as captured:
+                while cleanup.clean_up(now=now + cleanup.get_retention()):
+                    pass
+            return len(captured)
+
+        assert queries(5) == queries(500)
+
+    def test_until_then_it_stays(self, create_import, now):
+        batch = create_import(csv_text(3))
+        assert cleanup.clean_up(now=now + cleanup.get_retention() - timedelta(seconds=1)) == 0
+        assert NumberImport.objects.get(pk=batch.pk).state == State.READY
+
+    def test_a_person_has_an_hour_however_short_a_day_is(self, settings):
+        settings.SERVICE_DAY = timedelta(seconds=20)
+        assert cleanup.get_retention() == timedelta(hours=1)
+        settings.SERVICE_DAY = timedelta(days=1)
+        assert cleanup.get_retention() == timedelta(days=7)
+
+    @pytest.mark.usefixtures("background_only")
+    def test_a_file_that_was_never_read_is_deleted(self, create_import, now, media_root):
+        create_import(csv_text(3))
+        assert list(media_root.rglob("*.csv"))
+        cleanup.clean_up(now=now + cleanup.get_retention())
+        assert not list(media_root.rglob("*.csv"))
+
+    def test_the_refused_lines_of_a_done_import_are_kept_as_long(self, create_import, actor, now):
+        batch = create_import("number\n2062550143\nbroken\n")
+        confirm(batch, Context(actor, now))
+        assert cleanup.clean_up(now=now + cleanup.get_retention() - timedelta(seconds=1)) == 0
+        assert len(list(preview.iter_refused_lines(batch))) == 2
+        while cleanup.clean_up(now=now + cleanup.get_retention()):
+            pass
+        batch.refresh_from_db()
+        assert (batch.state, batch.refused, batch.rows.count()) == (State.DONE, 1, 0)
+
+    def test_the_lines_of_a_cancelled_import_go_at_once(self, create_import, actor, now):
+        batch = create_import(csv_text(3))
+        pipeline.cancel(batch, context=Context(actor, now))
+        tasks.end_stale_imports()
+        assert not ImportRow.objects.exists()
+
+    def test_numbers_stay_when_the_lines_go(self, create_import, account, actor, now):
+        confirm(create_import(csv_text(3)), Context(actor, now))
+        while cleanup.clean_up(now=now + cleanup.get_retention()):
+            pass
+        assert len(stored_numbers(account)) == 3

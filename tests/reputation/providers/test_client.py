@@ -1,0 +1,135 @@
+"""The provider client: circuit breakers, refusals and failures of calls."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from reputation.models import Check, CircuitBreaker, PhoneNumber
+from reputation.monitoring import lookups
+from reputation.providers.protocol import (
+    EngineInfo,
+    ProviderMisconfigured,
+    ProviderRefused,
+    ProviderUnavailable,
+)
+from reputation.providers.registry import get_providers
+from reputation.service_clock import days
+from tests.factories import MonitoredNumberFactory
+from tests.support.provider import FakeProvider
+
+pytestmark = pytest.mark.django_db
+
+Status = PhoneNumber.SpamStatus
+
+
+def create_due_numbers(account, count, **more):
+    """Due since an hour ago."""
+    due = {"next_action_at": timezone.now() - timedelta(hours=1)}
+    return [MonitoredNumberFactory(account=account, **due, **more) for _ in range(count)]
+
+
+def look_up_all(now):
+    done = 0
+    while did := lookups.look_up_due(now):
+        done += did
+    return done
+
+
+class SecondProvider(FakeProvider):
+    """A second provider beside the first, with an engine of its own."""
+
+    name = "other"
+
+    def __init__(self):
+        super().__init__()
+        self.cards = [EngineInfo("gamma", "Gamma")]
+
+
+@pytest.fixture
+def two_providers(provider, settings):
+    from reputation.monitoring.engines import sync_engines
+
+    settings.PROVIDERS = ["tests.support.provider.FakeProvider", f"{__name__}.SecondProvider"]
+    sync_engines()
+    return get_providers()["vendor"], get_providers()["other"]
+
+
+def test_a_provider_that_times_out_is_left_alone_for_a_while_and_the_others_go_on(two_providers, account, now):
+    fails, _ = two_providers
+    create_due_numbers(account, 1)
+    fails.failures["look_up"] = TimeoutError("timed out")
+    look_up_all(now)
+    assert Check.objects.get().engine.slug == "gamma"
+    outage = CircuitBreaker.objects.get()
+    assert (outage.provider, outage.operation, outage.failures) == ("vendor", "look_up", 1)
+    look_up_all(now + days(1 / 1000))
+    assert len(fails.called("look_up")) == 1
+
+
+def test_after_an_outage_only_the_provider_that_failed_is_asked_again(two_providers, account, now):
+    fails, works = two_providers
+    create_due_numbers(account, 3)
+    fails.failures["look_up"] = ProviderUnavailable("busy")
+    look_up_all(now)
+    fails.failures.clear()
+    look_up_all(now + days(0.01))
+    assert len(fails.called("look_up")) == 2
+    assert len(works.called("look_up")) == 1
+    assert not CircuitBreaker.objects.exists()
+    assert set(PhoneNumber.objects.values_list("spam_status", flat=True)) == {Status.CLEAN}
+
+
+def test_a_failing_provider_is_waited_for_longer_each_time_but_never_longer_than_a_quarter_day(provider, account, now):
+    create_due_numbers(account, 1)
+    provider.failures["look_up"] = ProviderUnavailable("busy")
+    pauses = []
+    at = now
+    for _ in range(9):
+        look_up_all(at)
+        retry_at = CircuitBreaker.objects.get().retry_at
+        pauses.append((retry_at - at) / days(1))
+        at = retry_at
+    assert pauses[0] == pytest.approx(1 / 288, rel=1e-3)
+    assert pauses[1] == pytest.approx(2 / 288, rel=1e-3)
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == pytest.approx(0.25)
+    assert CircuitBreaker.objects.get().failures == 9
+
+
+def test_a_vendors_own_word_for_when_to_come_back_is_kept(provider, account, now):
+    create_due_numbers(account, 1)
+    provider.failures["look_up"] = ProviderUnavailable("over budget", retry_at=now + days(3))
+    look_up_all(now)
+    assert CircuitBreaker.objects.get().retry_at == now + days(3)
+
+
+def test_a_misconfigured_provider_is_logged_as_an_error_that_somebody_has_to_mend(provider, account, now, caplog):
+    create_due_numbers(account, 1)
+    provider.failures["look_up"] = ProviderMisconfigured("the key is missing")
+    look_up_all(now)
+    assert [record.levelname for record in caplog.records if "the key is missing" in record.message] == ["ERROR"]
+
+
+def test_a_number_that_a_vendor_refuses_does_not_keep_the_others_of_its_list_from_being_looked_up(
+    provider, account, now
+):
+    numbers = create_due_numbers(account, 4)
+    bad = numbers[2].e164
+    look_up_really = provider.look_up
+
+    def refuse_lists_with_the_bad_one(items):
+        if bad in items:
+            raise ProviderRefused("not your number")
+        return look_up_really(items)
+
+    provider.look_up = refuse_lists_with_the_bad_one
+    look_up_all(now)
+    assert set(PhoneNumber.objects.filter(spam_status=Status.CLEAN)) == set(numbers) - {numbers[2]}
+
+
+def test_an_unexpected_failure_of_a_provider_counts_as_try_later(provider, account, now, caplog):
+    create_due_numbers(account, 1)
+    provider.failures["look_up"] = KeyError("spam_risk")
+    look_up_all(now)
+    assert "KeyError" in CircuitBreaker.objects.get().reason

@@ -1,0 +1,15 @@
+import pytest
+
+from reputation.models import PhoneNumber
+from reputation.monitoring import lookups
+from tests.factories import MonitoredNumberFactory
+from tests.support.provider import FakeProvider
+
+
+@pytest.fixture
+def tagged_number(provider: FakeProvider, account, now) -> PhoneNumber:
+    """A monitored number that Alpha labels, looked up now."""
+    number = MonitoredNumberFactory(account=account, next_action_at=now)
+    provider.labels[number.e164, "alpha"] = "Spam Likely"
+    lookups.look_up_due(now)
+    return number
