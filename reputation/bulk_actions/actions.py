@@ -150,9 +150,6 @@ def apply_chunk(bulk_action: BulkAction, claim: RowClaim[BulkAction], *, context
     with transaction.atomic():
         # Two actions of one account share its seats: one after the other.
         Account.objects.select_for_update().get(pk=bulk_action.account_id)
-        # The renewal locks the row: nobody takes over or stops the action before this chunk commits.
-        if not claim.renew():
-            raise LeaseLost
         ahead = pending_numbers(bulk_action).filter(number__gt=bulk_action.apply_cursor)
         ids = list(ahead.order_by("number").values_list("number", flat=True)[:CHUNK])
         if not ids:
@@ -163,10 +160,16 @@ def apply_chunk(bulk_action: BulkAction, claim: RowClaim[BulkAction], *, context
         if skipped := len(ids) - len(changed):
             chunk.exclude(number__in=in_list(changed)).update(outcome=Outcome.SKIPPED)
         chunk.update(outcome=Outcome.APPLIED)
-        bulk_action.applied_count += len(changed)
-        bulk_action.skipped_count += skipped
-        bulk_action.apply_cursor = ids[-1]
-        bulk_action.save(update_fields=["applied_count", "skipped_count", "apply_cursor"])
+        progress = {
+            "applied_count": bulk_action.applied_count + len(changed),
+            "skipped_count": bulk_action.skipped_count + skipped,
+            "apply_cursor": ids[-1],
+        }
+        # If another worker took over meanwhile, or the action was stopped, the whole chunk is rolled back.
+        if not claim.renew(**progress):
+            raise LeaseLost
+    for field, value in progress.items():
+        setattr(bulk_action, field, value)
     return True
 
 

@@ -43,7 +43,7 @@ def test_row_12_a_tag_raises_alerts_on_the_dashboard_and_in_the_menu(as_viewer, 
     page = get_page(as_viewer)
     assert f'data-spam-alert="{number.pk}"' in page
     assert page.count("data-spam-alert") == 1
-    assert '1<span class="sr">tagged numbers</span>' in page
+    assert '1<span class="sr"> tagged numbers</span>' in page
 
 
 def test_it_counts_what_is_monitored_and_each_state(as_viewer, account):
