@@ -120,7 +120,6 @@ def staff_may(user: AbstractBaseUser | AnonymousUser, permission: Permission) ->
     return isinstance(user, User) and user.is_active and permission in STAFF_ROLES[user.staff_role]
 
 
-def get_active_staff(permission: Permission) -> QuerySet[User]:
-    """The active users whose staff role has the permission."""
-    roles = [role for role, permissions in STAFF_ROLES.items() if permission in permissions]
-    return User.objects.filter(is_active=True, staff_role__in=roles)
+def get_active_staff() -> QuerySet[User]:
+    """The active users who have a staff role, whichever it is."""
+    return User.objects.filter(is_active=True).exclude(staff_role=User.StaffRole.NONE)

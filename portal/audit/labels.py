@@ -56,7 +56,7 @@ EVENT_LABELS: dict[str, EventLabel] = {
     "application.approved": EventLabel("Enrollment approved", "good"),
     "application.rejected": EventLabel("Enrollment rejected", "bad"),
     "application.revoked": EventLabel("Enrollment revoked", "bad"),
-    "application.own_account": EventLabel("Decided by a member of the account: nobody else may decide", "wait"),
+    "application.own_account": EventLabel("Decided by a member of the account, the only staff user", "wait"),
     "campaign.added": EventLabel("Campaign added"),
     "campaign.name": EventLabel("Campaign renamed", shows_values=True),
     "campaign.paused": EventLabel("Campaign paused"),

@@ -83,16 +83,17 @@ class TestAnAccountOfTheirOwn:
         assert "You belong to this account" in get_html(approve(as_reviewer, submitted))
         assert state_of(submitted) == "submitted"
 
-    def test_is_decided_by_no_superuser_while_a_reviewer_is_active(self, client, reviewer, submitted, membership):
+    @pytest.mark.parametrize("other", [role for role in User.StaffRole if role])
+    def test_is_decided_by_no_superuser_while_other_staff_is_active(self, client, submitted, membership, other):
+        UserFactory(staff_role=other)
         superuser = UserFactory(staff_role=User.StaffRole.SUPERUSER)
         membership(superuser)
         client.force_login(superuser)
         assert "You belong to this account" in get_html(approve(client, submitted))
         assert state_of(submitted) == "submitted"
 
-    def test_is_decided_by_the_only_person_who_can_and_the_audit_trail_says_so(self, client, submitted, membership):
+    def test_is_decided_by_the_only_staff_user_and_the_audit_trail_says_so(self, client, submitted, membership):
         UserFactory(staff_role=User.StaffRole.REVIEWER, is_active=False)
-        UserFactory(staff_role=User.StaffRole.OPERATOR)
         superuser = UserFactory(staff_role=User.StaffRole.SUPERUSER)
         member = membership(superuser)
         client.force_login(superuser)
