@@ -58,7 +58,7 @@ class Program:
             # Processes that it left behind would work beside the new ones.
             self.kill_group()
             write_line(
-                f"The {self.name} ended by itself ({_describe_exit(code)}). "
+                f"The {self.name} ended unexpectedly ({_describe_exit(code)}). "
                 f"It starts again in {self.restart_delay:.0f} seconds."
             )
 

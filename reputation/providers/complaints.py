@@ -44,7 +44,7 @@ class ComplaintsProvider:
         ]
 
     def submit(self, requests: Sequence[SubmitRequest]) -> list[EngineResponse]:
-        """Answers when the label ends by itself, since there is no one to ask."""
+        """Answer when the label expires, since there is nobody to ask."""
         counts = complaints.count_by_number([request.number for request in requests], now=timezone.now())
         return [
             _removal_response(request.number, counts[request.number], key=request.idempotency_key)

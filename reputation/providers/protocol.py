@@ -80,7 +80,7 @@ class Stage(Enum):
     RECEIVED = "received"
     IN_REVIEW = "in_review"
     DISPUTED = "disputed"  # the engine contests the request, for up to a week
-    AGEING = "ageing"  # no one can remove the label; it ends by itself by `expected_by`
+    AGEING = "ageing"  # nobody can remove the label; it expires by `expected_by`
     DONE = "done"  # a registration: accepted; a submission: the engine claims that the label is removed
     REFUSED = "refused"
     WITHDRAWN = "withdrawn"

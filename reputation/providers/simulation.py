@@ -83,7 +83,7 @@ class RemovalOutcome:
 
 @dataclass(frozen=True)
 class LabelPeriod:
-    """A period in which an engine labels a number. It ends by itself or because the label is removed."""
+    """A period in which an engine labels a number. It ends at a given time or when the label is removed."""
 
     starts_at: datetime
     ends_at: datetime

@@ -14,6 +14,7 @@ from portal import audit
 from portal.audit import Context
 from portal.db.bulk import insert_from
 from portal.db.in_list import in_list
+from portal.jobs.claims import RELEASED
 from reputation.models import Case, PhoneNumber, Submission, Tag
 from reputation.remediation.cases import MAX_DAYS, USUAL_DAYS, State
 from reputation.service_clock import days
@@ -133,7 +134,7 @@ def _extend_deadlines(case_ids: Sequence[int], now: datetime) -> None:
     )
     cases.update(
         next_action_at=now,
-        lease_token="",
+        **RELEASED,
         expected_by=Greatest("expected_by", Value(now + days(USUAL_DAYS))),
         deadline_at=Greatest("deadline_at", Value(now + days(MAX_DAYS))),
     )

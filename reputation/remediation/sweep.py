@@ -54,7 +54,7 @@ class _DueCase:
 
     @property
     def requested(self) -> list[Submission]:
-        """Without those whose label ends by itself. They neither fail the case nor keep it from failing."""
+        """Without submissions whose label only expires. They neither fail the case nor keep it from failing."""
         return [submission for submission in self.submissions if submission.state != State.AGEING]
 
 

@@ -1,7 +1,7 @@
-"""Every page of the portal with something on it: for each address, the states in which it looks different.
+"""Every page of the portal, in each state in which it looks different.
 
-A new address gets one scene by itself, about an object that tests/support/urls.py makes. One that shows different
-things in different states has its states here.
+A new address gets one state automatically, with an object that tests/support/urls.py makes. Pages that look different
+in different states are listed here.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ SAMPLE_NUMBERS = BASE_DIR / "docs" / "sample-numbers.csv"
 
 @dataclass(frozen=True)
 class PageState:
-    """A page as somebody sees it; `member` is None for a stranger. What differs little from another scene is not
-    `looked_at_closely`."""
+    """A page as one person sees it. `member` is None for a visitor who is not signed in. A state that differs little
+    from another is not `looked_at_closely`."""
 
     name: str
     address: str

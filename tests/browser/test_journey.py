@@ -166,7 +166,7 @@ def expect_alerts_everywhere(page: Page, overview: Page, number: dict[str, str])
 
 
 def expect_labels_cleared(page: Page) -> None:
-    """An alert on an open page goes away by itself when its label is cleared."""
+    """An alert on an open page disappears without a reload when its label is cleared."""
     alert = page.locator("main > [id^=alert-] [data-spam-alert]")
     for _ in range(10):  # a label may be gone between being seen in the table and its number's page
         page.goto(f"{TABLE}?status=in_remediation")

@@ -1,4 +1,4 @@
-"""Every page, in every state that scenes.py knows: accessible, well-formed, good on a telephone and by keyboard."""
+"""Every page, in every state of page_states.py: accessible, well-formed, good on a telephone and by keyboard."""
 
 from __future__ import annotations
 
@@ -76,13 +76,13 @@ def demo_data(transactional_db, settings, tmp_path) -> None:
     data.seed(now=timezone.now())
 
 
-def is_html_page(scene: PageState) -> bool:
+def is_html_page(state: PageState) -> bool:
     """Downloads, what scripts ask for, and what is only posted to are no pages."""
     client = Client()
-    if scene.member:
-        client.force_login(scene.member.user)
-    answer = client.get(scene.address)
-    if answer.status_code in (204, 405) or (answer.status_code == 302 and answer.url != scene.address):
+    if state.member:
+        client.force_login(state.member.user)
+    answer = client.get(state.address)
+    if answer.status_code in (204, 405) or (answer.status_code == 302 and answer.url != state.address):
         return False
     return answer.headers.get("Content-Type", "").startswith("text/html") and not answer.headers.get(
         "Content-Disposition"
@@ -92,49 +92,49 @@ def is_html_page(scene: PageState) -> bool:
 def test_every_page(demo_data, live_url, open_page, console_errors, subtests):
     windows: dict[int | None, Page] = {}
     seen = 0
-    for scene in page_states():
-        if not is_html_page(scene):
+    for state in page_states():
+        if not is_html_page(state):
             continue
         seen += 1
-        key = scene.member.pk if scene.member else None
-        page = windows.get(key) or windows.setdefault(key, open_page(live_url, as_=scene.member))
-        with subtests.test(scene.name):
-            problems = list(find_problems(page, scene)) + [
-                f"console: {one}" for one in console_errors_of(console_errors, scene)
+        key = state.member.pk if state.member else None
+        page = windows.get(key) or windows.setdefault(key, open_page(live_url, as_=state.member))
+        with subtests.test(state.name):
+            problems = list(find_problems(page, state)) + [
+                f"console: {one}" for one in console_errors_of(console_errors, state)
             ]
             assert not problems, "\n".join(problems)
     assert seen > 20
 
 
-def console_errors_of(console_errors: ConsoleErrors, scene: PageState) -> list[str]:
+def console_errors_of(console_errors: ConsoleErrors, state: PageState) -> list[str]:
     """What the browser logged. It also logs a refusal that the page itself says."""
-    refusal = expected_status(scene)
+    refusal = expected_status(state)
     complaints = [one for one in console_errors.unexpected() if not (refusal and str(refusal) in one)]
     console_errors.complaints.clear()
     return complaints
 
 
-def expected_status(scene: PageState) -> int | None:
+def expected_status(state: PageState) -> int | None:
     """What the page may answer, and still be one to look at."""
-    return next((status for words, status in EXPECTED_STATUSES.items() if words in scene.name), None)
+    return next((status for words, status in EXPECTED_STATUSES.items() if words in state.name), None)
 
 
-def find_problems(page: Page, scene: PageState) -> Iterator[str]:
-    looks = RENDERINGS if scene.looked_at_closely else RENDERINGS[-1:]
+def find_problems(page: Page, state: PageState) -> Iterator[str]:
+    looks = RENDERINGS if state.looked_at_closely else RENDERINGS[-1:]
     for look, width, scheme, rules in looks:
         page.set_viewport_size({"width": width, "height": HEIGHT})
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         if look == looks[0][0]:
-            answer = page.goto(scene.address)
-            if answer.status >= 400 and answer.status != expected_status(scene):
-                yield f"{scene.address} answers {answer.status}"
+            answer = page.goto(state.address)
+            if answer.status >= 400 and answer.status != expected_status(state):
+                yield f"{state.address} answers {answer.status}"
                 return
-            yield from (f"{problem} ({scene.address})" for problem in markup_problems(page))
+            yield from (f"{problem} ({state.address})" for problem in markup_problems(page))
             yield from (f"the focus is not seen on {element}" for element in page.evaluate(INVISIBLE_FOCUS_JS))
         if width == NARROW:
             yield from (f"{look}: too wide: {element}" for element in page.evaluate(OVERFLOWING_ELEMENTS_JS))
         yield from (f"{look}: {violation}" for violation in accessibility_violations(page, rules=rules))
-        screenshot(page, f"{scene.name.replace(': ', '-').replace(' ', '_')}-{width}-{scheme}")
+        screenshot(page, f"{state.name.replace(': ', '-').replace(' ', '_')}-{width}-{scheme}")
 
 
 def markup_problems(page: Page) -> Iterator[str]:

@@ -154,7 +154,7 @@ def test_a_program_that_dies_is_restarted(run_demo):
     demo.wait_for(READY_LINE)
     _, worker = map(int, demo.groups())
     os.kill(worker, signal.SIGKILL)
-    demo.wait_for("The worker ended by itself (killed by SIGKILL). It starts again in")
+    demo.wait_for("The worker ended unexpectedly (killed by SIGKILL). It starts again in")
     # Its processes are gone before the restart: two clusters would work side by side.
     wait_until(lambda: not is_alive(worker))
     query = "SELECT at FROM portal_heartbeat"

@@ -6,7 +6,6 @@ from datetime import timedelta
 import pytest
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
-from django.urls import reverse
 from django.utils import timezone
 
 from portal.accounts.licensing import Product
@@ -17,16 +16,9 @@ from reputation.bulk_actions.actions import apply, confirm, create_bulk_action
 from reputation.bulk_actions.preview import get_preview
 from reputation.bulk_actions.remove_number import remove_number
 from reputation.bulk_actions.result import get_result
-from reputation.models import BulkAction, BulkActionNumber, PhoneNumber
+from reputation.models import BulkAction, PhoneNumber
 from reputation.monitoring import capability
-from tests.factories import (
-    AccountFactory,
-    CampaignFactory,
-    LicenceFactory,
-    MemberFactory,
-    PhoneNumberFactory,
-)
-from tests.support.pages import get_html
+from tests.factories import CampaignFactory, LicenceFactory, MemberFactory, PhoneNumberFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -315,62 +307,6 @@ def test_confirming_costs_the_same_queries_for_5_and_for_500_numbers(enrolled_ac
         return len(captured)
 
     assert queries(5) == queries(500)
-
-
-def test_the_page_opens_takes_out_confirms_and_says_what_was_done(as_admin, numbers):
-    opened = as_admin.post(
-        reverse("bulk-action-open"), {"action": "enable", "number": [number.pk for number in numbers[:3]]}, follow=True
-    )
-    confirmation = BulkAction.objects.get()
-    assert "Enable 3 numbers" in get_html(opened)
-    page = get_html(
-        as_admin.post(
-            reverse("bulk-action-remove-number", args=[confirmation.pk]), {"number": numbers[0].pk}, follow=True
-        )
-    )
-    assert "Enable 2 numbers" in page
-    for _twice in range(2):
-        page = get_html(as_admin.post(reverse("bulk-action-confirm", args=[confirmation.pk]), follow=True))
-        assert "Enabled 2 numbers." in page
-    assert stored_capabilities(numbers[:3]) == ["off", "verifying", "verifying"]
-
-
-def test_all_that_match_is_sent_as_the_filter_and_never_as_ids(as_admin, numbers):
-    as_admin.post(
-        reverse("bulk-action-open"),
-        {"action": "enable", "all": "1", "filter": f"q={numbers[5].e164[-4:]}", "expected": "1"},
-    )
-    assert list(BulkActionNumber.objects.values_list("number", flat=True)) == [numbers[5].pk]
-
-
-def test_nothing_selected_is_said_and_opens_no_window(as_admin, enrolled_account):
-    page = get_html(as_admin.post(reverse("bulk-action-open"), {"action": "enable"}, follow=True))
-    assert "Nothing is selected" in page
-
-
-def test_another_accounts_numbers_are_never_in_the_window(as_admin, numbers):
-    foreign = PhoneNumberFactory()
-    as_admin.post(reverse("bulk-action-open"), {"action": "enable", "number": [numbers[0].pk, foreign.pk]})
-    assert list(BulkActionNumber.objects.values_list("number", flat=True)) == [numbers[0].pk]
-
-
-def test_another_accounts_campaign_is_not_found(as_admin, numbers):
-    foreign = CampaignFactory(account=AccountFactory())
-    posted = {"action": "assign", "campaign": foreign.pk, "number": numbers[0].pk}
-    answer = as_admin.post(reverse("bulk-action-open"), posted)
-    assert answer.status_code == 404
-
-
-@pytest.mark.parametrize("action", ["", "explode"])
-def test_an_action_that_does_not_exist_is_not_found(as_admin, numbers, action):
-    assert as_admin.post(reverse("bulk-action-open"), {"action": action, "number": numbers[0].pk}).status_code == 404
-
-
-def test_a_viewer_is_refused(as_viewer, open_bulk_action, numbers):
-    shown = open_bulk_action(numbers)
-    assert as_viewer.post(reverse("bulk-action-open"), {"action": "enable", "number": numbers[0].pk}).status_code == 403
-    assert as_viewer.post(reverse("bulk-action-confirm", args=[shown.pk])).status_code == 403
-    assert stored_capabilities(numbers) == ["off"] * 6
 
 
 def test_the_audit_trail_names_who_confirmed_though_a_worker_did_it(open_bulk_action, numbers, admin, now, monkeypatch):

@@ -5,7 +5,6 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
 
 from portal.audit import Context
 from portal.models import AuditEvent
@@ -17,23 +16,11 @@ from reputation.providers.protocol import (
 )
 from reputation.service_clock import days
 from tests.factories import MonitoredNumberFactory, PhoneNumberFactory
+from tests.support.lookups import create_due_numbers, look_up_all
 
 pytestmark = pytest.mark.django_db
 
 Status = PhoneNumber.SpamStatus
-
-
-def create_due_numbers(account, count, **more):
-    """Due since an hour ago."""
-    due = {"next_action_at": timezone.now() - timedelta(hours=1)}
-    return [MonitoredNumberFactory(account=account, **due, **more) for _ in range(count)]
-
-
-def look_up_all(now):
-    done = 0
-    while did := lookups.look_up_due(now):
-        done += did
-    return done
 
 
 def test_a_due_number_is_looked_up_and_is_clean_when_every_engine_says_so(provider, account, now):

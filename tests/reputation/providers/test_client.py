@@ -1,12 +1,8 @@
 """The provider client: circuit breakers, refusals and failures of calls."""
 
-from datetime import timedelta
-
 import pytest
-from django.utils import timezone
 
 from reputation.models import Check, CircuitBreaker, PhoneNumber
-from reputation.monitoring import lookups
 from reputation.providers.protocol import (
     EngineInfo,
     ProviderMisconfigured,
@@ -15,25 +11,12 @@ from reputation.providers.protocol import (
 )
 from reputation.providers.registry import get_providers
 from reputation.service_clock import days
-from tests.factories import MonitoredNumberFactory
+from tests.support.lookups import create_due_numbers, look_up_all
 from tests.support.provider import FakeProvider
 
 pytestmark = pytest.mark.django_db
 
 Status = PhoneNumber.SpamStatus
-
-
-def create_due_numbers(account, count, **more):
-    """Due since an hour ago."""
-    due = {"next_action_at": timezone.now() - timedelta(hours=1)}
-    return [MonitoredNumberFactory(account=account, **due, **more) for _ in range(count)]
-
-
-def look_up_all(now):
-    done = 0
-    while did := lookups.look_up_due(now):
-        done += did
-    return done
 
 
 class SecondProvider(FakeProvider):

@@ -1,4 +1,4 @@
-"""Remediation: it starts by itself, is submitted, polled, disputed, cleared or failed in time, or cancelled."""
+"""Remediation: it starts automatically, is submitted, polled, disputed, cleared or failed in time, or cancelled."""
 
 from datetime import timedelta
 

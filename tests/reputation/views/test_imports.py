@@ -26,7 +26,7 @@ def media_root(settings, tmp_path):
 
 @pytest.fixture
 def create_import(account, actor, now):
-    """An import of this content, as far as it comes by itself."""
+    """An import of this content, in the state it reaches without a confirmation."""
 
     def receive(content: str = "number,label\n2062550143,Seattle\n", of=account) -> NumberImport:
         upload = SimpleUploadedFile("numbers.csv", content.encode())
