@@ -61,35 +61,20 @@ def _measure_previews(run: BenchmarkRun) -> list[Result]:
     written = time.process_time() - started
     pages = {name: _time_page(client, window) for name, window in windows.items()}
     name = f"a confirmation window for all {count:,} that match"
+    opening = f"{name}: opening it (a worker then writes them down in {written:.1f} s of processor time)"
     return [
-        Result(
-            f"{name}: opening it (a worker then writes them down in {written:.1f} s of processor time)",
-            f"{took['all'] * 1000:.0f} ms",
-            "for 50",
-            f"{took['50'] * 1000:.0f} ms",
-            took["all"] / took["50"],
-            3,
-            at_least=False,
+        _compare(opening, {key: seconds * 1000 for key, seconds in took.items()}, "{:.0f} ms", 3),
+        _compare(
+            f"{name}: looking at it, written down", {k: t * 1000 for k, (t, _size) in pages.items()}, "{:.0f} ms", 3
         ),
-        Result(
-            f"{name}: looking at it, written down",
-            f"{pages['all'][0] * 1000:.0f} ms",
-            "for 50",
-            f"{pages['50'][0] * 1000:.0f} ms",
-            pages["all"][0] / pages["50"][0],
-            3,
-            at_least=False,
-        ),
-        Result(
-            f"{name}: size of its page",
-            f"{pages['all'][1]:,} bytes",
-            "for 50",
-            f"{pages['50'][1]:,} bytes",
-            pages["all"][1] / pages["50"][1],
-            1.2,
-            at_least=False,
-        ),
+        _compare(f"{name}: size of its page", {key: size for key, (_t, size) in pages.items()}, "{:,} bytes", 1.2),
     ]
+
+
+def _compare(name: str, measured: dict[str, float], unit: str, goal: float) -> Result:
+    """The window for all numbers against the window for 50, which are the keys of `measured`."""
+    everything, peer = measured["all"], measured["50"]
+    return Result(name, unit.format(everything), "for 50", unit.format(peer), everything / peer, goal, at_least=False)
 
 
 def _time_opening(client: Client, form: dict[str, object]) -> tuple[float, bytes]:
