@@ -16,7 +16,7 @@ from portal.accounts.licensing import Product
 from portal.audit import Context
 from portal.db.bulk import insert_from, insert_rows
 from portal.models import Account, Licence, Member, User
-from portal.phone.area_codes import get_states_by_area_code
+from portal.phone.numbering_plan import get_numbering_plan
 from portal.phone.numbers import InvalidPhoneNumber, parse_number
 from reputation.models import Campaign, Case, Check, Engine, PhoneNumber, Registration, Tag
 from reputation.models.numbers import PhoneNumberQuerySet
@@ -116,7 +116,7 @@ def _insert_numbers(
 ) -> None:
     """Insert numbers: one in five is monitored, and one in a hundred of the others is being verified. Numbers that were
     looked up together have the same time."""
-    states = get_states_by_area_code()
+    states = get_numbering_plan().state_by_area_code
     looks = [now - days(chance.random()) for _ in range(0, len(e164s), LOOKUP_GROUP_SIZE)]
     rows = (
         {
@@ -264,11 +264,16 @@ def _is_valid_number(e164: str) -> bool:
 
 def generate_numbers(count: int, chance: random.Random) -> list[str]:
     """Distinct numbers in random order."""
-    codes = [code for code in sorted(get_states_by_area_code()) if code not in ("340", "670", "671", "684")]
+    plan = get_numbering_plan()
+    codes = [code for code in plan.state_by_area_code if plan.area_codes[code].region == "US" and _is_in_service(code)]
     found: dict[str, None] = {}
     while len(found) < count:
         found[f"+1{chance.choice(codes)}{_random_subscriber(chance)}"] = None
     return list(found)
+
+
+def _is_in_service(area_code: str) -> bool:
+    return _is_valid_number(f"+1{area_code}2000000")
 
 
 _EXCHANGES = [number for number in range(200, 1000) if number % 100 != 11 and number != 555]

@@ -14,8 +14,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -163,7 +162,7 @@ def _parse_row(cells: Sequence[str], *, now: datetime) -> dict[str, Any] | str:
     number, created, violated, city, state, area_code, subject, robocall = cells
     if not number:
         return "without a number"
-    if not (e164 := _parse_us_number(number)):
+    if not (e164 := _parse_us_number(number, now.date())):
         return "not a number of the United States"
     created_at = _parse_time(created)
     if created_at is None:
@@ -184,13 +183,12 @@ def _parse_row(cells: Sequence[str], *, now: datetime) -> dict[str, Any] | str:
     }
 
 
-@lru_cache(maxsize=65_536)
-def _parse_us_number(text: str) -> str:
+def _parse_us_number(text: str, today: date) -> str:
     """The number as E.164; empty if it is no number of the United States. The files have ten digits without +1."""
     if len(text) < 10:
         return ""
     try:
-        parsed = parse_number(text)
+        parsed = parse_number(text, today=today)
     except InvalidPhoneNumber:
         return ""
     return parsed.e164 if parsed.region in US_REGIONS else ""

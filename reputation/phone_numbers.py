@@ -35,9 +35,9 @@ class AddResult:
     outcome: Literal["added", "restored", "existing"]
 
 
-def parse_caller_id(text: str, *, allow_letters: bool = False) -> ParsedNumber:
+def parse_caller_id(text: str, *, allow_letters: bool = False, country: str = "") -> ParsedNumber:
     """Parse a number as parse_number does. Raises InvalidPhoneNumber also for numbers that cannot be caller IDs."""
-    parsed = parse_number(text, allow_letters=allow_letters)
+    parsed = parse_number(text, allow_letters=allow_letters, country=country)
     if parsed.kind in CALLER_ID_ERRORS:
         raise InvalidPhoneNumber(CALLER_ID_ERRORS[parsed.kind])
     return parsed

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from django.db import models
 from django.db.models import Count, Q
 
 from enrollment.choices import US_STATES
-from portal.phone.area_codes import get_states_by_area_code
+from portal.phone.numbering_plan import get_numbering_plan
 from portal.phone.numbers import country_name, format_national, parse_number
 from reputation.labels import StatusLabel
 from reputation.matching.match import REASONS, MatchResult, match
@@ -133,7 +133,7 @@ def explain_match(campaign: Campaign, called_number: str, now: datetime) -> Matc
     )
     tiers: list[Tier] = []
     if result.reason_code not in REASONS_WITHOUT_CANDIDATES:
-        tiers = list(_get_disjoint_tiers(get_tiers(parse_number(result.called_number))))
+        tiers = list(_get_disjoint_tiers(get_tiers(parse_number(result.called_number, today=now.date()))))
     ids = {tier.basis: _get_candidate_ids(campaign, tier, result) for tier in tiers}
     default = get_default_caller_id(campaign) if result.reason_code != "campaign_paused" else None
     candidate_ids = {pk for tier_ids in ids.values() for pk in tier_ids} | ({default.pk} if default else set())
@@ -152,14 +152,15 @@ def explain_match(campaign: Campaign, called_number: str, now: datetime) -> Matc
         outcome = CandidateOutcome.SHOWN if result.basis == Basis.DEFAULT else CandidateOutcome.NOT_REACHED
         explained.append(ExplainedTier(Basis.DEFAULT, [Candidate(rows[default.pk], outcome)], 0))
     shown_row = rows.get(result.number_id) if result.number_id else None
-    return MatchExplanation(result, get_place_name(result.called_number), shown_row, explained)
+    return MatchExplanation(result, get_place_name(result.called_number, now.date()), shown_row, explained)
 
 
-def get_place_name(e164: str) -> str:
+def get_place_name(e164: str, today: date | None = None) -> str:
     """Return a number's State, territory or country (Washington, Puerto Rico, Canada); empty for a toll-free number."""
-    number = parse_number(e164)
-    if number.area_code in get_states_by_area_code():
-        return dict(US_STATES)[get_states_by_area_code()[number.area_code]]
+    number = parse_number(e164, today=today)
+    state = get_numbering_plan().state_by_area_code.get(number.area_code)
+    if state:
+        return dict(US_STATES)[state]
     return "" if number.region == "US" else country_name(number.region)
 
 

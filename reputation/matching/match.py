@@ -80,7 +80,7 @@ def match(*, account_id: int, campaign_id: int, called_number: str, now: datetim
     nothing changes. Raises CampaignNotFound, and InvalidPhoneNumber if the called number cannot be called.
     """
     try:
-        number = parse_number(called_number, allow_letters=True)
+        number = parse_number(called_number, allow_letters=True, today=now.date())
     except InvalidPhoneNumber:
         # An unknown campaign is reported before an invalid number.
         fetch_campaign_and_number(account_id, campaign_id, ())

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
 from django.db import models
 
-from portal.phone.area_codes import get_area_codes_in_same_state, get_states_by_area_code
+from portal.phone.numbering_plan import NumberingPlan, get_numbering_plan
 from portal.phone.numbers import ParsedNumber
 
 
@@ -39,15 +39,15 @@ def get_tiers(number: ParsedNumber) -> tuple[Tier, ...]:
     The number must be of the United States and have an area code.
     """
     exchange = number.e164[:8]
-    return (Tier(Basis.EXCHANGE, exchange, (_prefix_range(exchange),)), *_get_area_tiers(number.area_code))
+    return (Tier(Basis.EXCHANGE, exchange, (_prefix_range(exchange),)), *_get_area_tiers(get_numbering_plan(), number.area_code))
 
 
-@cache
-def _get_area_tiers(area_code: str) -> tuple[Tier, Tier]:
-    neighbours = tuple(_prefix_range(f"+1{code}") for code in get_area_codes_in_same_state(area_code))
+@lru_cache(maxsize=1024)
+def _get_area_tiers(plan: NumberingPlan, area_code: str) -> tuple[Tier, Tier]:
+    neighbours = tuple(_prefix_range(f"+1{code}") for code in plan.get_neighbours(area_code))
     return (
         Tier(Basis.AREA_CODE, f"+1{area_code}", (_prefix_range(f"+1{area_code}"),)),
-        Tier(Basis.STATE, get_states_by_area_code().get(area_code, ""), neighbours),
+        Tier(Basis.STATE, plan.state_by_area_code.get(area_code, ""), neighbours),
     )
 
 
