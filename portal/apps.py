@@ -7,9 +7,12 @@ class PortalConfig(AppConfig):
     verbose_name = "Accounts"
 
     def ready(self) -> None:
+        from portal.area_code_tables import fetch_numbering_plan
         from portal.audit.record import on_recorded
         from portal.db.unknown_migrations import refuse_unknown_migrations
+        from portal.phone.numbering_plan import set_plan_source
         from portal.webhooks import outbox
 
+        set_plan_source(fetch_numbering_plan)
         on_recorded(outbox.write_messages)
         pre_migrate.connect(refuse_unknown_migrations, sender=self)

@@ -9,6 +9,7 @@ from django.utils import timezone
 from portal.accounts.licensing import Product
 from portal.audit import Actor
 from portal.models import Account, Member, User
+from portal.phone import numbering_plan
 from reputation.matching import recorder
 from reputation.monitoring import engines
 from reputation.providers import registry
@@ -129,6 +130,12 @@ def provider(db, settings) -> Iterator[FakeProvider]:
     engines.sync_engines()
     yield registry.get_providers()["vendor"]
     registry._load_providers.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def use_shipped_area_codes(monkeypatch) -> None:
+    """The table in the database is not asked for: its query would come at some time in some test."""
+    monkeypatch.setattr(numbering_plan, "_current", numbering_plan._Current())
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from portal.audit.labels import EVENT_KINDS, get_event_codes
 from portal.db import keyset
 from portal.db.keyset import parse_id
 from portal.models import Account, AuditEvent
-from portal.phone.numbers import get_search_digits
+from portal.phone.search import MAX_SEARCH_LENGTH, read_number_search
 
 # Values of the parameter `who` other than the id of a member's user.
 NON_MEMBER_ACTORS = {
@@ -37,7 +37,7 @@ class AuditFilter:
         return cls(
             kind=kind if kind in EVENT_KINDS else "",
             actor=actor if actor in NON_MEMBER_ACTORS or parse_id(actor) else "",
-            q=params.get("q", "").replace("\x00", "").strip()[:80],
+            q=params.get("q", "").replace("\x00", "").strip()[:MAX_SEARCH_LENGTH],
         )
 
     def apply(self, events: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
@@ -53,8 +53,8 @@ class AuditFilter:
             events = events.filter(actor=int(self.actor))
         if self.q:
             matches = Q(subject_label__icontains=self.q)
-            if digits := get_search_digits(self.q):
-                matches |= Q(subject_label__contains=digits)
+            if wanted := read_number_search(self.q):
+                matches |= wanted.as_condition("subject_label")
             events = events.filter(matches)
         return events
 

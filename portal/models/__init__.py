@@ -10,6 +10,7 @@ from portal.models.accounts import (
     validate_time_zone,
 )
 from portal.models.api import ApiKey, ApiUsage, IdempotentResponse
+from portal.models.area_codes import AreaCodeTable
 from portal.models.audit import AuditEvent
 from portal.models.jobs import Claimable, Heartbeat, Lease
 from portal.models.webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookMessage
@@ -19,6 +20,7 @@ __all__ = [
     "AccountQuerySet",
     "ApiKey",
     "ApiUsage",
+    "AreaCodeTable",
     "AuditEvent",
     "Claimable",
     "Heartbeat",

@@ -28,10 +28,11 @@ DATE_FORMATS = ("%d-%b-%Y", "%m/%d/%Y", "%Y-%m-%d")
 # The plan has more area codes than this. Codes are never withdrawn, so a report with fewer is cut off.
 MIN_AREA_CODES = 440
 
-STATES = frozenset(
+_STATES = (
     "AL AK AZ AR CA CO CT DE DC FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH OK OR "
-    "PA RI SC SD TN TX UT VT VA WA WV WI WY".split()
+    "PA RI SC SD TN TX UT VT VA WA WV WI WY"
 )
+STATES = frozenset(_STATES.split())
 # Territories are regions of their own. NANPA calls the Northern Mariana Islands CNMI.
 TERRITORIES = {"PR": "PR", "VI": "VI", "GU": "GU", "AS": "AS", "CNMI": "MP", "MP": "MP"}
 # The other countries of +1, by NANPA's names in letters only.
@@ -75,7 +76,10 @@ def read_shipped_report() -> NumberingPlan:
 
 def read_report(text: str, *, file_name: str = "") -> NumberingPlan:
     """Read a report in either layout. Raises InvalidReport for a file that is obviously wrong."""
-    rows = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines()) if any(map(str.strip, row))]
+    try:
+        rows = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines()) if any(map(str.strip, row))]
+    except csv.Error as error:
+        raise InvalidReport(f"It is not readable as CSV: {error}.") from error
     report_date = _find_report_date(rows, file_name)
     headings = [cell.lower() for cell in rows[0]] if rows else []
     columns = {name: _find_column(headings, names) for name, names in COLUMNS.items()}

@@ -178,9 +178,3 @@ def format_national(e164: str) -> str:
     except NumberParseException:
         return e164
     return phonenumbers.format_number(number, PhoneNumberFormat.INTERNATIONAL)
-
-
-def get_search_digits(text: str) -> str:
-    """The digits of a search text that looks like part of a number, such as `(206) 555`. Empty for other texts."""
-    digits = re.sub(r"\D", "", text)
-    return digits if re.fullmatch(r"[\d\s()+.\-]+", text.strip()) else ""

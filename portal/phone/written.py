@@ -25,7 +25,7 @@ _INVISIBLE_OTHERS = frozenset("\u034f\u115f\u1160\u2800\u3164\uffa0")
 _EXPONENT = re.compile(r"\+?(\d)(?:[.,](\d+))?E\+?0*(\d{1,2})", re.IGNORECASE | re.ASCII)
 _DECIMAL = re.compile(r"(\+?\d+)[.,](\d+)", re.ASCII)
 _EXTENSION = re.compile(
-    r"(?<![A-Z])(?:;?\s*ext(?:n|ension)?[.:=]?|x\.?|#|,+|anexo|poste)\s*(\d{1,8})\s*", re.IGNORECASE | re.ASCII
+    r"(?<![A-Z])(?:;?\s*ext(?:n|ension)?[.:=]?|x\.?|#|[,;]+|anexo|poste)\s*(\d{1,8})\s*", re.IGNORECASE | re.ASCII
 )
 _SCHEME = re.compile(r"(?:tel|phone|telephone|mobile|cell|call)\b[.:]*\s*(?=[\d+(])", re.IGNORECASE)
 _SEPARATORS = re.compile(r"[,;|&/]|\bor\b|\band\b", re.IGNORECASE)

@@ -39,7 +39,10 @@ def get_tiers(number: ParsedNumber) -> tuple[Tier, ...]:
     The number must be of the United States and have an area code.
     """
     exchange = number.e164[:8]
-    return (Tier(Basis.EXCHANGE, exchange, (_prefix_range(exchange),)), *_get_area_tiers(get_numbering_plan(), number.area_code))
+    return (
+        Tier(Basis.EXCHANGE, exchange, (_prefix_range(exchange),)),
+        *_get_area_tiers(get_numbering_plan(), number.area_code),
+    )
 
 
 @lru_cache(maxsize=1024)

@@ -160,7 +160,7 @@ class ImportRow(models.Model):
     # NULL for a line without a number. A partial unique index would do too, but fewer queries could use it.
     e164 = models.CharField(max_length=16, null=True)  # noqa: DJ001
     region = models.CharField(max_length=3, blank=True)
-    kind = models.CharField(max_length=12, blank=True)
+    kind = models.CharField(max_length=20, blank=True)
     area_code = models.CharField(max_length=3, blank=True)
     label = models.CharField(max_length=80, blank=True)
     source = models.CharField(max_length=6, choices=PhoneNumber.Source, blank=True)

@@ -7,10 +7,13 @@ from datetime import datetime
 
 from django.db import models
 from django.db.models import Case, GeneratedField, Q, Value, When
+from django.db.models.lookups import IContains
 from django.utils import timezone
 
 from portal.models import Account, AccountQuerySet, Claimable
-from portal.phone.numbers import country_name, format_national, get_search_digits
+from portal.phone.numbers import country_name, format_national
+from portal.phone.search import read_number_search
+from reputation.models.folding import FoldedAccents, fold_accents
 from reputation.models.search_index import get_candidate_ids
 
 
@@ -56,7 +59,9 @@ class PhoneNumberQuerySet(AccountQuerySet):
         return self.filter(campaign__isnull=True)
 
     def search(self, text: str, *, use_index: bool = True) -> PhoneNumberQuerySet:
-        """Numbers that contain the text in the number, in any punctuation, or in the label.
+        """Numbers that contain the text in the number, in any punctuation, or in the label, in any case and accents.
+
+        `+1415` and `(415) 2` are beginnings of numbers. Several numbers find all of them (see read_number_search).
 
         `use_index=False` avoids the index of search_index.py: a scan is faster when matching rows are dense and few
         are fetched.
@@ -64,10 +69,15 @@ class PhoneNumberQuerySet(AccountQuerySet):
         text = text.replace("\x00", "").strip()  # PostgreSQL rejects NUL in a parameter
         if not text:
             return self
-        matches = Q(label__icontains=text)
-        if digits := get_search_digits(text):
-            matches |= Q(e164__contains=digits)
-        candidates = get_candidate_ids(*filter(None, (text, digits))) if use_index else None
+        wanted = read_number_search(text)
+        matches, texts = wanted.as_condition("e164"), wanted.texts
+        if len(texts) < 2:
+            folded = fold_accents(text)[: PhoneNumber.MAX_LABEL_LENGTH + 1]
+            matches |= Q(IContains(FoldedAccents("label"), folded))
+            texts = (*texts, folded)
+        # Whole numbers are found by their own index.
+        use_index = use_index and len(wanted.numbers) < len(texts)
+        candidates = get_candidate_ids(*texts) if use_index else None
         return self.filter(matches) if candidates is None else self.filter(matches, pk__in=candidates)
 
     def with_spam_status(self, status: str, now: datetime) -> PhoneNumberQuerySet:
@@ -110,6 +120,7 @@ class PhoneNumber(Claimable):
         IN_REMEDIATION = "in_remediation", "In remediation"
         FAILED = "failed", "Remediation failed"
 
+    MAX_LABEL_LENGTH = 80
     STALE = "stale"
     ANY_TAG = "labelled"  # only a filter: any status of TAGGED
     CALLER_ID_KINDS = ("geographic", "toll_free")
@@ -132,9 +143,9 @@ class PhoneNumber(Claimable):
     account = models.ForeignKey(Account, models.CASCADE, related_name="phone_numbers", db_index=False)
     e164 = models.CharField("number", max_length=16)
     region = models.CharField(max_length=3)
-    kind = models.CharField(max_length=12)
+    kind = models.CharField(max_length=20)
     area_code = models.CharField(max_length=3, blank=True)
-    label = models.CharField(max_length=80, blank=True)
+    label = models.CharField(max_length=MAX_LABEL_LENGTH, blank=True)
     source = models.CharField(max_length=6, choices=Source, default=Source.NATIVE)
     campaign = models.ForeignKey("Campaign", models.SET_NULL, null=True, blank=True, related_name="numbers")
     added_at = models.DateTimeField(default=timezone.now, editable=False)

@@ -2,6 +2,7 @@
 
 SQLite uses FTS5 with its trigram tokenizer, PostgreSQL pg_trgm. On SQLite the index returns candidates, which the query
 compares with LIKE again, so that both give the same result. Texts of one or two characters cannot use the index.
+Labels are indexed without their accents (folding.py).
 """
 
 from __future__ import annotations
@@ -9,18 +10,24 @@ from __future__ import annotations
 from django.db import DatabaseError, connection, transaction
 from django.db.models.expressions import RawSQL
 
+from reputation.models.folding import fold_sql_of_postgresql, fold_sql_of_sqlite
+
 MIN_LENGTH = 3
 _NUMBERS = "reputation_phonenumber"
 _INDEX_TABLE = "reputation_numbersearch"
 _DELETE_ENTRY = (
-    f"INSERT INTO {_INDEX_TABLE} ({_INDEX_TABLE}, rowid, e164, label) VALUES ('delete', OLD.id, OLD.e164, OLD.label);"
+    f"INSERT INTO {_INDEX_TABLE} ({_INDEX_TABLE}, rowid, e164, label) "
+    f"VALUES ('delete', OLD.id, OLD.e164, {fold_sql_of_sqlite('OLD.label')});"
 )
-_INSERT_ENTRY = f"INSERT INTO {_INDEX_TABLE} (rowid, e164, label) VALUES (NEW.id, NEW.e164, NEW.label);"
+_INSERT_ENTRY = (
+    f"INSERT INTO {_INDEX_TABLE} (rowid, e164, label) VALUES (NEW.id, NEW.e164, {fold_sql_of_sqlite('NEW.label')});"
+)
 
 # detail=none stores which rows contain a trigram, but no positions: a third of the size and of the write cost.
+# Without content, because the index has other labels than the table.
 SQLITE_OBJECTS = {
-    _INDEX_TABLE: f"CREATE VIRTUAL TABLE {_INDEX_TABLE} USING fts5(e164, label, content='{_NUMBERS}', "
-    "content_rowid='id', tokenize='trigram', detail='none')",
+    _INDEX_TABLE: f"CREATE VIRTUAL TABLE {_INDEX_TABLE} USING fts5(e164, label, content='', "
+    "tokenize='trigram', detail='none')",
     "number_search_added": f"CREATE TRIGGER number_search_added AFTER INSERT ON {_NUMBERS} BEGIN {_INSERT_ENTRY} END",
     "number_search_changed": f"""CREATE TRIGGER number_search_changed AFTER UPDATE OF id, e164, label ON {_NUMBERS}
         WHEN OLD.e164 IS NOT NEW.e164 OR OLD.label IS NOT NEW.label BEGIN {_DELETE_ENTRY} {_INSERT_ENTRY} END""",
@@ -30,9 +37,10 @@ SQLITE_OBJECTS = {
 # The expressions that Django generates: contains is a LIKE on the column, icontains one on its UPPER().
 POSTGRESQL_INDEXES = {
     "number_search_e164": f"CREATE INDEX number_search_e164 ON {_NUMBERS} USING gin ((e164::text) gin_trgm_ops)",
-    "number_search_label": f"CREATE INDEX number_search_label ON {_NUMBERS} "
-    "USING gin (UPPER(label::text) gin_trgm_ops)",
+    "number_search_folded_label": f"CREATE INDEX number_search_folded_label ON {_NUMBERS} "
+    f"USING gin (UPPER({fold_sql_of_postgresql('label')}) gin_trgm_ops)",
 }
+_FORMER_POSTGRESQL_INDEX = "number_search_label"
 
 
 def install_index() -> None:
@@ -44,14 +52,20 @@ def install_index() -> None:
 
 
 def _install_on_sqlite() -> None:
+    """Creates the index again unless all of it is as in this version. An entry can only be deleted as it was made."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT name FROM sqlite_master WHERE type IN ('trigger', 'table')")
-        existing = {name for (name,) in cursor.fetchall()}
-        missing = [sql for name, sql in SQLITE_OBJECTS.items() if name not in existing]
-        for sql in missing:
+        cursor.execute("SELECT name, sql FROM sqlite_master WHERE type IN ('trigger', 'table')")
+        existing = dict(cursor.fetchall())
+        if all(existing.get(name) == sql for name, sql in SQLITE_OBJECTS.items()):
+            return
+        for name in reversed(SQLITE_OBJECTS):
+            cursor.execute(f"DROP {'TABLE' if name == _INDEX_TABLE else 'TRIGGER'} IF EXISTS {name}")
+        for sql in SQLITE_OBJECTS.values():
             cursor.execute(sql)
-        if missing:
-            cursor.execute(f"INSERT INTO {_INDEX_TABLE} ({_INDEX_TABLE}) VALUES ('rebuild')")
+        cursor.execute(
+            f"INSERT INTO {_INDEX_TABLE} (rowid, e164, label) "
+            f"SELECT id, e164, {fold_sql_of_sqlite('label')} FROM {_NUMBERS}"
+        )
 
 
 def _install_on_postgresql() -> None:
@@ -70,6 +84,7 @@ def _install_on_postgresql() -> None:
         for name, sql in POSTGRESQL_INDEXES.items():
             if name not in existing:
                 cursor.execute(sql)
+        cursor.execute(f"DROP INDEX IF EXISTS {_FORMER_POSTGRESQL_INDEX}")
 
 
 def get_candidate_ids(*texts: str) -> RawSQL | None:

@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef
 from django.db.models.functions import Coalesce
 
 from portal.db.keyset import parse_id
+from portal.phone.search import MAX_SEARCH_LENGTH
 from reputation.labels import COUNTED_STATUSES
 from reputation.models import PhoneNumber, Tag
 from reputation.models.counts import FACETS
@@ -34,7 +35,7 @@ class NumberFilter:
     @classmethod
     def from_params(cls, params: Mapping[str, str]) -> NumberFilter:
         """Reads the query string. Ignores invalid values, so that a mistyped link still shows the list."""
-        values = {field.name: str(params.get(field.name, "")).strip()[:80] for field in fields(cls)}
+        values = {field.name: str(params.get(field.name, "")).strip()[:MAX_SEARCH_LENGTH] for field in fields(cls)}
         choices = {
             "status": (PhoneNumber.ANY_TAG, *COUNTED_STATUSES),
             "capability": PhoneNumber.Capability.values,

@@ -9,6 +9,7 @@ from ninja import Schema
 from pydantic import Field
 
 from portal.api.operations import STRICT_CONFIG
+from portal.phone.search import MAX_SEARCH_LENGTH
 from reputation.api.schemas.base import (
     Capability,
     Choices,
@@ -56,7 +57,13 @@ class NumberFilters(Schema):
     """The filters of the table of numbers; empty ones do not filter."""
 
     q: Annotated[
-        str, Field(max_length=80, description="In any part of the number, however it is punctuated, or of the label.")
+        str,
+        Field(
+            max_length=MAX_SEARCH_LENGTH,
+            description="In any part of the number, however it is punctuated, or of the label, whatever its accents. "
+            "`+1415` and `(415) 2` are the beginning of a number. Several numbers, separated by commas or spaces, are "
+            "all found.",
+        ),
     ] = ""
     status: Annotated[str, Choices("", PhoneNumber.ANY_TAG, *COUNTED_STATUSES)] = Field(
         "", description="`labelled`: any spam label. `tagged`: remediation has not begun yet."

@@ -13,6 +13,7 @@ from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 
 from portal.accounts.access import MemberRequest, editor_required, get_account_object_or_404, member_required
 from portal.db.keyset import parse_id, parse_ids
+from portal.phone.search import MAX_SEARCH_LENGTH
 from reputation.bulk_actions import actions
 from reputation.bulk_actions.actions import State
 from reputation.bulk_actions.labels import ACTION_LABELS
@@ -84,7 +85,7 @@ def show_bulk_action(request: MemberRequest, pk: int) -> HttpResponse:
     }
     if bulk_action.state == State.READY:
         after = parse_id(request.GET.get("after"))
-        preview = get_preview(bulk_action, search=request.GET.get("q", "")[:80])
+        preview = get_preview(bulk_action, search=request.GET.get("q", "")[:MAX_SEARCH_LENGTH])
         next_chip = next((number.pk for number in preview.numbers if number.pk > after), None) if after else None
         context |= {"preview": preview, "next_chip": next_chip, "after": after}
     elif bulk_action.state == State.DONE:

@@ -12,6 +12,7 @@ from django.shortcuts import redirect, render
 from portal.accounts.access import MemberRequest, editor_required, get_account_object_or_404, member_required
 from portal.models import today_of
 from portal.phone.numbers import InvalidPhoneNumber
+from portal.phone.search import MAX_SEARCH_LENGTH
 from reputation import campaigns
 from reputation.campaigns import NameTaken
 from reputation.matching import statistics
@@ -67,7 +68,7 @@ def campaign_detail(request: MemberRequest, pk: int) -> HttpResponse:
 def search_default_caller_id(request: MemberRequest, pk: int) -> HttpResponse:
     """Search the account's numbers, each with a button that chooses it. htmx gets only the results."""
     campaign = get_account_object_or_404(request, Campaign.objects.select_related("default_number"), pk)
-    text = request.GET.get("find", "").replace("\x00", "")[:80]
+    text = request.GET.get("find", "").replace("\x00", "")[:MAX_SEARCH_LENGTH]
     now = request.context.now
     offered, more = campaigns.get_caller_id_choices(campaign, text)
     context = {

@@ -1,0 +1,21 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+
+    dependencies = [
+        ('reputation', '0001_initial'),
+    ]
+
+    operations = [
+        migrations.AlterField(
+            model_name='phonenumber',
+            name='kind',
+            field=models.CharField(max_length=20),
+        ),
+        migrations.AlterField(
+            model_name='importrow',
+            name='kind',
+            field=models.CharField(blank=True, max_length=20),
+        ),
+    ]
