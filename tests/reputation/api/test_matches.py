@@ -58,10 +58,26 @@ def test_a_wrong_request_is_refused_in_words(api_client, body, status, code):
     assert answer.headers["Content-Type"] == "application/problem+json"
 
 
-def test_what_cannot_be_called_is_refused_at_its_place(api_client, campaign):
-    answer = post_match(api_client, {"campaign_id": campaign.pk, "called": "911"})
+@pytest.mark.parametrize(
+    ("called", "reason"),
+    [
+        ("911", "Digits are missing"),
+        ("310-0143", "The area code is missing"),
+        ("+15652340143", "The area code 565 is not yet in service"),
+        ("+12062110143", "a service code"),
+    ],
+)
+def test_what_cannot_be_called_is_refused_at_its_place_with_the_reason(api_client, campaign, called, reason):
+    answer = post_match(api_client, {"campaign_id": campaign.pk, "called": called})
     assert (answer.status_code, answer.json()["code"]) == (422, "not_a_number")
     assert answer.json()["errors"][0]["where"] == "body.called"
+    assert reason in answer.json()["errors"][0]["message"]
+
+
+def test_a_call_to_a_new_area_code_gets_a_caller_id(api_client, campaign, add_number):
+    add_number("+13572340142")
+    answer = post_match(api_client, {"campaign_id": campaign.pk, "called": "+13572340143"})
+    assert (answer.status_code, answer.json()["caller_id"]) == (200, "+13572340142")
 
 
 def test_another_type_and_another_method_are_refused(api_client, campaign):

@@ -10,7 +10,6 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from portal.audit import Context
-from portal.phone.area_codes import derive_states_by_area_code, get_area_codes_in_same_state, get_states_by_area_code
 from portal.phone.numbers import InvalidPhoneNumber
 from reputation import campaigns, phone_numbers
 from reputation.matching import queries
@@ -305,15 +304,3 @@ def test_every_question_is_answered_from_its_index(sql, index):
         plan = [row[-1] for row in cursor.fetchall()]
     assert any(index in line for line in plan), plan
     assert not any(line.startswith("SCAN") and "reputation_phonenumber" in line for line in plan), plan
-
-
-def test_the_table_of_area_codes_is_what_phonenumbers_knows():
-    assert get_states_by_area_code() == derive_states_by_area_code()
-
-
-def test_overlays_and_neighbours_stand_in_for_each_other_within_their_state_only():
-    assert {"332", "646", "718", "917", "929", "516"} <= set(get_area_codes_in_same_state("212"))
-    assert "201" not in get_area_codes_in_same_state("212")
-    assert get_area_codes_in_same_state("787") == ("939",)
-    assert get_area_codes_in_same_state("202") == ("771",)
-    assert get_area_codes_in_same_state("800") == get_area_codes_in_same_state("416") == ()

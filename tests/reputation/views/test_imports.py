@@ -64,7 +64,7 @@ def test_it_works(as_admin, account):
         "1 of the new numbers is outside the United States: listed, but cannot be monitored.",
         "was Old",
         "Canada",
-        "No such number can exist",
+        "Digits are missing",
         "Number</dt><dd>“phone”",
     ):
         assert expected in preview

@@ -59,8 +59,8 @@ class TestAdding:
         ("number", "reason"),
         [
             ("", "Write the phone number."),
-            ("206 255 014", "No such number can exist"),
-            ("911 555 1234", "No such number can exist"),
+            ("206 255 014", "Digits are missing"),
+            ("911 555 1234", "The area code 911 is not assigned"),
             ("206 255 0143 x12", "extension"),
             ("206 255 0143; 222", "extension"),
             ("hello", "This is not a phone number"),
