@@ -74,8 +74,8 @@ def test_what_cannot_be_called_is_refused_at_its_place_with_the_reason(api_clien
     assert reason in answer.json()["errors"][0]["message"]
 
 
-def test_a_call_to_a_new_area_code_gets_a_caller_id(api_client, campaign, add_number):
-    add_number("+13572340142")
+def test_a_call_to_a_new_area_code_gets_a_caller_id(api_client, campaign):
+    PhoneNumberFactory(account=campaign.account, campaign=campaign, e164="+13572340142")
     answer = post_match(api_client, {"campaign_id": campaign.pk, "called": "+13572340143"})
     assert (answer.status_code, answer.json()["caller_id"]) == (200, "+13572340142")
 
