@@ -61,7 +61,7 @@ def parse_number(
     name. Area codes count from their first day in service on; `today` is the date in UTC. Raises InvalidPhoneNumber,
     with what is wrong with this text.
     """
-    text = text.strip()
+    text, country = text.strip(), country.strip()
     match = _NANP_PATTERN.fullmatch(text)
     if match and (not country or text.startswith("+") or find_country(country).calling_code == 1):
         in_brackets, plain, exchange, line = match.groups()
@@ -69,7 +69,7 @@ def parse_number(
     written = read_written_number(text, allow_letters=allow_letters)
     if written.is_international:
         return _parse_international(written.digits, today)
-    home = find_country(country) if country.strip() else None
+    home = find_country(country) if country else None
     if home and home.calling_code != 1:
         return _parse_abroad(written.digits, home)
     return _parse_domestic(written, today)
@@ -95,7 +95,7 @@ def _parse_domestic(written: WrittenNumber, today: date | None) -> ParsedNumber:
         )
     if len(digits) == 7:
         raise InvalidPhoneNumber("The area code is missing: this has seven digits, and a number has ten.")
-    if len(digits) in (10, 11) and written.splits_area_code:
+    if len(digits) == 10 + digits.startswith("1") and written.splits_area_code:
         raise InvalidPhoneNumber(
             "This is not grouped as a number of the United States, such as (206) 555-0143. Write a number of another "
             "country with + and its country code."

@@ -129,7 +129,8 @@ def read_written_number(text: str, *, allow_letters: bool = False) -> WrittenNum
 
 def _reject_several(text: str) -> None:
     parts = [re.sub(r"\D", "", part) for part in _SEPARATORS.split(text)]
-    if sum(len(part) >= 7 for part in parts) > 1 or text.count("+") > 1:
+    is_several = sum(len(part) >= 7 for part in parts) > 1 and sum(map(len, parts)) > 14  # 011 1 206/555-0143 is one
+    if is_several or text.count("+") > 1:
         raise InvalidPhoneNumber("This holds two numbers or more. Write one number.")
 
 

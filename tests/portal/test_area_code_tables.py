@@ -59,9 +59,7 @@ def is_number(text: str) -> bool:
 def test_a_running_process_uses_a_loaded_table_within_a_minute(report, clock, capsys):
     assert not is_number(UNASSIGNED)
     call_command("load_area_codes", str(report))
-    assert capsys.readouterr().out == (
-        "npa_report.csv: 489 area codes of 2026-11-20 loaded.\n  new: 222\n"
-    )
+    assert capsys.readouterr().out == ("npa_report.csv: 489 area codes of 2026-11-20 loaded.\n  new: 222\n")
     clock[0] += REFRESH_SECONDS
     assert REFRESH_SECONDS < 60
     assert is_number(UNASSIGNED)
@@ -73,7 +71,9 @@ def test_a_running_process_uses_a_loaded_table_within_a_minute(report, clock, ca
 def test_the_database_is_asked_once_in_a_while_and_not_for_each_number(report, clock, now):
     load_report(report, now=now)
     assert is_number(UNASSIGNED)
-    with CaptureQueriesContext(connection, ) as queries:
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
         for _ in range(100):
             parse_number("+12065550143")
     assert len(queries) == 0

@@ -49,7 +49,9 @@ def get_accepted(read, texts=ALL) -> set[str]:
 
 def test_own_numbers(moment):
     rows = get_rows_in_service(moment)
-    forbidden = {e164 for e164, row in rows.items() if row["use"] == "N" and (row["npa"] == "900" or row["npa"][0] == "5")}
+    forbidden = {
+        e164 for e164, row in rows.items() if row["use"] == "N" and (row["npa"] == "900" or row["npa"][0] == "5")
+    }
     assert get_accepted(parse_caller_id) == rows.keys() - forbidden
     assert len(forbidden) == 18
     assert set(CALLER_ID_ERRORS) == {"premium", "personal"}
@@ -71,7 +73,9 @@ def test_called_numbers(moment, account):
 
 def test_a_call_shows_a_number_of_the_same_state(moment, account):
     campaign = CampaignFactory(account=account)
-    rows = {e164: row for e164, row in get_rows_in_service(moment).items() if row["use"] == "G" and row["country"] == "US"}
+    rows = {
+        e164: row for e164, row in get_rows_in_service(moment).items() if row["use"] == "G" and row["country"] == "US"
+    }
     first = {}
     for e164, row in rows.items():
         if first.setdefault(row["location"], e164) == e164:
@@ -90,5 +94,7 @@ def test_complaints(moment, tmp_path):
     lines = [f"{e164[2:]},2026-01-04 10:00:00,,,,,Other,N" for e164 in ALL]
     path.write_text("\n".join([",".join(COLUMNS), *lines]))
     load_file(path, now=moment)
-    american = {e164 for e164, row in rows.items() if row["country"] == "US" or (row["use"] == "N" and not row["country"])}
+    american = {
+        e164 for e164, row in rows.items() if row["country"] == "US" or (row["use"] == "N" and not row["country"])
+    }
     assert set(Complaint.objects.values_list("e164", flat=True)) == american

@@ -84,7 +84,9 @@ def test_every_exchange_but_service_codes_exists_in_the_territories_too():
 
 
 def test_a_code_without_a_date_is_not_yet_in_service():
-    with pytest.raises(InvalidPhoneNumber, match=r"The area code 565 is not yet in service, and no date is set for it\."):
+    with pytest.raises(
+        InvalidPhoneNumber, match=r"The area code 565 is not yet in service, and no date is set for it\."
+    ):
         parse_number("(565) 234-0143")
 
 

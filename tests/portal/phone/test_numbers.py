@@ -33,11 +33,21 @@ def test_an_example_of_every_other_country_is_parsed_as_by_phonenumbers(region):
             assert parse_number(e164) == parse_with_phonenumbers(e164)
 
 
-@pytest.mark.parametrize("prefix", ["", "1", "+1", "1 ", "+1 ", "1-", "+1.", "(+1) ", "011 1 ", "001", "+1 (0) ", "tel:+1"])
+@pytest.mark.parametrize(
+    "prefix", ["", "1", "+1", "1 ", "+1 ", "1-", "+1.", "(+1) ", "011 1 ", "001", "+1 (0) ", "tel:+1"]
+)
 @pytest.mark.parametrize(
     "grouped",
     ["(206) 555-0143", "(206)555-0143", "206-555-0143", "206.555.0143", "206 555 0143", "2065550143", "206555-0143"]
-    + ["206.5550143", "206555.0143", "206/555-0143", "[206] 555 0143", "(206 555-0143", "206--5550143", "206 555 01 43"],
+    + [
+        "206.5550143",
+        "206555.0143",
+        "206/555-0143",
+        "[206] 555 0143",
+        "(206 555-0143",
+        "206--5550143",
+        "206 555 01 43",
+    ],
 )
 def test_an_american_number_is_read_however_it_is_grouped(prefix, grouped):
     assert parse_number(prefix + grouped) == ParsedNumber("+12065550143", "US", "geographic", "206")

@@ -25,9 +25,15 @@ run = settings(
 )
 
 digit = st.sampled_from("0123456789")
-separator = st.sampled_from(["", "", "", " ", "-", ".", "/", "(", ")", ") ", "\u200e", "\xa0", "\u202f", "\xad", "\u2011"])
-prefix = st.sampled_from(["", "", "", "1", "+1", "+", "00", "011", "0", "001", "+44", "+44 (0)", "0065", "+33 ", "(+1)"])
-suffix = st.sampled_from(["", "", "", "", ".0", ",00", ".5", "E9", "E+10", " ext 12", "x3", ",", " 2065550143", "FLOWERS"])
+separator = st.sampled_from(
+    ["", "", "", " ", "-", ".", "/", "(", ")", ") ", "\u200e", "\xa0", "\u202f", "\xad", "\u2011"]
+)
+prefix = st.sampled_from(
+    ["", "", "", "1", "+1", "+", "00", "011", "0", "001", "+44", "+44 (0)", "0065", "+33 ", "(+1)"]
+)
+suffix = st.sampled_from(
+    ["", "", "", "", ".0", ",00", ".5", "E9", "E+10", " ext 12", "x3", ",", " 2065550143", "FLOWERS"]
+)
 area_code = st.sampled_from(["206", "212", "357", "465", "787", "670", "800", "900", "500", "20", "310", "416", "7946"])
 
 
@@ -50,7 +56,9 @@ def american(draw: st.DrawFn) -> str:
 @st.composite
 def from_spreadsheet(draw: st.DrawFn) -> str:
     number = draw(st.integers(2_000_000_000, 19_999_999_999))
-    text = draw(st.sampled_from([f"{number}.0", f"{number:.{draw(st.integers(3, 11))}E}", f"{number / 10}", f"{number}"]))
+    text = draw(
+        st.sampled_from([f"{number}.0", f"{number:.{draw(st.integers(3, 11))}E}", f"{number / 10}", f"{number}"])
+    )
     return text.replace("E+", draw(st.sampled_from(["E+", "E", "e+0"])))
 
 
@@ -122,6 +130,8 @@ def test_a_number_with_a_country_has_the_written_digits_and_is_of_that_country(t
     code, trunk = phonenumbers.country_code_for_region(region), phonenumbers.ndd_prefix_for_region(region, True)
     visible = get_visible(text)
     is_international = "+" in visible or re.match(r"\W*(0\W*0|0\W*1\W*1)", visible)
-    national = {f"{code}{digits}" for digits in allowed} | {f"{code}{digits.removeprefix(trunk or '')}" for digits in allowed}
+    national = {f"{code}{digits}" for digits in allowed} | {
+        f"{code}{digits.removeprefix(trunk or '')}" for digits in allowed
+    }
     assert e164[1:] in allowed | national
     assert is_international or e164.startswith(f"+{code}")

@@ -263,7 +263,13 @@ def test_without_a_caller_id_it_says_why_and_what_to_do(as_viewer, campaign, cam
 
 
 @pytest.mark.parametrize(
-    ("typed", "said"), [("911", "Digits are missing"), ("555-0143", "The area code is missing"), ("call me", "This is not a phone number"), ("", "Write")]
+    ("typed", "said"),
+    [
+        ("911", "Digits are missing"),
+        ("555-0143", "The area code is missing"),
+        ("call me", "This is not a phone number"),
+        ("", "Write"),
+    ],
 )
 def test_what_is_no_number_is_said_at_the_field_and_stays_in_it(as_viewer, add_number, campaign_page, typed, said):
     add_number(SAME_AREA)

@@ -78,7 +78,9 @@ def test_the_index_is_built_again_only_if_its_definition_changed():
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
             cursor.execute("DROP TRIGGER number_search_added")
-            cursor.execute("CREATE TRIGGER number_search_added AFTER INSERT ON reputation_phonenumber BEGIN SELECT 1; END")
+            cursor.execute(
+                "CREATE TRIGGER number_search_added AFTER INSERT ON reputation_phonenumber BEGIN SELECT 1; END"
+            )
     else:
         with connection.cursor() as cursor:
             cursor.execute("DROP INDEX number_search_folded_label")
@@ -87,5 +89,7 @@ def test_the_index_is_built_again_only_if_its_definition_changed():
     assert find("zurich") == ["+14152340143", "+14153340143"]
     with CaptureQueriesContext(connection) as queries:
         search_index.install_index()
-    written = [query["sql"] for query in queries if query["sql"].startswith(("CREATE TABLE", "CREATE VIRTUAL", "INSERT"))]
+    written = [
+        query["sql"] for query in queries if query["sql"].startswith(("CREATE TABLE", "CREATE VIRTUAL", "INSERT"))
+    ]
     assert written == []
