@@ -19,7 +19,7 @@ def _build_base_letters() -> dict[str, str]:
     """The ASCII letter of each accented Latin letter."""
     found = dict(_OTHER_LETTERS)
     for code in (*range(0xC0, 0x250), *range(0x1E00, 0x1F00)):
-        base, *marks = unicodedata.normalize("NFD", chr(code))
+        base, *marks = list(unicodedata.normalize("NFD", chr(code)))
         if marks and base.isascii() and base.isalpha():
             found[chr(code)] = base
     return found

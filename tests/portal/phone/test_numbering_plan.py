@@ -44,7 +44,9 @@ def test_every_geographic_area_code_has_the_state_or_country_of_the_report():
         is_american = row["use"] == "G" and row["country"] == "US"
         expected = REGIONS.get(row["location"], row["location"]) if is_american else ""
         assert known.state == expected, row
-        assert (known.region in US_REGIONS) == (row["country"] == "US" or row["use"] == "N" and not row["country"]), row
+        assert (known.region in US_REGIONS) == (row["country"] == "US" or (row["use"] == "N" and not row["country"])), (
+            row
+        )
         if is_american:
             assert known.region == REGIONS.get(row["location"], "US")
             assert known.kind == "geographic"

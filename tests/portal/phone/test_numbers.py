@@ -1,5 +1,7 @@
 """Numbers are read as they are written: by the numbering plan for +1, by phonenumbers for other countries."""
 
+import contextlib
+
 import phonenumbers
 import pytest
 from phonenumbers import PhoneNumberType
@@ -38,8 +40,14 @@ def test_an_example_of_every_other_country_is_parsed_as_by_phonenumbers(region):
 )
 @pytest.mark.parametrize(
     "grouped",
-    ["(206) 555-0143", "(206)555-0143", "206-555-0143", "206.555.0143", "206 555 0143", "2065550143", "206555-0143"]
-    + [
+    [
+        "(206) 555-0143",
+        "(206)555-0143",
+        "206-555-0143",
+        "206.555.0143",
+        "206 555 0143",
+        "2065550143",
+        "206555-0143",
         "206.5550143",
         "206555.0143",
         "206/555-0143",
@@ -216,10 +224,8 @@ def test_a_country_of_plus_1_changes_nothing(country):
 @pytest.mark.parametrize("region", ABROAD)
 def test_a_national_number_of_another_country_never_becomes_one_of_plus_1(region):
     for text in ("206 555 0143", "2065550143", "12065550143", "1 206 555 0143"):
-        try:
+        with contextlib.suppress(InvalidPhoneNumber):
             assert not parse_number(text, country=region).e164.startswith("+1")
-        except InvalidPhoneNumber:
-            pass
 
 
 def test_a_written_country_code_counts_more_than_the_country_of_the_row():
