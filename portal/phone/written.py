@@ -121,8 +121,7 @@ def read_written_number(text: str, *, allow_letters: bool = False) -> WrittenNum
     number = _map_letters(number, allow_letters=allow_letters)
     has_plus = bool(re.match(r"\(?\s*\+", number))
     number = number.replace("+", "", 1) if has_plus else number
-    if not _ALLOWED.fullmatch(number):
-        odd = next(character for character in number if not _ALLOWED.fullmatch(character))
+    if odd := next((character for character in number if not _ALLOWED.fullmatch(character)), ""):
         raise InvalidPhoneNumber(f"This has a character in it that is not part of a phone number: “{odd}”.")
     return _read_prefix(number, has_plus=has_plus)
 

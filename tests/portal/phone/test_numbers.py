@@ -153,6 +153,8 @@ def test_an_international_prefix_leads_to_the_country(text, e164):
         ("", "There is no number."),
         ("\u200b\xa0", "There is no number."),
         ("()", "This is not a phone number"),
+        ("+", "This is not a phone number"),
+        ("(+)", "This is not a phone number"),
     ],
 )
 def test_a_refusal_says_what_is_wrong_with_this_text(text, reason):

@@ -100,6 +100,7 @@ def get_allowed_digits(text: str, *, has_letters: bool) -> set[str]:
 
 @run
 @given(text=texts, allow_letters=st.booleans())
+@example(text="+", allow_letters=False)
 @example(text="0065 6555 0143", allow_letters=False)
 @example(text="206555014.0", allow_letters=False)
 @example(text="310-0143", allow_letters=True)
