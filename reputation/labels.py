@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from portal.text import pluralize
-from reputation.models import Case, PhoneNumber
+from reputation.models import Case, NumberImport, PhoneNumber
 
 Status = PhoneNumber.SpamStatus
 Capability = PhoneNumber.Capability
@@ -44,6 +44,21 @@ CASE_LABELS: dict[str, StatusLabel] = {
     Case.State.CLEARED: StatusLabel("Cleared", "good", "check"),
     Case.State.FAILED: StatusLabel("Failed", "bad", "triangle-alert"),
     Case.State.CANCELLED: StatusLabel("Cancelled", "calm", "circle-minus"),
+}
+
+CAMPAIGN_RUNNING = StatusLabel("Running", "good", "play")
+CAMPAIGN_PAUSED = StatusLabel("Paused", "calm", "pause")
+
+IMPORT_LABELS: dict[str, StatusLabel] = {
+    NumberImport.State.RECEIVED: StatusLabel("Received", "wait", "loader"),
+    NumberImport.State.READING: StatusLabel("Being read", "wait", "loader"),
+    NumberImport.State.READY: StatusLabel("Ready to confirm", "wait", "clock"),
+    NumberImport.State.APPLYING: StatusLabel("Under way", "wait", "loader"),
+    NumberImport.State.DONE: StatusLabel("Done", "good", "check"),
+    NumberImport.State.FAILED: StatusLabel("Failed", "bad", "triangle-alert"),
+    NumberImport.State.STOPPED: StatusLabel("Stopped", "calm", "circle-minus"),
+    NumberImport.State.CANCELLED: StatusLabel("Cancelled", "calm", "circle-minus"),
+    NumberImport.State.EXPIRED: StatusLabel("Not confirmed in time", "calm", "circle-minus"),
 }
 
 # The statuses that are counted above the table, in this order. Each is a filter.

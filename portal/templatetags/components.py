@@ -1,4 +1,4 @@
-"""Components that several pages share: numbers, badges, progress bars and filters."""
+"""Components that several pages share: numbers, badges, cards, progress bars and filters."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from portal.models import WebhookDelivery, WebhookEndpoint
 from portal.phone.numbers import format_national
 from portal.templatetags.formatting import badge
 
@@ -46,6 +47,45 @@ def join_numbers(numbers: Sequence[Numbered], total: int) -> str:
 @register.simple_tag
 def label_badge(label: Label) -> SafeString:
     return badge(label.tone, label.icon, label.word)
+
+
+@register.simple_tag
+def webhook_badge(endpoint: WebhookEndpoint) -> SafeString:
+    if endpoint.is_paused:
+        return badge("bad", "pause", "Paused")
+    if endpoint.consecutive_failures:
+        return badge("wait", "clock", "Failing")
+    return badge("good", "check", "Active")
+
+
+@register.simple_tag
+def webhook_delivery_badge(delivery: WebhookDelivery) -> SafeString:
+    if delivery.state == WebhookDelivery.State.DELIVERED:
+        return badge("good", "check", "Delivered")
+    if delivery.state == WebhookDelivery.State.FAILED:
+        return badge("bad", "triangle-alert", "Failed")
+    if delivery.last_summary:
+        return badge("wait", "clock", "To be tried again")
+    return badge("calm", "clock", "Pending")
+
+
+@register.simple_block_tag
+def card(content: SafeString, title: str, *, name: str = "", id: str = "", live: bool = False) -> SafeString:
+    """A card with a title and a body. `name` makes the title its accessible name; `live` follows the server by `id`."""
+    attributes = format_html(' id="{}"', id) if id else ""
+    if live:
+        attributes = format_html("{} data-live", attributes)
+    heading_id = ""
+    if name:
+        attributes = format_html('{} aria-labelledby="{}-title"', attributes, name)
+        heading_id = format_html(' id="{}-title"', name)
+    return format_html(
+        '<section class="card"{}><header><h2{}>{}</h2></header><div class="body">{}</div></section>',
+        attributes,
+        heading_id,
+        title,
+        content,
+    )
 
 
 @register.simple_tag

@@ -1,4 +1,4 @@
-"""Template filters for phone numbers and the states of cases."""
+"""Template filters for phone numbers and the states of cases, campaigns and imports."""
 
 from django import template
 from django.urls import reverse
@@ -6,8 +6,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from portal.phone.numbers import format_national
-from reputation.labels import CASE_LABELS, StatusLabel
-from reputation.models import Case, PhoneNumber
+from reputation.labels import CAMPAIGN_PAUSED, CAMPAIGN_RUNNING, CASE_LABELS, IMPORT_LABELS, StatusLabel
+from reputation.models import Campaign, Case, NumberImport, PhoneNumber
 
 register = template.Library()
 
@@ -15,6 +15,16 @@ register = template.Library()
 @register.filter
 def case_label(case: Case) -> StatusLabel:
     return CASE_LABELS[case.state]
+
+
+@register.filter
+def campaign_label(campaign: Campaign) -> StatusLabel:
+    return CAMPAIGN_PAUSED if campaign.is_paused else CAMPAIGN_RUNNING
+
+
+@register.filter
+def import_label(number_import: NumberImport) -> StatusLabel:
+    return IMPORT_LABELS[number_import.state]
 
 
 @register.filter
