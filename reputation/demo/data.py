@@ -217,13 +217,22 @@ def _create_calls(account: Account, now: datetime) -> None:
     numbers = PhoneNumber.objects.for_account(account).filter(region__in=US_REGIONS).order_by("pk")
     campaign_calls: list[CampaignCalls] = []
     number_calls: list[NumberCalls] = []
-    for campaign in Campaign.objects.for_account(account).order_by("pk"):
+    for campaign in Campaign.objects.for_account(account).select_related("default_number").order_by("pk"):
         own = list(numbers.in_campaign(campaign))
+        default_e164 = campaign.default_number.e164 if campaign.default_number else ""
         for days_ago in range(CALL_HISTORY_DAYS):
             day = today - timedelta(days=days_ago)
             kinds = _split_calls_by_basis(campaign, day, days_ago)
             campaign_calls += [
-                CampaignCalls(account=account, campaign=campaign, day=day, basis=basis, skipped_tagged=tagged, calls=n)
+                CampaignCalls(
+                    account=account,
+                    campaign=campaign,
+                    day=day,
+                    basis=basis,
+                    skipped_tagged=tagged,
+                    default_e164=default_e164 if basis == Basis.DEFAULT else "",
+                    calls=n,
+                )
                 for (basis, tagged), n in kinds.items()
             ]
             # Equally near numbers take turns; tagged ones are skipped.

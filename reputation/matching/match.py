@@ -100,6 +100,7 @@ def match(*, account_id: int, campaign_id: int, called_number: str, now: datetim
             basis=result.basis,
             skipped_tagged=result.skipped_tagged > 0,
             number_id=result.number_id,
+            default_e164=campaign.default_e164 if result.basis == Basis.DEFAULT else "",
             is_already_counted=bool(campaign.daily_limit),
         )
     return result

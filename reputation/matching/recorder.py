@@ -32,7 +32,7 @@ _lock = threading.Lock()
 # Only one thread writes at a time: the process may exit while its flusher is writing.
 _flush_lock = threading.Lock()
 _number_calls: Counter[tuple[int, int, date]] = Counter()
-_campaign_calls: Counter[tuple[int, int, date, str, bool]] = Counter()
+_campaign_calls: Counter[tuple[int, int, date, str, bool, str]] = Counter()
 _flusher: tuple[int, threading.Thread] | None = None
 
 
@@ -44,9 +44,10 @@ def record_match(
     basis: str,
     skipped_tagged: bool,
     number_id: int | None,
+    default_e164: str,
     is_already_counted: bool,
 ) -> None:
-    """Count one match result.
+    """Count one match result. `default_e164` is the default caller ID if the call shows it, else empty.
 
     With RECORD_DECISIONS = N above 1, one in N results is counted N times; with 0, none is. `is_already_counted` means
     that the daily limit counted the number's call (see daily_limit.count_call).
@@ -55,7 +56,7 @@ def record_match(
     if not weight or (weight > 1 and random.randrange(weight)):
         return
     with _lock:
-        _campaign_calls[account_id, campaign_id, day, basis, skipped_tagged] += weight
+        _campaign_calls[account_id, campaign_id, day, basis, skipped_tagged, default_e164] += weight
         if number_id is not None and not is_already_counted:
             _number_calls[account_id, number_id, day] += weight
     if _flusher is None or _flusher[0] != os.getpid():
@@ -66,7 +67,7 @@ def flush() -> None:
     """Write the counts since the last flush. Counts that cannot be written are kept for the next flush."""
     with _flush_lock:
         _add_to_totals(NumberCalls, PhoneNumber, ("account_id", "number_id", "day"), _number_calls)
-        key = ("account_id", "campaign_id", "day", "basis", "skipped_tagged")
+        key = ("account_id", "campaign_id", "day", "basis", "skipped_tagged", "default_e164")
         _add_to_totals(CampaignCalls, Campaign, key, _campaign_calls)
 
 

@@ -6,7 +6,7 @@ the recorder: they say what dialers were told to show, not what they dialed.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -14,6 +14,8 @@ from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db.models import Q, Sum
 from django.utils.formats import date_format
 
+from portal.phone.numbers import format_national
+from portal.text import join_names, pluralize
 from reputation.matching.tiers import LOCAL_BASES, Basis
 from reputation.models import Campaign, CampaignCalls, NumberCalls, PhoneNumber
 
@@ -53,11 +55,37 @@ class CallCounts:
 
 
 @dataclass(frozen=True)
+class DefaultCalls:
+    """How many calls showed this number as the default caller ID. `e164` is empty if the number was not recorded."""
+
+    e164: str
+    today: int
+    month: int
+
+    @property
+    def name(self) -> str:
+        return format_national(self.e164) if self.e164 else "a number that was not recorded"
+
+
+@dataclass(frozen=True)
 class CampaignStatistics:
-    """A campaign's calls today and in the last 30 days."""
+    """A campaign's calls today and in the last 30 days.
+
+    `defaults` are the numbers that calls showed as the default caller ID, the most often shown first. The campaign's
+    default may have been changed meanwhile.
+    """
 
     today: CallCounts
     month: CallCounts
+    defaults: list[DefaultCalls]
+
+    @property
+    def default_sentence(self) -> str:
+        """Return how many calls showed which number as the default today; empty if none did."""
+        shown = [
+            f"{pluralize(default.today, 'call')} showed {default.name}" for default in self.defaults if default.today
+        ]
+        return f"{join_names(shown)} as the default caller ID today." if shown else ""
 
     @property
     def rows(self) -> list[tuple[str, int, str, int, str]]:
@@ -89,17 +117,27 @@ def get_campaign_statistics(campaign: Campaign, today: date) -> CampaignStatisti
     recorded = CampaignCalls.objects.filter(
         campaign=campaign, day__gt=today - timedelta(days=WINDOW_DAYS), day__lte=today
     )
-    totals = recorded.values_list("basis", "skipped_tagged").annotate(
+    totals = recorded.values_list("basis", "skipped_tagged", "default_e164").annotate(
         today=Sum("calls", filter=Q(day=today), default=0), month=Sum("calls", default=0)
     )
     today_counts, month_counts = Counter[str](), Counter[str]()
-    for basis, skipped_tagged, calls_today, calls_month in totals:
+    defaults: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for basis, skipped_tagged, default_e164, calls_today, calls_month in totals:
         kind = _get_call_kind(basis, skipped_tagged)
         today_counts[kind] += calls_today
         month_counts[kind] += calls_month
+        if basis == Basis.DEFAULT:
+            defaults[default_e164][0] += calls_today
+            defaults[default_e164][1] += calls_month
     return CampaignStatistics(
-        *(CallCounts(**{kind: counts[kind] for kind in CALL_KINDS}) for counts in (today_counts, month_counts))
+        today=CallCounts(**{kind: today_counts[kind] for kind in CALL_KINDS}),
+        month=CallCounts(**{kind: month_counts[kind] for kind in CALL_KINDS}),
+        defaults=sorted((DefaultCalls(e164, *calls) for e164, calls in defaults.items()), key=_by_calls),
     )
+
+
+def _by_calls(default: DefaultCalls) -> tuple[int, str]:
+    return (-default.month, default.e164)
 
 
 def _get_call_kind(basis: str, skipped_tagged: bool) -> str:

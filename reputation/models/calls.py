@@ -29,6 +29,8 @@ class CampaignCalls(models.Model):
     """Calls of a campaign on a day, by the Basis on which the shown number was matched.
 
     `skipped_tagged` tells whether tagged numbers that are as near as the shown one, or nearer, were skipped.
+    `default_e164` is the default caller ID that the calls showed; a campaign's default may change during the day. It is
+    empty for calls that showed no default, and for those recorded before this field existed.
     """
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="+", db_index=False)
@@ -36,6 +38,7 @@ class CampaignCalls(models.Model):
     day = models.DateField()
     basis = models.CharField(max_length=10)
     skipped_tagged = models.BooleanField()
+    default_e164 = models.CharField(max_length=16, blank=True, default="", db_default="")
     calls = models.PositiveIntegerField(default=0)
 
     objects = AccountQuerySet.as_manager()
@@ -43,7 +46,7 @@ class CampaignCalls(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["campaign", "day", "basis", "skipped_tagged"], name="campaign_calls_once_a_day"
+                fields=["campaign", "day", "basis", "skipped_tagged", "default_e164"], name="campaign_calls_once_a_day"
             )
         ]
         indexes = [models.Index(fields=["day"], name="campaign_calls_by_day")]

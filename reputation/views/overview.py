@@ -12,6 +12,7 @@ from reputation.models import BulkAction, Campaign, Case, NumberImport, PhoneNum
 from reputation.number_table.alerts import build_rows
 from reputation.number_table.scope import NumberScope
 from reputation.number_table.table import count_by_status
+from reputation.number_table.unknown_numbers import get_unknown_numbers
 
 MAX_ROWS = 5
 
@@ -40,6 +41,7 @@ def overview(request: MemberRequest) -> HttpResponse:
         "status": status,
         "asks_for_enrollment": status.next_step_label and not (status.is_approved and monitored + verifying),
         "tagged": build_rows(tagged[:MAX_ROWS], now),
+        "unknown": get_unknown_numbers(scope, tallies, now),
         "more_tagged": len(tagged) > MAX_ROWS,
         "tagged_defaults": defaults.select_related("default_number").order_by("name")[:MAX_ROWS],
         "without_ticket": cases.without_ticket().select_related("number").order_by("-pk")[: MAX_ROWS + 1],

@@ -36,6 +36,8 @@ TAGGED_DEFAULT_NOTES = {
 
 # The status counts that add up to the numbers with a tag.
 TAGGED_STATUSES = ("tagged", PhoneNumber.SpamStatus.IN_REMEDIATION, PhoneNumber.SpamStatus.FAILED)
+# A number with one of these may carry a label.
+UNKNOWN_STATUSES = (PhoneNumber.STALE, PhoneNumber.SpamStatus.UNKNOWN, PhoneNumber.SpamStatus.NOT_MONITORED)
 
 
 @member_required
@@ -100,18 +102,20 @@ def render_campaign(request: MemberRequest, campaign: Campaign, form: CampaignFo
     default = get_default_caller_id(campaign)
     table = read_number_table(request, NumberScope(request.account, in_campaign=campaign))
     call_form, explanation = _run_match_test(request, campaign, now)
+    cost = statistics.get_campaign_statistics(campaign, today_of(request.account, now))
     context = {
         "campaign": campaign,
         "form": form,
         "call_form": call_form,
         "explanation": explanation,
-        "cost": statistics.get_campaign_statistics(campaign, today_of(request.account, now)),
+        "cost": cost,
         "sampling_rate": settings.RECORD_DECISIONS,
         "default": build_rows([default], now)[0] if default else None,
-        "default_note": TAGGED_DEFAULT_NOTES[campaign.automatic_matching],
+        "default_note": f"{TAGGED_DEFAULT_NOTES[campaign.automatic_matching]} {cost.default_sentence}",
         "table": table,
         "tagged": [tally for tally in table.status_counts if tally.count and tally.value in TAGGED_STATUSES],
         "tagged_count": sum(tally.count for tally in table.status_counts if tally.value in TAGGED_STATUSES),
+        "not_known": [tally for tally in table.status_counts if tally.count and tally.value in UNKNOWN_STATUSES],
         "bulk": get_bulk_buttons(Action.UNASSIGN, campaign=campaign),
         "bulk_actions": BulkAction.objects.for_account(request.account).in_progress(),
     }

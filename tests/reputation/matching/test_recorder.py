@@ -41,7 +41,8 @@ def record_decision(account, campaign, number):
 
     def note(**fields: object) -> None:
         of = {"account_id": account.pk, "campaign_id": campaign.pk, "number_id": number.pk, "day": DAY}
-        record_match(**of | {"basis": Basis.STATE, "skipped_tagged": False, "is_already_counted": False} | fields)
+        of |= {"basis": Basis.STATE, "skipped_tagged": False, "default_e164": "", "is_already_counted": False}
+        record_match(**of | fields)
 
     return note
 
@@ -79,6 +80,28 @@ def test_decisions_are_summed_by_number_and_by_campaign_day_basis_and_whether_ta
         (DAY, "state", True, 1),
         (DAY + timedelta(days=1), "state", False, 1),
     ]
+
+
+def test_calls_that_show_different_defaults_are_summed_for_each(account, campaign, now):
+    """The campaign's default caller ID may change during the day."""
+    defaults = PhoneNumberFactory.create_batch(2, account=account)
+    for default, calls in zip(defaults, (3, 2), strict=True):
+        Campaign.objects.update(default_number=default)
+        for _ in range(calls):
+            match(account_id=account.pk, campaign_id=campaign.pk, called_number="+12125550143", now=now)
+        flush()
+    assert sorted(CampaignCalls.objects.values_list("basis", "default_e164", "calls")) == sorted(
+        ("default", default.e164, calls) for default, calls in zip(defaults, (3, 2), strict=True)
+    )
+
+
+def test_calls_that_show_a_local_number_or_none_name_no_default(account, campaign, number, now):
+    Campaign.objects.update(default_number=PhoneNumberFactory(account=account))
+    match(account_id=account.pk, campaign_id=campaign.pk, called_number="+12063550199", now=now)
+    Campaign.objects.update(is_paused=True)
+    match(account_id=account.pk, campaign_id=campaign.pk, called_number="+12063550199", now=now)
+    flush()
+    assert set(CampaignCalls.objects.values_list("basis", "default_e164")) == {("area_code", ""), ("none", "")}
 
 
 def test_what_is_noted_later_is_added_and_nothing_is_written_twice(record_decision):
@@ -225,7 +248,7 @@ account, campaign, number, decisions, seconds = map(int, sys.argv[1:6])
 def answer(decisions, basis):
     for _ in range(decisions):
         record_match(account_id=account, campaign_id=campaign, number_id=number, day=date(2026, 11, 25), basis=basis,
-               skipped_tagged=False, is_already_counted=False)
+               skipped_tagged=False, default_e164="", is_already_counted=False)
 """
 WAIT_SCRIPT = "answer(decisions, 'state'); time.sleep(seconds)"
 FORK_SCRIPT = """

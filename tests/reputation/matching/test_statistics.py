@@ -41,9 +41,15 @@ def number(account) -> PhoneNumber:
 
 
 def create_campaign_calls(
-    campaign: Campaign, basis: str, calls: int, *, day: date = TODAY, skipped_tagged: bool = False
+    campaign: Campaign,
+    basis: str,
+    calls: int,
+    *,
+    day: date = TODAY,
+    skipped_tagged: bool = False,
+    default_e164: str = "",
 ) -> None:
-    of = {"account": campaign.account, "campaign": campaign}
+    of = {"account": campaign.account, "campaign": campaign, "default_e164": default_e164}
     CampaignCalls.objects.create(**of, basis=basis, calls=calls, day=day, skipped_tagged=skipped_tagged)
 
 
@@ -135,10 +141,41 @@ def test_the_warning_about_a_tagged_default_says_how_many_calls_showed_it_today(
     tagged = PhoneNumberFactory(account=account, spam_status="tagged")
     Campaign.objects.update(default_number=tagged)
     page = reverse("campaign", args=[campaign.pk])
-    assert "showed the default today" not in get_html(as_viewer.get(page))
-    create_campaign_calls(campaign, Basis.DEFAULT, 200, day=today_of(account, now), skipped_tagged=True)
-    create_campaign_calls(campaign, Basis.DEFAULT, 14, day=today_of(account, now))
-    assert "calls will still show it. 214 calls showed the default today." in get_html(as_viewer.get(page))
+    assert "as the default caller ID today" not in get_html(as_viewer.get(page))
+    of = {"day": today_of(account, now), "default_e164": tagged.e164}
+    create_campaign_calls(campaign, Basis.DEFAULT, 200, **of, skipped_tagged=True)
+    create_campaign_calls(campaign, Basis.DEFAULT, 14, **of)
+    expected = f"calls will still show it. 214 calls showed {tagged} as the default caller ID today."
+    assert expected in get_html(as_viewer.get(page))
+
+
+def test_calls_that_showed_a_former_default_are_not_said_of_the_present_one(as_viewer, account, campaign, now):
+    former, tagged = PhoneNumberFactory(account=account), PhoneNumberFactory(account=account, spam_status="tagged")
+    Campaign.objects.update(default_number=tagged)
+    of = {"day": today_of(account, now)}
+    create_campaign_calls(campaign, Basis.DEFAULT, 30, **of, default_e164=former.e164)
+    page = get_html(as_viewer.get(reverse("campaign", args=[campaign.pk])))
+    assert f"30 calls showed {former} as the default caller ID today." in page
+    create_campaign_calls(campaign, Basis.DEFAULT, 1, **of, default_e164=tagged.e164)
+    page = get_html(as_viewer.get(reverse("campaign", args=[campaign.pk])))
+    assert f"30 calls showed {former} and 1 call showed {tagged} as the default caller ID today." in page
+
+
+def test_each_number_that_was_shown_by_default_is_listed_with_its_calls(as_viewer, account, campaign, now):
+    today, numbers = today_of(account, now), PhoneNumberFactory.create_batch(2, account=account)
+    create_campaign_calls(campaign, Basis.DEFAULT, 7, day=today, default_e164=numbers[0].e164)
+    create_campaign_calls(campaign, Basis.DEFAULT, 40, day=today - timedelta(days=3), default_e164=numbers[1].e164)
+    create_campaign_calls(campaign, Basis.DEFAULT, 2, day=today - timedelta(days=9))
+    create_campaign_calls(campaign, Basis.STATE, 500, day=today)
+    shown = get_campaign_statistics(campaign, today).defaults
+    assert [(default.e164, default.today, default.month) for default in shown] == [
+        (numbers[1].e164, 0, 40),
+        (numbers[0].e164, 7, 7),
+        ("", 0, 2),
+    ]
+    page = get_html(as_viewer.get(reverse("campaign", args=[campaign.pk])))
+    part = page.partition("Shown by default")[2]
+    assert part.index(str(numbers[1])) < part.index(str(numbers[0])) < part.index("A number that was not recorded")
 
 
 # How often a number was shown

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -40,6 +42,20 @@ def test_row_12_the_list_shows_the_tag_of_a_default_caller_id_and_that_it_is_sti
     page = get_html(as_viewer.get(reverse("campaigns")))
     assert f'data-spam-alert="{number.pk}"' in page
     assert "The default is not skipped: it is still used." in page
+
+
+def test_a_campaign_says_that_no_number_is_tagged_only_if_all_are_known(as_viewer, account, campaign, now):
+    clean = {"spam_status": PhoneNumber.SpamStatus.CLEAN, "checked_at": now, "fresh_until": now + timedelta(days=1)}
+    MonitoredNumberFactory.create_batch(2, account=account, campaign=campaign, **clean)
+    address = reverse("campaign", args=[campaign.pk])
+    assert "None of its 2 numbers is tagged." in get_html(as_viewer.get(address))
+    MonitoredNumberFactory(account=account, campaign=campaign)
+    PhoneNumberFactory(account=account, campaign=campaign)
+    page = get_html(as_viewer.get(address))
+    assert "None of its" not in page
+    assert "No tag is known on its 4 numbers:" in page
+    assert 'status=unknown#numbers">1 not yet known</a>' in page
+    assert 'status=not_monitored#numbers">1 not monitored</a>' in page
 
 
 def test_without_campaigns_the_list_says_what_one_is_and_how_to_add_one(as_admin):
