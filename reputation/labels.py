@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from portal.text import pluralize
-from reputation.models import Case, NumberImport, PhoneNumber
+from reputation.models import Case, NumberImport, PhoneNumber, Submission
 
 Status = PhoneNumber.SpamStatus
 Capability = PhoneNumber.Capability
@@ -46,6 +46,15 @@ CASE_LABELS: dict[str, StatusLabel] = {
     Case.State.CANCELLED: StatusLabel("Cancelled", "calm", "circle-minus"),
 }
 
+# What became of a submission whose case ended before the engine answered.
+_ENDED_SUBMISSION_WORDS: dict[str, str] = {
+    Submission.State.WAITING: "Not sent",
+    Submission.State.SUBMITTED: "Sent, not answered",
+    Submission.State.IN_REVIEW: "In review when the case ended",
+    Submission.State.DISPUTED: "Disputed when the case ended",
+    Submission.State.AGEING: "Complaints had not aged out when the case ended",
+}
+
 CAMPAIGN_RUNNING = StatusLabel("Running", "good", "play")
 CAMPAIGN_PAUSED = StatusLabel("Paused", "calm", "pause")
 
@@ -71,6 +80,20 @@ COUNTED_STATUSES = (
     Status.UNKNOWN,
     Status.NOT_MONITORED,
 )
+
+
+def describe_submission_state(submission: Submission) -> str:
+    """The state in words. Select the `case` with the submission."""
+    if submission.ended_without_answer:
+        return _ENDED_SUBMISSION_WORDS[submission.state]
+    return submission.get_state_display()
+
+
+def describe_submission_reason(submission: Submission) -> str:
+    """The engine's reason. If the case ended before its answer, the reason is put in the past."""
+    if submission.reason and submission.ended_without_answer:
+        return f"When the case ended: {submission.reason}"
+    return submission.reason
 
 
 def format_number_count(count: int) -> str:

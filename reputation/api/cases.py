@@ -82,8 +82,8 @@ def _case_fields(case: Case) -> dict:
         "state_since": case.state_since,
         "opened_at": case.opened_at,
         "closed_at": case.closed_at,
-        "expected_by": case.expected_by,
-        "deadline_at": case.deadline_at,
+        "expected_by": case.pending_answer_by,
+        "deadline_at": case.pending_deadline_at,
         "outcome": case.outcome,
         "former_case_id": case.former_id,
         "ticket_reference": case.ticket_reference,
@@ -104,9 +104,9 @@ def _serialize_detail(case: Case, request: ApiRequest) -> CaseDetailResponse:
                 reference=submission.reference,
                 reason=submission.reason,
                 sent_at=submission.sent_at,
-                expected_by=submission.expected_by,
+                expected_by=submission.pending_answer_by,
                 answered_at=submission.answered_at,
             )
-            for submission in case.submissions.select_related("engine").order_by("engine__name")
+            for submission in case.submissions.select_related("engine", "case").order_by("engine__name")
         ],
     )

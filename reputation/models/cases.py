@@ -78,6 +78,16 @@ class Case(Claimable):
     def is_unfinished(self) -> bool:
         return self.state in self.UNFINISHED
 
+    @property
+    def pending_answer_by(self) -> datetime | None:
+        """When an engine's answer is expected; None once the case has ended."""
+        return self.expected_by if self.is_unfinished else None
+
+    @property
+    def pending_deadline_at(self) -> datetime | None:
+        """When the case fails without an answer; None once it has ended."""
+        return self.deadline_at if self.is_unfinished else None
+
 
 class SubmissionQuerySet(models.QuerySet["Submission"]):
     def with_active_tag(self) -> SubmissionQuerySet:
@@ -109,6 +119,8 @@ class Submission(models.Model):
         WITHDRAWN = "withdrawn", "Withdrawn"
 
     UNANSWERED = (State.SUBMITTED, State.IN_REVIEW, State.DISPUTED, State.AGEING)
+    # An engine may still act on these.
+    OPEN = (State.WAITING, *UNANSWERED)
 
     case = models.ForeignKey(Case, models.CASCADE, related_name="submissions", db_index=False)
     engine = models.ForeignKey(Engine, models.CASCADE, related_name="+", db_index=False)
@@ -133,6 +145,16 @@ class Submission(models.Model):
 
     def __str__(self) -> str:
         return f"{self.case} at {self.engine}: {self.get_state_display()}"
+
+    @property
+    def ended_without_answer(self) -> bool:
+        """Whether the case ended before the engine answered. Nothing more comes of the submission then."""
+        return self.state in self.OPEN and not self.case.is_unfinished
+
+    @property
+    def pending_answer_by(self) -> datetime | None:
+        """When the engine's answer is expected; None if it has answered or none is expected any more."""
+        return self.expected_by if self.state in self.OPEN and self.case.is_unfinished else None
 
     def is_due(self, now: datetime) -> bool:
         return self.next_action_at is not None and self.next_action_at <= now

@@ -39,7 +39,7 @@ TRANSITIONS: dict[str, tuple[str, ...]] = {
 }
 
 # States of a submission that an engine may still act on.
-OPEN_SUBMISSION_STATES = (Submission.State.WAITING, *Submission.UNANSWERED)
+OPEN_SUBMISSION_STATES = Submission.OPEN
 
 
 def mark_submitted(case_ids: Sequence[int], *, now: datetime) -> list[int]:

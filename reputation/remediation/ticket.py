@@ -10,13 +10,14 @@ from django.db.models import F, Value
 from portal import audit
 from portal.audit import Context
 from portal.phone.numbers import format_national
+from reputation.labels import describe_submission_reason, describe_submission_state
 from reputation.models import Case
 
 
 def get_ticket_text(case: Case) -> str:
     """The text for support, with all it needs to know; two queries."""
     tags = case.tags.select_related("engine").order_by("detected_at", "pk")
-    submissions = case.submissions.select_related("engine").order_by("engine__name")
+    submissions = case.submissions.select_related("engine", "case").order_by("engine__name")
     lines = [
         f"Please help to remove a spam label from {format_national(case.number.e164)} ({case.number.e164}).",
         "",
@@ -34,10 +35,10 @@ def get_ticket_text(case: Case) -> str:
         "",
         "What was tried:",
         *(
-            f"- {submission.engine}: {submission.get_state_display().lower()}; "
+            f"- {submission.engine}: {describe_submission_state(submission).lower()}; "
             f"reference {submission.reference or 'none'}; "
             f"sent {_format_time(submission.sent_at)}, answered {_format_time(submission.answered_at)}"
-            + (f". It said: {submission.reason}" if submission.reason else "")
+            + (f". It said: {describe_submission_reason(submission)}" if submission.reason else "")
             for submission in submissions
         ),
     ]
@@ -45,7 +46,7 @@ def get_ticket_text(case: Case) -> str:
 
 
 def _format_time(at: datetime | None) -> str:
-    return f"{at:%d %b %Y %H:%M} UTC" if at else "not yet"
+    return f"{at:%d %b %Y %H:%M} UTC" if at else "never"
 
 
 def record_ticket(case: Case, *, reference: str, context: Context) -> bool:

@@ -6,10 +6,20 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from portal.phone.numbers import format_national
-from reputation.labels import CAMPAIGN_PAUSED, CAMPAIGN_RUNNING, CASE_LABELS, IMPORT_LABELS, StatusLabel
+from reputation.labels import (
+    CAMPAIGN_PAUSED,
+    CAMPAIGN_RUNNING,
+    CASE_LABELS,
+    IMPORT_LABELS,
+    StatusLabel,
+    describe_submission_reason,
+    describe_submission_state,
+)
 from reputation.models import Campaign, Case, NumberImport, PhoneNumber
 
 register = template.Library()
+register.filter("submission_state", describe_submission_state)
+register.filter("submission_reason", describe_submission_reason)
 
 
 @register.filter

@@ -71,7 +71,7 @@ def _render_case(request: MemberRequest, case: Case, *, form: TicketForm | None 
         "row": build_rows([case.number], now)[0],
         "next": next_step.get_next_step(case, now) if case.is_unfinished else None,
         "tags": case.tags.select_related("engine").order_by("detected_at"),
-        "submissions": case.submissions.select_related("engine").order_by("engine__name"),
+        "submissions": case.submissions.select_related("engine", "case").order_by("engine__name"),
         "later": case.later.order_by("pk").first(),
         "events": AuditEvent.objects.for_account(request.account)
         .filter(subject_type="case", subject_id=case.pk)

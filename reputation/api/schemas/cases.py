@@ -21,8 +21,10 @@ class CaseResponse(ResponseSchema):
     state_since: datetime
     opened_at: datetime
     closed_at: datetime | None
-    expected_by: datetime | None
-    deadline_at: datetime
+    expected_by: datetime | None = Field(description="When an answer is expected; null once the case has ended.")
+    deadline_at: datetime | None = Field(
+        description="When the case fails without an answer; null once the case has ended."
+    )
     outcome: str
     former_case_id: int | None = Field(description="The number was tagged before: the case of that time.")
     ticket_reference: str
@@ -40,7 +42,9 @@ class SubmissionResponse(ResponseSchema):
     reference: str
     reason: str
     sent_at: datetime | None
-    expected_by: datetime | None
+    expected_by: datetime | None = Field(
+        description="When the engine's answer is expected; null if it has answered, or the case has ended."
+    )
     answered_at: datetime | None
 
 
