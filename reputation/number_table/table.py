@@ -74,6 +74,11 @@ class NumberTable:
         return self.start + len(self.rows) - 1
 
     @property
+    def hidden_count(self) -> int:
+        """Return how many of the selected numbers are on other pages."""
+        return self.total - len(self.rows)
+
+    @property
     def status_choices(self) -> list[tuple[str, str]]:
         return [
             (PhoneNumber.ANY_TAG, "Any spam label"),

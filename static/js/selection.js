@@ -24,6 +24,13 @@
     if (!listed && at >= 0) list.splice(at, 1);
   }
 
+  const format = (number) => number.toLocaleString("en-US");
+  // Searching, filtering and paging keep the selection, so part of it may be out of sight.
+  function describe(total, hidden) {
+    if (total === 0) return "Nothing selected";
+    return hidden > 0 ? `${format(total)} selected, ${format(hidden)} not shown` : `${format(total)} selected`;
+  }
+
   function show() {
     // "All that match" holds for the filter it was chosen with only.
     if (chosen.all && chosen.filter !== results().dataset.filter) chosen = nothing();
@@ -37,7 +44,7 @@
     const all = document.getElementById("select-all");
     if (all) all.checked = chosen.all;
     const total = count();
-    const words = total === 0 ? "Nothing selected" : `${total.toLocaleString("en-US")} selected`;
+    const words = describe(total, total - on);
     const status = document.getElementById("selected");
     if (status.textContent !== words) status.textContent = words;
     document.getElementById("clear-selection").hidden = total === 0;
@@ -61,7 +68,9 @@
   document.getElementById("clear-selection").addEventListener("click", () => {
     chosen = nothing();
     show();
-    document.getElementById("select-page")?.focus();
+    // The button is hidden now. The next thing to do is to select again; the search is there even without rows.
+    const targets = ["select-page", "select-all", "filter-q"].map((id) => document.getElementById(id));
+    targets.find((target) => target?.checkVisibility({ visibilityProperty: true }))?.focus();
   });
   // Shift and click selects a range of rows.
   let last = null;

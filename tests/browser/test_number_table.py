@@ -12,7 +12,7 @@ from portal.models import Member
 from reputation.bulk_actions import snapshot
 from reputation.models import BulkAction, PhoneNumber
 from reputation.tasks.bulk_actions import prepare_bulk_action
-from tests.browser.helpers import NARROW, accessibility_violations
+from tests.browser.helpers import NARROW, WIDE, accessibility_violations
 from tests.factories import (
     AccountFactory,
     ApplicationFactory,
@@ -91,6 +91,60 @@ def test_the_selection_survives_paging_sorting_and_reloading(page, numbers):
     expect(page.locator("#range")).to_have_text("1–50 of 120")
     expect_selected(page, "2 selected")
     expect(page.get_by_label(f"Select {numbers[1]}")).to_be_checked()
+
+
+def test_it_says_how_much_of_the_selection_is_not_shown(page, numbers):
+    status = page.locator("#selected")
+    expect(status).to_have_attribute("aria-live", "polite")
+    for number in (numbers[0], numbers[1]):
+        select_number(page, number)
+    expect_selected(page, "2 selected")
+    page.get_by_label("Search").fill(numbers[1].e164[-6:])
+    expect(page.locator("#range")).to_have_text("1–1 of 1")
+    expect_selected(page, "2 selected, 1 not shown")
+    page.get_by_label("Search").fill("no such number")
+    expect(page.get_by_role("heading", name="No number matches")).to_be_visible()
+    expect_selected(page, "2 selected, 2 not shown")
+    page.get_by_label("Search").fill("")
+    expect_selected(page, "2 selected")
+    page.get_by_role("link", name="Next").click()
+    expect(page.locator("#range")).to_have_text("51–100 of 120")
+    expect_selected(page, "2 selected, 2 not shown")
+    page.get_by_label("Select all 120 numbers").check()
+    expect_selected(page, "120 selected, 70 not shown")
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_clear_takes_back_what_is_not_shown_too_and_gives_the_focus_to_where_one_selects(
+    open_page, live_url, admin, numbers, width
+):
+    page = open_page(live_url, as_=admin, width=width)
+    page.goto(PATH)
+    select_number(page, numbers[0])
+    page.get_by_label("Search").fill(numbers[1].e164[-6:])
+    expect_selected(page, "1 selected, 1 not shown")
+    clear = page.get_by_role("button", name="Clear")
+    page.get_by_label("Search").focus()
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if clear.evaluate("button => button === document.activeElement"):
+            break
+    expect(clear).to_be_focused()
+    page.keyboard.press("Enter")
+    expect_selected(page, "Nothing selected")
+    expect(clear).to_be_hidden()
+    expect(page.locator("#select-page" if width == WIDE else "#select-all")).to_be_focused()
+    page.get_by_label("Search").fill("")
+    expect(page.get_by_label(f"Select {numbers[0]}")).not_to_be_checked()
+
+
+def test_clear_without_rows_gives_the_focus_to_the_search(page, numbers):
+    select_number(page, numbers[0])
+    page.goto(f"{PATH}?q=no+such+number")
+    expect_selected(page, "1 selected, 1 not shown")
+    page.get_by_role("button", name="Clear").click()
+    expect_selected(page, "Nothing selected")
+    expect(page.get_by_label("Search")).to_be_focused()
 
 
 def test_the_filters_are_in_the_address_so_that_back_reload_and_sharing_work(page, numbers):
@@ -258,6 +312,10 @@ def test_it_works_without_javascript(chromium, live_url, admin, numbers, client)
     context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_url}])
     page = context.new_page()
     page.goto(PATH)
+    expect(page.get_by_text("70 of them on other pages")).to_be_visible()
+    page.get_by_label(f"Select {numbers[1]}").check()
+    page.get_by_role("button", name="Clear").click()
+    expect(page.get_by_label(f"Select {numbers[1]}")).not_to_be_checked()
     page.get_by_label(f"Select {numbers[0]}").check()
     page.get_by_role("button", name=ENABLE).click()
     page.get_by_role("button", name="Enable 1 number").click()
