@@ -20,7 +20,7 @@ from django.urls import resolve, reverse
 from portal.accounts.roles import API_SCOPES, MEMBER_ROLES, STAFF_ROLES, Permission
 from portal.models import Account, AuditEvent, Member, User
 from tests.factories import AccountFactory, ApplicationFactory, LicenceFactory, MemberFactory, UserFactory
-from tests.support.urls import POST_DATA, PUBLIC_URLS, all_api_operations, all_page_urls
+from tests.support.urls import POST_DATA, POST_NEEDS, PUBLIC_URLS, all_api_operations, all_page_urls
 
 pytestmark = pytest.mark.django_db
 
@@ -35,9 +35,6 @@ Cells = dict[str, str]
 METHODS = ("GET", "POST")
 STAFF = [role for role in STAFF_ROLES if role]
 ROLES = ("anonymous", "outsider", *MEMBER_ROLES, *STAFF)
-
-# Pages that every member reads and whose POST goes to another view.
-POST_NEEDS = dict.fromkeys(("enrollment-business", "enrollment-practices", "enrollment-check"), Permission.EDIT_ACCOUNT)
 
 NOBODY: frozenset[Permission] = frozenset()
 ANY_STAFF = frozenset(Permission)

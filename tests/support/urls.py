@@ -21,7 +21,7 @@ from django.urls import URLPattern, get_resolver, reverse
 from django.utils import timezone
 
 from portal.accounts import api_keys
-from portal.accounts.roles import API_SCOPES
+from portal.accounts.roles import API_SCOPES, Permission
 from portal.audit import Actor, Context
 from portal.models import Account, ApiKey, WebhookDelivery
 from portal.webhooks import endpoints
@@ -125,6 +125,10 @@ POST_DATA: dict[str, dict[str, str]] = {
     "campaign-change": {"change": "pause"},
     "webhook-change": {"change": "pause"},
 }
+
+
+# Pages that every member reads and whose POST needs more than the page itself.
+POST_NEEDS = dict.fromkeys(("enrollment-business", "enrollment-practices", "enrollment-check"), Permission.EDIT_ACCOUNT)
 
 
 def all_page_urls() -> list[Url]:

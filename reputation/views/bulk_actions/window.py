@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST
 from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 
 from portal.accounts.access import MemberRequest, editor_required, get_account_object_or_404, member_required
+from portal.accounts.roles import Permission
 from portal.db.keyset import parse_id, parse_ids
 from portal.phone.search import MAX_SEARCH_LENGTH
 from reputation.bulk_actions import actions
@@ -52,7 +53,7 @@ def open_bulk_action(request: MemberRequest) -> HttpResponse:
         messages.error(
             request, "Nothing is selected, and nothing was changed. Tick the numbers first, or all that match."
         )
-        url = get_return_url(created)
+        url = get_return_url(request, created)
         return HttpResponseClientRedirect(url) if request.htmx else redirect(url)
     return redirect("bulk-action", created.pk)
 
@@ -81,7 +82,7 @@ def show_bulk_action(request: MemberRequest, pk: int) -> HttpResponse:
     context = {
         "bulk_action": bulk_action,
         "labels": ACTION_LABELS[bulk_action.action],
-        "back": get_return_url(bulk_action),
+        "back": get_return_url(request, bulk_action),
     }
     if bulk_action.state == State.READY:
         after = parse_id(request.GET.get("after"))
@@ -112,10 +113,10 @@ def stop_bulk_action(request: MemberRequest, pk: int) -> HttpResponse:
     return redirect("bulk-action", pk)
 
 
-def get_return_url(bulk_action: BulkAction) -> str:
-    """The page whose table the window was opened from."""
-    if bulk_action.action == Action.ASSIGN:
+def get_return_url(request: MemberRequest, bulk_action: BulkAction) -> str:
+    """The page whose table the window was opened from. A viewer, who may not assign, goes to the campaign."""
+    if bulk_action.action == Action.ASSIGN and Permission.EDIT_ACCOUNT in request.permissions:
         return reverse("campaign-assign", args=[bulk_action.campaign_id])
-    if bulk_action.action == Action.UNASSIGN:
+    if bulk_action.action in (Action.ASSIGN, Action.UNASSIGN):
         return reverse("campaign", args=[bulk_action.campaign_id])
     return reverse("number-reputation") + (f"?{bulk_action.filter_query}" if bulk_action.filter_query else "")

@@ -1,5 +1,7 @@
 """The dashboard: how many numbers are monitored, tagged, in remediation and failed, and what needs somebody."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -105,7 +107,7 @@ def test_the_page_costs_the_same_queries_for_5_and_for_500_numbers(as_viewer, ac
     assert queries() == few
 
 
-def test_an_import_that_was_read_waits_for_somebody_to_confirm_it(as_viewer, account, owner, now):
+def test_an_import_that_was_read_waits_for_somebody_to_confirm_it(as_viewer, as_admin, account, owner, now):
     assert "waits for you" not in get_page(as_viewer)
     NumberImport.objects.create(
         account=account,
@@ -115,4 +117,51 @@ def test_an_import_that_was_read_waits_for_somebody_to_confirm_it(as_viewer, acc
         received_at=now,
         state=NumberImport.State.READY,
     )
-    assert "numbers-nov.csv is read and waits for you." in get_page(as_viewer)
+    assert "numbers-nov.csv is read and waits for an owner or admin." in get_page(as_viewer)
+    assert "numbers-nov.csv is read and waits for you." in get_page(as_admin)
+
+
+# Whether no number is tagged
+
+ALL_FREE = "No monitored number carries a spam label."
+
+
+def create_clean_number(account, *, checked_at, fresh_until) -> PhoneNumber:
+    return MonitoredNumberFactory(
+        account=account, spam_status=Status.CLEAN, checked_at=checked_at, fresh_until=fresh_until, next_action_at=None
+    )
+
+
+def test_it_says_that_no_number_is_tagged_when_that_is_known(as_viewer, account, now):
+    assert ALL_FREE not in get_page(as_viewer)
+    create_clean_number(account, checked_at=now, fresh_until=now + timedelta(days=1))
+    PhoneNumberFactory(account=account)
+    assert ALL_FREE in get_page(as_viewer)
+
+
+def test_it_says_how_many_numbers_are_not_yet_known_why_and_when_they_are_looked_up(as_viewer, account, now):
+    create_clean_number(account, checked_at=now, fresh_until=now + timedelta(days=1))
+    MonitoredNumberFactory.create_batch(2, account=account, next_action_at=now + timedelta(hours=5, minutes=59))
+    page = get_page(as_viewer)
+    assert ALL_FREE not in page
+    assert "No label is known, but 2 of 3 monitored numbers may carry one." in page
+    assert 'status=unknown">2 numbers</a> are not yet known: not every engine has answered.' in page
+    assert "The next look-up is due <time" in page
+    assert ">within 5 hours" in page
+    assert "stale:" not in page
+
+
+def test_it_says_how_many_numbers_are_stale_why_and_since_when(as_viewer, account, now):
+    create_clean_number(account, checked_at=now - timedelta(days=9), fresh_until=now - timedelta(days=8))
+    page = get_page(as_viewer)
+    assert ALL_FREE not in page
+    assert "No label is known, but 1 of 1 monitored number may carry one." in page
+    assert 'status=stale">1 number</a> is stale: an answer has expired. The oldest is from' in page
+    assert f'datetime="{(now - timedelta(days=9)).isoformat()}"' in page
+    assert "not yet known:" not in page
+
+
+def test_numbers_of_another_account_say_nothing_about_this_one(as_viewer, account, now):
+    create_clean_number(account, checked_at=now, fresh_until=now + timedelta(days=1))
+    MonitoredNumberFactory()
+    assert ALL_FREE in get_page(as_viewer)
