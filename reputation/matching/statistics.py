@@ -64,7 +64,7 @@ class DefaultCalls:
 
     @property
     def name(self) -> str:
-        return format_national(self.e164) if self.e164 else "a number that was not recorded"
+        return format_national(self.e164) if self.e164 else "an unrecorded number"
 
 
 @dataclass(frozen=True)
