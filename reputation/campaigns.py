@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, OuterRef, Q, Subquery, Sum, Value
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
 from portal import audit
@@ -73,15 +73,25 @@ def get_caller_id_choices(campaign: Campaign, text: str) -> tuple[list[PhoneNumb
     """Return numbers that can become the default caller ID, and whether there are more than these.
 
     With a text, the account's numbers that contain it in the number or label. Without one, the campaign's numbers that
-    are not tagged.
+    are neither tagged nor labelled when last seen.
     """
     numbers = PhoneNumber.objects.for_account(campaign.account_id).filter(kind__in=PhoneNumber.CALLER_ID_KINDS)
     if text.strip():
         numbers = numbers.search(text)
     else:
-        numbers = numbers.in_campaign(campaign).exclude(spam_status__in=PhoneNumber.TAGGED)
+        numbers = numbers.in_campaign(campaign).exclude(spam_status__in=PhoneNumber.SKIPPED)
     choices = list(numbers.order_by("e164")[: MAX_CALLER_ID_CHOICES + 1])
     return choices[:MAX_CALLER_ID_CHOICES], len(choices) > MAX_CALLER_ID_CHOICES
+
+
+def get_campaigns_without_caller_id(numbers: QuerySet[PhoneNumber]) -> QuerySet[Campaign]:
+    """Return the campaigns of these skipped numbers that have no other number to show and no default caller ID."""
+    of_campaign = PhoneNumber.objects.present().filter(campaign=OuterRef("pk"))
+    campaigns = Campaign.objects.filter(pk__in=numbers.values("campaign"), automatic_matching=True)
+    return campaigns.filter(
+        ~Exists(of_campaign.exclude(spam_status__in=PhoneNumber.SKIPPED)),
+        Q(default_number__isnull=True) | Q(default_number__removed_at__isnull=False),
+    ).order_by("name")
 
 
 def create(

@@ -20,13 +20,21 @@ class StatusLabel:
 
 SPAM_STATUS_LABELS = {
     Status.TAGGED: StatusLabel("Tagged", "bad", "triangle-alert"),
-    Status.TAGGED_AGAIN: StatusLabel("Tagged again", "bad", "triangle-alert"),
     Status.IN_REMEDIATION: StatusLabel("In remediation", "wait", "clock"),
     Status.FAILED: StatusLabel("Remediation failed", "bad", "triangle-alert"),
     Status.CLEAN: StatusLabel("Clean", "good", "check"),
     PhoneNumber.STALE: StatusLabel("Stale", "calm", "history"),
     Status.UNKNOWN: StatusLabel("Not yet known", "calm", "circle-question-mark"),
     Status.NOT_MONITORED: StatusLabel("Not monitored", "calm", "circle-minus"),
+    Status.LAST_SEEN: StatusLabel("Labelled when last seen", "wait", "eye-off"),
+}
+
+# The state of remediation, shown next to *Tagged*. By the stored statuses of tagged numbers.
+REMEDIATION_LABELS = {
+    Status.TAGGED: StatusLabel("Remediation starts", "wait", "clock"),
+    Status.TAGGED_AGAIN: StatusLabel("Came back, remediation starts", "wait", "clock"),
+    Status.IN_REMEDIATION: SPAM_STATUS_LABELS[Status.IN_REMEDIATION],
+    Status.FAILED: SPAM_STATUS_LABELS[Status.FAILED],
 }
 
 CAPABILITY_LABELS = {
@@ -70,11 +78,13 @@ IMPORT_LABELS: dict[str, StatusLabel] = {
     NumberImport.State.EXPIRED: StatusLabel("Not confirmed in time", "calm", "circle-minus"),
 }
 
-# The statuses that are counted above the table, in this order. Each is a filter.
+# The statuses that are counted above the table, in this order. Each is a filter. Tagged numbers are also counted by two
+# states of remediation, so the counts add up to more than all numbers.
 COUNTED_STATUSES = (
-    "tagged",
+    Status.TAGGED,
     Status.IN_REMEDIATION,
     Status.FAILED,
+    Status.LAST_SEEN,
     Status.CLEAN,
     PhoneNumber.STALE,
     Status.UNKNOWN,

@@ -19,6 +19,7 @@ from reputation import campaigns
 from reputation.matching import daily_limit
 from reputation.models import Campaign, PhoneNumber
 from reputation.monitoring import capability
+from reputation.remediation import cases
 
 # Calls to a personal (500) or premium-rate (900) number cost more than a normal call, so neither can be a caller ID.
 CALLER_ID_ERRORS = {
@@ -146,6 +147,7 @@ def remove(ids: Sequence[int], *, context: Context) -> list[int]:
         present = PhoneNumber.objects.present().filter(pk__in=in_list(ids))
         removed = list(present.select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True))
         capability.disable(removed, context=context, reason="The number was removed.")
+        cases.withdraw_requests(removed, now=context.now)
         campaigns.clear_default_numbers(removed, context=context)
         numbers = PhoneNumber.objects.filter(pk__in=removed)
         audit.record_changes(numbers, context=context, code="number.removed", label="e164", before=F("label"))

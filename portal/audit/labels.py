@@ -24,6 +24,7 @@ EVENT_LABELS: dict[str, EventLabel] = {
     "number.campaign": EventLabel("Campaign changed", shows_values=True),
     "number.removed": EventLabel("Number removed"),
     "number.restored": EventLabel("Number added again"),
+    "number.released": EventLabel("Used again, although labelled when last seen", "wait"),
     "import.uploaded": EventLabel("File of numbers received"),
     "import.ready": EventLabel("File of numbers read", shows_values=True),
     "import.confirmed": EventLabel("Import confirmed"),

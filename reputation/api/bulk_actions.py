@@ -1,4 +1,4 @@
-"""Bulk actions: enable, disable, assign or unassign numbers that are selected by ids or by a filter.
+"""Bulk actions: enable, disable, release, assign or unassign numbers that are selected by ids or by a filter.
 
 A dry run returns a bulk action that can be confirmed later, like a confirmation window of the portal: it then applies
 to what it showed, and to nothing else.
@@ -15,12 +15,14 @@ from portal.api.problems import Problem
 from reputation.api.objects import PathId, get_object_or_problem
 from reputation.api.schemas.bulk_actions import (
     BulkActionResponse,
+    HiddenLabelsResponse,
     RefusalGroup,
+    ReleaseRequest,
     SelectionByFilterRequest,
     SelectionRequest,
 )
 from reputation.api.schemas.enrollments import serialize_seats
-from reputation.api.schemas.numbers import NumberReference
+from reputation.api.schemas.numbers import CampaignReference, NumberReference
 from reputation.bulk_actions import actions
 from reputation.bulk_actions.preview import get_preview
 from reputation.bulk_actions.result import describe_progress
@@ -49,9 +51,19 @@ def enable_numbers(request: ApiRequest, payload: Body[SelectionRequest]) -> Stat
 def disable_numbers(request: ApiRequest, payload: Body[SelectionRequest]) -> Status:
     """Disable spam monitoring and remediation.
 
-    Open cases are cancelled. Nothing of the history is lost.
+    Open cases are cancelled. Nothing of the history is lost. Numbers that carry a label were then labelled when last
+    seen: matching skips them until they are released or found clean.
     """
     return _start_bulk_action(request, Action.DISABLE, payload)
+
+
+@operation(router, "POST", "/numbers/release", scope="write", responses=RESPONSES, body="json")
+def release_numbers(request: ApiRequest, payload: Body[ReleaseRequest]) -> Status:
+    """Use numbers again that were labelled when last seen.
+
+    Matching skips them until then, or until monitoring finds them clean. The reason is kept in the audit trail.
+    """
+    return _start_bulk_action(request, Action.RELEASE, payload, reason=payload.reason)
 
 
 @operation(router, "POST", "/campaigns/{campaign_id}/assign", scope="write", responses=RESPONSES, body="json")
@@ -101,7 +113,12 @@ def confirm_bulk_action(request: ApiRequest, bulk_action_id: PathId) -> Status:
 
 
 def _start_bulk_action(
-    request: ApiRequest, action: str, payload: SelectionRequest, *, campaign: Campaign | None = None
+    request: ApiRequest,
+    action: str,
+    payload: SelectionRequest,
+    *,
+    campaign: Campaign | None = None,
+    reason: str = "",
 ) -> Status:
     numbers = get_selectable_numbers(action, request.caller.account, campaign)
     if isinstance(payload, SelectionByFilterRequest):
@@ -119,6 +136,7 @@ def _start_bulk_action(
         selects_all_matching=isinstance(payload, SelectionByFilterRequest),
         filter_query=number_filter.query_string(),
         apply_immediately=not payload.dry_run,
+        reason=reason,
     )
     return _respond(request, bulk_action)
 
@@ -153,6 +171,14 @@ def _serialize(bulk_action: BulkAction, request: ApiRequest) -> BulkActionRespon
             for group in preview.refused
         ],
         sentence=preview.summary if bulk_action.state == State.READY else describe_progress(bulk_action),
+        hidden_labels=HiddenLabelsResponse(
+            count=preview.hidden_labels.count,
+            campaigns_without_caller_id=[
+                CampaignReference(id=campaign.pk, name=campaign.name) for campaign in preview.hidden_labels.campaigns
+            ],
+        )
+        if preview.hidden_labels and bulk_action.state == State.READY
+        else None,
         seats=serialize_seats(get_coverage(request.caller.account, request.context.now)),
         applied=bulk_action.applied_count,
         left_alone=bulk_action.skipped_count,

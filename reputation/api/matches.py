@@ -34,7 +34,8 @@ def choose_caller_id(request: ApiRequest, payload: MatchRequest) -> dict:
     """Choose the caller ID for a call.
 
     The nearest number that may be shown: same area code and exchange, same area code, same State, else the campaign's
-    default. Tagged numbers are skipped; the default is not. Equals take turns, so ask once for each call.
+    default. Numbers that are tagged or were labelled when last seen are skipped; the default is not. Equals take turns,
+    so ask once for each call.
     """
     return match_response(request, payload)
 
@@ -73,8 +74,13 @@ def match_response(request: ApiRequest, payload: MatchRequest) -> dict:
         "number_id": decision.number_id,
         "basis": decision.basis,
         "because": decision.reason_code,
-        "skipped": {"tagged": decision.skipped_tagged, "daily_limit": decision.skipped_exhausted},
+        "skipped": {
+            "tagged": decision.skipped_tagged,
+            "labelled_when_last_seen": decision.skipped_last_seen,
+            "daily_limit": decision.skipped_exhausted,
+        },
         "is_tagged": decision.is_tagged,
+        "was_labelled": decision.was_labelled,
         "is_at_daily_limit": decision.is_exhausted,
         "is_outside_campaign": decision.is_outside_campaign,
     }

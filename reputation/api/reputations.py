@@ -8,6 +8,7 @@ from portal.api.authentication import ApiRequest
 from portal.api.operations import operation
 from portal.api.pagination import PageQuery, paginate
 from reputation.api.objects import PathId, get_object_or_problem
+from reputation.api.schemas.base import REMEDIATION_STATES
 from reputation.api.schemas.events import EventListResponse, serialize_events
 from reputation.api.schemas.reputations import (
     CheckListResponse,
@@ -15,11 +16,13 @@ from reputation.api.schemas.reputations import (
     ReputationResponse,
     serialize_check,
     serialize_engine,
+    serialize_last_seen,
     serialize_registration,
     serialize_tag,
 )
 from reputation.models import Case, Check, Engine, PhoneNumber, Registration, Tag
 from reputation.numbers import history
+from reputation.numbers.last_seen import get_last_seen_tags
 
 router = Router(tags=["Reputation"])
 
@@ -42,12 +45,14 @@ def get_reputation(request: ApiRequest, number_id: PathId) -> ReputationResponse
         number_id=number.pk,
         number=number.e164,
         spam_status=number.spam_status_at(request.context.now),
+        remediation=REMEDIATION_STATES.get(number.spam_status),
         is_tagged=number.is_tagged,
         tagged_since=number.tagged_since,
         checked_at=number.checked_at,
         fresh_until=number.fresh_until,
         capability=number.capability,
         tags=[serialize_tag(tag) for tag in tags],
+        last_seen=[serialize_last_seen(tag) for tag in get_last_seen_tags([number])[number.pk]],
         case_id=case,
         engines=[
             EngineReputation(

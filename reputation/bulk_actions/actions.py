@@ -20,12 +20,14 @@ from portal.jobs.runner import enqueue, pause
 from portal.models import Account
 from reputation import campaigns
 from reputation.bulk_actions import snapshot
+from reputation.bulk_actions.labels import ACTION_LABELS
 from reputation.bulk_actions.result import get_newly_matching
 from reputation.bulk_actions.rules import ELIGIBILITY_RULES
 from reputation.bulk_actions.selection import pending_numbers
 from reputation.models import BulkAction, BulkActionNumber, Campaign, PhoneNumber
 from reputation.models.numbers import PhoneNumberQuerySet
 from reputation.monitoring import capability
+from reputation.numbers import last_seen
 
 Action = BulkAction.Action
 State = BulkAction.State
@@ -50,6 +52,7 @@ def create_bulk_action(
     excluded_ids: Sequence[int] = (),
     expected_count: int | None = None,
     apply_immediately: bool = False,
+    reason: str = "",
 ) -> BulkAction:
     """Take the snapshot of the selected numbers; workers take a large one (see snapshot.py).
 
@@ -69,6 +72,7 @@ def create_bulk_action(
             expected_count=expected_count if selects_all_matching else None,
             excluded_ids=list(dict.fromkeys(excluded_ids)),
             apply_immediately=apply_immediately,
+            reason=reason,
             created_at=context.now,
         )
         snapshot.start_snapshot(bulk_action, numbers, now=context.now)
@@ -92,11 +96,19 @@ def stop(bulk_action: BulkAction, *, now: datetime) -> bool:
     return bool(stopped)
 
 
-def confirm(bulk_action: BulkAction, *, context: Context) -> bool:
+class ReasonMissing(Exception):
+    """The action needs a reason. Nothing was changed."""
+
+
+def confirm(bulk_action: BulkAction, *, context: Context, reason: str = "") -> bool:
     """Do what the window showed. False if it was confirmed before.
 
-    A second click, a reload and a stale window thus change nothing, and show what was done.
+    A second click, a reload and a stale window thus change nothing, and show what was done. Raises ReasonMissing if the
+    action needs a reason, and has none from its creation either.
     """
+    reason = " ".join(reason.split())[:300] or bulk_action.reason
+    if ACTION_LABELS[bulk_action.action].reason_question and not reason:
+        raise ReasonMissing
     with transaction.atomic():
         # Locked before it is read, so that a number removed at this moment either is counted or is not.
         BulkAction.objects.select_for_update().filter(pk=bulk_action.pk).first()
@@ -104,6 +116,7 @@ def confirm(bulk_action: BulkAction, *, context: Context) -> bool:
         is_confirmed = BulkAction.objects.filter(pk=bulk_action.pk, state=State.READY).update(
             state=State.APPLYING,
             confirmed_at=context.now,
+            reason=reason,
             total_count=bulk_action.refusal_counts.get("", 0),
             user=context.actor.user,
             api_key=context.actor.api_key_id,
@@ -181,6 +194,8 @@ def _change_numbers(bulk_action: BulkAction, ids: list[int], *, context: Context
         return capability.disable(ids, context=context)
     if bulk_action.action == Action.UNASSIGN:
         return campaigns.unassign(ids, account_id=bulk_action.account_id, context=context)
+    if bulk_action.action == Action.RELEASE:
+        return last_seen.release(ids, context=context, reason=bulk_action.reason)
     if bulk_action.campaign is None:
         raise ValueError("Numbers are assigned to a campaign, and this bulk action has none.")
     return campaigns.assign(ids, campaign=bulk_action.campaign, context=context)

@@ -20,6 +20,8 @@ class ActionLabels:
     notes: tuple[str, ...]
     icon: str
     is_dangerous: bool = False
+    # The question for the reason, if the action needs one.
+    reason_question: str = ""
 
 
 ACTION_LABELS: dict[str, ActionLabels] = {
@@ -50,6 +52,7 @@ ACTION_LABELS: dict[str, ActionLabels] = {
             "Take a number out with the X next to it.",
             "Once disabled, monitoring and remediation are not provided for these numbers.",
             "Open cases are cancelled. Nothing of the history is lost.",
+            "Requests that an engine has received stay with it. Enabling a number again does not send them again.",
         ),
         icon="shield-off",
         is_dangerous=True,
@@ -76,5 +79,21 @@ ACTION_LABELS: dict[str, ActionLabels] = {
             "Remediation licence.",
         ),
         icon="minus",
+    ),
+    BulkAction.Action.RELEASE: ActionLabels(
+        button="Use again",
+        verb="Use",
+        participle="used again",
+        will="will be used again",
+        done="Released",
+        afterwards="Matching may show them again. Nobody watches them until monitoring is enabled.",
+        notes=(
+            "Take a number out with the X next to it.",
+            "These numbers carried a spam label when monitoring ended, and nobody has looked since. Calls from a "
+            "labelled number are often not answered.",
+            "To find out first, enable monitoring instead: a number that is found clean is used again by itself.",
+        ),
+        icon="rotate-ccw",
+        reason_question="Why may they be used again?",
     ),
 }

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.db.models import Exists, OuterRef
+
+from portal.text import join_names
 from reputation.bulk_actions.labels import ACTION_LABELS, ActionLabels
 from reputation.bulk_actions.selection import pending_numbers
+from reputation.campaigns import get_campaigns_without_caller_id
 from reputation.labels import format_number_count
-from reputation.models import BulkAction, BulkActionNumber, PhoneNumber
+from reputation.models import BulkAction, BulkActionNumber, Campaign, PhoneNumber
 from reputation.monitoring.eligibility import REFUSALS, Refusal
 
 MAX_LISTED = 50
@@ -28,6 +32,18 @@ class RefusedGroup:
 
 
 @dataclass(frozen=True)
+class HiddenLabels:
+    """What *Disable* does to labelled numbers: how many stay skipped, and the campaigns without any other caller ID."""
+
+    count: int
+    campaigns: list[Campaign]
+
+    @property
+    def campaign_names(self) -> str:
+        return join_names([campaign.name for campaign in self.campaigns])
+
+
+@dataclass(frozen=True)
 class BulkActionPreview:
     """The numbers to which the action applies (the first, or those that a search finds), and the refused numbers."""
 
@@ -39,6 +55,7 @@ class BulkActionPreview:
     refused_count: int
     removed_count: int
     search: str
+    hidden_labels: HiddenLabels | None
 
     @property
     def labels(self) -> ActionLabels:
@@ -47,7 +64,8 @@ class BulkActionPreview:
     @property
     def button_label(self) -> str:
         """Enable 42 numbers."""
-        return f"{self.labels.verb} {format_number_count(self.total_count)}"
+        again = " again" if self.bulk_action.action == BulkAction.Action.RELEASE else ""
+        return f"{self.labels.verb} {format_number_count(self.total_count)}{again}"
 
     @property
     def summary(self) -> str:
@@ -93,7 +111,16 @@ def get_preview(bulk_action: BulkAction, *, search: str = "") -> BulkActionPrevi
         refused_count=refused_count,
         removed_count=max(bulk_action.selected_count - total - refused_count, 0),
         search=search,
+        hidden_labels=_get_hidden_labels(bulk_action) if bulk_action.action == BulkAction.Action.DISABLE else None,
     )
+
+
+def _get_hidden_labels(bulk_action: BulkAction) -> HiddenLabels:
+    """Two queries. Tagged numbers are few, so they are looked up in the snapshot and not the other way round."""
+    pending = pending_numbers(bulk_action).filter(number=OuterRef("pk"))
+    numbers = PhoneNumber.objects.for_account(bulk_action.account_id).filter(spam_status__in=PhoneNumber.SKIPPED)
+    labelled = numbers.filter(Exists(pending))
+    return HiddenLabels(labelled.count(), list(get_campaigns_without_caller_id(labelled)))
 
 
 def _get_first_refused(bulk_action: BulkAction, code: str) -> list[PhoneNumber]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db.models import Q
 
 from portal.models import Account
-from reputation.models import BulkAction, Campaign
+from reputation.models import BulkAction, Campaign, PhoneNumber
 from reputation.monitoring.eligibility import EligibilityRule, disable_rule, enable_rule, first_refusal
 
 
@@ -20,10 +20,16 @@ def unassign_rule(account: Account, campaign: Campaign | None, now: datetime) ->
     return EligibilityRule(refusal=first_refusal([("not_assigned", Q(campaign__isnull=True) | ~Q(campaign=campaign))]))
 
 
+def release_rule(account: Account, campaign: Campaign | None, now: datetime) -> EligibilityRule:
+    not_labelled = ~Q(spam_status=PhoneNumber.SpamStatus.LAST_SEEN)
+    return EligibilityRule(refusal=first_refusal([("not_last_seen", not_labelled)]))
+
+
 # Called with the account, the campaign that the action is about (if any), and the time.
 ELIGIBILITY_RULES: dict[str, Callable[[Account, Campaign | None, datetime], EligibilityRule]] = {
     BulkAction.Action.ENABLE: enable_rule,
     BulkAction.Action.DISABLE: disable_rule,
     BulkAction.Action.ASSIGN: assign_rule,
     BulkAction.Action.UNASSIGN: unassign_rule,
+    BulkAction.Action.RELEASE: release_rule,
 }

@@ -198,6 +198,6 @@ def _count_by_tier(campaign: Campaign, tiers: Sequence[Tier]) -> dict[str, int]:
 def _get_outcome(row: NumberRow, basis: Basis, result: MatchResult) -> CandidateOutcome:
     if row.number.pk == result.number_id and basis == result.basis:
         return CandidateOutcome.SHOWN
-    if row.number.is_tagged or row.number.exhausted_on:
+    if row.number.is_skipped or row.number.exhausted_on:
         return CandidateOutcome.SKIPPED
     return CandidateOutcome.WAITING if basis == result.basis else CandidateOutcome.NOT_REACHED

@@ -1,9 +1,10 @@
 """Choose the caller ID that a call shows: automatic caller-ID matching, the product's hot path.
 
 `match` returns the number nearest to the called person: first the same area code and exchange, then the same area code,
-then another area code of the same State, and last the campaign's default caller ID. Tagged numbers and numbers at the
-campaign's daily limit are skipped. The default is not skipped, because it is what a call shows when no other number is
-left; the result then has `is_tagged` or `is_exhausted` set. The rules are the last paragraphs of the specification.
+then another area code of the same State, and last the campaign's default caller ID. Numbers that are tagged or were
+labelled when last seen, and numbers at the campaign's daily limit, are skipped. The default is not skipped, because it
+is what a call shows when no other number is left; the result then has `is_tagged`, `was_labelled` or `is_exhausted`
+set. The rules are the last paragraphs of the specification.
 
 Correctness and cost:
 
@@ -26,8 +27,10 @@ from zoneinfo import ZoneInfo
 from portal.phone.numbers import US_REGIONS, InvalidPhoneNumber, ParsedNumber, parse_number
 from reputation.matching import daily_limit
 from reputation.matching.queries import (
+    NONE_SKIPPED,
     FoundNumber,
     MatchCampaign,
+    SkippedCounts,
     count_skipped,
     fetch_campaign_and_number,
     fetch_next_number,
@@ -45,7 +48,8 @@ REASONS: dict[str, str] = {
     "called_abroad": "The called number is not in the United States, so no number is local to it.",
     "called_without_area": "The called number belongs to no area, as toll-free numbers do.",
     "no_local_number": "The campaign has no number in the called person's State.",
-    "local_numbers_skipped": "Every number in the called person's State is skipped: tagged, or at its daily limit.",
+    "local_numbers_skipped": "Every number in the called person's State is skipped: tagged, labelled when last seen, "
+    "or at its daily limit.",
 }
 
 _get_time_zone = cache(ZoneInfo)
@@ -56,9 +60,9 @@ class MatchResult:
     """The number that a call shows, and why.
 
     `caller_id` is in E.164, or None if there is no number to show. `reason_code` is a key of REASONS, empty if a local
-    number was found. `skipped_tagged` and `skipped_exhausted` count the skipped numbers that are at least as near as
-    the shown one, each up to MAX_SKIPPED_COUNT. `is_tagged`, `is_exhausted` (at the daily limit) and
-    `is_outside_campaign` can be true of a default caller ID only.
+    number was found. `skipped_...` count the skipped numbers that are at least as near as the shown one. `is_tagged`,
+    `was_labelled` (when last seen), `is_exhausted` (at the daily limit) and `is_outside_campaign` can be true of a
+    default caller ID only.
     """
 
     called_number: str
@@ -67,8 +71,10 @@ class MatchResult:
     basis: str
     reason_code: str = ""
     skipped_tagged: int = 0
+    skipped_last_seen: int = 0
     skipped_exhausted: int = 0
     is_tagged: bool = False
+    was_labelled: bool = False
     is_exhausted: bool = False
     is_outside_campaign: bool = False
 
@@ -128,13 +134,13 @@ def _select_number(
         while found:
             tier, number_id, e164, *skipped = found
             if not commit or _reserve_number(tier, campaign, number_id, e164, day):
-                tagged, exhausted = skipped or count_skipped(campaign.id, tier)
-                return MatchResult(number.e164, e164, number_id, tier.basis, "", tagged, exhausted)
+                counts = SkippedCounts(*skipped) if skipped else count_skipped(campaign.id, tier)
+                return MatchResult(number.e164, e164, number_id, tier.basis, "", *counts)
             found = fetch_next_number(campaign.id, some_tiers)
     # The first tier lies within the second.
-    tagged, exhausted = count_skipped(campaign.id, *tiers[1:])
-    reason_code = "local_numbers_skipped" if tagged or exhausted else "no_local_number"
-    return _default_result(campaign, number, reason_code, day, commit, tagged, exhausted)
+    counts = count_skipped(campaign.id, *tiers[1:])
+    reason_code = "local_numbers_skipped" if any(counts) else "no_local_number"
+    return _default_result(campaign, number, reason_code, day, commit, counts)
 
 
 def _default_result(
@@ -143,12 +149,11 @@ def _default_result(
     reason_code: str,
     day: date,
     commit: bool,
-    tagged: int = 0,
-    exhausted: int = 0,
+    skipped: SkippedCounts = NONE_SKIPPED,
 ) -> MatchResult:
     """Return the campaign's default caller ID, or a result without a number if it has none."""
     if campaign.default_id is None or campaign.default_removed_at is not None:
-        return MatchResult(number.e164, None, None, Basis.NONE, reason_code, tagged, exhausted)
+        return MatchResult(number.e164, None, None, Basis.NONE, reason_code, *skipped)
     is_exhausted = False
     if limit := campaign.daily_limit:
         is_exhausted = campaign.default_exhausted_on == day
@@ -161,9 +166,9 @@ def _default_result(
         campaign.default_id,
         Basis.DEFAULT,
         reason_code,
-        tagged,
-        exhausted,
+        *skipped,
         is_tagged=campaign.default_status in PhoneNumber.TAGGED,
+        was_labelled=campaign.default_status == PhoneNumber.SpamStatus.LAST_SEEN,
         is_exhausted=is_exhausted,
         is_outside_campaign=campaign.default_campaign_id != campaign.id,
     )

@@ -18,13 +18,19 @@ from reputation.models import Campaign, PhoneNumber
 MAX_SKIPPED_COUNT = 100
 
 _NUMBERS_TABLE = PhoneNumber._meta.db_table
-_IS_TAGGED = "m.spam_status IN ({})".format(", ".join(f"'{status.value}'" for status in PhoneNumber.TAGGED))
+_IS_TAGGED, _IS_SKIPPED = (
+    "m.spam_status IN ({})".format(", ".join(f"'{status.value}'" for status in statuses))
+    for statuses in (PhoneNumber.TAGGED, PhoneNumber.SKIPPED)
+)
 
-# These repeat the conditions of the partial indexes number_to_show, number_skipped_tagged and number_skipped_exhausted,
-# so that the databases use them.
-AVAILABLE = f"m.removed_at IS NULL AND m.exhausted_on IS NULL AND NOT ({_IS_TAGGED})"
+# These repeat the conditions of the partial indexes number_to_show, number_skipped_tagged, number_skipped_last_seen and
+# number_skipped_exhausted, so that the databases use them.
+AVAILABLE = f"m.removed_at IS NULL AND m.exhausted_on IS NULL AND NOT ({_IS_SKIPPED})"
 SKIPPED_TAGGED = f"m.removed_at IS NULL AND {_IS_TAGGED}"
-SKIPPED_EXHAUSTED = f"m.removed_at IS NULL AND m.exhausted_on IS NOT NULL AND NOT ({_IS_TAGGED})"
+SKIPPED_LAST_SEEN = f"m.removed_at IS NULL AND m.spam_status = '{PhoneNumber.SpamStatus.LAST_SEEN.value}'"
+SKIPPED_EXHAUSTED = f"m.removed_at IS NULL AND m.exhausted_on IS NOT NULL AND NOT ({_IS_SKIPPED})"
+# In the order of SkippedCounts.
+SKIPPED = (SKIPPED_TAGGED, SKIPPED_LAST_SEEN, SKIPPED_EXHAUSTED)
 
 _FIRST_IN_RANGE = f"""
     SELECT m.id FROM {_NUMBERS_TABLE} m
@@ -54,8 +60,18 @@ class CampaignNotFound(Exception):
     """The account has no campaign with this id."""
 
 
-# Tier, id, E.164. fetch_campaign_and_number adds the tier's skipped numbers: tagged, and at their daily limit.
-FoundNumber = tuple[Tier, int, str] | tuple[Tier, int, str, int, int]
+class SkippedCounts(NamedTuple):
+    """How many numbers are skipped, by reason, each up to MAX_SKIPPED_COUNT."""
+
+    tagged: int = 0
+    last_seen: int = 0
+    exhausted: int = 0
+
+
+NONE_SKIPPED = SkippedCounts()
+
+# Tier, id, E.164. fetch_campaign_and_number adds the tier's skipped numbers, in the order of SkippedCounts.
+FoundNumber = tuple[Tier, int, str] | tuple[Tier, int, str, int, int, int]
 
 
 def fetch_campaign_and_number(
@@ -99,7 +115,7 @@ def _campaign_and_number_sql(range_count: int) -> str:
         counts = ", ".join(
             f"(SELECT count(*) FROM (SELECT 1 FROM {_NUMBERS_TABLE} m WHERE m.campaign_id = c.id AND m.e164 BETWEEN "
             f"chosen.low AND chosen.high AND {condition} LIMIT {MAX_SKIPPED_COUNT}) AS counted)"
-            for condition in (SKIPPED_TAGGED, SKIPPED_EXHAUSTED)
+            for condition in SKIPPED
         )
         columns = f", chosen.place, chosen.id, chosen.e164, {counts}"
         join = f"""
@@ -154,39 +170,35 @@ def _next_number_sql(range_count: int) -> str:
         ORDER BY r.column1 LIMIT 1"""
 
 
-def count_skipped(campaign_id: int, *tiers: Tier) -> tuple[int, int]:
-    """Return how many numbers of `tiers` are skipped: tagged, and at their daily limit.
-
-    Each is counted up to MAX_SKIPPED_COUNT. One query.
-    """
+def count_skipped(campaign_id: int, *tiers: Tier) -> SkippedCounts:
+    """Return how many numbers of `tiers` are skipped; one query."""
     ranges = [bounds for tier in tiers for bounds in tier.ranges]
     parameters = (*_range_parameters(ranges), campaign_id)
     with connection.cursor() as cursor:
-        cursor.execute(_count_skipped_sql(len(ranges)), parameters + parameters)
-        return cursor.fetchone()
+        cursor.execute(_count_skipped_sql(len(ranges)), parameters * len(SKIPPED))
+        return SkippedCounts(*cursor.fetchone())
 
 
 @cache
 def _count_skipped_sql(range_count: int) -> str:
-    return "SELECT {}, {}".format(
-        *(
-            f"(SELECT count(*) FROM (SELECT 1 FROM {_values_sql(range_count)} JOIN {_NUMBERS_TABLE} m "
-            f"ON m.campaign_id = %s AND m.e164 BETWEEN r.column2 AND r.column3 AND {condition} "
-            f"LIMIT {MAX_SKIPPED_COUNT}) AS counted)"
-            for condition in (SKIPPED_TAGGED, SKIPPED_EXHAUSTED)
-        )
+    counts = (
+        f"(SELECT count(*) FROM (SELECT 1 FROM {_values_sql(range_count)} JOIN {_NUMBERS_TABLE} m "
+        f"ON m.campaign_id = %s AND m.e164 BETWEEN r.column2 AND r.column3 AND {condition} "
+        f"LIMIT {MAX_SKIPPED_COUNT}) AS counted)"
+        for condition in SKIPPED
     )
+    return f"SELECT {', '.join(counts)}"
 
 
 def get_tier_candidates(campaign_id: int, tier: Tier, *, limit: int) -> list[int]:
-    """Return ids of the tier's first numbers in rotation order, skipped ones included; three queries."""
+    """Return ids of the tier's first numbers in rotation order, skipped ones included; four queries."""
     ranges = rotated_ranges(campaign_id, tier)
     if not ranges:
         return []
     parameters = _range_parameters(ranges)
     # One range comes twice in the rotation, and its numbers with it: the first position counts.
     found: dict[int, tuple[int, str]] = {}
-    for condition in (AVAILABLE, SKIPPED_TAGGED, SKIPPED_EXHAUSTED):
+    for condition in (AVAILABLE, *SKIPPED):
         sql = f"""
             SELECT m.id, r.column1, m.e164 FROM {_values_sql(len(ranges))} JOIN {_NUMBERS_TABLE} m
             ON m.campaign_id = %s AND m.e164 BETWEEN r.column2 AND r.column3 AND {condition}

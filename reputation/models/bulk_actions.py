@@ -26,6 +26,7 @@ class BulkAction(Claimable):
         DISABLE = "disable", "Disable spam monitoring and remediation"
         ASSIGN = "assign", "Assign to the campaign"
         UNASSIGN = "unassign", "Take out of the campaign"
+        RELEASE = "release", "Use numbers again"
 
     class State(models.TextChoices):
         PREPARING = "preparing", "Being prepared"
@@ -60,6 +61,7 @@ class BulkAction(Claimable):
 
     # What was done.
     confirmed_at = models.DateTimeField(null=True)
+    reason = models.CharField(max_length=300, blank=True, help_text="Why, for the audit trail.")
     total_count = models.PositiveIntegerField(default=0, help_text="How many it applied to when it was confirmed.")
     applied_count = models.PositiveIntegerField(default=0)
     skipped_count = models.PositiveIntegerField(default=0, help_text="Changed by somebody else since the snapshot.")

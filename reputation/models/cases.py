@@ -94,11 +94,6 @@ class SubmissionQuerySet(models.QuerySet["Submission"]):
         """Submissions whose engine still labels the number of the case."""
         return self.filter(Exists(Tag.objects.active().filter(case=OuterRef("case"), engine=OuterRef("engine"))))
 
-    def start_withdrawal(self, now: datetime) -> None:
-        """Withdraws these submissions: at their engines by the next sweep, or at once where none has a reference."""
-        self.exclude(reference="").update(state=Submission.State.WITHDRAWING, next_action_at=now)
-        self.filter(reference="").update(state=Submission.State.WITHDRAWN, next_action_at=None)
-
 
 class Submission(models.Model):
     """The request to one engine to remove its label, and its answer.
@@ -117,6 +112,7 @@ class Submission(models.Model):
         MOOT = "moot", "Label gone before an answer"
         WITHDRAWING = "withdrawing", "Being withdrawn"
         WITHDRAWN = "withdrawn", "Withdrawn"
+        CONTINUED = "continued", "Continued in a later case"
 
     UNANSWERED = (State.SUBMITTED, State.IN_REVIEW, State.DISPUTED, State.AGEING)
     # An engine may still act on these.
@@ -132,6 +128,8 @@ class Submission(models.Model):
     answered_at = models.DateTimeField(null=True)
     # How often the removal was requested. A new tag of the engine in the same case starts a new request.
     request_count = models.PositiveSmallIntegerField(default=1)
+    # The idempotency key of a request that an earlier case made and this one continues.
+    continued_key = models.CharField(max_length=60, blank=True)
     # When to send, poll or withdraw it next (null: never).
     next_action_at = models.DateTimeField(null=True)
 
@@ -162,4 +160,4 @@ class Submission(models.Model):
     @property
     def idempotency_key(self) -> str:
         """Identifies this request to the provider, which handles it once even if the portal sends it again."""
-        return f"submission-{self.pk}-{self.request_count}"
+        return self.continued_key or f"submission-{self.pk}-{self.request_count}"

@@ -29,6 +29,9 @@ class NumberCountQuerySet(AccountQuerySet):
     def tagged(self) -> NumberCountQuerySet:
         return self.filter(facet__in=get_facets(spam_status=PhoneNumber.TAGGED))
 
+    def labelled_when_last_seen(self) -> NumberCountQuerySet:
+        return self.filter(facet__in=get_facets(spam_status=(PhoneNumber.SpamStatus.LAST_SEEN,)))
+
     def total(self) -> int:
         return self.aggregate(total=models.Sum("count"))["total"] or 0
 
@@ -65,7 +68,7 @@ class NumberCount(models.Model):
 # Facet: spam status, capability, source, and whether the number was ever checked. See PhoneNumber.facet.
 FACETS: dict[int, tuple[str, str, str, bool]] = {
     urgency * 1000 + capability * 100 + source * 10 + checked: (status.value, able.value, of.value, bool(checked))
-    for urgency, status in enumerate(PhoneNumber.STATUSES_BY_URGENCY)
+    for urgency, status in enumerate(PhoneNumber.STATUSES_BY_FACET)
     for capability, able in enumerate(PhoneNumber.CAPABILITIES_BY_NAME)
     for source, of in enumerate(PhoneNumber.Source)
     for checked in (0, 1)

@@ -144,6 +144,10 @@ class TagQuerySet(AccountQuerySet):
     def active(self) -> TagQuerySet:
         return self.filter(ended_at__isnull=True)
 
+    def last_seen(self) -> TagQuerySet:
+        """Tags that were active when monitoring of their number ended."""
+        return self.filter(last_seen_at__isnull=False)
+
 
 class Tag(models.Model):
     """A label that an engine put on a number. It is active until it is cleared or no longer monitored."""
@@ -160,6 +164,7 @@ class Tag(models.Model):
     detected_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
     end_reason = models.CharField(max_length=15, choices=EndReason, blank=True)
+    last_seen_at = models.DateTimeField(null=True, help_text="When a look-up last found it, if monitoring ended first.")
     raw_response = models.JSONField(default=dict)
 
     objects = TagQuerySet.as_manager()

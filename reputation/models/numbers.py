@@ -42,6 +42,11 @@ class PhoneNumberQuerySet(AccountQuerySet):
         """Numbers with an active tag, in any state of remediation."""
         return self.filter(spam_status__in=PhoneNumber.TAGGED)
 
+    def awaiting_decision(self, now: datetime) -> PhoneNumberQuerySet:
+        """Numbers that were labelled when last seen and are not monitored, for which the portal asks what to do."""
+        undecided = self.present().filter(spam_status=PhoneNumber.SpamStatus.LAST_SEEN, decision_due_at__lte=now)
+        return undecided.exclude(capability__in=PhoneNumber.MONITORED)
+
     def only_list_fields(self) -> PhoneNumberQuerySet:
         """Loads only the columns that lists show: half of them, since parsing the date columns is expensive."""
         return self.only(
@@ -86,14 +91,16 @@ class PhoneNumberQuerySet(AccountQuerySet):
             return self.filter(spam_status=PhoneNumber.SpamStatus.CLEAN, fresh_until__lte=now)
         if status == PhoneNumber.SpamStatus.CLEAN:
             return self.filter(spam_status=status, fresh_until__gt=now)
-        if status == PhoneNumber.ANY_TAG:
+        if status == PhoneNumber.SpamStatus.TAGGED:
             return self.tagged()
-        if status == "tagged":
-            return self.filter(spam_status__in=(PhoneNumber.SpamStatus.TAGGED, PhoneNumber.SpamStatus.TAGGED_AGAIN))
         return self.filter(spam_status=status)
 
 
-def _position_in(field: str, values: Sequence[str]) -> Case:
+# The values of PhoneNumber.SKIPPED, for the partial indexes of matching. The first four are those of TAGGED.
+_SKIPPED = ["tagged", "tagged_again", "in_remediation", "failed", "last_seen"]
+
+
+def _digit_of(field: str, values: Sequence[str]) -> Case:
     """The field's index in `values`, or 9."""
     return Case(*(When(**{field: value}, then=Value(index)) for index, value in enumerate(values)), default=Value(9))
 
@@ -110,7 +117,7 @@ class PhoneNumber(Claimable):
         FAILED = "failed", "Verification failed"
 
     class SpamStatus(models.TextChoices):
-        """The stored statuses. A page also shows *stale*: clean, but an answer has expired."""
+        """The stored statuses. Pages show those of TAGGED as *tagged*, and *clean* as *stale* if an answer expired."""
 
         NOT_MONITORED = "not_monitored", "Not monitored"
         UNKNOWN = "unknown", "Not yet known"
@@ -119,20 +126,35 @@ class PhoneNumber(Claimable):
         TAGGED_AGAIN = "tagged_again", "Tagged again"
         IN_REMEDIATION = "in_remediation", "In remediation"
         FAILED = "failed", "Remediation failed"
+        LAST_SEEN = "last_seen", "Labelled when last seen"
 
     MAX_LABEL_LENGTH = 80
     STALE = "stale"
-    ANY_TAG = "labelled"  # only a filter: any status of TAGGED
     CALLER_ID_KINDS = ("geographic", "toll_free")
     MONITORED = (Capability.VERIFYING, Capability.ON)
     TAGGED = (SpamStatus.TAGGED, SpamStatus.TAGGED_AGAIN, SpamStatus.IN_REMEDIATION, SpamStatus.FAILED)
+    # Matching skips these.
+    SKIPPED = (*TAGGED, SpamStatus.LAST_SEEN)
 
-    # Sort order of the column, most urgent first. A facet stores the index.
+    # A facet stores the index, so the position of a status never changes: a new one goes to the end. 9 means none of
+    # these, which leaves room for one more.
+    STATUSES_BY_FACET = (
+        SpamStatus.FAILED,
+        SpamStatus.TAGGED_AGAIN,
+        SpamStatus.TAGGED,
+        SpamStatus.IN_REMEDIATION,
+        SpamStatus.UNKNOWN,
+        SpamStatus.CLEAN,
+        SpamStatus.NOT_MONITORED,
+        SpamStatus.LAST_SEEN,
+    )
+    # Sort order of the column, most urgent first.
     STATUSES_BY_URGENCY = (
         SpamStatus.FAILED,
         SpamStatus.TAGGED_AGAIN,
         SpamStatus.TAGGED,
         SpamStatus.IN_REMEDIATION,
+        SpamStatus.LAST_SEEN,
         SpamStatus.UNKNOWN,
         SpamStatus.CLEAN,
         SpamStatus.NOT_MONITORED,
@@ -159,6 +181,9 @@ class PhoneNumber(Claimable):
     # Derived from capability, tags, cases and checks by spam_status.recompute, in the transaction that changes them.
     spam_status = models.CharField(max_length=15, choices=SpamStatus, default=SpamStatus.NOT_MONITORED, editable=False)
     tagged_since = models.DateTimeField(null=True, editable=False)
+    # When the portal asks what to do with a number that was labelled when last seen. Null if there is no such label:
+    # monitoring never ended with an active tag, or the number was found clean, tagged or released since.
+    decision_due_at = models.DateTimeField(null=True, editable=False)
     checked_at = models.DateTimeField(null=True, editable=False)
     # Not derived from `checked_at`, which every look-up changes: each index over a changed column is rewritten.
     ever_checked = models.BooleanField(default=False, db_default=False, editable=False)
@@ -174,15 +199,15 @@ class PhoneNumber(Claimable):
     attempts = models.PositiveSmallIntegerField(default=0, editable=False)
 
     # Spam status, capability, source and ever_checked as the four digits of one generated number: the indexes in
-    # STATUSES_BY_URGENCY, CAPABILITIES_BY_NAME and Source, and 0 or 1. Null for a removed number. Lists are counted
+    # STATUSES_BY_FACET, CAPABILITIES_BY_NAME and Source, and 0 or 1. Null for a removed number. Lists are counted
     # and read by it (models/counts.py, number_table).
     facet = GeneratedField(
         expression=Case(
             When(
                 removed_at__isnull=True,
-                then=_position_in("spam_status", STATUSES_BY_URGENCY) * 1000
-                + _position_in("capability", CAPABILITIES_BY_NAME) * 100
-                + _position_in("source", Source.values) * 10
+                then=_digit_of("spam_status", STATUSES_BY_FACET) * 1000
+                + _digit_of("capability", CAPABILITIES_BY_NAME) * 100
+                + _digit_of("source", Source.values) * 10
                 + Case(When(ever_checked=True, then=Value(1)), default=Value(0)),
             )
         ),
@@ -221,24 +246,31 @@ class PhoneNumber(Claimable):
                 name="number_tagged",
                 condition=Q(removed_at__isnull=True, tagged_since__isnull=False),
             ),
+            models.Index(
+                fields=["account", "decision_due_at"],
+                name="number_last_seen",
+                condition=Q(removed_at__isnull=True, decision_due_at__isnull=False),
+            ),
             # For matching: in E.164 order, numbers of one exchange or area code are adjacent.
             models.Index(
                 fields=["campaign", "e164"],
                 name="number_to_show",
-                condition=Q(removed_at__isnull=True, exhausted_on__isnull=True)
-                & ~Q(spam_status__in=["tagged", "tagged_again", "in_remediation", "failed"]),
+                condition=Q(removed_at__isnull=True, exhausted_on__isnull=True) & ~Q(spam_status__in=_SKIPPED),
             ),
             models.Index(
                 fields=["campaign", "e164"],
                 name="number_skipped_tagged",
-                condition=Q(removed_at__isnull=True)
-                & Q(spam_status__in=["tagged", "tagged_again", "in_remediation", "failed"]),
+                condition=Q(removed_at__isnull=True) & Q(spam_status__in=_SKIPPED[:4]),
+            ),
+            models.Index(
+                fields=["campaign", "e164"],
+                name="number_skipped_last_seen",
+                condition=Q(removed_at__isnull=True, spam_status="last_seen"),
             ),
             models.Index(
                 fields=["campaign", "e164"],
                 name="number_skipped_exhausted",
-                condition=Q(removed_at__isnull=True, exhausted_on__isnull=False)
-                & ~Q(spam_status__in=["tagged", "tagged_again", "in_remediation", "failed"]),
+                condition=Q(removed_at__isnull=True, exhausted_on__isnull=False) & ~Q(spam_status__in=_SKIPPED),
             ),
             models.Index(fields=["e164"], name="number_by_e164"),
             models.Index(
@@ -258,10 +290,28 @@ class PhoneNumber(Claimable):
 
     @property
     def is_tagged(self) -> bool:
+        """Whether the number carries a label, whatever the state of remediation."""
         return self.spam_status in self.TAGGED
 
+    @property
+    def was_labelled(self) -> bool:
+        """Whether the number was labelled when last seen, and was neither released nor found clean since."""
+        return self.spam_status == self.SpamStatus.LAST_SEEN
+
+    @property
+    def is_skipped(self) -> bool:
+        """Whether matching skips the number because of a label."""
+        return self.spam_status in self.SKIPPED
+
     def spam_status_at(self, now: datetime) -> str:
-        """The status that a page shows at `now`: the stored one, or *stale*."""
+        """The status that a page shows at `now`: *tagged* for each status of TAGGED, *stale*, or the stored one."""
+        if self.is_tagged:
+            return self.SpamStatus.TAGGED
         if self.spam_status == self.SpamStatus.CLEAN and (self.fresh_until is None or self.fresh_until <= now):
             return self.STALE
         return self.spam_status
+
+    @property
+    def remediation(self) -> str:
+        """The state of remediation, which pages show next to *tagged*: a stored status of TAGGED, or empty."""
+        return self.spam_status if self.is_tagged else ""

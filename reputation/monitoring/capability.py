@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Value
+from django.db.models import Case, Exists, F, OuterRef, Q, Subquery, Value, When
+from django.db.models.functions import Coalesce
 
 from portal import audit
 from portal.audit import Context
@@ -27,16 +28,10 @@ from reputation.service_clock import days
 CHUNK = 10_000
 # A number whose verification takes longer has failed. Days of the service's clock.
 VERIFICATION_DEADLINE_DAYS = 7
+# So long after monitoring of a labelled number ended, the portal asks what to do with the number.
+DECISION_DAYS = 30
 
 Capability = PhoneNumber.Capability
-
-# The spam status is known only while the capability is on. Enabling does not write these columns: they have their
-# values already, and each is in several indexes.
-NOT_MONITORED_FIELDS: dict[str, Any] = {
-    "spam_status": PhoneNumber.SpamStatus.NOT_MONITORED,
-    "tagged_since": None,
-    "fresh_until": None,
-}
 
 # The whole lifecycle: for each state, the states from which it can be reached.
 TRANSITIONS: dict[str, tuple[str, ...]] = {
@@ -81,16 +76,20 @@ def fail(ids: Sequence[int], *, context: Context, reason: str) -> list[int]:
 def disable(ids: Sequence[int], *, context: Context, reason: str = "") -> list[int]:
     """Stops monitoring and remediation: cancels open cases and withdraws registrations. The history is kept.
 
-    Active tags end as *not monitored*: without look-ups, nobody knows whether the labels are still shown.
+    Active tags end as *not monitored*: without look-ups, nobody knows whether the labels are still shown. Their numbers
+    were *labelled when last seen*, and matching skips them until they are released or found clean.
     """
     with transaction.atomic(savepoint=False):
         moved = _transition(ids, to=Capability.OFF, context=context, next_action_at=None, reason=reason)
         _withdraw_registrations(moved, now=context.now)
-        cases.cancel_for_numbers(moved, context=context, reason=reason or "Monitoring was switched off.")
+        found = Check.objects.filter(number=OuterRef("number"), engine=OuterRef("engine"), is_current=True)
         Tag.objects.active().filter(number__in=in_list(moved)).update(
-            ended_at=context.now, end_reason=Tag.EndReason.NOT_MONITORED
+            ended_at=context.now,
+            end_reason=Tag.EndReason.NOT_MONITORED,
+            last_seen_at=Coalesce(Subquery(found.values("last_at")[:1]), F("detected_at")),
         )
         Check.objects.filter(number__in=in_list(moved), is_current=True).update(is_current=False)
+        cases.cancel_for_numbers(moved, context=context, reason=reason or "Monitoring was switched off.")
     return moved
 
 
@@ -128,6 +127,24 @@ def _transition(
         attempts=0,
         lookup_round_started_at=None,
         **RELEASED,
-        **({} if to == Capability.VERIFYING else NOT_MONITORED_FIELDS),
+        **(_spam_status_without_monitoring(context.now) if to in (Capability.OFF, Capability.FAILED) else {}),
     )
     return moved
+
+
+def _spam_status_without_monitoring(now: datetime) -> dict[str, Any]:
+    """The columns of the spam status once nobody looks the number up any more: a label that was seen is not forgotten.
+
+    *Verifying* leaves them as they are, and *on* computes them anew.
+    """
+    has_tag = Exists(Tag.objects.active().filter(number=OuterRef("pk")))
+    was_labelled = Q(has_tag) | Q(decision_due_at__isnull=False)
+    return {
+        "spam_status": Case(
+            When(was_labelled, then=Value(PhoneNumber.SpamStatus.LAST_SEEN)),
+            default=Value(PhoneNumber.SpamStatus.NOT_MONITORED),
+        ),
+        "decision_due_at": Case(When(has_tag, then=Value(now + days(DECISION_DAYS))), default=F("decision_due_at")),
+        "tagged_since": None,
+        "fresh_until": None,
+    }

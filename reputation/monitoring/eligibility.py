@@ -57,6 +57,7 @@ REFUSALS = {
         Refusal("already_off", "Already off."),
         Refusal("already_assigned", "Already in this campaign."),
         Refusal("not_assigned", "Not in this campaign."),
+        Refusal("not_last_seen", "Was not labelled when last seen, so nothing keeps it from being used."),
     )
 }
 

@@ -167,7 +167,7 @@ def _query_news(accounts: Q, *, since: Any, until: datetime) -> dict[str, QueryS
         "tagged": Tag.objects.active().filter(accounts, detected_at__gt=since, detected_at__lte=until),
         "cleared": Tag.objects.filter(
             accounts,
-            ~Q(number__spam_status__in=PhoneNumber.TAGGED),
+            ~Q(number__spam_status__in=PhoneNumber.SKIPPED),
             end_reason=Tag.EndReason.CLEARED,
             ended_at__gt=since,
             ended_at__lte=until,

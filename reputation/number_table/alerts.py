@@ -9,29 +9,45 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from portal.text import join_names
 from reputation import labels
 from reputation.labels import StatusLabel
-from reputation.models import Case, PhoneNumber, Tag
+from reputation.models import Case, PhoneNumber, Submission, Tag
 from reputation.monitoring import verification
+from reputation.numbers.last_seen import get_last_seen_tags
+from reputation.remediation.continuing import get_waiting_requests
 
 
 @dataclass
 class NumberRow:
-    """A number as pages show it. `is_exhausted` means that it is at its campaign's daily limit of calls today."""
+    """A number as pages show it. `is_exhausted` means that it is at its campaign's daily limit of calls today.
+
+    `tags` are its active tags, or those it had when last seen. `case` is the unfinished case of the active tags, else
+    the failed one. `failed_case` is the failed case that a support ticket is for. `requests` are those that engines
+    received before monitoring ended.
+    """
 
     number: PhoneNumber
     status: str
     tags: list[Tag] = field(default_factory=list)
     case: Case | None = None
+    failed_case: Case | None = None
+    requests: list[Submission] = field(default_factory=list)
     verification_progress: str = ""
     is_exhausted: bool = False
 
     @property
     def status_label(self) -> StatusLabel:
         return labels.SPAM_STATUS_LABELS[self.status]
+
+    @property
+    def remediation_label(self) -> StatusLabel | None:
+        """Return the state of remediation of a tagged number."""
+        remediation = self.number.remediation
+        return labels.REMEDIATION_LABELS[PhoneNumber.SpamStatus(remediation)] if remediation else None
 
     @property
     def capability_label(self) -> StatusLabel:
@@ -45,15 +61,36 @@ class NumberRow:
     @property
     def remediation_sentence(self) -> str:
         """Return the alert's sentence about the remediation of the tag."""
-        if self.status == PhoneNumber.SpamStatus.FAILED:
-            return "Remediation did not remove the label. A support ticket may."
-        is_relapse = self.status == PhoneNumber.SpamStatus.TAGGED_AGAIN
+        if self.number.remediation == PhoneNumber.SpamStatus.FAILED:
+            return f"Remediation did not remove the label. {self.ticket_sentence or 'A support ticket may.'}"
+        is_relapse = self.number.remediation == PhoneNumber.SpamStatus.TAGGED_AGAIN
         subject = "It came back, so remediation" if is_relapse else "Remediation"
-        return f"{subject} has started by itself and usually takes 1 to 2 days, up to a week in a dispute."
+        started = f"{subject} has started by itself and usually takes 1 to 2 days, up to a week in a dispute."
+        return f"{started} {self.ticket_sentence}".strip()
+
+    @property
+    def ticket_sentence(self) -> str:
+        """Return that a support ticket was opened, if its reference is recorded."""
+        reference = self.failed_case.ticket_reference if self.failed_case else ""
+        return f"Support ticket {reference} was opened." if reference else ""
+
+    @property
+    def needs_ticket(self) -> bool:
+        return self.failed_case is not None and not self.failed_case.ticket_reference
+
+    @property
+    def last_seen_at(self) -> datetime | None:
+        """Return when a look-up last found one of the labels that the number had when monitoring ended."""
+        return max((tag.last_seen_at for tag in self.tags if tag.last_seen_at), default=None)
+
+    @property
+    def requested_engine_names(self) -> str:
+        """Return the engines that have a request to remove the label."""
+        return join_names(sorted({request.engine.name for request in self.requests}))
 
 
 def build_rows(numbers: Iterable[PhoneNumber], now: datetime) -> list[NumberRow]:
-    """Return rows for the numbers of one page; three queries, however many numbers there are.
+    """Return rows for the numbers of one page; five queries, however many numbers there are.
 
     Call it with the account's time zone active: it decides which day is today.
     """
@@ -65,10 +102,30 @@ def build_rows(numbers: Iterable[PhoneNumber], now: datetime) -> list[NumberRow]
     tagged = [pk for pk, row in rows.items() if row.number.is_tagged]
     for tag in Tag.objects.active().filter(number__in=tagged).select_related("engine").order_by("detected_at"):
         rows[tag.number_id].tags.append(tag)
-    cases = Case.objects.filter(number__in=tagged).exclude(state=Case.State.CANCELLED)
-    for case in cases.order_by("opened_at", "pk"):
-        rows[case.number_id].case = case  # the newest wins
+    for case in _get_cases(tagged):
+        row = rows[case.number_id]
+        if case.is_unfinished:
+            row.case = case
+        else:
+            row.failed_case = case
+            row.case = row.case or case
+    for pk, last_seen in get_last_seen_tags(row.number for row in rows.values()).items():
+        rows[pk].tags = last_seen
+    for request in get_waiting_requests([pk for pk, row in rows.items() if row.number.was_labelled]):
+        rows[request.case.number_id].requests.append(request)
     verifying = [pk for pk, row in rows.items() if row.number.capability == PhoneNumber.Capability.VERIFYING]
     for pk, progress in verification.get_progress(verifying, now).items():
         rows[pk].verification_progress = progress
     return list(rows.values())
+
+
+def _get_cases(number_ids: list[int]) -> list[Case]:
+    """Return the unfinished and the failed cases of the numbers' active tags, the unfinished first.
+
+    The failed case that counts comes last: one without a ticket, else the newest.
+    """
+    active_tags = Tag.objects.active().filter(case=OuterRef("pk"))
+    cases = Case.objects.filter(
+        Q(state__in=Case.UNFINISHED) | Q(Exists(active_tags), state=Case.State.FAILED), number__in=number_ids
+    )
+    return sorted(cases, key=lambda case: (not case.is_unfinished, not case.ticket_reference, case.opened_at, case.pk))

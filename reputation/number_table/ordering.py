@@ -19,9 +19,9 @@ SORTS = {
     "checked": "Last checked",
 }
 COLUMN_SORTS = ("label", "checked")
-# The digit of a facet that an order sorts by. See PhoneNumber.facet.
+# The rank of a facet in an order. See PhoneNumber.facet.
 _FACET_RANKS: dict[str, Callable[[int], int]] = {
-    "status": lambda facet: facet // 1000,
+    "status": lambda facet: PhoneNumber.STATUSES_BY_URGENCY.index(PhoneNumber.SpamStatus(FACETS[facet][0])),
     "capability": lambda facet: facet // 100 % 10,
 }
 

@@ -29,7 +29,7 @@ from reputation.numbers.filters import NO_CAMPAIGN, NumberFilter
 
 PAGE_SIZE = 50
 Status = PhoneNumber.SpamStatus
-MAIN_STATUSES = ("tagged", "in_remediation", "failed", "clean")
+MAIN_STATUSES = (Status.TAGGED, Status.IN_REMEDIATION, Status.FAILED, Status.CLEAN)
 
 
 @dataclass(frozen=True)
@@ -80,10 +80,7 @@ class NumberTable:
 
     @property
     def status_choices(self) -> list[tuple[str, str]]:
-        return [
-            (PhoneNumber.ANY_TAG, "Any spam label"),
-            *((value, SPAM_STATUS_LABELS[value].word) for value in COUNTED_STATUSES),
-        ]
+        return [(value, SPAM_STATUS_LABELS[value].word) for value in COUNTED_STATUSES]
 
     @property
     def capability_choices(self) -> list[tuple[str, str]]:
@@ -182,14 +179,17 @@ def count_by_status(
 ) -> tuple[list[StatusCount], int]:
     """Return how many numbers of the scope have each spam status, and the total; one query at most.
 
-    Stale numbers are stored as clean, and counted here.
+    Tagged numbers are counted as such in any state of remediation, and by state. Stale numbers are stored as clean, and
+    counted here.
     """
     counts: dict[str, int] = dict.fromkeys(COUNTED_STATUSES, 0)
     for facet, count in facet_counts.items():
         status = FACETS[facet][0]
-        counts["tagged" if status == Status.TAGGED_AGAIN else status] += count
+        shown = {Status.TAGGED.value, status} - {Status.TAGGED_AGAIN} if status in PhoneNumber.TAGGED else {status}
+        for value in shown:
+            counts[value] += count
     if counts[Status.CLEAN]:
         counts[PhoneNumber.STALE] = scope.numbers.with_spam_status(PhoneNumber.STALE, now).count()
         counts[Status.CLEAN] -= counts[PhoneNumber.STALE]
     status_counts = [StatusCount(value, count, SPAM_STATUS_LABELS[value]) for value, count in counts.items()]
-    return status_counts, sum(counts.values())
+    return status_counts, sum(facet_counts.values())

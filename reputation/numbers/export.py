@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
-from reputation.labels import SPAM_STATUS_LABELS
+from reputation.labels import REMEDIATION_LABELS, SPAM_STATUS_LABELS
 from reputation.models import PhoneNumber
 from reputation.models.numbers import PhoneNumberQuerySet
 
@@ -20,6 +20,7 @@ HEADINGS = (
     "campaign",
     "capability",
     "spam status",
+    "remediation",
     "tagged since",
     "last checked",
 )
@@ -85,6 +86,7 @@ def _row(number: PhoneNumber, now: datetime) -> tuple[object, ...]:
         number.campaign.name if number.campaign else "",
         number.get_capability_display(),
         SPAM_STATUS_LABELS[number.spam_status_at(now)].word,
+        REMEDIATION_LABELS[PhoneNumber.SpamStatus(number.remediation)].word if number.remediation else "",
         _format_time(number.tagged_since),
         _format_time(number.checked_at),
     )

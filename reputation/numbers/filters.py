@@ -19,6 +19,8 @@ from reputation.models.engines import TagQuerySet
 from reputation.models.numbers import PhoneNumberQuerySet
 
 NO_CAMPAIGN = "none"
+# In links and requests of earlier versions: any spam label, which is what *tagged* means now.
+FORMER_TAGGED = "labelled"
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,12 @@ class NumberFilter:
         """Reads the query string. Ignores invalid values, so that a mistyped link still shows the list."""
         values = {field.name: str(params.get(field.name, "")).strip()[:MAX_SEARCH_LENGTH] for field in fields(cls)}
         choices = {
-            "status": (PhoneNumber.ANY_TAG, *COUNTED_STATUSES),
+            "status": COUNTED_STATUSES,
             "capability": PhoneNumber.Capability.values,
             "source": PhoneNumber.Source.values,
         }
+        if values["status"] == FORMER_TAGGED:
+            values["status"] = PhoneNumber.SpamStatus.TAGGED.value
         for name, allowed in choices.items():
             if values[name] not in allowed:
                 values[name] = ""
@@ -74,8 +78,7 @@ class NumberFilter:
         """Whether the filter can include numbers with this PhoneNumber.facet."""
         status, capability, source, _checked = FACETS[facet]
         wanted = {
-            PhoneNumber.ANY_TAG: PhoneNumber.TAGGED,
-            "tagged": (PhoneNumber.SpamStatus.TAGGED, PhoneNumber.SpamStatus.TAGGED_AGAIN),
+            PhoneNumber.SpamStatus.TAGGED: PhoneNumber.TAGGED,
             PhoneNumber.STALE: (PhoneNumber.SpamStatus.CLEAN,),
         }.get(self.status, (self.status,))
         return (

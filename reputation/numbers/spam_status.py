@@ -15,10 +15,11 @@ Status = PhoneNumber.SpamStatus
 
 
 def recompute(ids: Sequence[int]) -> None:
-    """Updates spam_status, tagged_since, checked_at, ever_checked and fresh_until of one chunk of numbers.
+    """Updates spam_status, tagged_since, decision_due_at and the times of checks of one chunk of numbers.
 
     Call it in the transaction that changed a tag, a case, a check or the capability. A number is clean only while each
-    engine in use has a current check of it; otherwise its status is not yet known.
+    engine in use has a current check of it; otherwise its status is not yet known. A number that was labelled when last
+    seen (decision_due_at is set) keeps that status until it is tagged or clean.
 
     Numbers whose status stays the same, as after most look-ups, get only new times: the status is in seven indexes.
     """
@@ -29,13 +30,19 @@ def recompute(ids: Sequence[int]) -> None:
         "checked_at": Coalesce(Subquery(of_checks.annotate(at=Min("last_at")).values("at")), F("checked_at")),
         "fresh_until": Subquery(of_checks.annotate(at=Min("valid_until")).values("at")),
     }
+    clean = _numbers_checked_by_all_engines(ids)
     new_status = {
-        "spam_status": _spam_status(ids, tags),
+        "spam_status": _spam_status(ids, tags, clean),
+        "decision_due_at": SQLCase(
+            When(Q(Exists(tags)) | Q(pk__in=in_list(clean)), capability=PhoneNumber.Capability.ON, then=None),
+            default=F("decision_due_at"),
+        ),
         "tagged_since": Subquery(tags.order_by().values("number").annotate(at=Min("detected_at")).values("at")),
         "ever_checked": Q(ever_checked=True) | Exists(checks),
     }
     numbers = PhoneNumber.objects.filter(pk__in=in_list(ids))
-    new = {f"new_{field}": value for field, value in new_status.items()}
+    # decision_due_at follows from the status: a tagged or clean number has none.
+    new = {f"new_{field}": value for field, value in new_status.items() if field != "decision_due_at"}
     unchanged = numbers.alias(**new).filter(
         Q(tagged_since=F("new_tagged_since")) | Q(tagged_since__isnull=True, new_tagged_since__isnull=True),
         spam_status=F("new_spam_status"),
@@ -46,10 +53,10 @@ def recompute(ids: Sequence[int]) -> None:
     PhoneNumber.objects.filter(pk__in=in_list(pk for pk in ids if pk not in same)).update(**new_status, **new_times)
 
 
-def _spam_status(ids: Sequence[int], tags: QuerySet[Tag]) -> SQLCase:
+def _spam_status(ids: Sequence[int], tags: QuerySet[Tag], clean: Sequence[int]) -> SQLCase:
     """The status as an expression: the first condition that holds."""
     last_case = Case.objects.filter(number=OuterRef("pk")).order_by("-opened_at", "-pk")
-    engines = Engine.objects.filter(in_use=True).count()
+    is_on = Q(capability=PhoneNumber.Capability.ON)
     of_tagged = SQLCase(
         When(Exists(last_case.filter(state=Case.State.OPEN, former__isnull=False)), then=Value(Status.TAGGED_AGAIN)),
         When(Exists(last_case.filter(state=Case.State.OPEN)), then=Value(Status.TAGGED)),
@@ -58,10 +65,11 @@ def _spam_status(ids: Sequence[int], tags: QuerySet[Tag]) -> SQLCase:
         default=Value(Status.TAGGED),
     )
     return SQLCase(
-        When(~Q(capability=PhoneNumber.Capability.ON), then=Value(Status.NOT_MONITORED)),
-        When(Exists(tags), then=of_tagged),
-        When(Q(pk__in=in_list(_numbers_checked_by_all_engines(ids, engines))), then=Value(Status.CLEAN)),
-        default=Value(Status.UNKNOWN),
+        When(is_on & Q(Exists(tags)), then=of_tagged),
+        When(is_on & Q(pk__in=in_list(clean)), then=Value(Status.CLEAN)),
+        When(decision_due_at__isnull=False, then=Value(Status.LAST_SEEN)),
+        When(is_on, then=Value(Status.UNKNOWN)),
+        default=Value(Status.NOT_MONITORED),
         output_field=CharField(),
     )
 
@@ -72,7 +80,9 @@ def _numbers_with_failed_case(ids: Sequence[int]) -> list[int]:
     return list(failed.values_list("number_id", flat=True).distinct())
 
 
-def _numbers_checked_by_all_engines(ids: Sequence[int], engines: int) -> list[int]:
+def _numbers_checked_by_all_engines(ids: Sequence[int]) -> list[int]:
+    """The ids of the numbers of which each engine in use has a current check."""
+    engines = Engine.objects.filter(in_use=True).count()
     current = Check.objects.filter(number__in=in_list(ids), is_current=True, engine__in_use=True)
     answered = current.order_by().values("number").annotate(answers=Count("pk")).filter(answers__gte=max(engines, 1))
     return list(answered.values_list("number", flat=True))

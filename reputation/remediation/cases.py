@@ -71,12 +71,27 @@ def fail(case_ids: Sequence[int], *, now: datetime, reason: str) -> list[int]:
 
 
 def cancel(case_ids: Sequence[int], *, context: Context, reason: str) -> list[int]:
-    """Cancels the cases. The sweep then withdraws their requests from the engines."""
+    """Cancels the cases. Requests that no engine has received are not sent any more.
+
+    Those that an engine has received stay with it, and a later case of the same label continues them.
+    """
     with transaction.atomic():
         moved = _transition(case_ids, to=State.CANCELLED, context=context, reason=reason)
         submissions = Submission.objects.filter(case__in=in_list(moved), state__in=OPEN_SUBMISSION_STATES)
-        submissions.start_withdrawal(context.now)
+        submissions.update(next_action_at=None)
+        submissions.filter(reference="").update(state=Submission.State.WITHDRAWN)
     return moved
+
+
+def withdraw_requests(number_ids: Sequence[int], *, now: datetime) -> None:
+    """Lets the sweep withdraw the requests of these numbers' cancelled cases from their engines.
+
+    Call it for numbers that the account no longer has.
+    """
+    cancelled = Submission.objects.filter(
+        case__number__in=in_list(number_ids), case__state=State.CANCELLED, state__in=OPEN_SUBMISSION_STATES
+    )
+    cancelled.exclude(reference="").update(state=Submission.State.WITHDRAWING, next_action_at=now)
 
 
 def cancel_for_numbers(number_ids: Sequence[int], *, context: Context, reason: str) -> list[int]:

@@ -43,6 +43,8 @@ class NextStep:
 
 def get_next_step(case: Case, now: datetime) -> NextStep:
     """The next step of the case; one query."""
+    if case.ticket_reference:
+        return NextStep(f"The label could not be removed. Support ticket {case.ticket_reference} was opened.", None)
     if not case.is_unfinished:
         return NextStep(_SENTENCE_BY_CLOSED_STATE[case.state], None)
     by_state: dict[str, list[Submission]] = defaultdict(list)

@@ -17,6 +17,7 @@ from portal.db.in_list import in_list
 from portal.jobs.claims import RELEASED
 from reputation.models import Case, PhoneNumber, Submission, Tag
 from reputation.remediation.cases import MAX_DAYS, USUAL_DAYS, State
+from reputation.remediation.continuing import continue_requests
 from reputation.service_clock import days
 
 
@@ -98,8 +99,10 @@ def _assign_tags_to_cases(
         reference=Value(""),
         reason=Value(""),
         request_count=Value(1),
+        continued_key=Value(""),
         next_action_at=Value(now),
     )
+    continue_requests(tags, number_ids, now=now)
     _extend_deadlines(joined, now)
 
 
@@ -111,6 +114,7 @@ def _reset_submissions(tags: QuerySet[Tag], number_ids: Sequence[int], now: date
     repeated.update(
         state=Submission.State.WAITING,
         request_count=F("request_count") + 1,
+        continued_key="",
         reference="",
         reason="",
         sent_at=None,

@@ -41,8 +41,8 @@ def save_responses(
 ) -> list[int]:
     """Writes the responses, by submission id, to the submissions; returns the ids of the cases with a claimed removal.
 
-    A submission that was reset, closed or withdrawn while its engine was being asked keeps its new state. If it was
-    withdrawn before it had a reference, it is withdrawn again, now at the engine.
+    A submission that was reset, closed or withdrawn while its engine was being asked keeps its new state. If its case
+    was cancelled before it had a reference, the engine has the request all the same: that is stored.
     """
     current = {row.pk: row for row in Submission.objects.filter(pk__in=list(responses)).select_for_update(of=("self",))}
     rows, claimed = [], []
@@ -53,10 +53,12 @@ def save_responses(
         _apply_response(submission, response, now)
         if stored.state == State.MOOT:
             continue
-        if stored.state in (State.WITHDRAWN, State.WITHDRAWING):
+        if stored.state in (State.WITHDRAWING, State.CONTINUED):
+            continue
+        if stored.state == State.WITHDRAWN:
             if stored.reference or not submission.reference:
                 continue
-            submission.state, submission.next_action_at = State.WITHDRAWING, now
+            submission.next_action_at = None
         rows.append({name: getattr(submission, name) for name in _RESPONSE_FIELDS})
         if submission.state == State.DONE:
             claimed.append(submission.case_id)

@@ -31,7 +31,7 @@ def number_detail(request: MemberRequest, pk: int) -> HttpResponse:
     before = parse_id(request.GET.get("before")) or None
     events = list(history.get_events(number, before=before)[: history.EVENTS_SHOWN + 1])
     row = build_rows([number], now)[0]
-    latest = cases[0] if cases else None
+    case = row.case
     context = {
         "number": number,
         "row": row,
@@ -39,8 +39,8 @@ def number_detail(request: MemberRequest, pk: int) -> HttpResponse:
         "picture": history.get_daily_history(engines, checks, tags, now=now),
         "checks": checks[:50],
         "cases": cases,
-        "case": latest if latest and (latest.is_unfinished or row.case == latest) else None,
-        "next": next_step.get_next_step(latest, now) if latest and latest.is_unfinished else None,
+        "case": case,
+        "next": next_step.get_next_step(case, now) if case and case.is_unfinished else None,
         "events": events[: history.EVENTS_SHOWN],
         "older": events[history.EVENTS_SHOWN - 1].pk if len(events) > history.EVENTS_SHOWN else None,
         "complaints": list(complaints.get_complaints(number.e164)[: MAX_COMPLAINTS + 1]),

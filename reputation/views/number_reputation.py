@@ -18,7 +18,7 @@ Action = BulkAction.Action
 def number_reputation(request: MemberRequest) -> HttpResponse:
     context = {
         "table": read_number_table(request, NumberScope(request.account)),
-        "bulk": get_bulk_buttons(Action.ENABLE, Action.DISABLE),
+        "bulk": get_bulk_buttons(Action.ENABLE, Action.DISABLE, Action.RELEASE),
         "bulk_actions": BulkAction.objects.for_account(request.account).in_progress(),
     }
     return render(request, "reputation/number_reputation.html", context)

@@ -50,9 +50,10 @@ def overview(request: MemberRequest) -> HttpResponse:
         .order_by("-pk")[:MAX_ROWS],
         "bulk_actions": BulkAction.objects.for_account(request.account).in_progress().order_by("-pk")[:MAX_ROWS],
         "imports": NumberImport.objects.for_account(request.account).in_progress()[:MAX_ROWS],
+        "undecided_count": numbers.awaiting_decision(now).count(),
         "now": now,
     }
-    tasks = ("asks_for_enrollment", "without_ticket", "tagged_defaults", "unconfirmed_imports")
+    tasks = ("asks_for_enrollment", "undecided_count", "without_ticket", "tagged_defaults", "unconfirmed_imports")
     context["has_tasks"] = any(context[name] for name in tasks)
     return render(request, "reputation/overview.html", context)
 

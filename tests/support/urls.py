@@ -182,6 +182,7 @@ REQUEST_BODIES: dict[str, dict[str, object]] = {
     "add_campaign": {"name": "Renewals"},
     "change_campaign": {"is_paused": True},
     "note_ticket": {"reference": "48213"},
+    "release_numbers": {"filter": {}, "reason": "The carrier removed the label."},
     **{name: {"filter": {}} for name in ("enable_numbers", "disable_numbers", "assign_numbers", "unassign_numbers")},
 }
 

@@ -38,7 +38,24 @@ class Choices:
 
 Capability = Annotated[str, Choices(*PhoneNumber.Capability.values)]
 Source = Annotated[str, Choices(*PhoneNumber.Source.values)]
-SpamStatus = Annotated[str, Choices(*PhoneNumber.SpamStatus.values, PhoneNumber.STALE)]
+_Status = PhoneNumber.SpamStatus
+SpamStatus = Annotated[
+    str,
+    Choices(
+        *(_Status.TAGGED, _Status.CLEAN, PhoneNumber.STALE, _Status.UNKNOWN, _Status.LAST_SEEN, _Status.NOT_MONITORED)
+    ),
+]
+# By stored status.
+REMEDIATION_STATES: dict[str, str] = {
+    _Status.TAGGED: "starting",
+    _Status.TAGGED_AGAIN: "starting_again",
+    _Status.IN_REMEDIATION: "in_remediation",
+    _Status.FAILED: "failed",
+}
+Remediation = Annotated[
+    Annotated[str, Choices(*REMEDIATION_STATES.values())] | None,
+    Field(description="The state of remediation of a tagged number; null for others."),
+]
 CaseState = Annotated[str, Choices(*Case.State.values)]
 Action = Annotated[str, Choices(*BulkAction.Action.values)]
 

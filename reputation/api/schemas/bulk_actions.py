@@ -7,15 +7,18 @@ from typing import Annotated
 
 from pydantic import Field
 
-from reputation.api.schemas.base import Action, Choices, Id, RequestSchema, ResponseSchema
+from reputation.api.schemas.base import Action, Choices, Id, Name, RequestSchema, ResponseSchema
 from reputation.api.schemas.enrollments import SeatsResponse
-from reputation.api.schemas.numbers import NumberFiltersRequest, NumberReference
+from reputation.api.schemas.numbers import CampaignReference, NumberFiltersRequest, NumberReference
 from reputation.models import BulkAction
 
 DryRun = Annotated[
     bool,
     Field(description="Only say what would be done. The answer can be confirmed later, and then does just that."),
 ]
+
+
+ReleaseReason = Annotated[Name, Field(description="Why they may be used again, for the audit trail.")]
 
 
 class SelectionByIdsRequest(RequestSchema):
@@ -35,6 +38,24 @@ class SelectionByFilterRequest(RequestSchema):
 
 
 SelectionRequest = SelectionByIdsRequest | SelectionByFilterRequest
+
+
+class ReleaseByIdsRequest(SelectionByIdsRequest):
+    reason: ReleaseReason
+
+
+class ReleaseByFilterRequest(SelectionByFilterRequest):
+    reason: ReleaseReason
+
+
+ReleaseRequest = ReleaseByIdsRequest | ReleaseByFilterRequest
+
+
+class HiddenLabelsResponse(ResponseSchema):
+    count: int = Field(description="How many of the numbers carry a label, and stay skipped.")
+    campaigns_without_caller_id: list[CampaignReference] = Field(
+        description="Their campaigns that have no other number to show and no default caller ID."
+    )
 
 
 class RefusalGroup(ResponseSchema):
@@ -57,6 +78,7 @@ class BulkActionResponse(ResponseSchema):
     to_do: int = Field(description="How many of the chosen can be done, and are or will be.")
     refused: list[RefusalGroup] = Field(description="Those that are left out, by reason, with the first of each.")
     sentence: str
+    hidden_labels: HiddenLabelsResponse | None = Field(description="For a dry run of *disable*.")
     seats: SeatsResponse
     applied: int = Field(description="How many were done so far.")
     left_alone: int = Field(description="Changed by somebody else since they were shown.")

@@ -30,6 +30,9 @@ class SkippedCounts(ResponseSchema):
     """How many numbers as near as the shown one, or nearer, were passed over; counted up to 100."""
 
     tagged: int = Field(ge=0, le=MAX_SKIPPED_COUNT, description="For their spam label.")
+    labelled_when_last_seen: int = Field(
+        ge=0, le=MAX_SKIPPED_COUNT, description="For the spam label they had when monitoring ended."
+    )
     daily_limit: int = Field(ge=0, le=MAX_SKIPPED_COUNT, description="For having reached the campaign's daily limit.")
 
 
@@ -43,5 +46,6 @@ class MatchResponse(ResponseSchema):
     )
     skipped: SkippedCounts
     is_tagged: bool = Field(description="The shown default carries a spam label: nothing else was left.")
+    was_labelled: bool = Field(description="The shown default was labelled when last seen: nothing else was left.")
     is_at_daily_limit: bool = Field(description="The shown default has reached the daily limit.")
     is_outside_campaign: bool = Field(description="The shown default is none of the campaign's numbers.")

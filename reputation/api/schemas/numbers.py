@@ -11,11 +11,13 @@ from pydantic import Field
 from portal.api.operations import STRICT_CONFIG
 from portal.phone.search import MAX_SEARCH_LENGTH
 from reputation.api.schemas.base import (
+    REMEDIATION_STATES,
     Capability,
     Choices,
     Id,
     Line,
     OptionalId,
+    Remediation,
     RequestSchema,
     ResponseSchema,
     Source,
@@ -23,6 +25,7 @@ from reputation.api.schemas.base import (
 )
 from reputation.labels import COUNTED_STATUSES
 from reputation.models import PhoneNumber
+from reputation.numbers.filters import FORMER_TAGGED
 
 
 class CampaignReference(ResponseSchema):
@@ -40,7 +43,11 @@ class NumberResponse(ResponseSchema):
     capability: Capability = Field(description="What the service does for the number now.")
     capability_since: datetime
     capability_reason: str = Field(description="Why the verification failed, or why monitoring stopped.")
-    spam_status: SpamStatus = Field(description="`clean` only while a fresh answer of each engine says so.")
+    spam_status: SpamStatus = Field(
+        description="`tagged`: it carries a spam label, whatever the state of remediation. `clean` only while a fresh "
+        "answer of each engine says so. `last_seen`: labelled when monitoring ended; matching skips it."
+    )
+    remediation: Remediation
     is_tagged: bool = Field(description="Whether it carries a spam label now, whatever is being done about it.")
     tagged_since: datetime | None
     checked_at: datetime | None = Field(description="When the engine that looked longest ago looked last.")
@@ -65,8 +72,10 @@ class NumberFilters(Schema):
             "all found.",
         ),
     ] = ""
-    status: Annotated[str, Choices("", PhoneNumber.ANY_TAG, *COUNTED_STATUSES)] = Field(
-        "", description="`labelled`: any spam label. `tagged`: remediation has not begun yet."
+    status: Annotated[str, Choices("", *COUNTED_STATUSES, FORMER_TAGGED)] = Field(
+        "",
+        description="`tagged`: any spam label. `in_remediation`, `failed`: tagged, in this state of remediation. "
+        "`last_seen`: labelled when last seen. `labelled`: the former name of `tagged`.",
     )
     capability: Annotated[str, Choices("", *PhoneNumber.Capability.values)] = ""
     campaign: Annotated[str, Field(pattern=r"^([1-9][0-9]{0,17}|none)?$", description="A campaign's id, or none.")] = ""
@@ -130,6 +139,7 @@ def serialize_number(number: PhoneNumber, now: datetime) -> NumberResponse:
         capability_since=number.capability_since,
         capability_reason=number.capability_reason,
         spam_status=number.spam_status_at(now),
+        remediation=REMEDIATION_STATES.get(number.spam_status),
         is_tagged=number.is_tagged,
         tagged_since=number.tagged_since,
         checked_at=number.checked_at,

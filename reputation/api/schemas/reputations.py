@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from reputation.api.schemas.base import Capability, Choices, ResponseSchema, SpamStatus
+from reputation.api.schemas.base import Capability, Choices, Remediation, ResponseSchema, SpamStatus
 from reputation.models import Check, Engine, Registration, Tag
 
 
@@ -45,6 +45,12 @@ class TagResponse(ResponseSchema):
     case_id: int | None
 
 
+class LastSeenLabel(ResponseSchema):
+    engine: EngineResponse
+    label: str
+    last_seen_at: datetime = Field(description="When a look-up last found it.")
+
+
 class EngineReputation(ResponseSchema):
     engine: EngineResponse
     registration: RegistrationResponse | None = Field(description="Whether the engine took the number on.")
@@ -55,12 +61,16 @@ class ReputationResponse(ResponseSchema):
     number_id: int
     number: str
     spam_status: SpamStatus
+    remediation: Remediation
     is_tagged: bool
     tagged_since: datetime | None
     checked_at: datetime | None
     fresh_until: datetime | None
     capability: Capability
     tags: list[TagResponse] = Field(description="The labels that stand now.")
+    last_seen: list[LastSeenLabel] = Field(
+        description="The labels it had when monitoring ended, if it was not released or found clean since."
+    )
     case_id: int | None = Field(description="The unfinished case, if there is one.")
     engines: list[EngineReputation]
 
@@ -84,6 +94,11 @@ def serialize_tag(tag: Tag) -> TagResponse:
         ended_at=tag.ended_at,
         case_id=tag.case_id,
     )
+
+
+def serialize_last_seen(tag: Tag) -> LastSeenLabel:
+    """Serialize a tag that was active when monitoring ended; select its `engine` with it."""
+    return LastSeenLabel(engine=serialize_engine(tag.engine), label=tag.label, last_seen_at=tag.last_seen_at)
 
 
 def serialize_registration(registration: Registration | None) -> RegistrationResponse | None:

@@ -79,10 +79,16 @@ def show_bulk_action(request: MemberRequest, pk: int) -> HttpResponse:
     bulk_action = get_account_object_or_404(
         request, BulkAction.objects.select_related("campaign", "user", "api_key"), pk
     )
+    return _render_window(request, bulk_action)
+
+
+def _render_window(request: MemberRequest, bulk_action: BulkAction, *, reason_error: str = "") -> HttpResponse:
     context = {
         "bulk_action": bulk_action,
         "labels": ACTION_LABELS[bulk_action.action],
         "back": get_return_url(request, bulk_action),
+        "reason": request.POST.get("reason", "")[:300],
+        "reason_error": reason_error,
     }
     if bulk_action.state == State.READY:
         after = parse_id(request.GET.get("after"))
@@ -91,7 +97,7 @@ def show_bulk_action(request: MemberRequest, pk: int) -> HttpResponse:
         context |= {"preview": preview, "next_chip": next_chip, "after": after}
     elif bulk_action.state == State.DONE:
         context["result"] = get_result(bulk_action)
-    response = render(request, "reputation/bulk_action.html", context)
+    response = render(request, "reputation/bulk_action.html", context, status=422 if reason_error else 200)
     if bulk_action.state in (State.READY, State.PREPARING):
         return response
     return trigger_client_event(response, "selectionUsed")
@@ -101,7 +107,11 @@ def show_bulk_action(request: MemberRequest, pk: int) -> HttpResponse:
 @editor_required
 def confirm_bulk_action(request: MemberRequest, pk: int) -> HttpResponse:
     """*Enable 42 numbers*. A second click changes nothing."""
-    actions.confirm(get_account_object_or_404(request, BulkAction, pk), context=request.context)
+    bulk_action = get_account_object_or_404(request, BulkAction, pk)
+    try:
+        actions.confirm(bulk_action, context=request.context, reason=request.POST.get("reason", "").replace("\x00", ""))
+    except actions.ReasonMissing:
+        return _render_window(request, bulk_action, reason_error="Nothing was changed. Say why, for the audit trail.")
     return redirect("bulk-action", pk)
 
 

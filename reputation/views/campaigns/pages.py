@@ -34,10 +34,11 @@ TAGGED_DEFAULT_NOTES = {
     "it.",
 }
 
-# The status counts that add up to the numbers with a tag.
-TAGGED_STATUSES = ("tagged", PhoneNumber.SpamStatus.IN_REMEDIATION, PhoneNumber.SpamStatus.FAILED)
+Status = PhoneNumber.SpamStatus
+# The numbers with a tag are counted in these states of remediation. LAST_SEEN is not tagged, and skipped as well.
+PARTS_OF_TAGGED = (Status.IN_REMEDIATION, Status.FAILED)
 # A number with one of these may carry a label.
-UNKNOWN_STATUSES = (PhoneNumber.STALE, PhoneNumber.SpamStatus.UNKNOWN, PhoneNumber.SpamStatus.NOT_MONITORED)
+UNKNOWN_STATUSES = (PhoneNumber.STALE, Status.UNKNOWN, Status.NOT_MONITORED)
 
 
 @member_required
@@ -101,6 +102,7 @@ def render_campaign(request: MemberRequest, campaign: Campaign, form: CampaignFo
     now = request.context.now
     default = get_default_caller_id(campaign)
     table = read_number_table(request, NumberScope(request.account, in_campaign=campaign))
+    counts = {tally.value: tally.count for tally in table.status_counts}
     call_form, explanation = _run_match_test(request, campaign, now)
     cost = statistics.get_campaign_statistics(campaign, today_of(request.account, now))
     context = {
@@ -113,8 +115,9 @@ def render_campaign(request: MemberRequest, campaign: Campaign, form: CampaignFo
         "default": build_rows([default], now)[0] if default else None,
         "default_note": f"{TAGGED_DEFAULT_NOTES[campaign.automatic_matching]} {cost.default_sentence}",
         "table": table,
-        "tagged": [tally for tally in table.status_counts if tally.count and tally.value in TAGGED_STATUSES],
-        "tagged_count": sum(tally.count for tally in table.status_counts if tally.value in TAGGED_STATUSES),
+        "tagged": [tally for tally in table.status_counts if tally.count and tally.value in PARTS_OF_TAGGED],
+        "tagged_count": counts[Status.TAGGED],
+        "last_seen_count": counts[Status.LAST_SEEN],
         "not_known": [tally for tally in table.status_counts if tally.count and tally.value in UNKNOWN_STATUSES],
         "bulk": get_bulk_buttons(Action.UNASSIGN, campaign=campaign),
         "bulk_actions": BulkAction.objects.for_account(request.account).in_progress(),
