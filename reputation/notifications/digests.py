@@ -1,4 +1,6 @@
-"""Mail about spam tags to the members who want it: new tags, cleared tags and failed cases since the last mail.
+"""Mail about spam tags to the members who want it: what is new since the last mail.
+
+New are tags, cleared tags, failed cases, and numbers about which somebody has to decide.
 
 `Member.digest_sent_at` is the moment up to which a member was told. Workers claim a chunk of members, and move this
 moment on before they hand the mails in, so that nobody is told twice. Members who could not be told get it back.
@@ -30,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 CHUNK_SIZE = 50
 MAX_LISTED = 50
+# What is selected with the rows of each kind of news.
+_RELATED: dict[type, list[str]] = {Tag: ["number", "engine"], Case: ["number"], PhoneNumber: ["account"]}
 
 
 def get_cutoff(now: datetime) -> datetime:
@@ -68,6 +72,7 @@ class Digest:
     tagged: DigestSection
     cleared: DigestSection
     failed: DigestSection
+    undecided: DigestSection
 
     @property
     def subject(self) -> str:
@@ -77,6 +82,7 @@ class Digest:
             (self.tagged.total, "tagged"),
             (self.cleared.total, "cleared"),
             (self.failed.total, f"{needs} a support ticket"),
+            (self.undecided.total, "awaiting your decision"),
         )
         parts = [f"{total:,} {words}" for total, words in counts if total]
         first = next(total for total, _ in counts if total)
@@ -162,7 +168,8 @@ def _deliver(digests: Iterable[Digest], untold: dict[int, Member], connection: B
 
 
 def _query_news(accounts: Q, *, since: Any, until: datetime) -> dict[str, QuerySet]:
-    """The news by kind: labels that were detected and remain, numbers that are clean again, and failed cases."""
+    """The news by kind: labels that were detected and remain, numbers that are clean again, failed cases without a
+    ticket, and numbers that were labelled when last seen and not monitored for so long that somebody has to decide."""
     return {
         "tagged": Tag.objects.active().filter(accounts, detected_at__gt=since, detected_at__lte=until),
         "cleared": Tag.objects.filter(
@@ -172,7 +179,14 @@ def _query_news(accounts: Q, *, since: Any, until: datetime) -> dict[str, QueryS
             ended_at__gt=since,
             ended_at__lte=until,
         ),
-        "failed": Case.objects.filter(accounts, state=Case.State.FAILED, state_since__gt=since, state_since__lte=until),
+        "failed": Case.objects.filter(
+            accounts,
+            state=Case.State.FAILED,
+            ticket_reference="",
+            state_since__gt=since,
+            state_since__lte=until,
+        ),
+        "undecided": PhoneNumber.objects.awaiting_decision(until).filter(accounts, decision_due_at__gt=since),
     }
 
 
@@ -187,25 +201,28 @@ def _build_digests(members: Iterable[Member], *, until: datetime) -> list[Digest
         first = first_alike.setdefault((member.account_id, member.digest_sent_at), member)
         pairs.append((member, first.pk))
     sections = {
-        member.pk: {"tagged": DigestSection(), "cleared": DigestSection(), "failed": DigestSection()}
+        member.pk: {kind: DigestSection() for kind in ("tagged", "cleared", "failed", "undecided")}
         for member in first_alike.values()
     }
     news = _query_news(Q(account__members__in=list(sections)), since=F("account__members__digest_sent_at"), until=until)
     for kind, rows in news.items():
         with_member = rows.annotate(member=F("account__members"))
-        counted = with_member.order_by().values("member").annotate(total=Count("number", distinct=True))
+        path = "" if rows.model is PhoneNumber else "number__"
+        counted = with_member.order_by().values("member").annotate(total=Count(f"{path}pk", distinct=True))
         for pk, total in counted.values_list("member", "total"):
             sections[pk][kind].total = total
-        place = Window(DenseRank(), partition_by=F("member"), order_by=F("number__e164").asc())
+        place = Window(DenseRank(), partition_by=F("member"), order_by=F(f"{path}e164").asc())
         listed = with_member.annotate(place=place).filter(place__lte=MAX_LISTED).order_by("member", "place", "pk")
-        related = ["number"] if rows.model is Case else ["number", "engine"]
-        for row in listed.select_related(*related):
+        for row in listed.select_related(*_RELATED[rows.model]):
             lines = sections[row.member][kind].lines
-            line = lines.setdefault(row.number_id, DigestLine(row.number, _get_row_url(row)))
+            number = row if isinstance(row, PhoneNumber) else row.number
+            line = lines.setdefault(number.pk, DigestLine(number, _get_row_url(row)))
             if isinstance(row, Tag) and row.engine.name not in line.engines:
                 line.engines.append(row.engine.name)
     return [Digest(member, **sections[first_pk]) for member, first_pk in pairs]
 
 
-def _get_row_url(row: Tag | Case) -> str:
-    return mail.build_url("case", row.pk) if isinstance(row, Case) else mail.build_url("number", row.number_id)
+def _get_row_url(row: Tag | Case | PhoneNumber) -> str:
+    if isinstance(row, Case):
+        return mail.build_url("case", row.pk)
+    return mail.build_url("number", row.pk if isinstance(row, PhoneNumber) else row.number_id)

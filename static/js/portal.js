@@ -83,10 +83,15 @@ const live = {
       return field.value !== field.defaultValue;
     });
   },
+  // A focused button or link is not in use: its successor gets the focus.
   isInUse(element) {
-    if (element.contains(document.activeElement) && document.activeElement !== document.body) return true;
+    const focused = document.activeElement;
+    if (element.contains(focused) && focused !== document.body && !focused.matches("button, a")) return true;
     if (live.hasUnsavedInput(element)) return true;
     return element.querySelector("dialog[open], details[open]") && element.dataset.live !== "always";
+  },
+  focusSuccessor(element) {
+    (element.querySelector("button, a") ?? document.getElementById("main")).focus();
   },
   applyUpdate(fresh) {
     live.hasPending = false;
@@ -97,8 +102,10 @@ const live = {
         live.hasPending = true;
         continue;
       }
+      const hadFocus = current.contains(document.activeElement);
       current.replaceWith(next);
       htmx.process(next);
+      if (hadFocus) live.focusSuccessor(next);
       const announcement = next.dataset.announce;
       if (announcement && announcement !== current.dataset.announce) announce(announcement);
     }

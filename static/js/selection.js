@@ -84,7 +84,14 @@
     }
     last = event.target;
   });
-  document.addEventListener("selectionUsed", () => { chosen = nothing(); show(); });
+  // Rows that an action changed may no longer match the filter: the table and its counts are read again.
+  document.addEventListener("selectionUsed", () => {
+    chosen = nothing();
+    show();
+    htmx.ajax("GET", location.href, {
+      source: "#results", target: "#results", select: "#results", selectOOB: "#tallies", swap: "outerHTML",
+    });
+  });
   document.addEventListener("htmx:afterSettle", show);
   document.addEventListener("liveUpdated", show);  // the table may have new rows
   window.addEventListener("pageshow", show);

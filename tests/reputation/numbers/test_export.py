@@ -53,7 +53,8 @@ def test_it_works(as_viewer, account):
             "source": "byoc",
             "campaign": "Spring",
             "capability": "On",
-            "spam status": "In remediation",
+            "spam status": "Tagged",
+            "remediation": "In remediation",
             "tagged since": "2026-11-21T17:39:05Z",
             "last checked": "2026-11-21T17:39:05Z",
         }

@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from portal.audit import Context
 from portal.models import AuditEvent
+from reputation import phone_numbers
 from reputation.models import Case, PhoneNumber, Submission, Tag
 from reputation.monitoring import capability, lookups
 from reputation.providers.protocol import ProviderRefused, ProviderUnavailable, Stage, Wait
@@ -253,19 +254,29 @@ def test_an_engine_that_is_left_out_of_the_answers_is_asked_again(tagged_number,
 # Cancelling -----------------------------------------------------------------------------------------------------------
 
 
-def test_disabling_while_a_case_runs_cancels_it_and_tells_the_provider(tagged_number, provider, actor, now):
+def test_disabling_while_a_case_runs_cancels_it_and_leaves_the_request_with_its_engine(
+    tagged_number, provider, actor, now
+):
     advance_cases(provider, now)
     capability.disable([tagged_number.pk], context=Context(actor, now))
     case = latest_case(tagged_number)
     tagged_number.refresh_from_db()
     assert (case.state, case.outcome) == (State.CANCELLED, "Monitoring was switched off.")
-    assert tagged_number.spam_status == PhoneNumber.SpamStatus.NOT_MONITORED
+    assert tagged_number.spam_status == PhoneNumber.SpamStatus.LAST_SEEN
     event = AuditEvent.objects.get(code="case.cancelled")
     assert event.actor == actor.user
+    assert sweep.withdraw_due(now) == 0
+    assert (case.submissions.get().state, case.submissions.get().next_action_at) == ("submitted", None)
+
+
+def test_removing_the_number_withdraws_its_request_from_the_engine(tagged_number, provider, actor, now):
+    advance_cases(provider, now)
+    capability.disable([tagged_number.pk], context=Context(actor, now))
+    phone_numbers.remove([tagged_number.pk], context=Context(actor, now))
     sweep.withdraw_due(now)
-    reference = case.submissions.get().reference
-    assert provider.called("withdraw") == [[reference]]
-    assert case.submissions.get().state == "withdrawn"
+    submission = Submission.objects.get()
+    assert provider.called("withdraw") == [[submission.reference]]
+    assert submission.state == "withdrawn"
 
 
 def test_nothing_of_the_history_is_lost_when_monitoring_stops(tagged_number, provider, actor, now):
@@ -279,7 +290,7 @@ def test_nothing_of_the_history_is_lost_when_monitoring_stops(tagged_number, pro
 
 def test_a_provider_that_cannot_be_told_is_told_later(tagged_number, provider, actor, now):
     advance_cases(provider, now)
-    capability.disable([tagged_number.pk], context=Context(actor, now))
+    phone_numbers.remove([tagged_number.pk], context=Context(actor, now))
     provider.failures["withdraw"] = ProviderUnavailable("busy")
     sweep.withdraw_due(now)
     assert Submission.objects.get().state == "withdrawing"
@@ -295,7 +306,7 @@ def test_what_was_never_sent_needs_no_withdrawing(tagged_number, provider, actor
     assert sweep.withdraw_due(now) == 0
 
 
-def test_a_case_that_is_cancelled_while_it_is_being_submitted_is_withdrawn_and_stays_cancelled(
+def test_a_case_that_is_cancelled_while_it_is_being_submitted_stays_cancelled_and_keeps_the_reference(
     tagged_number, provider, actor, now
 ):
     really = provider.submit
@@ -308,10 +319,8 @@ def test_a_case_that_is_cancelled_while_it_is_being_submitted_is_withdrawn_and_s
     sweep.advance_due(now)
     assert latest_case(tagged_number).state == State.CANCELLED
     submission = Submission.objects.get()
-    assert submission.state == "withdrawing"
+    assert (submission.state, submission.next_action_at) == ("submitted", None)
     assert submission.reference
-    sweep.withdraw_due(now)
-    assert provider.called("withdraw") == [[submission.reference]]
 
 
 def test_enabled_again_a_label_that_still_stands_opens_a_new_case_without_naming_the_cancelled_one(
@@ -352,7 +361,7 @@ def test_cancelling_and_withdrawing_cost_as_many_queries_for_500_cases_as_for_5(
         lookups.look_up_due(now)
         advance_cases(provider, now)
         with CaptureQueriesContext(connection) as queries:
-            capability.disable([number.pk for number in numbers], context=Context(actor, now))
+            phone_numbers.remove([number.pk for number in numbers], context=Context(actor, now))
             assert sweep.withdraw_due(now) == count
         counts.append(len(queries))
     assert counts[0] == counts[1]
