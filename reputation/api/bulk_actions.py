@@ -108,7 +108,10 @@ def confirm_bulk_action(request: ApiRequest, bulk_action_id: PathId) -> Status:
     bulk_action = get_object_or_problem(request, _bulk_actions(), bulk_action_id)
     if bulk_action.is_preparing:
         raise Problem("not_possible", "It is still being prepared. Ask for it until its state is shown.")
-    actions.confirm(bulk_action, context=request.context)
+    try:
+        actions.confirm(bulk_action, context=request.context)
+    except actions.ReasonMissing:
+        raise Problem("not_possible", "It was opened without a reason. Start it again with one.") from None
     return _respond(request, bulk_action)
 
 

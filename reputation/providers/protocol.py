@@ -177,4 +177,4 @@ class Provider(Protocol):
         """Asks for the progress of the requests with these references."""
 
     def withdraw(self, references: Sequence[str]) -> list[EngineResponse]:
-        """Withdraws requests, after monitoring was disabled or the number was removed."""
+        """Withdraws registrations after monitoring was disabled, and all requests after the number was removed."""

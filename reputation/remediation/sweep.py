@@ -1,4 +1,4 @@
-"""The sweeps of remediation: submit, poll and close due cases, and withdraw the requests of cancelled ones."""
+"""The sweeps of remediation: submit, poll and close due cases, and withdraw the requests of removed numbers."""
 
 from __future__ import annotations
 
@@ -219,6 +219,6 @@ def _schedule_row(due_case: _DueCase, now: datetime) -> dict[str, object]:
 
 
 def withdraw_due(now: datetime) -> int:
-    """Withdraws one chunk of the cancelled cases' requests at their engines; returns how many it tried."""
+    """Withdraws one chunk of the requests of removed numbers at their engines; returns how many it tried."""
     withdrawing = Submission.objects.filter(state=State.WITHDRAWING)
     return withdraw_chunk(withdrawing, now=now, limit=CHUNK, retry_days=POLL_INTERVAL_DAYS, answered_at=now)

@@ -24,6 +24,11 @@ Name = Annotated[
     str,
     StringConstraints(min_length=1, max_length=80, pattern=rf"^[^{_CONTROL}]*[^\s{_CONTROL}][^{_CONTROL}]*$"),
 ]
+# Why somebody does something.
+Reason = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=300, pattern=rf"^[^{_CONTROL}]*[^\s{_CONTROL}][^{_CONTROL}]*$"),
+]
 
 
 class Choices:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from reputation.api.schemas.base import Action, Choices, Id, Name, RequestSchema, ResponseSchema
+from reputation.api.schemas.base import Action, Choices, Id, Reason, RequestSchema, ResponseSchema
 from reputation.api.schemas.enrollments import SeatsResponse
 from reputation.api.schemas.numbers import CampaignReference, NumberFiltersRequest, NumberReference
 from reputation.models import BulkAction
@@ -18,7 +18,7 @@ DryRun = Annotated[
 ]
 
 
-ReleaseReason = Annotated[Name, Field(description="Why they may be used again, for the audit trail.")]
+ReleaseReason = Annotated[Reason, Field(description="Why they may be used again, for the audit trail.")]
 
 
 class SelectionByIdsRequest(RequestSchema):

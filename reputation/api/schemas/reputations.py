@@ -98,7 +98,9 @@ def serialize_tag(tag: Tag) -> TagResponse:
 
 def serialize_last_seen(tag: Tag) -> LastSeenLabel:
     """Serialize a tag that was active when monitoring ended; select its `engine` with it."""
-    return LastSeenLabel(engine=serialize_engine(tag.engine), label=tag.label, last_seen_at=tag.last_seen_at)
+    return LastSeenLabel(
+        engine=serialize_engine(tag.engine), label=tag.label, last_seen_at=tag.last_seen_at or tag.detected_at
+    )
 
 
 def serialize_registration(registration: Registration | None) -> RegistrationResponse | None:

@@ -295,6 +295,7 @@ def test_an_answer_costs_the_same_queries_for_5_and_for_500_numbers(add_number, 
     [
         (queries._next_number_sql(3), "number_to_show"),
         (queries._count_skipped_sql(3), "number_skipped_tagged"),
+        (queries._count_skipped_sql(3), "number_skipped_last_seen"),
         (queries._count_skipped_sql(3), "number_skipped_exhausted"),
     ],
 )

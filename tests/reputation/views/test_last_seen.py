@@ -1,5 +1,6 @@
 """*Labelled when last seen* on pages and in the API: what *Disable* says beforehand, *Use it again*, the notices."""
 
+import json
 import re
 
 import pytest
@@ -18,7 +19,6 @@ from tests.factories import (
     CampaignFactory,
     CaseFactory,
     EngineFactory,
-    MemberFactory,
     MonitoredNumberFactory,
     PhoneNumberFactory,
     TagFactory,
@@ -118,7 +118,7 @@ def test_the_api_releases_with_a_reason(api_client, api_client_for, account, las
     last_seen.refresh_from_db()
     assert last_seen.spam_status == Status.NOT_MONITORED
     message = WebhookMessage.objects.get(type="number.released")
-    assert message.payload["data"]["reason"] == "The carrier removed it."
+    assert json.loads(message.payload)["data"]["reason"] == "The carrier removed it."
 
 
 def test_the_api_tells_beforehand_what_disable_hides(api_client, tagged):
@@ -174,8 +174,8 @@ def test_after_30_days_the_overview_asks_what_to_do(as_viewer, last_seen, now):
     assert f'href="{reverse("number-reputation")}?status=last_seen">Decide about the number</a>' in page
 
 
-def test_after_30_days_the_digest_asks_once(account, last_seen, now):
-    MemberFactory(account=account, digest=Member.Digest.AT_ONCE, digest_sent_at=now)
+def test_after_30_days_the_digest_asks_once(last_seen, now):
+    Member.objects.update(digest=Member.Digest.AT_ONCE, digest_sent_at=now)
     assert send_digests(now=now + days(29))[0] == 0
     assert send_digests(now=now + days(31))[0] == 1
     assert send_digests(now=now + days(32))[0] == 0
