@@ -13,7 +13,7 @@ from portal.models import today_of
 from reputation import complaints
 from reputation.matching import statistics
 from reputation.models import Campaign, Case, Check, Engine, PhoneNumber, Registration, Tag
-from reputation.number_table.alerts import build_rows
+from reputation.number_table.alerts import NumberRow, build_rows
 from reputation.numbers import history
 from reputation.remediation import next_step
 
@@ -35,7 +35,7 @@ def number_detail(request: MemberRequest, pk: int) -> HttpResponse:
     context = {
         "number": number,
         "row": row,
-        "engines": _get_engine_rows(engines, number, checks, tags),
+        "engines": _get_engine_rows(engines, row, checks, tags),
         "picture": history.get_daily_history(engines, checks, tags, now=now),
         "checks": checks[:50],
         "cases": cases,
@@ -53,20 +53,22 @@ def number_detail(request: MemberRequest, pk: int) -> HttpResponse:
 
 
 def _get_engine_rows(
-    engines: list[Engine], number: PhoneNumber, checks: list[Check], tags: list[Tag]
+    engines: list[Engine], row: NumberRow, checks: list[Check], tags: list[Tag]
 ) -> list[dict[str, object]]:
-    """For each engine: the registration, the current check and the active tag, if any."""
+    """For each engine: the registration, the current check, and the active tag or the one last seen, if any."""
     registrations = {
-        registration.engine_id: registration for registration in Registration.objects.filter(number=number)
+        registration.engine_id: registration for registration in Registration.objects.filter(number=row.number)
     }
     current = {check.engine_id: check for check in checks if check.is_current}
     active = {tag.engine_id: tag for tag in tags if tag.is_active}
+    last_seen = {tag.engine_id: tag for tag in row.tags if not tag.is_active}
     return [
         {
             "engine": engine,
             "registration": registrations.get(engine.pk),
             "check": current.get(engine.pk),
             "tag": active.get(engine.pk),
+            "last_seen": last_seen.get(engine.pk),
         }
         for engine in engines
     ]
