@@ -17,10 +17,12 @@ class ReputationConfig(AppConfig):
     def ready(self) -> None:
         from enrollment.signals import revoked
         from portal import navigation
+        from portal.accounts.licensing import register_coverage_check
+        from portal.signals import licences_changing
         from portal.webhooks.events import register_events
-        from reputation import checks
+        from reputation import checks, coverage_losses
         from reputation.models import NumberCount
-        from reputation.monitoring import revocation
+        from reputation.monitoring import eligibility, revocation
         from reputation.notifications import webhook_events
         from reputation.numbers.change_token import get_change_token
         from reputation.post_migrate import set_up_database
@@ -35,4 +37,6 @@ class ReputationConfig(AppConfig):
         register_events(webhook_events.WEBHOOK_EVENTS)
         register(checks.check_providers)
         post_migrate.connect(set_up_database, sender=self)
+        register_coverage_check(eligibility.count_losing_monitoring)
+        licences_changing.connect(coverage_losses.on_licences_changing)
         revoked.connect(revocation.on_enrollment_revoked)

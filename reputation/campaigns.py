@@ -19,6 +19,7 @@ from portal.phone.numbers import format_national
 from reputation.matching import daily_limit
 from reputation.models import Campaign, NumberCount, PhoneNumber
 from reputation.models.campaigns import get_default_caller_id
+from reputation.monitoring import coverage
 from reputation.number_table.alerts import NumberRow, build_rows
 
 # More calls than one number can make in a day. Keeps a limit within the range of the column.
@@ -245,13 +246,17 @@ def assign(ids: Sequence[int], *, campaign: Campaign, context: Context) -> list[
 
 
 def unassign(ids: Sequence[int], *, account_id: int, context: Context) -> list[int]:
-    """Take these numbers of the account out of their campaigns. Returns the ids of those that were in one."""
+    """Take these numbers of the account out of their campaigns. Returns the ids of those that were in one.
+
+    Monitoring ends for those that need a seat now and get none (monitoring/coverage.py).
+    """
     return _set_campaign(ids, campaign=None, account_id=account_id, context=context)
 
 
 def _set_campaign(ids: Sequence[int], *, campaign: Campaign | None, account_id: int, context: Context) -> list[int]:
     elsewhere = Q(campaign__isnull=True) | ~Q(campaign=campaign) if campaign else Q(campaign__isnull=False)
     with transaction.atomic():
+        account = coverage.lock_account(account_id)
         movable = PhoneNumber.objects.for_account(account_id).filter(elsewhere, pk__in=in_list(ids))
         moved = list(movable.select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True))
         numbers = PhoneNumber.objects.filter(pk__in=in_list(moved))
@@ -265,4 +270,6 @@ def _set_campaign(ids: Sequence[int], *, campaign: Campaign | None, account_id: 
         )
         numbers.update(campaign=campaign)
         daily_limit.recompute(numbers, account_id=account_id, now=context.now)
+        if campaign is None and moved:
+            coverage.end_without_seat(moved, account=account, context=context)
     return moved

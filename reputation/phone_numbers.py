@@ -18,7 +18,8 @@ from portal.phone.numbers import InvalidPhoneNumber, ParsedNumber, parse_number
 from reputation import campaigns
 from reputation.matching import daily_limit
 from reputation.models import Campaign, PhoneNumber
-from reputation.monitoring import capability
+from reputation.monitoring import capability, coverage
+from reputation.monitoring.eligibility import get_coverage
 from reputation.remediation import cases
 
 # Calls to a personal (500) or premium-rate (900) number cost more than a normal call, so neither can be a caller ID.
@@ -26,6 +27,10 @@ CALLER_ID_ERRORS = {
     "premium": "This is a premium-rate number. Callers would pay to call it back, so it cannot be a caller ID.",
     "personal": "This is a personal number, which follows its holder. It cannot be a caller ID.",
 }
+
+
+class MonitoringWouldEnd(Exception):
+    """Nothing was changed: the number would leave its campaign, and no seat is free for it."""
 
 
 @dataclass(frozen=True)
@@ -111,9 +116,24 @@ def _restore(number: PhoneNumber, *, label: str, source: str, campaign: Campaign
     )
 
 
-def change(number: PhoneNumber, *, label: str, source: str, campaign: Campaign | None, context: Context) -> bool:
-    """Change label, source and campaign, with an audit event for each difference. Returns False if there is none."""
+def change(
+    number: PhoneNumber,
+    *,
+    label: str,
+    source: str,
+    campaign: Campaign | None,
+    context: Context,
+    end_monitoring: bool = False,
+) -> bool:
+    """Change label, source and campaign, with an audit event for each difference. Returns False if there is none.
+
+    Raises MonitoringWouldEnd if the number would lose its monitoring, unless `end_monitoring` says that it may.
+    """
     with transaction.atomic():
+        account = coverage.lock_account(number.account_id)
+        leaving = PhoneNumber.objects.filter(pk=number.pk)
+        if not (campaign or end_monitoring) and coverage.count_ending(leaving, get_coverage(account, context.now)):
+            raise MonitoringWouldEnd
         before = PhoneNumber.objects.select_for_update().get(pk=number.pk)
         label = clean_label(label)
         for old, new in (

@@ -33,6 +33,8 @@ SCHEDULES = (
     ScheduleEntry("advance cases", "reputation.tasks.cases.advance_cases"),
     ScheduleEntry("withdraw requests", "reputation.tasks.cases.withdraw_requests"),
     ScheduleEntry("stop unenrolled", "reputation.tasks.revocation.disable_revoked_numbers"),
+    # Not in the demo loop: licences end by real days.
+    ScheduleEntry("end uncovered", "reputation.tasks.coverage.end_uncovered_numbers", in_demo_loop=False),
     ScheduleEntry("continue confirmations", "reputation.tasks.bulk_actions.continue_bulk_actions"),
     ScheduleEntry("continue imports", "reputation.tasks.imports.continue_imports"),
     ScheduleEntry("send enrollment mails", "enrollment.tasks.send_due_mails"),

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, cast
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.forms.models import construct_instance
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from portal import audit
+from portal import audit, signals
+from portal.accounts.licensing import count_losing_monitoring
 from portal.accounts.owner_mails import mail_owners_about_changes
 from portal.accounts.roles import Permission
 from portal.admin.permissions import RolePermissionsMixin, get_context
 from portal.audit import Context
-from portal.models import Licence
+from portal.models import Account, Licence
 from portal.models.accounts import LicenceQuerySet
+from portal.text import pluralize
 
 
 def save_licence(licence: Licence, context: Context) -> None:
     stored = Licence.objects.filter(pk=licence.pk).first() if licence.pk else None
+    signals.licences_changing.send(sender=Licence, account=licence.account, context=context)
     licence.save()
     audit.record_event(
         account=licence.account,
@@ -34,7 +40,8 @@ def save_licence(licence: Licence, context: Context) -> None:
 
 
 def delete_licence(licence: Licence, context: Context) -> None:
-    before = _describe_licence(licence)
+    account, before = licence.account, _describe_licence(licence)
+    signals.licences_changing.send(sender=Licence, account=account, context=context)
     audit.record_event(account=licence.account, context=context, code="licence.removed", subject=licence, before=before)
     licence.delete()
 
@@ -44,8 +51,57 @@ def _describe_licence(licence: Licence) -> str:
     return f"{licence}, from {licence.valid_from:%Y-%m-%d}, {until}"
 
 
+END_MONITORING_HELP = "Only needed if numbers lose their cover by this change. The portal says how many."
+
+
+class LicenceForm(forms.ModelForm):
+    """`end_monitoring` confirms that monitoring ends for the numbers that are no longer covered."""
+
+    end_monitoring = forms.BooleanField(required=False, help_text=END_MONITORING_HELP)
+
+    def clean(self) -> dict[str, Any] | None:
+        """Refuse a change that ends monitoring and is not confirmed. An inline row is checked by its formset."""
+        cleaned = super().clean()
+        account = self.instance.account if self.instance.pk else self.cleaned_data.get("account")
+        if not isinstance(self, InlineLicenceForm) and account and not self.errors:
+            changed = construct_instance(self, Licence(pk=self.instance.pk, account=account))
+            others = Licence.objects.for_account(account).exclude(pk=self.instance.pk)
+            require_confirmation(account, [*others, changed], is_confirmed=self.cleaned_data["end_monitoring"])
+        return cleaned
+
+
+class InlineLicenceForm(LicenceForm):
+    """A row on the page of an account."""
+
+
+class LicenceFormSet(forms.BaseInlineFormSet):
+    """The licences on the page of an account, checked together."""
+
+    def clean(self) -> None:
+        super().clean()
+        account = self.instance
+        if any(self.errors) or not account.pk:
+            return
+        rows = [form for form in self.forms if form.has_changed() or form.instance.pk]
+        kept = [form for form in rows if not form.cleaned_data.get("DELETE")]
+        is_confirmed = any(form.cleaned_data.get("end_monitoring") for form in rows)
+        require_confirmation(account, [form.instance for form in kept], is_confirmed=is_confirmed)
+
+
+def require_confirmation(account: Account, licences: Sequence[Licence], *, is_confirmed: bool) -> None:
+    """Raise ValidationError if monitoring would end for numbers and nobody confirmed it."""
+    count = count_losing_monitoring(account, licences, timezone.now())
+    if count and not is_confirmed:
+        raise forms.ValidationError(
+            f"Monitoring would end for {pluralize(count, 'number')}, because no licence covers them any more. Nothing "
+            "was saved. Tick End monitoring to save."
+        )
+
+
 class LicenceInline(RolePermissionsMixin, admin.TabularInline):
     model = Licence
+    form = InlineLicenceForm
+    formset = LicenceFormSet
     extra = 0
     read_permission = Permission.READ_ACCOUNTS
     change_permission = Permission.CHANGE_ACCOUNTS
@@ -70,6 +126,7 @@ class ValidityFilter(admin.SimpleListFilter):
 
 @admin.register(Licence)
 class LicenceAdmin(RolePermissionsMixin, admin.ModelAdmin):
+    form = LicenceForm
     list_display = ["account", "product", "seats", "valid_from", "valid_until"]
     list_filter = [ValidityFilter, "product"]
     list_select_related = ["account"]
@@ -85,6 +142,26 @@ class LicenceAdmin(RolePermissionsMixin, admin.ModelAdmin):
         context = get_context(request)
         with mail_owners_about_changes(obj.account, context):
             save_licence(obj, context)
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """Say on the page that asks for confirmation for how many numbers monitoring ends."""
+        licence = self.get_object(request, unquote(object_id))
+        if request.method == "GET" and licence and self.has_delete_permission(request, licence):
+            self._warn(request, Licence.objects.filter(pk=licence.pk))
+        return super().delete_view(request, object_id, extra_context)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """The same for the action that deletes several."""
+        if request.POST.get("action") and not request.POST.get("post"):
+            self._warn(request, Licence.objects.filter(pk__in=[licence.pk for licence in objs]))
+        return super().get_deleted_objects(objs, request)
+
+    def _warn(self, request: HttpRequest, removed: QuerySet[Licence]) -> None:
+        for account in Account.objects.filter(licences__in=removed).distinct():
+            rest = Licence.objects.filter(account=account).exclude(pk__in=removed.values("pk"))
+            if count := count_losing_monitoring(account, list(rest), timezone.now()):
+                text = f"{account}: monitoring ends for {pluralize(count, 'number')} if you confirm."
+                self.message_user(request, text, messages.WARNING)
 
     def delete_model(self, request: HttpRequest, obj: Licence) -> None:
         context = get_context(request)

@@ -33,6 +33,10 @@ _PROBLEM_SCHEMA = {
             },
         },
         "id": {"type": "integer", "description": "For number_exists: the number that is there."},
+        "ends_monitoring": {
+            "type": "integer",
+            "description": "For monitoring_would_end: for how many numbers monitoring would end.",
+        },
     },
     "required": ["type", "title", "status", "code", "detail", "hint"],
 }

@@ -107,6 +107,14 @@ PROBLEM_TYPES = {
             "Read the object anew; its state says what can be done.",
         ),
         ProblemType(
+            "monitoring_would_end",
+            409,
+            "Monitoring would end for numbers",
+            "Monitored numbers would leave their campaign, and no seat is free for them. Nothing was changed.",
+            "Free seats, or send `end_monitoring`: true to end the monitoring of those without a seat. "
+            "`ends_monitoring` says how many.",
+        ),
+        ProblemType(
             "idempotency_under_way",
             409,
             "The same request is under way",

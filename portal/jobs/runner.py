@@ -1,4 +1,8 @@
-"""How tasks run: a sweep works on what is due, in chunks that commit one by one."""
+"""How tasks run: a sweep works on what is due, in chunks that commit one by one.
+
+A task works for BUDGET_SECONDS. If something is left, it is queued again behind the tasks that wait, so that a large
+piece of work does not keep the others waiting, even with one worker.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +11,29 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
+from datetime import timedelta
 from functools import partial, wraps
+from hashlib import sha256
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.utils import timezone
 from django_q.tasks import async_task
 
-from portal.jobs.claims import RowClaim
+from portal.jobs.claims import RowClaim, claim_row
 from portal.jobs.leases import acquire_lease
 from portal.models import Lease
 
 logger = logging.getLogger(__name__)
 
-# Below the cluster's timeout (120 s), so that a sweep ends before it is killed.
-BUDGET_SECONDS = 55
-# A sweep's lease. Its last chunk begins within the budget and may take as long as the rest.
-LEASE_SECONDS = BUDGET_SECONDS + 35
+# How long a task works before others have their turn. Each sweep waits at most for this and one chunk of every other.
+BUDGET_SECONDS = 5
+# A sweep's lease. Its last chunk begins within the budget and may take as long as the rest. Below the cluster's timeout
+# (120 s), so that a sweep ends before it is killed.
+LEASE_SECONDS = 90
+# How long a task that was queued again may wait. Then it counts as lost, and may be queued once more.
+MAX_WAIT = timedelta(minutes=10)
 # SQLite does not serve writers in turn: without a pause another writer waits for seconds.
 PAUSE_SECONDS = 0.02
 
@@ -36,19 +47,38 @@ def task(function: Callable[..., object]) -> Callable[..., None]:
     """Make a function a task for django-q2: it logs exceptions and returns nothing.
 
     A task that raises counts as done for django-q2 as well. What is left to do is in our own rows, and the next sweep
-    finds it.
+    finds it. A task that called `continue_later` is queued again. `is_continuation` is set when such a run begins.
     """
+    path = f"{function.__module__}.{function.__qualname__}"
 
     @wraps(function)
-    def run(*args: object) -> None:
+    def run(*args: object, is_continuation: bool = False) -> None:
+        is_unfinished: list[bool] = []
+        previous = _is_unfinished.set(is_unfinished)
         try:
+            if is_continuation:
+                Lease.objects.filter(name=_waiting_name(path, args)).delete()
             function(*args)
+            if is_unfinished:
+                enqueue_again(path, *args)
         except Exception:
             logger.exception("%s failed; the next sweep goes on where it stopped", function.__qualname__)
         finally:
+            _is_unfinished.reset(previous)
             _release_memory()
 
     return run
+
+
+# Set while a task runs. Not empty once the task called `continue_later`.
+_is_unfinished: ContextVar[list[bool] | None] = ContextVar("is_unfinished", default=None)
+
+
+def continue_later() -> None:
+    """Called within a task whose time is up: it is queued again behind the tasks that wait."""
+    is_unfinished = _is_unfinished.get()
+    if is_unfinished is not None:
+        is_unfinished.append(True)
 
 
 # None where the C library is not glibc.
@@ -73,15 +103,36 @@ def enqueue(task_path: str, *args: object) -> None:
     All tasks are queued here. A queue in the database gets its row in the same transaction. Any other queue is told
     after the commit, and the change stands if that queue cannot be reached.
     """
+    _enqueue(task_path, *args)
+
+
+def enqueue_again(task_path: str, *args: object) -> None:
+    """Queue a task to continue its work behind the tasks that wait, unless its continuation waits already.
+
+    Without this condition, each run that the schedule starts would add one more continuation.
+    """
+    name = _waiting_name(task_path, args)
+    Lease.objects.bulk_create([Lease(name=name)], ignore_conflicts=True)
+    with transaction.atomic():
+        if claim_row(Lease.objects.all(), name, now=timezone.now(), lease=MAX_WAIT):
+            _enqueue(task_path, *args, is_continuation=True)
+
+
+def _waiting_name(task_path: str, args: tuple[object, ...]) -> str:
+    """The name of the lease that says that a continuation of this task waits in the queue."""
+    return f"waits:{sha256(repr((task_path, args)).encode()).hexdigest()[:40]}"
+
+
+def _enqueue(task_path: str, *args: object, **options: object) -> None:
     if settings.Q_CLUSTER.get("orm"):
-        async_task(task_path, *args)
+        async_task(task_path, *args, **options)
     else:
-        transaction.on_commit(partial(_enqueue_now, task_path, *args))
+        transaction.on_commit(partial(_enqueue_now, task_path, *args, **options))
 
 
-def _enqueue_now(task_path: str, *args: object) -> None:
+def _enqueue_now(task_path: str, *args: object, **options: object) -> None:
     try:
-        async_task(task_path, *args)
+        async_task(task_path, *args, **options)
     except Exception as error:
         logger.warning("The queue cannot be reached (%s): %s waits for its schedule", error, task_path)
 
@@ -96,21 +147,24 @@ def run_exclusively(name: str) -> Iterator[RowClaim[Lease] | None]:
 def run_until_done(name: str, step: Callable[[], int], *, parallel_task: str = "") -> int:
     """Call `step`, which does one chunk and returns how many it did, until it returns 0 or the time is up.
 
-    Returns and logs how many were done in all. Returns 0 immediately if another process runs this sweep.
+    Returns and logs how many were done in all. Returns 0 immediately if another process runs this sweep. If the time is
+    up, the task that called this is queued again.
 
     A step that claims its rows (claims.py) may run in several processes: `parallel_task` is the path of its task. On
     PostgreSQL, where a claim skips the rows that others lock, a sweep that finds work queues another one, up to
     settings.SWEEPERS at once. On SQLite, which has one writer, they would only wait for each other.
     """
-    done, until = 0, time.monotonic() + BUDGET_SECONDS
+    done, count, until = 0, 0, time.monotonic() + BUDGET_SECONDS
     is_parallel = bool(parallel_task) and settings.SWEEPERS > 1 and connection.vendor == "postgresql"
     with ExitStack() as stack:
         has_lease = _acquire_slot(stack, name, slots=settings.SWEEPERS if is_parallel else 1)
-        while has_lease and time.monotonic() < until and (count := step()):
+        while has_lease and (not done or time.monotonic() < until) and (count := step()):
             if is_parallel and not done:
-                enqueue(parallel_task)
+                enqueue_again(parallel_task)
             done += count
             pause()
+    if count:
+        continue_later()
     if done:
         logger.info("%s: %s done", name, done)
     return done

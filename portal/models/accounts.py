@@ -160,6 +160,10 @@ class LicenceQuerySet(AccountQuerySet):
         """Licences that have begun by this day and not expired. `valid_until` is the last valid day."""
         return self.filter(Q(valid_until__isnull=True) | Q(valid_until__gte=day), valid_from__lte=day)
 
+    def mail_due(self, now: datetime) -> LicenceQuerySet:
+        """Licences whose owners are to be mailed that they end soon."""
+        return self.filter(mail_due_at__lte=now)
+
 
 class Product(models.TextChoices):
     CONTACT_CENTER_PREMIUM = "contact_center_premium", "Contact Center Premium"
@@ -171,7 +175,7 @@ class Product(models.TextChoices):
     MONITORING_SKU = "monitoring_sku", "Spam Monitoring and Remediation"
 
 
-class Licence(models.Model):
+class Licence(Claimable):
     """A product that an account has bought. Operators edit licences in Django admin."""
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="licences")
@@ -179,6 +183,14 @@ class Licence(models.Model):
     seats = models.PositiveIntegerField(default=1, help_text="For the SKU: how many numbers it covers.")
     valid_from = models.DateField("from", default=get_default_valid_from)
     valid_until = models.DateField("until", null=True, blank=True, help_text="The last day; empty: without end.")
+
+    # What was done about the end of the licence: the last warning (days before) or 0 for the end itself, and the
+    # `valid_until` that it was about. A licence that is extended is warned about again.
+    warned_days = models.PositiveSmallIntegerField(null=True, editable=False)
+    warned_for = models.DateField(null=True, editable=False)
+    # The mail of the last warning: when it is due, and how often sending was tried.
+    mail_due_at = models.DateTimeField(null=True, editable=False)
+    mail_attempts = models.PositiveSmallIntegerField(default=0, editable=False)
 
     objects = LicenceQuerySet.as_manager()
 
@@ -190,6 +202,10 @@ class Licence(models.Model):
                 name="licence_ends_after_it_begins",
                 violation_error_message="A licence cannot end before it begins.",
             )
+        ]
+        indexes = [
+            models.Index(fields=["valid_until"], name="licence_ending", condition=Q(valid_until__isnull=False)),
+            models.Index(fields=["mail_due_at"], name="licence_mail_due", condition=Q(mail_due_at__isnull=False)),
         ]
 
     def __str__(self) -> str:

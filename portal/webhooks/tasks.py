@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import time
 
 from django.utils import timezone
 
-from portal.jobs.runner import run_exclusively, run_until_done, task
+from portal.jobs.runner import BUDGET_SECONDS, continue_later, run_exclusively, run_until_done, task
 from portal.webhooks import delivery, mails
 
 logger = logging.getLogger(__name__)
@@ -18,7 +19,10 @@ def deliver_webhooks() -> None:
 
     One process at a time: however often the task is queued, one worker waits for receivers and the others stay free.
     """
+    until = time.monotonic() + BUDGET_SECONDS
     with run_exclusively("deliver webhooks") as lease:
         if lease and (sent := delivery.deliver(clock=timezone.now)):
             logger.info("deliver webhooks: %s sent", sent)
+            if time.monotonic() >= until:
+                continue_later()
     run_until_done("webhook mails", lambda: mails.send_due(timezone.now()))

@@ -12,22 +12,27 @@ from ninja import Body, Router, Status
 from portal.api.authentication import ApiRequest
 from portal.api.operations import operation
 from portal.api.problems import Problem
-from reputation.api.objects import PathId, get_object_or_problem
+from reputation.api.objects import PathId, check_ending, get_object_or_problem
 from reputation.api.schemas.bulk_actions import (
     BulkActionResponse,
+    ConfirmationRequest,
     HiddenLabelsResponse,
     RefusalGroup,
     ReleaseRequest,
     SelectionByFilterRequest,
     SelectionRequest,
+    UnassignByFilterRequest,
+    UnassignByIdsRequest,
+    UnassignRequest,
 )
 from reputation.api.schemas.enrollments import serialize_seats
 from reputation.api.schemas.numbers import CampaignReference, NumberReference
 from reputation.bulk_actions import actions
 from reputation.bulk_actions.preview import get_preview
 from reputation.bulk_actions.result import describe_progress
-from reputation.bulk_actions.selection import get_selectable_numbers
+from reputation.bulk_actions.selection import count_ending, get_selectable_numbers
 from reputation.models import BulkAction, Campaign
+from reputation.monitoring import coverage
 from reputation.monitoring.eligibility import get_coverage
 from reputation.numbers.filters import NumberFilter
 
@@ -77,9 +82,21 @@ def assign_numbers(request: ApiRequest, campaign_id: PathId, payload: Body[Selec
     )
 
 
-@operation(router, "POST", "/campaigns/{campaign_id}/unassign", scope="write", responses=RESPONSES, body="json")
-def unassign_numbers(request: ApiRequest, campaign_id: PathId, payload: Body[SelectionRequest]) -> Status:
-    """Take numbers out of a campaign."""
+@operation(
+    router,
+    "POST",
+    "/campaigns/{campaign_id}/unassign",
+    scope="write",
+    responses=RESPONSES,
+    body="json",
+    problems=("monitoring_would_end",),
+)
+def unassign_numbers(request: ApiRequest, campaign_id: PathId, payload: Body[UnassignRequest]) -> Status:
+    """Take numbers out of a campaign.
+
+    A monitored number that leaves its campaign takes a seat. The lowest ids get the free seats, and monitoring ends for
+    the others: the request is refused without `end_monitoring`.
+    """
     return _start_bulk_action(
         request, Action.UNASSIGN, payload, campaign=get_object_or_problem(request, Campaign, campaign_id)
     )
@@ -97,19 +114,25 @@ def get_bulk_action(request: ApiRequest, bulk_action_id: PathId) -> BulkActionRe
     "/bulk-actions/{bulk_action_id}/confirm",
     scope="write",
     responses=RESPONSES,
-    problems=("not_possible",),
+    problems=("not_possible", "monitoring_would_end", "malformed"),
 )
-def confirm_bulk_action(request: ApiRequest, bulk_action_id: PathId) -> Status:
+def confirm_bulk_action(
+    request: ApiRequest, bulk_action_id: PathId, payload: ConfirmationRequest | None = None
+) -> Status:
     """Do what a dry run showed.
 
     Once, however often it is confirmed. What somebody else changed since it was shown is left alone. One that is still
-    being prepared cannot be confirmed: ask for it until it is shown.
+    being prepared cannot be confirmed: ask for it until it is shown. The body may be left out.
     """
     bulk_action = get_object_or_problem(request, _bulk_actions(), bulk_action_id)
     if bulk_action.is_preparing:
         raise Problem("not_possible", "It is still being prepared. Ask for it until its state is shown.")
+    max_ending = coverage.ANY_COUNT if payload and payload.end_monitoring else 0
+    if bulk_action.state == State.READY:
+        covered = get_coverage(request.caller.account, request.context.now)
+        check_ending(count_ending(bulk_action, covered), end_monitoring=bool(max_ending))
     try:
-        actions.confirm(bulk_action, context=request.context)
+        actions.confirm(bulk_action, context=request.context, max_ending=max_ending)
     except actions.ReasonMissing:
         raise Problem("not_possible", "It was opened without a reason. Start it again with one.") from None
     return _respond(request, bulk_action)
@@ -130,6 +153,11 @@ def _start_bulk_action(
     else:
         number_filter = NumberFilter.from_params({})
         numbers = numbers.filter(pk__in=payload.ids)
+    end_monitoring = isinstance(payload, UnassignByIdsRequest | UnassignByFilterRequest) and payload.end_monitoring
+    if action == Action.UNASSIGN and not payload.dry_run:
+        coverage.lock_account(request.caller.account.pk)
+        ending = coverage.count_ending(numbers, get_coverage(request.caller.account, request.context.now))
+        check_ending(ending, end_monitoring=end_monitoring)
     bulk_action = actions.create_bulk_action(
         account=request.caller.account,
         context=request.context,
@@ -140,6 +168,7 @@ def _start_bulk_action(
         filter_query=number_filter.query_string(),
         apply_immediately=not payload.dry_run,
         reason=reason,
+        max_ending=coverage.ANY_COUNT if end_monitoring else 0,
     )
     return _respond(request, bulk_action)
 
@@ -155,7 +184,7 @@ def _bulk_actions() -> QuerySet[BulkAction]:
 
 
 def _serialize(bulk_action: BulkAction, request: ApiRequest) -> BulkActionResponse:
-    preview = get_preview(bulk_action)
+    preview = get_preview(bulk_action, request.context.now)
     return BulkActionResponse(
         id=bulk_action.pk,
         action=bulk_action.action,
@@ -182,6 +211,7 @@ def _serialize(bulk_action: BulkAction, request: ApiRequest) -> BulkActionRespon
         )
         if preview.hidden_labels and bulk_action.state == State.READY
         else None,
+        ends_monitoring=preview.ending_count if bulk_action.state == State.READY else bulk_action.ended_count,
         seats=serialize_seats(get_coverage(request.caller.account, request.context.now)),
         applied=bulk_action.applied_count,
         left_alone=bulk_action.skipped_count,

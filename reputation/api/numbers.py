@@ -14,7 +14,7 @@ from portal.api.pagination import PageQuery, paginate
 from portal.api.problems import Problem, validation_problem
 from portal.phone.numbers import InvalidPhoneNumber
 from reputation import phone_numbers
-from reputation.api.objects import PathId, get_object_or_problem, get_referenced_campaign
+from reputation.api.objects import PathId, get_object_or_problem, get_referenced_campaign, monitoring_would_end
 from reputation.api.schemas.numbers import (
     NumberCreateRequest,
     NumberFilters,
@@ -24,6 +24,7 @@ from reputation.api.schemas.numbers import (
     serialize_number,
 )
 from reputation.models import PhoneNumber
+from reputation.monitoring import coverage
 from reputation.numbers.filters import NumberFilter
 
 router = Router(tags=["Numbers"])
@@ -96,23 +97,34 @@ def get_number(request: ApiRequest, number_id: PathId, response: HttpResponse) -
     scope="write",
     responses={200: NumberResponse},
     returns_etag=True,
+    problems=("monitoring_would_end",),
     body="json",
     checks_if_match=True,
 )
 def change_number(
     request: ApiRequest, number_id: PathId, payload: NumberUpdateRequest, response: HttpResponse
 ) -> NumberResponse:
-    """Change a number's label, source or campaign."""
+    """Change a number's label, source or campaign.
+
+    A monitored number that leaves its campaign takes a seat. If none is free, its monitoring would end, and the request
+    is refused without `end_monitoring`.
+    """
+    coverage.lock_account(request.caller.account.pk)
     number = get_object_or_problem(request, _numbers_for_update(), number_id)
     check_if_match(request, number_etag(number))
     sent = payload.model_fields_set
-    phone_numbers.change(
-        number,
-        label=number.label if payload.label is None else payload.label,
-        source=payload.source or number.source,
-        campaign=get_referenced_campaign(request, payload.campaign_id) if "campaign_id" in sent else number.campaign,
-        context=request.context,
-    )
+    campaign = get_referenced_campaign(request, payload.campaign_id) if "campaign_id" in sent else number.campaign
+    try:
+        phone_numbers.change(
+            number,
+            label=number.label if payload.label is None else payload.label,
+            source=payload.source or number.source,
+            campaign=campaign,
+            context=request.context,
+            end_monitoring=payload.end_monitoring,
+        )
+    except phone_numbers.MonitoringWouldEnd:
+        raise monitoring_would_end(1) from None
     return _with_etag(get_object_or_problem(request, _numbers(), number_id), request, response)
 
 

@@ -12,6 +12,7 @@ from portal.api.authentication import ApiRequest
 from portal.api.problems import Problem, validation_problem
 from portal.models import AccountQuerySet
 from reputation.api.schemas.base import MAX_ID
+from reputation.labels import format_number_count
 from reputation.models import Campaign
 
 ModelT = TypeVar("ModelT", bound=Model)
@@ -39,6 +40,17 @@ def get_referenced_object(request: ApiRequest, model: type[ModelT], pk: int | No
 
 def get_referenced_campaign(request: ApiRequest, pk: int | None) -> Campaign | None:
     return get_referenced_object(request, Campaign, pk, location="body.campaign_id")
+
+
+def check_ending(count: int, *, end_monitoring: bool) -> None:
+    """Raise a Problem if monitoring would end for so many numbers and the request does not say that it may."""
+    if count and not end_monitoring:
+        raise monitoring_would_end(count)
+
+
+def monitoring_would_end(count: int) -> Problem:
+    detail = f"Monitoring would end for {format_number_count(count)}, because no seat is free. Nothing was changed."
+    return Problem("monitoring_would_end", detail, ends_monitoring=count)
 
 
 def _get_account_object(request: ApiRequest, objects: type[ModelT] | QuerySet[ModelT], pk: int) -> ModelT | None:

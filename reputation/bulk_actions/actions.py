@@ -16,7 +16,7 @@ from django.db import transaction
 from portal.audit import Context
 from portal.db.in_list import in_list
 from portal.jobs.claims import RELEASED, LeaseLost, RowClaim, claim_row
-from portal.jobs.runner import enqueue, pause
+from portal.jobs.runner import BUDGET_SECONDS, enqueue, pause
 from portal.models import Account
 from reputation import campaigns
 from reputation.bulk_actions import snapshot
@@ -26,7 +26,8 @@ from reputation.bulk_actions.rules import ELIGIBILITY_RULES
 from reputation.bulk_actions.selection import pending_numbers
 from reputation.models import BulkAction, BulkActionNumber, Campaign, PhoneNumber
 from reputation.models.numbers import PhoneNumberQuerySet
-from reputation.monitoring import capability
+from reputation.monitoring import capability, coverage
+from reputation.monitoring.eligibility import get_coverage
 from reputation.numbers import last_seen
 
 Action = BulkAction.Action
@@ -37,7 +38,6 @@ Outcome = BulkActionNumber.Outcome
 MAX_SYNCHRONOUS = 1_000
 CHUNK = 10_000
 LEASE = timedelta(seconds=90)
-BUDGET_SECONDS = 50
 
 
 def create_bulk_action(
@@ -53,12 +53,14 @@ def create_bulk_action(
     expected_count: int | None = None,
     apply_immediately: bool = False,
     reason: str = "",
+    max_ending: int = 0,
 ) -> BulkAction:
     """Take the snapshot of the selected numbers; workers take a large one (see snapshot.py).
 
     With `selects_all_matching`, `filter_query` is the filter's query string, `excluded_ids` are the numbers that were
     unticked again, and `expected_count` is how many the page counted without these. With `apply_immediately` the
-    action is confirmed as soon as the snapshot is complete, because nobody is going to look at it.
+    action is confirmed as soon as the snapshot is complete, because nobody is going to look at it. `max_ending` says
+    for how many numbers monitoring may end then, because they leave a campaign and no seat is free.
     """
     with transaction.atomic():
         bulk_action = BulkAction.objects.create(
@@ -73,6 +75,7 @@ def create_bulk_action(
             excluded_ids=list(dict.fromkeys(excluded_ids)),
             apply_immediately=apply_immediately,
             reason=reason,
+            max_ending=max_ending,
             created_at=context.now,
         )
         snapshot.start_snapshot(bulk_action, numbers, now=context.now)
@@ -100,11 +103,12 @@ class ReasonMissing(Exception):
     """The action needs a reason. Nothing was changed."""
 
 
-def confirm(bulk_action: BulkAction, *, context: Context, reason: str = "") -> bool:
+def confirm(bulk_action: BulkAction, *, context: Context, reason: str = "", max_ending: int | None = None) -> bool:
     """Do what the window showed. False if it was confirmed before.
 
-    A second click, a reload and a stale window thus change nothing, and show what was done. Raises ReasonMissing if the
-    action needs a reason, and has none from its creation either.
+    A second click, a reload and a stale window thus change nothing, and show what was done. `max_ending` says for how
+    many numbers monitoring may end: as many as the window showed. Raises ReasonMissing if the action needs a reason,
+    and has none from its creation either.
     """
     reason = " ".join(reason.split())[:300] or bulk_action.reason
     if ACTION_LABELS[bulk_action.action].reason_question and not reason:
@@ -117,6 +121,7 @@ def confirm(bulk_action: BulkAction, *, context: Context, reason: str = "") -> b
             state=State.APPLYING,
             confirmed_at=context.now,
             reason=reason,
+            max_ending=bulk_action.max_ending if max_ending is None else max_ending,
             total_count=bulk_action.refusal_counts.get("", 0),
             user=context.actor.user,
             api_key=context.actor.api_key_id,
@@ -140,7 +145,9 @@ def apply(bulk_action: BulkAction, *, context: Context) -> bool:
         return False
     until = time.monotonic() + BUDGET_SECONDS
     try:
-        bulk_action.refresh_from_db(fields=("apply_cursor", "applied_count", "skipped_count"))
+        bulk_action.refresh_from_db(
+            fields=("apply_cursor", "applied_count", "skipped_count", "ended_count", "max_ending")
+        )
         while apply_chunk(bulk_action, claim, context=context):
             if time.monotonic() > until:
                 return False
@@ -162,12 +169,13 @@ def apply_chunk(bulk_action: BulkAction, claim: RowClaim[BulkAction], *, context
     """
     with transaction.atomic():
         # Two actions of one account share its seats: one after the other.
-        Account.objects.select_for_update().get(pk=bulk_action.account_id)
+        coverage.lock_account(bulk_action.account_id)
         ahead = pending_numbers(bulk_action).filter(number__gt=bulk_action.apply_cursor)
         ids = list(ahead.order_by("number").values_list("number", flat=True)[:CHUNK])
         if not ids:
             return False
         allowed = _get_allowed_ids(bulk_action, ids, context.now)
+        allowed, ended = _limit_ending(bulk_action, allowed, context.now)
         changed = _change_numbers(bulk_action, allowed, context=context)
         chunk = ahead.filter(number__lte=ids[-1])
         if skipped := len(ids) - len(changed):
@@ -176,6 +184,7 @@ def apply_chunk(bulk_action: BulkAction, claim: RowClaim[BulkAction], *, context
         progress = {
             "applied_count": bulk_action.applied_count + len(changed),
             "skipped_count": bulk_action.skipped_count + skipped,
+            "ended_count": bulk_action.ended_count + ended,
             "apply_cursor": ids[-1],
         }
         # If another worker took over meanwhile, or the action was stopped, the whole chunk is rolled back.
@@ -201,6 +210,17 @@ def _change_numbers(bulk_action: BulkAction, ids: list[int], *, context: Context
     return campaigns.assign(ids, campaign=bulk_action.campaign, context=context)
 
 
+def _limit_ending(bulk_action: BulkAction, ids: list[int], now: datetime) -> tuple[list[int], int]:
+    """Leave out numbers for which monitoring would end beyond what was confirmed. Return the others, and how many of
+    them lose their monitoring."""
+    if bulk_action.action != Action.UNASSIGN:
+        return ids, 0
+    ending = coverage.get_ending_ids(ids, get_coverage(bulk_action.account, now))
+    confirmed = max(bulk_action.max_ending - bulk_action.ended_count, 0)
+    left_out = set(ending[confirmed:])
+    return [pk for pk in ids if pk not in left_out], min(len(ending), confirmed)
+
+
 def _get_allowed_ids(bulk_action: BulkAction, ids: list[int], now: datetime) -> list[int]:
     """Those without a refusal now; of those that need a seat, as many as there are free seats."""
     rule = ELIGIBILITY_RULES[bulk_action.action](bulk_action.account, bulk_action.campaign, now)
@@ -208,7 +228,7 @@ def _get_allowed_ids(bulk_action: BulkAction, ids: list[int], now: datetime) -> 
     free_seats = rule.seats
     allowed = []
     for pk, refusal, needs_seat in rule.annotate(present).order_by("pk").values_list("pk", "refusal", "needs_seat"):
-        if refusal or (needs_seat and free_seats <= 0):
+        if refusal or (needs_seat and free_seats <= 0 and not rule.ends_monitoring):
             continue
         free_seats -= needs_seat
         allowed.append(pk)

@@ -75,8 +75,8 @@ ACTION_LABELS: dict[str, ActionLabels] = {
         done="Took out",
         afterwards="",
         notes=(
-            "Monitoring goes on. A monitored number that is in no campaign takes a seat of the Spam Monitoring and "
-            "Remediation licence.",
+            "A monitored number that is in no campaign takes a seat of the Spam Monitoring and Remediation licence. "
+            "Monitoring goes on while a seat is free.",
         ),
         icon="minus",
     ),

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db.models import Exists, OuterRef
 
 from portal.text import join_names
 from reputation.bulk_actions.labels import ACTION_LABELS, ActionLabels
-from reputation.bulk_actions.selection import pending_numbers
+from reputation.bulk_actions.selection import count_ending, pending_numbers
 from reputation.campaigns import get_campaigns_without_caller_id
 from reputation.labels import format_number_count
 from reputation.models import BulkAction, BulkActionNumber, Campaign, PhoneNumber
-from reputation.monitoring.eligibility import REFUSALS, Refusal
+from reputation.monitoring.eligibility import REFUSALS, Refusal, explain_refusal, get_coverage
 
 MAX_LISTED = 50
 MAX_REFUSED_LISTED = 10
@@ -56,6 +57,9 @@ class BulkActionPreview:
     removed_count: int
     search: str
     hidden_labels: HiddenLabels | None
+    # For how many numbers monitoring ends, because they leave a campaign and no seat is free.
+    ending_count: int
+    seats_free: int
 
     @property
     def labels(self) -> ActionLabels:
@@ -65,7 +69,8 @@ class BulkActionPreview:
     def button_label(self) -> str:
         """Enable 42 numbers."""
         again = " again" if self.bulk_action.action == BulkAction.Action.RELEASE else ""
-        return f"{self.labels.verb} {format_number_count(self.total_count)}{again}"
+        ending = f" and end monitoring for {self.ending_count:,}" if self.ending_count else ""
+        return f"{self.labels.verb} {format_number_count(self.total_count)}{again}{ending}"
 
     @property
     def summary(self) -> str:
@@ -90,11 +95,12 @@ class BulkActionPreview:
         return f"{then}, {selected:,} when this window opened. It is about the {selected:,}."
 
 
-def get_preview(bulk_action: BulkAction, *, search: str = "") -> BulkActionPreview:
+def get_preview(bulk_action: BulkAction, now: datetime, *, search: str = "") -> BulkActionPreview:
     """A fixed number of queries, and at most MAX_LISTED numbers of each kind."""
     counts = {code: count for code, count in bulk_action.refusal_counts.items() if count}
     total = counts.pop("", 0)
     refused_count = sum(counts.values())
+    coverage = get_coverage(bulk_action.account, now)
     found = pending_numbers(bulk_action)
     if search.strip():
         found = found.filter(number__in=PhoneNumber.objects.for_account(bulk_action.account_id).search(search))
@@ -104,7 +110,7 @@ def get_preview(bulk_action: BulkAction, *, search: str = "") -> BulkActionPrevi
         total_count=total,
         match_count=found.count() if search.strip() else total,
         refused=[
-            RefusedGroup(REFUSALS[code], counts[code], _get_first_refused(bulk_action, code))
+            RefusedGroup(explain_refusal(code, coverage), counts[code], _get_first_refused(bulk_action, code))
             for code in REFUSALS
             if code in counts
         ],
@@ -112,6 +118,8 @@ def get_preview(bulk_action: BulkAction, *, search: str = "") -> BulkActionPrevi
         removed_count=max(bulk_action.selected_count - total - refused_count, 0),
         search=search,
         hidden_labels=_get_hidden_labels(bulk_action) if bulk_action.action == BulkAction.Action.DISABLE else None,
+        ending_count=count_ending(bulk_action, coverage),
+        seats_free=coverage.seats_free,
     )
 
 

@@ -30,12 +30,18 @@ def get_result(bulk_action: BulkAction) -> BulkActionResult:
     first_skipped = skipped.order_by("number")[:MAX_LISTED] if bulk_action.skipped_count else []
     return BulkActionResult(
         summary=describe_progress(bulk_action),
-        follow_up=ACTION_LABELS[bulk_action.action].afterwards if bulk_action.applied_count else "",
+        follow_up=_get_follow_up(bulk_action),
         skipped_count=bulk_action.skipped_count,
         first_skipped=[row.number for row in first_skipped],
         newly_matching_count=bulk_action.newly_matching_count,
         first_newly_matching=list(PhoneNumber.objects.filter(pk__in=bulk_action.newly_matching_ids).order_by("pk")),
     )
+
+
+def _get_follow_up(bulk_action: BulkAction) -> str:
+    if bulk_action.ended_count:
+        return f"Monitoring ended for {format_number_count(bulk_action.ended_count)}: no seat was free."
+    return ACTION_LABELS[bulk_action.action].afterwards if bulk_action.applied_count else ""
 
 
 def describe_progress(bulk_action: BulkAction) -> str:

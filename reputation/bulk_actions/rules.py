@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from django.db.models import Q
+from django.db.models import Case, Q, Value, When
 
 from portal.models import Account
 from reputation.models import BulkAction, Campaign, PhoneNumber
-from reputation.monitoring.eligibility import EligibilityRule, disable_rule, enable_rule, first_refusal
+from reputation.monitoring.coverage import losing_cover
+from reputation.monitoring.eligibility import (
+    EligibilityRule,
+    disable_rule,
+    enable_rule,
+    first_refusal,
+    get_coverage,
+)
 
 
 def assign_rule(account: Account, campaign: Campaign | None, now: datetime) -> EligibilityRule:
@@ -17,7 +24,11 @@ def assign_rule(account: Account, campaign: Campaign | None, now: datetime) -> E
 
 
 def unassign_rule(account: Account, campaign: Campaign | None, now: datetime) -> EligibilityRule:
-    return EligibilityRule(refusal=first_refusal([("not_assigned", Q(campaign__isnull=True) | ~Q(campaign=campaign))]))
+    return EligibilityRule(
+        refusal=first_refusal([("not_assigned", Q(campaign__isnull=True) | ~Q(campaign=campaign))]),
+        needs_seat=Case(When(losing_cover(get_coverage(account, now)), then=Value(True)), default=Value(False)),
+        ends_monitoring=True,
+    )
 
 
 def release_rule(account: Account, campaign: Campaign | None, now: datetime) -> EligibilityRule:

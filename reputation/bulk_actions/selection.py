@@ -10,6 +10,7 @@ from django.http import QueryDict
 from portal.models import Account
 from reputation.models import BulkAction, BulkActionNumber, Campaign, PhoneNumber
 from reputation.models.numbers import PhoneNumberQuerySet
+from reputation.monitoring.eligibility import Coverage
 from reputation.numbers.filters import NumberFilter
 
 
@@ -35,6 +36,14 @@ def get_matching_numbers(bulk_action: BulkAction, now: datetime, *, scan_by_id: 
 def pending_numbers(bulk_action: BulkAction) -> QuerySet[BulkActionNumber]:
     """The numbers of the snapshot to which the action is yet to be applied."""
     return bulk_action.numbers.filter(refusal="", outcome=BulkActionNumber.Outcome.PENDING)
+
+
+def count_ending(bulk_action: BulkAction, coverage: Coverage) -> int:
+    """For how many numbers the action ends monitoring, because they leave a campaign and no seat is free."""
+    if bulk_action.action != BulkAction.Action.UNASSIGN:
+        return 0
+    needed = pending_numbers(bulk_action).filter(needs_seat=True).count()
+    return max(needed - coverage.seats_free, 0)
 
 
 def _restrict_to_action(present: PhoneNumberQuerySet, action: str, campaign: Campaign | None) -> PhoneNumberQuerySet:

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from portal.db.bulk import insert_from
 from portal.jobs.claims import RELEASED, claim_row
-from portal.jobs.runner import enqueue, pause
+from portal.jobs.runner import BUDGET_SECONDS, enqueue, pause
 from reputation.bulk_actions.rules import ELIGIBILITY_RULES
 from reputation.bulk_actions.selection import get_matching_numbers
 from reputation.models import BulkAction, BulkActionNumber, PhoneNumber
@@ -29,7 +29,6 @@ Outcome = BulkActionNumber.Outcome
 # Numbers of one statement and transaction; also the most that a person who opens a window waits for.
 CHUNK = 20_000
 LEASE = timedelta(seconds=90)
-BUDGET_SECONDS = 50
 NO_FREE_SEAT = "no_free_seat"
 
 
@@ -111,7 +110,7 @@ def _write_numbers(
         needs_seat="needs_seat",
         outcome=Value(""),
     )
-    _count_chunk(bulk_action, last_id)
+    _count_chunk(bulk_action, rule, last_id)
     is_last = written < CHUNK if last_id is None else not last_id
     changed = ["selected_count", "refusal_counts", "free_seats", "snapshot_cursor"]
     if is_last:
@@ -122,7 +121,7 @@ def _write_numbers(
     return not is_last
 
 
-def _count_chunk(bulk_action: BulkAction, last_id: int | None) -> None:
+def _count_chunk(bulk_action: BulkAction, rule: EligibilityRule, last_id: int | None) -> None:
     """Count the numbers behind the cursor, give them the free seats, and move the cursor to the last of them."""
     chunk = bulk_action.numbers.filter(number__gt=bulk_action.snapshot_cursor)
     if bulk_action.excluded_ids:
@@ -137,7 +136,7 @@ def _count_chunk(bulk_action: BulkAction, last_id: int | None) -> None:
         bulk_action.selected_count += count
         bulk_action.add_refused(refusal, count)
         seats_needed += count if needs_seat and not refusal else 0
-    if seats_needed > bulk_action.free_seats:
+    if seats_needed > bulk_action.free_seats and not rule.ends_monitoring:
         _refuse_without_seat(bulk_action)
     bulk_action.free_seats = max(bulk_action.free_seats - seats_needed, 0)
     bulk_action.snapshot_cursor = cursor

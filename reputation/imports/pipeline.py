@@ -23,7 +23,7 @@ from django.db.models import F, QuerySet
 
 from portal.audit import Context
 from portal.jobs.claims import RELEASED, LeaseLost, claim_row, unclaimed
-from portal.jobs.runner import enqueue, pause
+from portal.jobs.runner import BUDGET_SECONDS, enqueue, pause
 from portal.models import Account
 from reputation.imports import progress
 from reputation.imports.apply import apply_rows
@@ -42,7 +42,6 @@ State = NumberImport.State
 MAX_SYNCHRONOUS_BYTES = 64 * 1024
 MAX_SYNCHRONOUS_ROWS = 1_000
 LEASE = timedelta(seconds=90)
-BUDGET_SECONDS = 50
 # An import fails after so many workers in a row that did not finish a chunk.
 MAX_ATTEMPTS = 5
 ADVANCE_TASK = "reputation.tasks.imports.advance_import"

@@ -4,6 +4,7 @@ from reputation.models.campaigns import Campaign
 from reputation.models.cases import Case, Submission
 from reputation.models.complaints import Complaint, ComplaintFile
 from reputation.models.counts import NumberCount
+from reputation.models.coverage import CoverageLoss
 from reputation.models.engines import Check, CircuitBreaker, Engine, Registration, Tag
 from reputation.models.imports import ImportRow, NumberImport
 from reputation.models.numbers import PhoneNumber
@@ -18,6 +19,7 @@ __all__ = [
     "CircuitBreaker",
     "Complaint",
     "ComplaintFile",
+    "CoverageLoss",
     "Engine",
     "ImportRow",
     "NumberCalls",

@@ -67,6 +67,9 @@ class BulkAction(Claimable):
     skipped_count = models.PositiveIntegerField(default=0, help_text="Changed by somebody else since the snapshot.")
     apply_cursor = models.BigIntegerField(default=0, help_text="The id of the last number that was processed.")
     ended_at = models.DateTimeField(null=True)
+    # Of numbers that are taken out of a campaign and get no seat.
+    max_ending = models.PositiveIntegerField(default=0, help_text="For how many numbers monitoring may end.")
+    ended_count = models.PositiveIntegerField(default=0, help_text="For how many numbers monitoring ended.")
     is_stopped = models.BooleanField(default=False, help_text="Somebody stopped it before all were processed.")
     # What matched when it ended and is not in the snapshot: how many, and the ids of the first.
     newly_matching_count = models.PositiveIntegerField(default=0)

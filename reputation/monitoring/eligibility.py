@@ -5,17 +5,20 @@ The rule of *Enable* implements the specification's requirements and limitations
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 
-from django.db.models import Case, CharField, Expression, Q, Value, When
+from django.db.models import Case, CharField, Expression, Q, Sum, Value, When
 
 from enrollment.models import Application
 from portal.accounts.licensing import BASE_PRODUCTS, CAMPAIGN_PRODUCTS, SEAT_PRODUCT
 from portal.models import Account, Licence
 from portal.models.accounts import today_of
 from portal.phone.numbers import US_REGIONS
+from portal.text import join_names
 from reputation.models import Campaign, NumberCount, PhoneNumber
+from reputation.models.counts import NumberCountQuerySet
 from reputation.models.numbers import PhoneNumberQuerySet
 
 
@@ -50,8 +53,8 @@ REFUSALS = {
         ),
         Refusal(
             "no_free_seat",
-            "Not an outbound dialer number, and no seat of the Spam Monitoring and Remediation licence is free.",
-            "Put them in a campaign, or see the seats",
+            "No seat of the Spam Monitoring and Remediation licence is free.",
+            "See the seats",
             "services-details",
         ),
         Refusal("already_off", "Already off."),
@@ -71,32 +74,110 @@ class Coverage:
     seats: int
     seats_used: int
     licences: tuple[Licence, ...]
+    # The last licence of each product that has ended and that no valid licence replaces.
+    expired: tuple[Licence, ...] = ()
 
     @property
     def seats_free(self) -> int:
         return max(self.seats - self.seats_used, 0)
 
     @property
-    def seats_exceeded(self) -> int:
-        return max(self.seats_used - self.seats, 0)
+    def uncovered_count(self) -> int:
+        """How many monitored numbers no licence covers. The seats alone cover nothing: they need a product licence."""
+        return max(self.seats_used - (self.seats if self.has_product_licence else 0), 0)
 
 
 def get_coverage(account: Account, now: datetime) -> Coverage:
-    """The account's coverage today, in its own time zone; two queries.
+    """The account's coverage today, in its own time zone; two queries."""
+    return get_coverage_on(account, today_of(account, now))
+
+
+def get_coverage_on(account: Account, day: date) -> Coverage:
+    """What the licences cover on this day, and the seats that the numbers that are monitored now take; two queries."""
+    return build_coverage(list(Licence.objects.for_account(account)), count_monitored(account), day)
+
+
+@dataclass(frozen=True)
+class MonitoredCount:
+    """How many of an account's numbers are monitored, and how many of these are in no campaign."""
+
+    total: int
+    without_campaign: int
+
+
+def count_monitored(account: Account) -> MonitoredCount:
+    return count_monitored_by_account(NumberCount.objects.for_account(account)).get(account.pk, MonitoredCount(0, 0))
+
+
+def count_monitored_by_account(counts: NumberCountQuerySet) -> dict[int, MonitoredCount]:
+    """By account id, from these stored counts; one query."""
+    without = Sum("count", filter=Q(campaign=NumberCount.NO_CAMPAIGN), default=0)
+    rows = counts.monitored().values("account").annotate(total=Sum("count"), without=without).order_by()
+    return {row["account"]: MonitoredCount(row["total"], row["without"]) for row in rows}
+
+
+def build_coverage(account_licences: Sequence[Licence], monitored: MonitoredCount, day: date) -> Coverage:
+    """What an account's licences cover on this day.
 
     Each monitored number takes a seat, except numbers in campaigns if a licence includes those.
     """
-    licences = tuple(Licence.objects.for_account(account).valid_on(today_of(account, now)))
+    begun = [licence for licence in account_licences if licence.valid_from <= day]
+    licences = tuple(licence for licence in begun if licence.valid_until is None or licence.valid_until >= day)
     products = {licence.product for licence in licences}
     includes_campaigns = bool(products & CAMPAIGN_PRODUCTS)
-    monitored = NumberCount.objects.for_account(account).monitored()
     return Coverage(
         includes_campaign_numbers=includes_campaigns,
         has_product_licence=bool(products & BASE_PRODUCTS),
         seats=sum(licence.seats for licence in licences if licence.product == SEAT_PRODUCT),
-        seats_used=(monitored.without_campaign() if includes_campaigns else monitored).total(),
+        seats_used=monitored.without_campaign if includes_campaigns else monitored.total,
         licences=licences,
+        expired=_get_expired(begun, products),
     )
+
+
+def count_losing_monitoring(account: Account, licences: Sequence[Licence], now: datetime) -> int:
+    """For how many numbers monitoring ends if the account has these licences instead of its own; two queries."""
+    today, monitored = today_of(account, now), count_monitored(account)
+    before = build_coverage(list(Licence.objects.for_account(account)), monitored, today)
+    return max(build_coverage(licences, monitored, today).uncovered_count - before.uncovered_count, 0)
+
+
+def _get_expired(begun: list[Licence], valid_products: set[str]) -> tuple[Licence, ...]:
+    ended = {licence.product: licence for licence in sorted(begun, key=lambda licence: licence.valid_until or date.max)}
+    return tuple(licence for product, licence in ended.items() if product not in valid_products)
+
+
+def explain_refusal(code: str, coverage: Coverage) -> Refusal:
+    """The refusal, with the names of the expired licences that would cover the number."""
+    refusal = REFUSALS[code]
+    products = _get_missing_products(code, coverage)
+    expired = [
+        f"{licence.get_product_display()} expired on {licence.valid_until:%-d %B %Y}"
+        for licence in coverage.expired
+        if licence.product in products
+    ]
+    if expired and code == "no_licence":
+        return replace(refusal, sentence=f"No licence covers it any more: {join_names(expired)}.")
+    if expired:
+        return replace(refusal, sentence=f"{join_names(expired)}, and {_lower_first(refusal.sentence)}")
+    if code == "no_free_seat" and coverage.includes_campaign_numbers:
+        sentence = f"Not an outbound dialer number, and {_lower_first(refusal.sentence)}"
+        return replace(refusal, sentence=sentence, hint="Put them in a campaign, or see the seats")
+    return refusal
+
+
+def _get_missing_products(code: str, coverage: Coverage) -> frozenset[str]:
+    """The products of which a valid licence would cover a number that is refused with this code."""
+    if code == "no_licence":
+        return frozenset(BASE_PRODUCTS)
+    if code == "no_free_seat":
+        of_campaigns = frozenset() if coverage.includes_campaign_numbers else CAMPAIGN_PRODUCTS
+        return frozenset({SEAT_PRODUCT}) | of_campaigns
+    return frozenset()
+
+
+def _lower_first(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]
 
 
 def is_enrolled(account: Account) -> bool:
@@ -108,12 +189,14 @@ class EligibilityRule:
     """The conditions of a bulk action, as SQL expressions.
 
     `refusal` is the code of a Refusal or empty. `needs_seat` tells whether the number takes a seat. The caller assigns
-    the seats: of the numbers without a refusal that need one, the first `seats` by id get one.
+    the seats: of the numbers without a refusal that need one, the first `seats` by id get one. The others are refused,
+    unless the action `ends_monitoring` of those without a seat.
     """
 
     refusal: Expression
     needs_seat: Expression = Value(False)
     seats: int = 0
+    ends_monitoring: bool = False
 
     def annotate(self, numbers: PhoneNumberQuerySet) -> PhoneNumberQuerySet:
         return numbers.annotate(refusal=self.refusal, needs_seat=self.needs_seat)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 from django.utils import timezone
 
-from portal.jobs.runner import enqueue, run_until_done, task
+from portal.jobs.runner import BUDGET_SECONDS, continue_later, enqueue_again, run_exclusively, run_until_done, task
 from reputation.imports import cleanup, pipeline
 from reputation.models import NumberImport
 
@@ -14,21 +16,17 @@ def advance_import(pk: int) -> None:
     """Read or apply one import. Queued when a file is received and when it is confirmed, and again until it is done."""
     batch = NumberImport.objects.filter(pk=pk).first()
     if batch and pipeline.advance(batch, now=timezone.now()):
-        enqueue(pipeline.ADVANCE_TASK, pk)
+        continue_later()
 
 
 @task
 def continue_imports() -> None:
     """The sweep: continue imports that a killed worker, or a lost queue, left unfinished."""
-    waiting = list(pipeline.get_unclaimed(timezone.now()))
-
-    def step() -> int:
-        if not waiting:
-            return 0
-        pipeline.advance(waiting.pop(0), now=timezone.now(), budget_seconds=20)
-        return 1
-
-    run_until_done("continue imports", step)
+    until = time.monotonic() + BUDGET_SECONDS
+    with run_exclusively("continue imports") as lease:
+        for batch in pipeline.get_unclaimed(timezone.now()) if lease else ():
+            if time.monotonic() >= until or pipeline.advance(batch, now=timezone.now()):
+                enqueue_again(pipeline.ADVANCE_TASK, batch.pk)
 
 
 @task

@@ -8,13 +8,18 @@ from django.urls import path
 
 from enrollment.status import get_enrollment_status
 from portal.accounts.access import MemberRequest, member_required
+from portal.models import today_of
+from reputation.matching.without_caller_id import get_campaigns_without_caller_id
 from reputation.models import BulkAction, Campaign, Case, NumberImport, PhoneNumber
+from reputation.monitoring.licence_notices import get_licence_notices
+from reputation.notifications.licences import get_reports
 from reputation.number_table.alerts import build_rows
 from reputation.number_table.scope import NumberScope
 from reputation.number_table.table import count_by_status
 from reputation.number_table.unknown_numbers import get_unknown_numbers
 
 MAX_ROWS = 5
+MAX_REPORTS = 3
 
 
 @member_required
@@ -32,6 +37,7 @@ def overview(request: MemberRequest) -> HttpResponse:
     verifying = scope.counts.with_capability(PhoneNumber.Capability.VERIFYING).total()
     status = get_enrollment_status(request.account)
     cases = Case.objects.for_account(request.account)
+    day = today_of(request.account, now)
     context = {
         "tallies": tallies,
         "all_numbers": all_numbers,
@@ -44,6 +50,9 @@ def overview(request: MemberRequest) -> HttpResponse:
         "unknown": get_unknown_numbers(scope, tallies, now),
         "more_tagged": len(tagged) > MAX_ROWS,
         "tagged_defaults": defaults.select_related("default_number").order_by("name")[:MAX_ROWS],
+        "without_caller_id": get_campaigns_without_caller_id(request.account.pk, day, limit=MAX_ROWS),
+        "licence_notices": get_licence_notices(request.account, now),
+        "loss_reports": get_reports(request.account, now, limit=MAX_REPORTS, max_listed=MAX_ROWS),
         "without_ticket": cases.without_ticket().select_related("number").order_by("-pk")[: MAX_ROWS + 1],
         "unconfirmed_imports": NumberImport.objects.for_account(request.account)
         .awaiting_confirmation()
@@ -53,7 +62,10 @@ def overview(request: MemberRequest) -> HttpResponse:
         "undecided_count": numbers.awaiting_decision(now).count(),
         "now": now,
     }
-    tasks = ("asks_for_enrollment", "undecided_count", "without_ticket", "tagged_defaults", "unconfirmed_imports")
+    tasks = (
+        *("asks_for_enrollment", "undecided_count", "without_ticket", "tagged_defaults", "unconfirmed_imports"),
+        *("without_caller_id", "licence_notices", "loss_reports"),
+    )
     context["has_tasks"] = any(context[name] for name in tasks)
     return render(request, "reputation/overview.html", context)
 

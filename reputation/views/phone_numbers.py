@@ -52,6 +52,28 @@ class NumberForm(forms.Form):
         campaign.queryset = Campaign.objects.for_account(account).order_by("name")
 
 
+class EditNumberForm(NumberForm):
+    """`end_monitoring` is shown when it is needed: the number would leave its campaign, and no seat is free."""
+
+    end_monitoring = forms.BooleanField(
+        label="End monitoring of this number",
+        required=False,
+        help_text="It leaves its campaign, and no seat of the Spam Monitoring and Remediation licence is free. The "
+        "engines are no longer asked about it, and an open case is cancelled.",
+    )
+
+    def __init__(self, *args: Any, account: Account, **kwargs: Any) -> None:
+        super().__init__(*args, account=account, **kwargs)
+        self.confirmation = self.fields.pop("end_monitoring")
+
+    def ask_to_end_monitoring(self) -> None:
+        """Show the box, and say why nothing was saved."""
+        self.fields["end_monitoring"] = self.confirmation
+        self.add_error(
+            "end_monitoring", "Nothing was saved yet. Tick the box to save, or keep the number in a campaign."
+        )
+
+
 class AddNumberForm(NumberForm):
     number = forms.CharField(
         max_length=60,
@@ -120,11 +142,20 @@ def _get_added_message(added: phone_numbers.AddResult, typed: str) -> str:
 def edit_number(request: MemberRequest, pk: int) -> HttpResponse:
     number = get_account_object_or_404(request, PhoneNumber, pk)
     initial = {"label": number.label, "source": number.source, "campaign": number.campaign_id}
-    form = NumberForm(request.POST or None, account=request.account, initial=initial)
+    form = EditNumberForm(request.POST or None, account=request.account, initial=initial)
     if request.method == "POST" and form.is_valid():
-        changed = phone_numbers.change(number, **form.cleaned_data, context=request.context)
-        messages.success(request, f"{number} was changed." if changed else f"{number} is as it was.")
-        return redirect(_get_return_url(request))
+        try:
+            changed = phone_numbers.change(
+                number,
+                **form.cleaned_data,
+                context=request.context,
+                end_monitoring="end_monitoring" in request.POST,
+            )
+        except phone_numbers.MonitoringWouldEnd:
+            form.ask_to_end_monitoring()
+        else:
+            messages.success(request, f"{number} was changed." if changed else f"{number} is as it was.")
+            return redirect(_get_return_url(request))
     return render(
         request, "reputation/phone_number_edit.html", {"form": form, "number": number, "back": _get_return_url(request)}
     )

@@ -65,6 +65,15 @@ CaseState = Annotated[str, Choices(*Case.State.values)]
 Action = Annotated[str, Choices(*BulkAction.Action.values)]
 
 
+EndMonitoring = Annotated[
+    bool,
+    Field(
+        description="Go on although monitoring ends for numbers that leave a campaign and get no seat. Without it, "
+        "such a request is refused (409) and changes nothing."
+    ),
+]
+
+
 class ResponseSchema(BaseModel):
     """The base of responses."""
 

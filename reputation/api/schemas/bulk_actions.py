@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from reputation.api.schemas.base import Action, Choices, Id, Reason, RequestSchema, ResponseSchema
+from reputation.api.schemas.base import Action, Choices, EndMonitoring, Id, Reason, RequestSchema, ResponseSchema
 from reputation.api.schemas.enrollments import SeatsResponse
 from reputation.api.schemas.numbers import CampaignReference, NumberFiltersRequest, NumberReference
 from reputation.models import BulkAction
@@ -51,6 +51,27 @@ class ReleaseByFilterRequest(SelectionByFilterRequest):
 ReleaseRequest = ReleaseByIdsRequest | ReleaseByFilterRequest
 
 
+class UnassignByIdsRequest(SelectionByIdsRequest):
+    """These numbers. Ids that the account does not have are left out."""
+
+    end_monitoring: EndMonitoring = False
+
+
+class UnassignByFilterRequest(SelectionByFilterRequest):
+    """All numbers that match; an empty filter means all."""
+
+    end_monitoring: EndMonitoring = False
+
+
+UnassignRequest = UnassignByIdsRequest | UnassignByFilterRequest
+
+
+class ConfirmationRequest(RequestSchema):
+    """Confirms a dry run."""
+
+    end_monitoring: EndMonitoring = False
+
+
 class HiddenLabelsResponse(ResponseSchema):
     count: int = Field(description="How many of the numbers carry a label, and stay skipped.")
     campaigns_without_caller_id: list[CampaignReference] = Field(
@@ -79,6 +100,9 @@ class BulkActionResponse(ResponseSchema):
     refused: list[RefusalGroup] = Field(description="Those that are left out, by reason, with the first of each.")
     sentence: str
     hidden_labels: HiddenLabelsResponse | None = Field(description="For a dry run of *disable*.")
+    ends_monitoring: int = Field(
+        description="For how many numbers monitoring ends, or ended, because they leave a campaign and no seat is free."
+    )
     seats: SeatsResponse
     applied: int = Field(description="How many were done so far.")
     left_alone: int = Field(description="Changed by somebody else since they were shown.")

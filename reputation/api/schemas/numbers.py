@@ -14,6 +14,7 @@ from reputation.api.schemas.base import (
     REMEDIATION_STATES,
     Capability,
     Choices,
+    EndMonitoring,
     Id,
     Line,
     OptionalId,
@@ -109,6 +110,7 @@ class NumberUpdateRequest(RequestSchema):
     label: Line | None = None
     source: Source | None = None
     campaign_id: Id | None = Field(None, description="null takes it out of its campaign.")
+    end_monitoring: EndMonitoring = False
 
 
 class NumberReference(ResponseSchema):

@@ -20,9 +20,11 @@ from reputation.bulk_actions.actions import State
 from reputation.bulk_actions.labels import ACTION_LABELS
 from reputation.bulk_actions.preview import get_preview
 from reputation.bulk_actions.result import get_result
-from reputation.bulk_actions.selection import get_selectable_numbers
+from reputation.bulk_actions.selection import count_ending, get_selectable_numbers
 from reputation.models import BulkAction, Campaign
 from reputation.models.numbers import PhoneNumberQuerySet
+from reputation.monitoring.coverage import ANY_COUNT
+from reputation.monitoring.eligibility import get_coverage
 from reputation.numbers.filters import NumberFilter
 
 Action = BulkAction.Action
@@ -77,7 +79,7 @@ def _read_selection(request: MemberRequest, selectable: PhoneNumberQuerySet) -> 
 def show_bulk_action(request: MemberRequest, pk: int) -> HttpResponse:
     """The window. After confirmation it shows the progress, then the result."""
     bulk_action = get_account_object_or_404(
-        request, BulkAction.objects.select_related("campaign", "user", "api_key"), pk
+        request, BulkAction.objects.select_related("account", "campaign", "user", "api_key"), pk
     )
     return _render_window(request, bulk_action)
 
@@ -92,9 +94,10 @@ def _render_window(request: MemberRequest, bulk_action: BulkAction, *, reason_er
     }
     if bulk_action.state == State.READY:
         after = parse_id(request.GET.get("after"))
-        preview = get_preview(bulk_action, search=request.GET.get("q", "")[:MAX_SEARCH_LENGTH])
+        preview = get_preview(bulk_action, request.context.now, search=request.GET.get("q", "")[:MAX_SEARCH_LENGTH])
         next_chip = next((number.pk for number in preview.numbers if number.pk > after), None) if after else None
         context |= {"preview": preview, "next_chip": next_chip, "after": after}
+        context["is_unconfirmed"] = "unconfirmed" in request.GET
     elif bulk_action.state == State.DONE:
         context["result"] = get_result(bulk_action)
     response = render(request, "reputation/bulk_action.html", context, status=422 if reason_error else 200)
@@ -106,10 +109,19 @@ def _render_window(request: MemberRequest, bulk_action: BulkAction, *, reason_er
 @require_POST
 @editor_required
 def confirm_bulk_action(request: MemberRequest, pk: int) -> HttpResponse:
-    """*Enable 42 numbers*. A second click changes nothing."""
-    bulk_action = get_account_object_or_404(request, BulkAction, pk)
+    """*Enable 42 numbers*. A second click changes nothing.
+
+    `end_monitoring` is the number of numbers for which monitoring ends, as the ticked box showed it.
+    """
+    bulk_action = get_account_object_or_404(request, BulkAction.objects.select_related("account"), pk)
+    max_ending = min(parse_id(request.POST.get("end_monitoring")), ANY_COUNT)
+    if bulk_action.state == State.READY:
+        coverage = get_coverage(request.account, request.context.now)
+        if count_ending(bulk_action, coverage) > max_ending:
+            return redirect(f"{reverse('bulk-action', args=[pk])}?unconfirmed=1")
+    reason = request.POST.get("reason", "").replace("\x00", "")
     try:
-        actions.confirm(bulk_action, context=request.context, reason=request.POST.get("reason", "").replace("\x00", ""))
+        actions.confirm(bulk_action, context=request.context, reason=reason, max_ending=max_ending)
     except actions.ReasonMissing:
         return _render_window(request, bulk_action, reason_error="Nothing was changed. Say why, for the audit trail.")
     return redirect("bulk-action", pk)

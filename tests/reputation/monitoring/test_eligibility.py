@@ -4,19 +4,21 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
+from django.urls import reverse
 from django.utils import timezone
 
 from enrollment.models import Application
 from portal.accounts.licensing import BASE_PRODUCTS, CAMPAIGN_PRODUCTS, Product
 from portal.models import today_of
 from reputation.models import PhoneNumber
-from reputation.monitoring.eligibility import REFUSALS, enable_rule, get_coverage
+from reputation.monitoring.eligibility import REFUSALS, enable_rule, explain_refusal, get_coverage
 from tests.factories import (
     ApplicationFactory,
     CampaignFactory,
     LicenceFactory,
     PhoneNumberFactory,
 )
+from tests.support.pages import get_html
 
 pytestmark = pytest.mark.django_db
 
@@ -143,3 +145,48 @@ def test_what_is_on_is_refused_and_what_failed_may_be_enabled_again(enrolled_acc
 
 def test_each_refusal_says_something_to_a_person():
     assert all(refusal.sentence.endswith(".") for refusal in REFUSALS.values())
+
+
+def expire(account, product: Product, now, **fields) -> str:
+    """The product's licence has expired yesterday. Returns how a refusal names it."""
+    day = today_of(account, now) - timedelta(days=1)
+    LicenceFactory(account=account, product=product, valid_from=day - timedelta(days=9), valid_until=day, **fields)
+    return f"{product.label} expired on {day:%-d %B %Y}"
+
+
+@pytest.mark.parametrize("product", sorted(BASE_PRODUCTS))
+def test_a_refusal_names_the_product_licence_that_expired(account, now, product):
+    expired = expire(account, Product(product), now)
+    assert expired in explain_refusal("no_licence", get_coverage(account, now)).sentence
+
+
+def test_a_refusal_names_the_expired_licence_of_the_seats(account, now):
+    LicenceFactory(account=account, product=Product.PHONE_PRO)
+    expired = expire(account, Product.MONITORING_SKU, now, seats=5)
+    assert explain_refusal("no_free_seat", get_coverage(account, now)).sentence.startswith(expired)
+
+
+def test_a_refusal_of_a_number_in_a_campaign_names_the_expired_licence_and_not_the_campaign(account, now):
+    LicenceFactory(account=account, product=Product.PHONE_PRO)
+    LicenceFactory(account=account, product=Product.MONITORING_SKU, seats=5)
+    expired = expire(account, Product.CONTACT_CENTER_PREMIUM, now)
+    refusal = explain_refusal("no_free_seat", get_coverage(account, now))
+    assert refusal.sentence.startswith(expired)
+    assert "outbound dialer" not in refusal.sentence
+    assert "campaign" not in refusal.hint
+
+
+def test_a_refusal_names_no_licence_that_a_valid_one_replaces(account, now):
+    expire(account, Product.CONTACT_CENTER_ELITE, now)
+    LicenceFactory(account=account, product=Product.CONTACT_CENTER_ELITE)
+    refusal = explain_refusal("no_free_seat", get_coverage(account, now))
+    assert "expired" not in refusal.sentence
+    assert refusal.sentence.startswith("Not an outbound dialer number, and no seat")
+
+
+def test_the_window_names_the_expired_licence(as_admin, account, now):
+    ApplicationFactory(account=account)
+    expired = expire(account, Product.CONTACT_CENTER_ELITE, now)
+    number = PhoneNumberFactory(account=account, campaign=CampaignFactory(account=account))
+    answer = as_admin.post(reverse("bulk-action-open"), {"action": "enable", "number": [number.pk]}, follow=True)
+    assert f"No licence covers it any more: {expired}." in get_html(answer)

@@ -1,0 +1,71 @@
+"""Running campaigns without a usable caller ID: their calls show no number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from django.db import connection
+
+from reputation.matching.queries import AVAILABLE, SKIPPED_EXHAUSTED, SKIPPED_TAGGED
+from reputation.models import Campaign, PhoneNumber
+
+_NUMBERS_TABLE = PhoneNumber._meta.db_table
+
+
+@dataclass(frozen=True)
+class CampaignWithoutCallerId:
+    """A running campaign whose calls show no number, and why."""
+
+    pk: int
+    name: str
+    automatic_matching: bool
+    has_tagged: bool
+    has_exhausted: bool
+
+    @property
+    def reason(self) -> str:
+        if not self.automatic_matching:
+            return "It has no default caller ID, and automatic matching is off."
+        if self.has_tagged and self.has_exhausted:
+            return "It has no default caller ID, and all its numbers are tagged or at their daily limit."
+        if self.has_tagged:
+            return "It has no default caller ID, and all its numbers are tagged."
+        if self.has_exhausted:
+            return "It has no default caller ID, and all its numbers are at their daily limit."
+        return "It has no default caller ID and no numbers."
+
+
+def _exists(condition: str) -> str:
+    """Whether the campaign has a number with this condition. The order makes the databases use the partial index."""
+    return (
+        f"(SELECT m.id FROM {_NUMBERS_TABLE} m WHERE m.campaign_id = c.id AND {condition} "
+        "ORDER BY m.e164 LIMIT 1) IS NOT NULL"
+    )
+
+
+# A number that reached its limit on an earlier day can be shown again. The first call of the day makes it available
+# (daily_limit.reset_for_day); until then the campaign has an earlier `limits_reset_on`.
+_REACHED_EARLIER = (
+    "((c.limits_reset_on IS NULL OR c.limits_reset_on <> %s) AND "
+    + _exists(f"{SKIPPED_EXHAUSTED} AND m.exhausted_on < %s")
+    + ")"
+)
+# Each subquery has the condition of a partial index and ends at the first number that it finds.
+_SQL = f"""
+    SELECT c.id, c.name, c.automatic_matching, {_exists(SKIPPED_TAGGED)}, {_exists(SKIPPED_EXHAUSTED)}
+    FROM {Campaign._meta.db_table} c
+    LEFT JOIN {_NUMBERS_TABLE} d ON d.id = c.default_number_id AND d.removed_at IS NULL
+    WHERE c.account_id = %s AND NOT c.is_paused AND d.id IS NULL AND NOT (
+        c.automatic_matching AND ({_exists(AVAILABLE)} OR {_REACHED_EARLIER}))
+    ORDER BY c.name, c.id LIMIT %s"""
+
+
+def get_campaigns_without_caller_id(account_id: int, day: date, *, limit: int) -> list[CampaignWithoutCallerId]:
+    """The account's running campaigns without a usable caller ID on this day, by name; one query.
+
+    A default caller ID is always usable, tagged or not (see match.py).
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_SQL, [account_id, day, day, limit])
+        return [CampaignWithoutCallerId(pk, name, *map(bool, flags)) for pk, name, *flags in cursor.fetchall()]
