@@ -184,7 +184,7 @@ def _bulk_actions() -> QuerySet[BulkAction]:
 
 
 def _serialize(bulk_action: BulkAction, request: ApiRequest) -> BulkActionResponse:
-    preview = get_preview(bulk_action, request.context.now)
+    preview = get_preview(bulk_action, now=request.context.now)
     return BulkActionResponse(
         id=bulk_action.pk,
         action=bulk_action.action,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Exists, OuterRef
+from django.utils import timezone
 
 from portal.text import join_names
 from reputation.bulk_actions.labels import ACTION_LABELS, ActionLabels
@@ -95,12 +96,12 @@ class BulkActionPreview:
         return f"{then}, {selected:,} when this window opened. It is about the {selected:,}."
 
 
-def get_preview(bulk_action: BulkAction, now: datetime, *, search: str = "") -> BulkActionPreview:
-    """A fixed number of queries, and at most MAX_LISTED numbers of each kind."""
+def get_preview(bulk_action: BulkAction, *, search: str = "", now: datetime | None = None) -> BulkActionPreview:
+    """A fixed number of queries, and at most MAX_LISTED numbers of each kind. Seats are those of `now`."""
     counts = {code: count for code, count in bulk_action.refusal_counts.items() if count}
     total = counts.pop("", 0)
     refused_count = sum(counts.values())
-    coverage = get_coverage(bulk_action.account, now)
+    coverage = get_coverage(bulk_action.account, now or timezone.now())
     found = pending_numbers(bulk_action)
     if search.strip():
         found = found.filter(number__in=PhoneNumber.objects.for_account(bulk_action.account_id).search(search))

@@ -20,7 +20,7 @@ from reputation import schedules
 from reputation.models import BulkAction, Case, Check, PhoneNumber, Registration, Tag
 from reputation.monitoring import capability, lookups, observations, revocation, verification
 from reputation.tasks import cases, demo_loop, maintenance
-from tests.factories import ApplicationFactory, MonitoredNumberFactory, PhoneNumberFactory
+from tests.factories import ApplicationFactory, CampaignFactory, MonitoredNumberFactory, PhoneNumberFactory
 from tests.support import processes as child_processes
 
 # Names ----------------------------------------------------------------------------------------------------------------
@@ -112,8 +112,11 @@ def test_a_task_that_fails_is_logged_and_does_not_raise(provider, account, now, 
 
 
 @pytest.mark.django_db
-def test_every_sweep_takes_only_what_is_due_and_an_idle_one_writes_nothing_but_its_lease(provider, account):
-    MonitoredNumberFactory(account=account, next_action_at=timezone.now() + timedelta(hours=1))
+def test_every_sweep_takes_only_what_is_due_and_an_idle_one_writes_nothing_but_its_lease(provider, enrolled_account):
+    campaign = CampaignFactory(account=enrolled_account)
+    MonitoredNumberFactory(
+        account=enrolled_account, campaign=campaign, next_action_at=timezone.now() + timedelta(hours=1)
+    )
     before = (list(PhoneNumber.objects.values()), AuditEvent.objects.count())
     for entry in schedules.SCHEDULES:
         if entry.func.startswith("reputation.tasks."):

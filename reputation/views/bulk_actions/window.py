@@ -94,7 +94,8 @@ def _render_window(request: MemberRequest, bulk_action: BulkAction, *, reason_er
     }
     if bulk_action.state == State.READY:
         after = parse_id(request.GET.get("after"))
-        preview = get_preview(bulk_action, request.context.now, search=request.GET.get("q", "")[:MAX_SEARCH_LENGTH])
+        search = request.GET.get("q", "")[:MAX_SEARCH_LENGTH]
+        preview = get_preview(bulk_action, search=search, now=request.context.now)
         next_chip = next((number.pk for number in preview.numbers if number.pk > after), None) if after else None
         context |= {"preview": preview, "next_chip": next_chip, "after": after}
         context["is_unconfirmed"] = "unconfirmed" in request.GET

@@ -27,8 +27,9 @@ pytestmark = pytest.mark.django_db
 def one_chunk_per_turn(monkeypatch) -> None:
     """The time is up after the first chunk."""
     monkeypatch.setattr(runner, "BUDGET_SECONDS", -1)
-    for module in (actions, snapshot, pipeline):
+    for module in (actions, snapshot):
         monkeypatch.setattr(module, "BUDGET_SECONDS", -1)
+    monkeypatch.setitem(pipeline.advance.__kwdefaults__, "budget_seconds", -1)
 
 
 def queued() -> list[str]:
@@ -100,7 +101,7 @@ def test_a_snapshot_and_an_import_are_continued_turn_by_turn(enrolled_account, c
         assert len(queued()) <= 2, "no task is queued twice"
         ran.append(run_next())
     assert ran[:3] == ["prepare_bulk_action", "advance_import", "prepare_bulk_action"], "they take turns"
-    assert ran.count("prepare_bulk_action") > 2
+    assert min(ran.count("prepare_bulk_action"), ran.count("advance_import")) > 1
     bulk_action.refresh_from_db()
     assert (bulk_action.state, bulk_action.selected_count) == (BulkAction.State.READY, 10)
     batch.refresh_from_db()

@@ -12,7 +12,7 @@ from django.utils.module_loading import import_string
 from portal.jobs import runner
 from reputation.models import Check, PhoneNumber
 from reputation.schedules import SCHEDULES
-from tests.factories import MonitoredNumberFactory, PhoneNumberFactory
+from tests.factories import CampaignFactory, MonitoredNumberFactory, PhoneNumberFactory
 
 DAY = timedelta(seconds=20)
 
@@ -35,7 +35,11 @@ def count_rows() -> dict[str, int]:
 
 
 def test_an_hour_of_the_fast_clock_adds_no_row_while_engines_say_the_same(enrolled_account, provider, fast_clock):
-    numbers = [MonitoredNumberFactory(account=enrolled_account, next_action_at=timezone.now()) for _ in range(5)]
+    campaign = CampaignFactory(account=enrolled_account)
+    numbers = [
+        MonitoredNumberFactory(account=enrolled_account, campaign=campaign, next_action_at=timezone.now())
+        for _ in range(5)
+    ]
     numbers += [PhoneNumberFactory(account=enrolled_account) for _ in range(5)]
     begun = timezone.now()
     seen = {}
