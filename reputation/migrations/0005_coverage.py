@@ -4,8 +4,8 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("portal", "0002_licence_warnings"),
-        ("reputation", "0001_initial"),
+        ("portal", "0003_licence_warnings"),
+        ("reputation", "0004_last_seen_label"),
     ]
 
     operations = [

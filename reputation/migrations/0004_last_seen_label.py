@@ -89,7 +89,7 @@ INDEXES_TO_REPLACE = (
 
 
 class Migration(migrations.Migration):
-    dependencies = [("reputation", "0001_initial")]
+    dependencies = [("reputation", "0003_calls_default_number")]
 
     operations = [
         migrations.RunPython(drop_count_triggers, migrations.RunPython.noop),

@@ -16,7 +16,7 @@ def leave_ended_licences(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) ->
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("portal", "0001_initial"),
+        ("portal", "0002_area_codes"),
     ]
 
     operations = [
