@@ -16,7 +16,7 @@ from portal.accounts.licensing import Product
 from portal.audit import Context
 from portal.db.bulk import insert_from, insert_rows
 from portal.models import Account, Licence, Member, User
-from portal.phone.numbering_plan import get_numbering_plan
+from portal.phone.current_plan import get_numbering_plan
 from portal.phone.numbers import InvalidPhoneNumber, parse_number
 from reputation.models import Campaign, Case, Check, Engine, PhoneNumber, Registration, Tag
 from reputation.models.numbers import PhoneNumberQuerySet

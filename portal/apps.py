@@ -10,7 +10,7 @@ class PortalConfig(AppConfig):
         from portal.area_code_tables import fetch_numbering_plan
         from portal.audit.record import on_recorded
         from portal.db.unknown_migrations import refuse_unknown_migrations
-        from portal.phone.numbering_plan import set_plan_source
+        from portal.phone.current_plan import set_plan_source
         from portal.webhooks import outbox
 
         set_plan_source(fetch_numbering_plan)

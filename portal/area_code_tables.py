@@ -11,7 +11,8 @@ from django.db import Error, connection, transaction
 
 from portal.models import AreaCodeTable
 from portal.phone.area_code_report import InvalidReport, read_report
-from portal.phone.numbering_plan import NumberingPlan, get_shipped_plan
+from portal.phone.current_plan import get_shipped_plan
+from portal.phone.numbering_plan import NumberingPlan
 
 MAX_BYTES = 5_000_000
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from portal.accounts.licensing import Product
 from portal.audit import Actor
 from portal.models import Account, Member, User
-from portal.phone import numbering_plan
+from portal.phone import current_plan
 from reputation.matching import recorder
 from reputation.monitoring import engines
 from reputation.providers import registry
@@ -135,7 +135,7 @@ def provider(db, settings) -> Iterator[FakeProvider]:
 @pytest.fixture(autouse=True)
 def use_shipped_area_codes(monkeypatch) -> None:
     """The table in the database is not asked for: its query would come at some time in some test."""
-    monkeypatch.setattr(numbering_plan, "_current", numbering_plan._Current())
+    monkeypatch.setattr(current_plan, "_current", current_plan._Current())
 
 
 @pytest.fixture(autouse=True)

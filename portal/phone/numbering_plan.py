@@ -1,24 +1,19 @@
 """The North American Numbering Plan: which area codes exist, since when, and where.
 
 NANPA assigns the area codes of +1. phonenumbers lags behind its assignments, so this table decides which numbers of +1
-exist. A dated report of NANPA is shipped. `set_plan_source` names what may have a newer one: the table in the database,
-which this package cannot import.
+exist. current_plan.py has the plan in use.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache, cached_property
+from functools import cached_property
 
 from django.utils import timezone
 
 from portal.phone.errors import InvalidPhoneNumber
-
-# How often a process asks the source. A loaded report is in use within a minute.
-REFRESH_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,49 +74,3 @@ class NumberingPlan:
                 f"No such number exists: the three digits after the area code are {exchange}, a service code."
             )
         return known
-
-
-# Returns the plan to use, given the one in use; None if it cannot be asked now.
-PlanSource = Callable[[NumberingPlan], NumberingPlan | None]
-
-
-@dataclass
-class _Current:
-    """The plan that this process uses, and when it asks the source again, on the monotonic clock."""
-
-    plan: NumberingPlan | None = None
-    source: PlanSource | None = None
-    next_check: float = 0.0
-
-
-_current = _Current()
-
-
-def set_plan_source(source: PlanSource | None) -> None:
-    _current.source, _current.plan, _current.next_check = source, None, 0.0
-
-
-def get_numbering_plan() -> NumberingPlan:
-    """Return the plan in use. Asks the source at most every REFRESH_SECONDS."""
-    plan = _current.plan
-    if plan is None or time.monotonic() >= _current.next_check:
-        plan = _refresh()
-    return plan
-
-
-def _refresh() -> NumberingPlan:
-    plan = _current.plan or get_shipped_plan()
-    next_check = time.monotonic() + REFRESH_SECONDS
-    _current.next_check = next_check  # other threads need not wait for this one
-    found = _current.source(plan) if _current.source else plan
-    if found is None:
-        _current.next_check = 0.0
-    _current.plan = found or plan
-    return _current.plan
-
-
-@cache
-def get_shipped_plan() -> NumberingPlan:
-    from portal.phone.area_code_report import read_shipped_report
-
-    return read_shipped_report()

@@ -15,8 +15,8 @@ import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
 
 from portal.phone.countries import Country, country_name, find_country
+from portal.phone.current_plan import get_numbering_plan
 from portal.phone.errors import InvalidPhoneNumber
-from portal.phone.numbering_plan import get_numbering_plan
 from portal.phone.written import WrittenNumber, read_written_number
 
 __all__ = ["US_REGIONS", "InvalidPhoneNumber", "ParsedNumber", "country_name", "format_national", "parse_number"]

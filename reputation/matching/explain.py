@@ -14,7 +14,7 @@ from django.db import models
 from django.db.models import Count, Q
 
 from enrollment.choices import US_STATES
-from portal.phone.numbering_plan import get_numbering_plan
+from portal.phone.current_plan import get_numbering_plan
 from portal.phone.numbers import country_name, format_national, parse_number
 from reputation.labels import StatusLabel
 from reputation.matching.match import REASONS, MatchResult, match

@@ -7,7 +7,8 @@ from functools import lru_cache
 
 from django.db import models
 
-from portal.phone.numbering_plan import NumberingPlan, get_numbering_plan
+from portal.phone.current_plan import get_numbering_plan
+from portal.phone.numbering_plan import NumberingPlan
 from portal.phone.numbers import ParsedNumber
 
 

@@ -9,9 +9,9 @@ from django.test.utils import CaptureQueriesContext
 
 from portal.area_code_tables import fetch_numbering_plan, load_report
 from portal.models import AreaCodeTable
-from portal.phone import numbering_plan
+from portal.phone import current_plan
 from portal.phone.area_code_report import InvalidReport
-from portal.phone.numbering_plan import REFRESH_SECONDS, get_numbering_plan, get_shipped_plan
+from portal.phone.current_plan import REFRESH_SECONDS, get_numbering_plan, get_shipped_plan
 from portal.phone.numbers import InvalidPhoneNumber, parse_number
 from tests.support.area_codes import REPORT, read_shipped_rows, write_nanpa_report
 
@@ -43,8 +43,8 @@ def report(tmp_path):
 def clock(monkeypatch):
     """The monotonic clock of the numbering plan, in seconds; the plan asks the database."""
     seconds = [1000.0]
-    monkeypatch.setattr(numbering_plan.time, "monotonic", lambda: seconds[0])
-    numbering_plan.set_plan_source(fetch_numbering_plan)
+    monkeypatch.setattr(current_plan.time, "monotonic", lambda: seconds[0])
+    current_plan.set_plan_source(fetch_numbering_plan)
     return seconds
 
 

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from portal.phone.area_code_report import InvalidReport, read_report
-from portal.phone.numbering_plan import get_shipped_plan
+from portal.phone.current_plan import get_shipped_plan
 from tests.support.area_codes import REPORT, read_shipped_rows, write_nanpa_report
 
 NAME = "area-codes-2026-03-01.csv"

@@ -7,7 +7,7 @@ import pytest
 import time_machine
 
 from portal.phone.area_code_report import SHIPPED_DIR
-from portal.phone.numbering_plan import get_numbering_plan, get_shipped_plan
+from portal.phone.current_plan import get_numbering_plan, get_shipped_plan
 from portal.phone.numbers import US_REGIONS, InvalidPhoneNumber, parse_number
 from tests.support.area_codes import read_shipped_rows
 
