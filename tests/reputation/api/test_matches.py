@@ -71,7 +71,7 @@ def test_what_cannot_be_called_is_refused_at_its_place_with_the_reason(api_clien
     answer = post_match(api_client, {"campaign_id": campaign.pk, "called": called})
     assert (answer.status_code, answer.json()["code"]) == (422, "not_a_number")
     assert answer.json()["errors"][0]["where"] == "body.called"
-    assert reason in answer.json()["errors"][0]["message"]
+    assert reason in answer.json()["errors"][0]["detail"]
 
 
 def test_a_call_to_a_new_area_code_gets_a_caller_id(api_client, campaign):
