@@ -15,7 +15,7 @@ from portal.api.problems import Problem, validation_problem
 from reputation.api.objects import PathId, get_object_or_problem
 from reputation.api.schemas.imports import ImportDetailResponse, ImportListResponse, ImportResponse, RefusedRow
 from reputation.imports import pipeline, preview
-from reputation.imports.csv_format import UnreadableFile
+from portal.files.records import UnreadableFile
 from reputation.models import ImportRow, NumberImport
 
 router = Router(tags=["Imports"])

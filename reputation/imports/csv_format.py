@@ -13,7 +13,7 @@ from itertools import islice
 from typing import BinaryIO
 
 from portal.phone.numbers import InvalidPhoneNumber, parse_number
-from reputation.imports.csv_reader import CSVRecord, read_records
+from portal.files.records import Record, UnreadableFile, read_records
 
 READ_BYTES = 64 * 1024
 # Records searched for a phone number if there are no headings.
@@ -65,10 +65,6 @@ FILE_SIGNATURES = {
     b"\xff\xd8\xff": "a picture",
 }
 _CONTROL_BYTES = bytes({*range(32), 127} - {9, 10, 12, 13, 26})
-
-
-class UnreadableFile(ValueError):
-    """The file cannot be imported; the message tells a person why, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +168,7 @@ def detect_format(file: BinaryIO) -> CSVFormat:
     )
 
 
-def _read_heading(file: BinaryIO) -> tuple[str, CSVRecord]:
+def _read_heading(file: BinaryIO) -> tuple[str, Record]:
     """Return the delimiter and the first record, read with the delimiter that finds most known headings and cells."""
     candidates = []
     for delimiter in DELIMITERS:

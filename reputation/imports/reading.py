@@ -16,7 +16,7 @@ from portal.jobs.claims import LeaseLost
 from portal.jobs.runner import pause
 from portal.phone.numbers import US_REGIONS
 from reputation.imports import progress
-from reputation.imports.csv_reader import CSVRecord, read_records
+from portal.files.records import Record, read_records
 from reputation.imports.preview import format_summary
 from reputation.imports.progress import COUNT_FIELD_BY_OUTCOME, COUNT_FIELDS, Claim
 from reputation.imports.staging import build_row, compare_with_existing, get_campaign_ids
@@ -45,7 +45,7 @@ def read_file(batch: NumberImport, claim: Claim, *, until: float, now: datetime)
     return False
 
 
-def _stage_chunk(batch: NumberImport, claim: Claim, chunk: list[CSVRecord], campaigns: dict[str, int]) -> None:
+def _stage_chunk(batch: NumberImport, claim: Claim, chunk: list[Record], campaigns: dict[str, int]) -> None:
     """Store, for each line of a chunk, what will be done."""
     rows = [build_row(record, batch, campaigns) for record in chunk]
     compare_with_existing(batch, rows)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from portal.db.in_list import in_list
 from portal.phone.numbers import InvalidPhoneNumber, ParsedNumber
-from reputation.imports.csv_reader import CSVRecord
+from portal.files.records import Record
 from reputation.models import Campaign, ImportRow, NumberImport, PhoneNumber
 from reputation.numbers.export import unescape_formula
 from reputation.phone_numbers import clean_label, parse_caller_id
@@ -53,7 +53,7 @@ class _LineRefused(ValueError):
     """The line is refused; the message tells a person why."""
 
 
-def build_row(record: CSVRecord, number_import: NumberImport, campaigns: dict[str, int]) -> dict[str, Any]:
+def build_row(record: Record, number_import: NumberImport, campaigns: dict[str, int]) -> dict[str, Any]:
     """Return the row of a record, judged by the file alone: new, or refused. See compare_with_existing."""
     cells = {
         name: unescape_formula(record.cells[index]) if index < len(record.cells) else ""
@@ -80,7 +80,7 @@ def build_row(record: CSVRecord, number_import: NumberImport, campaigns: dict[st
         return row | {"outcome": Outcome.REFUSED, "reason": str(error)[:200]}
 
 
-def _check_cells(record: CSVRecord, *, width: int) -> None:
+def _check_cells(record: Record, *, width: int) -> None:
     if record.problem:
         raise _LineRefused(record.problem)
     if any(record.cells[width:]):

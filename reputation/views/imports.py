@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST
 from portal.accounts.access import MemberRequest, editor_required, get_account_object_or_404, member_required
 from portal.db.keyset import parse_id
 from reputation.imports import cleanup, pipeline, preview
-from reputation.imports.csv_format import UnreadableFile
+from portal.files.records import UnreadableFile
 from reputation.labels import format_number_count
 from reputation.models import NumberImport
 from reputation.numbers.export import csv_lines

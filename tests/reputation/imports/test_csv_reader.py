@@ -9,9 +9,9 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from portal.audit import Context
+from portal.files.records import UnreadableFile, read_records
 from reputation.imports import pipeline, preview
-from reputation.imports.csv_format import UnreadableFile, convert_to_utf8, detect_format
-from reputation.imports.csv_reader import read_records
+from reputation.imports.csv_format import convert_to_utf8, detect_format
 from reputation.models import NumberImport, PhoneNumber
 from tests.factories import CampaignFactory
 
