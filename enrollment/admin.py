@@ -146,9 +146,7 @@ class ApplicationAdmin(RolePermissionsMixin, admin.ModelAdmin):
         """Show the application as it was sent, read-only, with its assessment."""
         application = self.get_object(request, unquote(object_id))
         if application is None:
-            self.message_user(
-                request, f"Application with ID “{object_id}” doesn’t exist. Perhaps it was deleted?", messages.WARNING
-            )
+            self.message_user(request, self._describe_missing(request, object_id), messages.WARNING)
             return HttpResponseRedirect(reverse("admin:index"))
         if request.method == "POST" or not self.has_view_permission(request, application):
             raise PermissionDenied
@@ -165,6 +163,7 @@ class ApplicationAdmin(RolePermissionsMixin, admin.ModelAdmin):
             answers=_get_answers_with_questions(application),
             steps=steps,
             changes=_get_changes(steps),
+            exchange=_get_exchange(steps),
             decisions=[link for link in links if link and not conflict],
             conflict=conflict,
             is_own_account=application.account_id in own_accounts.account_ids,
@@ -197,11 +196,17 @@ class ApplicationAdmin(RolePermissionsMixin, admin.ModelAdmin):
         )
         return TemplateResponse(request, "admin/enrollment/application/decide.html", context)
 
+    def _describe_missing(self, request: HttpRequest, object_id: str) -> str:
+        withdrawn = Application.objects.sent_before().filter(pk=parse_id(unquote(object_id)), state=State.DRAFT).first()
+        if withdrawn is None or not self.has_view_permission(request):
+            return f"Application with ID “{object_id}” doesn’t exist. Perhaps it was deleted?"
+        return f"{withdrawn.legal_name}: {decisions.describe_withdrawal(withdrawn)}"
+
     def _get_decision_rows(
         self, request: HttpRequest, to: str, shown: dict[int, int]
     ) -> list[tuple[Application, Assessment, str]]:
         """Each chosen application with its assessment, and why it cannot be decided."""
-        queryset = self.get_queryset(request).filter(pk__in=shown).select_related("account", "decided_by")
+        queryset = Application.objects.sent_before().filter(pk__in=shown).select_related("account", "decided_by")
         applications = list(queryset.order_by("submitted_at", "pk"))
         own_accounts = get_own_accounts(get_user(request), {application.account_id for application in applications})
         return [
@@ -272,3 +277,8 @@ def _get_changes(steps: list[Transition]) -> list[FieldChange]:
     """What the applicant changed between the last two submissions. `steps` are newest first."""
     submissions = [step.snapshot for step in steps if step.to_state == State.SUBMITTED]
     return diff_snapshots(submissions[1], submissions[0]) if len(submissions) > 1 else []
+
+
+def _get_exchange(steps: list[Transition]) -> list[Transition]:
+    """The applicant's last reply and the question before it, if the reply is newer than any decision."""
+    return steps[:2] if steps and steps[0].to_state == State.SUBMITTED and steps[0].reason else []

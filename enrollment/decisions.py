@@ -173,8 +173,16 @@ def _record_own_accounts(applications: list[Application], own_accounts: OwnAccou
             audit.record_event(account=application.account, context=context, code=OWN_ACCOUNT_CODE, subject=application)
 
 
+def describe_withdrawal(application: Application) -> str:
+    """Tell a reviewer that the applicant has taken the application back."""
+    when = timezone.localtime(application.state_since).strftime("%-d %b %Y %H:%M %Z")
+    return f"The applicant withdrew it, {when}. It waits for review again when it is sent again."
+
+
 def _describe_state_conflict(application: Application) -> str:
     state = application.get_state_display().lower()
+    if application.is_withdrawn:
+        return describe_withdrawal(application)
     if application.state == State.DRAFT:
         return "It has not been sent."
     if application.state == State.SUBMITTED:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from django.db import transaction
+from django.db.models import F
 
 from enrollment.models import Application
 from enrollment.questions import QUESTIONS_BY_ID
-from enrollment.validators import SSN_PATTERN, SSN_PLACEHOLDER
+from enrollment.validators import SSN_PLACEHOLDER, is_social_security_number
 from portal import audit
 from portal.audit import Context
 from portal.models import Account
@@ -70,6 +71,13 @@ def save_signature(application: Application, signed_by: str) -> None:
     drafts.exclude(signed_by=signed_by).update(signed_by=_sanitize_text(signed_by)[:120])
 
 
+def save_reply(application: Application, reply: str) -> None:
+    """Save the reply to the reviewer's question, as a change of what the next submission sends."""
+    asked = Application.objects.filter(pk=application.pk, state=State.MORE_INFORMATION)
+    asked.exclude(reply=(text := _sanitize_text(reply))).update(reply=text, edit_count=F("edit_count") + 1)
+    application.refresh_from_db(fields=["reply", "edit_count"])
+
+
 def _get_next_application(newest: Application | None, account: Account) -> Application:
     if newest is None:
         return Application(account=account)
@@ -98,7 +106,7 @@ def _record_edit(application: Application, *, context: Context) -> None:
 
 def _sanitize_business(typed: Mapping[str, str]) -> dict[str, str]:
     sanitized = {name: _sanitize_text(text) for name, text in typed.items()}
-    if SSN_PATTERN.fullmatch(sanitized.get("ein", "")):
+    if is_social_security_number(sanitized.get("ein", "")):
         sanitized["ein"] = SSN_PLACEHOLDER
     return sanitized
 

@@ -1,4 +1,4 @@
-"""Mails about an enrollment: to reviewers when it is submitted, to the applicant when it is decided.
+"""Mails about an enrollment: to reviewers when it is submitted or withdrawn, to the applicant when it is decided.
 
 A mail is due in its transition's row (`mail_due_at`) until it is handed in.
 """
@@ -20,6 +20,7 @@ from portal.accounts.roles import Permission
 State = Application.State
 
 SUBJECTS: dict[str, str] = {
+    State.DRAFT: "Enrollment withdrawn: {business}",
     State.SUBMITTED: "Enrollment to review: {business}",
     State.APPROVED: "{account}: the enrollment is approved",
     State.REJECTED: "{account}: the enrollment is rejected",
@@ -35,8 +36,8 @@ def send_due(now: datetime) -> int:
 
 
 def get_recipients(step: Transition) -> list[str]:
-    """Reviewers for a submission. For a decision, the account's owners and admins, and the contact person."""
-    if step.to_state == State.SUBMITTED:
+    """Reviewers for a submission or a withdrawal; otherwise the account's owners and admins, and the contact person."""
+    if step.to_state in (State.SUBMITTED, State.DRAFT):
         return list(settings.REVIEWER_EMAILS)
     addresses = get_emails(step.application.account, Permission.EDIT_ACCOUNT)
     contact = get_business_values(step.application.snapshot).get("contact_email", "").lower()

@@ -22,6 +22,10 @@ class ApplicationQuerySet(AccountQuerySet["Application"]):
         """All but drafts: a draft is private to the applicant until it is submitted."""
         return self.exclude(state=Application.State.DRAFT)
 
+    def sent_before(self) -> ApplicationQuerySet:
+        """Those that a reviewer has seen, also if they were withdrawn since."""
+        return self.filter(revision__gt=0)
+
     def newest(self) -> Application | None:
         """The current application: an account starts a new one only after the previous one was rejected or revoked."""
         return self.order_by("-pk").first()
@@ -67,6 +71,8 @@ class Application(models.Model):
     no_answer_count = models.PositiveSmallIntegerField("answers No", default=0)
     submitted_at = models.DateTimeField("sent", null=True, blank=True)
     submitted_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
+    # The reply to the reviewer's question. It is kept as typed until it is sent with the next submission.
+    reply = models.TextField(blank=True)
 
     # The last decision.
     decided_at = models.DateTimeField("decided", null=True, blank=True)
@@ -92,6 +98,10 @@ class Application(models.Model):
     def is_editable(self) -> bool:
         return self.state in self.EDITABLE_STATES
 
+    @property
+    def is_withdrawn(self) -> bool:
+        return self.state == self.State.DRAFT and self.revision > 0
+
 
 class TransitionQuerySet(models.QuerySet["Transition"]):
     def mail_due(self, now: datetime) -> TransitionQuerySet:
@@ -99,7 +109,9 @@ class TransitionQuerySet(models.QuerySet["Transition"]):
 
 
 class Transition(Claimable):
-    """A change of an application's state: a submission or a decision.
+    """A change of an application's state: a submission, a withdrawal or a decision.
+
+    `reason` is the reviewer's reason for a decision, or the applicant's reply in a submission.
 
     The mail about it is due from `mail_due_at` until `mailed_at` is set. Both are kept in this row, so that a mail
     survives a killed worker.
@@ -111,7 +123,7 @@ class Transition(Claimable):
     created_at = models.DateTimeField()
     user = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     reason = models.TextField(blank=True)
-    # The submitted form, to show a reviewer what changed since the previous submission. Empty for a decision.
+    # The submitted form, to show a reviewer what changed since the previous submission. Empty for other changes.
     snapshot = models.JSONField(default=dict)
 
     mail_due_at = models.DateTimeField(null=True)

@@ -46,6 +46,13 @@ def take_snapshot(business: BusinessForm, practices: PracticesForm, *, signed_by
     }
 
 
+def is_as_submitted(snapshot: Snapshot, business: BusinessForm, practices: PracticesForm) -> bool:
+    """Whether both forms are valid and read as they did when they were submitted."""
+    if not (business.is_valid() and practices.is_valid() and snapshot):
+        return False
+    return take_snapshot(business, practices, signed_by=snapshot["signed_by"]) == snapshot
+
+
 def get_business_values(snapshot: Snapshot) -> dict[str, Any]:
     """The business fields by name."""
     return {field["name"]: field["value"] for group in snapshot.get("business", ()) for field in group["fields"]}

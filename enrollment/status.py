@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.conf import settings
+
 from enrollment.models import Application
 from portal.models import Account
+from portal.text import pluralize
 
 State = Application.State
 NOT_ENROLLED = "none"
@@ -45,7 +48,7 @@ STATUS_LABELS: dict[str, StatusLabel] = {
         "Under review",
         "wait",
         "clock",
-        "A reviewer reads it and answers within two working days as a rule. You are told by mail and here.",
+        "A reviewer reads it and answers{review_time}. You are told by mail and here.",
         "See what was sent",
         "enrollment-check",
     ),
@@ -53,7 +56,7 @@ STATUS_LABELS: dict[str, StatusLabel] = {
         "More information wanted",
         "wait",
         "circle-question-mark",
-        "A reviewer asks for more. Change the form and send it again.",
+        "A reviewer asks for more. Reply to the question, or change the form and send it again.",
         "Change the form and send it again",
         "enrollment-business",
     ),
@@ -98,7 +101,7 @@ class EnrollmentStatus:
 
     @property
     def sentence(self) -> str:
-        return self.label.sentence
+        return self.label.sentence.format(review_time=get_review_time())
 
     @property
     def next_step_label(self) -> str:
@@ -111,6 +114,12 @@ class EnrollmentStatus:
     @property
     def is_approved(self) -> bool:
         return self.state == State.APPROVED
+
+
+def get_review_time() -> str:
+    """How long a review takes, as the end of a sentence. Empty unless the operator names a time."""
+    days = settings.REVIEW_WORKING_DAYS
+    return f" within {pluralize(days, 'working day')} as a rule" if days else ""
 
 
 def get_enrollment_status(account: Account) -> EnrollmentStatus:

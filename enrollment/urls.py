@@ -1,3 +1,3 @@
-from enrollment import views
+from enrollment import exchange_views, views
 
-urlpatterns = views.urls
+urlpatterns = [*views.urls, *exchange_views.urls]

@@ -15,7 +15,7 @@ from enrollment.forms import BusinessForm, PracticesForm, SubmitForm, build_form
 from enrollment.lifecycle import SubmissionError
 from enrollment.models import Application
 from enrollment.snapshot import take_snapshot
-from enrollment.status import build_enrollment_status
+from enrollment.status import build_enrollment_status, get_review_time
 from portal.accounts.access import MemberRequest, editor_required, get_account_object_or_404, member_required
 
 # URL name and label of each step, in order.
@@ -35,6 +35,7 @@ def enrollment_status(request: MemberRequest) -> HttpResponse:
         "application": application,
         "history": application.transitions.order_by("-pk") if application else [],
         "assessment": _get_assessment(application) if application else None,
+        "can_withdraw": application is not None and lifecycle.is_withdrawable(application),
     }
     return render(request, "enrollment/status.html", context)
 
@@ -121,7 +122,7 @@ def submit(request: MemberRequest) -> HttpResponse:
         )
     except SubmissionError as error:
         return _redirect_with_error(request, str(error))
-    messages.success(request, "Sent. A reviewer reads it and answers within two working days as a rule.")
+    messages.success(request, f"Sent. A reviewer reads it and answers{get_review_time()}.")
     return redirect("enrollment")
 
 
@@ -201,7 +202,7 @@ def _get_assessment(application: Application) -> Assessment:
 
 
 def _get_step_context(page: str) -> dict[str, Any]:
-    return {"steps": FORM_STEPS, "page": page}
+    return {"steps": FORM_STEPS, "page": page, "review_time": get_review_time()}
 
 
 urls = [

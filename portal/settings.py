@@ -192,6 +192,8 @@ environment.require(
 )
 SUPPORT_EMAIL = read("str", "SUPPORT_EMAIL", "")
 REVIEWER_EMAILS = read("list", "REVIEWER_EMAILS", [])
+# What applicants are told about the time of a review. 0 names no time.
+REVIEW_WORKING_DAYS = environment.require_minimum(0, "REVIEW_WORKING_DAYS", read("int", "REVIEW_WORKING_DAYS", 0))
 
 # Security
 

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from enrollment.forms.business import BusinessForm
 from enrollment.forms.errors import FormError, get_form_errors
+from enrollment.forms.exchange import ReplyForm, WithdrawForm
 from enrollment.forms.practices import PracticesForm
 from enrollment.forms.submit import SubmitForm
 from enrollment.models import Application
 
-__all__ = ["BusinessForm", "FormError", "PracticesForm", "SubmitForm", "build_forms", "get_form_errors"]
+__all__ = [
+    "BusinessForm",
+    "FormError",
+    "PracticesForm",
+    "ReplyForm",
+    "SubmitForm",
+    "WithdrawForm",
+    "build_forms",
+    "get_form_errors",
+]
 
 
 def build_forms(application: Application, *, check: bool) -> tuple[BusinessForm, PracticesForm]:

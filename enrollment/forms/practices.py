@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from django import forms
 from django.http import QueryDict
 
+from enrollment.forms.fields import LongTextField
 from enrollment.questions import QUESTIONS, QUESTIONS_BY_ID, Answer, Question
 
 FIELD_SUFFIXES = ("answer", "note", "wording")
@@ -31,8 +32,9 @@ class QuestionFields:
 class PracticesForm(forms.Form):
     """Three fields for each question: the answer, a note, and the wording that was answered.
 
-    The note says why a question does not apply, or what will be done about a No. An answer to an older wording has to
-    be given again.
+    The note says why a question does not apply, or what will be done about a No. A Yes has none: a note that was
+    typed for another answer stays in the draft and is not submitted. An answer to an older wording has to be given
+    again.
     """
 
     use_required_attribute = False
@@ -64,7 +66,7 @@ class PracticesForm(forms.Form):
                 "invalid_choice": "Choose one of the answers.",
             },
         )
-        self.fields[f"{question.id}-note"] = forms.CharField(
+        self.fields[f"{question.id}-note"] = LongTextField(
             required=False, max_length=1_000, widget=forms.Textarea({"rows": 2})
         )
         self.fields[f"{question.id}-wording"] = forms.CharField(required=False, widget=forms.HiddenInput)
@@ -80,9 +82,12 @@ class PracticesForm(forms.Form):
 
     def clean(self) -> None:
         for question in QUESTIONS:
-            not_applicable = self.cleaned_data.get(f"{question.id}-answer") == Answer.NOT_APPLICABLE
-            if not_applicable and not self.cleaned_data.get(f"{question.id}-note"):
-                self.add_error(f"{question.id}-note", "Say why it doesn't apply to you.")
+            answer, note = self.cleaned_data.get(f"{question.id}-answer"), f"{question.id}-note"
+            if answer == Answer.YES:
+                self.cleaned_data[note] = ""
+                self.errors.pop(note, None)
+            elif answer == Answer.NOT_APPLICABLE and note not in self.errors and not self.cleaned_data[note]:
+                self.add_error(note, "Say why it doesn't apply to you.")
 
     @property
     def questions(self) -> Iterator[QuestionFields]:

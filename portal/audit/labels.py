@@ -53,6 +53,7 @@ EVENT_LABELS: dict[str, EventLabel] = {
     "application.begun": EventLabel("Enrollment form begun"),
     "application.edited": EventLabel("Enrollment form changed"),
     "application.submitted": EventLabel("Enrollment sent for review", "wait"),
+    "application.withdrawn": EventLabel("Enrollment withdrawn from review"),
     "application.more_information": EventLabel("More information wanted for the enrollment", "wait"),
     "application.approved": EventLabel("Enrollment approved", "good"),
     "application.rejected": EventLabel("Enrollment rejected", "bad"),

@@ -21,6 +21,7 @@ EVENT_TYPES = {
     "case.failed": "The remediation of a number failed",
     "capability.changed": "Monitoring of a number was enabled, verified, refused or disabled",
     "enrollment.decided": "The enrollment was approved, rejected, revoked, or needs more information",
+    "enrollment.withdrawn": "The applicant withdrew the enrollment from review",
 }
 # Only sent by hand, so endpoints cannot select it.
 TEST_EVENT_TYPE = "webhook.test"

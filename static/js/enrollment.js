@@ -25,3 +25,16 @@ document.addEventListener("submit", (event) => {
   // Another draft may be on its way by then. The form waits for that one as well.
   saved.addEventListener("htmx:afterRequest", () => setTimeout(() => form.requestSubmit(submitter)), { once: true });
 }, { capture: true });
+
+// An answer that changes nothing about the warning leaves it as it is: its list stays open, and nothing is announced.
+document.addEventListener("htmx:oobBeforeSwap", (event) => {
+  const { target, fragment } = event.detail;
+  const text = (node) => node.textContent.replace(/\s+/g, " ").trim();
+  if (target.id.startsWith("practices-") && text(fragment) === text(target)) event.detail.shouldSwap = false;
+});
+
+// A warning that appears or grows must not cover the answer in focus. The page's scroll padding is its height.
+document.addEventListener("htmx:oobAfterSwap", (event) => {
+  if (event.detail.target.id !== "practices-warning" || !document.activeElement.closest("#enrollment-form")) return;
+  document.activeElement.scrollIntoView({ block: "nearest", behavior: "instant" });
+});

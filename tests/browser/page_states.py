@@ -240,7 +240,17 @@ STATE_BUILDERS: dict[str, Callable[[Url, Account, Member], Iterator[StateRow]]] 
     "services-details": _enrollments,
     "webhook": _webhooks,
     "webhook-delivery": _webhook_deliveries,
-    **dict.fromkeys(("enrollment", "enrollment-business", "enrollment-practices", "enrollment-check"), _enrollments),
+    **dict.fromkeys(
+        (
+            "enrollment",
+            "enrollment-business",
+            "enrollment-practices",
+            "enrollment-check",
+            "enrollment-reply",
+            "enrollment-withdraw",
+        ),
+        _enrollments,
+    ),
 }
 
 PUBLIC_PAGES: dict[str, Callable[[Url], str]] = {

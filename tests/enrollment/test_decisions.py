@@ -49,6 +49,7 @@ def test_only_the_transitions_of_the_table_are_taken(state, to, reviewer_actor, 
 
 def test_the_table_is_the_one_of_the_design():
     assert TRANSITIONS == {
+        "draft": ("submitted", "more_information"),
         "submitted": ("draft", "more_information"),
         "approved": ("submitted",),
         "rejected": ("submitted",),

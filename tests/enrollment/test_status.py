@@ -5,11 +5,12 @@ from django.urls import reverse
 
 from enrollment import drafts
 from enrollment.models import Application
-from enrollment.status import STATUS_LABELS, get_enrollment_status
+from enrollment.status import STATUS_LABELS, get_enrollment_status, get_review_time
 from portal.audit import Context
+from tests.enrollment import form_data
 from tests.enrollment.review import decide
 from tests.factories import AccountFactory, ApplicationFactory, MemberFactory
-from tests.support.pages import get_html
+from tests.support.pages import get_html, messages_in
 
 pytestmark = pytest.mark.django_db
 
@@ -82,6 +83,29 @@ def test_what_a_reviewer_writes_is_shown_as_text(as_admin, submitted, reviewer_a
 
 def test_a_stranger_sees_nothing_of_it(client_for, submitted):
     assert "Under review" not in enrollment_page(client_for(MemberFactory()))
+
+
+PROMISE = "within 3 working days"
+
+
+@pytest.mark.parametrize("days", [0, 3])
+def test_the_time_of_a_review_is_named_only_where_the_operator_names_one(as_admin, account, actor, now, settings, days):
+    settings.REVIEW_WORKING_DAYS = days
+    draft = form_data.create_draft(account, Context(actor, now))
+    assert (PROMISE in get_html(as_admin.get(reverse("enrollment-check")))) == bool(days)
+    signature = {"application": draft.pk, "edits": draft.edit_count, "signed_by": "Dana Reyes", "agreed": "on"}
+    sent = as_admin.post(reverse("enrollment-check"), signature, follow=True)
+    when = f" {PROMISE} as a rule" if days else ""
+    assert messages_in(sent).startswith(f"Sent. A reviewer reads it and answers{when}.")
+    html = get_html(sent)
+    assert html.count(PROMISE) == (2 if days else 0)
+    assert "two working days" not in html
+    assert get_enrollment_status(account).sentence.startswith("A reviewer reads it and answers")
+
+
+def test_one_day_is_named_in_the_singular(settings):
+    settings.REVIEW_WORKING_DAYS = 1
+    assert get_review_time() == " within 1 working day as a rule"
 
 
 def test_the_page_takes_a_fixed_number_of_queries(as_admin, account, now, django_assert_max_num_queries):

@@ -128,7 +128,9 @@ POST_DATA: dict[str, dict[str, str]] = {
 
 
 # Pages that every member reads and whose POST needs more than the page itself.
-POST_NEEDS = dict.fromkeys(("enrollment-business", "enrollment-practices", "enrollment-check"), Permission.EDIT_ACCOUNT)
+POST_NEEDS = dict.fromkeys(
+    ("enrollment-business", "enrollment-practices", "enrollment-check", "enrollment-reply"), Permission.EDIT_ACCOUNT
+)
 
 
 def all_page_urls() -> list[Url]:

@@ -9,6 +9,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django_q.models import OrmQ
 
+from enrollment import lifecycle
 from enrollment.models import Application
 from portal import audit
 from portal.audit import Actor, Context
@@ -152,6 +153,14 @@ def test_a_decided_enrollment_is_told_in_one_order(endpoint, account, now):
     assert first["application"] == {"id": application.pk, "legal_name": 'Cascade "Solar" é'}
     assert first["reason"] == "Well run."
     assert set(WebhookMessage.objects.values_list("ordering_key", flat=True)) == {0}
+
+
+def test_a_withdrawn_enrollment_is_told(endpoint, account, actor, now):
+    application = ApplicationFactory(account=account, state=Application.State.SUBMITTED)
+    lifecycle.withdraw(application, revision=application.revision, context=Context(actor, now))
+    (item,) = payloads("enrollment.withdrawn")
+    assert (item["data"]["before"], item["data"]["after"]) == ("submitted", "draft")
+    assert item["data"]["application"]["id"] == application.pk
 
 
 def test_what_is_recorded_singly_is_told_too(endpoint, account, now):
