@@ -1,54 +1,57 @@
 """Loading of the FTC's files of complaints.
 
 The Federal Trade Commission publishes *Do Not Call Reported Calls* each weekday, as CSV with eight columns
-(https://www.ftc.gov/policy-notices/open-government/data-sets/do-not-call-data).
+(https://www.ftc.gov/policy-notices/open-government/data-sets/do-not-call-data). A file may be in any encoding and have
+any delimiter, because people open it in a spreadsheet first.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
-import time
+import re
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Count
 
 from portal.db.bulk import insert_rows
-from portal.jobs.runner import PAUSE_SECONDS
-from portal.phone.numbers import US_REGIONS, InvalidPhoneNumber, parse_number
+from portal.files.records import Record, UnreadableFile
+from portal.files.tables import Table, TableRules, open_table
+from portal.jobs.runner import pause
+from reputation.complaint_rows import COLUMNS, RowSkipped, parse_row
 from reputation.complaints import get_window_start
 from reputation.models import Complaint, ComplaintFile, PhoneNumber
-from reputation.service_clock import days
 
-COLUMNS = (
-    "Company_Phone_Number",
-    "Created_Date",
-    "Violation_Date",
-    "Consumer_City",
-    "Consumer_State",
-    "Consumer_Area_Code",
-    "Subject",
-    "Recorded_Message_Or_Robocall",
-)
 CHUNK = 2_000
-
-
-class UnreadableFile(Exception):
-    """The file is not one that the FTC publishes; the message says why. Nothing was loaded."""
+# Lines that are named for each reason to skip a row.
+MAX_NAMED_LINES = 5
+# The columns by which the FCC's *Consumer Complaints Data - Unwanted Calls* is recognised, in its CSV and in its API.
+# Source: https://opendata.fcc.gov/d/vakf-fz8e, which writes "Messge".
+FCC_COLUMNS = frozenset(
+    {
+        "caller_id_number",
+        "type_of_call_or_messge",
+        "type_of_call_or_message",
+        "advertiser_business_number",
+        "advertiser_business_phone_number",
+    }
+)
 
 
 @dataclass
 class LoadResult:
-    """The rows of a file: how many there are, were loaded, are in another file already, or were skipped by reason."""
+    """The rows of a file: how many there are, were loaded, are in another file already, or were skipped by reason.
+
+    `skipped_lines` names the first lines that were skipped, by reason.
+    """
 
     name: str
     is_already_loaded: bool = False
@@ -56,7 +59,14 @@ class LoadResult:
     loaded: int = 0
     duplicates: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
+    skipped_lines: dict[str, list[str]] = field(default_factory=dict)
     scheduled_lookups: int = 0
+
+    def skip(self, record: Record, reason: RowSkipped) -> None:
+        self.skipped[str(reason)] += 1
+        lines = self.skipped_lines.setdefault(str(reason), [])
+        if len(lines) < MAX_NAMED_LINES:
+            lines.append(f"line {record.first_line}" + (f" ({reason.detail})" if reason.detail else ""))
 
 
 def load_file(path: Path, *, now: datetime) -> LoadResult:
@@ -66,8 +76,8 @@ def load_file(path: Path, *, now: datetime) -> LoadResult:
     separate complaints; equal rows of several files, as in the FTC's overlapping and corrected files, are the same
     complaint. If one file has a row twice and another three times, there are three complaints.
 
-    Reads the whole file before it writes anything, so a broken file loads nothing. Needs 16 bytes of memory per row.
-    Raises UnreadableFile.
+    A row that cannot be read is skipped, and named in the result. Needs 16 bytes of memory per row. Raises
+    UnreadableFile for a file that the FTC does not publish, and loads nothing of it.
     """
     try:
         with path.open("rb") as file:
@@ -76,31 +86,16 @@ def load_file(path: Path, *, now: datetime) -> LoadResult:
         raise UnreadableFile(f"{path} cannot be opened: {error.strerror}.") from error
 
 
-def _load_open_file(file: io.BufferedReader, name: str, now: datetime) -> LoadResult:
-    sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+def _load_open_file(file: BinaryIO, name: str, now: datetime) -> LoadResult:
+    sha256 = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # BinaryIO has readinto
     if ComplaintFile.objects.filter(sha256=sha256, done_at__isnull=False).exists():
         return LoadResult(name, is_already_loaded=True)
-    for _ in _read_rows(file, name):
-        pass
-    stored_file, _ = ComplaintFile.objects.get_or_create(
-        sha256=sha256, defaults={"name": name[:200], "started_at": now}
-    )
-    result = LoadResult(name)
-    chunk: list[dict[str, Any]] = []
-    occurrences: Counter[bytes] = Counter()
-    for cells in _read_rows(file, name):
-        result.rows += 1
-        complaint = _parse_row(cells, now=now)
-        if isinstance(complaint, str):
-            result.skipped[complaint] += 1
-            continue
-        fingerprint = hashlib.blake2b("\x1f".join(cells).encode(), digest_size=16).digest()
-        identity = {"fingerprint": uuid.UUID(bytes=fingerprint), "occurrence": occurrences[fingerprint]}
-        occurrences[fingerprint] += 1
-        chunk.append(complaint | identity | {"file_id": stored_file.pk})
-        if len(chunk) >= CHUNK:
-            _insert_chunk(chunk)
-    _insert_chunk(chunk)
+    with _open_complaints(file, name) as (table, records):
+        stored_file, _ = ComplaintFile.objects.get_or_create(
+            sha256=sha256, defaults={"name": name[:200], "started_at": now}
+        )
+        result = LoadResult(name)
+        _load_records(table, records, stored_file, result, now)
     with transaction.atomic():
         # Counted in the table, because an earlier run that was killed may have loaded some of them.
         result.loaded = stored_file.complaints.count()
@@ -112,11 +107,47 @@ def _load_open_file(file: io.BufferedReader, name: str, now: datetime) -> LoadRe
     return result
 
 
+def _load_records(
+    table: Table, records: Iterator[Record], file: ComplaintFile, result: LoadResult, now: datetime
+) -> None:
+    """Insert the complaints in chunks, and count the rows in `result`."""
+    indexes = [_normalize_headings(table.headings).index(_normalize_heading(column)) for column in COLUMNS]
+    chunk: list[dict[str, Any]] = []
+    occurrences: Counter[bytes] = Counter()
+    for record in records:
+        result.rows += 1
+        try:
+            cells = _get_cells(record, table, indexes)
+            complaint = parse_row(cells, now=now)
+        except RowSkipped as reason:
+            result.skip(record, reason)
+            continue
+        fingerprint = hashlib.blake2b("\x1f".join(cells).encode(), digest_size=16).digest()
+        identity = {"fingerprint": uuid.UUID(bytes=fingerprint), "occurrence": occurrences[fingerprint]}
+        occurrences[fingerprint] += 1
+        chunk.append(complaint | identity | {"file_id": file.pk})
+        if len(chunk) >= CHUNK:
+            _insert_chunk(chunk)
+    _insert_chunk(chunk)
+
+
+def _get_cells(record: Record, table: Table, indexes: Sequence[int]) -> list[str]:
+    """The cells of COLUMNS. Raises RowSkipped if the row is damaged or has more cells than there are columns."""
+    if record.problem:
+        raise RowSkipped(record.problem, record.cells[0].strip()[:40])
+    if any(record.cells[table.width :]):
+        raise RowSkipped("with more cells than columns", f"{len(record.cells)} instead of {table.width}")
+    if harmed := [index for index in record.harmed_columns if index in indexes]:
+        cell = f"{table.headings[harmed[0]]}: {record.cells[harmed[0]][:40]}"
+        raise RowSkipped("with characters that cannot be read", cell)
+    return [record.cells[index] if index < len(record.cells) else "" for index in indexes]
+
+
 def _insert_chunk(chunk: list[dict[str, Any]]) -> None:
     """Inserts the chunk and empties the list. The pause lets other writers take the lock of SQLite."""
     insert_rows(Complaint, chunk, ignore_conflicts=True)
     chunk.clear()
-    time.sleep(PAUSE_SECONDS)
+    pause()
 
 
 def _schedule_lookups(file: ComplaintFile, now: datetime) -> int:
@@ -132,71 +163,50 @@ def _schedule_lookups(file: ComplaintFile, now: datetime) -> int:
     return PhoneNumber.objects.looked_up().filter(e164__in=enough).request_lookup(now)
 
 
-def _read_rows(file: io.BufferedReader, name: str) -> Iterator[list[str]]:
-    """The cells of COLUMNS of each row, from the start of the file. Raises UnreadableFile."""
-    file.seek(0)
-    text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
+@contextmanager
+def _open_complaints(file: BinaryIO, name: str) -> Iterator[tuple[Table, Iterator[Record]]]:
+    """The table of a file, which has all of COLUMNS, and its rows. Raises UnreadableFile."""
+    rules = TableRules(rate_headings=_rate_headings, is_entry=_is_entry)
     try:
-        rows = csv.reader(text, strict=True)
-        header = [cell.strip().lower() for cell in next(rows, [])]
-        if not header:
-            raise UnreadableFile(f"{name} is empty.")
-        if missing := [column for column in COLUMNS if column.lower() not in header]:
-            raise UnreadableFile(
-                f"{name} is not a file of the FTC's reported calls: its first line has no {', no '.join(missing)}."
-            )
-        indexes = [header.index(column.lower()) for column in COLUMNS]
-        for row in rows:
-            if row:
-                yield [row[index].strip() if index < len(row) else "" for index in indexes]
-    except UnicodeDecodeError:
-        raise UnreadableFile(f"{name} is not a text file in UTF-8.") from None
-    except csv.Error as error:
-        raise UnreadableFile(f"{name} is not readable as CSV: line {rows.line_num}: {error}.") from None
-    finally:
-        text.detach()
+        with open_table(file, rules) as (table, records):
+            _check_headings(_normalize_headings(table.headings))
+            yield table, records
+    except UnreadableFile as error:
+        message = str(error).removesuffix(" Nothing was imported.")
+        raise UnreadableFile(f"{name}: {message}") from error
 
 
-def _parse_row(cells: Sequence[str], *, now: datetime) -> dict[str, Any] | str:
-    """The columns of a Complaint, or the reason for skipping the row."""
-    number, created, violated, city, state, area_code, subject, robocall = cells
-    if not number:
-        return "without a number"
-    if not (e164 := _parse_us_number(number, now.date())):
-        return "not a number of the United States"
-    created_at = _parse_time(created)
-    if created_at is None:
-        return "without a date that can be read"
-    if created_at > now + timedelta(days=1):
-        return "dated in the future"
-    age_days = max((now - created_at) / timedelta(days=1), 0)
-    return {
-        "e164": e164,
-        "created_at": created_at,
-        "counts_from": now - days(age_days),
-        "violated_at": _parse_time(violated),
-        "city": city[:80],
-        "state": state[:40],
-        "area_code": area_code[:10],
-        "subject": " ".join(subject.split())[:200],
-        "is_robocall": {"y": True, "n": False}.get(robocall.lower()[:1]),
-    }
+def _check_headings(headings: Sequence[str]) -> None:
+    missing = [column for column in COLUMNS if _normalize_heading(column) not in headings]
+    if missing and "caller_id_number" in headings and len(FCC_COLUMNS.intersection(headings)) > 1:
+        raise UnreadableFile(
+            "This is the FCC's file of unwanted calls (Consumer Complaints Data), not the FTC's. The portal loads the "
+            "FTC's Do Not Call Reported Calls only: download these from "
+            "https://www.ftc.gov/policy-notices/open-government/data-sets/do-not-call-data and load them."
+        )
+    if missing:
+        raise UnreadableFile(
+            f"This is not a file of the FTC's reported calls: it has no {', no '.join(missing)}. Load a "
+            "file of Do Not Call Reported Calls as the FTC publishes it, with all eight columns."
+        )
 
 
-def _parse_us_number(text: str, today: date) -> str:
-    """The number as E.164; empty if it is no number of the United States. The files have ten digits without +1."""
-    if len(text) < 10:
-        return ""
-    try:
-        parsed = parse_number(text, today=today)
-    except InvalidPhoneNumber:
-        return ""
-    return parsed.e164 if parsed.region in US_REGIONS else ""
+def _normalize_headings(headings: Sequence[str]) -> list[str]:
+    return [_normalize_heading(heading) for heading in headings]
 
 
-def _parse_time(text: str) -> datetime | None:
-    """Parses 2026-11-20 13:05:22. The files have no time zone; UTC is precise enough for a window of days."""
-    try:
-        return datetime.fromisoformat(text).replace(tzinfo=UTC)
-    except ValueError:
-        return None
+def _normalize_heading(heading: str) -> str:
+    return re.sub(r"[\s_]+", "_", heading.strip().lower())
+
+
+KNOWN_HEADINGS = frozenset(map(_normalize_heading, COLUMNS))
+
+
+def _rate_headings(cells: list[str]) -> int:
+    headings = set(_normalize_headings(cells))
+    return max(len(headings & KNOWN_HEADINGS), len(headings & FCC_COLUMNS))
+
+
+def _is_entry(cell: str) -> bool:
+    """Whether the cell looks like a phone number."""
+    return bool(re.fullmatch(r"\+?1?[\s.(-]*\d{3}[\s.)-]*\d{3}[\s.-]*\d{4}", cell))

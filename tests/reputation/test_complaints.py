@@ -93,12 +93,12 @@ def test_blank_and_broken_numbers_are_left_out_and_counted_by_reason(write_file)
     )
     taken = complaint_files.load_file(path, now=NOW)
     assert (taken.rows, taken.loaded) == (10, 1)
-    assert taken.skipped == {
-        "without a number": 2,
-        "not a number of the United States": 5,
-        "without a date that can be read": 1,
-        "dated in the future": 1,
-    }
+    assert taken.skipped.total() == 9
+    assert taken.skipped["without a number"] == 2
+    assert taken.skipped["This is a number of Canada, not of the United States."] == 1
+    assert taken.skipped["without a date that can be read"] == 1
+    assert taken.skipped["dated in the future"] == 1
+    assert taken.skipped_lines["without a date that can be read"] == ["line 10 (yesterday)"]
 
 
 def test_the_same_file_again_is_no_new_complaint_whatever_it_is_called(write_file):
@@ -147,9 +147,9 @@ def test_a_file_whose_taking_in_was_killed_half_way_is_completed(write_file, mon
     [
         (b"", "is empty"),
         (b"phone,date\r\n2067824021,2026-11-20\r\n", "has no Company_Phone_Number"),
-        (b"\x89PNG\r\n\x1a\n\x00\x00", "is not"),
-        (HEADER.encode() + b'\r\n2067824021,"2026-11-20\r\n', "not readable as CSV"),
-        (HEADER.encode() + b"\r\n" + csv_row().encode() + b"\r\n\xff\xfe\x00", "not a text file"),
+        (b"\r\n\r\n", "nothing in this file but empty lines"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00", "file.csv: This is a picture, not CSV"),
+        (b"PK\x03\x04\x14\x00", "Excel workbook"),
     ],
 )
 def test_a_file_that_cannot_be_read_gets_a_clear_answer_and_nothing_of_it_is_taken_in(tmp_path, content, said):

@@ -10,6 +10,7 @@ from reputation.complaint_files import LoadResult, UnreadableFile, load_file
 class Command(BaseCommand):
     help = (
         "Load files of the FTC's public Do Not Call Reported Calls (CSV). Loading a file again changes nothing. "
+        "A row that cannot be read is skipped and named. "
         "The engine FTC complaints tags monitored numbers with enough complaints within a minute."
     )
 
@@ -33,7 +34,10 @@ class Command(BaseCommand):
             return
         self.stdout.write(f"{result.name}: {result.rows:,} rows, {result.loaded:,} complaints loaded.")
         for reason, count in result.skipped.most_common():
+            lines = result.skipped_lines[reason]
+            more = ", …" if count > len(lines) else ""
             self.stdout.write(f"  {count:,} skipped: {reason}")
+            self.stdout.write(f"      {', '.join(lines)}{more}")
         if result.duplicates:
             self.stdout.write(f"  {result.duplicates:,} skipped: loaded before, from another file")
         if result.scheduled_lookups:

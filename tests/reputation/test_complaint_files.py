@@ -1,0 +1,233 @@
+"""The FTC's files as people really have them: which rows count, and which are skipped by name."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from reputation import complaint_files
+from reputation.complaint_files import UnreadableFile, load_file
+from reputation.complaint_rows import COLUMNS, RowSkipped, parse_time
+from reputation.models import Complaint, ComplaintFile
+
+pytestmark = pytest.mark.django_db
+
+CASES = Path(__file__).parent / "cases"
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+HEADINGS = ",".join(COLUMNS)
+ROW = "2067824021,2026-11-20 13:05:22,2026-11-19 10:00:00,Denver,Colorado,303,Other,Y"
+QUOTE = "A quotation mark is opened here and not closed."
+SHIFTED = "with cells that are not in their columns"
+TWO_MEANINGS = "with a date that may be month/day or day/month"
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Load a file with these rows; return the result."""
+
+    def load(*rows: str, headings: str = HEADINGS, encoding: str = "utf-8"):
+        path = tmp_path / "complaints.csv"
+        path.write_bytes("".join(f"{row}\n" for row in (headings, *rows)).encode(encoding))
+        return load_file(path, now=NOW)
+
+    return load
+
+
+# Files from the field -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "loaded", "skipped"),
+    [
+        ("ftc-stray-quote.csv", 4, ["43", "44", "46"], {QUOTE: ["line 4"]}),
+        ("ftc-resaved-by-excel.csv", 3, ["43", "44", "45"], {}),
+        ("ftc-2026-blanks.csv", 6, ["43", "44", "45", "45"], {"without a number": ["line 5"]}),
+        ("ftc-utf16.csv", 1, ["43"], {}),
+    ],
+)
+def test_each_file_gives_its_right_answer(name, rows, loaded, skipped):
+    result = load_file(CASES / name, now=NOW)
+    assert result.rows == rows
+    assert sorted(Complaint.objects.values_list("e164", flat=True)) == [f"+120655501{end}" for end in loaded]
+    for reason, lines in skipped.items():
+        assert [line.partition(" (")[0] for line in result.skipped_lines[reason]] == lines
+
+
+def test_a_number_that_cannot_exist_is_skipped_with_the_reason_of_the_number():
+    result = load_file(CASES / "ftc-2026-blanks.csv", now=NOW)
+    (reason,) = (reason for reason in result.skipped if reason != "without a number")
+    assert "555" in reason or "area code" in reason
+    assert result.skipped_lines[reason] == ["line 6 (5551234567)"]
+
+
+@pytest.mark.parametrize(
+    ("name", "missing"),
+    [
+        ("ftc-three-columns.csv", COLUMNS[3:]),
+        ("spam-call-log.csv", COLUMNS),
+    ],
+)
+def test_a_file_without_the_columns_is_refused_with_the_missing_names(name, missing, capsys):
+    with pytest.raises(CommandError):
+        call_command("load_complaints", str(CASES / name))
+    error = capsys.readouterr().err
+    assert f"{name}: This is not a file of the FTC's reported calls" in error
+    assert f"have no {', no '.join(missing)}." in error
+    assert not ComplaintFile.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "headings",
+    [
+        "Ticket ID,Ticket Created,Date of Issue,Time of Issue,Form,Method,Issue,Caller ID Number,"
+        "Type of Call or Messge,Advertiser Business Number,City,State,Zip,Location (Center point of the Zip Code)",
+        "id,issue_date,issue_time,issue_type,method,issue,caller_id_number,type_of_call_or_messge,"
+        "advertiser_business_phone_number,state,zip,location_1",
+    ],
+)
+def test_the_fccs_file_is_recognised_and_refused_with_what_to_load_instead(load, headings):
+    with pytest.raises(UnreadableFile) as refusal:
+        load(
+            "1,11/20/2026,,8:15 am,Phone,Wireless,Unwanted Calls,206-782-4021",
+            headings=headings,
+        )
+    assert "This is the FCC's file of unwanted calls" in str(refusal.value)
+    assert "https://www.ftc.gov/policy-notices/open-government/data-sets/do-not-call-data" in str(refusal.value)
+    assert not ComplaintFile.objects.exists()
+
+
+# Encodings and delimiters ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "cp1252", "utf-16", "utf-16-le", "mac-roman"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_a_file_in_any_encoding_and_with_any_delimiter_is_read(load, encoding, delimiter):
+    row = ROW.replace("Denver", "Cañon City").replace(",", delimiter)
+    assert load(row, headings=HEADINGS.replace(",", delimiter), encoding=encoding).loaded == 1
+    assert Complaint.objects.get().city == "Cañon City"
+
+
+def test_the_same_complaint_in_another_encoding_counts_once(load):
+    load(ROW)
+    assert load(ROW, encoding="utf-16").duplicates == 1
+    assert Complaint.objects.count() == 1
+
+
+def test_title_lines_above_the_headings_are_no_rows(load):
+    assert load(HEADINGS, ROW, headings="Complaints of November,,,,,,,").rows == 1
+
+
+def test_a_bad_byte_costs_its_row_which_is_named(tmp_path):
+    path = tmp_path / "complaints.csv"
+    rows = [ROW.replace("Denver", "Cañon City"), ROW.replace("Denver", "Ca?on"), ROW]
+    path.write_bytes("\n".join([HEADINGS, *rows]).encode().replace(b"?", b"\xf1"))
+    result = load_file(path, now=NOW)
+    assert (result.rows, result.loaded) == (3, 2)
+    assert result.skipped_lines == {"with characters that cannot be read": ["line 3 (Consumer_City: Ca\ufffdon)"]}
+
+
+# Rows that are shifted ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ROW.replace("Denver", "Denver, CO"),
+        ROW.replace("2026-11-19 10:00:00,", ""),
+        ROW.replace("Colorado,", ""),
+        ROW.replace("303,", ""),
+        ROW.replace("Other,", ""),
+        ROW.replace("Denver", "Denver, CO").removesuffix(",Y"),
+        "2067824099," + ROW,
+        "2067824099," + ROW.removesuffix(",Y"),
+        "," + ROW,
+    ],
+)
+def test_a_shifted_row_counts_against_nobody_and_is_named(load, row):
+    result = load(row, ROW)
+    assert (result.rows, result.loaded) == (2, 1)
+    ((_, (line,)),) = result.skipped_lines.items()
+    assert line.startswith("line 2")
+
+
+def test_a_row_whose_last_cells_are_empty_may_leave_them_out(load):
+    result = load("2067824021,2026-11-20 13:05:22", f"{ROW},,")
+    assert (result.loaded, result.skipped) == (2, {})
+
+
+def test_what_is_out_of_place_is_named_with_its_column(load):
+    result = load(ROW.replace("Denver", "Denver, CO").removesuffix(",Y"))
+    assert result.skipped_lines == {SHIFTED: ["line 2 (Consumer_Area_Code: Colorado)"]}
+
+
+# Dates ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "hour", "minute"),
+    [
+        ("2026-11-20", 0, 0),
+        ("2026-11-20 08:15", 8, 15),
+        ("2026-11-20T10:15:00+02:00", 8, 15),
+        ("11/20/2026", 0, 0),
+        ("11/20/2026 8:15", 8, 15),
+        ("11/20/2026 8:15:00 PM", 20, 15),
+        ("11/20/26 8:15", 8, 15),
+        ("20/11/2026 08:15", 8, 15),
+        ("20.11.2026", 0, 0),
+        ("2026/11/20 8:15", 8, 15),
+        ("20-Nov-2026", 0, 0),
+        ("20-Nov-26", 0, 0),
+        ("November 20, 2026", 0, 0),
+    ],
+)
+def test_a_date_with_one_meaning_is_read(text, hour, minute):
+    assert parse_time(text) == datetime(2026, 11, 20, hour, minute, tzinfo=UTC)
+
+
+def test_a_day_that_equals_its_month_has_one_meaning():
+    assert parse_time("11/11/2026") == datetime(2026, 11, 11, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", ["11/12/2026", "11/12/2026 8:15", "1/2/26", "20-11-26"])
+def test_a_date_with_two_meanings_is_refused(text):
+    with pytest.raises(RowSkipped, match=TWO_MEANINGS):
+        parse_time(text)
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "13/13/2026", "46346.34", "1/2/3", "11/20/2026 25:00", "202-11-20"])
+def test_what_is_no_date_is_refused(text):
+    with pytest.raises(RowSkipped, match="without a date that can be read"):
+        parse_time(text)
+
+
+def test_a_row_with_a_date_of_two_meanings_is_named_with_the_date(load):
+    result = load(ROW.replace("2026-11-20 13:05:22", "11/12/2026"), ROW)
+    assert result.loaded == 1
+    assert result.skipped_lines == {TWO_MEANINGS: ["line 2 (11/12/2026)"]}
+
+
+def test_the_time_of_the_call_may_have_two_meanings_because_nothing_is_counted_by_it(load):
+    assert load(ROW.replace("2026-11-19 10:00:00", "11/12/2026")).loaded == 1
+    assert Complaint.objects.get().violated_at is None
+
+
+# The command ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_command_names_the_first_lines_of_each_reason(tmp_path, capsys):
+    path = tmp_path / "complaints.csv"
+    path.write_text("\n".join([HEADINGS, ROW, *[f",{ROW.partition(',')[2]}"] * 7]))
+    call_command("load_complaints", str(path))
+    output = capsys.readouterr().out
+    assert "7 skipped: without a number" in output
+    assert "line 3, line 4, line 5, line 6, line 7, …" in output
+
+
+def test_other_writers_get_their_turn_between_chunks(load, monkeypatch):
+    pauses = []
+    monkeypatch.setattr(complaint_files, "CHUNK", 1)
+    monkeypatch.setattr(complaint_files, "pause", lambda: pauses.append(1))
+    load(ROW, ROW, ROW)
+    assert len(pauses) == 4
