@@ -25,7 +25,7 @@ TOO_LONG = "This has %(show_value)d characters. Shorten it to at most %(limit_va
 class LongTextField(forms.CharField):
     """Text of several lines."""
 
-    widget = forms.Textarea
+    widget: type[forms.Widget] = forms.Textarea
     default_error_messages = {
         "required": "Fill this in.",
         "max_length": TOO_LONG,

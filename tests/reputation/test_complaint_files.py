@@ -73,7 +73,7 @@ def test_a_file_without_the_columns_is_refused_with_the_missing_names(name, miss
         call_command("load_complaints", str(CASES / name))
     error = capsys.readouterr().err
     assert f"{name}: This is not a file of the FTC's reported calls" in error
-    assert f"have no {', no '.join(missing)}." in error
+    assert f"it has no {', no '.join(missing)}." in error
     assert not ComplaintFile.objects.exists()
 
 
