@@ -23,6 +23,7 @@ from django.utils.timesince import timesince
 from enrollment import decisions
 from enrollment.assessment import Assessment, assess_submitted
 from enrollment.decisions import DECISIONS, Decision, DecisionOutcome
+from enrollment.forms.fields import LongTextField
 from enrollment.lifecycle import TRANSITIONS
 from enrollment.models import Application, ApplicationQuerySet, Transition
 from enrollment.own_accounts import get_own_accounts
@@ -63,7 +64,7 @@ class StateFilter(admin.SimpleListFilter):
 class DecisionForm(forms.Form):
     use_required_attribute = False
 
-    reason = forms.CharField(
+    reason = LongTextField(
         max_length=4_000,
         widget=forms.Textarea({"rows": 6, "class": "vLargeTextField"}),
         error_messages={"required": str(decisions.ReasonRequired())},

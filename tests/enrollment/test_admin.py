@@ -182,6 +182,10 @@ class TestADecision:
         submitted.refresh_from_db()
         assert submitted.state == "submitted"
 
+    def test_with_too_long_a_reason_is_refused_in_our_words(self, as_reviewer, submitted):
+        posted = {"shown": revision_tokens(submitted), "reason": "x" * 4_001}
+        assert "Shorten it to at most 4000." in as_reviewer.post(decision_url("rejected"), posted).content.decode()
+
     def test_to_approve_needs_none(self, as_reviewer, submitted):
         as_reviewer.post(decision_url("approved"), {"shown": revision_tokens(submitted)})
         submitted.refresh_from_db()
