@@ -49,16 +49,16 @@ def mixed_numbers(account, now):
 def filter_params(mixed_numbers) -> list[dict[str, object]]:
     return [
         {},
-        *({"status": status} for status in ("labelled", "tagged", "clean", "stale", "not_monitored")),
+        *({"status": status} for status in ("tagged", "failed", "last_seen", "clean", "stale", "not_monitored")),
         {"capability": "on"},
         {"source": "byoc"},
         {"status": "clean", "capability": "on", "source": "byoc"},
         {"campaign": mixed_numbers["campaign"].pk},
-        {"campaign": "none", "status": "labelled"},
+        {"campaign": "none", "status": "tagged"},
         {"engine": mixed_numbers["engine"].pk},
         {"engine": mixed_numbers["engine"].pk, "capability": "off"},
         {"q": "+1206"},
-        {"q": "Label 2", "status": "labelled"},
+        {"q": "Label 2", "status": "tagged"},
         {"q": "99999"},
     ]
 

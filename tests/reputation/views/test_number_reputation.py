@@ -92,7 +92,8 @@ def test_search_takes_wildcards_for_what_they_are(get_table, account):
     [
         ("status", "tagged", {"spam_status": Status.TAGGED_AGAIN}),
         ("status", "labelled", {"spam_status": Status.FAILED}),
-        ("status", "labelled", {"spam_status": Status.TAGGED}),
+        ("status", "tagged", {"spam_status": Status.FAILED}),
+        ("status", "last_seen", {"spam_status": Status.LAST_SEEN}),
         ("status", "in_remediation", {"spam_status": Status.IN_REMEDIATION}),
         ("status", "failed", {"spam_status": Status.FAILED}),
         ("status", "unknown", {"spam_status": Status.UNKNOWN}),

@@ -68,8 +68,8 @@ def test_a_case_that_failed_needs_somebody_until_its_ticket_is_noted(as_viewer, 
 
 def test_more_tagged_numbers_than_fit_are_all_in_the_list_that_is_linked(as_viewer, account):
     numbers = [create_tagged_number(account, Status.IN_REMEDIATION, Case.State.SUBMITTED) for _ in range(6)]
-    assert "?status=labelled" in get_page(as_viewer)
-    listed = as_viewer.get(reverse("number-reputation"), {"status": "labelled"}).context["table"]
+    assert "?status=tagged" in get_page(as_viewer)
+    listed = as_viewer.get(reverse("number-reputation"), {"status": "tagged"}).context["table"]
     assert [row.number for row in listed.rows] == numbers
 
 
