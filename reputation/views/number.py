@@ -31,7 +31,7 @@ def number_detail(request: MemberRequest, pk: int) -> HttpResponse:
     before = parse_id(request.GET.get("before")) or None
     events = list(history.get_events(number, before=before)[: history.EVENTS_SHOWN + 1])
     row = build_rows([number], now)[0]
-    case = row.case
+    case = row.case or next((case for case in cases if case.is_unfinished), None)
     context = {
         "number": number,
         "row": row,
