@@ -96,6 +96,8 @@ FILE_UPLOAD_HANDLERS = [
 UPLOAD_LIMIT_MB = environment.require_minimum(1, "UPLOAD_LIMIT_MB", read("int", "UPLOAD_LIMIT_MB", 100))
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_000
+# Imports of an account that nobody has confirmed yet. Their files are kept.
+MAX_UNCONFIRMED_IMPORTS = 20
 
 # Applications
 

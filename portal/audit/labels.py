@@ -27,6 +27,7 @@ EVENT_LABELS: dict[str, EventLabel] = {
     "number.released": EventLabel("Used again, although labelled when last seen", "wait"),
     "import.uploaded": EventLabel("File of numbers received"),
     "import.ready": EventLabel("File of numbers read", shows_values=True),
+    "import.chosen": EventLabel("Import read with other choices"),
     "import.confirmed": EventLabel("Import confirmed"),
     "import.done": EventLabel("Import done", "good", shows_values=True),
     "import.failed": EventLabel("Import failed", "bad"),

@@ -1,11 +1,13 @@
-"""Expiring imports that nobody confirmed, and deleting staged rows."""
+"""Expiring imports that nobody confirmed, and deleting staged rows and files."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from django.db.models import Q
+
 from portal.db.in_list import in_list
-from reputation.imports import pipeline
+from reputation.imports import pipeline, progress
 from reputation.models import ImportRow, NumberImport
 from reputation.service_clock import days
 
@@ -24,7 +26,7 @@ def get_retention() -> timedelta:
 
 def clean_up(*, now: datetime) -> int:
     """Do one chunk: expire unconfirmed imports, or delete staged rows. Return how many, 0 if nothing is left to do."""
-    return _expire(now) or _delete_rows(now)
+    return _expire(now) or _delete_files() or _delete_rows(now)
 
 
 def _expire(now: datetime) -> int:
@@ -32,6 +34,15 @@ def _expire(now: datetime) -> int:
         state__in=NumberImport.UNCONFIRMED, has_rows=True, received_at__lte=now - get_retention()
     )
     return sum(pipeline.expire(batch, now=now) for batch in stale[:20])
+
+
+def _delete_files() -> int:
+    """Delete the files of imports that are confirmed or have ended, if a killed process left them."""
+    left = NumberImport.objects.filter(has_rows=True).exclude(state__in=NumberImport.UNCONFIRMED)
+    batches = list(left.filter(Q(file__gt="") | Q(table_file__gt=""))[:20])
+    for batch in batches:
+        progress.delete_files(batch)
+    return len(batches)
 
 
 def _delete_rows(now: datetime) -> int:

@@ -1,5 +1,7 @@
 """An import step by step: a file is received, read into staged rows, previewed, confirmed and applied, in chunks.
 
+Until it is confirmed, choices.choose reads the file anew with other columns, another encoding or another sheet.
+
 Every chunk commits together with how far it came, and only for the worker that holds the claim. A killed worker's
 successor continues from there, and two workers at once do nothing twice. What somebody else changed between the
 preview and its confirmation is left alone, and the result says so.
@@ -9,25 +11,27 @@ from __future__ import annotations
 
 import logging
 import secrets
-import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import BinaryIO, cast
 
+from django.conf import settings
 from django.core.files import File
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.db.models import F, QuerySet
 
 from portal.audit import Context
+from portal.files.records import UnreadableFile
+from portal.files.workbooks import is_workbook
 from portal.jobs.claims import RELEASED, LeaseLost, claim_row, unclaimed
 from portal.jobs.runner import BUDGET_SECONDS, enqueue, pause
 from portal.models import Account
 from reputation.imports import progress
 from reputation.imports.apply import apply_rows
-from reputation.imports.csv_format import convert_to_utf8, detect_format
+from reputation.imports.preparation import inspect_upload, remember_columns
 from reputation.imports.preview import format_summary
 from reputation.imports.progress import COUNT_FIELDS, Claim
 from reputation.imports.reading import read_file
@@ -49,47 +53,74 @@ ADVANCE_TASK = "reputation.tasks.imports.advance_import"
 # Receiving
 
 
-def receive(*, account: Account, upload: UploadedFile, context: Context) -> NumberImport:
-    """Store the file and detect its format. A small file is read at once, a larger one by the workers.
+class TooManyImports(Exception):
+    """The account has as many unconfirmed imports as it may have; the message tells a person what to do."""
 
-    Raises UnreadableFile, with nothing stored, for a file that is not CSV with a column of phone numbers.
+
+def receive(
+    *,
+    account: Account,
+    upload: UploadedFile,
+    context: Context,
+    columns: Mapping[str, str] | None = None,
+    encoding: str = "",
+    sheet: str = "",
+) -> NumberImport:
+    """Store the file. A small text is read at once; a larger one, and a workbook, by the workers.
+
+    `columns` are roles by heading, or by position from 1. What is not given is guessed. Inspects only the first
+    bytes. Raises TooManyImports, and UnreadableFile for what is certainly no file of phone numbers; nothing is stored
+    then.
     """
+    _check_unconfirmed_count(account)
     batch = NumberImport(
         account=account,
         user=context.actor.user,
         api_key_id=context.actor.api_key_id,
         file_name=clean_label(upload.name or "")[:120] or "file",
+        size=upload.size or 0,
+        encoding=encoding,
+        encoding_is_chosen=bool(encoding),
+        sheet=sheet,
+        requested_columns=dict(columns or {}),
         received_at=context.now,
     )
-    _store_file(batch, upload)
+    file = cast(BinaryIO, upload.file)
+    inspect_upload(file, batch)
+    file.seek(0)
+    batch.file.save(f"{secrets.token_hex(16)}.upload", File(file), save=False)
     try:
         with transaction.atomic():
+            # Uploads of an account wait for each other, so that no two of them take the last free place.
+            Account.objects.select_for_update().get(pk=account.pk)
+            _check_unconfirmed_count(account)
             batch.save()
             progress.record_event(batch, "import.uploaded", context=context)
-            if batch.size > MAX_SYNCHRONOUS_BYTES:
+            if not is_read_at_once(batch):
                 enqueue(ADVANCE_TASK, batch.pk)
     except Exception:
         batch.file.delete(save=False)
         raise
-    if batch.size <= MAX_SYNCHRONOUS_BYTES:
+    if is_read_at_once(batch):
         advance(batch, now=context.now)
     return batch
 
 
-def _store_file(batch: NumberImport, upload: UploadedFile) -> None:
-    with tempfile.TemporaryFile() as text:
-        convert_to_utf8(cast(BinaryIO, upload.file), text)
-        text.seek(0)
-        csv_format = detect_format(text)
-        batch.delimiter, batch.headings, batch.columns = (
-            csv_format.delimiter,
-            csv_format.headings[:100],
-            csv_format.columns,
+def _check_unconfirmed_count(account: Account) -> None:
+    limit = settings.MAX_UNCONFIRMED_IMPORTS
+    if NumberImport.objects.for_account(account).unconfirmed().count() >= limit:
+        raise TooManyImports(
+            f"{limit} imports of your account wait to be confirmed, and there can be no more. Nothing was imported. "
+            "Confirm or cancel one of them first."
         )
-        batch.lines_read, batch.byte_offset = csv_format.header_lines, csv_format.data_offset
-        batch.size = text.seek(0, 2)
-        text.seek(0)
-        batch.file.save(f"{secrets.token_hex(16)}.csv", File(text), save=False)
+
+
+def is_read_at_once(batch: NumberImport) -> bool:
+    """Whether the file is read while the person waits: a small text, but no workbook, which may unpack to a lot."""
+    if batch.size > MAX_SYNCHRONOUS_BYTES:
+        return False
+    with batch.file.open("rb") as file:
+        return not is_workbook(file.read(4))
 
 
 # Continuing, wherever it stopped
@@ -110,6 +141,9 @@ def advance(batch: NumberImport, *, now: datetime, budget_seconds: float = BUDGE
         step = _apply if batch.is_applying else read_file
         return step(batch, claim, until=until, now=now)
     except LeaseLost:
+        return False
+    except UnreadableFile as error:
+        fail(batch, str(error)[:300], now=now)
         return False
     except FileNotFoundError:
         fail(batch, "The uploaded file is no longer on the server. Import it again.", now=now)
@@ -143,8 +177,11 @@ def confirm(batch: NumberImport, *, context: Context) -> bool:
         )
         if is_confirmed:
             progress.record_event(batch, "import.confirmed", context=context)
+            remember_columns(batch, now=context.now)
             if batch.total_count > MAX_SYNCHRONOUS_ROWS:
                 enqueue(ADVANCE_TASK, batch.pk)
+    if is_confirmed:
+        progress.delete_files(batch)
     if is_confirmed and batch.total_count <= MAX_SYNCHRONOUS_ROWS:
         advance(batch, now=context.now)
     batch.refresh_from_db()
@@ -186,7 +223,7 @@ def _finish(batch: NumberImport, state: str, *, from_states: Sequence[str], cont
             after = format_summary(batch) if state == State.STOPPED else ""
             progress.record_event(batch, f"import.{state}", context=context, after=after, reason=reason)
     if is_finished:
-        progress.delete_file(batch)
+        progress.delete_files(batch)
         batch.refresh_from_db()
     return bool(is_finished)
 

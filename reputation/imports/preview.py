@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from django.db.models import Count, Q
+
+from reputation.imports.columns import IGNORE
+from reputation.imports.headings import MAX_COLUMNS
 from reputation.labels import StatusLabel
 from reputation.models import Campaign, ImportRow, NumberImport
 
@@ -54,7 +58,7 @@ def get_outcome_groups(number_import: NumberImport) -> list[OutcomeGroup]:
     groups = []
     for outcome, label in OUTCOME_LABELS.items():
         if counts[outcome]:
-            lines = number_import.rows.filter(outcome=outcome).select_related("campaign").order_by("line")
+            lines = number_import.rows.filter(outcome=outcome).select_related("campaign").order_by("line", "part")
             groups.append(OutcomeGroup(outcome, label, counts[outcome], list(lines[:MAX_LINES])))
     rows = [row for group in groups for row in group.rows]
     campaigns = Campaign.objects.in_bulk({row.previous_campaign_id for row in rows if row.previous_campaign_id})
@@ -63,11 +67,52 @@ def get_outcome_groups(number_import: NumberImport) -> list[OutcomeGroup]:
     return groups
 
 
-def get_columns(number_import: NumberImport) -> tuple[list[tuple[str, str]], list[str]]:
-    """Return the columns that were read, as (name, heading), and the headings of those that were not."""
-    headings, columns = number_import.headings, number_import.columns
-    read = [(name, headings[index]) for name, index in columns.items()] if headings else []
-    return read, [heading for index, heading in enumerate(headings) if index not in columns.values() and heading]
+@dataclass(frozen=True)
+class ColumnView:
+    """A column of the file: its position (from 1), heading, role, first cells, and why it is ignored."""
+
+    position: int
+    heading: str
+    role: str
+    note: str
+    cells: list[str]
+
+    @property
+    def title(self) -> str:
+        return self.heading or f"Column {self.position}"
+
+
+def get_columns(number_import: NumberImport) -> list[ColumnView]:
+    """Return the columns of the file, those beyond MAX_COLUMNS left out."""
+    roles = {index: role for role, index in number_import.columns.items()}
+    headings, sample = number_import.headings, number_import.sample
+    return [
+        ColumnView(
+            position=index + 1,
+            heading=headings[index] if index < len(headings) else "",
+            role=roles.get(index, IGNORE),
+            note=number_import.column_notes.get(str(index), ""),
+            cells=[cells[index] if index < len(cells) else "" for cells in sample],
+        )
+        for index in range(min(number_import.width, MAX_COLUMNS))
+    ]
+
+
+def get_lines_with_notes(number_import: NumberImport) -> list[ImportRow]:
+    """Return the first lines with a label that could not be decoded; no query if there are none."""
+    if not number_import.harmed:
+        return []
+    return list(number_import.rows.filter(note__gt="").order_by("line", "part")[:MAX_LINES])
+
+
+def get_ranges(number_import: NumberImport) -> list[tuple[ImportRow, int]]:
+    """Return the first cells that hold several numbers, and how many; no query if there are none."""
+    if not number_import.from_ranges:
+        return []
+    rows = number_import.rows.filter(part__gt=0)
+    counts = dict(rows.order_by("line").values_list("line").annotate(Count("pk"))[:MAX_LINES])
+    firsts = rows.filter(part=1, line__in=list(counts)).order_by("line")
+    return [(row, counts[row.line]) for row in firsts]
 
 
 def format_summary(number_import: NumberImport) -> str:
@@ -92,9 +137,13 @@ def format_summary(number_import: NumberImport) -> str:
 def iter_refused_lines(number_import: NumberImport) -> Iterator[tuple[object, ...]]:
     """Yield a heading, and every refused or skipped line with the reason, as rows of a CSV file."""
     yield "line", "number", "reason"
-    last = 0
-    lines = number_import.rows.filter(outcome__in=(Outcome.REFUSED, Outcome.SKIPPED)).order_by("line")
-    while chunk := list(lines.filter(line__gt=last).values_list("line", "raw_text", "e164", "reason")[:CHUNK]):
-        for line, raw_text, e164, reason in chunk:
+    last = (0, 0)
+    lines = number_import.rows.filter(outcome__in=(Outcome.REFUSED, Outcome.SKIPPED)).order_by("line", "part")
+    while True:
+        rest = lines.filter(Q(line__gt=last[0]) | Q(line=last[0], part__gt=last[1]))
+        chunk = list(rest.values_list("line", "part", "raw_text", "e164", "reason")[:CHUNK])
+        for line, _, raw_text, e164, reason in chunk:
             yield line, raw_text or e164, reason
-        last = chunk[-1][0]
+        if len(chunk) < CHUNK:
+            return
+        last = chunk[-1][:2]

@@ -1,31 +1,20 @@
-"""Turn a line of an import into a staged row: its parsed values, and the outcome for its number."""
+"""Turn a line of an import into staged rows: its parsed values, and the outcome for each of its numbers."""
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from portal.db.in_list import in_list
-from portal.phone.numbers import InvalidPhoneNumber, ParsedNumber
-from portal.files.records import Record
+from portal.files.records import REPLACEMENT, Record
+from portal.phone.numbers import InvalidPhoneNumber
+from reputation.imports.columns import parse_source
+from reputation.imports.number_cells import parse_cell
 from reputation.models import Campaign, ImportRow, NumberImport, PhoneNumber
 from reputation.numbers.export import unescape_formula
-from reputation.phone_numbers import clean_label, parse_caller_id
+from reputation.phone_numbers import clean_label
 
 Outcome = ImportRow.Outcome
-
-SOURCE_ALIASES = {
-    "native": PhoneNumber.Source.NATIVE,
-    "internal": PhoneNumber.Source.NATIVE,
-    "byoc": PhoneNumber.Source.BYOC,
-    "byocp": PhoneNumber.Source.BYOC,
-    "byocc": PhoneNumber.Source.BYOC,
-    "bringyourowncarrier": PhoneNumber.Source.BYOC,
-    "carrier": PhoneNumber.Source.BYOC,
-    "external": PhoneNumber.Source.BYOC,
-}
-SCIENTIFIC_NOTATION = re.compile(r"\d([.,]\d+)?E\+?\d+", re.IGNORECASE)
 
 # All columns of a row. Rows that are inserted together must have the same columns.
 ROW_DEFAULTS: dict[str, Any] = {
@@ -53,8 +42,11 @@ class _LineRefused(ValueError):
     """The line is refused; the message tells a person why."""
 
 
-def build_row(record: Record, number_import: NumberImport, campaigns: dict[str, int]) -> dict[str, Any]:
-    """Return the row of a record, judged by the file alone: new, or refused. See compare_with_existing."""
+def build_rows(record: Record, number_import: NumberImport, campaigns: dict[str, int]) -> list[dict[str, Any]]:
+    """Return a row for each number of a record, judged by the file alone: new, or refused. See compare_with_existing.
+
+    That is one row, or several if the cell holds a range or several numbers.
+    """
     cells = {
         name: unescape_formula(record.cells[index]) if index < len(record.cells) else ""
         for name, index in number_import.columns.items()
@@ -62,25 +54,32 @@ def build_row(record: Record, number_import: NumberImport, campaigns: dict[str, 
     row = ROW_DEFAULTS | {
         "number_import_id": number_import.pk,
         "line": record.first_line,
-        "raw_text": (clean_label(cells["number"]) or record.cells[0])[:80],
+        "raw_text": (clean_label(cells["number"]) or clean_label(record.cells[0]))[:80],
     }
     try:
-        _check_cells(record, width=len(number_import.headings) or number_import.columns["number"] + 1)
-        parsed = _parse_number(cells["number"])
-        return row | {
+        _check_cells(record, cells, width=number_import.width)
+        numbers = parse_cell(cells["number"], country=cells.get("country", ""))
+        values = {
+            "label": _parse_label(cells.get("label", "")),
+            "source": _parse_source(cells.get("source", "")),
+            "campaign_id": _parse_campaign(cells.get("campaign", ""), campaigns),
+            "note": _get_note(cells.get("label", "")),
+        }
+    except (_LineRefused, InvalidPhoneNumber) as error:
+        return [row | {"outcome": Outcome.REFUSED, "reason": str(error)[:200]}]
+    return [
+        row | values | {
+            "part": part,
             "e164": parsed.e164,
             "region": parsed.region,
             "kind": parsed.kind,
             "area_code": parsed.area_code,
-            "label": _parse_label(cells.get("label", "")),
-            "source": _parse_source(cells.get("source", "")),
-            "campaign_id": _parse_campaign(cells.get("campaign", ""), campaigns),
         }
-    except (_LineRefused, InvalidPhoneNumber) as error:
-        return row | {"outcome": Outcome.REFUSED, "reason": str(error)[:200]}
+        for part, parsed in enumerate(numbers, start=int(len(numbers) > 1))
+    ]
 
 
-def _check_cells(record: Record, *, width: int) -> None:
+def _check_cells(record: Record, cells: dict[str, str], *, width: int) -> None:
     if record.problem:
         raise _LineRefused(record.problem)
     if any(record.cells[width:]):
@@ -88,14 +87,15 @@ def _check_cells(record: Record, *, width: int) -> None:
             f"This line has {len(record.cells)} cells, the file has {width} column{'s' if width > 1 else ''}. "
             "Put quotation marks round a cell that holds a separator."
         )
+    harmed = next((name for name, cell in cells.items() if REPLACEMENT in cell and name != "label"), "")
+    if harmed:
+        raise _LineRefused(f"The {harmed} has a character that the encoding of the file does not have: “{REPLACEMENT}”.")
 
 
-def _parse_number(text: str) -> ParsedNumber:
-    if SCIENTIFIC_NOTATION.fullmatch(text):
-        raise _LineRefused(
-            "A spreadsheet shortened this number, and its last digits are lost. Make the column text first."
-        )
-    return parse_caller_id(text)
+def _get_note(label: str) -> str:
+    if REPLACEMENT not in label:
+        return ""
+    return f"The label has a character that the encoding of the file does not have. It is shown as “{REPLACEMENT}”."
 
 
 def _parse_label(text: str) -> str:
@@ -106,10 +106,10 @@ def _parse_label(text: str) -> str:
 
 
 def _parse_source(text: str) -> str:
-    plain = re.sub(r"[^a-z]", "", text.casefold())
-    if text and plain not in SOURCE_ALIASES:
+    source = parse_source(text)
+    if text and not source:
         raise _LineRefused(f"The source is “{text[:40]}”. It can be native or BYOC.")
-    return SOURCE_ALIASES[plain] if text else ""
+    return source
 
 
 def _parse_campaign(name: str, campaigns: dict[str, int]) -> int | None:
@@ -137,13 +137,15 @@ def _set_outcome(row: dict[str, Any], first_lines: dict[Any, int], existing: Exi
         row |= ROW_DEFAULTS | {
             "number_import_id": row["number_import_id"],
             "line": row["line"],
-            "raw_text": row["raw_text"],
+            "part": row["part"],
+            "raw_text": row["e164"] if row["part"] else row["raw_text"],
             "outcome": Outcome.REFUSED,
             "reason": f"The same number as in line {first_lines[row['e164']]:,}, which counts.",
         }
         return
     first_lines[row["e164"]] = row["line"]
-    row["raw_text"] = ""
+    if not row["part"]:
+        row["raw_text"] = ""
     if existing is None:
         row["source"] = row["source"] or PhoneNumber.Source.NATIVE
         return

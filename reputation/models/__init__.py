@@ -6,7 +6,7 @@ from reputation.models.complaints import Complaint, ComplaintFile
 from reputation.models.counts import NumberCount
 from reputation.models.coverage import CoverageLoss
 from reputation.models.engines import Check, CircuitBreaker, Engine, Registration, Tag
-from reputation.models.imports import ImportRow, NumberImport
+from reputation.models.imports import ColumnChoice, ImportRow, NumberImport
 from reputation.models.numbers import PhoneNumber
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Case",
     "Check",
     "CircuitBreaker",
+    "ColumnChoice",
     "Complaint",
     "ComplaintFile",
     "CoverageLoss",

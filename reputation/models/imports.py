@@ -1,4 +1,4 @@
-"""CSV imports of numbers: a file is received, read into staged rows, previewed, confirmed, and applied."""
+"""Imports of numbers: a file is received, read into staged rows, previewed, confirmed, and applied."""
 
 from __future__ import annotations
 
@@ -20,12 +20,19 @@ class NumberImportQuerySet(AccountQuerySet):
     def awaiting_confirmation(self) -> NumberImportQuerySet:
         return self.filter(state=NumberImport.State.READY)
 
+    def unconfirmed(self) -> NumberImportQuerySet:
+        return self.filter(state__in=NumberImport.UNCONFIRMED)
+
+    def without_contents(self) -> NumberImportQuerySet:
+        """For lists: leave out the fields that hold parts of the file."""
+        return self.defer("headings", "sample", "column_notes", "requested_columns")
+
 
 class NumberImport(Claimable):
-    """An uploaded file and its progress.
+    """An uploaded file, how to read it, and its progress.
 
-    `byte_offset` and `lines_read` say how far it was read. The rows are applied in the order of their numbers;
-    `apply_cursor` is the last applied one.
+    `byte_offset` and `lines_read` say how far `table_file` was read. The rows are applied in the order of their
+    numbers; `apply_cursor` is the last applied one.
     """
 
     class State(models.TextChoices):
@@ -39,6 +46,11 @@ class NumberImport(Claimable):
         CANCELLED = "cancelled", "Cancelled"
         EXPIRED = "expired", "Not confirmed in time"
 
+    class ColumnsOrigin(models.TextChoices):
+        GUESSED = "guessed", "By heading and content"
+        REMEMBERED = "remembered", "As for the last file with these headings"
+        CHOSEN = "chosen", "As chosen"
+
     IN_PROGRESS = (State.RECEIVED, State.READING, State.APPLYING)
     UNCONFIRMED = (State.RECEIVED, State.READING, State.READY)
 
@@ -46,13 +58,35 @@ class NumberImport(Claimable):
     user = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     api_key = models.ForeignKey(ApiKey, models.SET_NULL, null=True, related_name="+")
     file_name = models.CharField(max_length=120)
-    # Converted to UTF-8 with \n line ends. Deleted as soon as it is read.
-    file = models.FileField(upload_to="imports/", max_length=200, blank=True)
+    # Both are deleted once the import is confirmed or has ended.
+    file = models.FileField(upload_to="imports/", max_length=200, blank=True, help_text="The file as it was uploaded.")
+    table_file = models.FileField(
+        upload_to="imports/",
+        max_length=200,
+        blank=True,
+        help_text="The text, or the chosen sheet as CSV, in UTF-8 with \\n line ends. Empty until a worker writes it.",
+    )
     size = models.PositiveBigIntegerField(help_text="Size of `file` in bytes.")
+    table_size = models.PositiveBigIntegerField(default=0, help_text="Size of `table_file` in bytes.")
+
+    # How to read the file.
+    sheets = models.JSONField(default=list, help_text="The names of a workbook's sheets; empty for a text file.")
+    sheet = models.CharField(max_length=100, blank=True)
+    encoding = models.CharField(max_length=10, blank=True, help_text="A key of portal.files.encodings.ENCODINGS.")
+    encoding_is_chosen = models.BooleanField(default=False, help_text="By a person, not guessed.")
     delimiter = models.CharField(max_length=1)
-    headings = models.JSONField(default=list, help_text="The headings; empty for a single column without one.")
+    headings = models.JSONField(default=list, help_text="The headings; empty if the file has none.")
+    width = models.PositiveIntegerField(default=0, help_text="The number of columns.")
+    header_lines = models.PositiveIntegerField(default=0, help_text="The lines above the rows.")
+    header_bytes = models.PositiveBigIntegerField(default=0, help_text="Where in `table_file` the rows begin.")
+    sample = models.JSONField(default=list, help_text="The cells of the first rows.")
     columns = models.JSONField(
-        default=dict, help_text="Column index (from 0) of the number, label, source and campaign."
+        default=dict, help_text="Column index (from 0) of the number, label, source, campaign and country."
+    )
+    columns_origin = models.CharField(max_length=10, choices=ColumnsOrigin, default=ColumnsOrigin.GUESSED)
+    column_notes = models.JSONField(default=dict, help_text="Why columns are ignored, by column index.")
+    requested_columns = models.JSONField(
+        default=dict, help_text="What a person chose, by heading or position, until a worker has read the headings."
     )
     state = models.CharField(max_length=10, choices=State, default=State.RECEIVED)
     reason = models.CharField(max_length=300, blank=True)
@@ -74,6 +108,9 @@ class NumberImport(Claimable):
     unchanged = models.PositiveIntegerField(default=0)
     refused = models.PositiveIntegerField(default=0)
     non_us = models.PositiveIntegerField(default=0, help_text="Numbers to add that are outside the United States.")
+
+    from_ranges = models.PositiveIntegerField(default=0, help_text="Numbers from cells that hold several numbers.")
+    harmed = models.PositiveIntegerField(default=0, help_text="Lines with a label that could not be decoded.")
 
     # Counts of the result.
     added = models.PositiveIntegerField(default=0)
@@ -134,11 +171,32 @@ class NumberImport(Claimable):
 
     @property
     def progress_max(self) -> int:
-        return max(self.total_count if self.is_applying else self.size, 1)
+        return max(self.total_count if self.is_applying else self.table_size or self.size, 1)
+
+
+class ColumnChoice(models.Model):
+    """The columns that an account chose for a file with these headings. The next such file is read likewise."""
+
+    account = models.ForeignKey(Account, models.CASCADE, related_name="+", db_index=False)
+    headings_hash = models.CharField(max_length=64)
+    columns = models.JSONField()
+    chosen_at = models.DateTimeField()
+
+    objects = AccountQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["account", "headings_hash"], name="import_columns_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.headings_hash
 
 
 class ImportRow(models.Model):
-    """A line of the file: what the import does with its number, or why the line is refused.
+    """A number in a line of the file: what the import does with it, or why it is refused.
+
+    A line has one row, or several if its cell holds a range or several numbers.
 
     `label`, `source` and `campaign` are the new values, `previous_...` those at the time of the preview. A number that
     somebody else changed since then is skipped.
@@ -154,9 +212,11 @@ class ImportRow(models.Model):
 
     number_import = models.ForeignKey(NumberImport, models.CASCADE, related_name="rows", db_index=False)
     line = models.PositiveIntegerField()
+    part = models.PositiveSmallIntegerField(default=0, help_text="From 1 if the cell holds several numbers.")
     outcome = models.CharField(max_length=10, choices=Outcome)
-    raw_text = models.CharField(max_length=80, blank=True, help_text="The content of a refused line.")
+    raw_text = models.CharField(max_length=80, blank=True, help_text="The cell of a refused line, or of several numbers.")
     reason = models.CharField(max_length=200, blank=True)
+    note = models.CharField(max_length=200, blank=True, help_text="What is wrong with a line that is not refused.")
     # NULL for a line without a number. A partial unique index would do too, but fewer queries could use it.
     e164 = models.CharField(max_length=16, null=True)  # noqa: DJ001
     region = models.CharField(max_length=3, blank=True)
@@ -175,7 +235,7 @@ class ImportRow(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["number_import", "line"], name="import_line_once"),
+            models.UniqueConstraint(fields=["number_import", "line", "part"], name="import_line_part_once"),
             models.UniqueConstraint(fields=["number_import", "e164"], name="import_number_once"),
         ]
         indexes = [
