@@ -1,6 +1,8 @@
-"""CSV imports: upload a file, preview what it changes, confirm or cancel it."""
+"""Imports: upload a file, choose its columns, preview what it changes, confirm or cancel it."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from django import forms
 from django.conf import settings
@@ -12,8 +14,12 @@ from django.views.decorators.http import require_POST
 
 from portal.accounts.access import MemberRequest, editor_required, get_account_object_or_404, member_required
 from portal.db.keyset import parse_id
-from reputation.imports import cleanup, pipeline, preview
+from portal.files.encodings import ENCODINGS
 from portal.files.records import UnreadableFile
+from reputation.imports import cleanup, pipeline, preview
+from reputation.imports.choices import Choice, choose
+from reputation.imports.columns import IGNORE, ROLES, WrongChoice
+from reputation.imports.headings import MAX_COLUMNS
 from reputation.labels import format_number_count
 from reputation.models import NumberImport
 from reputation.numbers.export import csv_lines
@@ -24,11 +30,11 @@ PAGE_SIZE = 25
 
 class ImportForm(forms.Form):
     file = forms.FileField(
-        label="CSV file",
+        label="CSV file or Excel workbook",
         max_length=1_000,
         allow_empty_file=True,  # UnreadableFile reports an empty file in its own words
-        error_messages={"required": "Choose a CSV file first.", "missing": "Choose a CSV file first."},
-        widget=forms.FileInput(attrs={"accept": ".csv,.txt,.tsv,text/csv,text/plain"}),
+        error_messages={"required": "Choose a file first.", "missing": "Choose a file first."},
+        widget=forms.FileInput(attrs={"accept": ".csv,.txt,.tsv,.xlsx,text/csv,text/plain"}),
     )
 
 
@@ -45,7 +51,7 @@ def upload(request: MemberRequest) -> HttpResponse:
         try:
             batch = pipeline.receive(account=request.account, upload=file, context=request.context)
             return redirect("import", batch.pk)
-        except UnreadableFile as error:
+        except (UnreadableFile, pipeline.TooManyImports) as error:
             form.add_error("file", str(error))
     return render(request, "reputation/import_new.html", {"form": form, "limit": settings.UPLOAD_LIMIT_MB})
 
@@ -55,6 +61,7 @@ def import_list(request: MemberRequest) -> HttpResponse:
     """The account's imports, newest first. `before` is the id to continue from."""
     before = parse_id(request.GET.get("before"))
     imports = NumberImport.objects.for_account(request.account).select_related("user", "api_key").order_by("-pk")
+    imports = imports.without_contents()
     if before:
         imports = imports.filter(pk__lt=before)
     found = list(imports[: PAGE_SIZE + 1])
@@ -70,18 +77,35 @@ def import_list(request: MemberRequest) -> HttpResponse:
 @member_required
 def import_detail(request: MemberRequest, pk: int) -> HttpResponse:
     """The progress of the import, its preview, or its result."""
-    batch = get_account_object_or_404(
-        request, NumberImport.objects.select_related("user", "api_key", "confirmed_by", "confirmed_api_key"), pk
-    )
+    return _render_import(request, _get_import(request, pk))
+
+
+def _get_import(request: MemberRequest, pk: int) -> NumberImport:
+    imports = NumberImport.objects.select_related("user", "api_key", "confirmed_by", "confirmed_api_key")
+    return get_account_object_or_404(request, imports, pk)
+
+
+def _render_import(request: MemberRequest, batch: NumberImport, *, error: str = "") -> HttpResponse:
+    """Render the page. With an error, the choices are those that the person sent."""
+    columns = preview.get_columns(batch)
+    if error:
+        columns = [replace(column, role=request.POST.get(f"column-{column.position}", "")) for column in columns]
     context = {
         "import": batch,
         "groups": [] if batch.is_in_progress else preview.get_outcome_groups(batch),
-        "columns": preview.get_columns(batch),
+        "columns": columns,
+        "ignored": [column for column in columns if column.role == IGNORE],
+        "roles": ROLES,
+        "encodings": ENCODINGS,
+        "encoding_label": ENCODINGS.get(batch.encoding, ""),
+        "choice_error": error,
+        "harmed_rows": preview.get_lines_with_notes(batch),
+        "ranges": preview.get_ranges(batch),
         "ends_at": batch.received_at + cleanup.get_retention(),
         "kept_until": batch.ended_at + cleanup.get_retention() if batch.ended_at else None,
         "summary": preview.format_summary(batch),
     }
-    return render(request, "reputation/import.html", context)
+    return render(request, "reputation/import.html", context, status=422 if error else 200)
 
 
 @member_required
@@ -89,6 +113,22 @@ def refused_lines(request: MemberRequest, pk: int) -> StreamingHttpResponse:
     """The refused lines with their numbers and reasons, as CSV."""
     batch = get_account_object_or_404(request, NumberImport, pk)
     return csv_response(csv_lines(preview.iter_refused_lines(batch)), f"refused-lines-of-import-{batch.pk}.csv")
+
+
+@require_POST
+@editor_required
+def choose_columns(request: MemberRequest, pk: int) -> HttpResponse:
+    """*Update the preview*: read the file again with these columns, this encoding and this sheet."""
+    batch = _get_import(request, pk)
+    positions = range(1, min(batch.width, MAX_COLUMNS) + 1)
+    columns = {str(position): request.POST.get(f"column-{position}", IGNORE) for position in positions}
+    choice = Choice(columns or None, request.POST.get("encoding", ""), request.POST.get("sheet", ""))
+    try:
+        if not choose(batch, choice, context=request.context):
+            messages.info(request, f"This can no longer be changed: {batch.get_state_display().lower()}.")
+    except WrongChoice as error:
+        return _render_import(request, batch, error=str(error))
+    return redirect("import", pk)
 
 
 @require_POST
@@ -129,6 +169,7 @@ urls = [
     path("number-management/phone-numbers/imports/", import_list, name="imports"),
     path("number-management/phone-numbers/imports/<int:pk>/", import_detail, name="import"),
     path("number-management/phone-numbers/imports/<int:pk>/refused/", refused_lines, name="import-refused"),
+    path("number-management/phone-numbers/imports/<int:pk>/columns/", choose_columns, name="import-columns"),
     path("number-management/phone-numbers/imports/<int:pk>/confirm/", confirm_import, name="import-confirm"),
     path("number-management/phone-numbers/imports/<int:pk>/cancel/", cancel_import, name="import-cancel"),
     path("number-management/phone-numbers/imports/<int:pk>/stop/", stop_import, name="import-stop"),
