@@ -134,7 +134,9 @@ def _complete_operation(operation: dict[str, Any]) -> None:
     parameters = operation.setdefault("parameters", [])
     for media_type, body in operation.get("requestBody", {}).get("content", {}).items():
         if media_type == "multipart/form-data":
-            body["encoding"] = {"file": {"contentType": "text/csv"}}
+            body["encoding"] = {
+                "file": {"contentType": "text/csv, application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
+            }
     if is_write:
         parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
     if checks_if_match:

@@ -115,6 +115,13 @@ PROBLEM_TYPES = {
             "`ends_monitoring` says how many.",
         ),
         ProblemType(
+            "too_many_imports",
+            409,
+            "Too many imports wait to be confirmed",
+            "The account has as many unconfirmed imports as it may have. Nothing was imported.",
+            "Confirm or cancel one of them, and send the file again.",
+        ),
+        ProblemType(
             "idempotency_under_way",
             409,
             "The same request is under way",
@@ -167,8 +174,16 @@ PROBLEM_TYPES = {
             "file_unreadable",
             422,
             "The file cannot be imported",
-            "It is no CSV file with a column of phone numbers. Nothing was imported.",
-            "Send a CSV file with a column number, and label, source and campaign if there are any.",
+            "It is no CSV file or Excel workbook with a column of phone numbers. Nothing was imported.",
+            "Send a CSV or .xlsx file with a column number, and label, source and campaign if there are any, or say in "
+            "`columns` which column is what.",
+        ),
+        ProblemType(
+            "columns_invalid",
+            422,
+            "The file cannot be read like this",
+            "The columns, the encoding or the sheet do not fit the file. Nothing was changed.",
+            "Take the headings, sheets and encodings that the import shows. One column is the number.",
         ),
         ProblemType(
             "idempotency_key_reused",

@@ -35,7 +35,7 @@ FILE_SIGNATURES = {
     b"\x89PNG": "a picture",
     b"\xff\xd8\xff": "a picture",
 }
-NOT_TEXT = "This is not a text file. Save the sheet as CSV (UTF-8) or as an Excel workbook (.xlsx), and choose that file."
+NOT_TEXT = "This is not a text file. Save the sheet as CSV (UTF-8) or as .xlsx, and choose that file."
 _CONTROL_BYTES = bytes({*range(1, 32), 127} - {9, 10, 11, 12, 13, 26, 27})
 _BYTE_ORDER_MARKS = {
     codecs.BOM_UTF8: "utf-8",

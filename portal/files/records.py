@@ -49,10 +49,10 @@ class Record:
 
 
 def read_records(file: BinaryFile, delimiter: str, *, lines_read: int = 0) -> Iterator[Record]:
-    """Yield the records of a UTF-8 file from its current position, which is behind `lines_read` lines. Skips empty ones.
+    """Yield the records of a UTF-8 file from its current position, which is behind `lines_read` lines.
 
-    A line over MAX_LINE_BYTES, and a quotation mark that is never closed, give a record with a problem. The records
-    behind it are not affected.
+    Skips empty records. A line over MAX_LINE_BYTES, and a quotation mark that is never closed, give a record with a
+    problem. The records behind it are not affected.
     """
     line = lines_read
     while raw := file.readline(MAX_LINE_BYTES + 1):

@@ -69,9 +69,7 @@ def find_table(file: BinaryFile, rules: TableRules) -> Table:
         width = max(len(record.cells) for record in sample)
         return Table(delimiter, [], width, start_lines, start_offset, sample)
     record = sample[heading]
-    return Table(
-        delimiter, record.cells, len(record.cells), record.last_line, record.end_offset, sample[heading + 1 :]
-    )
+    return Table(delimiter, record.cells, len(record.cells), record.last_line, record.end_offset, sample[heading + 1 :])
 
 
 def _skip_sep_line(file: BinaryFile) -> tuple[int, int]:
@@ -98,9 +96,7 @@ def find_headings(sample: list[Record], rules: TableRules) -> int | None:
     That is the record that looks most like headings. Otherwise the one above the first row with an entry, if it has
     words where the entries are: a number with a digit too few is no heading.
     """
-    rows = [
-        not record.problem and not any(map(rules.is_entry, record.cells)) for record in sample[:MAX_TITLE_RECORDS]
-    ]
+    rows = [not record.problem and not any(map(rules.is_entry, record.cells)) for record in sample[:MAX_TITLE_RECORDS]]
     ratings = [
         (rules.rate_headings(record.cells) if is_title else 0, sum(map(bool, record.cells)))
         for record, is_title in zip(sample, rows, strict=False)

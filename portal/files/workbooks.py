@@ -10,6 +10,7 @@ import csv
 import io
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -29,8 +30,21 @@ MAX_UNPACKED_BYTES = 1024 * 1024 * 1024
 MAX_PART_BYTES = 64 * 1024 * 1024
 _SHEETS = "xl/worksheets/"
 _DAMAGED = "This Excel workbook is damaged, or is of another type. Open it in Excel, and save it as .xlsx or as CSV."
-_ERRORS = (zipfile.BadZipFile, DefusedXmlException, KeyError, ValueError, TypeError, AttributeError, IndexError, EOFError,
-           SyntaxError, NotImplementedError, RuntimeError, OverflowError)  # fmt: skip
+# What the libraries raise for a damaged archive or unexpected XML. A SyntaxError is XML that is not well-formed.
+_ERRORS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    DefusedXmlException,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    SyntaxError,
+    NotImplementedError,
+    RuntimeError,
+    ArithmeticError,
+)
 
 
 def is_workbook(head: bytes) -> bool:
@@ -127,4 +141,6 @@ def _check_size(file: BinaryIO) -> None:
         raise UnreadableFile("This is a ZIP file, not an Excel workbook. Unpack it, and choose the file in it.")
     in_memory = (part.file_size for part in parts if not part.filename.startswith(_SHEETS))
     if sum(part.file_size for part in parts) > MAX_UNPACKED_BYTES or max(in_memory) > MAX_PART_BYTES:
-        raise UnreadableFile("This workbook is too large when it is unpacked. Save the sheet as CSV, and choose that file.")
+        raise UnreadableFile(
+            "This workbook is too large when it is unpacked. Save the sheet as CSV, and choose that file."
+        )

@@ -37,7 +37,12 @@ def choose(batch: NumberImport, choice: Choice, *, context: Context) -> bool:
     waiting = NumberImport.objects.filter(pk=batch.pk, state=State.READY)
     with transaction.atomic():
         is_chosen = waiting.update(
-            state=State.RECEIVED, reason="", byte_offset=0, attempts=0, **dict.fromkeys(progress.READ_COUNTS, 0), **values
+            state=State.RECEIVED,
+            reason="",
+            byte_offset=0,
+            attempts=0,
+            **dict.fromkeys(progress.READ_COUNTS, 0),
+            **values,
         )
         if is_chosen:
             progress.record_event(batch, "import.chosen", context=context)

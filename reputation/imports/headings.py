@@ -76,7 +76,6 @@ HEADING_ALIASES: dict[str, tuple[str, ...]] = {
     "label": (
         "label",
         "friendlyname",
-        "numberfriendly",  # Telnyx
         "displayname",
         "businessdisplayname",
         "didname",

@@ -35,7 +35,7 @@ def parse_cell(text: str, *, country: str = "") -> list[ParsedNumber]:
 @lru_cache(maxsize=4096)
 def is_number(text: str) -> bool:
     """Whether a cell holds a phone number, several, or a range."""
-    if not 7 <= sum(map(str.isdigit, text)) or len(text) > 200:
+    if not sum(map(str.isdigit, text)) >= 7 or len(text) > 200:
         return False
     try:
         return bool(parse_cell(text))

@@ -26,7 +26,16 @@ COUNT_FIELD_BY_OUTCOME = {
 READ_COUNTS = (*COUNT_FIELD_BY_OUTCOME.values(), "non_us", "from_ranges", "harmed", "lines_read")
 
 # All counts, without the state and the lease, which another process may have changed meanwhile.
-COUNT_FIELDS = (*COUNT_FIELD_BY_OUTCOME.values(), "non_us", "from_ranges", "harmed", "added", "restored", "changed", "skipped")
+COUNT_FIELDS = (
+    *COUNT_FIELD_BY_OUTCOME.values(),
+    "non_us",
+    "from_ranges",
+    "harmed",
+    "added",
+    "restored",
+    "changed",
+    "skipped",
+)
 
 
 def record_event(batch: NumberImport, code: str, *, context: Context, after: str = "", reason: str = "") -> None:

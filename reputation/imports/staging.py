@@ -68,7 +68,9 @@ def build_rows(record: Record, number_import: NumberImport, campaigns: dict[str,
     except (_LineRefused, InvalidPhoneNumber) as error:
         return [row | {"outcome": Outcome.REFUSED, "reason": str(error)[:200]}]
     return [
-        row | values | {
+        row
+        | values
+        | {
             "part": part,
             "e164": parsed.e164,
             "region": parsed.region,
@@ -89,7 +91,9 @@ def _check_cells(record: Record, cells: dict[str, str], *, width: int) -> None:
         )
     harmed = next((name for name, cell in cells.items() if REPLACEMENT in cell and name != "label"), "")
     if harmed:
-        raise _LineRefused(f"The {harmed} has a character that the encoding of the file does not have: “{REPLACEMENT}”.")
+        raise _LineRefused(
+            f"The {harmed} has a character that the encoding of the file does not have: “{REPLACEMENT}”."
+        )
 
 
 def _get_note(label: str) -> str:

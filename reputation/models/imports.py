@@ -214,7 +214,9 @@ class ImportRow(models.Model):
     line = models.PositiveIntegerField()
     part = models.PositiveSmallIntegerField(default=0, help_text="From 1 if the cell holds several numbers.")
     outcome = models.CharField(max_length=10, choices=Outcome)
-    raw_text = models.CharField(max_length=80, blank=True, help_text="The cell of a refused line, or of several numbers.")
+    raw_text = models.CharField(
+        max_length=80, blank=True, help_text="The cell of a refused line, or of several numbers."
+    )
     reason = models.CharField(max_length=200, blank=True)
     note = models.CharField(max_length=200, blank=True, help_text="What is wrong with a line that is not refused.")
     # NULL for a line without a number. A partial unique index would do too, but fewer queries could use it.

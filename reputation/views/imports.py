@@ -94,6 +94,7 @@ def _render_import(request: MemberRequest, batch: NumberImport, *, error: str = 
         "import": batch,
         "groups": [] if batch.is_in_progress else preview.get_outcome_groups(batch),
         "columns": columns,
+        "sample_rows": zip(*(column.cells for column in columns), strict=True),
         "ignored": [column for column in columns if column.role == IGNORE],
         "roles": ROLES,
         "encodings": ENCODINGS,

@@ -1,5 +1,7 @@
 """Files to import, and what became of them."""
 
+from pathlib import Path
+
 from portal.audit import Context
 from portal.models import AuditEvent
 from reputation.imports import pipeline
@@ -22,3 +24,7 @@ def audit_events(*codes: str) -> list[tuple[str, str, str, str]]:
 
 def confirm(batch: NumberImport, context: Context) -> bool:
     return pipeline.confirm(batch, context=context)
+
+
+def stored_files(media_root: Path) -> list[Path]:
+    return [path for path in media_root.rglob("*") if path.is_file()]

@@ -10,7 +10,7 @@ from portal.audit import Context
 from reputation.imports import cleanup, pipeline, preview
 from reputation.models import ImportRow, NumberImport
 from reputation.tasks import imports as tasks
-from tests.reputation.imports.import_data import audit_events, confirm, csv_text, stored_numbers
+from tests.reputation.imports.import_data import audit_events, confirm, csv_text, stored_files, stored_numbers
 
 pytestmark = pytest.mark.django_db
 
@@ -26,7 +26,7 @@ class TestTidyingUp:
         batch.refresh_from_db()
         assert (batch.state, batch.has_rows, batch.rows.count()) == (State.EXPIRED, False, 0)
         assert audit_events("import.expired")
-        assert not list(media_root.rglob("*.csv"))
+        assert not stored_files(media_root)
 
     def test_it_costs_as_many_queries_for_500_lines_as_for_5(self, create_import, now):
         def queries(lines: int) -> int:
@@ -52,9 +52,9 @@ class TestTidyingUp:
     @pytest.mark.usefixtures("background_only")
     def test_a_file_that_was_never_read_is_deleted(self, create_import, now, media_root):
         create_import(csv_text(3))
-        assert list(media_root.rglob("*.csv"))
+        assert stored_files(media_root)
         cleanup.clean_up(now=now + cleanup.get_retention())
-        assert not list(media_root.rglob("*.csv"))
+        assert not stored_files(media_root)
 
     def test_the_refused_lines_of_a_done_import_are_kept_as_long(self, create_import, actor, now):
         batch = create_import("number\n2062550143\nbroken\n")

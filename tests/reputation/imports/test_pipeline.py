@@ -15,7 +15,7 @@ from reputation.imports import pipeline, preview, progress, reading
 from reputation.models import ImportRow, NumberImport, PhoneNumber
 from reputation.tasks import imports as tasks
 from tests.factories import PhoneNumberFactory
-from tests.reputation.imports.import_data import audit_events, confirm, csv_text, stored_numbers
+from tests.reputation.imports.import_data import audit_events, confirm, csv_text, stored_files, stored_numbers
 
 pytestmark = pytest.mark.django_db
 
@@ -126,7 +126,7 @@ class TestInTheBackground:
         pipeline.advance(NumberImport.objects.get(pk=batch.pk), now=now)
         batch.refresh_from_db()
         assert (batch.state, batch.rows.count()) == (State.CANCELLED, 10)
-        assert not list(media_root.rglob("*.csv"))
+        assert not stored_files(media_root)
 
     def test_numbers_are_stored_in_their_order_whatever_that_of_the_file(self, create_import, account, actor, now):
         heading, *lines = csv_text(35).splitlines(keepends=True)
@@ -190,7 +190,7 @@ class TestInTheBackground:
 
     def test_a_file_that_is_gone_fails_with_what_to_do(self, create_import, media_root, now):
         batch = create_import(csv_text(25))
-        for file in media_root.rglob("*.csv"):
+        for file in stored_files(media_root):
             file.unlink()
         assert not pipeline.advance(batch, now=now)
         batch.refresh_from_db()

@@ -7,7 +7,7 @@ from reputation import phone_numbers
 from reputation.imports import preview, progress
 from reputation.models import NumberImport
 from tests.factories import CampaignFactory, PhoneNumberFactory
-from tests.reputation.imports.import_data import stored_numbers
+from tests.reputation.imports.import_data import confirm, stored_files, stored_numbers
 
 pytestmark = pytest.mark.django_db
 
@@ -59,9 +59,14 @@ class TestThePreview:
         with pytest.raises(RuntimeError):
             create_import("number\n2062550143\n")
         assert not NumberImport.objects.exists()
-        assert not list(media_root.rglob("*.csv"))
+        assert not stored_files(media_root)
 
-    def test_the_file_is_deleted_as_soon_as_it_is_read(self, create_import, media_root):
+    def test_the_file_is_kept_until_the_import_is_confirmed(self, create_import, media_root, actor, now):
         batch = create_import("number\n2062550143\n")
-        assert batch.file.name == ""
-        assert not list(media_root.rglob("*.csv"))
+        assert batch.file.read() == b"number\n2062550143\n"
+        confirm(batch, Context(actor, now))
+        assert not stored_files(media_root)
+
+    def test_a_file_of_which_no_line_can_be_imported_waits_for_another_choice(self, create_import):
+        batch = create_import("number\nbroken\n")
+        assert (batch.state, batch.total_count, batch.refused) == (State.READY, 0, 1)
