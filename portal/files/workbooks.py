@@ -11,7 +11,7 @@ import io
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, BinaryIO
@@ -59,7 +59,7 @@ def list_sheets(file: BinaryIO) -> list[str]:
         return visible or [sheet.title for sheet in workbook.worksheets]
 
 
-def convert_sheet(file: BinaryIO, out: BinaryIO, sheet: str) -> Iterator[int]:
+def convert_sheet(file: BinaryIO, out: BinaryIO, sheet: str) -> Generator[int, None, None]:
     """Write a sheet as CSV in UTF-8, a line for each row, so that line numbers are row numbers.
 
     Yields how many rows were written, now and then, so that the caller can show progress. Raises UnreadableFile.

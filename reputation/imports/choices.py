@@ -72,9 +72,8 @@ def _get_changes(batch: NumberImport, choice: Choice) -> dict[str, Any]:
 
 def _get_requested_columns(batch: NumberImport, columns: Mapping[str, str] | None) -> dict[str, str]:
     """The columns to read, by position. Empty to guess them again: nobody chose others than the guessed ones."""
-    if columns is None:
-        chosen = batch.columns
-    else:
+    chosen = batch.columns
+    if columns is not None:
         chosen = resolve_columns(columns, headings=batch.headings, width=batch.width)
     if chosen == batch.columns and batch.columns_origin != NumberImport.ColumnsOrigin.CHOSEN:
         return {}
