@@ -17,8 +17,8 @@ from tests.support.pages import get_html
 pytestmark = pytest.mark.django_db
 
 
-def post_file(client, content, name="numbers.csv"):
-    return client.post(f"{API_ROOT}/imports", {"file": SimpleUploadedFile(name, content)})
+def post_file(client, content, name="numbers.csv", **fields):
+    return client.post(f"{API_ROOT}/imports", {"file": SimpleUploadedFile(name, content), **fields})
 
 
 def test_a_file_is_shown_first_and_imported_when_it_is_confirmed(api_client, account, api_key, as_viewer):
@@ -85,3 +85,45 @@ def test_an_upload_over_the_limit_is_too_large(api_client, settings):
     settings.UPLOAD_LIMIT_MB = 1
     answer = post_file(api_client, b"number\n" + b"2065550143\n" * 100_000)
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+
+
+TWO_NUMBERS = b"Main,Fax,Type\n2065550143,2065550153,local\n"
+
+
+def test_columns_and_encoding_can_be_given_with_the_file(api_client):
+    said = post_file(api_client, TWO_NUMBERS, columns='{"Fax": "number", "3": "label"}', encoding="cp1252").json()
+    assert said["columns"] == [
+        {"position": 1, "heading": "Main", "role": "ignore", "note": "Also holds phone numbers. Only one column is read."},
+        {"position": 2, "heading": "Fax", "role": "number", "note": ""},
+        {"position": 3, "heading": "Type", "role": "label", "note": ""},
+    ]
+    assert (said["encoding"], said["will_add"]) == ("cp1252", 1)
+
+
+@pytest.mark.parametrize(
+    ("columns", "code"),
+    [("nonsense", "columns_invalid"), ('{"Fax": "digits"}', "columns_invalid"), ('{"Town": "number"}', "file_unreadable")],
+)
+def test_wrong_columns_are_refused_and_nothing_is_kept(api_client, columns, code):
+    answer = post_file(api_client, TWO_NUMBERS, columns=columns)
+    assert (answer.status_code, answer.json()["code"]) == (422, code)
+    assert not NumberImport.objects.exists()
+
+
+def test_columns_are_chosen_again_without_another_upload(api_client):
+    pk = post_file(api_client, TWO_NUMBERS).json()["id"]
+    said = send_request(api_client, "POST", f"/imports/{pk}/columns", {"columns": {"Fax": "number"}}).json()
+    assert [column["role"] for column in said["columns"]] == ["ignore", "number", "ignore"]
+    answer = send_request(api_client, "POST", f"/imports/{pk}/columns", {"columns": {"Fax": "label"}})
+    assert (answer.status_code, answer.json()["code"]) == (422, "columns_invalid")
+    send_request(api_client, "POST", f"/imports/{pk}/confirm")
+    assert PhoneNumber.objects.get().e164 == "+12065550153"
+    answer = send_request(api_client, "POST", f"/imports/{pk}/columns", {"columns": {"Main": "number"}})
+    assert (answer.status_code, answer.json()["code"]) == (409, "not_possible")
+
+
+def test_too_many_unconfirmed_imports_are_a_problem_of_their_own(api_client, settings):
+    settings.MAX_UNCONFIRMED_IMPORTS = 1
+    post_file(api_client, TWO_NUMBERS)
+    answer = post_file(api_client, TWO_NUMBERS)
+    assert (answer.status_code, answer.json()["code"]) == (409, "too_many_imports")
