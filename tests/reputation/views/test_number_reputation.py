@@ -185,7 +185,7 @@ def test_a_mistyped_address_still_shows_the_table(as_admin, account, params):
 
 
 def test_the_empty_list_says_what_to_do(as_admin, account):
-    assert "Import a CSV file" in get_html(as_admin.get(PAGE))
+    assert "Import a file" in get_html(as_admin.get(PAGE))
     PhoneNumberFactory(account=account)
     assert "No number matches" in get_html(as_admin.get(PAGE, {"q": "zzz"}))
 
