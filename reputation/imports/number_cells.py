@@ -45,7 +45,7 @@ def is_number(text: str) -> bool:
 
 def clean_cell(text: str) -> str:
     """Remove what spreadsheets need to keep digits as text: an apostrophe, or a formula around them."""
-    if formula := _TEXT_FORMULA.fullmatch(text):
+    if text.startswith("=") and (formula := _TEXT_FORMULA.fullmatch(text)):
         text = formula[1]
     return text.lstrip("'’‘")
 

@@ -93,7 +93,12 @@ TWO_NUMBERS = b"Main,Fax,Type\n2065550143,2065550153,local\n"
 def test_columns_and_encoding_can_be_given_with_the_file(api_client):
     said = post_file(api_client, TWO_NUMBERS, columns='{"Fax": "number", "3": "label"}', encoding="cp1252").json()
     assert said["columns"] == [
-        {"position": 1, "heading": "Main", "role": "ignore", "note": "Also holds phone numbers. Only one column is read."},
+        {
+            "position": 1,
+            "heading": "Main",
+            "role": "ignore",
+            "note": "Also holds phone numbers. Only one column is read.",
+        },
         {"position": 2, "heading": "Fax", "role": "number", "note": ""},
         {"position": 3, "heading": "Type", "role": "label", "note": ""},
     ]
@@ -102,7 +107,11 @@ def test_columns_and_encoding_can_be_given_with_the_file(api_client):
 
 @pytest.mark.parametrize(
     ("columns", "code"),
-    [("nonsense", "columns_invalid"), ('{"Fax": "digits"}', "columns_invalid"), ('{"Town": "number"}', "file_unreadable")],
+    [
+        ("nonsense", "columns_invalid"),
+        ('{"Fax": "digits"}', "columns_invalid"),
+        ('{"Town": "number"}', "file_unreadable"),
+    ],
 )
 def test_wrong_columns_are_refused_and_nothing_is_kept(api_client, columns, code):
     answer = post_file(api_client, TWO_NUMBERS, columns=columns)

@@ -341,7 +341,9 @@ def test_a_viewer_sees_an_import_and_cannot_confirm_it(as_viewer, create_import)
     assert NumberImport.objects.get().state == State.READY
 
 
-@pytest.mark.parametrize("name", ["import", "import-refused", "import-columns", "import-confirm", "import-cancel", "import-stop"])
+@pytest.mark.parametrize(
+    "name", ["import", "import-refused", "import-columns", "import-confirm", "import-cancel", "import-stop"]
+)
 def test_another_accounts_import_is_not_found(client_for, create_import, name):
     batch = create_import()
     stranger = client_for(MemberFactory())
