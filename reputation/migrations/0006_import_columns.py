@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('portal', '0002_area_codes'),
-        ('reputation', '0002_non_geographic_kind'),
+        ('reputation', "0005_coverage"),
     ]
 
     operations = [
