@@ -96,8 +96,7 @@ FILE_UPLOAD_HANDLERS = [
 UPLOAD_LIMIT_MB = environment.require_minimum(1, "UPLOAD_LIMIT_MB", read("int", "UPLOAD_LIMIT_MB", 100))
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_000
-# Imports of an account that nobody has confirmed yet. Their files are kept.
-MAX_UNCONFIRMED_IMPORTS = 20
+MAX_UNCONFIRMED_IMPORTS = 20  # of an account
 
 # Applications
 
@@ -189,12 +188,10 @@ vars().update(read("email_url", "EMAIL_URL", EMAIL_URL) if EMAIL_URL else {})
 EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = read("str", "DEFAULT_FROM_EMAIL", "Number Reputation <portal@localhost>" if DEMO else "")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
-environment.require(
-    bool(DEFAULT_FROM_EMAIL), "DEFAULT_FROM_EMAIL is missing: the address the portal's mails come from."
-)
+environment.require(bool(DEFAULT_FROM_EMAIL), "DEFAULT_FROM_EMAIL is missing: where the portal's mails come from.")
 SUPPORT_EMAIL = read("str", "SUPPORT_EMAIL", "")
 REVIEWER_EMAILS = read("list", "REVIEWER_EMAILS", [])
-# What applicants are told about the time of a review. 0 names no time.
+# How long a review takes, as applicants are told. 0 names no time.
 REVIEW_WORKING_DAYS = environment.require_minimum(0, "REVIEW_WORKING_DAYS", read("int", "REVIEW_WORKING_DAYS", 0))
 
 # Security

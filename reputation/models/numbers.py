@@ -7,14 +7,11 @@ from datetime import datetime
 
 from django.db import models
 from django.db.models import Case, GeneratedField, Q, Value, When
-from django.db.models.lookups import IContains
 from django.utils import timezone
 
 from portal.models import Account, AccountQuerySet, Claimable
 from portal.phone.numbers import country_name, format_national
-from portal.phone.search import read_number_search
-from reputation.models.folding import FoldedAccents, fold_accents
-from reputation.models.search_index import get_candidate_ids
+from reputation.models.search_index import build_search_condition
 
 
 class PhoneNumberQuerySet(AccountQuerySet):
@@ -67,23 +64,13 @@ class PhoneNumberQuerySet(AccountQuerySet):
         """Numbers that contain the text in the number, in any punctuation, or in the label, in any case and accents.
 
         `+1415` and `(415) 2` are beginnings of numbers. Several numbers find all of them (see read_number_search).
-
         `use_index=False` avoids the index of search_index.py: a scan is faster when matching rows are dense and few
         are fetched.
         """
         text = text.replace("\x00", "").strip()  # PostgreSQL rejects NUL in a parameter
         if not text:
             return self
-        wanted = read_number_search(text)
-        matches, texts = wanted.as_condition("e164"), wanted.texts
-        if len(texts) < 2:
-            folded = fold_accents(text)[: PhoneNumber.MAX_LABEL_LENGTH + 1]
-            matches |= Q(IContains(FoldedAccents("label"), folded))
-            texts = (*texts, folded)
-        # Whole numbers are found by their own index.
-        use_index = use_index and len(wanted.numbers) < len(texts)
-        candidates = get_candidate_ids(*texts) if use_index else None
-        return self.filter(matches) if candidates is None else self.filter(matches, pk__in=candidates)
+        return self.filter(build_search_condition(text, PhoneNumber.MAX_LABEL_LENGTH, use_index=use_index))
 
     def with_spam_status(self, status: str, now: datetime) -> PhoneNumberQuerySet:
         """Numbers that a page shows with this status. A clean number is stale once an engine's answer expires."""
@@ -133,11 +120,9 @@ class PhoneNumber(Claimable):
     CALLER_ID_KINDS = ("geographic", "toll_free")
     MONITORED = (Capability.VERIFYING, Capability.ON)
     TAGGED = (SpamStatus.TAGGED, SpamStatus.TAGGED_AGAIN, SpamStatus.IN_REMEDIATION, SpamStatus.FAILED)
-    # Matching skips these.
-    SKIPPED = (*TAGGED, SpamStatus.LAST_SEEN)
+    SKIPPED = (*TAGGED, SpamStatus.LAST_SEEN)  # by matching
 
-    # A facet stores the index, so the position of a status never changes: a new one goes to the end. 9 means none of
-    # these, which leaves room for one more.
+    # A facet stores the index, so a new status goes to the end. 9 means none of these: there is room for one more.
     STATUSES_BY_FACET = (
         SpamStatus.FAILED,
         SpamStatus.TAGGED_AGAIN,
@@ -274,9 +259,7 @@ class PhoneNumber(Claimable):
             ),
             models.Index(fields=["e164"], name="number_by_e164"),
             models.Index(
-                fields=["capability", "next_action_at"],
-                name="number_due",
-                condition=Q(next_action_at__isnull=False),
+                fields=["capability", "next_action_at"], name="number_due", condition=Q(next_action_at__isnull=False)
             ),
         ]
 

@@ -8,9 +8,12 @@ Labels are indexed without their accents (folding.py).
 from __future__ import annotations
 
 from django.db import DatabaseError, connection, transaction
+from django.db.models import Q
 from django.db.models.expressions import RawSQL
+from django.db.models.lookups import IContains
 
-from reputation.models.folding import fold_sql_of_postgresql, fold_sql_of_sqlite
+from portal.phone.search import read_number_search
+from reputation.models.folding import FoldedAccents, fold_accents, fold_sql_of_postgresql, fold_sql_of_sqlite
 
 MIN_LENGTH = 3
 _NUMBERS = "reputation_phonenumber"
@@ -85,6 +88,20 @@ def _install_on_postgresql() -> None:
             if name not in existing:
                 cursor.execute(sql)
         cursor.execute(f"DROP INDEX IF EXISTS {_FORMER_POSTGRESQL_INDEX}")
+
+
+def build_search_condition(text: str, longest_label: int, *, use_index: bool) -> Q:
+    """The condition of numbers that `text` finds, by the number or by the label."""
+    wanted = read_number_search(text)
+    matches, texts = wanted.as_condition("e164"), wanted.texts
+    if len(texts) < 2:
+        folded = fold_accents(text)[: longest_label + 1]
+        matches |= Q(IContains(FoldedAccents("label"), folded))
+        texts = (*texts, folded)
+    # Whole numbers are found by their own index.
+    use_index = use_index and len(wanted.numbers) < len(texts)
+    candidates = get_candidate_ids(*texts) if use_index else None
+    return matches if candidates is None else matches & Q(pk__in=candidates)
 
 
 def get_candidate_ids(*texts: str) -> RawSQL | None:
