@@ -93,12 +93,7 @@ TWO_NUMBERS = b"Main,Fax,Type\n2065550143,2065550153,local\n"
 def test_columns_and_encoding_can_be_given_with_the_file(api_client):
     said = post_file(api_client, TWO_NUMBERS, columns='{"Fax": "number", "3": "label"}', encoding="cp1252").json()
     assert said["columns"] == [
-        {
-            "position": 1,
-            "heading": "Main",
-            "role": "ignore",
-            "note": "Also holds phone numbers. Only one column is read.",
-        },
+        {"position": 1, "heading": "Main", "role": "ignore", "note": ""},
         {"position": 2, "heading": "Fax", "role": "number", "note": ""},
         {"position": 3, "heading": "Type", "role": "label", "note": ""},
     ]
