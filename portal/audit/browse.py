@@ -15,7 +15,7 @@ from portal.phone.search import MAX_SEARCH_LENGTH, read_number_search
 
 # Values of the parameter `who` other than the id of a member's user.
 NON_MEMBER_ACTORS = {
-    "service": "The service, by itself",
+    "service": "The service",
     "administration": "Staff, in the administration",
     "api": "Other systems, by the API",
 }

@@ -103,7 +103,7 @@ VIA_LABELS = {
     "web": "in the portal",
     "admin": "in the administration",
     "api": "by the API",
-    "task": "by itself",
+    "task": "automatically",
     "command": "by a command of the operator",
 }
 
@@ -159,6 +159,6 @@ def _get_actor_name(event: AuditEvent) -> str:
     if event.api_key is not None:
         return f"API key {event.api_key.name}"
     if event.actor is None:
-        return "The service, by itself" if event.via == "task" else f"Somebody, {via}"
+        return "The service" if event.via == "task" else f"Somebody, {via}"
     name = event.actor.get_full_name()
     return name if event.via == "web" else f"{name}, {via}"

@@ -91,7 +91,7 @@ ACTION_LABELS: dict[str, ActionLabels] = {
             "Take a number out with the X next to it.",
             "These numbers carried a spam label when monitoring ended, and nobody has looked since. Calls from a "
             "labelled number are often not answered.",
-            "To find out first, enable monitoring instead: a number that is found clean is used again by itself.",
+            "To find out first, enable monitoring instead: a number that is found clean is used again automatically.",
         ),
         icon="rotate-ccw",
         reason_question="Why may they be used again?",

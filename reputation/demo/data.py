@@ -121,6 +121,9 @@ def _create_accounts(now: datetime) -> dict[str, Account]:
                 # Licences are valid by calendar days, not by the service's clock.
                 valid_from=today.fromordinal(today.toordinal() + begins),
                 valid_until=today.fromordinal(today.toordinal() + ends),
+                # Owners were told long ago of those that have expired.
+                warned_days=0 if ends < 0 else None,
+                warned_for=today.fromordinal(today.toordinal() + ends) if ends < 0 else None,
             )
             for product, seats, begins, ends in licences
         )

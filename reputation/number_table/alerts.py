@@ -65,7 +65,7 @@ class NumberRow:
             return f"Remediation did not remove the label. {self.ticket_sentence or 'A support ticket may.'}"
         is_relapse = self.number.remediation == PhoneNumber.SpamStatus.TAGGED_AGAIN
         subject = "It came back, so remediation" if is_relapse else "Remediation"
-        started = f"{subject} has started by itself and usually takes 1 to 2 days, up to a week in a dispute."
+        started = f"{subject} has started automatically and usually takes 1 to 2 days, up to a week in a dispute."
         return f"{started} {self.ticket_sentence}".strip()
 
     @property

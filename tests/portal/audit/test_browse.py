@@ -176,7 +176,7 @@ def test_a_sentence_contains_the_values_only_if_the_label_shows_them(create_even
 
 
 def test_the_actor_of_a_task_is_the_service(create_event):
-    assert describe_event(create_event()).actor == "The service, by itself"
+    assert describe_event(create_event()).actor == "The service"
 
 
 def test_times_are_shown_in_the_accounts_zone(as_viewer, account, create_event, now):

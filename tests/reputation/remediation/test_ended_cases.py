@@ -20,7 +20,7 @@ ENDED = [state for state in Case.State if state not in Case.UNFINISHED]
 
 # Words of a promise, wherever they stand.
 PROMISE = re.compile(
-    r"any moment now|>within |>by \d|usually|may take|up to a week|not yet|nothing to do for you|goes by itself"
+    r"any moment now|>within |>by \d|usually|may take|up to a week|not yet|nothing to do for you|this is automatic"
     r"|ends by itself|given up|the request (?:to remove the label )?(?:goes|waits)",
     re.IGNORECASE,
 )
