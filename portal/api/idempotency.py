@@ -18,6 +18,7 @@ from typing import cast
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.http import HttpResponse
+from django.http.multipartparser import MultiPartParserError
 
 from portal.api.authentication import ApiRequest, View
 from portal.api.problems import Problem, problem_from_exception, validation_problem
@@ -112,12 +113,20 @@ def _claim_key(request: ApiRequest, key: str) -> IdempotentResponse:
 
 
 def _fingerprint(request: ApiRequest) -> str:
-    """Hash the request. Of an upload the files are hashed, because the boundary between its parts is random."""
+    """Hash the request. Of a form its fields and files are hashed, because the boundary between its parts is random.
+
+    Raises a Problem if the form cannot be read.
+    """
     digest = sha256(f"{request.method} {request.get_full_path()}\n".encode())
     if request.content_type != "multipart/form-data":
         digest.update(request.body)
         return digest.hexdigest()
-    for name, file in sorted(cast("dict[str, UploadedFile]", request.FILES).items()):
+    try:
+        fields, files = sorted(request.POST.lists()), cast("dict[str, UploadedFile]", request.FILES)
+    except MultiPartParserError:
+        raise Problem("malformed", "The boundary between the parts of the form is missing or wrong.") from None
+    digest.update(repr(fields).encode())
+    for name, file in sorted(files.items()):
         digest.update(f"{name}\n{file.name}\n{file.size}\n".encode(errors="replace"))
         for chunk in file.chunks():
             digest.update(chunk)

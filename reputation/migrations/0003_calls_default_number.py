@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("reputation", "0002_non_geographic_kind"),
+        ("reputation", "0002_longer_kinds_and_searches"),
     ]
 
     operations = [

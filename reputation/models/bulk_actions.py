@@ -44,9 +44,7 @@ class BulkAction(Claimable):
 
     # What was selected.
     selects_all_matching = models.BooleanField(default=False)
-    filter_query = models.CharField(
-        max_length=800, blank=True, help_text="The filter's query string, if all that match are selected."
-    )
+    filter_query = models.TextField(blank=True, help_text="The filter's query string, if all that match are selected.")
     excluded_ids = models.JSONField(default=list, help_text="Ids that were unticked before the window opened.")
     expected_count = models.PositiveIntegerField(null=True, help_text="How many matched on the page of the selection.")
     apply_immediately = models.BooleanField(default=False, help_text="Confirmed as soon as the snapshot is complete.")

@@ -183,6 +183,7 @@ REQUEST_BODIES: dict[str, dict[str, object]] = {
     "change_number": {"label": "Changed"},
     "add_campaign": {"name": "Renewals"},
     "change_campaign": {"is_paused": True},
+    "choose_columns": {"columns": {"1": "number"}},
     "note_ticket": {"reference": "48213"},
     "release_numbers": {"filter": {}, "reason": "The carrier removed the label."},
     **{name: {"filter": {}} for name in ("enable_numbers", "disable_numbers", "assign_numbers", "unassign_numbers")},

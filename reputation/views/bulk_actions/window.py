@@ -84,12 +84,14 @@ def show_bulk_action(request: MemberRequest, pk: int) -> HttpResponse:
     return _render_window(request, bulk_action)
 
 
-def _render_window(request: MemberRequest, bulk_action: BulkAction, *, reason_error: str = "") -> HttpResponse:
+def _render_window(
+    request: MemberRequest, bulk_action: BulkAction, *, reason: str = "", reason_error: str = ""
+) -> HttpResponse:
     context = {
         "bulk_action": bulk_action,
         "labels": ACTION_LABELS[bulk_action.action],
         "back": get_return_url(request, bulk_action),
-        "reason": request.POST.get("reason", "")[:300],
+        "reason": reason[:300],
         "reason_error": reason_error,
     }
     if bulk_action.state == State.READY:
@@ -124,7 +126,8 @@ def confirm_bulk_action(request: MemberRequest, pk: int) -> HttpResponse:
     try:
         actions.confirm(bulk_action, context=request.context, reason=reason, max_ending=max_ending)
     except actions.ReasonMissing:
-        return _render_window(request, bulk_action, reason_error="Nothing was changed. Say why, for the audit trail.")
+        error = "Nothing was changed. Say why, for the audit trail."
+        return _render_window(request, bulk_action, reason=reason, reason_error=error)
     return redirect("bulk-action", pk)
 
 

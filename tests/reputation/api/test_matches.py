@@ -32,7 +32,7 @@ def test_the_answer_names_the_number_and_says_why(api_client, campaign):
     assert answer.status_code == 200
     said = answer.json()
     assert (said["called"], said["caller_id"], said["basis"]) == ("+12063550199", "+12064552000", "area_code")
-    assert said["skipped"] == {"tagged": 1, "daily_limit": 0}
+    assert said["skipped"] == {"tagged": 1, "labelled_when_last_seen": 0, "daily_limit": 0}
     assert answer.headers["RateLimit-Policy"].startswith('"match"')
 
 

@@ -61,7 +61,7 @@ def test_one_business_is_monitored_with_a_history_and_the_other_begins(sign_ins,
     assert not Application.objects.for_account(harbor).exists()
     coverage = get_coverage(cascade, now)
     assert coverage.includes_campaign_numbers
-    assert (coverage.seats, coverage.seats_exceeded) == (5, 0)
+    assert (coverage.seats, coverage.uncovered_count) == (5, 0)
     assert len(coverage.licences) < Licence.objects.for_account(cascade).count(), "one licence has expired"
     assert not PhoneNumber.objects.for_account(harbor).exists()
 

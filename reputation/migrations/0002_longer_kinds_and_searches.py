@@ -18,4 +18,10 @@ class Migration(migrations.Migration):
             name='kind',
             field=models.CharField(blank=True, max_length=20),
         ),
+        # A search may hold many numbers.
+        migrations.AlterField(
+            model_name='bulkaction',
+            name='filter_query',
+            field=models.TextField(blank=True, help_text="The filter's query string, if all that match are selected."),
+        ),
     ]
