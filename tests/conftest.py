@@ -1,4 +1,4 @@
-"""Fixtures for every test: an account with an owner, an admin and a viewer, and a browser for each."""
+"""Fixtures of all tests: an account with its members, a client for each role, and a fake provider."""
 
 from collections.abc import Callable, Iterator
 
@@ -98,7 +98,7 @@ def as_superuser(as_staff) -> Client:
 
 @pytest.fixture
 def api_client_for() -> Callable[..., Client]:
-    """A client that calls the API with a new key of the account, which has these scopes (none named: all)."""
+    """A client that calls the API with a new key of the account that has these scopes (default: all)."""
 
     def make(account: Account, *scopes: str) -> Client:
         return Client(headers={"Authorization": f"Bearer {create_api_key(account, *scopes)[1]}"})
@@ -108,7 +108,7 @@ def api_client_for() -> Callable[..., Client]:
 
 @pytest.fixture
 def api_client(account, api_client_for) -> Client:
-    """The API, with a key of the account that may do everything."""
+    """A client that calls the API with a key that has all scopes."""
     return api_client_for(account)
 
 
@@ -124,7 +124,7 @@ def now():
 
 @pytest.fixture
 def provider(db, settings) -> Iterator[FakeProvider]:
-    """The only provider in use, with the engines Alpha and Beta. It does what a test tells it."""
+    """The only provider in use, with the engines Alpha and Beta. Tests set its responses."""
     registry._load_providers.cache_clear()
     settings.PROVIDERS = ["tests.support.provider.FakeProvider"]
     engines.sync_engines()
@@ -140,13 +140,13 @@ def use_shipped_area_codes(monkeypatch) -> None:
 
 @pytest.fixture(autouse=True)
 def reset_simulated_engines(settings, tmp_path_factory) -> None:
-    """What the simulated engines remember is not the database's, so that no test rolls it back."""
+    """Give each test its own store of the simulated engines, since it is not rolled back with the database."""
     settings.SIMULATED_DIR = tmp_path_factory.mktemp("simulated")
 
 
 @pytest.fixture(autouse=True)
 def disable_recorder_thread(monkeypatch) -> None:
-    """By no thread of its own, which would see nothing of the test's transaction, and none of another test."""
+    """Start no writer thread, which would not see the test's transaction, and drop counts of other tests."""
     monkeypatch.setattr(recorder, "_start_flusher", lambda: None)
     recorder._number_calls.clear()
     recorder._campaign_calls.clear()

@@ -1,4 +1,4 @@
-"""What tests are made of. Numbers are valid ones of the United States unless a test says otherwise."""
+"""Factories of model instances. Phone numbers are valid numbers of the United States by default."""
 
 import uuid
 from datetime import timedelta
@@ -51,7 +51,7 @@ class LicenceFactory(DjangoModelFactory):
 
 
 class WebhookEndpointFactory(DjangoModelFactory):
-    """Told of everything."""
+    """An endpoint that is subscribed to all event types."""
 
     class Meta:
         model = WebhookEndpoint
@@ -99,7 +99,7 @@ class PhoneNumberFactory(DjangoModelFactory):
 
 
 class MonitoredNumberFactory(PhoneNumberFactory):
-    """On, as after a verification; looked up never yet."""
+    """A verified number that was not looked up yet."""
 
     capability = PhoneNumber.Capability.ON
     spam_status = PhoneNumber.SpamStatus.UNKNOWN
@@ -117,7 +117,7 @@ class EngineFactory(DjangoModelFactory):
 
 
 class CheckFactory(DjangoModelFactory):
-    """A current run of clean answers, fresh."""
+    """A current, fresh check without a label."""
 
     class Meta:
         model = Check
@@ -134,7 +134,7 @@ class CheckFactory(DjangoModelFactory):
 
 
 class CaseFactory(DjangoModelFactory):
-    """Opened now, by a tag. The number's spam status is standing.recompute's to say."""
+    """A case opened now. Call spam_status.recompute to set the number's spam status."""
 
     class Meta:
         model = Case
@@ -149,7 +149,7 @@ class CaseFactory(DjangoModelFactory):
 
 
 class TagFactory(DjangoModelFactory):
-    """A label that stands."""
+    """An active tag."""
 
     class Meta:
         model = Tag

@@ -1,4 +1,4 @@
-"""The portal's settings as the tests use them: the demo's, with real days and a quick password hasher."""
+"""Settings of the tests: those of the demo, with real days and a fast password hasher."""
 
 import os
 

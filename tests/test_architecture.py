@@ -42,7 +42,7 @@ def test_every_reference_exists(reference):
     assert not name or name in names_in_module(ROOT / path), f"{path} has no {name}"
 
 
-def test_the_fifteen_rules_are_listed_with_the_names_of_their_files():
+def test_all_15_rules_are_listed_with_a_function_of_their_file():
     assert [int(number) for number, _ in RULES] == list(range(1, 16))
     without_name = [number for number, files in RULES if not re.search(r"\.py:\w", files)]
     assert without_name == []

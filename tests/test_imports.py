@@ -1,4 +1,4 @@
-"""The code is checked against the table of allowed imports in pyproject.toml."""
+"""Imports are those that the table in pyproject.toml allows."""
 
 from pathlib import Path
 

@@ -83,7 +83,7 @@ OTHER_ADMIN_VIEWS = {"login", "logout", "jsi18n", "autocomplete", "view_on_site"
 
 
 def sign_in(role: str, account: Account) -> Client:
-    """A client with this role: in the account for a member's role, in none for the others."""
+    """Return a client with this role: of the account for the role of a member, of no account otherwise."""
     client = Client()
     if role in MEMBER_ROLES:
         client.force_login(MemberFactory(account=account, role=role).user)
@@ -93,7 +93,7 @@ def sign_in(role: str, account: Account) -> Client:
 
 
 def read_cell(answer: HttpResponse) -> str:
-    """Whether the request was let in: not if it was refused or sent to a page to sign in."""
+    """Return whether the request was allowed, and neither refused nor redirected to a sign-in page."""
     sign_in_pages = (reverse("sign-in"), reverse("admin:login"))
     if answer.status_code == 405:
         return "-"
@@ -121,7 +121,7 @@ def assert_as_in_table(actual: dict[str, Cells], expected: dict[str, Cells]) -> 
     assert differences == []
 
 
-def test_pages():
+def test_pages_allow_the_roles_of_the_table():
     actual: dict[str, Cells] = {}
     expected: dict[str, Cells] = {}
     for url in all_page_urls():
@@ -147,7 +147,7 @@ def send(client: Client, method: str, address: str, data: dict[str, str]) -> Htt
     return client.post(address, data) if method == "POST" else client.get(address)
 
 
-def test_django_admin():
+def test_django_admin_allows_the_roles_of_the_table():
     actual: dict[str, Cells] = {}
     expected: dict[str, Cells] = {}
     for name, permissions in ADMIN_VIEWS.items():
@@ -185,7 +185,7 @@ ADMIN_OBJECTS: dict[str, Callable[[Account], Model]] = {
 
 
 def test_every_view_of_django_admin_is_in_the_matrix():
-    """Views of other packages' models ask User.has_perm, which lets in superusers only."""
+    """Views of other packages' models check User.has_perm, which allows only superusers."""
     own = {name for name in admin_view_names() if not name.startswith("django_q_")}
     assert own - OTHER_ADMIN_VIEWS == set(ADMIN_VIEWS)
 
@@ -206,7 +206,7 @@ def test_models_of_other_packages_are_for_superusers(as_staff):
         assert cells == {"yes" if role == User.StaffRole.SUPERUSER else "no"}
 
 
-def test_api(api_client_for):
+def test_api_allows_the_scopes_of_the_table(api_client_for):
     columns = ("no key", *API_SCOPES)
     actual: dict[str, Cells] = {}
     expected: dict[str, Cells] = {}
@@ -230,7 +230,7 @@ def test_every_role_is_in_the_table():
     assert set(STAFF_ROLES) == set(User.StaffRole)
 
 
-def test_a_role_has_what_the_role_below_it_has():
+def test_each_role_includes_the_permissions_of_lower_roles():
     assert MEMBER_ROLES["viewer"] < MEMBER_ROLES["admin"] < MEMBER_ROLES["owner"]
     assert STAFF_ROLES["superuser"] > STAFF_ROLES["reviewer"] | STAFF_ROLES["operator"]
     assert P.DECIDE_APPLICATIONS not in STAFF_ROLES["operator"]

@@ -1,4 +1,4 @@
-"""Templates are readable: no line is longer than those of the code."""
+"""Lines of templates are at most as long as those of the code."""
 
 from pathlib import Path
 

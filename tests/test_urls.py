@@ -1,4 +1,4 @@
-"""Every address asks a stranger to sign in, knows only one's own account, and lets a viewer change nothing."""
+"""Every URL requires sign-in, finds only objects of the own account, and lets a viewer change nothing."""
 
 import pytest
 from django.apps import apps
@@ -10,9 +10,9 @@ from tests.support.urls import POST_DATA, PUBLIC_URLS, ApiOperation, Url, all_ap
 
 pytestmark = pytest.mark.django_db
 
-# What a viewer may do, because it is about themselves and not about the account.
+# URLs by which a viewer changes only their own user.
 PERSONAL_URLS = {"switch-account", "preferences", "password_change", "password_change_done"}
-# Password pages are for whoever has no account yet, too.
+# URLs that are open to users without an account.
 ACCOUNTLESS_URLS = {"password_change", "password_change_done"}
 
 URLS = all_page_urls()
@@ -25,7 +25,7 @@ def url_id(url: Url | ApiOperation) -> str:
 
 
 @pytest.mark.parametrize("url", MEMBERS_ONLY, ids=url_id)
-def test_a_stranger_is_asked_to_sign_in(url, account, client):
+def test_visitor_is_redirected_to_the_sign_in_page(url, account, client):
     address = url.of(account)
     answers = [client.get(address), client.post(address, POST_DATA.get(url.name, {}))]
     sent_to_sign_in = [answer for answer in answers if answer.status_code == 302]
@@ -35,14 +35,14 @@ def test_a_stranger_is_asked_to_sign_in(url, account, client):
 
 
 @pytest.mark.parametrize("url", [url for url in MEMBERS_ONLY if url.arguments], ids=url_id)
-def test_another_accounts_ids_are_not_found(url, owner, client_for):
+def test_objects_of_other_accounts_are_not_found(url, owner, client_for):
     client = client_for(owner)
     theirs, own = url.of(AccountFactory()), url.of(owner.account)
     before = database_snapshot()
     refused = [client.get(theirs), client.post(theirs, POST_DATA.get(url.name, {}))]
     assert database_snapshot() == before
     assert {answer.status_code for answer in refused} in ({404}, {404, 405}), f"{refused} from {theirs}"
-    # The same about an object of one's own is found: it is the account that makes the difference.
+    # The same URL of an own object is found, so the account makes the difference.
     found = [client.get(own), client.post(own, POST_DATA.get(url.name, {}))]
     assert any(answer.status_code not in (404, 405) for answer in found), f"{found} from {own}"
 
@@ -55,7 +55,7 @@ def test_a_viewer_changes_nothing(url, viewer, client_for, monkeypatch):
     read = record_post_reads(monkeypatch)
     answer = client.post(address, POST_DATA.get(url.name, {}))
     assert database_snapshot() == before
-    # Whoever reads what was posted means to act on it. A page that does not may be shown in answer to a POST, too.
+    # A view that reads the posted data acts on it. A view that does not may respond to a POST with its page.
     assert answer.status_code in (403, 405) or not read, f"{address} acts on a viewer's POST: {answer}"
     if answer.status_code == 403:
         assert "You cannot do this" in answer.content.decode()
@@ -64,7 +64,7 @@ def test_a_viewer_changes_nothing(url, viewer, client_for, monkeypatch):
 @pytest.mark.parametrize(
     "url", [url for url in MEMBERS_ONLY if not url.arguments and url.name not in ACCOUNTLESS_URLS], ids=url_id
 )
-def test_someone_without_an_account_sees_none(url, client):
+def test_user_without_an_account_is_refused(url, client):
     AccountFactory()
     client.force_login(UserFactory())
     answers = {answer.status_code for answer in (client.get(reverse(url.name)), client.post(reverse(url.name)))}
@@ -76,8 +76,8 @@ def test_someone_without_an_account_sees_none(url, client):
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=url_id)
-def test_without_a_key_the_api_does_nothing(operation, account, owner, client_for):
-    address, client = operation.of(account), client_for(owner)  # who is signed in has no key by that
+def test_api_refuses_a_request_without_a_key(operation, account, owner, client_for):
+    address, client = operation.of(account), client_for(owner)  # a session is no API key
     before = database_snapshot()
     answer = operation.send(client, address)
     assert (answer.status_code, answer.json()["code"]) == (401, "key_missing")
@@ -85,7 +85,7 @@ def test_without_a_key_the_api_does_nothing(operation, account, owner, client_fo
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=url_id)
-def test_a_key_without_the_scope_does_nothing(operation, account, api_client_for):
+def test_api_refuses_a_key_without_the_scope(operation, account, api_client_for):
     others = [scope for scope in ("match", "read", "write") if scope != operation.scope]
     address, client = operation.of(account), api_client_for(account, *others)
     before = database_snapshot()
@@ -96,21 +96,21 @@ def test_a_key_without_the_scope_does_nothing(operation, account, api_client_for
 
 
 @pytest.mark.parametrize("operation", [one for one in OPERATIONS if one.arguments], ids=url_id)
-def test_the_api_does_not_find_another_accounts_ids(operation, account, api_client_for):
+def test_api_does_not_find_objects_of_other_accounts(operation, account, api_client_for):
     client = api_client_for(account)
     theirs, own = operation.of(AccountFactory()), operation.of(account)
-    operation.send(client, theirs)  # that a key was used is noted, and nothing else
+    operation.send(client, theirs)  # stores that the key was used
     before = database_snapshot()
     answer = operation.send(client, theirs)
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
     assert database_snapshot() == before
-    # The same about an object of one's own is found: it is the account that makes the difference.
+    # The same URL of an own object is found, so the account makes the difference.
     found = operation.send(client, own)
     assert found.status_code in (200, 202, 204, 409), found.content
 
 
 @pytest.mark.parametrize("operation", [one for one in OPERATIONS if one.scope == "read"], ids=url_id)
-def test_reading_changes_nothing(operation, account, api_client_for):
+def test_api_read_operations_change_nothing(operation, account, api_client_for):
     address, client = operation.of(account), api_client_for(account, "read")
     operation.send(client, address)
     before = database_snapshot()
@@ -118,12 +118,12 @@ def test_reading_changes_nothing(operation, account, api_client_for):
     assert database_snapshot() == before
 
 
-def test_what_only_reads_is_a_get_and_what_writes_is_not():
+def test_only_operations_of_the_read_scope_are_get_requests():
     found = {(one.scope, one.method == "GET") for one in OPERATIONS}
     assert found == {("read", True), ("write", False), ("match", False)}
 
 
-# What people, scripts and broken links put into fields and addresses.
+# Malformed values of fields and URL parameters.
 MALFORMED_INPUTS = [
     "\x00",
     "a\x00b",
@@ -146,7 +146,7 @@ time_zone url username who
 
 
 @pytest.mark.parametrize("url", [url for url in URLS if set(url.arguments) <= {"pk"}], ids=url_id)
-def test_odd_input_breaks_nothing(url, owner, client_for):
+def test_malformed_input_causes_no_server_error(url, owner, client_for):
     client = client_for(owner)
     client.raise_request_exception = False
     for odd in MALFORMED_INPUTS:
@@ -167,7 +167,7 @@ def test_names_are_unique():
 
 
 def database_snapshot() -> dict[str, list]:
-    """Everything the database holds, except who is signed in and when, and how often a key asked."""
+    """Return all rows of the database, except sessions and the usage of API keys."""
     left_out = {"sessions.session", "portal.apiusage"}
     return {
         model._meta.label: list(model._base_manager.order_by("pk").values().iterator())
@@ -177,7 +177,7 @@ def database_snapshot() -> dict[str, list]:
 
 
 def record_post_reads(monkeypatch) -> list[str]:
-    """Notes each time a view reads request.POST or request.FILES."""
+    """Return a list to which each read of request.POST or request.FILES is appended."""
     read: list[str] = []
     for name in ("POST", "FILES"):
         original = getattr(WSGIRequest, name)

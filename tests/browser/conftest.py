@@ -22,7 +22,7 @@ from tests.browser.helpers import HEIGHT, WIDE
 from tests.support.demo import DemoProcess, start_demo
 
 BROWSER_TESTS_DIR = Path(__file__).parent
-# Only a test that fails waits this long, for an action or an expectation.
+# Timeout of an action or an expectation. Only a failing test waits this long.
 TIMEOUT_MS = 30_000
 
 expect.set_options(timeout=TIMEOUT_MS)
@@ -46,7 +46,7 @@ def chromium() -> Iterator[Browser]:
             "or put Chromium or Chrome on the PATH.",
             pytrace=False,
         )
-    # Playwright keeps an event loop in this thread; Django would take every query for one made in async code.
+    # Playwright runs an event loop in this thread, so Django would refuse every query as made in async code.
     before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     with sync_playwright() as playwright:
@@ -62,13 +62,13 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def live_url(live_server, transactional_db) -> str:
-    """The address of a server on the test's own database; no workers run."""
+    """Return the URL of a server on the test database. No workers run."""
     return live_server.url
 
 
 @pytest.fixture(scope="session")
 def demo_portal(tmp_path_factory) -> Iterator[DemoProcess]:
-    """A whole portal with its workers, as `make demo` starts it; a day of its service lasts 2 seconds."""
+    """Start a portal with its workers, as `make demo` does. A service day lasts 2 seconds."""
     demo = start_demo(tmp_path_factory.mktemp("portal") / "data", day_seconds=2)
     try:
         demo.wait_for("Ctrl-C stops it.")

@@ -1,4 +1,4 @@
-"""What browser tests share: signing in, filling in fields, accessibility checks and pictures."""
+"""Helpers of browser tests: sign in, fill in fields, check accessibility, take pictures."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Every page of the portal, in each state in which it looks different.
 
-A new address gets one state automatically, with an object that tests/support/urls.py makes. Pages that look different
+A new URL gets one state automatically, with an object that tests/support/urls.py creates. Pages that look different
 in different states are listed here.
 """
 
@@ -46,7 +46,7 @@ class PageState:
 
 
 def page_states() -> Iterator[PageState]:
-    """On top of the demo's data, which must have been made."""
+    """Yield all page states. The demo data must exist."""
     account = Account.objects.get(name=CASCADE)
     owner = account.members.filter(role=Member.Role.OWNER).get()
     viewer = account.members.filter(role=Member.Role.VIEWER).get()
@@ -169,7 +169,7 @@ def _member_with_application(state: str) -> Member:
 
 
 def _endpoint_with_deliveries(account: Account, owner: Member) -> WebhookEndpoint:
-    """An endpoint to which something was delivered, something failed, and something is on its way."""
+    """Create an endpoint with a delivered, a failed and a pending delivery."""
     actor, now = Actor(user=owner.user, via="web"), timezone.now()
     endpoint = WebhookEndpointFactory(account=account, url=f"https://receiver.example.com/{'long-path/' * 12}")
     number = PhoneNumberFactory(account=account)
@@ -226,7 +226,7 @@ def _api_keys(url: Url, account: Account, owner: Member) -> Iterator[StateRow]:
     yield "some that work", reverse(url.name), owner
 
 
-# By URL name: (what the state is, the address, as whom).
+# By URL name: a function that yields (state, address, member).
 STATE_BUILDERS: dict[str, Callable[[Url, Account, Member], Iterator[StateRow]]] = {
     "api-keys": _api_keys,
     "number": _numbers,

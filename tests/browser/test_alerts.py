@@ -1,4 +1,4 @@
-"""Row 12: an alert comes and goes in all its places on pages that are open, without a reload."""
+"""Row 12: alerts appear and disappear on open pages without a reload."""
 
 import pytest
 from django.utils import timezone
@@ -29,7 +29,7 @@ def viewer(live_url) -> Member:
 
 @pytest.fixture
 def number(viewer) -> PhoneNumber:
-    """In a campaign, and its default caller ID."""
+    """A number in a campaign, whose default caller ID it is."""
     campaign = CampaignFactory(account=viewer.account)
     number = MonitoredNumberFactory(account=viewer.account, campaign=campaign)
     campaign.default_number = number
@@ -39,7 +39,7 @@ def number(viewer) -> PhoneNumber:
 
 @pytest.fixture
 def alert_locations(open_page, live_url, viewer, number) -> dict[str, tuple[Page, str]]:
-    """By what it is: an open page, and where on it the alert is to be."""
+    """By name of the location: an open page, and the selector of the alert on it."""
     alert = f"[data-spam-alert='{number.pk}']"
     addresses = {
         "the table row": ("/number-management/number-reputation/", f"#status-{number.pk} {alert}"),
@@ -68,7 +68,7 @@ def publish_change(number: PhoneNumber, code: str, tag: Tag) -> None:
     audit.record_event(account=number.account, context=Context.system(timezone.now()), code=code, subject=tag)
 
 
-def test_row_12_alerts_come_when_a_tag_is_detected_and_go_when_it_is_cleared_on_open_pages(alert_locations, number):
+def test_row_12_open_pages_show_alerts_when_a_tag_is_detected_and_hide_them_when_cleared(alert_locations, number):
     for page, where in alert_locations.values():
         expect(page.locator(where)).to_have_count(0)
     case = CaseFactory(account=number.account, number=number)

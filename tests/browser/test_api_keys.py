@@ -1,4 +1,4 @@
-"""Making an API key: shown once, copied with a button, and revoked in a window over the list."""
+"""API keys: create one, copy it with a button, and revoke it in a window."""
 
 import re
 
@@ -11,7 +11,7 @@ from tests.browser.helpers import HEIGHT, NARROW, OVERFLOWING_ELEMENTS_JS, acces
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_a_key_is_made_copied_and_revoked(live_url, open_page, owner):
+def test_key_is_created_copied_and_revoked(live_url, open_page, owner):
     page = open_page(live_url, as_=owner)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto(reverse("api-keys"))

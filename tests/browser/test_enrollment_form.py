@@ -1,4 +1,4 @@
-"""The enrollment form in a browser: a draft that saves itself, and what is sent while it does."""
+"""The enrollment form: drafts are saved automatically, also while the form is submitted."""
 
 import re
 import time
@@ -17,7 +17,7 @@ from tests.enrollment.form_data import BUSINESS
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_what_was_typed_last_is_kept_however_slow_the_draft_before_it_is(live_url, open_page, owner):
+def test_last_input_is_kept_when_the_previous_draft_request_is_slow(live_url, open_page, owner):
     page = open_page(live_url, as_=owner)
     page.goto(reverse("enrollment-business"))
     *first_fields, last_field = [name for name in BUSINESS if name != "contact_title"]
@@ -47,7 +47,7 @@ def test_what_was_typed_last_is_kept_however_slow_the_draft_before_it_is(live_ur
     assert application.business["contact_email"] == "desk@cascadesolar.example"
 
 
-def test_a_draft_that_cannot_be_saved_holds_nothing_up(live_url, open_page, owner, console_errors):
+def test_form_is_submitted_when_the_draft_request_fails(live_url, open_page, owner, console_errors):
     console_errors.expects += ["net::ERR_CONNECTION_REFUSED", "htmx:afterRequest", "htmx:sendError"]
     page = open_page(live_url, as_=owner)
     page.goto(reverse("enrollment-practices"))
@@ -63,7 +63,7 @@ def test_a_draft_that_cannot_be_saved_holds_nothing_up(live_url, open_page, owne
     assert [given[question.id]["answer"] for question in QUESTIONS] == ["yes"] * len(QUESTIONS)
 
 
-def test_a_draft_that_nobody_answers_is_given_up_and_holds_nothing_up(live_url, open_page, owner, console_errors):
+def test_form_is_submitted_when_the_draft_request_times_out(live_url, open_page, owner, console_errors):
     console_errors.expects += ["htmx:afterRequest", "htmx:timeout"]
     page = open_page(live_url, as_=owner)
     page.goto(reverse("enrollment-practices"))
@@ -79,7 +79,7 @@ def test_a_draft_that_nobody_answers_is_given_up_and_holds_nothing_up(live_url, 
 
 
 def hold_next_draft(page: Page) -> list[Route]:
-    """Hold the next draft that the page saves in the returned list. Later requests are not held."""
+    """Hold the next draft request, and append it to the returned list. Later requests are not held."""
     held: list[Route] = []
     page.route(
         re.compile("/enrollment/"),

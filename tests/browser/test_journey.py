@@ -1,4 +1,4 @@
-"""From no enrollment to cleared labels, on a real portal with its workers and a quick clock, as people walk it."""
+"""The journey from enrollment to cleared labels, on a portal with workers and a fast clock."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tests.support.demo import BASE_DIR
 ENABLE = "Enable spam monitoring and remediation"
 DISABLE = "Disable spam monitoring and remediation"
 TABLE = "/number-management/number-reputation/"
-# How long something that takes days of the service may take here.
+# Timeout, in milliseconds, of what takes service days.
 SERVICE_DAYS_TIMEOUT = 90_000
 
 
 @pytest.fixture
 def account_admin_page(open_page, demo_portal) -> Page:
-    """The admin of an account that is not enrolled."""
+    """A page of the admin of an account that is not enrolled."""
     page = open_page(demo_portal.url)
     sign_in(page, "hana@harbordental.example")
     return page
@@ -29,7 +29,7 @@ def account_admin_page(open_page, demo_portal) -> Page:
 
 @pytest.fixture
 def reviewer_page(open_page, demo_portal) -> Page:
-    """The reviewer."""
+    """A page of the reviewer in Django admin."""
     page = open_page(demo_portal.url)
     page.goto("/admin/")
     page.get_by_label("E-mail").fill("riley@portal.example")
@@ -129,7 +129,7 @@ def enable_all_but_one(page: Page) -> None:
 
 
 def expect_capability_progress(page: Page) -> None:
-    """On the open page, without a reload."""
+    """Expect the open page to show the progress without a reload."""
     table = page.locator("#results")
     expect(table.get_by_text("Verifying", exact=True).first).to_be_visible()
     expect(table.get_by_text("On", exact=True).first).to_be_visible(timeout=SERVICE_DAYS_TIMEOUT)
@@ -151,7 +151,7 @@ def expect_alerts_everywhere(page: Page, overview: Page, number: dict[str, str])
     expect(overview.locator("#needs-you")).to_have_text(re.compile(r"^[1-9]"))
 
     def alert_on(path: str) -> Page:
-        """Looked up again for another tagged number where this one was cleared meanwhile."""
+        """Open the page, and wait for the alert of any tagged number."""
         page.goto(path)
         expect(page.locator("[data-spam-alert]").first).to_be_visible(timeout=SERVICE_DAYS_TIMEOUT)
         return page
@@ -168,7 +168,7 @@ def expect_alerts_everywhere(page: Page, overview: Page, number: dict[str, str])
 def expect_labels_cleared(page: Page) -> None:
     """An alert on an open page disappears without a reload when its label is cleared."""
     alert = page.locator("main > [id^=alert-] [data-spam-alert]")
-    for _ in range(10):  # a label may be gone between being seen in the table and its number's page
+    for _ in range(10):  # the label may be cleared after the table was read
         page.goto(f"{TABLE}?status=in_remediation")
         link = page.locator("tr[data-row] .number").first
         expect(link).to_be_visible(timeout=SERVICE_DAYS_TIMEOUT)

@@ -1,4 +1,4 @@
-"""The table of numbers in a real browser: selecting, confirming, and rows that change by themselves."""
+"""The table of numbers in a browser: selection, confirmation windows and live updates."""
 
 import re
 
@@ -147,7 +147,7 @@ def test_clear_without_rows_gives_the_focus_to_the_search(page, numbers):
     expect(page.get_by_label("Search")).to_be_focused()
 
 
-def test_the_filters_are_in_the_address_so_that_back_reload_and_sharing_work(page, numbers):
+def test_filters_are_in_the_url_so_that_reload_and_back_restore_them(page, numbers):
     expect(page.locator("#range")).to_have_text("1–50 of 120")
     page.get_by_label("Search").fill(numbers[7].e164[-6:])
     expect(page.locator("#range")).to_have_text("1–1 of 1")
@@ -158,7 +158,7 @@ def test_the_filters_are_in_the_address_so_that_back_reload_and_sharing_work(pag
     expect(page.locator("#range")).to_have_text("1–50 of 120")
 
 
-def test_all_that_match_can_be_selected_and_one_taken_out_with_its_x(page, numbers):
+def test_all_matching_numbers_can_be_selected_and_one_removed_with_its_x(page, numbers):
     page.get_by_label("Select all 120 numbers").check()
     page.get_by_label(f"Select {numbers[0]}").uncheck()
     expect_selected(page, "119 selected, 70 not shown")
@@ -176,7 +176,7 @@ def test_all_that_match_can_be_selected_and_one_taken_out_with_its_x(page, numbe
     assert stored_capabilities([numbers[0], numbers[100]]) == ["off", "off"]
 
 
-def test_a_window_for_very_many_opens_at_once_and_shows_by_itself_when_it_can_be_confirmed(page, numbers, monkeypatch):
+def test_window_opens_while_many_numbers_are_listed_and_then_offers_confirmation(page, numbers, monkeypatch):
     monkeypatch.setattr(snapshot, "CHUNK", 50)
     page.get_by_label("Select all 120 numbers").check()
     page.get_by_label(f"Select {numbers[0]}").uncheck()
@@ -191,7 +191,7 @@ def test_a_window_for_very_many_opens_at_once_and_shows_by_itself_when_it_can_be
     assert stored_capabilities([numbers[0]]) == ["off"]
 
 
-def test_a_window_being_written_down_is_stopped_from_the_window(page, numbers, monkeypatch):
+def test_listing_the_numbers_can_be_stopped_from_the_window(page, numbers, monkeypatch):
     monkeypatch.setattr(snapshot, "CHUNK", 50)
     page.get_by_label("Select all 120 numbers").check()
     page.get_by_role("button", name=ENABLE).click()
@@ -201,7 +201,7 @@ def test_a_window_being_written_down_is_stopped_from_the_window(page, numbers, m
     assert set(stored_capabilities(numbers)) == {"off"}
 
 
-def test_the_window_works_by_keyboard_and_gives_the_focus_back(page, numbers):
+def test_window_works_by_keyboard_and_returns_the_focus(page, numbers):
     select_number(page, numbers[0])
     select_number(page, numbers[1])
     opener = page.get_by_role("button", name=ENABLE)
@@ -231,7 +231,7 @@ def test_a_double_click_on_enable_enables_once(page, numbers):
     assert AuditEvent.objects.filter(code="capability.verifying").count() == 1
 
 
-def test_rows_change_by_themselves_without_touching_the_selection(page, numbers, admin):
+def test_rows_are_updated_without_changing_the_selection_or_the_focus(page, numbers, admin):
     select_number(page, numbers[3])
     search = page.get_by_label("Search")
     search.focus()
@@ -250,7 +250,7 @@ def test_rows_change_by_themselves_without_touching_the_selection(page, numbers,
     expect(search).to_be_focused()
 
 
-def test_a_row_that_leaves_the_filter_says_so_instead_of_what_it_was(open_page, live_url, admin, numbers):
+def test_row_that_no_longer_matches_the_filter_shows_its_new_state(open_page, live_url, admin, numbers):
     number = numbers[0]
     PhoneNumber.objects.filter(pk=number.pk).update(capability="verifying")
     page = open_page(live_url, as_=admin)
@@ -264,7 +264,7 @@ def test_a_row_that_leaves_the_filter_says_so_instead_of_what_it_was(open_page, 
 
 
 @pytest.mark.parametrize("path", [PATH, "/number-management/phone-numbers/"])
-def test_an_empty_filtered_list_shows_what_comes_to_match(open_page, live_url, admin, numbers, path):
+def test_empty_filtered_list_shows_a_number_that_starts_to_match(open_page, live_url, admin, numbers, path):
     page = open_page(live_url, as_=admin)
     page.goto(f"{path}?status=failed")
     expect(page.get_by_role("heading", name="No number matches")).to_be_visible()
@@ -305,7 +305,7 @@ def test_the_open_windows_have_no_accessibility_violation(open_page, live_url, a
     assert accessibility_violations(page) == []
 
 
-def test_it_works_without_javascript(chromium, live_url, admin, numbers, client):
+def test_numbers_are_enabled_and_disabled_without_javascript(chromium, live_url, admin, numbers, client):
     client.force_login(admin.user)
     cookie = client.cookies["sessionid"].value
     context = chromium.new_context(base_url=live_url, java_script_enabled=False)
@@ -336,7 +336,7 @@ def test_narrow_rows_are_cards_and_can_be_sorted(open_page, live_url, admin, num
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
-def test_what_is_in_use_is_taken_over_as_soon_as_it_is_not(open_page, live_url, admin, numbers):
+def test_cell_with_the_focus_is_updated_after_it_loses_the_focus(open_page, live_url, admin, numbers):
     number = numbers[0]
     PhoneNumber.objects.filter(pk=number.pk).update(capability="on", spam_status="tagged")
     tag = TagFactory(account=admin.account, number=number, case=CaseFactory(account=admin.account, number=number))
@@ -352,7 +352,7 @@ def test_what_is_in_use_is_taken_over_as_soon_as_it_is_not(open_page, live_url, 
     expect(status).not_to_contain_text("Tagged")
 
 
-def test_a_page_of_one_account_takes_nothing_over_from_another_that_was_chosen_meanwhile(
+def test_open_page_is_not_updated_and_changes_nothing_after_switching_accounts(
     open_page, live_url, admin, numbers, console_errors
 ):
     console_errors.expects.append("403")

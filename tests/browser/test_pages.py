@@ -1,4 +1,4 @@
-"""Every page, in every state of page_states.py: accessible, well-formed, good on a telephone and by keyboard."""
+"""Every page in every state of page_states.py: accessible, well-formed, usable on a phone and by keyboard."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from tests.browser.helpers import (
 )
 from tests.browser.page_states import PageState, page_states
 
-# Colours are the theme's and not the width's, and everything else the width's and not the theme's: so two looks with
-# all rules, and the two others for their colours, see what four would.
+# Colours depend only on the theme, everything else only on the width. Two renderings with all rules, and two with the
+# contrast rule, therefore find as much as four with all rules.
 ALL_RULES, CONTRAST_RULES = None, ["color-contrast"]
 RENDERINGS = (
     ("wide, light", WIDE, "light", ALL_RULES),
@@ -34,7 +34,7 @@ RENDERINGS = (
 
 EXPECTED_STATUSES = {"as a viewer": 403, "does not exist": 404}
 
-# What Python says of an object that was never meant for a page.
+# The repr of a Python object.
 PYTHON_REPR = re.compile(r"\b[A-Z]\w+\([a-z_]+=|<\w[\w.: ]* object|\bdatetime\.\w+\(")
 
 PAGE_FACTS_JS = """() => {
@@ -48,7 +48,7 @@ PAGE_FACTS_JS = """() => {
   };
 }"""
 
-# What can have the focus, and looks the same when it has.
+# Focusable elements that look the same with and without the focus.
 INVISIBLE_FOCUS_JS = """() => {
   const looks = (element) => {
     const style = getComputedStyle(element);
@@ -71,13 +71,13 @@ INVISIBLE_FOCUS_JS = """() => {
 
 @pytest.fixture
 def demo_data(transactional_db, settings, tmp_path) -> None:
-    """The demo's data, with simulated engines that have not met its numbers before."""
+    """Create the demo data, with simulated engines that do not know its numbers."""
     settings.SIMULATED_DIR, settings.DATA_DIR = tmp_path / "simulated", tmp_path
     data.seed(now=timezone.now())
 
 
 def is_html_page(state: PageState) -> bool:
-    """Downloads, what scripts ask for, and what is only posted to are no pages."""
+    """Return whether the URL shows a page. Downloads, fragments and targets of POST requests do not."""
     client = Client()
     if state.member:
         client.force_login(state.member.user)
@@ -89,7 +89,7 @@ def is_html_page(state: PageState) -> bool:
     )
 
 
-def test_every_page(demo_data, live_url, open_page, console_errors, subtests):
+def test_every_page_is_accessible_and_well_formed(demo_data, live_url, open_page, console_errors, subtests):
     windows: dict[int | None, Page] = {}
     seen = 0
     for state in page_states():
@@ -107,7 +107,7 @@ def test_every_page(demo_data, live_url, open_page, console_errors, subtests):
 
 
 def console_errors_of(console_errors: ConsoleErrors, state: PageState) -> list[str]:
-    """What the browser logged. It also logs a refusal that the page itself says."""
+    """Return the unexpected console errors. The browser also logs a refusal that is expected, which is left out."""
     refusal = expected_status(state)
     complaints = [one for one in console_errors.unexpected() if not (refusal and str(refusal) in one)]
     console_errors.complaints.clear()
@@ -115,7 +115,7 @@ def console_errors_of(console_errors: ConsoleErrors, state: PageState) -> list[s
 
 
 def expected_status(state: PageState) -> int | None:
-    """What the page may answer, and still be one to look at."""
+    """Return the error status that is expected in this state, if any."""
     return next((status for words, status in EXPECTED_STATUSES.items() if words in state.name), None)
 
 
@@ -153,7 +153,7 @@ def markup_problems(page: Page) -> Iterator[str]:
         yield "it is not built yet"
 
 
-def test_axe_finds_what_is_wrong(live_url, open_page, console_errors):
+def test_axe_reports_a_violation(live_url, open_page, console_errors):
     console_errors.expects.append("/x.svg")
     page = open_page(live_url)
     page.goto("/sign-in/")
@@ -161,7 +161,7 @@ def test_axe_finds_what_is_wrong(live_url, open_page, console_errors):
     assert any("image-alt" in violation for violation in accessibility_violations(page))
 
 
-def test_a_broken_policy_fails_the_test(live_url, open_page, console_errors):
+def test_csp_violation_is_recorded_as_a_console_error(live_url, open_page, console_errors):
     page = open_page(live_url)
     page.goto("/sign-in/")
     with page.expect_console_message(lambda message: "style" in message.text):

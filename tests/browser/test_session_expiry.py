@@ -1,4 +1,4 @@
-"""A session that ended while a page was open: nothing typed is lost, and one comes back to where one was."""
+"""A session that ended while a page was open: no input is lost, and sign-in leads back to the page."""
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -18,7 +18,7 @@ def end_session(page: Page) -> None:
     page.context.clear_cookies(name="sessionid")
 
 
-def test_a_window_that_is_opened_leads_to_the_sign_in_page_and_back(open_page, live_url, admin):
+def test_opening_a_window_leads_to_the_sign_in_page_and_back(open_page, live_url, admin):
     page = open_page(live_url, as_=admin)
     page.goto(f"{PATH}?status=clean")
     end_session(page)
@@ -29,7 +29,7 @@ def test_a_window_that_is_opened_leads_to_the_sign_in_page_and_back(open_page, l
     page.wait_for_url(f"**{PATH}?status=clean")
 
 
-def test_a_draft_that_cannot_be_saved_says_so_and_stays_on_the_page(open_page, live_url, admin):
+def test_draft_that_cannot_be_saved_shows_a_message_and_keeps_the_input(open_page, live_url, admin):
     page = open_page(live_url, as_=admin)
     page.goto("/enrollment/business/")
     field = page.locator("#enrollment-form [name=legal_name]")

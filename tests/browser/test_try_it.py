@@ -76,7 +76,7 @@ def test_a_number_is_tried_by_keyboard_without_a_reload(page):
     expect(answer).to_contain_text("shows (206) 555-0178")
 
 
-def test_the_button_is_pressed_by_keyboard_too_and_the_next_number_replaces_the_answer(page):
+def test_button_works_by_keyboard_and_the_next_number_replaces_the_result(page):
     field = page.get_by_label("Number to call")
     field.fill("206 212 9911")
     field.press("Tab")
@@ -92,7 +92,7 @@ def test_the_button_is_pressed_by_keyboard_too_and_the_next_number_replaces_the_
     expect(field).to_have_value("206 212 9911")
 
 
-def test_what_is_no_number_is_said_at_the_field_without_a_reload(page):
+def test_invalid_number_shows_an_error_at_the_field_without_a_reload(page):
     page.evaluate("window.untouched = true")
     field = page.get_by_label("Number to call")
     field.fill("206 555")
@@ -111,7 +111,7 @@ def test_what_is_no_number_is_said_at_the_field_without_a_reload(page):
     assert page.evaluate("window.untouched")
 
 
-def test_the_answer_and_the_tables_filter_stand_in_the_address_together(page):
+def test_url_holds_the_called_number_and_the_filter_of_the_table(page):
     field = page.get_by_label("Number to call")
     field.fill("206 212 9911")
     field.press("Enter")
@@ -126,7 +126,7 @@ def test_the_answer_and_the_tables_filter_stand_in_the_address_together(page):
     expect(page.locator("#results tbody tr")).to_have_count(13)
 
 
-def test_the_answer_follows_a_tag_on_an_open_page(page, campaign):
+def test_result_on_an_open_page_is_updated_when_a_number_is_tagged(page, campaign):
     field = page.get_by_label("Number to call")
     field.fill("206 212 9911")
     field.press("Enter")
@@ -139,7 +139,7 @@ def test_the_answer_follows_a_tag_on_an_open_page(page, campaign):
     expect(page.locator("#trial")).to_contain_text("(Washington) shows (253) 555-01")
 
 
-def test_it_works_without_javascript(chromium, live_url, viewer, campaign, open_page):
+def test_number_can_be_tried_without_javascript(chromium, live_url, viewer, campaign, open_page):
     cookies = open_page(live_url, as_=viewer).context.cookies()
     context = chromium.new_context(base_url=live_url, java_script_enabled=False)
     context.add_cookies(cookies)
@@ -154,7 +154,7 @@ def test_it_works_without_javascript(chromium, live_url, viewer, campaign, open_
 
 @pytest.mark.parametrize("called", ["206 212 9911", "+442079460958", "911"])
 @pytest.mark.parametrize(("width", "dark"), [(WIDE, False), (WIDE, True), (NARROW, False), (SMALLEST_WIDTH, True)])
-def test_it_is_accessible_and_fits_at_every_width_and_in_both_themes(
+def test_result_is_accessible_and_fits_at_every_width_and_in_both_themes(
     open_page, live_url, viewer, campaign, width, dark, called
 ):
     today = today_of(viewer.account, timezone.now())
@@ -169,7 +169,7 @@ def test_it_is_accessible_and_fits_at_every_width_and_in_both_themes(
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_the_picture_of_a_numbers_calls_is_accessible_and_fits(open_page, live_url, viewer, campaign, dark):
+def test_chart_of_calls_is_accessible_and_fits(open_page, live_url, viewer, campaign, dark):
     number = PhoneNumber.objects.get(e164="+12065550178")
     today = today_of(viewer.account, timezone.now())
     for before in range(20):

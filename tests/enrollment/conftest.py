@@ -1,4 +1,4 @@
-"""Fixtures of the enrollment's tests: a filled form in its states, and a reviewer."""
+"""Fixtures of enrollment tests: a complete form in its states, and a reviewer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A filled form, as text from a browser; each test changes what it is about."""
+"""A complete enrollment form, as a browser sends it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def business_data(**changed: str) -> dict[str, str]:
 
 
 def practices_data(**given: str) -> dict[str, str]:
-    """All Yes but for the questions named, as a browser posts it; `note_<question>` is a note."""
+    """Return form data with Yes for all questions except the given ones. `note_<question>` is a note."""
     posted = {}
     for question in QUESTIONS:
         posted[f"{question.id}-answer"] = given.get(question.id, "yes")
@@ -51,7 +51,7 @@ def practices_data(**given: str) -> dict[str, str]:
 
 
 def stored_answers(**given: str) -> dict[str, dict[str, str]]:
-    """The same as it is stored."""
+    """Return the same answers as they are stored."""
     posted = practices_data(**given)
     return {
         question.id: {part: posted[f"{question.id}-{part}"] for part in ("answer", "note", "wording")}
@@ -60,7 +60,7 @@ def stored_answers(**given: str) -> dict[str, dict[str, str]]:
 
 
 def create_draft(account: Account, context: Context, **given: str) -> Application:
-    """A complete draft, with these answers; names of business fields are taken as such."""
+    """Create a complete draft. Keywords are business fields, or answers by question."""
     fields = {name: text for name, text in given.items() if name in BUSINESS}
     return drafts.save(account, business=business_data(**fields), answers=stored_answers(**given), context=context)
 

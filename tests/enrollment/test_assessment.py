@@ -1,4 +1,4 @@
-"""What the answers mean to the applicant and the reviewer."""
+"""Assessment of the answers, for the applicant and the reviewer."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def assess_form(business=None, **given):
     return assess(form_data.stored_answers(**given), form.cleaned_data)
 
 
-def test_all_yes_needs_no_words():
+def test_all_yes_gives_no_warning_and_suggests_approval():
     assessment = assess_form()
     assert (assessment.headline, assessment.advice, assessment.warnings) == ("", "", ())
     assert assessment.suggestion.state == "approved"
@@ -28,7 +28,7 @@ def test_no_answers_are_sorted_by_severity():
     assert (assessment.blocking_count, assessment.serious_count) == (1, 1)
 
 
-def test_two_no_are_several():
+def test_two_no_answers_are_several():
     assert not assess_form(calling_hours="no").has_multiple_no_answers
     several = assess_form(calling_hours="no", ring_15_seconds="no")
     assert several.has_multiple_no_answers
@@ -62,7 +62,7 @@ def test_the_reviewer_gets_a_suggestion(given, suggested):
         ({"legal_name": "A" * 65}, "64 characters"),
     ],
 )
-def test_something_odd_about_the_business_makes_the_reviewer_ask_but_blocks_nothing(business, word):
+def test_unusual_business_information_gives_a_warning_and_suggests_more_information(business, word):
     assessment = assess_form(business=business)
     assert len(assessment.warnings) == 1
     assert word in assessment.warnings[0]
@@ -78,15 +78,15 @@ def test_something_odd_about_the_business_makes_the_reviewer_ask_but_blocks_noth
         {"street": "Boxwood Post Office Road 1"},
     ],
 )
-def test_what_is_plain_raises_no_doubt(business):
+def test_ordinary_business_information_gives_no_warning(business):
     assert assess_form(business=business).warnings == ()
 
 
-def test_sales_calls_to_which_the_registry_does_not_apply_make_the_reviewer_ask_which_exemption():
+def test_sales_calls_without_registry_check_give_a_warning_about_the_exemption():
     given = {"national_dnc_scrub": "not_applicable", "note_national_dnc_scrub": "It doesn't."}
     assert "exemption" in assess_form(business={"use_case": "telemarketing"}, **given).warnings[0]
 
 
-def test_a_half_filled_draft_can_be_assessed():
+def test_incomplete_draft_can_be_assessed():
     assessment = assess({"calling_hours": {"answer": "no"}}, {"ein": "12", "calls_per_day": "many"})
     assert (assessment.answered_count, assessment.question_count) == (1, len(QUESTIONS))

@@ -35,7 +35,7 @@ def received_signals():
 
 @pytest.mark.parametrize("to", list(DECISIONS))
 @pytest.mark.parametrize("state", list(State))
-def test_only_the_transitions_of_the_table_are_taken(state, to, reviewer_actor, now):
+def test_only_transitions_in_the_table_are_allowed(state, to, reviewer_actor, now):
     application = ApplicationFactory(state=state, revision=1)
     outcome = decisions.decide({application.pk: 1}, to=to, context=Context(reviewer_actor, now), reason=REASON)
     application.refresh_from_db()
@@ -47,7 +47,7 @@ def test_only_the_transitions_of_the_table_are_taken(state, to, reviewer_actor, 
         assert [skipped.application for skipped in outcome.skipped] == [application]
 
 
-def test_the_table_is_the_one_of_the_design():
+def test_transition_table_matches_the_design():
     assert TRANSITIONS == {
         "draft": ("submitted", "more_information"),
         "submitted": ("draft", "more_information"),
@@ -58,7 +58,7 @@ def test_the_table_is_the_one_of_the_design():
     }
 
 
-def test_who_decided_when_and_why_is_kept(submitted, reviewer_actor, now):
+def test_decision_stores_reviewer_time_and_reason(submitted, reviewer_actor, now):
     decide(submitted, "rejected", context=Context(reviewer_actor, now), reason=" Calls at night. ")
     submitted.refresh_from_db()
     assert (submitted.decided_by, submitted.decided_at, submitted.reason) == (
@@ -89,7 +89,7 @@ def test_a_decision_is_in_the_audit_trail(submitted, reviewer_actor, now):
     assert event.subject_label == str(submitted) == "Enrollment of Cascade Solar LLC"
 
 
-def test_a_name_of_any_length_fits_the_audit_trail(account, reviewer_actor, actor, now):
+def test_long_name_and_reason_are_truncated_in_the_audit_trail(account, reviewer_actor, actor, now):
     application = form_data.create_submitted(account, Context(actor, now), legal_name="A" * 255)
     decide(application, "rejected", context=Context(reviewer_actor, now), reason="B" * 3_000)
     event = AuditEvent.objects.latest("pk")
@@ -97,16 +97,14 @@ def test_a_name_of_any_length_fits_the_audit_trail(account, reviewer_actor, acto
 
 
 @pytest.mark.parametrize("to", ["rejected", "more_information", "revoked"])
-def test_every_decision_but_approval_needs_a_reason(submitted, reviewer_actor, now, to):
+def test_every_decision_except_approval_needs_a_reason(submitted, reviewer_actor, now, to):
     with pytest.raises(ReasonRequired):
         decide(submitted, to, context=Context(reviewer_actor, now), reason="  ")
     submitted.refresh_from_db()
     assert submitted.state == "submitted"
 
 
-def test_an_application_that_was_sent_again_since_it_was_read_is_not_decided(
-    submitted, account, reviewer_actor, actor, now
-):
+def test_application_resubmitted_since_it_was_read_is_not_decided(submitted, account, reviewer_actor, actor, now):
     read = Application.objects.get(pk=submitted.pk)
     decide(submitted, "more_information", context=Context(reviewer_actor, now), reason=REASON)
     draft = drafts.save(account, business={"city": "Tacoma"}, context=Context(actor, now))
@@ -116,7 +114,7 @@ def test_an_application_that_was_sent_again_since_it_was_read_is_not_decided(
     assert Application.objects.get().state == "submitted"
 
 
-def test_an_application_that_somebody_else_decided_is_not_decided_again(submitted, reviewer_actor, now):
+def test_application_decided_by_somebody_else_is_not_decided_again(submitted, reviewer_actor, now):
     read = Application.objects.get(pk=submitted.pk)
     decide(submitted, "approved", context=Context(reviewer_actor, now))
     conflict = decide(read, "rejected", context=Context(reviewer_actor, now), reason=REASON)
@@ -125,7 +123,7 @@ def test_an_application_that_somebody_else_decided_is_not_decided_again(submitte
     assert Transition.objects.filter(to_state="rejected").count() == 0
 
 
-def test_of_several_those_that_can_be_are_decided_and_the_others_named(reviewer_actor, actor, now):
+def test_deciding_several_skips_those_not_allowed_and_names_them(reviewer_actor, actor, now):
     good, stale, decided = (form_data.create_submitted(AccountFactory(), Context(actor, now)) for _ in range(3))
     decide(decided, "rejected", context=Context(reviewer_actor, now), reason=REASON)
     shown = {good.pk: 1, stale.pk: 7, decided.pk: 1, 999_999: 1}
@@ -136,7 +134,7 @@ def test_of_several_those_that_can_be_are_decided_and_the_others_named(reviewer_
     assert list(Application.objects.approved()) == [good]
 
 
-def test_an_approval_lets_the_account_in(submitted, account, reviewer_actor, now):
+def test_approval_enrolls_the_account(submitted, account, reviewer_actor, now):
     assert not Application.objects.for_account(account).approved().exists()
     decide(submitted, "approved", context=Context(reviewer_actor, now))
     assert Application.objects.for_account(account).approved().exists()
@@ -151,7 +149,7 @@ def test_a_revocation_sends_a_signal_within_its_transaction(submitted, account, 
     assert received["application"].state == "revoked"
 
 
-def test_what_follows_a_decision_and_fails_undoes_it(submitted, reviewer_actor, now):
+def test_failing_signal_receiver_rolls_back_the_decision(submitted, reviewer_actor, now):
     def fails(**kwargs):
         raise RuntimeError
 
@@ -165,7 +163,7 @@ def test_what_follows_a_decision_and_fails_undoes_it(submitted, reviewer_actor, 
     assert Application.objects.get().state == "approved"
 
 
-def test_deciding_fifty_takes_as_many_queries_as_deciding_five(reviewer_actor, now):
+def test_query_count_is_the_same_for_5_and_50_decisions(reviewer_actor, now):
     def queries_for(count):
         applications = [ApplicationFactory(state=State.SUBMITTED) for _ in range(count)]
         shown = {application.pk: application.revision for application in applications}

@@ -1,4 +1,4 @@
-"""A draft is saved while it is filled in; nothing typed is lost by an error, a reload or signing in again."""
+"""Drafts are saved while the form is filled in. No input is lost by an error, a reload or a new session."""
 
 from datetime import timedelta
 
@@ -27,22 +27,22 @@ def open_page(client, url):
     return get_html(client.get(url))
 
 
-def test_it_works(as_admin, account):
+def test_first_step_creates_a_draft_and_leads_to_the_second(as_admin, account):
     answer = as_admin.post(BUSINESS, form_data.business_data() | {"continue": "1"})
     assert answer.url == PRACTICES
     assert Application.objects.for_account(account).get().state == "draft"
 
 
-def test_looking_at_the_form_begins_nothing(as_admin):
+def test_viewing_the_form_creates_no_application(as_admin):
     assert as_admin.get(BUSINESS).status_code == 200
     assert not Application.objects.exists()
 
 
-def test_the_first_form_names_whoever_fills_it_as_the_contact(as_admin, admin):
+def test_contact_defaults_to_the_signed_in_user(as_admin, admin):
     assert f'value="{admin.user.email}"' in open_page(as_admin, BUSINESS)
 
 
-def test_a_draft_keeps_what_is_typed_even_when_it_is_invalid(as_admin):
+def test_draft_keeps_invalid_input(as_admin):
     answer = as_admin.post(BUSINESS, {"legal_name": "C", "calls_per_day": "very many", "draft": "1"}, follow=True)
     html = get_html(answer)
     assert "Draft saved" in html
@@ -50,7 +50,7 @@ def test_a_draft_keeps_what_is_typed_even_when_it_is_invalid(as_admin):
     assert "to mend" not in html
 
 
-def test_an_error_loses_nothing_and_stands_at_its_field(as_admin):
+def test_errors_are_shown_at_their_fields_and_input_is_kept(as_admin):
     answer = as_admin.post(BUSINESS, form_data.business_data(ein="12", zip_code="abc") | {"continue": "1"}, follow=True)
     html = get_html(answer)
     assert 'value="abc"' in html
@@ -60,19 +60,19 @@ def test_an_error_loses_nothing_and_stands_at_its_field(as_admin):
     assert "2 answers to mend" in html
 
 
-def test_a_reload_after_an_error_shows_it_again_and_sends_nothing(as_admin):
+def test_reload_after_an_error_shows_the_error_again(as_admin):
     answer = as_admin.post(BUSINESS, form_data.business_data(ein="12") | {"continue": "1"})
     assert answer.status_code == 302
     assert 'id="id_ein_error"' in open_page(as_admin, answer.url)
 
 
-def test_signing_in_again_finds_the_draft(as_admin, admin, client_for):
+def test_draft_is_kept_after_signing_in_again(as_admin, admin, client_for):
     as_admin.post(BUSINESS, {"legal_name": "Half a na", "draft": "1"})
     as_admin.logout()
     assert 'value="Half a na"' in open_page(client_for(admin), BUSINESS)
 
 
-def test_a_draft_is_the_accounts_and_not_the_persons(as_admin, as_owner):
+def test_draft_is_shared_by_the_members_of_the_account(as_admin, as_owner):
     as_admin.post(BUSINESS, {"legal_name": "Begun by the admin", "draft": "1"})
     assert "Begun by the admin" in open_page(as_owner, BUSINESS)
 
@@ -85,14 +85,14 @@ def test_the_steps_do_not_overwrite_each_other(as_admin, account):
     assert draft.answers["calling_hours"]["answer"] == "no"
 
 
-def test_it_saves_itself_as_fields_change(as_admin, account):
+def test_draft_is_saved_as_fields_change(as_admin, account):
     answer = as_admin.post(BUSINESS, {"legal_name": "Typed so far"}, headers=HTMX_HEADERS)
     assert get_html(answer).startswith("Draft saved")
     assert answer.headers["X-Saved"]
     assert drafts.get_current_application(account).business["legal_name"] == "Typed so far"
 
 
-def test_saving_itself_tells_what_the_answers_now_mean(as_admin):
+def test_automatic_save_returns_the_current_assessment(as_admin):
     html = get_html(
         as_admin.post(
             PRACTICES, form_data.practices_data(calling_hours="no", attempt_limits="no"), headers=HTMX_HEADERS
@@ -102,13 +102,13 @@ def test_saving_itself_tells_what_the_answers_now_mean(as_admin):
     assert "18 of 18 answered" in html
 
 
-def test_saving_the_same_again_changes_nothing(account, actor, now):
+def test_saving_unchanged_input_changes_nothing(account, actor, now):
     edits = [form_data.create_draft(account, Context(actor, now)).edit_count for _ in range(2)]
     assert edits == [1, 1]
     assert AuditEvent.objects.for_account(account).count() == 1
 
 
-def test_typing_for_an_hour_is_one_event_in_the_audit_trail(account, actor, now):
+def test_edits_within_an_hour_write_one_audit_event(account, actor, now):
     for minute in range(5):
         drafts.save(account, business={"city": f"{minute}"}, context=Context(actor, now + timedelta(minutes=minute)))
     drafts.save(account, business={"city": "Tacoma"}, context=Context(actor, now + timedelta(hours=2)))
@@ -116,19 +116,19 @@ def test_typing_for_an_hour_is_one_event_in_the_audit_trail(account, actor, now)
     assert list(events) == ["application.begun", "application.edited"]
 
 
-def test_a_social_security_number_is_not_even_kept_in_a_draft(as_admin, account):
+def test_social_security_number_is_not_stored_in_a_draft(as_admin, account):
     answer = as_admin.post(BUSINESS, form_data.business_data(ein="123-45-6789") | {"continue": "1"}, follow=True)
     assert "Social Security number, so it was not kept" in get_html(answer)
     assert "6789" not in str(Application.objects.filter(account=account).values())
 
 
-def test_what_no_database_can_hold_is_taken_out(account, actor, now):
+def test_null_characters_are_removed(account, actor, now):
     draft = drafts.save(account, business={"city": "Sea\0ttle"}, context=Context(actor, now))
     draft.refresh_from_db()
     assert draft.business["city"] == "Seattle"
 
 
-def test_an_answer_keeps_the_wording_it_was_given_to(as_admin, account):
+def test_answer_stores_the_version_of_the_question(as_admin, account):
     as_admin.post(PRACTICES, form_data.practices_data())
     assert (
         drafts.get_current_application(account).answers["calling_hours"]["wording"]
@@ -136,7 +136,7 @@ def test_an_answer_keeps_the_wording_it_was_given_to(as_admin, account):
     )
 
 
-def test_an_answer_to_an_older_wording_is_asked_for_again(as_admin, account, actor, now):
+def test_question_is_asked_again_after_its_wording_changed(as_admin, account, actor, now):
     older = form_data.stored_answers() | {"calling_hours": {"answer": "yes", "note": "", "wording": "0"}}
     drafts.save(account, business=form_data.business_data(), answers=older, context=Context(actor, now))
     assert "The question was reworded since it was answered" in open_page(as_admin, CHECK)
@@ -152,7 +152,7 @@ def test_not_applicable_needs_a_reason(as_admin):
     assert as_admin.post(PRACTICES, posted).url == CHECK
 
 
-def test_a_question_without_an_answer_is_named(as_admin):
+def test_unanswered_question_shows_an_error(as_admin):
     posted = form_data.practices_data() | {"continue": "1"}
     del posted["ring_15_seconds-answer"]
     html = get_html(as_admin.post(PRACTICES, posted, follow=True))
@@ -160,7 +160,7 @@ def test_a_question_without_an_answer_is_named(as_admin):
     assert "Choose an answer." in html
 
 
-def test_a_viewer_reads_the_form_and_changes_nothing(as_viewer, draft):
+def test_viewer_can_read_but_not_change_the_form(as_viewer, draft):
     html = open_page(as_viewer, BUSINESS)
     assert "You are a viewer" in html
     assert '<fieldset class="stack" disabled>' in html
@@ -180,7 +180,7 @@ def test_another_accounts_draft_is_never_shown_or_changed(client_for, draft):
     assert Application.objects.count() == 2
 
 
-def test_while_under_review_nothing_is_saved_and_the_page_says_so(as_admin, submitted):
+def test_nothing_is_saved_while_under_review_and_a_message_says_so(as_admin, submitted):
     html = get_html(as_admin.post(BUSINESS, form_data.business_data(city="Tacoma"), follow=True))
     assert "under review and cannot be changed. Nothing was saved." in html
     quietly = get_html(as_admin.post(BUSINESS, form_data.business_data(city="Tacoma"), headers=HTMX_HEADERS))
@@ -190,7 +190,7 @@ def test_while_under_review_nothing_is_saved_and_the_page_says_so(as_admin, subm
 
 
 @pytest.mark.parametrize("url", [BUSINESS, PRACTICES, CHECK])
-def test_while_under_review_the_form_is_read_only_with_the_answers_as_sent(as_admin, submitted, url):
+def test_form_is_read_only_with_the_submitted_answers_while_under_review(as_admin, submitted, url):
     html = open_page(as_admin, url)
     assert "Enrollment as it was sent" in html
     assert "Cascade Solar LLC" in html
@@ -198,14 +198,14 @@ def test_while_under_review_the_form_is_read_only_with_the_answers_as_sent(as_ad
     assert "<textarea" not in html
 
 
-def test_an_approved_enrollment_cannot_be_begun_again(account, actor, now):
+def test_approved_account_cannot_start_another_draft(account, actor, now):
     ApplicationFactory(account=account)
     with pytest.raises(NotEditable):
         drafts.save(account, business={}, context=Context(actor, now))
 
 
 @pytest.mark.parametrize("ending", ["rejected", "revoked"])
-def test_after_a_rejection_or_revocation_a_new_application_begins_with_what_the_former_said(
+def test_new_application_after_rejection_or_revocation_copies_the_former_answers(
     as_admin, account, submitted, reviewer_actor, now, ending
 ):
     if ending == "revoked":
@@ -222,11 +222,11 @@ def test_after_a_rejection_or_revocation_a_new_application_begins_with_what_the_
     assert begun.business["city"] == "Tacoma"
 
 
-def test_an_account_has_one_application_under_way(account, draft):
+def test_account_cannot_have_two_open_applications(account, draft):
     with pytest.raises(IntegrityError), transaction.atomic():
         Application.objects.create(account=account)
 
 
-def test_the_form_takes_a_fixed_number_of_queries(as_admin, draft, django_assert_max_num_queries):
+def test_form_takes_at_most_8_queries(as_admin, draft, django_assert_max_num_queries):
     with django_assert_max_num_queries(8):
         as_admin.get(PRACTICES)

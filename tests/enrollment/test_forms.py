@@ -1,4 +1,4 @@
-"""Section 1, business information: what is taken, how it is stored, and what is refused in which words."""
+"""The form of business information: accepted values, how they are stored, and error messages."""
 
 import csv
 from pathlib import Path
@@ -38,7 +38,7 @@ def field_error(field, text):
     return form.errors[field][0]
 
 
-def test_it_works():
+def test_complete_form_is_valid():
     assert clean_form()["legal_name"] == "Cascade Solar LLC"
 
 
@@ -56,12 +56,12 @@ def test_what_people_hand_over_is_taken_and_shown_tidied(as_admin, account, acto
     ["91-1234567", "911234567", " 91-1234567 ", "91–1234567", "91 1234567", "91 - 1234567", "91.1234567",
      "91\u00a01234567", "\u200e91-123-4567", "９１-1234567"],
 )  # fmt: skip
-def test_an_ein_is_stored_in_one_form(text):
+def test_ein_is_stored_in_one_format(text):
     assert clean_form(ein=text)["ein"] == "91-1234567"
 
 
 @pytest.mark.parametrize("text", ["91-123456", "91-12345678", "ab-1234567", "９1-1234567x", "-"])
-def test_what_has_not_the_form_of_an_ein_is_refused(text):
+def test_malformed_ein_is_refused(text):
     assert "write it as 12-3456789" in field_error("ein", text)
 
 
@@ -77,11 +77,11 @@ def test_what_has_not_the_form_of_an_ein_is_refused(text):
         "***-**-****",
     ],
 )
-def test_a_social_security_number_is_refused_with_words(text):
+def test_social_security_number_is_refused_with_the_reason(text):
     assert "Social Security number" in field_error("ein", text)
 
 
-def test_an_ein_with_a_prefix_never_issued_is_taken():
+def test_ein_with_a_prefix_never_issued_is_accepted():
     assert clean_form(ein="00-1234567")["ein"] == "00-1234567"
 
 
@@ -105,12 +105,12 @@ def test_what_is_no_duns_number_is_refused(text):
         ("98101 – 1234", "98101-1234"),
     ],
 )
-def test_a_zip_code_has_five_digits_or_nine(text, stored):
+def test_zip_code_with_five_or_nine_digits_is_accepted(text, stored):
     assert clean_form(zip_code=text)["zip_code"] == stored
 
 
 @pytest.mark.parametrize("text", ["9810", "9810-11234", "9810112345", "V5K 0A1", "98101-12"])
-def test_another_zip_code_is_refused(text):
+def test_malformed_zip_code_is_refused(text):
     assert "five digits" in field_error("zip_code", text)
 
 
@@ -171,11 +171,11 @@ def test_the_letters_of_a_vanity_number_are_no_extension():
 
 
 @pytest.mark.parametrize("text", ["call me", "555-0143", "ext. 12", "555-0143 x12", "206-555-0143 or 206-555-0144"])
-def test_what_is_no_phone_number_is_refused(text):
+def test_invalid_phone_number_is_refused(text):
     assert field_error("contact_phone", text)
 
 
-def test_a_number_is_read_as_people_write_it():
+def test_number_with_thousands_separator_is_accepted():
     assert clean_form(calls_per_day="12,500")["calls_per_day"] == 12_500
 
 
@@ -201,7 +201,7 @@ def test_counts_are_whole_numbers_above_zero(text):
     assert "Write a" in field_error("calls_per_day", text)
 
 
-def test_an_empty_form_names_every_field_that_is_missing_and_leads_to_it():
+def test_empty_form_lists_the_missing_fields_with_their_controls():
     control_ids = [error.control_id for error in get_form_errors(BusinessForm({}))]
     assert "id_legal_name" in control_ids
     assert "id_on_behalf_0" in control_ids

@@ -1,4 +1,4 @@
-"""Mails about an enrollment: to whom, what they say, once, and again when the server did not take them."""
+"""Mails about an enrollment: recipients, text and retries."""
 
 from datetime import timedelta
 from smtplib import SMTPServerDisconnected
@@ -26,7 +26,7 @@ REASON = "The numbers are not yours."
 
 
 class RefusingBackend(EmailBackend):
-    """A mail server that hangs up."""
+    """A mail server that closes the connection."""
 
     def send_messages(self, messages):
         raise SMTPServerDisconnected("Connection unexpectedly closed")
@@ -40,13 +40,13 @@ def _reviewer_settings(settings):
 
 @pytest.fixture
 def rejected(submitted, reviewer_actor, now):
-    """An application that was rejected; the mail about its sending is out of the way."""
+    """A rejected application, without the mail about its submission."""
     decide(submitted, "rejected", context=Context(reviewer_actor, now), reason=REASON)
     Transition.objects.filter(to_state="submitted").update(mail_due_at=None)
     return submitted
 
 
-def test_reviewers_are_told_when_an_application_is_sent(account, actor, now):
+def test_reviewers_are_mailed_when_an_application_is_submitted(account, actor, now):
     application = form_data.create_submitted(account, Context(actor, now), calling_hours="no")
     mails.send_due(now)
     (message,) = mail.outbox
@@ -56,14 +56,14 @@ def test_reviewers_are_told_when_an_application_is_sent(account, actor, now):
     assert "the calling hours" in message.body
 
 
-def test_without_reviewers_addresses_nothing_is_sent_and_nothing_stays_due(submitted, now, settings):
+def test_without_reviewer_addresses_no_mail_is_sent_or_stays_due(submitted, now, settings):
     settings.REVIEWER_EMAILS = []
     mails.send_due(now)
     assert mail.outbox == []
     assert not Transition.objects.mail_due(now + timedelta(days=9)).exists()
 
 
-def test_the_applicant_is_told_by_mail_with_the_reason_what_it_means_and_the_next_step(rejected, now):
+def test_applicant_is_mailed_the_reason_its_meaning_and_the_next_step(rejected, now):
     mails.send_due(now)
     (message,) = mail.outbox
     assert message.subject == "Cascade Solar LLC: the enrollment is rejected"
@@ -73,7 +73,7 @@ def test_the_applicant_is_told_by_mail_with_the_reason_what_it_means_and_the_nex
 
 
 @pytest.mark.parametrize("to", ["approved", "rejected", "more_information", "revoked"])
-def test_each_decision_has_its_mail(submitted, reviewer_actor, now, to):
+def test_each_decision_sends_a_mail(submitted, reviewer_actor, now, to):
     if to == "revoked":
         decide(submitted, "approved", context=Context(reviewer_actor, now))
     decisions.decide({submitted.pk: 1}, to=to, context=Context(reviewer_actor, now), reason=REASON)
@@ -84,7 +84,7 @@ def test_each_decision_has_its_mail(submitted, reviewer_actor, now, to):
     assert "What to do next" in message.body
 
 
-def test_owners_admins_and_the_contact_person_get_it_and_nobody_else(rejected, account, admin, owner, viewer, now):
+def test_only_owners_admins_and_the_contact_person_get_the_mail(rejected, account, admin, owner, viewer, now):
     MemberFactory(account=account, user__is_active=False)
     MemberFactory()
     mails.send_due(now)
@@ -92,35 +92,35 @@ def test_owners_admins_and_the_contact_person_get_it_and_nobody_else(rejected, a
     assert sorted(message.to) == sorted([admin.user.email, owner.user.email, "dana@cascadesolar.example"])
 
 
-def test_a_contact_who_is_a_member_gets_it_once(account, actor, admin, reviewer_actor, now):
+def test_contact_who_is_a_member_gets_the_mail_once(account, actor, admin, reviewer_actor, now):
     application = form_data.create_submitted(account, Context(actor, now), contact_email=admin.user.email.upper())
     decide(application, "approved", context=Context(reviewer_actor, now))
     mails.send_due(now)
     assert mail.outbox[-1].to == [admin.user.email]
 
 
-def test_a_mail_is_sent_once_however_often_the_task_runs(rejected):
+def test_mail_is_sent_once_when_the_task_runs_twice(rejected):
     tasks.send_due_mails()
     tasks.send_due_mails()
     assert len(mail.outbox) == 1
 
 
 class SecondWorkerBackend(EmailBackend):
-    """While it hands a mail in, a second worker looks for mails that are due."""
+    """Run a second worker while a mail is being sent."""
 
     def send_messages(self, messages):
         mails.send_due(timezone.now())
         return super().send_messages(messages)
 
 
-def test_two_workers_who_find_the_same_mail_send_it_once(rejected, now, settings):
+def test_two_workers_send_the_same_mail_once(rejected, now, settings):
     settings.EMAIL_BACKEND = f"{__name__}.SecondWorkerBackend"
     mails.send_due(now)
     assert len(mail.outbox) == 1
 
 
-def test_a_worker_that_outlives_its_lease_sends_nothing(rejected, now, monkeypatch):
-    """It stalls before it hands the mail in, and another worker sends the mail meanwhile."""
+def test_worker_whose_claim_expired_sends_nothing(rejected, now, monkeypatch):
+    """The worker stalls before it sends the mail, and another worker sends it meanwhile."""
     later = now + LEASE
     get_recipients = mails.get_recipients
 
@@ -136,7 +136,7 @@ def test_a_worker_that_outlives_its_lease_sends_nothing(rejected, now, monkeypat
     assert (step.mailed_at, step.mail_due_at, step.mail_attempts) == (later, None, 2)
 
 
-def test_a_server_that_does_not_take_it_leaves_it_due_for_later(rejected, now, settings):
+def test_refused_mail_is_sent_again_later(rejected, now, settings):
     settings.EMAIL_BACKEND = f"{__name__}.RefusingBackend"
     mails.send_due(now)
     step = Transition.objects.get(to_state="rejected")
@@ -153,7 +153,7 @@ def test_a_server_that_does_not_take_it_leaves_it_due_for_later(rejected, now, s
     assert step.mail_due_at is None
 
 
-def test_the_wait_grows_and_ends(rejected, now, settings):
+def test_retry_delay_grows_to_6_hours_and_retries_end(rejected, now, settings):
     settings.EMAIL_BACKEND = f"{__name__}.RefusingBackend"
     waits = []
     while (step := Transition.objects.get(to_state="rejected")).mail_due_at:
@@ -165,13 +165,13 @@ def test_the_wait_grows_and_ends(rejected, now, settings):
 
 
 class KilledBackend(EmailBackend):
-    """The worker ends while it hands a mail in, without a chance to note anything."""
+    """The worker is killed while it sends a mail."""
 
     def send_messages(self, messages):
         raise SystemExit
 
 
-def test_a_worker_killed_while_sending_is_followed_by_another(rejected, now, settings):
+def test_mail_is_sent_by_another_worker_after_the_first_was_killed(rejected, now, settings):
     settings.EMAIL_BACKEND = f"{__name__}.KilledBackend"
     with pytest.raises(SystemExit):
         mails.send_due(now)
@@ -203,7 +203,7 @@ def test_one_mail_that_cannot_be_sent_does_not_stop_the_others(rejected, actor, 
     assert len(mail.outbox) == 2
 
 
-def test_a_mail_keeps_its_words_when_the_application_goes_on(submitted, reviewer_actor, now):
+def test_mail_keeps_its_reason_when_the_application_is_resubmitted(submitted, reviewer_actor, now):
     decide(submitted, "more_information", context=Context(reviewer_actor, now), reason="Which carrier?")
     submitted.refresh_from_db()
     form_data.submit_draft(submitted, Context(reviewer_actor, now))
@@ -211,33 +211,33 @@ def test_a_mail_keeps_its_words_when_the_application_goes_on(submitted, reviewer
     assert any("Which carrier?" in message.body for message in mail.outbox)
 
 
-def test_a_mail_that_comes_twice_is_known_as_the_same(rejected, now):
+def test_mail_sent_twice_has_the_same_message_id(rejected, now):
     step = Transition.objects.get(to_state="rejected")
     ids = {mails.build_message(step).headers["Message-ID"] for _ in range(2)}
     assert ids == {f"<enrollment-{step.pk}@numbers.example.com>"}
 
 
-def test_an_accounts_name_cannot_add_a_header(account, rejected, now):
+def test_account_name_with_a_line_break_adds_no_mail_header(account, rejected, now):
     account.name = "Cascade\nBcc: everyone@example.com"
     account.save()
     mails.send_due(now)
     assert "\n" not in mail.outbox[0].subject
 
 
-def test_texts_are_plain_and_not_escaped(submitted, reviewer_actor, now):
+def test_text_of_a_mail_is_not_escaped(submitted, reviewer_actor, now):
     decide(submitted, "rejected", context=Context(reviewer_actor, now), reason="Bought & shared lists aren't proof.")
     mails.send_due(now)
     assert "Bought & shared lists aren't proof." in mail.outbox[-1].body
 
 
 @time_machine.travel("2026-11-24 12:00:00+00:00", tick=False)
-def test_the_task_sends_what_is_due_now(rejected):
+def test_task_does_not_send_mails_due_later(rejected):
     Transition.objects.update(mail_due_at="2026-11-24 12:00:01+00:00")
     tasks.send_due_mails()
     assert mail.outbox == []
 
 
-def test_a_mail_costs_as_many_queries_for_500_members_as_for_5(rejected, reviewer_actor, account, now):
+def test_query_count_is_the_same_for_5_and_500_members(rejected, reviewer_actor, account, now):
     def queries(members: int) -> int:
         MemberFactory.create_batch(members, account=account)
         Transition.objects.filter(to_state="rejected").update(mail_due_at=now, mailed_at=None)

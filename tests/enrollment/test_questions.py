@@ -1,4 +1,4 @@
-"""The questions are data: each is complete, rests on a law that exists, and says what to mend."""
+"""Each question is complete, with a law and a corrective action."""
 
 import re
 
@@ -15,22 +15,22 @@ def test_there_is_one_question_for_each_id():
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.id)
 class TestEachQuestion:
-    def test_says_why_it_is_asked_and_on_which_law_it_rests(self, question):
+    def test_states_its_purpose_and_its_law(self, question):
         assert question.why.endswith(".")
         assert LAW.search(question.law)
 
-    def test_says_what_to_mend_and_how_to_name_the_practice(self, question):
+    def test_has_a_corrective_action_and_a_name_of_the_practice(self, question):
         assert question.corrective_action.endswith(".")
         assert question.practice[0].islower() or question.practice.startswith("the")
 
-    def test_carries_the_version_of_its_wording_and_when_the_law_was_checked(self, question):
+    def test_has_a_wording_version_and_the_month_when_the_law_was_checked(self, question):
         assert question.wording
         assert re.fullmatch(r"20\d\d-(0\d|1[0-2])", question.law_checked)
 
-    def test_can_be_answered_with_yes_as_the_good_answer(self, question):
+    def test_is_worded_so_that_yes_is_the_good_answer(self, question):
         assert question.text.rstrip(")").rstrip(".").endswith(("?", "none", "one"))
 
-    def test_is_weighed(self, question):
+    def test_has_a_severity(self, question):
         assert question.severity in Severity
 
 
@@ -49,10 +49,10 @@ class TestEachQuestion:
         ("records kept", "records_kept"),
     ],
 )
-def test_the_topics_a_reviewer_needs_are_asked(topic, name):
+def test_each_required_topic_has_a_question(topic, name):
     assert name in QUESTIONS_BY_ID
 
 
-def test_questions_about_what_not_everybody_uses_say_that_yes_is_right_then():
+def test_questions_about_optional_practices_say_when_to_answer_yes():
     for name in ("consent_for_automated", "lead_source_proof", "recorded_or_ai_voice_rules", "abandoned_calls_3pct"):
         assert "(Yes if you" in QUESTIONS_BY_ID[name].text

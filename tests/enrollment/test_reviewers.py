@@ -1,4 +1,4 @@
-"""Who may decide on applications: a reviewer made on the pages alone, and nobody on an account of their own."""
+"""Who may decide on applications: reviewers and superusers, but not on those of their own accounts."""
 
 import pytest
 from django.test import Client
@@ -31,7 +31,7 @@ def state_of(application) -> str:
     return application.state
 
 
-def test_a_reviewer_whom_a_superuser_adds_on_the_pages_approves_an_application(as_superuser, submitted):
+def test_reviewer_created_in_django_admin_can_approve_an_application(as_superuser, submitted):
     as_superuser.post(
         reverse("admin:portal_user_add"),
         {"email": "rita@example.com", "usable_password": "true", "password1": PASSWORD, "password2": PASSWORD},
@@ -53,7 +53,7 @@ def test_a_superuser_may_decide(as_superuser, submitted):
     assert state_of(submitted) == "approved"
 
 
-def test_an_operator_decides_nothing(as_operator, submitted):
+def test_operator_may_not_decide(as_operator, submitted):
     assert as_operator.get(QUEUE).status_code == 403
     assert as_operator.get(application_url(submitted)).status_code == 403
     assert approve(as_operator, submitted).status_code == 403
@@ -66,14 +66,14 @@ def test_members_of_accounts_may_not_decide(as_owner, submitted):
     assert state_of(submitted) == "submitted"
 
 
-class TestAnAccountOfTheirOwn:
+class TestOwnAccount:
     """The decider is a member of the account that applied."""
 
     @pytest.fixture(params=list(Member.Role))
     def membership(self, request, account):
         return lambda user: MemberFactory(account=account, user=user, role=request.param)
 
-    def test_is_decided_by_no_reviewer(self, as_reviewer, reviewer, submitted, membership):
+    def test_reviewer_may_not_decide(self, as_reviewer, reviewer, submitted, membership):
         membership(reviewer)
         page = get_html(as_reviewer.get(application_url(submitted)))
         assert "You belong to this account" in page
@@ -84,7 +84,7 @@ class TestAnAccountOfTheirOwn:
         assert state_of(submitted) == "submitted"
 
     @pytest.mark.parametrize("other", [role for role in User.StaffRole if role])
-    def test_is_decided_by_no_superuser_while_other_staff_is_active(self, client, submitted, membership, other):
+    def test_superuser_may_not_decide_while_other_staff_is_active(self, client, submitted, membership, other):
         UserFactory(staff_role=other)
         superuser = UserFactory(staff_role=User.StaffRole.SUPERUSER)
         membership(superuser)
@@ -92,7 +92,7 @@ class TestAnAccountOfTheirOwn:
         assert "You belong to this account" in get_html(approve(client, submitted))
         assert state_of(submitted) == "submitted"
 
-    def test_is_decided_by_the_only_staff_user_and_the_audit_trail_says_so(self, client, submitted, membership):
+    def test_only_staff_user_may_decide_and_the_audit_trail_records_it(self, client, submitted, membership):
         UserFactory(staff_role=User.StaffRole.REVIEWER, is_active=False)
         superuser = UserFactory(staff_role=User.StaffRole.SUPERUSER)
         member = membership(superuser)
@@ -105,11 +105,11 @@ class TestAnAccountOfTheirOwn:
         client.force_login(member.user)
         assert "Decided by a member of the account" in get_html(client.get(reverse("audit-trail")))
 
-    def test_of_several_only_the_others_are_decided(self, reviewer, reviewer_actor, now, submitted, membership):
+    def test_decision_is_skipped_with_the_reason(self, reviewer, reviewer_actor, now, submitted, membership):
         membership(reviewer)
         assert decide(submitted, "approved", context=Context(reviewer_actor, now)).startswith("You belong")
 
-    def test_a_reviewer_who_is_alone_may_not_either(self, reviewer, submitted, membership, now):
+    def test_reviewer_who_is_the_only_staff_user_may_not_decide(self, reviewer, submitted, membership, now):
         membership(reviewer)
         assert not User.objects.filter(staff_role=User.StaffRole.SUPERUSER).exists()
         assert decide(submitted, "rejected", context=Context(Actor(reviewer, "admin"), now))

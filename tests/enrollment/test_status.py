@@ -1,4 +1,4 @@
-"""How the enrollment stands, in the same words on every page."""
+"""The status of an enrollment, and the page that shows it."""
 
 import pytest
 from django.urls import reverse
@@ -30,7 +30,7 @@ def test_without_an_application_the_next_step_is_the_form(account, as_admin):
 
 
 @pytest.mark.parametrize("state", list(Application.State))
-def test_every_state_has_its_words_and_a_next_step_that_is_a_page(state, as_admin, account, now):
+def test_every_state_has_a_label_and_a_next_step(state, as_admin, account, now):
     ApplicationFactory(account=account, state=state, reason="The reason." if state != "draft" else "")
     status = get_enrollment_status(account)
     assert status.sentence
@@ -41,20 +41,20 @@ def test_every_state_has_its_words_and_a_next_step_that_is_a_page(state, as_admi
     assert status.state == "draft" or "The reason." in html
 
 
-def test_it_takes_one_query(account, submitted, django_assert_num_queries):
+def test_status_takes_one_query(account, submitted, django_assert_num_queries):
     with django_assert_num_queries(1):
         status = get_enrollment_status(account)
         assert (status.state, status.since) == ("submitted", submitted.submitted_at)
 
 
-def test_the_newest_application_counts(account, submitted, reviewer_actor, actor, now):
+def test_status_is_that_of_the_newest_application(account, submitted, reviewer_actor, actor, now):
     decide(submitted, "rejected", context=Context(reviewer_actor, now), reason="No.")
     assert get_enrollment_status(account).state == "rejected"
     drafts.save(account, business={"city": "Tacoma"}, context=Context(actor, now))
     assert get_enrollment_status(account).state == "draft"
 
 
-def test_another_accounts_enrollment_says_nothing_about_this_one(account, submitted):
+def test_status_ignores_applications_of_other_accounts(account, submitted):
     assert get_enrollment_status(AccountFactory()).state == "none"
 
 
@@ -66,22 +66,22 @@ def test_the_applicant_sees_the_outcome_and_its_reason(as_admin, as_viewer, subm
         assert "You call at night." in html
 
 
-def test_a_viewer_is_told_whom_to_ask(as_viewer):
+def test_viewer_is_told_to_ask_an_owner_or_admin(as_viewer):
     html = enrollment_page(as_viewer)
     assert "ask an owner or an admin" in html
     assert STATUS_LABELS["none"].next_step_label not in html
 
 
-def test_an_open_page_takes_over_the_outcome_by_itself(as_admin, submitted):
+def test_page_is_marked_for_live_updates(as_admin, submitted):
     assert 'id="enrollment" class="stack" data-live' in enrollment_page(as_admin)
 
 
-def test_what_a_reviewer_writes_is_shown_as_text(as_admin, submitted, reviewer_actor, now):
+def test_reason_of_the_reviewer_is_escaped(as_admin, submitted, reviewer_actor, now):
     decide(submitted, "rejected", context=Context(reviewer_actor, now), reason="<script>alert(1)</script>")
     assert "<script>alert" not in enrollment_page(as_admin)
 
 
-def test_a_stranger_sees_nothing_of_it(client_for, submitted):
+def test_member_of_another_account_does_not_see_the_status(client_for, submitted):
     assert "Under review" not in enrollment_page(client_for(MemberFactory()))
 
 
@@ -108,7 +108,7 @@ def test_one_day_is_named_in_the_singular(settings):
     assert get_review_time() == " within 1 working day as a rule"
 
 
-def test_the_page_takes_a_fixed_number_of_queries(as_admin, account, now, django_assert_max_num_queries):
+def test_page_takes_at_most_8_queries(as_admin, account, now, django_assert_max_num_queries):
     ApplicationFactory(account=account)
     with django_assert_max_num_queries(8):
         as_admin.get(ENTRY)

@@ -1,4 +1,4 @@
-"""Check and send: everything to read once more, the warning, the signature, and never twice."""
+"""The last step of the form: summary, warning, signature, and submission exactly once."""
 
 import pytest
 from django.urls import reverse
@@ -24,7 +24,7 @@ def signature_data(shown_application, **changed):
     return shown | {"signed_by": "Dana Reyes", "agreed": "on"} | changed
 
 
-def test_it_works(as_admin, draft, admin):
+def test_signed_draft_is_submitted(as_admin, draft, admin):
     assert as_admin.post(CHECK, signature_data(draft)).url == ENTRY
     draft.refresh_from_db()
     assert (draft.state, draft.revision, draft.signed_by) == ("submitted", 1, "Dana Reyes")
@@ -32,15 +32,13 @@ def test_it_works(as_admin, draft, admin):
     assert (draft.legal_name, draft.ein) == ("Cascade Solar LLC", "91-1234567")
 
 
-def test_everything_is_there_to_read_once_more(as_admin, draft):
+def test_page_shows_all_answers(as_admin, draft):
     html = get_html(as_admin.get(CHECK))
     for text in ("Cascade Solar LLC", "91-1234567", "(206) 555-0143", "1,500", "Send for review"):
         assert text in html
 
 
-def test_with_several_no_the_applicant_is_warned_before_sending_and_told_which_practice_to_mend(
-    as_admin, account, actor, now
-):
+def test_several_no_answers_show_a_warning_and_the_practices_to_correct(as_admin, account, actor, now):
     form_data.create_draft(account, Context(actor, now), reassigned_number_check="no", calling_hours="no")
     html = get_html(as_admin.get(CHECK))
     assert "2 practices are answered with No." in html
@@ -50,18 +48,18 @@ def test_with_several_no_the_applicant_is_warned_before_sending_and_told_which_p
     assert "Send for review" in html
 
 
-def test_one_no_is_said_but_is_not_several(as_admin, account, actor, now):
+def test_one_no_answer_is_shown_without_the_warning(as_admin, account, actor, now):
     form_data.create_draft(account, Context(actor, now), calling_hours="no")
     html = get_html(as_admin.get(CHECK))
     assert "1 practice is answered with No." in html
     assert "unable to help" not in html
 
 
-def test_without_a_no_there_is_no_warning(as_admin, draft):
+def test_no_warning_is_shown_without_no_answers(as_admin, draft):
     assert "answered with No" not in get_html(as_admin.get(CHECK))
 
 
-def test_what_is_missing_is_named_with_links_and_nothing_can_be_sent(as_admin, account, actor, now):
+def test_missing_answers_are_linked_and_prevent_submission(as_admin, account, actor, now):
     draft = drafts.save(account, business=form_data.business_data(ein=""), context=Context(actor, now))
     html = get_html(as_admin.get(CHECK))
     assert f"{reverse('enrollment-business')}?check=1#id_ein" in html
@@ -71,14 +69,14 @@ def test_what_is_missing_is_named_with_links_and_nothing_can_be_sent(as_admin, a
     assert draft.state == "draft"
 
 
-def test_without_a_signature_nothing_is_sent(as_admin, draft):
+def test_draft_without_a_signature_is_not_submitted(as_admin, draft):
     html = get_html(as_admin.post(CHECK, signature_data(draft, signed_by="")))
     assert "Write the name of the person who signs." in html
     draft.refresh_from_db()
     assert draft.state == "draft"
 
 
-def test_without_the_tick_nothing_is_sent_and_the_name_is_not_lost(as_admin, draft):
+def test_draft_without_the_agreement_is_not_submitted_and_the_name_is_kept(as_admin, draft):
     posted = signature_data(draft)
     del posted["agreed"]
     html = get_html(as_admin.post(CHECK, posted))
@@ -87,7 +85,7 @@ def test_without_the_tick_nothing_is_sent_and_the_name_is_not_lost(as_admin, dra
     assert as_admin.post(CHECK, posted | {"agreed": "on"}).url == ENTRY
 
 
-def test_sending_twice_does_nothing_twice_and_says_so(as_admin, draft):
+def test_second_submission_changes_nothing_and_shows_a_message(as_admin, draft):
     posted = signature_data(draft)
     as_admin.post(CHECK, posted)
     html = get_html(as_admin.post(CHECK, posted, follow=True))
@@ -96,14 +94,14 @@ def test_sending_twice_does_nothing_twice_and_says_so(as_admin, draft):
     assert Transition.objects.count() == 1
 
 
-def test_two_who_send_at_once_send_it_once(draft, actor, now):
+def test_stale_copy_of_a_draft_is_not_submitted_again(draft, actor, now):
     shown = Application.objects.get(pk=draft.pk)
     form_data.submit_draft(draft, Context(actor, now))
     with pytest.raises(SubmissionError, match="Nothing was sent twice"):
         form_data.submit_draft(shown, Context(actor, now))
 
 
-def test_a_form_that_changed_since_it_was_read_is_not_sent(as_admin, draft, account, actor, now):
+def test_draft_changed_since_the_page_was_opened_is_not_submitted(as_admin, draft, account, actor, now):
     drafts.save(account, business={"city": "Tacoma"}, context=Context(actor, now))
     html = get_html(as_admin.post(CHECK, signature_data(draft), follow=True))
     assert "The form was changed since this page was opened" in html
@@ -111,21 +109,21 @@ def test_a_form_that_changed_since_it_was_read_is_not_sent(as_admin, draft, acco
     assert draft.state == "draft"
 
 
-def test_a_stale_page_of_a_rejected_application_sends_nothing(as_admin, submitted, reviewer_actor, now):
+def test_stale_page_of_a_rejected_application_submits_nothing(as_admin, submitted, reviewer_actor, now):
     decide(submitted, "rejected", context=Context(reviewer_actor, now), reason="No.")
     html = get_html(as_admin.post(CHECK, signature_data(submitted), follow=True))
     assert "already sent and decided: rejected" in html
     assert Application.objects.count() == 1
 
 
-def test_the_snapshot_reads_the_same_when_questions_change(submitted):
+def test_snapshot_stores_the_text_and_law_of_each_question(submitted):
     given = next(given for given in submitted.snapshot["answers"] if given["id"] == "calling_hours")
     assert given["question"].startswith("Do you place sales calls only from 8 a.m.")
     assert given["law"] == "47 CFR 64.1200(c)(1); 16 CFR 310.4(c)"
     assert (given["answer"], given["wording"]) == ("yes", "1")
 
 
-def test_sending_is_in_the_audit_trail_and_asks_for_the_mail_in_the_same_transaction(submitted, account, actor):
+def test_submission_writes_an_audit_event_and_queues_the_mail(submitted, account, actor):
     event = AuditEvent.objects.for_account(account).latest("pk")
     assert (event.code, event.before, event.after, event.actor) == (
         "application.submitted",
@@ -136,7 +134,7 @@ def test_sending_is_in_the_audit_trail_and_asks_for_the_mail_in_the_same_transac
     assert [task.func() for task in OrmQ.objects.all()] == [lifecycle.SEND_MAILS_TASK]
 
 
-def test_more_information_is_given_in_the_same_application_which_is_sent_again(
+def test_application_is_resubmitted_after_more_information_was_requested(
     as_admin, account, submitted, reviewer_actor, actor, now
 ):
     decide(submitted, "more_information", context=Context(reviewer_actor, now), reason="Which carrier?")
@@ -148,7 +146,7 @@ def test_more_information_is_given_in_the_same_application_which_is_sent_again(
     assert (draft.pk, draft.revision, draft.state) == (submitted.pk, 2, "submitted")
 
 
-def test_another_accounts_application_cannot_be_sent(client_for, draft):
+def test_application_of_another_account_cannot_be_submitted(client_for, draft):
     stranger = client_for(MemberFactory())
     assert stranger.post(CHECK, signature_data(draft)).status_code == 404
     assert stranger.post(CHECK, signature_data(draft, application="x")).status_code == 404

@@ -1,4 +1,4 @@
-"""Variables of the environment: all are explained, and a production portal does not start with invalid ones."""
+"""Environment variables: all are documented, and a production portal does not start with invalid ones."""
 
 import ast
 import configparser
@@ -70,11 +70,11 @@ def test_the_example_explains_every_variable():
     assert [name for name, (explanation, _) in env_example().items() if len(explanation) < 15] == []
 
 
-def test_the_example_has_no_secret_that_could_be_left_in():
+def test_secret_key_of_the_example_is_empty():
     assert env_example()["SECRET_KEY"][1] == ""
 
 
-def test_production_does_not_start_without_what_it_needs_and_names_all_of_it(tmp_path):
+def test_production_does_not_start_without_required_variables_and_names_all(tmp_path):
     answer = run_python(dict.fromkeys(REQUIRED_VARIABLES, "") | {"DATA_DIR": str(tmp_path)}, "manage.py", "check")
     assert answer.returncode != 0
     assert "The portal cannot start with this environment" in answer.stderr
@@ -97,14 +97,14 @@ INVALID_VALUES = {
 }
 
 
-def test_production_does_not_start_with_wrong_values_and_names_all_of_them(production_env):
+def test_production_does_not_start_with_invalid_values_and_names_all(production_env):
     wrong = {name: value for name, (value, _) in INVALID_VALUES.items()}
     answer = run_python(production_env | wrong, "manage.py", "check")
     assert answer.returncode != 0
     assert [error for _, error in INVALID_VALUES.values() if error not in answer.stderr] == []
 
 
-def test_a_public_address_without_tls_must_be_meant(production_env):
+def test_public_url_without_tls_needs_allow_plain_http(production_env):
     plain = production_env | {"PUBLIC_URL": "http://numbers.lan"}
     assert "ALLOW_PLAIN_HTTP=1 says that this is meant" in run_python(plain, "manage.py", "check").stderr
     assert run_python(plain | {"ALLOW_PLAIN_HTTP": "1"}, "manage.py", "check").returncode == 0
@@ -116,7 +116,7 @@ def test_the_demos_secret_is_refused_in_production(production_env):
     assert "SECRET_KEY" in run_python(production_env | {"SECRET_KEY": DEMO_SECRET_KEY}, "manage.py", "check").stderr
 
 
-def test_a_secret_may_be_kept_in_a_file(production_env, tmp_path):
+def test_secret_key_can_be_read_from_a_file(production_env, tmp_path):
     secret = tmp_path / "secret"
     secret.write_text(production_env.pop("SECRET_KEY"))
     answer = run_python(production_env | {"SECRET_KEY_FILE": str(secret)}, "manage.py", "check")
@@ -160,7 +160,7 @@ def test_static_files_are_collected_and_served_by_the_production_portal(producti
     assert seen["secure"]
 
 
-def test_gunicorn_takes_its_settings_and_the_portal(production_env):
+def test_gunicorn_accepts_its_configuration_and_the_portal(production_env):
     answer = run_python(
         production_env, "-m", "gunicorn", "--check-config", "--config", "deploy/gunicorn.conf.py", "portal.wsgi"
     )
@@ -174,7 +174,7 @@ def systemd_service(name: str) -> configparser.SectionProxy:
     return parser["Service"]
 
 
-def test_the_worker_is_given_the_time_its_tasks_need_to_end():
+def test_systemd_gives_the_worker_time_to_finish_its_tasks():
     worker = systemd_service("portal-worker.service")
     assert worker["KillMode"] == "mixed"
     assert worker["Restart"] == "always"
@@ -182,6 +182,6 @@ def test_the_worker_is_given_the_time_its_tasks_need_to_end():
 
 
 @pytest.mark.parametrize("name", ["portal-web.service", "portal-worker.service"])
-def test_the_units_write_only_where_the_example_keeps_its_data(name):
+def test_systemd_units_may_write_only_to_the_data_directory(name):
     assert systemd_service(name)["ReadWritePaths"] == env_example()["DATA_DIR"][1]
     assert systemd_service(name)["EnvironmentFile"] == "/etc/portal/portal.env"

@@ -19,7 +19,7 @@ def campaign(account) -> Campaign:
     return CampaignFactory(account=account, name="Spring renewals")
 
 
-def test_a_default_that_is_removed_from_the_account_is_forgotten(as_admin, account, campaign, actor, now):
+def test_removed_default_number_is_cleared_with_an_audit_event(as_admin, account, campaign, actor, now):
     number = PhoneNumberFactory(account=account)
     campaigns.set_default_number(campaign, number_id=number.pk, expected_id=None, context=Context(actor, now))
     campaigns.clear_default_numbers([number.pk], context=Context(actor, now))
@@ -28,7 +28,7 @@ def test_a_default_that_is_removed_from_the_account_is_forgotten(as_admin, accou
     assert audit_events(campaign)[-1] == ("campaign.default", number.e164, "")
 
 
-def test_assigning_moves_numbers_and_writes_an_event_for_each(account, campaign, actor, now):
+def test_assign_moves_numbers_of_the_account_with_an_audit_event_for_each(account, campaign, actor, now):
     other = CampaignFactory(account=account, name="Winter")
     moved = PhoneNumberFactory(account=account, campaign=other)
     already = PhoneNumberFactory(account=account, campaign=campaign)
@@ -41,7 +41,7 @@ def test_assigning_moves_numbers_and_writes_an_event_for_each(account, campaign,
     assert foreign.campaign is None
 
 
-def test_unassigning_takes_numbers_out_of_their_campaign(account, campaign, actor, now):
+def test_unassign_removes_numbers_from_their_campaign(account, campaign, actor, now):
     number = PhoneNumberFactory(account=account, campaign=campaign)
     assert campaigns.unassign([number.pk], account_id=account.pk, context=Context(actor, now)) == [number.pk]
     number.refresh_from_db()

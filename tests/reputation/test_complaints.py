@@ -1,4 +1,4 @@
-"""The FTC's complaints: files are taken in, twice without harm, and tag the monitored numbers that are reported."""
+"""FTC complaints: files are loaded once, and monitored numbers that are reported are tagged."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -62,7 +62,7 @@ def complaints_provider_only(settings):
 # Files ----------------------------------------------------------------------------------------------------------------
 
 
-def test_a_row_becomes_a_complaint(write_file):
+def test_row_is_loaded_as_a_complaint(write_file):
     path = write_file(csv_row(city='"Winston, Salem"', subject="Dropped call  or no message", robocall="N"))
     taken = complaint_files.load_file(path, now=NOW)
     complaint = complaints.get_complaints(NUMBER).get()
@@ -73,12 +73,12 @@ def test_a_row_becomes_a_complaint(write_file):
     assert (complaint.subject, complaint.is_robocall) == ("Dropped call or no message", False)
 
 
-def test_whether_it_was_a_robocall_may_be_left_open(write_file):
+def test_robocall_is_unknown_when_its_cell_is_empty(write_file):
     complaint_files.load_file(write_file(csv_row(robocall="", second=1), csv_row(robocall="Y", second=2)), now=NOW)
     assert list(Complaint.objects.order_by("created_at").values_list("is_robocall", flat=True)) == [None, True]
 
 
-def test_blank_and_broken_numbers_are_left_out_and_counted_by_reason(write_file):
+def test_invalid_rows_are_skipped_and_counted_by_reason(write_file):
     path = write_file(
         csv_row(),
         csv_row(number=""),
@@ -101,7 +101,7 @@ def test_blank_and_broken_numbers_are_left_out_and_counted_by_reason(write_file)
     assert taken.skipped_lines["without a date that can be read"] == ["line 10 (yesterday)"]
 
 
-def test_the_same_file_again_is_no_new_complaint_whatever_it_is_called(write_file):
+def test_same_file_is_not_loaded_again_under_another_name(write_file):
     complaint_files.load_file(write_file(csv_row()), now=NOW)
     again = complaint_files.load_file(write_file(csv_row(), name="another.csv"), now=NOW)
     assert again.is_already_loaded
@@ -113,7 +113,7 @@ def test_two_equal_rows_of_a_file_are_two_complaints(write_file):
     assert Complaint.objects.count() == 2
 
 
-def test_a_row_that_overlapping_files_share_counts_once(write_file):
+def test_row_shared_by_overlapping_files_is_loaded_once(write_file):
     complaint_files.load_file(write_file(csv_row(), csv_row(), csv_row(second=1)), now=NOW)
     taken = complaint_files.load_file(
         write_file(csv_row(), csv_row(), csv_row(), csv_row(second=2), name="corrected.csv"), now=NOW
@@ -122,7 +122,7 @@ def test_a_row_that_overlapping_files_share_counts_once(write_file):
     assert Complaint.objects.count() == 5
 
 
-def test_a_file_whose_taking_in_was_killed_half_way_is_completed(write_file, monkeypatch, settings):
+def test_file_is_completed_after_loading_was_killed(write_file, monkeypatch, settings):
     monkeypatch.setattr(complaint_files, "CHUNK", 2)
     path = write_file(*(csv_row(second=second) for second in range(6)))
     really, calls = complaint_files._insert_chunk, []
@@ -152,7 +152,7 @@ def test_a_file_whose_taking_in_was_killed_half_way_is_completed(write_file, mon
         (b"PK\x03\x04\x14\x00", "Excel workbook"),
     ],
 )
-def test_a_file_that_cannot_be_read_gets_a_clear_answer_and_nothing_of_it_is_taken_in(tmp_path, content, said):
+def test_unreadable_file_raises_a_clear_error_and_loads_nothing(tmp_path, content, said):
     path = tmp_path / "file.csv"
     path.write_bytes(content)
     with pytest.raises(complaint_files.UnreadableFile, match=said):
@@ -161,12 +161,12 @@ def test_a_file_that_cannot_be_read_gets_a_clear_answer_and_nothing_of_it_is_tak
     assert not Complaint.objects.exists()
 
 
-def test_a_file_that_is_not_there_gets_a_clear_answer(tmp_path):
+def test_missing_file_raises_a_clear_error(tmp_path):
     with pytest.raises(complaint_files.UnreadableFile, match="cannot be opened: No such file"):
         complaint_files.load_file(tmp_path / "missing.csv", now=NOW)
 
 
-def test_columns_may_come_in_any_order_and_more_of_them(write_file):
+def test_columns_may_be_in_any_order_and_unknown_ones_are_ignored(write_file):
     path = write_file("N,x,2067824021,2026-11-20 13:05:22,,,,,Other", header=",".join(
         ["Recorded_Message_Or_Robocall", "New_Column", *HEADER.split(",")[:-2], "Subject"]
     ))  # fmt: skip
@@ -174,7 +174,7 @@ def test_columns_may_come_in_any_order_and_more_of_them(write_file):
     assert complaints.get_complaints(NUMBER).get().subject == "Other"
 
 
-def test_the_command_takes_files_and_prints_what_was_taken_and_left_out(write_file, capsys):
+def test_command_loads_files_and_prints_loaded_and_skipped_rows(write_file, capsys):
     good = write_file(csv_row(), csv_row(number=""), csv_row(second=1))
     bad = good.with_name("bad.csv")
     bad.write_text("nonsense")
@@ -188,7 +188,7 @@ def test_the_command_takes_files_and_prints_what_was_taken_and_left_out(write_fi
     assert "already loaded, nothing to do" in capsys.readouterr().out
 
 
-def test_a_files_rows_are_written_in_chunks_with_as_many_queries_for_500_rows_as_for_5(write_file):
+def test_query_count_is_the_same_for_5_and_500_rows(write_file):
     counts = []
     for count in (5, 500):
         path = write_file(
@@ -200,13 +200,13 @@ def test_a_files_rows_are_written_in_chunks_with_as_many_queries_for_500_rows_as
     assert counts[0] == counts[1]
 
 
-# What follows ---------------------------------------------------------------------------------------------------------
+# Effects --------------------------------------------------------------------------------------------------------------
 
 
-def test_a_reported_number_is_tagged_shown_with_its_complaints_and_cleared_when_they_age_out(
+def test_reported_number_is_tagged_and_cleared_when_its_complaints_age_out(
     complaints_provider_only, write_file, account, viewer, client_for, settings
 ):
-    """The whole way, from the FTC's file to the page and back."""
+    """From the file of the FTC to the tag, its case and the page."""
 
     def page() -> str:
         return get_html(client_for(viewer).get(reverse("number", args=[reported.pk])))
@@ -241,7 +241,7 @@ def test_a_reported_number_is_tagged_shown_with_its_complaints_and_cleared_when_
 
         sweep.advance_due(now)
         case = Case.objects.get()
-        ages_out = datetime(2026, 12, 12, 10, tzinfo=UTC)  # with that of 12 November, only two are left
+        ages_out = datetime(2026, 12, 12, 10, tzinfo=UTC)  # without that of 12 November, only two are left
         step = next_step.get_next_step(case, now)
         assert (case.state, case.expected_by) == ("in_review", ages_out)
         assert (step.sentence.split(",")[0], step.expected_by) == ("The complaints age out", ages_out)
@@ -267,7 +267,9 @@ def test_a_reported_number_is_tagged_shown_with_its_complaints_and_cleared_when_
         assert "Spam label gone" in shown
 
 
-def test_fewer_complaints_than_the_threshold_tag_nothing(complaints_provider_only, write_file, account, settings):
+def test_number_with_fewer_complaints_than_the_threshold_is_not_tagged(
+    complaints_provider_only, write_file, account, settings
+):
     settings.COMPLAINTS_THRESHOLD = 3
     number = MonitoredNumberFactory(account=account, e164=NUMBER, next_action_at=NOW)
     with time_machine.travel(NOW, tick=False):
@@ -277,7 +279,7 @@ def test_fewer_complaints_than_the_threshold_tag_nothing(complaints_provider_onl
     assert number.spam_status == "clean"
 
 
-def test_complaints_from_before_the_window_do_not_count(settings):
+def test_complaints_older_than_the_window_are_not_counted(settings):
     settings.COMPLAINTS_WINDOW_DAYS, settings.COMPLAINTS_THRESHOLD = 30, 1
     ComplaintFactory(e164=NUMBER, created_at=NOW - timedelta(days=31))
     assert not complaints.count_by_number([NUMBER], now=NOW)[NUMBER].reaches_threshold
@@ -285,7 +287,7 @@ def test_complaints_from_before_the_window_do_not_count(settings):
     assert complaints.count_by_number([NUMBER], now=NOW)[NUMBER].complaints == 1
 
 
-def test_new_complaints_put_the_ageing_out_off(settings):
+def test_new_complaints_postpone_the_ageing_out(settings):
     settings.COMPLAINTS_THRESHOLD, settings.COMPLAINTS_WINDOW_DAYS = 1, 30
     ComplaintFactory(e164=NUMBER, created_at=NOW - timedelta(days=20))
     ComplaintFactory(e164=NUMBER, created_at=NOW - timedelta(days=2))
@@ -293,8 +295,8 @@ def test_new_complaints_put_the_ageing_out_off(settings):
     assert tally.ages_out_at == NOW + timedelta(days=28)
 
 
-def test_on_a_quick_clock_a_complaint_ages_from_when_its_file_was_taken_in(write_file, settings):
-    """In the demo a day lasts 20 seconds: three real days old at first, 27 short days until it no longer counts."""
+def test_complaint_ages_from_the_loading_of_its_file_on_a_fast_clock(write_file, settings):
+    """A demo day lasts 20 seconds. The complaint is three days old when loaded, and ages out after 27 demo days."""
     settings.SERVICE_DAY = timedelta(seconds=20)
     settings.COMPLAINTS_THRESHOLD, settings.COMPLAINTS_WINDOW_DAYS = 1, 30
     complaint_files.load_file(write_file(csv_row(created="2026-11-21 12:00:00")), now=NOW)
@@ -304,7 +306,7 @@ def test_on_a_quick_clock_a_complaint_ages_from_when_its_file_was_taken_in(write
     assert tally.ages_out_at == NOW + 27 * timedelta(seconds=20)
 
 
-def test_a_number_that_is_enabled_after_it_was_reported_is_tagged_by_its_first_look_up(
+def test_number_enabled_after_it_was_reported_is_tagged_by_its_first_look_up(
     complaints_provider_only, write_file, account, settings
 ):
     settings.COMPLAINTS_THRESHOLD = 2
@@ -316,7 +318,7 @@ def test_a_number_that_is_enabled_after_it_was_reported_is_tagged_by_its_first_l
     assert number.spam_status == PhoneNumber.SpamStatus.TAGGED
 
 
-def test_a_file_has_only_those_looked_up_that_are_monitored_and_reported_enough(write_file, account, settings):
+def test_loading_schedules_look_ups_of_monitored_numbers_over_the_threshold(write_file, account, settings):
     settings.COMPLAINTS_THRESHOLD = 2
     later = NOW + timedelta(days=1)
     on = MonitoredNumberFactory(account=account, e164=NUMBER, next_action_at=later)
@@ -329,7 +331,7 @@ def test_a_file_has_only_those_looked_up_that_are_monitored_and_reported_enough(
     assert (on.next_action_at, once.next_action_at) == (NOW, later)
 
 
-def test_counting_is_one_query_for_any_list_of_numbers(django_assert_num_queries):
+def test_counting_takes_one_query_for_any_number_of_numbers(django_assert_num_queries):
     numbers = [f"+1206782{n:04}" for n in range(200)]
     for number in numbers[:20]:
         ComplaintFactory(e164=number)

@@ -1,4 +1,4 @@
-"""Old rows are thrown away in chunks; the audit trail, tags and cases stay."""
+"""Old rows are deleted in chunks. The audit trail, tags and cases are kept."""
 
 from datetime import timedelta
 
@@ -25,7 +25,7 @@ from tests.factories import (
 pytestmark = pytest.mark.django_db
 
 
-def test_runs_of_answers_that_ended_long_ago_go_and_current_ones_stay(settings, now):
+def test_old_checks_are_deleted_and_current_ones_are_kept(settings, now):
     settings.CHECKS_KEPT_DAYS = 400
     old = now - days(401)
     CheckFactory(first_at=old, is_current=False)
@@ -35,7 +35,7 @@ def test_runs_of_answers_that_ended_long_ago_go_and_current_ones_stay(settings, 
     assert set(Check.objects.all()) == {current, recent}
 
 
-def test_complaints_that_no_longer_count_and_are_old_go(settings, now):
+def test_old_complaints_outside_the_window_are_deleted(settings, now):
     settings.CHECKS_KEPT_DAYS, settings.COMPLAINTS_WINDOW_DAYS = 100, 200
     ComplaintFactory(created_at=now - days(201))
     kept = ComplaintFactory(created_at=now - days(199))
@@ -44,7 +44,7 @@ def test_complaints_that_no_longer_count_and_are_old_go(settings, now):
 
 
 @pytest.mark.parametrize("kept", [400, 5])
-def test_calls_of_days_long_ago_go_and_what_pages_show_stays(settings, account, now, kept):
+def test_old_calls_are_deleted_and_those_that_pages_show_are_kept(settings, account, now, kept):
     settings.CHECKS_KEPT_DAYS = kept
     number, campaign = PhoneNumberFactory(account=account), CampaignFactory(account=account)
     days_ago = [now.date() - timedelta(days=before) for before in (0, 30, 31, 32, 400, 401)]
@@ -61,7 +61,7 @@ def test_calls_of_days_long_ago_go_and_what_pages_show_stays(settings, account, 
     assert sorted(CampaignCalls.objects.values_list("day", flat=True), reverse=True) == left
 
 
-def test_calls_go_in_chunks(settings, account, now, monkeypatch):
+def test_old_calls_are_deleted_in_chunks(settings, account, now, monkeypatch):
     monkeypatch.setattr(retention, "CHUNK", 2)
     number = PhoneNumberFactory(account=account)
     NumberCalls.objects.bulk_create(
@@ -71,7 +71,7 @@ def test_calls_go_in_chunks(settings, account, now, monkeypatch):
     assert [retention.delete_old_number_calls(now) for _ in range(4)] == [2, 2, 1, 0]
 
 
-def test_old_windows_go_with_what_they_showed_but_not_while_they_are_under_way(account, admin, now):
+def test_old_bulk_actions_are_deleted_unless_they_are_being_applied(account, admin, now):
     number = PhoneNumberFactory(account=account)
     shown = {"account": account, "user": admin.user, "action": "disable"}
     for state, age in (("done", 31), ("shown", 31), ("applying", 31), ("done", 29)):
@@ -84,7 +84,7 @@ def test_old_windows_go_with_what_they_showed_but_not_while_they_are_under_way(a
     assert BulkActionNumber.objects.count() == 2
 
 
-def test_failed_tasks_are_kept_for_thirty_days(now):
+def test_failed_tasks_are_kept_for_30_days(now):
     for n, age in enumerate((31, 29)):
         moment = now - timedelta(days=age)
         Task.objects.create(id=f"{n:032}", name=f"t{n}", func="f", started=moment, stopped=moment, success=False)
@@ -92,7 +92,7 @@ def test_failed_tasks_are_kept_for_thirty_days(now):
     assert Task.objects.get().name == "t1"
 
 
-def test_ended_deliveries_of_webhooks_are_kept_for_thirty_days_and_pending_ones_as_long_as_it_takes(account, now):
+def test_ended_webhook_deliveries_are_kept_for_30_days_and_pending_ones_until_they_end(account, now):
     endpoint = WebhookEndpointFactory(account=account)
     ages = {"old": 31, "pending": 400, "recent": 29}
     made = {}
@@ -108,7 +108,7 @@ def test_ended_deliveries_of_webhooks_are_kept_for_thirty_days_and_pending_ones_
     assert WebhookMessage.objects.count() == 2
 
 
-def test_the_audit_trail_and_cases_stay_however_old(account, now):
+def test_audit_trail_and_cases_are_never_deleted(account, now):
     case = CaseFactory(account=account, number__account=account, opened_at=now - days(2_000))
     cases.fail([case.pk], now=now - days(1_990), reason="It stays.")
     for step in retention.STEPS.values():
@@ -118,7 +118,7 @@ def test_the_audit_trail_and_cases_stay_however_old(account, now):
     assert AuditEvent.objects.filter(code="case.failed").exists()
 
 
-def test_a_chunk_of_pruning_costs_as_many_queries_for_500_rows_as_for_5(settings, now):
+def test_query_count_of_a_chunk_is_the_same_for_5_and_500_rows(settings, now):
     check = CheckFactory(first_at=now - days(500), is_current=False)
     counts = []
     for count in (5, 500):

@@ -1,4 +1,4 @@
-"""Schedules: one table, rows without doubles however many start at once, tasks that are safe to run twice."""
+"""Schedules: one row for each, however many processes start, and tasks that are safe to run concurrently."""
 
 import threading
 import time
@@ -27,14 +27,14 @@ from tests.support import processes as child_processes
 
 
 @pytest.mark.parametrize("entry", [*schedules.SCHEDULES, schedules.DEMO_LOOP], ids=lambda entry: entry.name)
-def test_each_schedule_names_a_task_that_can_be_called_without_arguments(entry):
-    """A function that cannot be imported would be begun for ever, without a word."""
+def test_each_schedule_names_a_task_without_arguments(entry):
+    """A schedule whose function cannot be imported would fail silently, again and again."""
     function = import_string(entry.func)
     assert function.__wrapped__.__code__.co_argcount == 0, f"{entry.func} is no portal.sweeping.task without arguments"
 
 
 @pytest.mark.django_db
-def test_the_schedules_are_there_after_the_migrations():
+def test_migrations_create_the_schedules():
     rows = {row.name: row for row in Schedule.objects.all()}
     for entry in schedules.SCHEDULES:
         row = rows[f"portal: {entry.name}"]
@@ -44,7 +44,7 @@ def test_the_schedules_are_there_after_the_migrations():
 
 
 @pytest.mark.django_db
-def test_making_them_again_changes_no_row_and_puts_nothing_off():
+def test_second_sync_changes_no_schedule():
     Schedule.objects.update(next_run=timezone.now() + timedelta(seconds=30))
     before = list(Schedule.objects.order_by("pk").values())
     schedules.sync_schedules()
@@ -52,7 +52,7 @@ def test_making_them_again_changes_no_row_and_puts_nothing_off():
 
 
 @pytest.mark.django_db
-def test_a_schedule_of_ours_that_is_no_longer_wanted_goes_and_others_stay():
+def test_sync_deletes_obsolete_schedules_of_the_portal_only():
     Schedule.objects.create(name="portal: long gone", func="nowhere.task")
     Schedule.objects.create(name="somebody else's", func="elsewhere.task")
     Schedule.objects.filter(name="portal: canary").update(minutes=7)
@@ -63,13 +63,13 @@ def test_a_schedule_of_ours_that_is_no_longer_wanted_goes_and_others_stay():
 
 
 @pytest.mark.django_db
-def test_the_database_allows_no_two_schedules_of_one_name():
+def test_schedule_names_are_unique_in_the_database():
     with pytest.raises(IntegrityError), transaction.atomic():
         Schedule.objects.create(name="portal: canary", func="reputation.tasks.maintenance.record_heartbeat")
 
 
 @pytest.mark.django_db
-def test_the_rounds_are_scheduled_only_where_days_are_short(settings):
+def test_demo_loop_is_scheduled_only_with_a_fast_clock(settings):
     assert not Schedule.objects.filter(name="portal: rounds").exists()
     settings.SERVICE_DAY = timedelta(seconds=20)
     schedules.sync_schedules()
@@ -77,7 +77,7 @@ def test_the_rounds_are_scheduled_only_where_days_are_short(settings):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_four_processes_that_start_at_once_make_each_schedule_once():
+def test_four_processes_create_each_schedule_once():
     Schedule.objects.all().delete()
     make = "import django; django.setup(); from reputation.schedules import sync_schedules; sync_schedules()"
     started = [child_processes.start_python(make) for _ in range(4)]
@@ -90,13 +90,13 @@ def test_four_processes_that_start_at_once_make_each_schedule_once():
 
 
 @pytest.mark.django_db
-def test_the_canary_says_that_tasks_run(now):
+def test_heartbeat_task_records_the_time(now):
     maintenance.record_heartbeat()
     assert Heartbeat.objects.get(name=maintenance.HEARTBEAT_NAME).at >= now
 
 
 @pytest.mark.django_db
-def test_each_sweep_says_in_the_log_what_it_did(provider, account, now, caplog):
+def test_sweep_logs_what_it_did(provider, account, now, caplog):
     MonitoredNumberFactory(account=account, next_action_at=now)
     with caplog.at_level("INFO"):
         import_string("reputation.tasks.lookups.look_up_numbers")()
@@ -112,7 +112,7 @@ def test_a_task_that_fails_is_logged_and_does_not_raise(provider, account, now, 
 
 
 @pytest.mark.django_db
-def test_every_sweep_takes_only_what_is_due_and_an_idle_one_writes_nothing_but_its_lease(provider, enrolled_account):
+def test_sweeps_change_nothing_when_nothing_is_due(provider, enrolled_account):
     campaign = CampaignFactory(account=enrolled_account)
     MonitoredNumberFactory(
         account=enrolled_account, campaign=campaign, next_action_at=timezone.now() + timedelta(hours=1)
@@ -126,7 +126,7 @@ def test_every_sweep_takes_only_what_is_due_and_an_idle_one_writes_nothing_but_i
 
 
 @pytest.mark.django_db
-def test_a_revoked_enrollment_stops_monitoring_for_all_of_the_accounts_numbers(provider, account, actor, now):
+def test_revoked_enrollment_disables_all_numbers_of_the_account(provider, account, actor, now):
     from enrollment.models import Application
     from enrollment.signals import revoked
 
@@ -147,7 +147,7 @@ def test_a_revoked_enrollment_stops_monitoring_for_all_of_the_accounts_numbers(p
 
 
 @pytest.mark.django_db
-def test_stopping_costs_as_many_queries_for_500_numbers_as_for_5(provider, account, now):
+def test_query_count_of_revocation_is_the_same_for_5_and_500_numbers(provider, account, now):
     from enrollment.models import Application
 
     ApplicationFactory(account=account, state=Application.State.REVOKED)
@@ -162,7 +162,7 @@ def test_stopping_costs_as_many_queries_for_500_numbers_as_for_5(provider, accou
 
 
 @pytest.mark.django_db
-def test_an_account_that_was_approved_again_goes_on(provider, account):
+def test_account_that_was_approved_again_keeps_its_monitored_numbers(provider, account):
     from enrollment.models import Application
 
     ApplicationFactory(account=account, state=Application.State.REVOKED)
@@ -173,7 +173,7 @@ def test_an_account_that_was_approved_again_goes_on(provider, account):
 
 
 @pytest.mark.django_db
-def test_a_confirmed_window_whose_worker_died_is_gone_on_with(provider, enrolled_account, admin, now):
+def test_bulk_action_whose_worker_died_is_continued(provider, enrolled_account, admin, now):
     from reputation.bulk_actions import actions
 
     numbers = [MonitoredNumberFactory(account=enrolled_account) for _ in range(3)]
@@ -191,7 +191,7 @@ def test_a_confirmed_window_whose_worker_died_is_gone_on_with(provider, enrolled
 
 
 @pytest.mark.django_db
-def test_a_confirmed_window_that_a_worker_is_at_is_left_alone(enrolled_account, admin, now):
+def test_bulk_action_claimed_by_a_worker_is_not_continued(enrolled_account, admin, now):
     confirmation = BulkAction.objects.create(
         account=enrolled_account, user=admin.user, action="disable", created_at=now, state="applying",
         lease_until=timezone.now() + timedelta(seconds=60),
@@ -202,7 +202,7 @@ def test_a_confirmed_window_that_a_worker_is_at_is_left_alone(enrolled_account, 
 
 
 @pytest.mark.django_db
-def test_the_rounds_call_every_quick_task_and_begin_anew(provider, account, now, monkeypatch):
+def test_demo_loop_runs_the_frequent_tasks_and_queues_itself_again(provider, account, now, monkeypatch):
     monkeypatch.setattr(demo_loop, "LOOP_SECONDS", 0.3)
     monkeypatch.setattr(demo_loop, "PAUSE_SECONDS", 0.05)
     number = PhoneNumberFactory(account=account)
@@ -214,14 +214,14 @@ def test_the_rounds_call_every_quick_task_and_begin_anew(provider, account, now,
 
 
 @pytest.mark.django_db
-def test_rounds_that_come_while_others_go_return_at_once_and_do_not_multiply(provider):
+def test_second_demo_loop_returns_immediately_and_queues_nothing(provider):
     with acquire_lease("rounds", ttl_seconds=60) as mine:
         assert mine
         demo_loop.run_demo_loop()
     assert not OrmQ.objects.exists()
 
 
-# Two at once, and killed ones -----------------------------------------------------------------------------------------
+# Concurrent and killed workers ----------------------------------------------------------------------------------------
 
 
 def run_in_threads(count, work):
@@ -244,7 +244,7 @@ def run_in_threads(count, work):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_workers_at_once_look_nothing_up_twice_and_detect_each_tag_once(provider, account, now, monkeypatch):
+def test_concurrent_look_ups_ask_for_each_number_and_create_each_tag_once(provider, account, now, monkeypatch):
     monkeypatch.setattr(lookups, "CHUNK", 10)
     numbers = [MonitoredNumberFactory(account=account, next_action_at=now) for _ in range(60)]
     provider.labels |= {(number.e164, "alpha"): "Spam Likely" for number in numbers[::3]}
@@ -261,7 +261,7 @@ def test_two_workers_at_once_look_nothing_up_twice_and_detect_each_tag_once(prov
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_workers_at_once_verify_and_advance_nothing_twice(provider, account, now, monkeypatch):
+def test_concurrent_workers_verify_and_advance_each_row_once(provider, account, now, monkeypatch):
     monkeypatch.setattr(verification, "CHUNK", 10)
     numbers = [PhoneNumberFactory(account=account) for _ in range(30)]
     capability.enable([number.pk for number in numbers], context=Context.system(now))
@@ -282,7 +282,7 @@ def test_two_workers_at_once_verify_and_advance_nothing_twice(provider, account,
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_same_observations_applied_by_three_at_once_detect_each_tag_once(provider, account, now):
+def test_same_observations_applied_concurrently_create_each_tag_once(provider, account, now):
     numbers = [MonitoredNumberFactory(account=account) for _ in range(20)]
     provider.labels |= {(number.e164, "alpha"): "Spam Likely" for number in numbers}
     said = provider.look_up([number.e164 for number in numbers])
@@ -291,7 +291,7 @@ def test_the_same_observations_applied_by_three_at_once_detect_each_tag_once(pro
 
 
 @pytest.mark.django_db(transaction=True)
-def test_one_process_sweeps_a_kind_at_a_time():
+def test_one_process_at_a_time_runs_a_sweep():
     ran = []
 
     def step():
@@ -319,7 +319,7 @@ lookups.look_up_due(timezone.now())
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_worker_killed_while_it_asks_an_engine_loses_nothing(account):
+def test_numbers_of_a_killed_worker_are_looked_up_after_its_claim_expires(account):
     now = timezone.now()
     numbers = [MonitoredNumberFactory(account=account, next_action_at=now) for _ in range(5)]
     assert child_processes.start_python(KILLED_WORKER_SCRIPT).wait(60) == -9
@@ -331,8 +331,8 @@ def test_a_worker_killed_while_it_asks_an_engine_loses_nothing(account):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_real_cluster_runs_the_sweeps(account, tmp_path):
-    """The hint is enqueued, as a schedule does it; a subprocess's cluster takes it and does the work."""
+def test_cluster_runs_queued_sweeps(account, tmp_path):
+    """Tasks are queued as by a schedule, and run by a cluster in a subprocess."""
     Schedule.objects.all().delete()
     numbers = [PhoneNumberFactory(account=account) for _ in range(3)]
     capability.enable([number.pk for number in numbers], context=Context.system(timezone.now()))

@@ -1,4 +1,4 @@
-"""`manage.py demo` as a process of its own, as a person starts it: on a free port, with data of its own."""
+"""`manage.py demo` as a process, on a free port and with its own data."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class DemoProcess:
             time.sleep(0.1)
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> int:
-        """Asks it to stop, and returns its exit code. Kills its group if it does not, which is an error."""
+        """Stop the demo, and return its exit code. Kill its processes, and raise, if it does not stop in time."""
         self.process.send_signal(number)
         try:
             return self.process.wait(STOP_TIMEOUT)

@@ -11,7 +11,7 @@ from tests.factories import MonitoredNumberFactory
 
 
 def create_due_numbers(account: Account, count: int, **values: object) -> list[PhoneNumber]:
-    """Monitored numbers that are due since an hour ago."""
+    """Create monitored numbers that have been due for an hour."""
     due = {"next_action_at": timezone.now() - timedelta(hours=1)}
     return [MonitoredNumberFactory(account=account, **due, **values) for _ in range(count)]
 

@@ -1,4 +1,4 @@
-"""Another Python process on the test's database, for what only real processes show. Use it with transaction=True."""
+"""Python processes on the test database. Tests that start one need transaction=True."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def start_python(code: str, *arguments: object, **environment: str) -> subprocess.Popen:
-    """Runs the code; `arguments` are in its sys.argv, `environment` is added to this process's own."""
+    """Run the code. `arguments` are in its sys.argv. `environment` is added to that of this process."""
     here = connection.settings_dict
     address = f"postgres://{here['USER']}:{here['PASSWORD']}@{here['HOST']}:{here['PORT']}/{here['NAME']}"
     database = {"DATABASE_URL": f"sqlite:///{here['NAME']}" if connection.vendor == "sqlite" else address}

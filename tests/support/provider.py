@@ -1,4 +1,4 @@
-"""A provider in memory for tests, with the engines Alpha and Beta, that answers as a test sets it up."""
+"""A provider in memory with the engines Alpha and Beta. Tests set its responses."""
 
 from reputation.providers.protocol import EngineInfo, EngineResponse, Limits, Observation, Stage
 

@@ -1,6 +1,6 @@
-"""`make test-postgres`: all tests on a PostgreSQL and a Redis that are made for it and thrown away after it.
+"""`make test-postgres`: run all tests on a temporary PostgreSQL and Redis.
 
-Both are the machine's own programs, started in a folder of their own, on free ports, by a user who is not root.
+Both are programs installed on this machine. They run in temporary folders, on free ports, by a user other than root.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
-# Nothing outlives the tests, so nothing need be written to the disk before it is reported as written.
+# The data is temporary, so writes need not reach the disk.
 POSTGRESQL_OPTIONS = {
     "fsync": "off",
     "synchronous_commit": "off",
@@ -29,18 +29,18 @@ UNPRIVILEGED_USERS = ("postgres", "nobody")
 
 
 class ProgramMissing(Exception):
-    """A program is not on this machine; the message says how to get it."""
+    """A program is not installed. The message says how to install it."""
 
 
 @contextmanager
 def temporary_postgresql() -> Iterator[str]:
-    """Yields the address of an empty database, as DATABASE_URL has it."""
+    """Yield the DATABASE_URL of an empty database."""
     folder, port = _make_server_dir("postgresql"), free_port()
     data = folder / "data"
     _run(find_program("initdb"), "-D", data, "-U", "portal", "-A", "trust", "-E", "UTF8", "--no-sync")
     settings = {**POSTGRESQL_OPTIONS, "port": str(port), "unix_socket_directories": str(folder)}
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-    # It answers an interrupt by throwing out whoever is connected, and ends.
+    # On SIGINT, PostgreSQL closes all connections and ends.
     with _run_server(find_program("postgres"), "-D", data, *options, stop=signal.SIGINT, folder=folder):
         wait_for_port(port, "PostgreSQL")
         _run(find_program("createdb"), "-h", "127.0.0.1", "-p", port, "-U", "portal", "portal")
@@ -49,7 +49,7 @@ def temporary_postgresql() -> Iterator[str]:
 
 @contextmanager
 def temporary_redis() -> Iterator[str]:
-    """Yields the address of an empty Redis, as Q_BROKER_URL has it."""
+    """Yield the Q_BROKER_URL of an empty Redis."""
     folder, port = _make_server_dir("redis"), free_port()
     with _run_server(find_program("redis-server"), "--port", port, "--save", "", "--dir", folder, folder=folder):
         wait_for_port(port, "Redis")
@@ -63,7 +63,7 @@ def free_port() -> int:
 
 
 def find_program(name: str) -> str:
-    """Debian keeps PostgreSQL's programs off the PATH. Raises Missing."""
+    """Return the path of a program. Debian keeps PostgreSQL's programs off the PATH. Raises ProgramMissing."""
     found = shutil.which(name)
     beside = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
     if not found and not beside:
@@ -80,7 +80,7 @@ def _make_server_dir(name: str) -> Path:
 
 
 def _unprivileged_user() -> str:
-    """Who runs them where we are root, which PostgreSQL refuses to be."""
+    """Return the user that runs the servers if this process is root, as which PostgreSQL refuses to run."""
     if os.geteuid():
         return ""
     import pwd
@@ -110,7 +110,7 @@ def _run(*command: object) -> None:
 
 @contextmanager
 def _run_server(*command: object, folder: Path, stop: signal.Signals = signal.SIGTERM) -> Iterator[subprocess.Popen]:
-    """Runs the program until the block ends, in a group of its own: Ctrl-C is for the tests, which end first."""
+    """Run the program until the block ends, in its own process group, so that Ctrl-C ends the tests first."""
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             _drop_privileges(command), cwd=folder, stdout=log, stderr=log, start_new_session=True
@@ -138,7 +138,7 @@ def wait_for_port(port: int, what: str) -> None:
 
 
 def main() -> int:
-    """Runs pytest with the arguments given."""
+    """Run pytest with the arguments of the command line."""
     with ExitStack() as stack:
         try:
             address, broker = stack.enter_context(temporary_postgresql()), stack.enter_context(temporary_redis())

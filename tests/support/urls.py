@@ -108,7 +108,7 @@ OBJECT_FACTORIES: dict[str, Callable[[Account], Model]] = {
     "webhook-redeliver": create_webhook_delivery,
 }
 
-# Open to everybody, and about a person rather than an account.
+# URLs that are open to visitors.
 PUBLIC_URLS = {
     "sign-in",
     "sign-out",
@@ -119,7 +119,7 @@ PUBLIC_URLS = {
     "openapi",
 }
 
-# Data without which a POST answers 404 to everybody.
+# Data without which a POST request gets 404.
 POST_DATA: dict[str, dict[str, str]] = {
     "bulk-action-open": {"action": "enable"},
     "campaign-change": {"change": "pause"},
@@ -177,7 +177,7 @@ class ApiOperation:
         )
 
 
-# By operation: a body without which it answers 415 or 422 to everybody.
+# By operation: a body without which the request gets 415 or 422.
 REQUEST_BODIES: dict[str, dict[str, object]] = {
     "add_number": {"number": "+12065550143"},
     "change_number": {"label": "Changed"},

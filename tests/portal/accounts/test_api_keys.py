@@ -42,7 +42,7 @@ def authentication_error(authorization, scope="read", now=None) -> api_keys.Auth
         ("bearer   nrp_abc_def", "key_unknown"),
     ],
 )
-def test_what_is_no_key_is_refused_with_the_reason(authorization, code):
+def test_invalid_key_is_refused_with_the_reason(authorization, code):
     refused = authentication_error(authorization)
     assert (refused.code, refused.status) == (code, 401)
     assert refused.challenge.startswith('Bearer realm="api"')
@@ -50,7 +50,7 @@ def test_what_is_no_key_is_refused_with_the_reason(authorization, code):
     assert refused.challenge.isascii()
 
 
-def test_a_wrong_secret_is_refused_as_an_unknown_key_is(account):
+def test_wrong_secret_is_refused_like_an_unknown_key(account):
     key, token = create_api_key(account)
     wrong, unknown = (
         authentication_error(bearer_header(token[:-1] + "x")),
@@ -63,7 +63,7 @@ def test_a_wrong_secret_is_refused_as_an_unknown_key_is(account):
     )
 
 
-def test_an_expired_key_is_refused_from_that_moment(account, now):
+def test_key_is_refused_from_its_expiry_on(account, now):
     _, token = create_api_key(account, expires_at=now)
     authenticate(bearer_header(token), scope="read", now=now - timedelta(microseconds=1))
     assert authentication_error(bearer_header(token), now=now).code == "key_expired"
@@ -81,7 +81,7 @@ def test_scopes_are_independent(account, held, wanted):
     assert f'error="insufficient_scope", error_description="{refused.detail}", scope="{wanted}"' in refused.challenge
 
 
-def test_letting_in_takes_one_query_and_knows_the_account(account, django_assert_num_queries):
+def test_authentication_takes_one_query_including_the_account(account, django_assert_num_queries):
     create_api_key(AccountFactory())
     _, token = create_api_key(account)
     with django_assert_num_queries(1):
@@ -99,6 +99,6 @@ def test_the_last_use_is_written_once_a_minute(account, now, django_assert_num_q
 
     assert use(now) == now
     later = now + timedelta(seconds=59)
-    with django_assert_num_queries(2):  # let in, and read again by this test
+    with django_assert_num_queries(2):  # authentication, and the query of this test
         assert use(later) == now
     assert use(now + timedelta(seconds=60)) == now + timedelta(seconds=60)

@@ -1,4 +1,4 @@
-"""Members: an account always keeps an owner who may sign in."""
+"""An account always has an owner who can sign in."""
 
 import threading
 
@@ -15,14 +15,14 @@ pytestmark = pytest.mark.django_db
 Role = Member.Role
 
 
-def test_an_owner_who_may_not_sign_in_does_not_count(account, owner):
+def test_last_active_owner_cannot_be_removed(account, owner):
     MemberFactory(account=account, role=Role.OWNER, user__is_active=False)
     with pytest.raises(members.LastOwner):
         members.remove_member(owner, context=Context.system(owner.joined_at))
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_owners_who_demote_each_other_at_the_same_moment_one_stays(now):
+def test_concurrent_demotion_of_both_owners_leaves_one(now):
     account = AccountFactory()
     owners = MemberFactory.create_batch(2, account=account, role=Role.OWNER)
     together = threading.Barrier(2)

@@ -1,4 +1,4 @@
-"""Changing a password, and making a new one by mail."""
+"""Change a password, and reset it by mail."""
 
 import re
 
@@ -22,11 +22,11 @@ def request_reset(client, email):
     return client.post(reverse("password_reset"), {"email": email}, follow=True)
 
 
-def test_the_sign_in_page_leads_to_a_new_password(client):
+def test_sign_in_page_links_to_the_password_reset(client):
     assert reverse("password_reset") in get_html(client.get(reverse("sign-in")))
 
 
-def test_a_forgotten_password_is_set_by_a_link_in_a_mail(client):
+def test_forgotten_password_is_reset_with_a_mailed_link(client):
     UserFactory(email="dana@example.com")
     assert "Look at your mail" in get_html(request_reset(client, "Dana@Example.com"))
     [message] = mail.outbox
@@ -37,7 +37,7 @@ def test_a_forgotten_password_is_set_by_a_link_in_a_mail(client):
     assert client.login(username="dana@example.com", password=NEW_PASSWORD["new_password1"])
 
 
-def test_who_never_set_a_password_can_do_so_when_the_first_link_has_run_out(client):
+def test_user_without_a_password_can_request_a_reset_link(client):
     user = UserFactory(email="dana@example.com")
     user.set_unusable_password()
     user.save()
@@ -50,13 +50,13 @@ def test_an_unknown_address_gets_the_same_answer_and_no_mail(client):
     assert mail.outbox == []
 
 
-def test_who_is_kept_from_signing_in_gets_no_link(client):
+def test_inactive_user_gets_no_reset_link(client):
     UserFactory(email="gone@example.com", is_active=False)
     request_reset(client, "gone@example.com")
     assert mail.outbox == []
 
 
-def test_links_begin_with_the_portals_own_address_whatever_host_was_asked(client, settings):
+def test_reset_link_uses_the_public_url_and_not_the_host_header(client, settings):
     settings.ALLOWED_HOSTS = ["*"]
     UserFactory(email="dana@example.com")
     client.post(reverse("password_reset"), {"email": "dana@example.com"}, headers={"host": "evil.example"})
@@ -64,7 +64,7 @@ def test_links_begin_with_the_portals_own_address_whatever_host_was_asked(client
     assert "evil" not in mail.outbox[0].body
 
 
-def test_a_link_works_once(client):
+def test_reset_link_works_once(client):
     UserFactory(email="dana@example.com")
     request_reset(client, "dana@example.com")
     link = link_in(mail.outbox[0])
@@ -72,7 +72,7 @@ def test_a_link_works_once(client):
     assert "This link no longer works" in get_html(client.get(link, follow=True))
 
 
-def test_a_password_that_is_too_easy_is_refused_with_the_reason(client):
+def test_weak_password_is_refused_with_the_reason(client):
     UserFactory(email="dana@example.com")
     request_reset(client, "dana@example.com")
     where = client.get(link_in(mail.outbox[0]), follow=True).redirect_chain[-1][0]
@@ -95,5 +95,5 @@ def test_a_wrong_old_password_changes_nothing(as_viewer, viewer):
     assert viewer.user.check_password("correct horse battery")
 
 
-def test_your_settings_lead_to_the_password(as_viewer):
+def test_settings_page_links_to_the_password_change(as_viewer):
     assert reverse("password_change") in get_html(as_viewer.get(reverse("preferences")))

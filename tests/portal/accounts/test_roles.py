@@ -8,13 +8,13 @@ from portal.environment import BASE_DIR
 TEMPLATES = sorted((BASE_DIR / "templates").rglob("*.html"))
 
 
-def test_templates_ask_for_permissions_that_exist():
+def test_templates_use_only_existing_permissions():
     asked = {flag for path in TEMPLATES for flag in re.findall(r"\bmay\.(\w+)", path.read_text())}
     assert asked
     assert asked <= set(map(str, Permission))
 
 
-def test_no_template_compares_roles_itself():
+def test_no_template_compares_roles():
     comparing = re.compile(r"\bmember\.(role\b|may_|is_|can_)|\.(is_superuser|staff_role)\b")
     assert [path.name for path in TEMPLATES if comparing.search(path.read_text())] == []
 

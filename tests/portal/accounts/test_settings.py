@@ -1,4 +1,4 @@
-"""Account > Your settings: one's own name and mails, and the account's name and time zone."""
+"""Account > Your settings: name and digests of the user, and name and time zone of the account."""
 
 from datetime import timedelta
 
@@ -26,7 +26,7 @@ def test_a_viewer_changes_their_own_name_and_mails(as_viewer, viewer):
     assert (viewer.user.name, viewer.digest) == ("Dana Diaz", Digest.AT_ONCE)
 
 
-def test_each_account_has_its_own_choice_of_mail(as_admin, admin):
+def test_digest_is_chosen_for_each_account(as_admin, admin):
     other = MemberFactory(user=admin.user, digest=Digest.DAILY)
     data = {"name": "", f"digest_{admin.pk}": Digest.NEVER, f"digest_{other.pk}": Digest.AT_ONCE}
     as_admin.post(reverse("preferences"), data)
@@ -35,7 +35,7 @@ def test_each_account_has_its_own_choice_of_mail(as_admin, admin):
     assert (admin.digest, other.digest) == (Digest.NEVER, Digest.AT_ONCE)
 
 
-def test_a_choice_that_does_not_exist_is_refused_at_the_field(as_viewer, viewer):
+def test_unknown_digest_is_refused_at_the_field(as_viewer, viewer):
     answer = as_viewer.post(reverse("preferences"), {"name": "Dana", f"digest_{viewer.pk}": "hourly"})
     assert answer.context["profile_form"].errors
     viewer.refresh_from_db()
@@ -43,7 +43,7 @@ def test_a_choice_that_does_not_exist_is_refused_at_the_field(as_viewer, viewer)
     assert viewer.user.name != "Dana"
 
 
-def test_after_never_the_first_mail_is_about_what_comes_from_now_on(as_viewer, viewer, now):
+def test_first_digest_after_never_covers_only_later_events(as_viewer, viewer, now):
     Member.objects.filter(pk=viewer.pk).update(digest=Digest.NEVER, digest_sent_at=now - timedelta(days=90))
     as_viewer.post(reverse("preferences"), {"name": "", f"digest_{viewer.pk}": Digest.AT_ONCE})
     viewer.refresh_from_db()
@@ -62,7 +62,7 @@ def test_an_owner_changes_the_accounts_name_and_time_zone(as_owner, account):
     ]
 
 
-def test_an_old_page_changes_only_what_its_reader_changed(as_owner, account):
+def test_stale_page_changes_only_edited_fields(as_owner, account):
     old_page = account_form(account, time_zone="America/Chicago")
     account.name = "Renamed meanwhile"
     account.save()
@@ -71,7 +71,7 @@ def test_an_old_page_changes_only_what_its_reader_changed(as_owner, account):
     assert (account.name, account.time_zone) == ("Renamed meanwhile", "America/Chicago")
 
 
-def test_a_time_zone_that_does_not_exist_is_refused_and_the_name_typed_stays(as_owner, account):
+def test_unknown_time_zone_is_refused_and_the_typed_name_is_kept(as_owner, account):
     data = account_form(account, name="Typed name", time_zone="America/Atlantis")
     answer = as_owner.post(reverse("account-settings"), data)
     assert answer.context["account_form"].errors["time_zone"]

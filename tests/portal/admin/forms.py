@@ -1,4 +1,4 @@
-"""What the forms of Django admin send."""
+"""Data of the forms of Django admin."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from portal.models import Account, Member
 
 
 def account_form(account: Account, licences: Sequence[dict] = (), members: Sequence[dict] = ()) -> dict[str, Any]:
-    """The account's page; rows with an `id` are existing ones."""
+    """Return data of the account form. Rows with an `id` are existing objects."""
     data: dict[str, Any] = {"name": account.name, "time_zone": account.time_zone}
     for prefix, rows in (("licences", licences), ("members", members)):
         initial = sum(1 for row in rows if row.get("id"))

@@ -31,7 +31,7 @@ def audit_events() -> list[tuple[str, str, str, str]]:
     return list(AuditEvent.objects.order_by("pk").values_list("code", "via", "before", "after"))
 
 
-def test_a_licence_is_added_and_changed_with_its_events(as_operator, account):
+def test_licence_is_added_and_changed_with_audit_events(as_operator, account):
     data = {"account": account.pk, "product": Product.MONITORING_SKU, "seats": 10, "valid_from": "2026-01-01"}
     as_operator.post(reverse("admin:portal_licence_add"), data)
     licence = Licence.objects.get()
@@ -68,7 +68,7 @@ def test_removing_licences_writes_an_event_for_each_and_one_mail_for_each_accoun
 @pytest.mark.parametrize(
     ("chosen", "shown"), [("valid", "Phone Pro"), ("expired", "Auto Dialer"), ("to_come", "Elite")]
 )
-def test_licences_are_filtered_by_whether_they_count_today(as_reviewer, account, chosen, shown):
+def test_licences_are_filtered_by_validity(as_reviewer, account, chosen, shown):
     today = timezone.localdate()
     LicenceFactory(account=account, product=Product.PHONE_PRO, valid_from=today, valid_until=today)
     LicenceFactory(
@@ -92,7 +92,7 @@ def test_an_account_is_set_up_with_licences_and_an_owner(as_operator):
     assert [code for code, *_ in audit_events()] == ["account.added", "licence.added", "member.added"]
 
 
-def test_changing_an_account_writes_what_was_changed_and_mails_its_owners(
+def test_changing_an_account_writes_an_audit_event_and_mails_its_owners(
     as_operator, account, owner, mailoutbox, django_capture_on_commit_callbacks
 ):
     old, account.name = account.name, "Renamed LLC"
@@ -115,11 +115,11 @@ def test_saving_without_a_change_mails_nobody(
     assert mailoutbox == []
 
 
-def test_an_account_is_never_deleted_since_its_audit_trail_would_go_with_it(as_superuser, account):
+def test_account_cannot_be_deleted(as_superuser, account):
     assert as_superuser.post(reverse("admin:portal_account_delete", args=[account.pk])).status_code == 403
 
 
-def test_a_reviewer_reads_accounts_and_licences_and_changes_nothing(as_reviewer, account, owner):
+def test_reviewer_can_read_but_not_change_accounts_and_licences(as_reviewer, account, owner):
     licence = LicenceFactory(account=account)
     page = as_reviewer.get(change_url(account)).content.decode()
     assert licence.get_product_display() in page
@@ -148,7 +148,7 @@ def test_a_reviewer_sees_no_address_of_a_member(as_operator, as_reviewer, accoun
     assert as_reviewer.get(reverse("admin:portal_user_changelist")).status_code == 403
 
 
-def test_only_staff_who_see_the_members_find_an_account_by_an_address(as_operator, as_reviewer, account, owner):
+def test_search_by_member_address_works_for_operators_but_not_for_reviewers(as_operator, as_reviewer, account, owner):
     def found(client):
         answer = client.get(reverse("admin:portal_account_changelist"), {"q": owner.user.email})
         return list(answer.context["cl"].result_list)
@@ -159,7 +159,7 @@ def test_only_staff_who_see_the_members_find_an_account_by_an_address(as_operato
     assert as_reviewer.get(reverse("admin:portal_account_changelist"), probing).status_code == 400
 
 
-def test_the_audit_trail_can_only_be_read(as_superuser, account, owner, actor, now):
+def test_audit_trail_is_read_only(as_superuser, account, owner, actor, now):
     account_settings.update_account(account, name="Renamed", context=Context(actor, now))
     event = AuditEvent.objects.get()
     page = as_superuser.get(reverse("admin:portal_auditevent_changelist")).content.decode()
@@ -179,7 +179,7 @@ def test_every_list_and_form_opens(as_superuser, account, owner):
 
 
 @pytest.mark.parametrize("model", ["account", "licence", "user", "auditevent"])
-def test_a_list_takes_as_many_queries_for_50_rows_as_for_5(as_superuser, actor, now, model):
+def test_query_count_of_a_list_is_the_same_for_5_and_50_rows(as_superuser, actor, now, model):
     def create(count: int) -> None:
         for _ in range(count):
             member = MemberFactory()
@@ -198,7 +198,7 @@ def test_a_list_takes_as_many_queries_for_50_rows_as_for_5(as_superuser, actor, 
     assert queries() == few
 
 
-def test_nobody_is_shown_the_addresses_of_all_users(as_operator, as_reviewer):
+def test_autocomplete_does_not_show_addresses_of_users(as_operator, as_reviewer):
     UserFactory(email="wanted@example.com")
     for model, field in (("member", "user"), ("licence", "account"), ("auditevent", "actor")):
         params = {"term": "wanted", "app_label": "portal", "model_name": model, "field_name": field}

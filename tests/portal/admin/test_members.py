@@ -15,7 +15,7 @@ Role = Member.Role
 
 @pytest.fixture
 def save_members(account, django_capture_on_commit_callbacks):
-    """Send the account's page with these members, and the mails that are due after it."""
+    """Return a function that submits the account form with these members, and sends the mails due on commit."""
 
     def save(client, *rows):
         url = reverse("admin:portal_account_change", args=[account.pk])
@@ -33,7 +33,7 @@ def mails_to(address: str) -> list[mail.EmailMessage]:
     return [message for message in mail.outbox if address in message.to]
 
 
-def test_somebody_new_is_added_by_address_invited_and_the_owners_are_told(as_operator, account, owner, save_members):
+def test_new_member_is_added_and_invited_and_the_owners_are_mailed(as_operator, account, owner, save_members):
     save_members(as_operator, member_row(owner), {"email": "New@Example.com", "role": Role.ADMIN})
     member = Member.objects.get(user__email="new@example.com")
     assert (member.account, member.role) == (account, Role.ADMIN)
@@ -44,7 +44,7 @@ def test_somebody_new_is_added_by_address_invited_and_the_owners_are_told(as_ope
     assert f"Member added: admin (new@example.com in {account.name})" in told.body
 
 
-def test_an_operator_who_makes_themselves_owner_is_told_to_the_owners(account, owner, client, save_members):
+def test_owners_are_mailed_when_an_operator_adds_themselves_as_owner(account, owner, client, save_members):
     operator = UserFactory(staff_role=User.StaffRole.OPERATOR)
     client.force_login(operator)
     save_members(client, member_row(owner), {"email": operator.email, "role": Role.OWNER})
@@ -57,7 +57,7 @@ def test_an_operator_who_makes_themselves_owner_is_told_to_the_owners(account, o
 
 
 @pytest.mark.parametrize("role", [User.StaffRole.REVIEWER, User.StaffRole.NONE])
-def test_who_is_no_operator_cannot_make_themselves_owner(account, owner, client, save_members, role):
+def test_user_who_is_not_an_operator_cannot_add_themselves_as_owner(account, owner, client, save_members, role):
     user = UserFactory(staff_role=role)
     client.force_login(user)
     answer = save_members(client, member_row(owner), {"email": user.email, "role": Role.OWNER})
@@ -67,7 +67,7 @@ def test_who_is_no_operator_cannot_make_themselves_owner(account, owner, client,
     assert mail.outbox == []
 
 
-def test_an_owner_is_replaced_in_one_step_and_both_are_told(as_operator, owner, save_members):
+def test_owner_is_replaced_in_one_step_and_both_are_mailed(as_operator, owner, save_members):
     save_members(as_operator, member_row(owner, DELETE="on"), {"email": "successor@example.com", "role": Role.OWNER})
     assert audit_events() == [("member.added", "", "owner"), ("member.removed", "owner", "")]
     [told] = mails_to(owner.user.email)
@@ -75,7 +75,7 @@ def test_an_owner_is_replaced_in_one_step_and_both_are_told(as_operator, owner, 
     assert mails_to("successor@example.com")
 
 
-def test_a_role_is_changed_and_the_owners_are_told(as_operator, owner, viewer, save_members):
+def test_role_is_changed_and_the_owners_are_mailed(as_operator, owner, viewer, save_members):
     save_members(as_operator, member_row(owner), member_row(viewer, role=Role.ADMIN))
     viewer.refresh_from_db()
     assert viewer.role == Role.ADMIN
@@ -93,7 +93,7 @@ def test_the_address_of_a_member_cannot_be_changed(as_operator, owner, save_memb
 
 
 @pytest.mark.parametrize("change", [{"role": Role.VIEWER}, {"DELETE": "on"}])
-def test_the_last_owner_stays(as_operator, owner, save_members, change):
+def test_last_owner_cannot_be_removed_or_demoted(as_operator, owner, save_members, change):
     answer = save_members(as_operator, member_row(owner, **change))
     assert "An account needs an owner" in answer.content.decode()
     owner.refresh_from_db()
@@ -101,7 +101,7 @@ def test_the_last_owner_stays(as_operator, owner, save_members, change):
     assert audit_events() == []
 
 
-def test_an_owner_who_may_not_sign_in_does_not_count(as_operator, account, owner, save_members):
+def test_last_active_owner_cannot_be_removed(as_operator, account, owner, save_members):
     inactive = MemberFactory(account=account, role=Role.OWNER, user__is_active=False)
     answer = save_members(as_operator, member_row(owner, DELETE="on"), member_row(inactive))
     assert "last owner" in answer.content.decode()
@@ -110,7 +110,7 @@ def test_an_owner_who_may_not_sign_in_does_not_count(as_operator, account, owner
     assert mail.outbox == []
 
 
-def test_somebody_is_added_only_once(as_operator, owner, viewer, save_members):
+def test_existing_or_repeated_member_is_refused(as_operator, owner, viewer, save_members):
     twice = {"email": "new@example.com", "role": Role.VIEWER}
     answers = [
         save_members(as_operator, member_row(owner), twice, twice),
@@ -121,7 +121,7 @@ def test_somebody_is_added_only_once(as_operator, owner, viewer, save_members):
     assert audit_events() == []
 
 
-def test_somebody_kept_from_signing_in_is_refused_at_the_field(as_operator, owner, save_members):
+def test_inactive_user_is_refused_at_the_field(as_operator, owner, save_members):
     UserFactory(email="gone@example.com", is_active=False)
     answer = save_members(as_operator, member_row(owner), {"email": "gone@example.com", "role": Role.VIEWER})
     assert "kept from signing in" in answer.content.decode()

@@ -1,4 +1,4 @@
-"""Users in Django admin: superusers add them and choose their staff role, on the pages alone."""
+"""Users in Django admin: superusers add them and set their staff role."""
 
 import pytest
 from django.core.management import call_command
@@ -30,7 +30,7 @@ def test_a_superuser_adds_a_user_by_e_mail(as_superuser):
     assert sign_in("new@example.com").get(reverse("admin:index")).status_code == 302
 
 
-def test_a_superuser_chooses_the_role_on_the_page_of_the_user(as_superuser):
+def test_superuser_sets_the_staff_role_of_a_user(as_superuser):
     user = UserFactory()
     url = reverse("admin:portal_user_change", args=[user.pk])
     as_superuser.post(url, {"email": user.email, "name": "", "is_active": "on", "staff_role": "operator"})
@@ -39,7 +39,7 @@ def test_a_superuser_chooses_the_role_on_the_page_of_the_user(as_superuser):
 
 
 @pytest.mark.parametrize("role", [User.StaffRole.REVIEWER, User.StaffRole.OPERATOR])
-def test_nobody_else_gives_a_role_to_themselves_or_to_others(client, role):
+def test_reviewers_and_operators_cannot_change_users_or_roles(client, role):
     user, other = UserFactory(staff_role=role), UserFactory()
     client.force_login(user)
     for target in (user, other):
@@ -55,18 +55,18 @@ def test_nobody_else_gives_a_role_to_themselves_or_to_others(client, role):
     assert client.get(reverse("admin:portal_user_changelist")).status_code == 403
 
 
-def test_a_deactivated_staff_user_is_kept_out(client):
+def test_deactivated_staff_user_cannot_open_django_admin(client):
     user = UserFactory(staff_role=User.StaffRole.SUPERUSER)
     client.force_login(user)
     User.objects.filter(pk=user.pk).update(is_active=False)
     assert client.get(reverse("admin:index")).status_code == 302
 
 
-def test_a_member_is_kept_out(as_owner):
+def test_member_cannot_open_django_admin(as_owner):
     assert as_owner.get(reverse("admin:index")).status_code == 302
 
 
-def test_the_command_creates_a_superuser_who_sees_everything(monkeypatch):
+def test_createsuperuser_creates_a_superuser_with_full_access(monkeypatch):
     monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", PASSWORD)
     call_command("createsuperuser", email="root@example.com", interactive=False, verbosity=0)
     assert User.objects.get().staff_role == User.StaffRole.SUPERUSER

@@ -1,4 +1,4 @@
-"""Authentication by API keys, and its costs."""
+"""Authentication by API keys, and its number of queries."""
 
 import pytest
 from django.http import HttpResponse
@@ -12,7 +12,7 @@ from tests.support.urls import create_api_key
 pytestmark = pytest.mark.django_db
 
 
-def test_refusals_of_keys_carry_the_challenge(client, account, api_client_for):
+def test_refused_key_gets_a_www_authenticate_challenge(client, account, api_client_for):
     answer = client.get(NUMBERS)
     assert_problem(answer, "key_missing")
     assert answer.headers["WWW-Authenticate"] == 'Bearer realm="api"'
@@ -21,7 +21,7 @@ def test_refusals_of_keys_carry_the_challenge(client, account, api_client_for):
     assert 'error="insufficient_scope"' in answer.headers["WWW-Authenticate"]
 
 
-def test_writing_needs_no_csrf_token_and_a_cookie_counts_for_nothing(account, owner):
+def test_writes_need_no_csrf_token_and_ignore_session_cookies(account, owner):
     token = create_api_key(account)[1]
     client = Client(enforce_csrf_checks=True)
     client.force_login(owner.user)
@@ -32,7 +32,7 @@ def test_writing_needs_no_csrf_token_and_a_cookie_counts_for_nothing(account, ow
     assert AuditEvent.objects.get(code="number.added").actor is None
 
 
-def test_a_plain_view_is_guarded_by_one_line(account, rf):
+def test_decorator_protects_a_plain_view(account, rf):
     view = require_api_key("match", policy="match")(_account_name_view)
     token = create_api_key(account, "match")[1]
     answer = view(rf.get("/", headers={"Authorization": f"Bearer {token}"}))
@@ -45,7 +45,7 @@ def _account_name_view(request):
     return HttpResponse(request.caller.account.name)
 
 
-def test_the_guard_takes_one_query_when_nothing_is_due(account, rf, django_assert_num_queries):
+def test_decorator_takes_one_query_when_no_write_is_due(account, rf, django_assert_num_queries):
     view = require_api_key("match", policy="match")(_account_name_view)
     token = create_api_key(account, "match")[1]
     request = rf.get("/", headers={"Authorization": f"Bearer {token}"})

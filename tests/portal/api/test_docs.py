@@ -25,7 +25,7 @@ def documented_requests() -> list[tuple[str, str, dict | None]]:
     return found
 
 
-def test_every_command_is_an_operation():
+def test_every_curl_command_is_an_operation():
     known = {(one.method, re.sub(r"{\w+}", "17", one.path.removeprefix("/api/v1"))) for one in all_api_operations()}
     asked = {(method, path) for method, path, _ in documented_requests()}
     assert len(asked) > 5
@@ -33,7 +33,7 @@ def test_every_command_is_an_operation():
 
 
 @pytest.mark.django_db
-def test_every_body_is_taken(api_client, account):
+def test_every_example_body_is_accepted(api_client, account):
     CampaignFactory(account=account, pk=12)
     PhoneNumberFactory(account=account)
     bodies = [(path, body) for _, path, body in documented_requests() if body]
@@ -43,7 +43,7 @@ def test_every_body_is_taken(api_client, account):
         assert answer.status_code in (200, 201), answer.content
 
 
-def test_the_statuses_it_names_are_those_of_the_refusals():
+def test_documented_statuses_are_those_of_problems():
     named = {int(status) for status in re.findall(r"\((4\d\d)\)", API_DOC)}
     assert named == {409, 412, 422}
     assert named <= {kind.status for kind in PROBLEM_TYPES.values()}

@@ -12,7 +12,7 @@ from tests.portal.api.helpers import NUMBERS, assert_problem
 pytestmark = pytest.mark.django_db
 
 
-def test_of_two_who_change_a_number_the_second_learns_of_it(api_client, account):
+def test_change_with_an_outdated_etag_is_refused(api_client, account):
     number = PhoneNumberFactory(account=account, label="Old")
     path = f"{NUMBERS}/{number.pk}"
     seen = api_client.get(path).headers["ETag"]
@@ -35,7 +35,7 @@ def test_of_two_who_change_a_number_the_second_learns_of_it(api_client, account)
     assert change("Fourth", "*").status_code == 200
 
 
-def test_a_look_up_between_reading_and_changing_is_no_change(api_client, account):
+def test_look_up_does_not_change_the_etag(api_client, account):
     number = PhoneNumberFactory(account=account)
     seen = api_client.get(f"{NUMBERS}/{number.pk}").headers["ETag"]
     PhoneNumber.objects.update(spam_status=PhoneNumber.SpamStatus.CLEAN, checked_at=timezone.now(), ever_checked=True)

@@ -21,7 +21,7 @@ from tests.support.urls import create_api_key
 pytestmark = pytest.mark.django_db
 
 
-def test_the_same_request_is_done_once_and_gets_the_same_answer(api_client):
+def test_repeated_request_is_done_once_and_gets_the_same_response(api_client):
     first = post_json(api_client, NUMBERS, {"number": "+12065550143"}, idempotency_key="one")
     again = post_json(api_client, NUMBERS, {"number": "+12065550143"}, idempotency_key='"one"')
     assert (first.status_code, again.status_code) == (201, 201)
@@ -34,7 +34,7 @@ def test_the_same_request_is_done_once_and_gets_the_same_answer(api_client):
     assert AuditEvent.objects.filter(code="number.added").count() == 1
 
 
-def test_a_refusal_is_the_same_again_too(api_client):
+def test_repeated_request_gets_the_same_refusal(api_client):
     PhoneNumberFactory(account_id=ApiKey.objects.get().account_id, e164="+12065550143")
     first = post_json(api_client, NUMBERS, {"number": "+12065550143"}, idempotency_key="one")
     assert_problem(first, "number_exists")
@@ -45,19 +45,19 @@ def test_a_refusal_is_the_same_again_too(api_client):
 
 
 @pytest.mark.parametrize("other", [{"number": "+12065550144"}, {"number": "+12065550143", "label": ""}])
-def test_another_request_with_the_same_key_is_refused(api_client, other):
+def test_different_request_with_the_same_key_is_refused(api_client, other):
     post_json(api_client, NUMBERS, {"number": "+12065550143"}, idempotency_key="one")
     assert_problem(post_json(api_client, NUMBERS, other, idempotency_key="one"), "idempotency_key_reused")
     assert_problem(post_json(api_client, CAMPAIGNS, {"name": "x"}, idempotency_key="one"), "idempotency_key_reused")
 
 
-def test_keys_of_two_systems_do_not_meet(account, api_client_for):
+def test_idempotency_keys_of_two_api_keys_are_independent(account, api_client_for):
     names = ["A", "B"]
     answers = [post_json(api_client_for(account), CAMPAIGNS, {"name": name}, idempotency_key="one") for name in names]
     assert [answer.status_code for answer in answers] == [201, 201]
 
 
-def test_while_the_first_is_under_way_the_second_is_told_to_wait(account, api_client):
+def test_repeated_request_must_wait_while_the_first_is_in_progress(account, api_client):
     post_json(api_client, NUMBERS, {"number": "+12065550143"}, idempotency_key="one")
     IdempotentResponse.objects.update(completed_at=None)
     answer = post_json(api_client, NUMBERS, {"number": "+12065550143"}, idempotency_key="one")
@@ -65,11 +65,11 @@ def test_while_the_first_is_under_way_the_second_is_told_to_wait(account, api_cl
     assert answer.headers["Retry-After"] == "1"
 
 
-def test_a_request_whose_process_died_is_done_by_whoever_asks_again(account, api_client):
+def test_repeated_request_is_done_when_the_first_was_abandoned(account, api_client):
     key = ApiKey.objects.get()
     begun = timezone.now() - idempotency.ABANDONED_AFTER - timedelta(seconds=1)
     answered = post_json(api_client, NUMBERS, {"number": "+12065550143"}, idempotency_key="one")
-    PhoneNumber.objects.all().delete()  # what a dead process had begun was never committed
+    PhoneNumber.objects.all().delete()  # a killed process committed nothing
     IdempotentResponse.objects.filter(api_key=key).update(completed_at=None, started_at=begun)
     again = post_json(api_client, NUMBERS, {"number": "+12065550143"}, idempotency_key="one")
     assert (answered.status_code, again.status_code) == (201, 201)
@@ -77,8 +77,8 @@ def test_a_request_whose_process_died_is_done_by_whoever_asks_again(account, api
     assert PhoneNumber.objects.count() == 1
 
 
-def test_a_process_that_was_given_up_undoes_what_it_did(account, api_client, monkeypatch):
-    """It was slow, not dead: while it worked, somebody else took the request over, and that one's answer counts."""
+def test_request_that_lost_its_claim_is_rolled_back(account, api_client, monkeypatch):
+    """The process was slow, and another took over its claim meanwhile. The response of the other counts."""
     create = campaigns.create
 
     def slow(**kwargs):
@@ -92,7 +92,7 @@ def test_a_process_that_was_given_up_undoes_what_it_did(account, api_client, mon
     assert not Campaign.objects.exists()
 
 
-def test_an_upload_that_is_sent_again_is_the_same_though_its_boundary_differs(api_client):
+def test_repeated_upload_with_another_boundary_is_the_same_request(api_client):
     def send(content=b"number\n2065550143\n"):
         return api_client.post(
             "/api/v1/imports", {"file": SimpleUploadedFile("a.csv", content)}, headers={"Idempotency-Key": "one"}
@@ -105,11 +105,11 @@ def test_an_upload_that_is_sent_again_is_the_same_though_its_boundary_differs(ap
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, 'a"b', "\u00e9"])
-def test_a_key_that_is_none_is_refused(api_client, key):
+def test_malformed_idempotency_key_is_refused(api_client, key):
     assert_problem(post_json(api_client, CAMPAIGNS, {"name": "x"}, idempotency_key=key), "invalid")
 
 
-def test_after_a_day_a_key_may_stand_for_another_request(api_client):
+def test_key_can_be_used_for_another_request_after_a_day(api_client):
     now = timezone.now()
     with time_machine.travel(now - timedelta(hours=25), tick=False):
         post_json(api_client, CAMPAIGNS, {"name": "A"}, idempotency_key="one")
@@ -120,7 +120,7 @@ def test_after_a_day_a_key_may_stand_for_another_request(api_client):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_many_that_come_at_once_one_is_done(account):
+def test_concurrent_requests_with_the_same_key_are_done_once(account):
     token = create_api_key(account)[1]
     together, statuses = threading.Barrier(6), []
 

@@ -15,7 +15,7 @@ from tests.support.urls import all_api_operations
 pytestmark = pytest.mark.django_db
 
 
-def test_the_document_is_valid_and_anybodys(client):
+def test_document_is_valid_and_public(client):
     document = client.get("/api/v1/openapi.json").json()
     validate(document)
     assert document["openapi"].startswith("3.1")
@@ -23,7 +23,7 @@ def test_the_document_is_valid_and_anybodys(client):
     assert document == json.loads(json.dumps(openapi_document()))
 
 
-def test_every_operation_says_its_scope_and_its_refusals():
+def test_every_operation_documents_its_scope_and_its_problems():
     for of_path in openapi_document()["paths"].values():
         for operation in of_path.values():
             assert operation["security"] == [{"key": [operation["x-scope"]]}]
@@ -32,7 +32,7 @@ def test_every_operation_says_its_scope_and_its_refusals():
             assert operation["summary"]
 
 
-def test_the_page_shows_every_operation_and_every_refusal(as_viewer):
+def test_page_shows_every_operation_and_every_problem(as_viewer):
     page = get_html(as_viewer.get(reverse("api-reference")))
     for operation in all_api_operations():
         assert f'id="{operation.id}"' in page
@@ -42,7 +42,7 @@ def test_the_page_shows_every_operation_and_every_refusal(as_viewer):
     assert "<script" not in page.partition("<main")[2]
 
 
-def test_the_page_asks_no_more_than_any_other(as_viewer, django_assert_max_num_queries):
+def test_page_takes_at_most_6_queries(as_viewer, django_assert_max_num_queries):
     as_viewer.get(reverse("api-reference"))
     with django_assert_max_num_queries(6):
         as_viewer.get(reverse("api-reference"))

@@ -10,7 +10,7 @@ from tests.portal.api.helpers import NUMBERS, assert_problem
 pytestmark = pytest.mark.django_db
 
 
-def test_pages_go_through_everything_once_whatever_is_added_meanwhile(api_client, account):
+def test_pages_return_each_number_once_when_others_are_deleted_meanwhile(api_client, account):
     made = [number.pk for number in PhoneNumberFactory.create_batch(7, account=account)]
     seen, params = [], {"limit": 3}
     while True:
@@ -26,5 +26,5 @@ def test_pages_go_through_everything_once_whatever_is_added_meanwhile(api_client
 @pytest.mark.parametrize(
     "text", ["nonsense", "AAAA", encode_cursor("campaigns", 5), encode_cursor("numbers", 5) + "A", "b" * 80]
 )
-def test_a_cursor_of_another_list_is_refused(api_client, text):
+def test_invalid_cursor_is_refused(api_client, text):
     assert_problem(api_client.get(NUMBERS, {"cursor": text}), "cursor_invalid")

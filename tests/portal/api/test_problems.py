@@ -1,4 +1,4 @@
-"""Problems: what the API answers instead of a result."""
+"""Problem responses of the API."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.portal.api.helpers import CAMPAIGNS, NUMBERS, assert_problem, post_js
 pytestmark = pytest.mark.django_db
 
 
-def test_what_is_wrong_is_named_with_its_place(api_client):
+def test_invalid_parameters_are_listed_with_their_location(api_client):
     said = assert_problem(
         post_json(api_client, NUMBERS, {"number": "+12065550143", "lable": "x", "source": "own"}), "invalid"
     )
@@ -18,17 +18,17 @@ def test_what_is_wrong_is_named_with_its_place(api_client):
 
 
 @pytest.mark.parametrize("body", ["{", "nonsense", '{"number": NaN}', "[" * 100_000, b"\xff\xfe"])
-def test_what_is_no_json_is_malformed(api_client, body):
+def test_invalid_json_is_refused(api_client, body):
     assert_problem(api_client.post(NUMBERS, body, content_type="application/json"), "malformed")
 
 
 @pytest.mark.parametrize("name", ["\ud800", "a\x00b", "a\nb", " ", "\u00a0", "x" * 81, 5, None, ["a"]])
-def test_text_that_is_no_name_is_refused(api_client, name):
+def test_invalid_name_is_refused(api_client, name):
     assert_problem(post_json(api_client, CAMPAIGNS, {"name": name}), "invalid")
     assert not Campaign.objects.exists()
 
 
-def test_another_type_of_body_is_refused(api_client):
+def test_wrong_content_type_is_refused(api_client):
     assert_problem(api_client.post(NUMBERS, {"number": "+12065550143"}), "media_type")
     assert_problem(post_json(api_client, "/api/v1/imports", {}), "media_type")
     assert not PhoneNumber.objects.exists()
@@ -39,18 +39,18 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(api_client):
 
 
 @pytest.mark.parametrize("path", ["/api/v1/", "/api/v1/nothing", "/api/v1/numbers/", "/api/v1/numbers/1/nothing"])
-def test_an_address_that_is_none_is_a_problem_too(api_client, path):
+def test_unknown_path_is_a_problem(api_client, path):
     assert_problem(api_client.get(path), "not_found")
 
 
-def test_a_method_that_is_none_names_those_that_are(api_client):
+def test_method_that_is_not_allowed_gets_the_allowed_methods(api_client):
     answer = api_client.delete(NUMBERS)
     assert_problem(answer, "method_not_allowed")
     assert set(answer.headers["Allow"].split(", ")) == {"GET", "POST"}
     assert_problem(api_client.post("/api/v1/openapi.json"), "method_not_allowed")
 
 
-def test_a_failure_shows_no_insides_and_leaves_nothing_behind(api_client, monkeypatch, caplog):
+def test_server_error_hides_details_and_is_rolled_back(api_client, monkeypatch, caplog):
     def break_down(*args, **kwargs):
         raise ZeroDivisionError("the inside of it")
 
@@ -64,6 +64,6 @@ def test_a_failure_shows_no_insides_and_leaves_nothing_behind(api_client, monkey
     assert post_json(api_client, NUMBERS, {"number": "+12065550143"}, idempotency_key="one").status_code == 201
 
 
-def test_no_answer_is_kept_by_anybody_on_the_way(api_client, client):
+def test_responses_must_not_be_cached(api_client, client):
     for answer in (api_client.get(NUMBERS), client.get(NUMBERS), api_client.get(f"{NUMBERS}/1")):
         assert answer.headers["Cache-Control"] == "no-store"

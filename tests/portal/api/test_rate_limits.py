@@ -13,7 +13,7 @@ from tests.support.urls import create_api_key
 pytestmark = pytest.mark.django_db
 
 
-def test_every_answer_says_how_much_is_left(api_client, settings):
+def test_every_response_states_the_remaining_requests(api_client, settings):
     settings.API_RATE_LIMIT = 5
     with time_machine.travel("2026-11-25T10:00:20Z", tick=False):
         left = [api_client.get(NUMBERS).headers for _ in range(2)]
@@ -21,7 +21,7 @@ def test_every_answer_says_how_much_is_left(api_client, settings):
     assert [one["RateLimit"] for one in left] == ['"default";r=4;t=40', '"default";r=3;t=40']
 
 
-def test_who_asks_too_often_is_told_when_to_come_again(api_client, settings):
+def test_client_over_the_limit_is_told_when_to_retry(api_client, settings):
     settings.API_RATE_LIMIT = 3
     with time_machine.travel("2026-11-25T10:00:20Z", tick=False):
         answers = [api_client.get(NUMBERS) for _ in range(5)]
@@ -33,7 +33,7 @@ def test_who_asks_too_often_is_told_when_to_come_again(api_client, settings):
         assert api_client.get(NUMBERS).status_code == 200
 
 
-def test_one_system_does_not_use_up_anothers_requests(account, api_client_for, settings):
+def test_each_api_key_has_its_own_limit(account, api_client_for, settings):
     settings.API_RATE_LIMIT = 1
     one, other = api_client_for(account), api_client_for(account)
     with time_machine.travel("2026-11-25T10:00:20Z", tick=False):
@@ -46,7 +46,7 @@ def test_without_a_limit_nothing_is_counted(api_client, settings):
     assert not ApiUsage.objects.exists()
 
 
-def test_a_hundred_requests_in_a_second_write_once(account, now, django_assert_num_queries):
+def test_100_requests_in_a_second_cause_one_write(account, now, django_assert_num_queries):
     key, _ = create_api_key(account)
     process = RateLimiter(clock=lambda: 100.0)
     with django_assert_num_queries(1):
@@ -55,7 +55,7 @@ def test_a_hundred_requests_in_a_second_write_once(account, now, django_assert_n
     assert status.used == 100
 
 
-def test_processes_add_up_what_they_counted(account, now, settings):
+def test_counts_of_all_processes_are_added(account, now, settings):
     """The clock advances by two seconds between requests, so every request is synchronized."""
     settings.API_RATE_LIMIT = 100
     key, _ = create_api_key(account)
@@ -68,7 +68,7 @@ def test_processes_add_up_what_they_counted(account, now, settings):
     assert ApiUsage.objects.get().request_count == 90
 
 
-def test_the_limit_holds_across_processes_within_about_a_seconds_requests(account, now, settings):
+def test_processes_exceed_the_limit_by_at_most_one_second_of_requests(account, now, settings):
     settings.API_RATE_LIMIT = 1_000
     key, _ = create_api_key(account)
     clock = {"now": 0.0}

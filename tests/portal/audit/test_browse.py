@@ -69,7 +69,7 @@ def test_events_can_be_filtered_by_actor(as_viewer, create_event, admin):
 
 
 @pytest.mark.parametrize("typed", ["206555", "(206) 555-0143", "+1 206"])
-def test_a_number_is_found_by_any_part_however_it_is_written(as_viewer, create_event, typed):
+def test_number_is_found_by_any_part_in_any_format(as_viewer, create_event, typed):
     wanted = create_event()
     create_event(subject_label="+13035550199")
     assert listed_events(as_viewer, q=typed) == [wanted]

@@ -22,7 +22,7 @@ JSON_VALUES = [
 
 @pytest.fixture
 def check_rows(account, now) -> list[dict[str, object]]:
-    """A row for each proof, with columns of all types: text, integer, boolean, time, JSON."""
+    """A row for each JSON value, with columns of all types: text, integer, boolean, time, JSON."""
     engine = EngineFactory()
     return [
         {

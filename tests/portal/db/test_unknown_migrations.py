@@ -1,4 +1,4 @@
-"""A database made before the migrations were regenerated is refused before anything in it changes."""
+"""A database with unknown migrations is refused before anything in it changes."""
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -8,7 +8,7 @@ from django.db.migrations.recorder import MigrationRecorder
 pytestmark = pytest.mark.django_db
 
 
-def test_a_database_with_a_former_versions_migrations_is_refused_with_what_to_do():
+def test_database_with_unknown_migrations_is_refused_with_advice():
     recorder = MigrationRecorder(connection)
     recorder.record_applied("reputation", "0012_imports_in_order_of_numbers")
     tables = connection.introspection.table_names()

@@ -1,4 +1,4 @@
-"""`make demo`, started as a person starts it, with its web server and its workers."""
+"""`make demo` as a process, with its web server and its workers."""
 
 import os
 import re
@@ -17,7 +17,7 @@ from django.core.management import CommandError, call_command
 
 from tests.support.demo import BASE_DIR, DemoProcess, free_port, start_demo
 
-# One after the other: each test runs a whole portal.
+# Run these tests one after the other, since each starts a whole portal.
 pytestmark = pytest.mark.xdist_group("demo")
 
 READY_LINE = "Ctrl-C stops it."
@@ -98,7 +98,7 @@ def test_demo_serves_the_portal_runs_tasks_and_leaves_no_process(run_demo):
     assert "Stopped." in demo.output
 
 
-def test_the_dialer_of_the_readme_runs_as_written(run_demo, tmp_path):
+def test_dialer_of_the_readme_runs_unchanged(run_demo, tmp_path):
     demo = run_demo()
     demo.wait_for(READY_LINE)
     readme = (BASE_DIR / "README.md").read_text()
@@ -155,7 +155,7 @@ def test_a_program_that_dies_is_restarted(run_demo):
     _, worker = map(int, demo.groups())
     os.kill(worker, signal.SIGKILL)
     demo.wait_for("The worker ended unexpectedly (killed by SIGKILL). It starts again in")
-    # Its processes are gone before the restart: two clusters would work side by side.
+    # Its processes end before the restart. Otherwise two clusters would run at the same time.
     wait_until(lambda: not is_alive(worker))
     query = "SELECT at FROM portal_heartbeat"
     before = query_database(demo, query)

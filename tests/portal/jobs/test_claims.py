@@ -1,4 +1,4 @@
-"""Claims: one worker at a time holds a row, and a worker that outlives its lease can no longer write to it."""
+"""Claims: one worker at a time holds a row, and a worker that outlives its claim can no longer write to it."""
 
 from datetime import timedelta
 
@@ -30,7 +30,7 @@ def test_a_row_that_is_held_cannot_be_claimed(number, now):
     assert claim_number(number, now + MINUTE / 2) is None
 
 
-def test_a_row_is_taken_over_when_the_lease_runs_out_and_the_first_worker_writes_nothing_more(number, now):
+def test_row_is_claimed_by_another_worker_after_expiry_and_the_first_can_write_nothing(number, now):
     first = claim_number(number, now)
     second = claim_number(number, now + MINUTE)
     assert not first.is_held()

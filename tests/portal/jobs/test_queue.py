@@ -1,4 +1,4 @@
-"""The queue is a hint: one in Redis may be lost or cut off at any moment, and all work is done in the end."""
+"""The queue is only a hint. All work is done even if a queue in Redis is lost or unreachable."""
 
 import signal
 import subprocess
@@ -34,7 +34,7 @@ with transaction.atomic():
 """
 
 
-def test_a_redis_that_is_not_there_refuses_no_change():
+def test_change_is_committed_when_redis_is_unreachable():
     begun = time.monotonic()
     assert process(CHANGE_AND_ENQUEUE_SCRIPT, Q_BROKER_URL=UNREACHABLE_REDIS).wait(60) == 0
     assert Heartbeat.objects.filter(name="changed").exists()
@@ -43,7 +43,7 @@ def test_a_redis_that_is_not_there_refuses_no_change():
 
 @contextmanager
 def run_redis(port: int):
-    """On this port, with nothing in it."""
+    """Run an empty Redis on this port."""
     try:
         program = servers.find_program("redis-server")
     except servers.ProgramMissing as missing:
@@ -66,7 +66,7 @@ def run_cluster(**environment: str):
     try:
         yield
     finally:
-        cluster.terminate()  # killed, it would leave its workers behind
+        cluster.terminate()  # a killed cluster would leave its workers behind
         cluster.wait(60)
 
 
@@ -86,7 +86,7 @@ FLUSH_SCRIPT = "import redis, sys; redis.from_url(sys.argv[1]).flushall()"
 
 
 def create_bulk_action(account, member, count: int) -> BulkAction:
-    """That enables so many numbers."""
+    """Create a bulk action that enables `count` numbers."""
     campaign = CampaignFactory(account=account)
     numbers = [PhoneNumberFactory(account=account, campaign=campaign).pk for _ in range(count)]
     return actions.create_bulk_action(
@@ -98,7 +98,7 @@ def create_bulk_action(account, member, count: int) -> BulkAction:
 
 
 def wait_until_done(bulk_action: BulkAction, *, seconds: float) -> bool:
-    """Within this time; the schedules are made due at once, rather than within their minute."""
+    """Return whether the bulk action is done within this time."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         bulk_action.refresh_from_db()
@@ -108,7 +108,7 @@ def wait_until_done(bulk_action: BulkAction, *, seconds: float) -> bool:
     return False
 
 
-def test_a_redis_that_is_flushed_and_stopped_in_the_middle_loses_no_work(enrolled_account, admin, tmp_path):
+def test_no_work_is_lost_when_redis_is_flushed_and_stopped(enrolled_account, admin, tmp_path):
     sync_schedules()
     port = servers.free_port()
     queue = {"Q_BROKER_URL": f"redis://127.0.0.1:{port}/0", "DATA_DIR": str(tmp_path), "TMPDIR": str(tmp_path)}
@@ -140,7 +140,7 @@ scheduler(broker=get_broker())
 """
 
 
-def test_four_clusters_that_look_at_the_same_moment_fire_each_schedule_once():
+def test_four_concurrent_schedulers_start_each_schedule_once():
     sync_schedules()
     Schedule.objects.update(next_run=timezone.now())
     clusters = [process(SCHEDULE_SCRIPT, time.time() + 5) for _ in range(4)]

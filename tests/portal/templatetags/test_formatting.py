@@ -1,4 +1,4 @@
-"""Times in words, exact on hover and in the account's time zone."""
+"""Times are shown in words, and exactly on hover, in the current time zone."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -28,25 +28,25 @@ def frozen_time():
         ("any moment now", -timedelta(minutes=5)),
     ],
 )
-def test_a_time_to_come_is_said_in_words_and_exactly_on_hover(words, left):
+def test_future_time_is_shown_in_words_and_exactly_on_hover(words, left):
     html = formatting.due_in(NOW + left)
     assert isinstance(html, SafeString)
     assert f">{words}</time>" in html
     assert "PST" in html
 
 
-def test_a_time_past_is_said_in_words_and_exactly_on_hover():
+def test_past_time_is_shown_in_words_and_exactly_on_hover():
     html = formatting.ago(NOW - timedelta(minutes=4))
     assert ">4\xa0minutes ago</time>" in html
     assert 'title="24 Nov 2026, 10:26:00 PST"' in html
 
 
-def test_a_day_is_a_date_or_today_the_hour():
+def test_day_is_shown_as_a_date_or_as_the_time_if_today():
     assert ">10:30</time>" in formatting.day(NOW)
     assert ">21 Nov</time>" in formatting.day(NOW - timedelta(days=3))
     assert ">21 Nov 2025</time>" in formatting.day(NOW - timedelta(days=368))
 
 
 @pytest.mark.parametrize("words", [formatting.due_in, formatting.ago, formatting.day])
-def test_no_time_is_a_dash(words):
+def test_missing_time_is_shown_as_a_dash(words):
     assert words(None) == "—"

@@ -35,13 +35,13 @@ def test_a_key_is_shown_once_and_works(as_owner, account, owner):
     assert token not in get_html(as_owner.get(reverse("api-keys")))
 
 
-def test_nothing_from_which_the_token_could_be_had_is_kept(as_owner):
+def test_secret_of_a_key_is_not_stored(as_owner):
     secret = token_in(post_key(as_owner)).rpartition("_")[2]
     kept = [str(row) for model in (ApiKey, AuditEvent) for row in model.objects.values()]
     assert not [row for row in kept if secret in row]
 
 
-def test_a_form_sent_twice_makes_one_key_and_says_so(as_owner):
+def test_form_sent_twice_creates_one_key_and_shows_a_message(as_owner):
     form = as_owner.get(reverse("api-key-create")).context["form"]
     prefix = form["key_prefix"].value()
     token = token_in(post_key(as_owner, key_prefix=prefix))
@@ -53,7 +53,7 @@ def test_a_form_sent_twice_makes_one_key_and_says_so(as_owner):
 
 
 @pytest.mark.parametrize("who", ["as_admin", "as_viewer"])
-def test_others_see_the_list_and_neither_make_nor_revoke(request, who, account):
+def test_admins_and_viewers_can_list_but_not_create_or_revoke_keys(request, who, account):
     client = request.getfixturevalue(who)
     key, _ = create_api_key(account, name="Dialer in Seattle")
     page = get_html(client.get(reverse("api-keys")))
@@ -65,7 +65,7 @@ def test_others_see_the_list_and_neither_make_nor_revoke(request, who, account):
     assert ApiKey.objects.get().revoked_at is None
 
 
-def test_making_and_revoking_are_in_the_audit_trail(as_owner, owner):
+def test_creation_and_revocation_are_in_the_audit_trail(as_owner, owner):
     post_key(as_owner)
     key = ApiKey.objects.get()
     as_owner.post(reverse("api-key-revoke", args=[key.pk]))
@@ -77,7 +77,7 @@ def test_making_and_revoking_are_in_the_audit_trail(as_owner, owner):
     assert "API key made" in page
 
 
-def test_revoking_asks_first_and_a_second_time_changes_nothing(as_owner, account):
+def test_revocation_asks_for_confirmation_and_is_done_once(as_owner, account):
     key, token = create_api_key(account)
     url = reverse("api-key-revoke", args=[key.pk])
     assert "refused at once" in as_owner.get(url).content.decode()
@@ -91,7 +91,7 @@ def test_revoking_asks_first_and_a_second_time_changes_nothing(as_owner, account
     assert ApiKey.objects.get().revoked_at == revoked_at
 
 
-def test_a_key_that_may_do_nothing_or_is_over_already_is_not_made(as_owner):
+def test_key_without_scopes_or_with_an_invalid_last_day_is_not_created(as_owner):
     yesterday = timezone.localdate() - timedelta(days=2)
     assert "Choose what the key may do" in get_html(post_key(as_owner, scopes=[]))
     assert "This day is over" in get_html(post_key(as_owner, expires_on=str(yesterday)))
@@ -99,7 +99,7 @@ def test_a_key_that_may_do_nothing_or_is_over_already_is_not_made(as_owner):
     assert not ApiKey.objects.exists()
 
 
-def test_the_last_day_ends_where_the_account_is(as_owner, account):
+def test_last_day_of_a_key_ends_in_the_time_zone_of_the_account(as_owner, account):
     account.time_zone = "Pacific/Honolulu"
     account.save()
     token = token_in(post_key(as_owner, expires_on="2031-03-31"))
@@ -109,7 +109,7 @@ def test_the_last_day_ends_where_the_account_is(as_owner, account):
         authenticate(f"Bearer {token}", scope="read", now=ends)
 
 
-def test_the_list_asks_as_much_for_5_keys_as_for_100(as_owner, account):
+def test_query_count_is_the_same_for_5_and_100_keys(as_owner, account):
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:
             as_owner.get(reverse("api-keys"))

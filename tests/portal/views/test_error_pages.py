@@ -1,4 +1,4 @@
-"""What cannot be done is said on a page of the portal, in words, and never by an empty or a foreign one."""
+"""Errors are shown on pages of the portal, with an explanation."""
 
 import pytest
 from django.test import Client
@@ -9,7 +9,7 @@ from tests.support.pages import get_html
 pytestmark = pytest.mark.django_db
 
 
-def test_what_is_not_there_is_said_in_the_portals_look(as_admin):
+def test_missing_object_shows_a_404_page_with_the_menu(as_admin):
     answer = as_admin.get(reverse("number", args=[999_999]))
     assert answer.status_code == 404
     page = get_html(answer)
@@ -17,19 +17,19 @@ def test_what_is_not_there_is_said_in_the_portals_look(as_admin):
     assert "Main" in page, "the menu is there"
 
 
-def test_an_unknown_address_is_said_to_a_stranger_too(client):
+def test_unknown_url_shows_a_404_page_to_visitors(client):
     answer = client.get("/nothing/")
     assert (answer.status_code, "There is nothing here" in get_html(answer)) == (404, True)
 
 
-def test_an_address_that_only_takes_post_says_so_to_whoever_opens_it(as_admin):
+def test_get_request_to_a_post_url_shows_a_405_page(as_admin):
     answer = as_admin.get(reverse("bulk-action-open"))
     assert answer.status_code == 405
     assert answer.headers["Allow"] == "POST"
     assert "only takes what a form or a button sends" in get_html(answer)
 
 
-def test_a_form_without_its_token_says_what_to_do(admin):
+def test_form_without_a_csrf_token_shows_what_to_do(admin):
     client = Client(enforce_csrf_checks=True)
     client.force_login(admin.user)
     answer = client.post(reverse("campaign-add"), {"name": "Renewals"})
@@ -37,13 +37,13 @@ def test_a_form_without_its_token_says_what_to_do(admin):
     assert "Go back, copy what you typed" in get_html(answer)
 
 
-def test_too_many_fields_are_answered_in_words(as_admin):
+def test_too_many_fields_show_a_400_page(as_admin):
     answer = as_admin.post(reverse("bulk-action-open"), {"action": "enable", "number": [str(n) for n in range(6_000)]})
     assert answer.status_code == 400
     assert "too large or not well-formed" in get_html(answer)
 
 
-def test_a_failure_of_the_portal_shows_no_insides(as_admin, monkeypatch):
+def test_server_error_page_hides_details(as_admin, monkeypatch):
     monkeypatch.setattr("portal.audit.browse.get_audit_page", lambda *args, **kwargs: 1 / 0)
     as_admin.raise_request_exception = False
     answer = as_admin.get(reverse("audit-trail"))

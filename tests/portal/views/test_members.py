@@ -1,4 +1,4 @@
-"""Account > Members: who is in the account, their roles, and that an owner always stays."""
+"""Account > Members: list, add, change roles, remove."""
 
 import re
 
@@ -27,7 +27,7 @@ def audit_events() -> list[tuple[str, str, str]]:
     return list(AuditEvent.objects.order_by("pk").values_list("code", "before", "after"))
 
 
-def test_everybody_in_the_account_is_listed_with_their_role(as_viewer, account, owner, viewer):
+def test_only_members_of_the_account_are_listed(as_viewer, account, owner, viewer):
     MemberFactory(user__email="stranger@example.com")
     page = get_html(as_viewer.get(reverse("members")))
     assert owner.user.name in page
@@ -36,7 +36,7 @@ def test_everybody_in_the_account_is_listed_with_their_role(as_viewer, account, 
 
 
 @pytest.mark.parametrize("who", ["as_admin", "as_viewer"])
-def test_who_is_not_an_owner_sees_no_forms_and_is_refused(request, who, owner):
+def test_member_who_is_not_an_owner_sees_no_forms_and_is_refused(request, who, owner):
     client = request.getfixturevalue(who)
     page = get_html(client.get(reverse("members")))
     assert reverse("member-add") not in page
@@ -50,7 +50,7 @@ def test_who_is_not_an_owner_sees_no_forms_and_is_refused(request, who, owner):
 # Adding
 
 
-def test_somebody_new_gets_a_mail_with_a_link_that_sets_their_password(as_owner, account, client):
+def test_new_member_is_mailed_a_link_that_sets_their_password(as_owner, account, client):
     post_member(as_owner, "New@Example.com", Role.ADMIN)
     member = Member.objects.get(user__email="new@example.com")
     assert (member.account, member.role) == (account, Role.ADMIN)
@@ -65,7 +65,7 @@ def test_somebody_new_gets_a_mail_with_a_link_that_sets_their_password(as_owner,
     assert client.login(username="new@example.com", password="a long enough one")
 
 
-def test_somebody_known_is_added_and_told_to_sign_in_as_before(as_owner, account):
+def test_existing_user_is_added_and_told_to_sign_in_as_before(as_owner, account):
     user = UserFactory(email="known@example.com")
     post_member(as_owner, "KNOWN@example.com")
     assert Member.objects.get(user=user, account=account).role == Role.VIEWER
@@ -74,25 +74,25 @@ def test_somebody_known_is_added_and_told_to_sign_in_as_before(as_owner, account
     assert "/password/set/" not in message.body
 
 
-def test_somebody_who_is_a_member_already_is_refused_at_the_field(as_owner, viewer):
+def test_existing_member_is_refused_at_the_field(as_owner, viewer):
     answer = post_member(as_owner, viewer.user.email)
     assert "a member already" in answer.context["form"].errors["email"][0]
     assert f'value="{viewer.user.email}"' in get_html(answer)
 
 
-def test_somebody_kept_from_signing_in_is_refused(as_owner, account):
+def test_inactive_user_is_refused(as_owner, account):
     UserFactory(email="gone@example.com", is_active=False)
     assert "kept from signing in" in post_member(as_owner, "gone@example.com").context["form"].errors["email"][0]
     assert not Member.objects.filter(user__email="gone@example.com").exists()
 
 
-def test_what_is_no_address_is_refused_and_stays_in_the_field(as_owner):
+def test_invalid_address_is_refused_and_stays_in_the_field(as_owner):
     answer = post_member(as_owner, "dana at example")
     assert "not an e-mail address" in get_html(answer)
     assert 'value="dana at example"' in get_html(answer)
 
 
-def test_a_mail_that_cannot_be_sent_is_said_and_the_member_is_there(as_owner, account, settings):
+def test_member_is_added_with_a_message_when_the_mail_cannot_be_sent(as_owner, account, settings):
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
     answer = post_member(as_owner, "new@example.com")
@@ -100,7 +100,7 @@ def test_a_mail_that_cannot_be_sent_is_said_and_the_member_is_there(as_owner, ac
     assert Member.objects.filter(user__email="new@example.com", account=account).exists()
 
 
-def test_an_account_name_with_a_line_break_makes_no_mail_header(as_owner, account):
+def test_account_name_with_a_line_break_adds_no_mail_header(as_owner, account):
     account.name = "Cascade\r\nBcc: all@example.com"
     account.save()
     post_member(as_owner, "new@example.com")
@@ -119,7 +119,7 @@ def test_a_role_is_changed(as_owner, viewer):
     assert audit_events() == [("member.role", "viewer", "admin")]
 
 
-def test_a_page_opened_before_another_change_changes_nothing(as_owner, viewer, actor, now):
+def test_stale_page_does_not_change_a_role(as_owner, viewer, actor, now):
     members.change_role(viewer, role=Role.ADMIN, expected_role=Role.VIEWER, context=Context(actor, now))
     url = reverse("member-change-role", args=[viewer.pk])
     answer = as_owner.post(url, {"role": Role.OWNER, "shown": Role.VIEWER}, follow=True)
@@ -128,14 +128,14 @@ def test_a_page_opened_before_another_change_changes_nothing(as_owner, viewer, a
     assert "meanwhile" in messages_in(answer)
 
 
-def test_a_role_that_does_not_exist_changes_nothing(as_owner, viewer):
+def test_unknown_role_changes_nothing(as_owner, viewer):
     url = reverse("member-change-role", args=[viewer.pk])
     assert "no such role" in messages_in(as_owner.post(url, {"role": "king", "shown": "viewer"}, follow=True))
     viewer.refresh_from_db()
     assert viewer.role == Role.VIEWER
 
 
-def test_removing_asks_first_and_then_does_it(as_owner, viewer):
+def test_removal_asks_for_confirmation(as_owner, viewer):
     url = reverse("member-remove", args=[viewer.pk])
     assert viewer.user.email in get_html(as_owner.get(url))
     assert Member.objects.filter(pk=viewer.pk).exists()
@@ -155,7 +155,7 @@ def test_the_last_owner_is_neither_removed_nor_demoted(as_owner, owner, admin):
     assert audit_events() == []
 
 
-def test_with_another_owner_one_may_leave(as_owner, account, owner):
+def test_owner_can_leave_when_another_owner_stays(as_owner, account, owner):
     MemberFactory(account=account, role=Role.OWNER)
     as_owner.post(reverse("member-remove", args=[owner.pk]))
     assert not Member.objects.filter(pk=owner.pk).exists()
@@ -169,7 +169,7 @@ def test_another_accounts_member_is_not_found(as_owner):
     assert Member.objects.filter(pk=foreign.pk, role=Role.OWNER).exists()
 
 
-def test_the_list_asks_as_much_for_5_members_as_for_500(as_owner, account):
+def test_query_count_is_the_same_for_5_and_500_members(as_owner, account):
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:
             as_owner.get(reverse("members"))

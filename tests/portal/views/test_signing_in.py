@@ -1,4 +1,4 @@
-"""People sign in by e-mail, and see the account they are a member of."""
+"""Sign in by e-mail, sign out, and switch between accounts."""
 
 import pytest
 from django.test import Client
@@ -12,7 +12,7 @@ from tests.support.pages import get_html
 pytestmark = pytest.mark.django_db
 
 
-def test_it_works(client):
+def test_member_signs_in_with_an_address_in_any_case(client):
     member = MemberFactory(user__email="dana@example.com", account__name="Cascade Solar LLC")
     answer = client.post(
         reverse("sign-in"), {"username": "Dana@Example.com", "password": "correct horse battery"}, follow=True
@@ -21,14 +21,14 @@ def test_it_works(client):
     assert member.account.name in get_html(answer)
 
 
-def test_someone_without_an_account_is_told_whom_to_ask(client):
+def test_user_without_an_account_is_told_to_ask_an_owner(client):
     client.force_login(UserFactory())
     answer = client.get(reverse("overview"))
     assert answer.status_code == 403
     assert "Ask an owner" in get_html(answer)
 
 
-def test_pages_ask_a_stranger_to_sign_in(client):
+def test_visitor_is_redirected_to_the_sign_in_page(client):
     assert client.get(reverse("overview")).url.startswith(reverse("sign-in"))
 
 
@@ -37,18 +37,18 @@ def sign_in(client, password="correct horse battery", **data):
     return client.post(reverse("sign-in"), {"username": "dana@example.com", "password": password, **data})
 
 
-def test_one_goes_on_where_one_wanted_to(client):
+def test_sign_in_leads_to_the_requested_page(client):
     wanted = reverse("audit-trail") + "?kind=members"
     page = client.get(wanted, follow=True)
     assert page.context["next"] == wanted
     assert sign_in(client, next=wanted).url == wanted
 
 
-def test_where_one_goes_on_is_never_another_site(client):
+def test_sign_in_never_leads_to_another_site(client):
     assert sign_in(client, next="https://evil.example/").url == reverse("overview")
 
 
-def test_a_wrong_password_is_said_in_plain_words_and_the_address_stays(client):
+def test_wrong_password_shows_a_message_and_the_address_is_kept(client):
     answer = sign_in(client, password="wrong", next="/account/members/")
     page = get_html(answer)
     assert "The e-mail address or the password is not right" in page
@@ -56,18 +56,18 @@ def test_a_wrong_password_is_said_in_plain_words_and_the_address_stays(client):
     assert 'value="/account/members/"' in page
 
 
-def test_what_is_no_address_is_said_at_the_field(client):
+def test_invalid_address_shows_an_error_at_the_field(client):
     page = get_html(client.post(reverse("sign-in"), {"username": "dana", "password": "x"}))
     assert "This is not an e-mail address" in page
 
 
-def test_who_is_kept_from_signing_in_cannot(client):
+def test_inactive_user_cannot_sign_in(client):
     UserFactory(email="gone@example.com", is_active=False)
     data = {"username": "gone@example.com", "password": "correct horse battery"}
     assert "is not right" in get_html(client.post(reverse("sign-in"), data))
 
 
-def test_somebody_in_several_accounts_switches_at_the_top(client):
+def test_member_of_several_accounts_can_switch_between_them(client):
     first = MemberFactory(account__name="Acme")
     second = MemberFactory(user=first.user, account__name="Zenith")
     client.force_login(first.user)
@@ -80,7 +80,7 @@ def test_somebody_in_several_accounts_switches_at_the_top(client):
 
 
 @pytest.mark.parametrize("chosen", ["another account's", "99999999999999999999999", "abc", ""])
-def test_an_account_one_is_not_in_cannot_be_switched_to(client, chosen):
+def test_user_cannot_switch_to_an_account_of_others(client, chosen):
     member = MemberFactory()
     client.force_login(member.user)
     if chosen == "another account's":
@@ -89,7 +89,7 @@ def test_an_account_one_is_not_in_cannot_be_switched_to(client, chosen):
     assert client.get(reverse("members")).context["account"] == member.account
 
 
-def test_who_is_removed_from_the_chosen_account_sees_another_of_theirs(client):
+def test_user_removed_from_the_chosen_account_sees_another_of_theirs(client):
     first = MemberFactory(account__name="Acme")
     second = MemberFactory(user=first.user, account__name="Zenith")
     client.force_login(first.user)
@@ -103,7 +103,7 @@ def test_signing_out_leads_to_the_sign_in_page(as_viewer):
     assert as_viewer.get(reverse("members")).status_code == 302
 
 
-def test_what_was_sent_after_the_session_ended_leads_back_to_its_page(client, account):
+def test_form_sent_after_the_session_ended_leads_back_to_its_page(client, account):
     campaign = CampaignFactory(account=account)
     page = reverse("campaign", args=[campaign.pk])
     answer = client.post(
@@ -116,15 +116,15 @@ def test_what_was_sent_after_the_session_ended_leads_back_to_its_page(client, ac
     assert elsewhere.url == f"{reverse('sign-in')}?next={reverse('overview')}"
 
 
-def test_what_htmx_asks_for_opens_the_sign_in_page_instead_of_putting_it_into_the_page(client):
+def test_htmx_request_without_a_session_redirects_the_whole_page_to_sign_in(client):
     page = reverse("number-reputation")
     headers = {"HX-Request": "true", "HX-Current-URL": f"http://testserver{page}"}
     answer = client.get(reverse("services-details"), headers=headers)
     assert answer.headers["HX-Redirect"] == f"{reverse('sign-in')}?next={page}"
 
 
-def test_a_page_opened_before_another_account_was_chosen_changes_nothing(admin):
-    """Else a form of the one account, left open in another window, would be about the other."""
+def test_page_opened_before_switching_accounts_changes_nothing(admin):
+    """Otherwise a form of one account, open in another window, would change the other account."""
     other = MemberFactory(user=admin.user, role="admin", account__name="Zenith")
     client = Client(enforce_csrf_checks=True)
     client.force_login(User.objects.get(pk=admin.user_id))

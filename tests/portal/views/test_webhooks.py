@@ -41,14 +41,14 @@ def form_data(endpoint) -> dict:
 # Adding and changing
 
 
-def test_without_webhooks_the_page_says_what_they_are_for_and_leads_on(as_admin, as_viewer):
+def test_page_without_webhooks_links_admins_but_not_viewers_to_the_form(as_admin, as_viewer):
     page = get_html(as_admin.get(reverse("webhooks")))
     assert "No webhooks yet" in page
     assert reverse("webhook-add") in page
     assert reverse("webhook-add") not in get_html(as_viewer.get(reverse("webhooks")))
 
 
-def test_an_admin_adds_one_with_a_secret_of_its_own(as_admin, account, admin):
+def test_admin_adds_a_webhook_with_its_own_secret(as_admin, account, admin):
     answer = as_admin.post(reverse("webhook-add"), VALID_FORM, follow=True)
     endpoint = WebhookEndpoint.objects.get()
     assert answer.redirect_chain[-1][0] == reverse("webhook", args=[endpoint.pk])
@@ -69,7 +69,7 @@ def test_an_admin_adds_one_with_a_secret_of_its_own(as_admin, account, admin):
         ({"event_types": ["webhook.test"]}, "event_types", "not one of"),
     ],
 )
-def test_what_cannot_be_is_refused_at_its_field_and_stays_typed(as_admin, settings, wrong, field, said):
+def test_invalid_value_is_refused_at_its_field_and_input_is_kept(as_admin, settings, wrong, field, said):
     settings.WEBHOOK_PRIVATE_ADDRESSES = False
     answer = as_admin.post(reverse("webhook-add"), VALID_FORM | wrong)
     assert said in answer.context["form"].errors[field][0]
@@ -77,7 +77,7 @@ def test_what_cannot_be_is_refused_at_its_field_and_stays_typed(as_admin, settin
     assert not WebhookEndpoint.objects.exists()
 
 
-def test_an_account_may_have_so_many_and_is_told_so(as_admin, account):
+def test_number_of_endpoints_of_an_account_is_limited(as_admin, account):
     for _ in range(endpoints.MAX_ENDPOINTS):
         WebhookEndpointFactory(account=account)
     answer = as_admin.post(reverse("webhook-add"), VALID_FORM)
@@ -85,7 +85,7 @@ def test_an_account_may_have_so_many_and_is_told_so(as_admin, account):
     assert WebhookEndpoint.objects.count() == endpoints.MAX_ENDPOINTS
 
 
-def test_a_change_is_saved_and_noted_and_the_rest_stays(as_admin, endpoint):
+def test_change_is_saved_with_audit_events(as_admin, endpoint):
     posted = form_data(endpoint) | {"description": "Dialer", "event_types": ["case.failed"]}
     assert "Saved" in messages_in(post_change(as_admin, endpoint, change="settings", **posted))
     endpoint.refresh_from_db()
@@ -96,7 +96,7 @@ def test_a_change_is_saved_and_noted_and_the_rest_stays(as_admin, endpoint):
     ]
 
 
-def test_a_page_opened_long_ago_changes_only_what_its_reader_changed(as_admin, endpoint, actor, now):
+def test_stale_page_changes_only_edited_fields(as_admin, endpoint, actor, now):
     posted = form_data(endpoint) | {"description": "Mine"}
     endpoints.change(endpoint, url="https://1.1.1.1/moved", context=Context(actor, now))
     post_change(as_admin, endpoint, change="settings", **posted)
@@ -104,20 +104,20 @@ def test_a_page_opened_long_ago_changes_only_what_its_reader_changed(as_admin, e
     assert (endpoint.url, endpoint.description) == ("https://1.1.1.1/moved", "Mine")
 
 
-def test_an_address_that_stays_is_not_looked_up_again(as_admin, account):
+def test_unchanged_url_is_not_resolved_again(as_admin, account):
     endpoint = WebhookEndpointFactory(account=account, url="https://no-such-name.invalid/")
     post_change(as_admin, endpoint, change="settings", **form_data(endpoint) | {"description": "Dialer"})
     assert WebhookEndpoint.objects.get().description == "Dialer"
 
 
-def test_saving_what_is_there_already_notes_nothing(as_admin, endpoint):
+def test_saving_unchanged_values_writes_no_audit_event(as_admin, endpoint):
     assert "Nothing was different" in messages_in(
         post_change(as_admin, endpoint, change="settings", **form_data(endpoint))
     )
     assert audit_events() == []
 
 
-def test_it_is_paused_and_resumed_by_hand(as_admin, endpoint):
+def test_endpoint_is_paused_and_resumed_by_a_member(as_admin, endpoint):
     assert "Events wait" in messages_in(post_change(as_admin, endpoint, change="pause"))
     assert "It was paused" in messages_in(post_change(as_admin, endpoint, change="pause"))
     page = get_html(as_admin.get(reverse("webhook", args=[endpoint.pk])))
@@ -128,7 +128,7 @@ def test_it_is_paused_and_resumed_by_hand(as_admin, endpoint):
     assert WebhookEndpoint.objects.get().mail_due_at is None
 
 
-def test_removing_asks_first_and_says_what_is_lost(as_admin, endpoint, provider, account, now):
+def test_removal_asks_for_confirmation_and_names_what_is_lost(as_admin, endpoint, provider, account, now):
     capability.enable([PhoneNumberFactory(account=account).pk], context=Context.system(now))
     address = reverse("webhook-remove", args=[endpoint.pk])
     assert "1 event that waits for it will never be sent" in get_html(as_admin.get(address))
@@ -142,7 +142,7 @@ def test_removing_asks_first_and_says_what_is_lost(as_admin, endpoint, provider,
 # The secret
 
 
-def test_owners_see_the_secret_and_nobody_else_does(as_owner, as_admin, as_viewer, endpoint):
+def test_only_owners_see_the_secret(as_owner, as_admin, as_viewer, endpoint):
     address = reverse("webhook", args=[endpoint.pk])
     assert endpoint.secret in get_html(as_owner.get(address))
     for client in (as_admin, as_viewer):
@@ -151,7 +151,7 @@ def test_owners_see_the_secret_and_nobody_else_does(as_owner, as_admin, as_viewe
         assert "An owner of the account can see and replace it" in page
 
 
-def test_an_owner_replaces_it_and_an_admin_does_not(as_owner, as_admin, endpoint):
+def test_only_owners_can_replace_the_secret(as_owner, as_admin, endpoint):
     address = reverse("webhook-rotate-secret", args=[endpoint.pk])
     assert as_admin.post(address, {"shown": endpoint.secret}).status_code == 403
     answer = as_owner.post(address, {"shown": endpoint.secret}, follow=True)
@@ -164,7 +164,7 @@ def test_an_owner_replaces_it_and_an_admin_does_not(as_owner, as_admin, endpoint
     assert WebhookEndpoint.objects.get().secret == replaced.secret
 
 
-def test_no_secret_gets_into_the_audit_trail(as_owner, endpoint):
+def test_secret_is_not_in_the_audit_trail(as_owner, endpoint):
     as_owner.post(reverse("webhook-rotate-secret", args=[endpoint.pk]), {"shown": endpoint.secret})
     assert audit_events() == [("webhook.secret", "", "")]
     assert "whsec_" not in get_html(as_owner.get(reverse("audit-trail")))
@@ -173,7 +173,7 @@ def test_no_secret_gets_into_the_audit_trail(as_owner, endpoint):
 # Deliveries
 
 
-def test_a_test_event_is_sent_and_its_page_shows_what_was_answered(as_admin, account, now):
+def test_test_event_is_sent_and_its_page_shows_the_response(as_admin, account, now):
     with run_receiver() as receiver:
         receiver.answer = respond(418, b"short and <b>stout</b>")
         endpoint = WebhookEndpointFactory(account=account, url=receiver.url)
@@ -188,7 +188,7 @@ def test_a_test_event_is_sent_and_its_page_shows_what_was_answered(as_admin, acc
     assert "data-poll" not in page
 
 
-def test_a_delivery_shows_the_payload_as_it_was_sent(as_viewer, endpoint, provider, account, now):
+def test_delivery_page_shows_the_payload(as_viewer, endpoint, provider, account, now):
     number = PhoneNumberFactory(account=account)
     capability.enable([number.pk], context=Context.system(now))
     delivery = WebhookDelivery.objects.get()
@@ -198,11 +198,11 @@ def test_a_delivery_shows_the_payload_as_it_was_sent(as_viewer, endpoint, provid
     assert reverse("webhook-redeliver", args=[delivery.pk]) not in page
 
 
-def test_sending_again_makes_a_delivery_of_the_same_message(as_admin, endpoint, provider, account, admin, now):
+def test_redelivery_creates_a_delivery_of_the_same_message(as_admin, endpoint, provider, account, admin, now):
     capability.enable([PhoneNumberFactory(account=account).pk], context=Context.system(now))
     first = WebhookDelivery.objects.get()
     address = reverse("webhook-redeliver", args=[first.pk])
-    assert as_admin.post(address).url == reverse("webhook-delivery", args=[first.pk])  # it is pending still
+    assert as_admin.post(address).url == reverse("webhook-delivery", args=[first.pk])  # it is still pending
     WebhookDelivery.objects.update(state="delivered", ended_at=now, next_action_at=None)
     answer = as_admin.post(address, follow=True)
     second = WebhookDelivery.objects.exclude(pk=first.pk).get()
@@ -211,7 +211,7 @@ def test_sending_again_makes_a_delivery_of_the_same_message(as_admin, endpoint, 
     assert admin.user.name in get_html(answer)
 
 
-def test_deliveries_are_filtered_by_state_and_paged_by_key(as_viewer, endpoint, provider, account, now):
+def test_deliveries_are_filtered_by_state_and_paginated(as_viewer, endpoint, provider, account, now):
     capability.enable([PhoneNumberFactory(account=account).pk for _ in range(120)], context=Context.system(now))
     newest = list(WebhookDelivery.objects.order_by("-pk"))
     WebhookDelivery.objects.filter(pk=newest[0].pk).update(state="failed", ended_at=now, next_action_at=None)
@@ -228,7 +228,7 @@ def test_deliveries_are_filtered_by_state_and_paged_by_key(as_viewer, endpoint, 
     assert "No delivery is delivered" in get_html(as_viewer.get(address, {"state": "delivered"}))
 
 
-def test_the_list_shows_how_each_endpoint_stands(as_viewer, account, now):
+def test_list_shows_the_state_of_each_endpoint(as_viewer, account, now):
     WebhookEndpointFactory(
         account=account, url="https://one.example.com/", last_sent_at=now, last_summary="Answered 200 OK."
     )
@@ -240,23 +240,23 @@ def test_the_list_shows_how_each_endpoint_stands(as_viewer, account, now):
     assert "stranger" not in page
 
 
-def test_an_address_without_tls_is_pointed_out(as_viewer, account):
+def test_url_without_tls_shows_a_warning(as_viewer, account):
     for url, warned in (("http://8.8.8.8/hook", True), ("HTTPS://8.8.8.8/hook", False)):
         endpoint = WebhookEndpointFactory(account=account, url=url)
         page = get_html(as_viewer.get(reverse("webhook", args=[endpoint.pk])))
         assert ("It is sent in the open" in page) == warned
 
 
-def test_the_menu_leads_there_and_says_where_one_is(as_viewer, endpoint):
+def test_menu_links_to_webhooks_and_marks_the_current_page(as_viewer, endpoint):
     page = get_html(as_viewer.get(reverse("webhook", args=[endpoint.pk])))
     assert f'<a href="{reverse("webhooks")}" aria-current="page">' in page
 
 
-# What they cost
+# Number of queries
 
 
 @pytest.mark.parametrize("name", ["webhooks", "webhook", "webhook-delivery"])
-def test_pages_take_as_many_queries_for_500_as_for_5(as_viewer, endpoint, provider, account, now, name):
+def test_query_count_is_the_same_for_5_and_500_deliveries(as_viewer, endpoint, provider, account, now, name):
     counts = []
     for count in (5, 500):
         capability.enable([PhoneNumberFactory(account=account).pk for _ in range(count)], context=Context.system(now))

@@ -14,7 +14,7 @@ def receiver():
 
 @pytest.fixture
 def endpoint(account, request):
-    """The account's endpoint for all events. It is the receiver's, in tests that have one."""
+    """An endpoint of the account for all events, with the URL of the `receiver` if the test uses it."""
     url = {"url": request.getfixturevalue("receiver").url} if "receiver" in request.fixturenames else {}
     return WebhookEndpointFactory(account=account, **url)
 

@@ -1,4 +1,4 @@
-"""A real receiver on this machine: an HTTP server in threads that answers as a test tells it."""
+"""A receiver of webhooks: an HTTP server in threads that responds as the test sets it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def respond(code: int, body: bytes = b"ok", **headers: str) -> Responder:
 
 @dataclass
 class Receiver:
-    """Answers with `answer`. `requests` are all that came in, `accepted` those that were answered with success."""
+    """A receiver that responds with `answer`. `accepted` are the requests that got a success status."""
 
     answer: Responder = field(default_factory=lambda: respond(200))
     requests: list[ReceivedRequest] = field(default_factory=list)

@@ -24,7 +24,7 @@ def test_addresses_of_the_public_internet_are_public(address):
 
 
 @pytest.mark.parametrize("address", NOT_PUBLIC)
-def test_no_other_address_is_however_it_is_written(address):
+def test_other_addresses_are_not_public_in_any_notation(address):
     assert not addresses.is_public(address)
 
 
@@ -57,7 +57,7 @@ def public_addresses_only(settings):
         (f"https://{'a' * 70}.example/", "No server is known"),
     ],
 )
-def test_what_cannot_be_sent_to_is_refused_with_the_reason(url, said, public_addresses_only):
+def test_invalid_url_is_refused_with_the_reason(url, said, public_addresses_only):
     with pytest.raises(NotAllowed, match=said):
         addresses.validate_url(url)
 
@@ -81,16 +81,16 @@ def test_what_cannot_be_sent_to_is_refused_with_the_reason(url, said, public_add
         "①②⑦.⓪.⓪.①",
     ],
 )
-def test_every_way_to_write_an_address_at_home_is_refused(host, public_addresses_only):
+def test_private_address_is_refused_in_every_notation(host, public_addresses_only):
     with pytest.raises(NotAllowed):
         addresses.validate_url(f"http://{host}:8000/")
 
 
-def test_a_public_address_is_taken_with_any_port(public_addresses_only):
+def test_public_address_is_accepted_with_any_port(public_addresses_only):
     for url in ("https://8.8.8.8/hook", "http://1.1.1.1:8080/a?b=c", "https://[2606:4700:4700::1111]:8443/"):
         addresses.validate_url(url)
 
 
-def test_where_others_are_allowed_they_are_taken(settings):
+def test_private_address_is_accepted_if_the_setting_allows_it(settings):
     settings.WEBHOOK_PRIVATE_ADDRESSES = True
     addresses.validate_url("http://127.0.0.1:8000/")

@@ -26,7 +26,7 @@ from tests.support.waiting import TIMEOUT
 pytestmark = pytest.mark.django_db
 
 
-def test_every_event_arrives_once_in_order_per_number_and_is_verified(endpoint, receiver, numbers, now):
+def test_every_event_arrives_once_in_order_for_each_number_with_a_valid_signature(endpoint, receiver, numbers, now):
     change_capability(numbers, now)
     assert deliver(now) == 9
     assert len(receiver.requests) == 9
@@ -36,7 +36,7 @@ def test_every_event_arrives_once_in_order_per_number_and_is_verified(endpoint, 
     assert deliver(now) == 0
 
 
-def test_what_is_sent_is_what_was_written_byte_for_byte(endpoint, receiver, numbers, now):
+def test_payload_is_sent_byte_for_byte_as_it_was_stored(endpoint, receiver, numbers, now):
     change_capability(numbers[:1], now)
     deliver(now)
     sent = {request.event_id: request.body.decode() for request in receiver.requests}
@@ -45,7 +45,7 @@ def test_what_is_sent_is_what_was_written_byte_for_byte(endpoint, receiver, numb
     assert receiver.requests[0].path == "/hook"
 
 
-def test_each_attempt_is_noted_with_what_was_answered(endpoint, receiver, numbers, now):
+def test_each_attempt_is_stored_with_its_response(endpoint, receiver, numbers, now):
     receiver.answer = respond(202, b"thank you\x00\xff")
     capability.enable(numbers[:1], context=Context.system(now))
     deliver(now)
@@ -61,7 +61,7 @@ def test_each_attempt_is_noted_with_what_was_answered(endpoint, receiver, number
     assert (endpoint.last_sent_at, endpoint.last_summary) == (now, attempt.summary)
 
 
-def test_two_endpoints_each_get_everything(endpoint, account, receiver, numbers, now):
+def test_each_of_two_endpoints_gets_every_event(endpoint, account, receiver, numbers, now):
     with run_receiver() as second:
         WebhookEndpointFactory(account=account, url=second.url)
         change_capability(numbers, now)
@@ -91,7 +91,7 @@ def send_non_http(handler, request):
     ],
     ids=["500", "404", "599", "drops", "no HTTP"],
 )
-def test_a_receiver_that_fails_gets_every_event_once_it_is_back(endpoint, receiver, numbers, now, answer, said):
+def test_receiver_that_failed_gets_every_event_after_it_recovers(endpoint, receiver, numbers, now, answer, said):
     receiver.answer = fail_first(4, answer)
     change_capability(numbers, now)
     deliver(now)
@@ -103,7 +103,7 @@ def test_a_receiver_that_fails_gets_every_event_once_it_is_back(endpoint, receiv
     assert len(bodies) == 9, "each delivery of a message has the same id and the same bytes"
 
 
-def test_a_redirect_is_not_followed_and_is_said_clearly(endpoint, receiver, numbers, now):
+def test_redirect_is_not_followed_and_the_attempt_says_so(endpoint, receiver, numbers, now):
     with run_receiver() as inner:
         receiver.answer = fail_first(3, respond(307, location=inner.url))
         change_capability(numbers, now)
@@ -115,7 +115,7 @@ def test_a_redirect_is_not_followed_and_is_said_clearly(endpoint, receiver, numb
         assert inner.requests == []
 
 
-def test_a_receiver_that_is_dead_for_an_hour_gets_everything_when_it_is_back(account, numbers, now):
+def test_receiver_that_was_down_for_an_hour_gets_every_event_afterwards(account, numbers, now):
     with run_receiver() as once:
         port = once.port
     endpoint = WebhookEndpointFactory(account=account, url=once.url)
@@ -134,9 +134,7 @@ def test_a_receiver_that_is_dead_for_an_hour_gets_everything_when_it_is_back(acc
         assert len(back.requests) == 9
 
 
-def test_one_that_is_down_is_asked_a_few_times_and_not_once_for_each_message(
-    endpoint, receiver, account, provider, now
-):
+def test_endpoint_that_is_down_is_not_tried_for_each_message(endpoint, receiver, account, provider, now):
     receiver.answer = respond(503)
     capability.enable([PhoneNumberFactory(account=account).pk for _ in range(100)], context=Context.system(now))
     for minutes in range(0, 24 * 60, 10):
@@ -147,7 +145,7 @@ def test_one_that_is_down_is_asked_a_few_times_and_not_once_for_each_message(
     assert len({request.event_id for request in receiver.accepted}) == 100
 
 
-def test_a_message_that_is_not_taken_holds_up_its_number_and_no_other(endpoint, receiver, numbers, now):
+def test_refused_message_delays_only_later_messages_of_its_number(endpoint, receiver, numbers, now):
     poison = numbers[0]
 
     def picky(handler, request):
@@ -170,7 +168,7 @@ def test_a_message_that_is_not_taken_holds_up_its_number_and_no_other(endpoint, 
     assert in_order(receiver.accepted_changes(), numbers)
 
 
-def test_at_most_so_many_at_once_go_to_one_endpoint(endpoint, receiver, account, provider, now):
+def test_concurrent_requests_to_one_endpoint_are_limited(endpoint, receiver, account, provider, now):
     limit, lock = webhook_delivery.MAX_IN_FLIGHT_PER_ENDPOINT, threading.Lock()
     running, most, limit_reached = 0, 0, threading.Event()
 

@@ -1,4 +1,4 @@
-"""Workers that are killed and workers that run together: real processes, and a real receiver."""
+"""Killed and concurrent workers, as real processes with a real receiver."""
 
 import signal
 import threading
@@ -47,7 +47,7 @@ def respond_slowly(handler, request):
 
 
 def hold_after(receiver, *, from_the, until):
-    """Answers until so many have come, and then no more until the worker is killed, so that it dies at work."""
+    """Respond until `from_the` requests have come, and then wait until the worker was killed."""
 
     def answer(handler, request):
         if len(receiver.requests) >= from_the:
@@ -57,8 +57,8 @@ def hold_after(receiver, *, from_the, until):
     return answer
 
 
-def test_a_worker_killed_in_the_middle_of_sending_loses_no_event(numbers):
-    """Killed at three moments with what it has in hand, which is sent again when its lease is over."""
+def test_no_event_is_lost_when_a_worker_is_killed_while_sending(numbers):
+    """The worker is killed three times. Its deliveries are sent again when its claim has expired."""
     account, numbers = numbers
     with run_receiver() as receiver:
         endpoint = WebhookEndpointFactory(account=account, url=receiver.url)
@@ -82,7 +82,7 @@ def test_a_worker_killed_in_the_middle_of_sending_loses_no_event(numbers):
         assert all(request.is_signed_by(endpoint.secret) for request in receiver.requests)
 
 
-def test_two_workers_at_once_send_everything_once_and_in_order(numbers):
+def test_two_workers_send_every_event_once_and_in_order(numbers):
     account, numbers = numbers
     with run_receiver() as receiver:
         receiver.answer = respond_slowly
@@ -100,7 +100,7 @@ def test_two_workers_at_once_send_everything_once_and_in_order(numbers):
         assert len(arrived) == len(numbers)
 
 
-def test_a_change_whose_process_is_killed_before_its_commit_is_not_told(numbers):
+def test_change_that_is_killed_before_its_commit_is_not_sent(numbers):
     account, numbers = numbers
     with run_receiver() as receiver:
         WebhookEndpointFactory(account=account, url=receiver.url)
@@ -125,7 +125,7 @@ with transaction.atomic():
         assert len(receiver.requests) == 1
 
 
-def test_the_task_delivers_and_one_that_comes_meanwhile_returns_at_once(numbers):
+def test_task_delivers_and_a_second_one_returns_immediately(numbers):
     account, numbers = numbers
     code = "import django; django.setup(); from portal.webhooks.tasks import deliver_webhooks; deliver_webhooks()"
     second_returned = threading.Event()

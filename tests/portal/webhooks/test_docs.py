@@ -36,7 +36,7 @@ def code_block(language: str) -> str:
     return re.search(rf"```{language}\n(.*?)```", WEBHOOKS_DOC, re.DOTALL)[1]
 
 
-def test_the_example_is_what_is_sent(provider):
+def test_example_payload_is_what_is_sent(provider):
     at = datetime(2026, 11, 25, 14, 30, 0, 250_000, tzinfo=UTC)
     account = AccountFactory(pk=7)
     WebhookEndpointFactory(account=account)
@@ -60,12 +60,12 @@ def test_the_example_is_what_is_sent(provider):
     assert json.loads(sent.payload) == json.loads(code_block("json"))
 
 
-def test_every_type_is_listed_with_its_words():
+def test_every_event_type_is_listed_with_its_description():
     listed = dict(re.findall(r"^\| `([a-z.]+)` \| (.+) \|$", WEBHOOKS_DOC, re.MULTILINE))
     assert listed == EVENT_TYPES
 
 
-def test_the_receiver_runs_as_it_stands_there(provider, capsys):
+def test_example_receiver_runs_unchanged(provider, capsys):
     account = AccountFactory()
     with run_receiver() as receiver:
         endpoint = WebhookEndpointFactory(account=account, url=receiver.url)
@@ -85,7 +85,7 @@ def test_the_receiver_runs_as_it_stands_there(provider, capsys):
         assert there["receive"](request.headers, request.body + b" ") == 401
 
 
-def test_the_times_are_those_of_the_code():
+def test_documented_delays_are_those_of_the_code():
     first, second, third, *later = results.RETRY_DELAYS
     *hours, last = (str(seconds // 3_600) for seconds in later)
     words = f"{first} seconds, {second // 60} minutes, {third // 60} minutes, and {', '.join(hours)} and {last} hours"

@@ -20,7 +20,7 @@ from tests.support.waiting import TIMEOUT
 pytestmark = pytest.mark.django_db
 
 
-def test_while_a_secret_is_replaced_both_verify_and_a_day_later_only_the_new_one(endpoint, receiver, numbers, now):
+def test_replaced_secret_still_verifies_for_a_day(endpoint, receiver, numbers, now):
     former = endpoint.secret
     capability.enable(numbers[:1], context=Context.system(now))
     endpoints.rotate_secret(endpoint, expected_secret=former, context=Context.system(now))
@@ -38,7 +38,7 @@ def test_while_a_secret_is_replaced_both_verify_and_a_day_later_only_the_new_one
         request.is_signed_by(former)
 
 
-def test_a_secret_that_was_replaced_meanwhile_is_not_replaced_again(endpoint, now):
+def test_secret_replaced_meanwhile_is_not_replaced_again(endpoint, now):
     former = endpoint.secret
     endpoints.rotate_secret(endpoint, expected_secret=former, context=Context.system(now))
     after = WebhookEndpoint.objects.values().get()
@@ -47,7 +47,7 @@ def test_a_secret_that_was_replaced_meanwhile_is_not_replaced_again(endpoint, no
     assert WebhookEndpoint.objects.values().get() == after
 
 
-def test_a_test_event_goes_to_a_paused_endpoint_once_and_pauses_nothing(endpoint, receiver, numbers, now):
+def test_test_event_is_sent_once_to_a_paused_endpoint_and_counts_no_failure(endpoint, receiver, numbers, now):
     endpoints.pause(endpoint, context=Context.system(now))
     capability.enable(numbers, context=Context.system(now))
     receiver.answer = respond(500)
@@ -63,7 +63,7 @@ def test_a_test_event_goes_to_a_paused_endpoint_once_and_pauses_nothing(endpoint
     assert endpoint.consecutive_failures == 0
 
 
-def test_sent_again_it_is_the_same_message_in_a_delivery_of_its_own(endpoint, receiver, numbers, admin, actor, now):
+def test_redelivery_sends_the_same_message_in_a_new_delivery(endpoint, receiver, numbers, admin, actor, now):
     capability.enable(numbers[:1], context=Context.system(now))
     deliver(now)
     again = endpoints.redeliver(WebhookDelivery.objects.get(), context=Context(actor, now))
@@ -74,7 +74,7 @@ def test_sent_again_it_is_the_same_message_in_a_delivery_of_its_own(endpoint, re
     assert (again.state, again.requested_by, WebhookDelivery.objects.count()) == ("delivered", admin.user, 2)
 
 
-def test_what_is_still_pending_is_tried_now_instead_of_twice(endpoint, receiver, numbers, now):
+def test_redelivery_of_a_pending_delivery_makes_it_due_now(endpoint, receiver, numbers, now):
     receiver.answer = respond(500)
     capability.enable(numbers[:1], context=Context.system(now))
     deliver(now)
@@ -85,7 +85,7 @@ def test_what_is_still_pending_is_tried_now_instead_of_twice(endpoint, receiver,
     assert len(receiver.requests) == 2
 
 
-def test_an_endpoint_removed_while_it_is_being_sent_to_leaves_nothing_behind(endpoint, receiver, numbers, now):
+def test_endpoint_removed_during_delivery_leaves_no_rows(endpoint, receiver, numbers, now):
     removed = threading.Event()
 
     def answer_after_removal(handler, request):

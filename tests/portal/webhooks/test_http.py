@@ -33,7 +33,7 @@ def public_addresses_only(settings):
     settings.WEBHOOK_PRIVATE_ADDRESSES = False
 
 
-# Receivers that take their time: each goes on until the test is over, or until TIMEOUT where nobody ends it.
+# Slow receivers. Each runs until the end of the test, at most until TIMEOUT.
 
 
 def hang(receiver):
@@ -61,12 +61,12 @@ def endless_headers(receiver):
 
 
 @pytest.mark.parametrize("way", [hang, drip_headers, endless_headers])
-def test_a_request_without_an_answer_is_cut_off_and_sent_again(endpoint, receiver, numbers, now, way):
+def test_request_without_a_response_times_out_and_is_sent_again(endpoint, receiver, numbers, now, way):
     receiver.answer = fail_first(3, way(receiver))
     change_capability(numbers, now)
     webhook_delivery.deliver(clock=lambda: now, wait_for_retry_seconds=0, timeouts=Timeouts(total=0.5))
     summaries = set(WebhookAttempt.objects.values_list("summary", flat=True))
-    if way is endless_headers:  # the client may refuse so many headers before the time is up
+    if way is endless_headers:  # the client may refuse so many headers before the timeout
         assert len(summaries) >= 1
     else:
         assert summaries == {"No answer within 0.5 seconds."}
@@ -75,7 +75,7 @@ def test_a_request_without_an_answer_is_cut_off_and_sent_again(endpoint, receive
     assert in_order(receiver.accepted_changes(), numbers)
 
 
-# Fewer than are stored of a body, so that a body that was read to its end is noticed.
+# Fewer bytes than are stored of a body, so that the test notices a body that was read to its end.
 DRIPPED_BYTES = http.STORED_BODY_CHARS - 1
 
 
@@ -102,7 +102,7 @@ def endless_body(receiver):
 
 
 @pytest.mark.parametrize("way", [drip_body, endless_body])
-def test_a_body_that_drips_or_never_ends_is_left_when_the_status_is_known(endpoint, receiver, numbers, now, way):
+def test_slow_or_endless_body_is_not_read_to_its_end(endpoint, receiver, numbers, now, way):
     receiver.answer = way(receiver)
     change_capability(numbers, now)
     webhook_delivery.deliver(clock=lambda: now, timeouts=Timeouts(body=0.2))
@@ -114,7 +114,7 @@ def test_a_body_that_drips_or_never_ends_is_left_when_the_status_is_known(endpoi
     )
 
 
-def test_a_slow_receiver_delays_no_other(endpoint, account, numbers, now, receiver):
+def test_slow_receiver_does_not_delay_others(endpoint, account, numbers, now, receiver):
     others_served = threading.Event()
 
     def answer_slowly(handler, request):
@@ -140,7 +140,7 @@ def test_a_slow_receiver_delays_no_other(endpoint, account, numbers, now, receiv
 
 
 def resolve_to(monkeypatch, *found):
-    """Make DNS answer these for receiver.test, one after the other, and the last one from then on."""
+    """Make DNS resolve receiver.test to these addresses in turn, and then always to the last one."""
     left = list(found)
     real = socket.getaddrinfo
 
@@ -152,7 +152,7 @@ def resolve_to(monkeypatch, *found):
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
 
 
-def test_a_name_that_led_elsewhere_when_it_was_saved_is_not_connected_to(
+def test_host_that_now_resolves_to_a_private_address_is_not_connected_to(
     account, now, public_addresses_only, monkeypatch
 ):
     with run_receiver() as inner:
@@ -166,9 +166,7 @@ def test_a_name_that_led_elsewhere_when_it_was_saved_is_not_connected_to(
         assert inner.requests == []
 
 
-def test_the_connection_goes_to_the_address_that_was_checked_with_no_second_look_up(
-    account, now, settings, monkeypatch
-):
+def test_connection_uses_the_checked_address_without_resolving_again(account, now, settings, monkeypatch):
     resolved = []
     real = addresses.resolve
 
@@ -186,7 +184,7 @@ def test_the_connection_goes_to_the_address_that_was_checked_with_no_second_look
         assert receiver.requests[0].headers["host"] == f"receiver.test:{receiver.port}"
 
 
-def test_no_proxy_of_the_environment_is_asked(account, now, monkeypatch):
+def test_proxy_of_the_environment_is_not_used(account, now, monkeypatch):
     with run_receiver() as receiver, run_receiver() as proxy:
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
             monkeypatch.setenv(name, proxy.url)
@@ -197,7 +195,7 @@ def test_no_proxy_of_the_environment_is_asked(account, now, monkeypatch):
         assert proxy.requests == []
 
 
-def test_a_cookie_is_not_kept(account, now):
+def test_cookies_are_not_stored(account, now):
     with run_receiver() as receiver:
         receiver.answer = respond(200, **{"Set-Cookie": "who=1; Path=/"})
         endpoint = WebhookEndpointFactory(account=account, url=receiver.url)
@@ -226,9 +224,7 @@ def tls_context(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("name", "arrives"), [("receiver.test", True), ("127.0.0.1", False)])
-def test_the_certificate_must_be_the_names_though_the_address_is_connected_to(
-    account, now, monkeypatch, tls_context, name, arrives
-):
+def test_certificate_must_match_the_host_name(account, now, monkeypatch, tls_context, name, arrives):
     resolve_to(monkeypatch, "127.0.0.1")
     with run_receiver(tls=tls_context) as receiver:
         endpoint = WebhookEndpointFactory(account=account, url=f"https://{name}:{receiver.port}/hook")

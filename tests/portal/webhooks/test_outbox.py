@@ -46,26 +46,26 @@ def message_types() -> list[str]:
     return list(WebhookMessage.objects.order_by("pk").values_list("type", flat=True))
 
 
-# The tables
+# Event types
 
 
-def test_no_type_is_a_part_of_another():
+def test_no_event_type_is_a_substring_of_another():
     assert [pair for pair in permutations([*EVENT_TYPES, TEST_EVENT_TYPE], 2) if pair[0] in pair[1]] == []
 
 
-def test_every_type_is_sent_for_some_code_of_the_audit_trail_and_every_such_code_exists():
+def test_every_event_type_is_sent_for_an_existing_event_code():
     assert {item.type for item in event_definitions.values()} == set(EVENT_TYPES)
     assert set(event_definitions) - set(EVENT_LABELS) == set()
 
 
-def test_all_types_together_fit_their_column():
+def test_all_event_types_together_fit_their_column():
     assert len(" ".join(EVENT_TYPES)) <= WebhookEndpoint._meta.get_field("event_types").max_length
 
 
-# What is told
+# Messages
 
 
-def test_a_label_is_told_and_so_is_the_case_it_opens(endpoint, provider, account, now):
+def test_new_label_sends_number_tagged_and_case_opened(endpoint, provider, account, now):
     campaign = CampaignFactory(account=account, name="Spring")
     number = MonitoredNumberFactory(account=account, campaign=campaign, label="Front desk", next_action_at=now)
     provider.labels[number.e164, "alpha"] = "Spam Likely"
@@ -97,7 +97,7 @@ def test_a_label_is_told_and_so_is_the_case_it_opens(endpoint, provider, account
     assert set(WebhookMessage.objects.values_list("ordering_key", flat=True)) == {number.pk}
 
 
-def test_a_number_that_lost_one_label_of_two_is_said_to_be_still_tagged(endpoint, provider, account, now):
+def test_number_cleared_says_whether_the_number_is_still_tagged(endpoint, provider, account, now):
     number = MonitoredNumberFactory(account=account, next_action_at=now)
     provider.labels |= {(number.e164, "alpha"): "Spam Likely", (number.e164, "beta"): "Scam"}
     lookups.look_up_due(now)
@@ -108,7 +108,7 @@ def test_a_number_that_lost_one_label_of_two_is_said_to_be_still_tagged(endpoint
     assert told_of == [("Alpha", True), ("Beta", False)]
 
 
-def test_of_two_labels_that_go_at_once_neither_is_said_to_be_left(endpoint, provider, account, now):
+def test_labels_cleared_together_are_sent_as_not_still_tagged(endpoint, provider, account, now):
     number = MonitoredNumberFactory(account=account, next_action_at=now)
     provider.labels |= {(number.e164, "alpha"): "Spam Likely", (number.e164, "beta"): "Scam"}
     lookups.look_up_due(now)
@@ -117,7 +117,7 @@ def test_of_two_labels_that_go_at_once_neither_is_said_to_be_left(endpoint, prov
     assert [item["data"]["still_tagged"] for item in payloads("number.cleared")] == [False, False]
 
 
-def test_a_failed_case_is_told_with_its_reason(endpoint, account, now):
+def test_failed_case_is_sent_with_its_reason(endpoint, account, now):
     case = CaseFactory(number=MonitoredNumberFactory(account=account))
     TagFactory(number=case.number, account=account, case=case)
     remediation.fail([case.pk], now=now, reason="Hiya refused the request.")
@@ -126,7 +126,7 @@ def test_a_failed_case_is_told_with_its_reason(endpoint, account, now):
     assert failed["data"]["reason"] == "Hiya refused the request."
 
 
-def test_a_number_tagged_again_names_its_former_case(endpoint, provider, account, now):
+def test_case_opened_for_a_number_tagged_again_has_the_id_of_the_former_case(endpoint, provider, account, now):
     number = MonitoredNumberFactory(account=account, next_action_at=now)
     former = CaseFactory(number=number, state=Case.State.CLEARED, closed_at=now)
     provider.labels[number.e164, "alpha"] = "Spam Likely"
@@ -134,7 +134,7 @@ def test_a_number_tagged_again_names_its_former_case(endpoint, provider, account
     assert payloads("case.opened")[0]["data"]["case"]["former_id"] == former.pk
 
 
-def test_each_step_of_the_capability_is_told_with_before_after_and_reason(endpoint, provider, account, actor, now):
+def test_each_change_of_capability_is_sent_with_before_after_and_reason(endpoint, provider, account, actor, now):
     number = PhoneNumberFactory(account=account)
     capability.enable([number.pk], context=Context(actor, now))
     capability.accept([number.pk], context=Context.system(now))
@@ -143,7 +143,7 @@ def test_each_step_of_the_capability_is_told_with_before_after_and_reason(endpoi
     assert steps == [("off", "verifying", ""), ("verifying", "on", ""), ("on", "off", "No longer called from.")]
 
 
-def test_a_decided_enrollment_is_told_in_one_order(endpoint, account, now):
+def test_enrollment_decisions_are_sent_in_one_order(endpoint, account, now):
     application = ApplicationFactory(account=account, state=Application.State.SUBMITTED, legal_name='Cascade "Solar" é')
     reviewer = Actor(user=UserFactory(staff_role="reviewer"), via="admin")
     decide(application, "approved", context=Context(reviewer, now), reason="Well run.")
@@ -163,7 +163,7 @@ def test_a_withdrawn_enrollment_is_told(endpoint, account, actor, now):
     assert item["data"]["application"]["id"] == application.pk
 
 
-def test_what_is_recorded_singly_is_told_too(endpoint, account, now):
+def test_event_recorded_singly_is_sent_too(endpoint, account, now):
     number = PhoneNumberFactory(account=account)
     audit.record_event(
         account=account,
@@ -176,7 +176,7 @@ def test_what_is_recorded_singly_is_told_too(endpoint, account, now):
     assert payloads()[0]["data"]["after"] == "on"
 
 
-def test_what_nobody_needs_to_know_elsewhere_is_not_told(endpoint, account, actor, now):
+def test_event_without_a_webhook_type_is_not_sent(endpoint, account, actor, now):
     CampaignFactory(account=account)
     audit.record_event(
         account=account, context=Context(actor, now), code="number.added", subject=PhoneNumberFactory(account=account)
@@ -184,10 +184,10 @@ def test_what_nobody_needs_to_know_elsewhere_is_not_told(endpoint, account, acto
     assert message_types() == []
 
 
-# To whom
+# Subscriptions
 
 
-def test_each_endpoint_of_the_account_is_told_what_it_wants_and_no_other_account(provider, account, actor, now):
+def test_only_subscribed_endpoints_of_the_account_get_a_delivery(provider, account, actor, now):
     everything = WebhookEndpointFactory(account=account)
     capabilities = WebhookEndpointFactory(account=account, event_types="capability.changed", state="paused")
     WebhookEndpointFactory(account=account, event_types="case.opened case.failed")
@@ -198,7 +198,7 @@ def test_each_endpoint_of_the_account_is_told_what_it_wants_and_no_other_account
     assert {delivery.message for delivery in deliveries} == {WebhookMessage.objects.get()}
 
 
-def test_an_account_that_wants_to_know_nothing_leaves_nothing_in_the_outbox(provider, account, actor, now):
+def test_account_without_a_subscription_gets_no_message(provider, account, actor, now):
     WebhookEndpointFactory(account=AccountFactory())
     WebhookEndpointFactory(account=account, event_types="case.opened")
     capability.enable([PhoneNumberFactory(account=account).pk], context=Context(actor, now))
@@ -206,12 +206,12 @@ def test_an_account_that_wants_to_know_nothing_leaves_nothing_in_the_outbox(prov
     assert not OrmQ.objects.exists()
 
 
-def test_the_workers_are_told_at_once(endpoint, provider, account, actor, now):
+def test_delivery_is_queued_with_the_message(endpoint, provider, account, actor, now):
     capability.enable([PhoneNumberFactory(account=account).pk], context=Context(actor, now))
     assert [row.func() for row in OrmQ.objects.all()] == [outbox.DELIVER_TASK]
 
 
-def test_each_message_has_an_id_of_its_own(endpoint, provider, account, actor, now):
+def test_each_message_has_its_own_id(endpoint, provider, account, actor, now):
     numbers = [PhoneNumberFactory(account=account).pk for _ in range(3)]
     capability.enable(numbers, context=Context(actor, now))
     capability.accept(numbers, context=Context(actor, now))
@@ -220,7 +220,7 @@ def test_each_message_has_an_id_of_its_own(endpoint, provider, account, actor, n
     assert all(item.startswith("msg_") for item in ids)
 
 
-# With the change, or not at all
+# Transactions
 
 
 def test_a_change_that_is_rolled_back_leaves_no_message(endpoint, provider, account, actor, now):
@@ -234,7 +234,7 @@ def test_a_change_that_is_rolled_back_leaves_no_message(endpoint, provider, acco
     assert not OrmQ.objects.exists()
 
 
-# What it costs
+# Number of queries
 
 
 def queries_to_enable(count: int, account, context: Context) -> list[str]:
@@ -244,19 +244,19 @@ def queries_to_enable(count: int, account, context: Context) -> list[str]:
     return [query["sql"] for query in captured]
 
 
-def test_500_numbers_cost_as_many_queries_as_5(endpoint, provider, account, actor, now):
+def test_query_count_is_the_same_for_5_and_500_numbers(endpoint, provider, account, actor, now):
     few, many = (len(queries_to_enable(count, account, Context(actor, now))) for count in (5, 500))
     assert few == many
     assert WebhookDelivery.objects.count() == 505
 
 
-def test_without_an_endpoint_a_change_costs_one_query_that_reads(provider, account, actor, now):
+def test_change_without_an_endpoint_takes_one_select_query(provider, account, actor, now):
     about = [sql for sql in queries_to_enable(5, account, Context(actor, now)) if "webhook" in sql]
     assert len(about) == 1
     assert about[0].startswith("SELECT")
 
 
-def test_labels_and_cases_are_told_in_as_many_queries_for_500_as_for_5(endpoint, provider, account, now):
+def test_query_count_is_the_same_for_5_and_500_labels_and_cases(endpoint, provider, account, now):
     EngineFactory(slug="alpha")
     counts = []
     for count in (5, 500):

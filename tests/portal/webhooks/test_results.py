@@ -25,7 +25,7 @@ from tests.portal.webhooks.receiver import respond
 pytestmark = pytest.mark.django_db
 
 
-def test_the_waits_grow_and_end_within_three_days():
+def test_retry_delays_grow_and_end_within_three_days():
     assert list(results.RETRY_DELAYS) == sorted(results.RETRY_DELAYS)
     assert timedelta(days=2.5) < timedelta(seconds=sum(results.RETRY_DELAYS)) < timedelta(days=3)
     waits = [results.retry_delay(attempts) for attempts in range(1, len(results.RETRY_DELAYS) + 1)]
@@ -34,12 +34,12 @@ def test_the_waits_grow_and_end_within_three_days():
     assert results.retry_delay(len(results.RETRY_DELAYS) + 1) is None
 
 
-def test_waits_are_of_the_services_clock(settings):
+def test_retry_delays_use_the_service_clock(settings):
     settings.SERVICE_DAY = timedelta(seconds=20)
     assert results.retry_delay(1) < timedelta(milliseconds=2)
 
 
-def test_after_three_days_it_is_paused_its_owners_told_and_nothing_lost(
+def test_endpoint_failing_for_three_days_is_paused_and_owners_are_mailed(
     endpoint, receiver, numbers, owner, account, now
 ):
     MemberFactory(account=account, role=Member.Role.ADMIN)
@@ -68,14 +68,14 @@ def test_after_three_days_it_is_paused_its_owners_told_and_nothing_lost(
     assert reason in message.body
     assert "9 events wait now" in message.body
     assert f"/account/webhooks/{endpoint.pk}/" in message.body
-    # What it missed goes out in order when it is resumed.
+    # Waiting messages are sent in order when the endpoint is resumed.
     receiver.answer = respond(200)
     assert endpoints.resume(endpoint, context=Context.system(later))
     deliver(later)
     assert in_order(receiver.accepted_changes(), numbers)
 
 
-def test_one_that_says_it_is_gone_is_paused_at_once(endpoint, receiver, numbers, now):
+def test_endpoint_that_responds_with_410_is_paused_immediately(endpoint, receiver, numbers, now):
     receiver.answer = respond(410)
     capability.enable(numbers, context=Context.system(now))
     deliver(now)
@@ -85,7 +85,7 @@ def test_one_that_says_it_is_gone_is_paused_at_once(endpoint, receiver, numbers,
     assert endpoint.mail_due_at == now
 
 
-def test_a_success_in_between_begins_the_three_days_anew(endpoint, receiver, numbers, now):
+def test_success_resets_the_failures_of_an_endpoint(endpoint, receiver, numbers, now):
     receiver.answer = fail_first(2, respond(500))
     capability.enable(numbers[:1], context=Context.system(now))
     deliver(now)
@@ -96,7 +96,7 @@ def test_a_success_in_between_begins_the_three_days_anew(endpoint, receiver, num
     assert (endpoint.consecutive_failures, endpoint.failing_since, endpoint.backoff_until) == (0, None, None)
 
 
-def test_once_it_is_back_what_was_waiting_longer_does_not_wait_on(endpoint, receiver, numbers, now):
+def test_all_waiting_messages_are_delivered_after_the_endpoint_recovers(endpoint, receiver, numbers, now):
     receiver.answer = respond(500)
     capability.enable(numbers, context=Context.system(now))
     for hours in range(24):
@@ -107,7 +107,7 @@ def test_once_it_is_back_what_was_waiting_longer_does_not_wait_on(endpoint, rece
     assert delivery_states() == {"delivered"}
 
 
-def test_a_first_failure_is_waited_for_where_it_may_soon_be_tried_again(endpoint, receiver, numbers, settings):
+def test_short_retry_delay_is_waited_for_in_the_same_run(endpoint, receiver, numbers, settings):
     settings.SERVICE_DAY = timedelta(seconds=86_400 / 50)  # 5 seconds last a tenth of one
     receiver.answer = fail_first(1, respond(500))
     capability.enable(numbers[:1], context=Context.system(timezone.now()))

@@ -1,4 +1,4 @@
-"""Bulk actions: dry runs, confirmation, and what goes to the workers."""
+"""Bulk actions: dry runs, confirmation, and work left to workers."""
 
 import pytest
 from django.db import connection
@@ -22,7 +22,7 @@ from tests.support.pages import get_html
 pytestmark = pytest.mark.django_db
 
 
-def test_a_dry_run_answers_what_the_window_shows_and_changes_nothing(api_client, enrolled_account):
+def test_dry_run_returns_what_the_window_shows_and_changes_nothing(api_client, enrolled_account):
     campaign = CampaignFactory(account=enrolled_account)
     LicenceFactory(account=enrolled_account, product=Product.MONITORING_SKU, seats=1)
     PhoneNumberFactory.create_batch(2, account=enrolled_account, campaign=campaign)
@@ -41,11 +41,11 @@ def test_a_dry_run_answers_what_the_window_shows_and_changes_nothing(api_client,
     assert not PhoneNumber.objects.monitored().exists()
 
 
-def test_what_a_dry_run_showed_is_done_when_it_is_confirmed_and_once(api_client, enrolled_account, api_key):
+def test_confirmed_dry_run_is_applied_once_to_the_numbers_it_returned(api_client, enrolled_account, api_key):
     campaign = CampaignFactory(account=enrolled_account)
     shown = PhoneNumberFactory.create_batch(2, account=enrolled_account, campaign=campaign)
     pk = send_request(api_client, "POST", "/numbers/enable", {"filter": {}, "dry_run": True}).json()["id"]
-    PhoneNumberFactory(account=enrolled_account, campaign=campaign)  # came later, and was not shown
+    PhoneNumberFactory(account=enrolled_account, campaign=campaign)  # added after the dry run
     said = send_request(api_client, "POST", f"/bulk-actions/{pk}/confirm").json()
     assert (said["state"], said["applied"]) == ("done", 2)
     assert set(PhoneNumber.objects.monitored()) == set(shown)
@@ -55,7 +55,7 @@ def test_what_a_dry_run_showed_is_done_when_it_is_confirmed_and_once(api_client,
     assert list(events.values_list("via", "api_key")) == [("api", api_key.pk)] * 2
 
 
-def test_enabling_by_ids_and_disabling_by_filter(api_client, enrolled_account):
+def test_numbers_are_enabled_by_ids_and_disabled_by_filter(api_client, enrolled_account):
     campaign = CampaignFactory(account=enrolled_account)
     numbers = PhoneNumberFactory.create_batch(3, account=enrolled_account, campaign=campaign)
     answer = send_request(api_client, "POST", "/numbers/enable", {"ids": [numbers[0].pk, numbers[1].pk]})
@@ -65,14 +65,14 @@ def test_enabling_by_ids_and_disabling_by_filter(api_client, enrolled_account):
     assert not PhoneNumber.objects.monitored().exists()
 
 
-def test_without_an_enrollment_nothing_is_enabled_and_the_reason_said(api_client, account):
+def test_without_an_enrollment_nothing_is_enabled_and_the_reason_is_returned(api_client, account):
     PhoneNumberFactory.create_batch(2, account=account)
     said = send_request(api_client, "POST", "/numbers/enable", {"filter": {}}).json()
     assert (said["to_do"], said["applied"], [one["code"] for one in said["refused"]]) == (0, 0, ["not_enrolled"])
     assert said["sentence"] == "Nothing was changed."
 
 
-def test_more_than_are_done_at_once_go_to_the_workers_who_name_the_key(
+def test_large_bulk_action_is_applied_by_a_worker_with_the_api_key_in_the_audit_trail(
     api_client, enrolled_account, api_key, monkeypatch
 ):
     monkeypatch.setattr(actions, "MAX_SYNCHRONOUS", 2)
@@ -90,7 +90,7 @@ def test_more_than_are_done_at_once_go_to_the_workers_who_name_the_key(
 @pytest.mark.parametrize(
     "body", [{}, {"ids": []}, {"ids": [1], "filter": {}}, {"filter": {"status": "x"}}, {"ids": ["1"]}]
 )
-def test_what_does_not_say_which_numbers_does_nothing(api_client, account, body):
+def test_request_without_a_valid_selection_is_refused(api_client, account, body):
     PhoneNumberFactory(account=account)
     assert send_request(api_client, "POST", "/numbers/disable", body).status_code == 422
     assert not BulkAction.objects.exists()
@@ -103,7 +103,7 @@ def test_the_portal_shows_a_bulk_action_of_a_key_with_its_name(api_client, enrol
 
 
 @pytest.mark.parametrize("action", ["enable", "disable"])
-def test_a_bulk_action_asks_as_much_for_5_numbers_as_for_500(api_client, enrolled_account, settings, action):
+def test_query_count_is_the_same_for_5_and_500_numbers(api_client, enrolled_account, settings, action):
     settings.API_RATE_LIMIT = 0
     campaign = CampaignFactory(account=enrolled_account)
     capability = {"enable": "off", "disable": "on"}[action]

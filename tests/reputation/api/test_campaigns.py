@@ -14,7 +14,7 @@ from tests.reputation.api.helpers import API_ROOT, send_request
 pytestmark = pytest.mark.django_db
 
 
-def test_a_campaign_is_added_and_changed_at_once_or_not_at_all(api_client, account, api_key):
+def test_campaign_is_added_and_a_change_is_applied_completely_or_not_at_all(api_client, account, api_key):
     said = send_request(api_client, "POST", "/campaigns", {"name": "  Renewals ", "automatic_matching": False}).json()
     assert (said["name"], said["automatic_matching"], said["is_paused"], said["default_number"]) == (
         "Renewals",
@@ -45,7 +45,7 @@ def test_a_campaign_is_added_and_changed_at_once_or_not_at_all(api_client, accou
     assert (said["default_number"], said["is_paused"]) == (None, False)
 
 
-def test_a_number_that_cannot_be_shown_is_no_default(api_client, account):
+def test_number_that_is_no_caller_id_is_refused_as_default(api_client, account):
     campaign, premium = CampaignFactory(account=account), PhoneNumberFactory(account=account, kind="premium")
     answer = send_request(
         api_client, "PATCH", f"/campaigns/{campaign.pk}", {"name": "X", "default_number_id": premium.pk}
@@ -55,15 +55,15 @@ def test_a_number_that_cannot_be_shown_is_no_default(api_client, account):
     assert campaign.name != "X"
 
 
-def test_a_campaigns_name_is_one_as_the_database_sees_it(api_client, account):
+def test_campaign_name_must_be_unique_regardless_of_case(api_client, account):
     CampaignFactory(account=account, name="Renewals")
     answer = send_request(api_client, "POST", "/campaigns", {"name": "RENEWALS"})
     assert (answer.status_code, answer.json()["code"]) == (409, "name_taken")
     with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")  # a refused write leaves a transaction that works
+        cursor.execute("SELECT 1")  # the transaction can still be used after a refused write
 
 
-def test_a_campaigns_daily_limit_is_set_changed_and_taken_away(api_client, account):
+def test_daily_limit_of_a_campaign_is_set_and_removed(api_client, account):
     address = f"/campaigns/{CampaignFactory(account=account).pk}"
     seen = api_client.get(f"{API_ROOT}{address}")
     assert seen.json()["daily_limit"] is None
@@ -78,7 +78,7 @@ def test_a_campaigns_daily_limit_is_set_changed_and_taken_away(api_client, accou
     assert list(events.values_list("before", "after")) == [("none", "100"), ("100", "none")]
 
 
-def test_of_two_who_change_a_campaign_the_second_learns_of_it(api_client, account):
+def test_change_with_an_outdated_etag_is_refused(api_client, account):
     campaign = CampaignFactory(account=account)
     seen = api_client.get(f"{API_ROOT}/campaigns/{campaign.pk}").headers["ETag"]
     assert (

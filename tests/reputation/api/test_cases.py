@@ -18,7 +18,7 @@ from tests.support.urls import create_case
 pytestmark = pytest.mark.django_db
 
 
-def test_cases_are_listed_newest_first_by_state_and_number(api_client, account):
+def test_cases_are_listed_newest_first_and_filtered_by_state_and_number(api_client, account):
     failed, opened = create_case(account, Case.State.FAILED), create_case(account)
     create_case(AccountFactory())
     found = get_json(api_client, "/cases")["items"]
@@ -27,7 +27,7 @@ def test_cases_are_listed_newest_first_by_state_and_number(api_client, account):
     assert [one["id"] for one in get_json(api_client, "/cases", number_id=opened.number_id)["items"]] == [opened.pk]
 
 
-def test_a_case_says_its_course_and_what_happens_next(api_client, account):
+def test_case_has_its_submissions_and_its_next_step(api_client, account):
     case = CaseFactory(number=MonitoredNumberFactory(account=account))
     engine = EngineFactory(name="Alpha")
     TagFactory(number=case.number, case=case, engine=engine)
@@ -39,7 +39,7 @@ def test_a_case_says_its_course_and_what_happens_next(api_client, account):
     assert [one["engine"]["name"] for one in said["submissions"]] == ["Alpha"]
 
 
-def test_a_ticket_is_noted_for_a_case_that_failed_and_no_other(api_client, account, api_key):
+def test_ticket_is_stored_only_for_a_failed_case(api_client, account, api_key):
     failed, opened = create_case(account, Case.State.FAILED), create_case(account)
     said = send_request(api_client, "PUT", f"/cases/{failed.pk}/ticket", {"reference": "48213"}).json()
     assert (said["ticket_reference"], bool(said["ticket_noted_at"])) == ("48213", True)

@@ -12,7 +12,7 @@ from portal.models import AuditEvent
 from tests.factories import AccountFactory, CampaignFactory, PhoneNumberFactory
 from tests.support.waiting import TIMEOUT, wait_until
 
-# On PostgreSQL the feed tells transactions apart, so that these cannot be inside one.
+# On PostgreSQL the feed depends on transactions, so these tests cannot run inside one.
 pytestmark = pytest.mark.django_db(transaction=True)
 
 EVENTS_URL = "/api/v1/events"
@@ -48,12 +48,12 @@ def read_feed(client, cursor, count, **params) -> list[dict]:
 
 @pytest.fixture
 def feed_cursor(api_client, account) -> str:
-    """The cursor after what the fixtures themselves did, which is making the key."""
+    """The cursor after the events of the fixtures, which create the key."""
     read_feed(api_client, None, 1)
     return get_feed(api_client, limit=200)["next_cursor"]
 
 
-def test_whoever_goes_on_with_the_cursor_gets_everything_once_in_order(api_client, account, now, feed_cursor):
+def test_reading_on_from_the_cursor_returns_every_event_once_in_order(api_client, account, now, feed_cursor):
     for _ in range(7):
         record_event(account, now)
     seen = read_feed(api_client, feed_cursor, 7, limit=3)
@@ -67,13 +67,13 @@ def test_whoever_goes_on_with_the_cursor_gets_everything_once_in_order(api_clien
     assert len(read_feed(api_client, end, 1)) == 1
 
 
-def test_another_accounts_events_are_not_in_it(api_client, account, now, feed_cursor):
+def test_events_of_other_accounts_are_not_in_the_feed(api_client, account, now, feed_cursor):
     record_event(AccountFactory(), now)
     record_event(account, now, code="number.changed")
     assert [event["what"] for event in read_feed(api_client, feed_cursor, 1)] == ["number.changed"]
 
 
-def test_an_event_says_what_about_whom_and_by_whom(api_client, account, now, feed_cursor, admin):
+def test_event_has_its_code_subject_values_and_actor(api_client, account, now, feed_cursor, admin):
     campaign = CampaignFactory(account=account, name="Renewals")
     audit.record_event(
         account=account,
@@ -93,7 +93,7 @@ def test_an_event_says_what_about_whom_and_by_whom(api_client, account, now, fee
     assert (tagged["about"]["label"], tagged["by"]) == ("+12065550143", {"name": None, "via": "task"})
 
 
-def test_only_a_kind_of_events_may_be_asked_for(api_client, account, now, feed_cursor):
+def test_feed_can_be_filtered_by_kind(api_client, account, now, feed_cursor):
     for code in ("number.added", "tag.detected", "case.opened", "campaign.added"):
         record_event(account, now, code=code)
     assert [event["what"] for event in read_feed(api_client, feed_cursor, 2, kind="tags")] == [
@@ -104,10 +104,10 @@ def test_only_a_kind_of_events_may_be_asked_for(api_client, account, now, feed_c
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
 
 
-def test_a_transaction_that_takes_longer_than_a_later_one_is_not_skipped(api_client, account, now, feed_cursor):
-    """The first writes its event and waits; the second writes and commits; a reader comes; then the first commits.
+def test_event_of_a_transaction_that_commits_late_is_not_skipped(api_client, account, now, feed_cursor):
+    """The first writes its event and waits. The second writes and commits, the feed is read, and the first commits.
 
-    On SQLite the second has to wait for the first, so that there is nothing to be skipped.
+    On SQLite the second must wait for the first, so nothing can be skipped.
     """
     written, read, seen = threading.Event(), threading.Event(), []
 
@@ -139,8 +139,8 @@ def test_a_transaction_that_takes_longer_than_a_later_one_is_not_skipped(api_cli
     assert [event["what"] for event in seen] == ["number.added", "number.removed"]
 
 
-def test_a_page_asks_as_much_for_5_events_as_for_200(api_client, account, now, feed_cursor, admin, settings):
-    settings.API_RATE_LIMIT = 0  # which asks once a second, however much is answered
+def test_query_count_is_the_same_for_5_and_200_events(api_client, account, now, feed_cursor, admin, settings):
+    settings.API_RATE_LIMIT = 0  # the rate limiter makes a query once a second
 
     def queries():
         with CaptureQueriesContext(connection) as captured:

@@ -1,7 +1,7 @@
 """The API conforms to its OpenAPI document: schemathesis generates requests from the document.
 
-With every scope and with none. Derandomized, and with few examples for each operation, so that it is the same every
-time and over in a minute; the boundaries of every value are gone through systematically on top (the coverage phase).
+Requests have every scope, one or none. They are derandomized, with few examples for each operation, so that the tests
+are repeatable and take a minute. The coverage phase also tests the boundaries of every value.
 """
 
 from io import BytesIO
@@ -26,7 +26,7 @@ from tests.support.urls import OBJECT_FACTORIES, create_api_key, create_case
 
 pytestmark = pytest.mark.django_db
 
-# What no schema can say: which numbers exist, and what a file of them is.
+# What the schema cannot describe: existing phone numbers, and CSV files of them.
 phone_numbers = strategies.integers(2_000_000, 9_999_999).map(lambda n: f"+1206{n}")
 schemathesis.openapi.format("phone-number", phone_numbers)
 schemathesis.openapi.media_type("text/csv", phone_numbers.map(lambda number: f"number\n{number}\n".encode()))
@@ -43,7 +43,7 @@ schemathesis.openapi.media_type(
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", phone_numbers.map(create_workbook)
 )
 
-# A well-formed request may name a version that is no longer the object's.
+# A well-formed request may have an outdated If-Match.
 ACCEPTED_STATUSES = ["2xx", "401", "403", "404", "409", "412"]
 # Which columns and sheets a file has, and whether its bytes are a table, is in no schema.
 READS_A_FILE = ["POST /api/v1/imports", "POST /api/v1/imports/{import_id}/columns"]
@@ -57,7 +57,8 @@ SCHEMATHESIS_CONFIG = {
         }
         for name in READS_A_FILE
     ],
-    # The tests bring keys; what is no key is sent by the check ignored_auth, and by tests/portal/test_api_keys.py.
+    # The tests send keys. Invalid keys are covered by the check ignored_auth, and by
+    # tests/portal/accounts/test_api_keys.py.
     "generation": {"with-security-parameters": False},
 }
 
@@ -77,7 +78,7 @@ def no_rate_limit(settings):
 
 @pytest.fixture(autouse=True)
 def keep_connection_open():
-    """As Django's own test client does it: what is asked here sees the test's transaction."""
+    """Keep the connection open, as Django's test client does, so that requests see the test's transaction."""
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
     yield
@@ -87,7 +88,7 @@ def keep_connection_open():
 
 @pytest.fixture
 def object_ids(account) -> dict[str, int]:
-    """An object for each id that a path may name, in an account that may enable numbers."""
+    """The id of an object for each id parameter of a path, in an enrolled account."""
     ApplicationFactory(account=account)
     LicenceFactory(account=account)
     made = {
@@ -97,8 +98,7 @@ def object_ids(account) -> dict[str, int]:
 
 
 def use_existing_ids(case, object_ids) -> None:
-    """Well-formed values become ones that mean something: an id of an object that is there, a cursor that was handed
-    out (none), and an Idempotency-Key that was not used for another request."""
+    """Replace well-formed values by meaningful ones: ids of existing objects, no cursor, and a new Idempotency-Key."""
 
     def well_formed(where: ParameterLocation) -> bool:
         return not (case.meta and case.meta.is_negative_at(where))
@@ -115,11 +115,11 @@ def use_existing_ids(case, object_ids) -> None:
         case.headers["Idempotency-Key"] = uuid4().hex
 
 
-# The parameter also gives each operation's test a name of its own, without which pytest-xdist runs only one of them.
+# The parameter also gives each operation's test its own name. Without it, pytest-xdist runs only one of them.
 @pytest.mark.parametrize("scopes", [tuple(API_SCOPES)], ids=["all"])
 @schema.parametrize()
 @examples(max_examples=12, **DETERMINISTIC)
-def test_with_every_scope(case, scopes, object_ids, account, token_for):
+def test_api_conforms_to_its_schema_with_every_scope(case, scopes, object_ids, account, token_for):
     use_existing_ids(case, object_ids)
     case.call_and_validate(headers={"Authorization": f"Bearer {token_for(*scopes)}"})
 
@@ -127,7 +127,7 @@ def test_with_every_scope(case, scopes, object_ids, account, token_for):
 @pytest.mark.parametrize("scope", ["match", "read", "write", None])
 @schema.parametrize()
 @examples(max_examples=3, phases=[Phase.generate], **DETERMINISTIC)
-def test_with_one_scope_or_none(case, scope, object_ids, account, token_for):
+def test_api_conforms_to_its_schema_with_one_scope_or_without_a_key(case, scope, object_ids, account, token_for):
     use_existing_ids(case, object_ids)
     may = case.operation.definition.raw["x-scope"] == scope
     headers = {"Authorization": f"Bearer {token_for(scope)}"} if scope else {}
@@ -148,5 +148,5 @@ def token_for(account):
     return token
 
 
-def test_a_cursor_that_a_list_has_handed_out_is_taken(api_client):
+def test_cursor_returned_by_a_list_is_accepted(api_client):
     assert api_client.get("/api/v1/numbers", {"cursor": encode_cursor("numbers", 5)}).status_code == 200

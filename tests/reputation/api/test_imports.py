@@ -21,7 +21,7 @@ def post_file(client, content, name="numbers.csv", **fields):
     return client.post(f"{API_ROOT}/imports", {"file": SimpleUploadedFile(name, content), **fields})
 
 
-def test_a_file_is_shown_first_and_imported_when_it_is_confirmed(api_client, account, api_key, as_viewer):
+def test_file_is_imported_after_its_preview_is_confirmed(api_client, account, api_key, as_viewer):
     answer = post_file(api_client, (Path(project.BASE_DIR) / "docs/sample-numbers.csv").read_bytes())
     said = answer.json()
     assert (answer.status_code, said["state"]) == (201, "ready")
@@ -39,7 +39,7 @@ def test_a_file_is_shown_first_and_imported_when_it_is_confirmed(api_client, acc
     assert "API key Dialer" in get_html(as_viewer.get(reverse("imports")))
 
 
-def test_an_import_is_dropped_or_confirmed_and_not_both(api_client, account):
+def test_cancelled_import_can_be_neither_cancelled_nor_confirmed_again(api_client, account):
     pk = post_file(api_client, b"number\n2065550143\n").json()["id"]
     assert send_request(api_client, "POST", f"/imports/{pk}/cancel").json()["state"] == "cancelled"
     for again in ("cancel", "confirm"):
@@ -48,7 +48,7 @@ def test_an_import_is_dropped_or_confirmed_and_not_both(api_client, account):
     assert not PhoneNumber.objects.exists()
 
 
-def test_an_import_that_is_under_way_can_be_stopped_once(api_client, account, monkeypatch):
+def test_import_can_be_stopped_once_while_it_is_applied(api_client, account, monkeypatch):
     monkeypatch.setattr(pipeline, "MAX_SYNCHRONOUS_ROWS", 0)
     pk = post_file(api_client, b"number\n2065550143\n").json()["id"]
     assert send_request(api_client, "POST", f"/imports/{pk}/stop").json()["code"] == "not_possible"
@@ -59,7 +59,9 @@ def test_an_import_that_is_under_way_can_be_stopped_once(api_client, account, mo
     assert "stopped" in answer.json()["detail"]
 
 
-def test_a_large_import_is_read_and_applied_by_the_workers_who_name_the_key(api_client, account, api_key, monkeypatch):
+def test_large_import_is_applied_by_a_worker_with_the_api_key_in_the_audit_trail(
+    api_client, account, api_key, monkeypatch
+):
     monkeypatch.setattr(pipeline, "MAX_SYNCHRONOUS_BYTES", 10)
     monkeypatch.setattr(pipeline, "MAX_SYNCHRONOUS_ROWS", 0)
     said = post_file(api_client, b"number\n2065550143\n2065550144\n").json()
@@ -75,13 +77,13 @@ def test_a_large_import_is_read_and_applied_by_the_workers_who_name_the_key(api_
 
 
 @pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n", b"name,town\nA,B\n"])
-def test_what_is_no_file_of_numbers_is_refused_with_the_reason(api_client, content):
+def test_unreadable_file_is_refused(api_client, content):
     answer = post_file(api_client, content)
     assert (answer.status_code, answer.json()["code"]) == (422, "file_unreadable")
     assert not NumberImport.objects.exists()
 
 
-def test_an_upload_over_the_limit_is_too_large(api_client, settings):
+def test_upload_over_the_size_limit_is_refused(api_client, settings):
     settings.UPLOAD_LIMIT_MB = 1
     answer = post_file(api_client, b"number\n" + b"2065550143\n" * 100_000)
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")

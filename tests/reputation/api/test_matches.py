@@ -27,7 +27,7 @@ def post_match(client, body: object, **how: object):
     return client.generic("POST", MATCH_URL, text, **{"content_type": "application/json"} | how)
 
 
-def test_the_answer_names_the_number_and_says_why(api_client, campaign):
+def test_match_returns_the_number_and_the_reason(api_client, campaign):
     answer = post_match(api_client, {"campaign_id": campaign.pk, "called": "(206) 355-0199"})
     assert answer.status_code == 200
     said = answer.json()
@@ -52,7 +52,7 @@ def test_another_accounts_campaign_is_not_found(api_client):
         ("{", 400, "malformed"),
     ],
 )
-def test_a_wrong_request_is_refused_in_words(api_client, body, status, code):
+def test_invalid_request_is_refused_with_a_problem(api_client, body, status, code):
     answer = post_match(api_client, body)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert answer.headers["Content-Type"] == "application/problem+json"
@@ -80,13 +80,13 @@ def test_a_call_to_a_new_area_code_gets_a_caller_id(api_client, campaign):
     assert (answer.status_code, answer.json()["caller_id"]) == (200, "+13572340142")
 
 
-def test_another_type_and_another_method_are_refused(api_client, campaign):
+def test_wrong_content_type_and_method_are_refused(api_client, campaign):
     assert post_match(api_client, "x", content_type="text/plain").status_code == 415
     answer = api_client.get(MATCH_URL)
     assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
 
 
-def test_without_a_key_or_its_scope_nothing_is_answered(client, account, api_client_for, campaign):
+def test_request_without_a_key_or_the_scope_is_refused(client, account, api_client_for, campaign):
     body = {"campaign_id": campaign.pk, "called": "+12063550199"}
     assert post_match(client, body).status_code == 401
     assert post_match(api_client_for(account, "read", "write"), body).status_code == 403

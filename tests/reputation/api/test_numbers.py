@@ -22,7 +22,7 @@ from tests.support.pages import get_html
 pytestmark = pytest.mark.django_db
 
 
-def test_a_number_is_added_and_the_trail_names_the_key(api_client, account, api_key, as_viewer):
+def test_number_is_added_and_the_audit_trail_names_the_key(api_client, account, api_key, as_viewer):
     campaign = CampaignFactory(account=account)
     body = {"number": "(206) 555-0143", "label": "Seattle 4", "source": "byoc", "campaign_id": campaign.pk}
     answer = send_request(api_client, "POST", "/numbers", body)
@@ -48,7 +48,7 @@ def test_a_number_is_added_and_the_trail_names_the_key(api_client, account, api_
     assert "API key Dialer" in get_html(as_viewer.get(reverse("audit-trail"), {"who": "api"}))
 
 
-def test_what_a_key_did_is_not_said_to_be_the_services_own_doing(api_client, account, as_viewer):
+def test_change_by_an_api_key_is_not_listed_as_done_by_the_service(api_client, account, as_viewer):
     send_request(api_client, "POST", "/numbers", {"number": "+12065550143"})
     assert (
         "Number added"
@@ -67,13 +67,13 @@ def test_what_a_key_did_is_not_said_to_be_the_services_own_doing(api_client, acc
         (12065550143, "invalid"),
     ],
 )
-def test_what_is_no_caller_id_is_refused(api_client, number, code):
+def test_invalid_caller_id_is_refused(api_client, number, code):
     answer = send_request(api_client, "POST", "/numbers", {"number": number})
     assert (answer.status_code, answer.json()["code"]) == (422, code)
     assert answer.json()["errors"][0]["where"] == "body.number"
 
 
-def test_a_number_that_is_there_is_named(api_client, account):
+def test_existing_number_is_refused_with_its_id(api_client, account):
     there = PhoneNumberFactory(account=account, e164="+12065550143")
     answer = send_request(api_client, "POST", "/numbers", {"number": "+12065550143", "label": "New"})
     assert (answer.status_code, answer.json()["code"], answer.json()["id"]) == (409, "number_exists", there.pk)
@@ -81,12 +81,12 @@ def test_a_number_that_is_there_is_named(api_client, account):
     assert there.label == ""
 
 
-def test_a_number_that_another_account_has_is_added_for_this_one_too(api_client, account):
+def test_number_of_another_account_can_be_added(api_client, account):
     PhoneNumberFactory(e164="+12065550143")
     assert send_request(api_client, "POST", "/numbers", {"number": "+12065550143"}).status_code == 201
 
 
-def test_a_removed_number_comes_back(api_client, account, now):
+def test_removed_number_is_restored_when_it_is_added_again(api_client, account, now):
     number = PhoneNumberFactory(account=account, e164="+12065550143", label="Kept")
     phone_numbers.remove([number.pk], context=Context.system(now))
     assert send_request(api_client, "GET", f"/numbers/{number.pk}").status_code == 404
@@ -94,7 +94,7 @@ def test_a_removed_number_comes_back(api_client, account, now):
     assert (said["id"], said["label"]) == (number.pk, "Kept")
 
 
-def test_what_is_left_out_of_a_change_stays(api_client, account):
+def test_fields_missing_in_a_change_keep_their_values(api_client, account):
     campaign = CampaignFactory(account=account)
     number = PhoneNumberFactory(account=account, label="Old", source="byoc", campaign=campaign)
     said = send_request(api_client, "PATCH", f"/numbers/{number.pk}", {"label": "New"}).json()
@@ -104,7 +104,7 @@ def test_what_is_left_out_of_a_change_stays(api_client, account):
     assert send_request(api_client, "PATCH", f"/numbers/{number.pk}", {}).json() == said
 
 
-def test_a_change_that_names_another_accounts_campaign_changes_nothing(api_client, account):
+def test_change_with_a_campaign_of_another_account_changes_nothing(api_client, account):
     number = PhoneNumberFactory(account=account, label="Old")
     body = {"label": "New", "campaign_id": CampaignFactory().pk}
     answer = send_request(api_client, "PATCH", f"/numbers/{number.pk}", body)
@@ -113,7 +113,7 @@ def test_a_change_that_names_another_accounts_campaign_changes_nothing(api_clien
     assert (number.label, number.campaign) == ("Old", None)
 
 
-def test_a_removed_number_is_gone_from_the_list(api_client, account):
+def test_removed_number_is_not_listed(api_client, account):
     number = MonitoredNumberFactory(account=account)
     answer = send_request(api_client, "DELETE", f"/numbers/{number.pk}")
     assert (answer.status_code, answer.content) == (204, b"")
@@ -123,7 +123,7 @@ def test_a_removed_number_is_gone_from_the_list(api_client, account):
     assert number.capability == PhoneNumber.Capability.OFF
 
 
-def test_the_list_is_the_accounts_and_takes_the_filters_of_the_table(api_client, account):
+def test_list_has_the_numbers_of_the_account_and_the_filters_of_the_table(api_client, account):
     campaign, engine = CampaignFactory(account=account), EngineFactory()
     tagged = MonitoredNumberFactory(account=account, e164="+12065550100", campaign=campaign)
     TagFactory(number=tagged, engine=engine)
@@ -141,12 +141,12 @@ def test_the_list_is_the_accounts_and_takes_the_filters_of_the_table(api_client,
     assert found(campaign=CampaignFactory().pk) == []
 
 
-def test_a_clean_answer_that_is_too_old_is_stale(api_client, account, now):
+def test_status_is_stale_when_the_last_clean_check_has_expired(api_client, account, now):
     number = MonitoredNumberFactory(account=account, spam_status=PhoneNumber.SpamStatus.CLEAN, fresh_until=now)
     said = get_json(api_client, f"/numbers/{number.pk}")
     assert (said["spam_status"], said["is_tagged"]) == ("stale", False)
 
 
-def test_times_are_utc_with_their_offset(api_client, account):
+def test_times_are_in_utc(api_client, account):
     number = PhoneNumberFactory(account=account, added_at=timezone.datetime.fromisoformat("2026-03-01T08:00:00-05:00"))
     assert get_json(api_client, f"/numbers/{number.pk}")["added_at"] == "2026-03-01T13:00:00Z"

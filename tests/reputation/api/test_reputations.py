@@ -19,7 +19,7 @@ from tests.reputation.api.helpers import get_json
 pytestmark = pytest.mark.django_db
 
 
-def test_a_reputation_says_what_each_engine_says(api_client, account):
+def test_reputation_has_the_check_of_each_engine(api_client, account):
     alpha, beta = EngineFactory(name="Alpha"), EngineFactory(name="Beta")
     number = MonitoredNumberFactory(account=account)
     case = CaseFactory(number=number)
@@ -38,7 +38,7 @@ def test_a_reputation_says_what_each_engine_says(api_client, account):
     assert [one["engine"]["name"] for one in checks] == ["Beta", "Alpha"]
 
 
-def test_a_history_holds_the_numbers_its_labels_and_its_cases_events(api_client, account, now):
+def test_history_has_the_events_of_the_number_its_tags_and_its_cases(api_client, account, now):
     number = MonitoredNumberFactory(account=account)
     case, tag = CaseFactory(number=number), TagFactory(number=number)
     for code, subject in (("number.added", number), ("tag.detected", tag), ("case.opened", case)):

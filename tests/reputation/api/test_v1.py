@@ -1,4 +1,4 @@
-"""The API as a whole: its operations, and queries that do not grow."""
+"""The API as a whole: its operations, and their number of queries."""
 
 import pytest
 from django.db import connection
@@ -21,8 +21,8 @@ pytestmark = pytest.mark.django_db
 @pytest.mark.parametrize(
     "path", ["/numbers", "/numbers?status=labelled", "/cases", "/campaigns", "/imports", "/numbers/{}/checks"]
 )
-def test_a_page_asks_as_much_for_5_as_for_200(api_client, account, settings, path):
-    settings.API_RATE_LIMIT = 0  # which asks once a second, however much is answered
+def test_query_count_of_a_page_is_the_same_for_5_and_200_objects(api_client, account, settings, path):
+    settings.API_RATE_LIMIT = 0  # the rate limiter makes a query once a second
 
     def make(many):
         for _ in range(many):
@@ -54,7 +54,7 @@ def test_a_page_asks_as_much_for_5_as_for_200(api_client, account, settings, pat
     assert shown >= 50
 
 
-def test_the_operations_are_those_of_the_issue():
+def test_all_required_operations_exist():
     assert {one.id for one in all_api_operations()} >= {
         "list_numbers", "get_number", "add_number", "change_number", "remove_number", "import_numbers", "get_import",
         "confirm_import", "cancel_import", "enable_numbers", "disable_numbers", "get_bulk_action", "get_reputation",

@@ -1,4 +1,4 @@
-"""Row 6: the confirmation window lists what was selected, each can be taken out with an X, and it is done once."""
+"""Row 6: the confirmation window lists the selected numbers, an X removes one, and the action is applied once."""
 
 import threading
 from datetime import timedelta
@@ -37,7 +37,7 @@ def numbers(enrolled_account, campaign):
 
 @pytest.fixture
 def open_bulk_action(enrolled_account, actor, now):
-    """Opens a window for numbers (or all) of the account."""
+    """Return a function that creates a bulk action for these, or all, numbers of the account."""
 
     def open_for(numbers=None, action="enable", **chosen):
         queryset = PhoneNumber.objects.for_account(enrolled_account)
@@ -58,7 +58,7 @@ def stored_capabilities(numbers) -> list[str]:
     )
 
 
-def test_row_6_the_window_lists_the_selected_numbers_and_enable_does_it(open_bulk_action, numbers, actor, now):
+def test_row_6_window_lists_the_selected_numbers_and_enable_enables_them(open_bulk_action, numbers, actor, now):
     shown = open_bulk_action(numbers[:4])
     assert [number.pk for number in get_preview(shown).numbers] == [number.pk for number in numbers[:4]]
     assert get_preview(shown).button_label == "Enable 4 numbers"
@@ -66,7 +66,7 @@ def test_row_6_the_window_lists_the_selected_numbers_and_enable_does_it(open_bul
     assert stored_capabilities(numbers) == ["verifying"] * 4 + ["off"] * 2
 
 
-def test_row_6_a_number_that_was_taken_out_is_left_alone(open_bulk_action, numbers, actor, now):
+def test_row_6_number_removed_from_the_window_is_not_enabled(open_bulk_action, numbers, actor, now):
     shown = open_bulk_action(numbers[:3])
     assert remove_number(shown, numbers[1].pk)
     assert get_preview(shown).button_label == "Enable 2 numbers"
@@ -74,15 +74,13 @@ def test_row_6_a_number_that_was_taken_out_is_left_alone(open_bulk_action, numbe
     assert stored_capabilities(numbers[:3]) == ["verifying", "off", "verifying"]
 
 
-def test_row_15_disable_switches_the_chosen_numbers_off(open_bulk_action, numbers, actor, now):
+def test_row_15_disable_switches_the_selected_numbers_off(open_bulk_action, numbers, actor, now):
     capability.enable([number.pk for number in numbers], context=Context(actor, now))
     confirm(open_bulk_action(numbers[:2], action="disable"), context=Context(actor, now))
     assert stored_capabilities(numbers) == ["off", "off"] + ["verifying"] * 4
 
 
-def test_each_number_that_cannot_be_enabled_stands_apart_with_its_reason(
-    open_bulk_action, numbers, enrolled_account, campaign
-):
+def test_numbers_that_cannot_be_enabled_are_listed_by_reason(open_bulk_action, numbers, enrolled_account, campaign):
     canadian = PhoneNumberFactory(account=enrolled_account, campaign=campaign, e164="+14165550123")
     without_seat = PhoneNumberFactory(account=enrolled_account)
     on = PhoneNumberFactory(account=enrolled_account, campaign=campaign, capability=Capability.ON)
@@ -96,7 +94,7 @@ def test_each_number_that_cannot_be_enabled_stands_apart_with_its_reason(
     assert looked.summary.startswith("6 numbers will be verified and then monitored. 3 of the 9 you chose cannot")
 
 
-def test_free_seats_go_to_the_first_numbers_and_a_seat_given_back_to_the_next(enrolled_account, open_bulk_action, now):
+def test_free_seats_go_to_the_first_numbers_and_a_released_seat_to_the_next(enrolled_account, open_bulk_action, now):
     LicenceFactory(account=enrolled_account, product=Product.MONITORING_SKU, seats=2)
     numbers = PhoneNumberFactory.create_batch(4, account=enrolled_account)
     shown = open_bulk_action(numbers)
@@ -105,7 +103,7 @@ def test_free_seats_go_to_the_first_numbers_and_a_seat_given_back_to_the_next(en
     assert get_preview(shown).numbers == numbers[1:3]
 
 
-def test_two_windows_share_the_seats(enrolled_account, open_bulk_action, actor, now):
+def test_two_bulk_actions_share_the_free_seats(enrolled_account, open_bulk_action, actor, now):
     LicenceFactory(account=enrolled_account, product=Product.MONITORING_SKU, seats=1)
     first, second = PhoneNumberFactory.create_batch(2, account=enrolled_account)
     windows = open_bulk_action([first]), open_bulk_action([second])
@@ -115,7 +113,7 @@ def test_two_windows_share_the_seats(enrolled_account, open_bulk_action, actor, 
     assert get_result(windows[1]).first_skipped == [second]
 
 
-def test_a_second_confirmation_does_nothing_and_shows_what_was_done(open_bulk_action, numbers, actor, now):
+def test_second_confirmation_changes_nothing_and_shows_the_result(open_bulk_action, numbers, actor, now):
     shown = open_bulk_action(numbers)
     assert confirm(shown, context=Context(actor, now))
     events = AuditEvent.objects.count()
@@ -126,14 +124,14 @@ def test_a_second_confirmation_does_nothing_and_shows_what_was_done(open_bulk_ac
     assert get_result(shown).summary == "Enabled 6 numbers."
 
 
-def test_a_number_cannot_be_taken_out_of_a_confirmed_window(open_bulk_action, numbers, actor, now):
+def test_number_cannot_be_removed_from_a_confirmed_window(open_bulk_action, numbers, actor, now):
     shown = open_bulk_action(numbers)
     confirm(shown, context=Context(actor, now))
     assert not remove_number(shown, numbers[0].pk)
     assert get_result(shown).summary == "Enabled 6 numbers."
 
 
-def test_what_somebody_else_changed_meanwhile_is_left_alone_and_named(open_bulk_action, numbers, actor, now):
+def test_numbers_changed_meanwhile_are_skipped_and_listed(open_bulk_action, numbers, actor, now):
     shown = open_bulk_action(numbers)
     capability.enable([numbers[2].pk], context=Context(actor, now))
     PhoneNumber.objects.filter(pk=numbers[3].pk).update(removed_at=now)
@@ -143,7 +141,7 @@ def test_what_somebody_else_changed_meanwhile_is_left_alone_and_named(open_bulk_
     assert found.first_skipped == [numbers[2], numbers[3]]
 
 
-def test_all_that_match_is_bound_to_what_was_shown_and_names_what_came_since(
+def test_selection_of_all_matching_skips_and_lists_numbers_added_later(
     open_bulk_action, numbers, enrolled_account, campaign, actor, now
 ):
     shown = open_bulk_action(selects_all_matching=True, filter_query="capability=off", expected_count=6)
@@ -153,7 +151,7 @@ def test_all_that_match_is_bound_to_what_was_shown_and_names_what_came_since(
     assert get_result(shown).first_newly_matching == [late]
 
 
-def test_unticked_numbers_are_left_out_of_all_that_match(open_bulk_action, numbers, actor, now):
+def test_unticked_numbers_are_excluded_from_all_matching(open_bulk_action, numbers, actor, now):
     shown = open_bulk_action(selects_all_matching=True, excluded_ids=[numbers[0].pk], expected_count=5)
     assert shown.selected_count == 5
     assert get_preview(shown).selection_change == ""
@@ -162,19 +160,19 @@ def test_unticked_numbers_are_left_out_of_all_that_match(open_bulk_action, numbe
     assert get_result(shown).newly_matching_count == 0
 
 
-def test_the_window_says_when_more_match_than_the_page_had_counted(open_bulk_action, numbers):
+def test_window_says_when_more_numbers_match_than_the_page_counted(open_bulk_action, numbers):
     assert get_preview(open_bulk_action(selects_all_matching=True, expected_count=4)).selection_change.startswith(
         "4 numbers matched when the page was shown, 6"
     )
 
 
-def test_the_search_finds_a_number_of_the_window_by_any_part_of_it(open_bulk_action, numbers):
+def test_search_finds_a_number_of_the_window_by_any_part(open_bulk_action, numbers):
     looked = get_preview(open_bulk_action(numbers), search=numbers[4].e164[-5:])
     assert looked.numbers == [numbers[4]]
     assert looked.total_count == 6
 
 
-def test_many_numbers_go_to_the_workers_and_a_killed_worker_is_followed(
+def test_many_numbers_are_applied_by_a_worker_and_by_another_after_it_was_killed(
     open_bulk_action, numbers, actor, now, monkeypatch
 ):
     monkeypatch.setattr(actions, "MAX_SYNCHRONOUS", 3)
@@ -187,7 +185,7 @@ def test_many_numbers_go_to_the_workers_and_a_killed_worker_is_followed(
         patch.setattr("time.sleep", _raise_system_exit)
         with pytest.raises(SystemExit):
             apply(shown, context=Context(actor, now))
-    # A killed worker leaves its lease behind.
+    # A killed worker does not release its claim.
     BulkAction.objects.update(lease_until=now + actions.LEASE, lease_token="of the dead")
     assert stored_capabilities(numbers) == ["verifying"] * 2 + ["off"] * 4
     assert not apply(shown, context=Context(actor, now)), "its lease still holds"
@@ -201,15 +199,15 @@ def _raise_system_exit(seconds: float) -> None:
 
 
 @pytest.mark.parametrize("successor_finishes", [False, True])
-def test_a_worker_that_outlives_its_lease_changes_nothing(
+def test_worker_whose_claim_expired_changes_nothing(
     open_bulk_action, numbers, actor, now, monkeypatch, successor_finishes
 ):
-    """It stalls after its first chunk. Another worker takes over, and does the next chunk or all of the rest."""
+    """The worker stalls after its first chunk. Another applies the next chunk, or all of the rest."""
     monkeypatch.setattr(actions, "MAX_SYNCHRONOUS", 0)
     monkeypatch.setattr(actions, "CHUNK", 2)
     bulk_action = open_bulk_action(numbers)
     confirm(bulk_action, context=Context(actor, now))
-    # Beyond the lease that the first worker renewed with its first chunk.
+    # After the expiry of the claim that the first worker renewed with its first chunk.
     later = Context(actor, timezone.now() + actions.LEASE + timedelta(seconds=60))
     applied_by_successor = []
 
@@ -234,8 +232,8 @@ def test_a_worker_that_outlives_its_lease_changes_nothing(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_chunk_that_outlasts_its_lease_is_not_applied_by_two(enrolled_account, actor, now, monkeypatch):
-    """The first worker stalls in the middle of a chunk, longer than its lease, and a second one tries to take over."""
+def test_chunk_that_outlasts_its_claim_is_applied_once(enrolled_account, actor, now, monkeypatch):
+    """The first worker stalls within a chunk, longer than its claim, and a second one tries to take over."""
     monkeypatch.setattr(actions, "MAX_SYNCHRONOUS", 0)
     monkeypatch.setattr(actions, "CHUNK", 2)
     campaign = CampaignFactory(account=enrolled_account)
@@ -273,7 +271,7 @@ def test_a_chunk_that_outlasts_its_lease_is_not_applied_by_two(enrolled_account,
     assert AuditEvent.objects.filter(code="capability.verifying").count() == 6
 
 
-def test_the_window_costs_the_same_queries_for_5_and_for_500_numbers(open_bulk_action, enrolled_account, campaign):
+def test_query_count_of_the_window_is_the_same_for_5_and_500_numbers(open_bulk_action, enrolled_account, campaign):
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:
             shown = get_preview(open_bulk_action()).numbers
@@ -288,7 +286,7 @@ def test_the_window_costs_the_same_queries_for_5_and_for_500_numbers(open_bulk_a
 
 
 @pytest.mark.parametrize("action", ["enable", "disable", "assign", "unassign"])
-def test_confirming_costs_the_same_queries_for_5_and_for_500_numbers(enrolled_account, campaign, actor, now, action):
+def test_query_count_of_confirm_is_the_same_for_5_and_500_numbers(enrolled_account, campaign, actor, now, action):
     def queries(count: int) -> int:
         fields = {"capability": Capability.ON} if action == "disable" else {}
         mine = None if action == "assign" else campaign
@@ -309,7 +307,9 @@ def test_confirming_costs_the_same_queries_for_5_and_for_500_numbers(enrolled_ac
     assert queries(5) == queries(500)
 
 
-def test_the_audit_trail_names_who_confirmed_though_a_worker_did_it(open_bulk_action, numbers, admin, now, monkeypatch):
+def test_audit_trail_names_the_confirming_user_when_a_worker_applies(
+    open_bulk_action, numbers, admin, now, monkeypatch
+):
     monkeypatch.setattr(actions, "MAX_SYNCHRONOUS", 0)
     shown = open_bulk_action(numbers[:1])
     confirm(shown, context=Context(Actor(user=admin.user, via="web"), now))

@@ -1,4 +1,4 @@
-"""A window for very many numbers opens at once, is written down by workers, and does what it showed, nothing else."""
+"""Bulk actions on many numbers: workers take the snapshot, and only numbers in it are changed."""
 
 import pytest
 from django.db.models import Count
@@ -40,7 +40,7 @@ def numbers(enrolled_account, campaign):
 
 @pytest.fixture
 def open_for_all(enrolled_account, actor, now, monkeypatch):
-    """Opens a window for all that match, of which workers write down three at a time."""
+    """Return a function that creates a bulk action for all matching numbers, with a snapshot in chunks of three."""
     monkeypatch.setattr(snapshot, "CHUNK", 3)
 
     def open_for(expected, **chosen):
@@ -61,14 +61,14 @@ def snapshot_ids(confirmation) -> list[int]:
     return list(confirmation.numbers.order_by("number").values_list("number", flat=True))
 
 
-def test_it_opens_with_nothing_written_down_and_cannot_be_confirmed_yet(open_for_all, numbers, actor, now):
+def test_large_window_opens_without_a_snapshot_and_cannot_be_confirmed_yet(open_for_all, numbers, actor, now):
     window = open_for_all(10)
     assert (window.state, snapshot_ids(window)) == (State.PREPARING, [])
     assert not confirm(window, context=Context(actor, now))
     assert set(PhoneNumber.objects.values_list("capability", flat=True)) == {"off"}
 
 
-def test_workers_write_it_down_and_then_it_is_shown_and_does_it(open_for_all, numbers, actor, now):
+def test_worker_takes_the_snapshot_and_then_the_action_can_be_confirmed(open_for_all, numbers, actor, now):
     window = open_for_all(10)
     prepare_bulk_action(window.pk)
     window.refresh_from_db()
@@ -79,15 +79,13 @@ def test_workers_write_it_down_and_then_it_is_shown_and_does_it(open_for_all, nu
     assert set(PhoneNumber.objects.values_list("capability", flat=True)) == {"verifying"}
 
 
-def test_where_the_page_had_counted_few_it_is_shown_at_once(open_for_all, numbers):
+def test_small_window_is_ready_immediately(open_for_all, numbers):
     few = numbers[:2]
     PhoneNumber.objects.exclude(pk__in=[number.pk for number in few]).delete()
     assert get_preview(open_for_all(2)).numbers == few
 
 
-def test_numbers_chosen_one_by_one_are_written_down_at_once_and_nothing_else_is(
-    enrolled_account, numbers, actor, now, monkeypatch
-):
+def test_snapshot_of_ticked_numbers_is_taken_immediately(enrolled_account, numbers, actor, now, monkeypatch):
     monkeypatch.setattr(snapshot, "CHUNK", 3)
     ticked = [number.pk for number in numbers[:6]]
     mine = PhoneNumber.objects.filter(pk__in=ticked)
@@ -97,7 +95,7 @@ def test_numbers_chosen_one_by_one_are_written_down_at_once_and_nothing_else_is(
     assert snapshot_ids(window) == ticked
 
 
-def test_a_worker_that_dies_is_followed_and_nothing_is_written_down_twice(open_for_all, numbers, now):
+def test_another_worker_continues_the_snapshot_without_duplicates(open_for_all, numbers, now):
     window = open_for_all(10)
     question = ELIGIBILITY_RULES["enable"](window.account, None, now)
     snapshot.snapshot_chunk(window, get_matching_numbers(window, now), question)
@@ -111,8 +109,8 @@ def test_a_worker_that_dies_is_followed_and_nothing_is_written_down_twice(open_f
     assert snapshot_ids(window) == [number.pk for number in numbers]
 
 
-def test_a_worker_that_outlives_its_lease_writes_nothing_more(open_for_all, numbers, monkeypatch):
-    """It stalls after its first chunk, and another worker completes the snapshot meanwhile."""
+def test_worker_whose_claim_expired_writes_nothing_more(open_for_all, numbers, monkeypatch):
+    """The worker stalls after its first chunk, and another completes the snapshot meanwhile."""
     window = open_for_all(10)
     results = []
 
@@ -129,7 +127,7 @@ def test_a_worker_that_outlives_its_lease_writes_nothing_more(open_for_all, numb
     assert snapshot_ids(window) == [number.pk for number in numbers]
 
 
-def test_what_stands_in_the_way_is_counted_over_all_chunks(open_for_all, numbers, enrolled_account, now, actor):
+def test_refusals_are_counted_across_chunks(open_for_all, numbers, enrolled_account, now, actor):
     capability.enable([numbers[0].pk, numbers[7].pk], context=Context(actor, now))
     abroad = PhoneNumberFactory(account=enrolled_account, e164="+14165550143")
     window = open_for_all(11, excluded_ids=[numbers[4].pk])
@@ -145,7 +143,7 @@ def test_what_stands_in_the_way_is_counted_over_all_chunks(open_for_all, numbers
     assert numbers[4] not in looked.numbers
 
 
-def test_seats_go_to_the_first_over_all_chunks_and_one_given_back_to_the_next(open_for_all, enrolled_account, now):
+def test_seats_go_to_the_first_numbers_across_chunks(open_for_all, enrolled_account, now):
     LicenceFactory(account=enrolled_account, product=Product.MONITORING_SKU, seats=4)
     numbers = PhoneNumberFactory.create_batch(8, account=enrolled_account)
     window = open_for_all(8)
@@ -160,9 +158,7 @@ def test_seats_go_to_the_first_over_all_chunks_and_one_given_back_to_the_next(op
     assert (looked.total_count, looked.refused_count, looked.removed_count) == (4, 2, 2)
 
 
-def test_what_is_added_while_it_is_written_down_is_named_as_a_difference(
-    open_for_all, numbers, enrolled_account, campaign
-):
+def test_numbers_added_during_the_snapshot_are_shown_as_a_difference(open_for_all, numbers, enrolled_account, campaign):
     window = open_for_all(10)
     PhoneNumberFactory(account=enrolled_account, campaign=campaign)
     prepare_bulk_action(window.pk)
@@ -172,7 +168,7 @@ def test_what_is_added_while_it_is_written_down_is_named_as_a_difference(
     )
 
 
-def test_one_that_nobody_means_to_look_at_is_done_when_it_is_written_down(open_for_all, numbers):
+def test_action_with_apply_immediately_is_applied_after_the_snapshot(open_for_all, numbers):
     window = open_for_all(10, apply_immediately=True)
     assert window.state == State.PREPARING
     prepare_bulk_action(window.pk)
@@ -180,7 +176,7 @@ def test_one_that_nobody_means_to_look_at_is_done_when_it_is_written_down(open_f
     assert (window.state, window.applied_count) == (State.DONE, 10)
 
 
-def test_a_bulk_action_that_is_stopped_leaves_the_rest_and_says_so(
+def test_stopped_bulk_action_leaves_the_rest_unchanged_and_says_so(
     open_for_all, numbers, as_admin, actor, now, monkeypatch
 ):
     monkeypatch.setattr(actions, "MAX_SYNCHRONOUS", 0)
@@ -198,7 +194,7 @@ def test_a_bulk_action_that_is_stopped_leaves_the_rest_and_says_so(
     assert PhoneNumber.objects.filter(capability="verifying").count() == 4
 
 
-def test_a_worker_that_is_at_it_notices_that_it_was_stopped(open_for_all, numbers, actor, now, monkeypatch):
+def test_running_worker_notices_that_the_action_was_stopped(open_for_all, numbers, actor, now, monkeypatch):
     monkeypatch.setattr(actions, "MAX_SYNCHRONOUS", 0)
     monkeypatch.setattr(actions, "CHUNK", 4)
     window = open_for_all(10)
@@ -211,7 +207,7 @@ def test_a_worker_that_is_at_it_notices_that_it_was_stopped(open_for_all, number
     assert (window.state, window.is_stopped, window.applied_count) == (State.DONE, True, 4)
 
 
-def test_a_window_being_written_down_can_be_stopped(open_for_all, numbers, as_admin):
+def test_snapshot_in_progress_can_be_stopped(open_for_all, numbers, as_admin):
     window = open_for_all(10)
     page = get_html(as_admin.get(reverse("bulk-action", args=[window.pk])))
     assert "The numbers are being listed" in page
@@ -221,14 +217,14 @@ def test_a_window_being_written_down_can_be_stopped(open_for_all, numbers, as_ad
     assert snapshot_ids(window) == []
 
 
-def test_another_accounts_window_is_not_found(open_for_all, numbers, client_for):
+def test_bulk_action_of_another_account_is_not_found(open_for_all, numbers, client_for):
     window = open_for_all(10)
     foreign = client_for(MemberFactory(role="admin"))
     assert foreign.post(reverse("bulk-action-stop", args=[window.pk])).status_code == 404
 
 
-def test_of_100_000_of_which_50_changed_exactly_the_shown_are_acted_on(enrolled_account, campaign, actor, now):
-    """Of the 50, somebody else enabled 20, removed 10, gave 10 another label, and took 10 out of the campaign."""
+def test_confirming_100_000_numbers_enables_exactly_those_still_allowed(enrolled_account, campaign, actor, now):
+    """Of the 50, somebody else enabled 20, removed 10, relabelled 10, and unassigned 10 from the campaign."""
     row = {"account_id": enrolled_account.pk, "region": "US", "kind": "geographic", "campaign_id": campaign.pk}
     for start in range(2_000_000, 2_100_000, 20_000):
         e164s = (f"+1307{place}" for place in range(start, start + 20_000))
@@ -256,7 +252,7 @@ def test_of_100_000_of_which_50_changed_exactly_the_shown_are_acted_on(enrolled_
     while window.state != State.DONE:
         apply(window, context=Context(actor, now))
     acted_on = set(Registration.objects.values_list("number", flat=True)) - set(enabled)
-    # What is outside campaigns takes a seat, of which there is none.
+    # Numbers outside campaigns need a seat, and none is free.
     assert acted_on == shown - {*enabled, *removed, *moved}
     assert (window.applied_count, window.skipped_count) == (99_960, 40)
     added = PhoneNumber.objects.filter(pk__in=[number.pk for number in new])

@@ -1,4 +1,4 @@
-"""What the demo begins with: two businesses, a history, and a file of numbers to import."""
+"""The demo data: two accounts, a history, and a sample file to import."""
 
 import csv
 from collections import Counter
@@ -34,7 +34,7 @@ def sign_ins(seeded):
     return seeded.logins
 
 
-def test_there_is_a_person_for_each_role_who_can_sign_in(sign_ins, client):
+def test_each_role_has_a_user_who_can_sign_in(sign_ins, client):
     assert [sign_in.email.split("@")[0] for sign_in in sign_ins] == ["dana", "vic", "hana", "alex", "riley", "olga"]
     for sign_in in sign_ins:
         client.post(reverse("sign-in"), {"username": sign_in.email, "password": sign_in.password})
@@ -55,7 +55,7 @@ def test_there_is_a_person_for_each_role_who_can_sign_in(sign_ins, client):
     assert set(staff) == {("riley@portal.example", "reviewer"), ("olga@portal.example", "operator")}
 
 
-def test_one_business_is_monitored_with_a_history_and_the_other_begins(sign_ins, now):
+def test_one_account_is_monitored_with_a_history_and_the_other_is_empty(sign_ins, now):
     cascade, harbor = Account.objects.get(name=data.CASCADE), Account.objects.get(name=data.HARBOR)
     assert is_enrolled(cascade)
     assert not Application.objects.for_account(harbor).exists()
@@ -79,7 +79,7 @@ def test_one_business_is_monitored_with_a_history_and_the_other_begins(sign_ins,
     assert Check.objects.filter(looks__gt=15).exists()
     assert set(PhoneNumber.objects.exclude(region__in=US_REGIONS).values_list("region", flat=True)) == {"CA", "JM"}
 
-    # What the table says agrees with what happened.
+    # The table agrees with the stored tags.
     for row in build_rows(PhoneNumber.objects.all(), now):
         assert bool(row.tags) == row.number.is_tagged
         assert row.status != PhoneNumber.STALE
@@ -88,7 +88,7 @@ def test_one_business_is_monitored_with_a_history_and_the_other_begins(sign_ins,
     assert defaults.tagged().exists(), "one default caller ID is tagged"
 
 
-def test_campaigns_have_called_for_20_days_and_tags_have_cost_them_calls(sign_ins, now):
+def test_campaigns_have_calls_of_20_days_and_defaults_shown_because_of_tags(sign_ins, now):
     today = today_of(Account.objects.get(name=data.CASCADE), now)
     for campaign in Campaign.objects.filter(account__name=data.CASCADE):
         cost = get_campaign_statistics(campaign, today)
@@ -102,7 +102,7 @@ def test_campaigns_have_called_for_20_days_and_tags_have_cost_them_calls(sign_in
     assert get_number_statistics(tagged, today).month > 0
 
 
-def test_its_key_may_match_and_read_and_only_its_file_keeps_it(seeded, client, settings):
+def test_api_key_can_match_and_read_and_is_stored_in_a_private_file(seeded, client, settings):
     def status_of(path: str) -> int:
         return client.get(f"/api/v1/{path}", headers={"Authorization": f"Bearer {seeded.api_key}"}).status_code
 
@@ -111,18 +111,18 @@ def test_its_key_may_match_and_read_and_only_its_file_keeps_it(seeded, client, s
     assert (kept.read_text().strip(), kept.stat().st_mode & 0o777) == (seeded.api_key, 0o600)
 
 
-def test_another_key_is_made_where_the_kept_one_was_revoked(seeded, now):
+def test_new_api_key_is_created_when_the_stored_one_was_revoked(seeded, now):
     ApiKey.objects.update(revoked_at=now)
     assert data.seed(now=now).api_key != seeded.api_key
 
 
-def test_again_it_changes_nothing(seeded, now):
+def test_second_seed_changes_nothing(seeded, now):
     before = AuditEvent.objects.count(), PhoneNumber.objects.count(), User.objects.count()
     assert data.seed(now=now) == seeded
     assert (AuditEvent.objects.count(), PhoneNumber.objects.count(), User.objects.count()) == before
 
 
-def test_the_sample_file_has_something_of_every_kind():
+def test_sample_file_has_rows_of_every_kind():
     kinds = Counter(map(classify_row, sample_rows()))
     assert sum(kinds.values()) == 500
     assert kinds["United States"] > 400

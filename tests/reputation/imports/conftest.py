@@ -1,4 +1,4 @@
-"""Fixtures for the imports' tests."""
+"""Fixtures of import tests."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from reputation.models import NumberImport
 
 @pytest.fixture(autouse=True)
 def media_root(settings, tmp_path) -> Path:
-    """Where uploads are kept."""
+    """The directory of uploads."""
     settings.MEDIA_ROOT = tmp_path
     return tmp_path
 
@@ -31,7 +31,7 @@ def create_import(account, actor, now):
 
 @pytest.fixture
 def background_only(monkeypatch):
-    """Nothing is done while the person waits, and a chunk holds ten rows."""
+    """Leave all work to workers, in chunks of ten rows."""
     monkeypatch.setattr(pipeline, "MAX_SYNCHRONOUS_BYTES", 0)
     monkeypatch.setattr(pipeline, "MAX_SYNCHRONOUS_ROWS", 0)
     monkeypatch.setattr(progress, "CHUNK", 10)

@@ -1,4 +1,4 @@
-"""Files to import, and what became of them."""
+"""Files to import, and the results of imports."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A confirmed import writes what its preview showed, and leaves alone what somebody changed since."""
+"""A confirmed import writes what its preview showed, and skips numbers that were changed since."""
 
 import threading
 
@@ -19,8 +19,8 @@ pytestmark = pytest.mark.django_db
 State = NumberImport.State
 
 
-class TestConfirming:
-    def test_it_adds_changes_and_brings_back(self, create_import, account, actor, now):
+class TestConfirm:
+    def test_adds_changes_and_restores_numbers(self, create_import, account, actor, now):
         spring = CampaignFactory(account=account, name="Spring")
         autumn = CampaignFactory(account=account, name="Autumn")
         MonitoredNumberFactory(account=account, e164="+12062550143", label="Old", campaign=spring)
@@ -44,7 +44,7 @@ class TestConfirming:
         assert (added.capability, added.spam_status, added.next_action_at) == ("off", "not_monitored", None)
         assert PhoneNumber.objects.get(e164="+12062550143").capability == "on"
 
-    def test_every_change_is_in_the_audit_trail_with_who_and_why(self, create_import, account, actor, now):
+    def test_every_change_is_in_the_audit_trail_with_actor_and_reason(self, create_import, account, actor, now):
         CampaignFactory(account=account, name="Spring")
         gone = PhoneNumberFactory(account=account, e164="+14252550144", label="Gone", removed_at=now)
         PhoneNumberFactory(account=account, e164="+12062550143", label="Old")
@@ -70,7 +70,7 @@ class TestConfirming:
             "import.done",
         ]
 
-    def test_the_same_file_again_changes_nothing(self, create_import, account, actor, now):
+    def test_importing_the_same_file_again_changes_nothing(self, create_import, account, actor, now):
         CampaignFactory(account=account, name="Spring")
         content = "number,label,source,campaign\n2062550143,A,byoc,Spring\n(425) 255-0144,,,\n4162550144,T,,\nx,,,\n"
         confirm(create_import(content), Context(actor, now))
@@ -80,7 +80,7 @@ class TestConfirming:
         assert stored_numbers(account) == before
         assert AuditEvent.objects.filter(code__startswith="number.").count() == trail
 
-    def test_a_second_click_does_nothing(self, create_import, account, actor, now):
+    def test_second_confirmation_changes_nothing(self, create_import, account, actor, now):
         batch = create_import("number\n2062550143\n")
         stale = NumberImport.objects.get(pk=batch.pk)
         assert confirm(batch, Context(actor, now))
@@ -88,7 +88,7 @@ class TestConfirming:
         assert len(audit_events("number.added")) == 1
         assert stale.state == State.DONE
 
-    def test_what_somebody_changed_meanwhile_is_left_alone_and_said(self, create_import, account, actor, now):
+    def test_numbers_changed_after_the_preview_are_skipped_with_the_reason(self, create_import, account, actor, now):
         changed = PhoneNumberFactory(account=account, e164="+12062550143", label="Old")
         moved = PhoneNumberFactory(account=account, e164="+12062550144", label="Old")
         removed = PhoneNumberFactory(account=account, e164="+12062550145", label="Old")
@@ -129,9 +129,9 @@ class TestConfirming:
         assert not pipeline.cancel(batch, context=Context(actor, now))
 
 
-class TestTheDailyLimit:
+class TestDailyLimit:
     @pytest.mark.parametrize(("daily_limit", "shown"), [(None, True), (3, True), (2, False)])
-    def test_a_number_at_its_limit_is_shown_again_where_its_new_campaigns_limit_allows(
+    def test_number_moved_to_another_campaign_is_subject_to_the_limit_of_that_campaign(
         self, create_import, account, actor, now, daily_limit, shown
     ):
         limited = CampaignFactory(account=account, name="Spring", daily_limit=2)
@@ -149,7 +149,7 @@ class TestTheDailyLimit:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("background_only")
-def test_two_files_with_the_same_numbers_at_once_add_each_number_once(create_import, account, actor, now):
+def test_concurrent_imports_of_the_same_numbers_add_each_number_once(create_import, account, actor, now):
     batches = [create_import(csv_text(60, label)) for label in ("A", "B")]
     for batch in batches:
         pipeline.advance(batch, now=now)

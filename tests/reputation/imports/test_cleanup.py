@@ -17,8 +17,8 @@ pytestmark = pytest.mark.django_db
 State = NumberImport.State
 
 
-class TestTidyingUp:
-    def test_what_nobody_confirmed_expires_with_its_lines_and_file(self, create_import, now, media_root):
+class TestCleanUp:
+    def test_unconfirmed_import_expires_with_its_rows_and_file(self, create_import, now, media_root):
         batch = create_import(csv_text(3))
         tasks_now = now + cleanup.get_retention()
         while cleanup.clean_up(now=tasks_now):
@@ -28,7 +28,7 @@ class TestTidyingUp:
         assert audit_events("import.expired")
         assert not stored_files(media_root)
 
-    def test_it_costs_as_many_queries_for_500_lines_as_for_5(self, create_import, now):
+    def test_query_count_is_the_same_for_5_and_500_rows(self, create_import, now):
         def queries(lines: int) -> int:
             create_import(csv_text(lines))
             with CaptureQueriesContext(connection) as captured:
@@ -38,12 +38,12 @@ class TestTidyingUp:
 
         assert queries(5) == queries(500)
 
-    def test_until_then_it_stays(self, create_import, now):
+    def test_import_is_kept_until_its_retention_ends(self, create_import, now):
         batch = create_import(csv_text(3))
         assert cleanup.clean_up(now=now + cleanup.get_retention() - timedelta(seconds=1)) == 0
         assert NumberImport.objects.get(pk=batch.pk).state == State.READY
 
-    def test_a_person_has_an_hour_however_short_a_day_is(self, settings):
+    def test_retention_is_at_least_an_hour(self, settings):
         settings.SERVICE_DAY = timedelta(seconds=20)
         assert cleanup.get_retention() == timedelta(hours=1)
         settings.SERVICE_DAY = timedelta(days=1)
@@ -56,7 +56,7 @@ class TestTidyingUp:
         cleanup.clean_up(now=now + cleanup.get_retention())
         assert not stored_files(media_root)
 
-    def test_the_refused_lines_of_a_done_import_are_kept_as_long(self, create_import, actor, now):
+    def test_refused_lines_of_an_applied_import_are_kept_until_the_retention_ends(self, create_import, actor, now):
         batch = create_import("number\n2062550143\nbroken\n")
         confirm(batch, Context(actor, now))
         assert cleanup.clean_up(now=now + cleanup.get_retention() - timedelta(seconds=1)) == 0
@@ -66,13 +66,13 @@ class TestTidyingUp:
         batch.refresh_from_db()
         assert (batch.state, batch.refused, batch.rows.count()) == (State.DONE, 1, 0)
 
-    def test_the_lines_of_a_cancelled_import_go_at_once(self, create_import, actor, now):
+    def test_rows_of_a_cancelled_import_are_deleted_immediately(self, create_import, actor, now):
         batch = create_import(csv_text(3))
         pipeline.cancel(batch, context=Context(actor, now))
         tasks.end_stale_imports()
         assert not ImportRow.objects.exists()
 
-    def test_numbers_stay_when_the_lines_go(self, create_import, account, actor, now):
+    def test_numbers_are_kept_when_rows_are_deleted(self, create_import, account, actor, now):
         confirm(create_import(csv_text(3)), Context(actor, now))
         while cleanup.clean_up(now=now + cleanup.get_retention()):
             pass

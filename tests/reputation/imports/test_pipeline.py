@@ -1,4 +1,4 @@
-"""Imports in the background: chunks, killed workers, lost leases, and what a chunk costs."""
+"""Imports by workers: chunks, killed workers, lost claims, and the number of queries."""
 
 import threading
 import tracemalloc
@@ -24,8 +24,8 @@ LEASE = pipeline.LEASE
 
 
 @pytest.mark.usefixtures("background_only")
-class TestInTheBackground:
-    def test_a_larger_file_is_queued_when_it_comes_and_when_it_is_confirmed(self, create_import, account, actor, now):
+class TestBackground:
+    def test_large_file_is_queued_on_upload_and_on_confirmation(self, create_import, account, actor, now):
         batch = create_import(csv_text(25))
         assert batch.state == State.RECEIVED
         assert [queued.func() for queued in OrmQ.objects.all()] == ["reputation.tasks.imports.advance_import"]
@@ -39,7 +39,7 @@ class TestInTheBackground:
         assert (batch.state, batch.added) == (State.DONE, 25)
         assert len(stored_numbers(account)) == 25
 
-    def test_it_goes_on_in_another_task_when_the_time_is_up(self, create_import, monkeypatch):
+    def test_another_task_is_queued_when_the_time_budget_is_used_up(self, create_import, monkeypatch):
         batch = create_import(csv_text(25))
         OrmQ.objects.all().delete()
         assert pipeline.advance(batch, now=batch.received_at, budget_seconds=-1)
@@ -51,7 +51,7 @@ class TestInTheBackground:
         assert OrmQ.objects.count() == 1
 
     @pytest.mark.parametrize("applying", [False, True])
-    def test_a_killed_workers_successor_goes_on_where_it_stopped(
+    def test_another_worker_continues_where_a_killed_worker_stopped(
         self, create_import, account, actor, now, monkeypatch, applying
     ):
         class Killed(BaseException):
@@ -73,7 +73,7 @@ class TestInTheBackground:
             pipeline.advance(batch, now=now)
         done = ImportRow.objects.count() if not applying else len(stored_numbers(account))
         assert done == 20
-        # As a kill leaves it: nobody gave the lease back.
+        # A killed worker does not release its claim.
         NumberImport.objects.update(lease_until=now + pipeline.LEASE, lease_token="of the dead")
         assert not pipeline.advance(batch, now=now)
         assert (ImportRow.objects.count() if not applying else len(stored_numbers(account))) == 20
@@ -86,8 +86,8 @@ class TestInTheBackground:
         assert len(audit_events("number.added")) == (35 if applying else 0)
 
     @pytest.mark.parametrize("applying", [False, True])
-    def test_a_worker_that_outlives_its_lease_changes_nothing(self, create_import, account, actor, now, applying):
-        """It stalls between two chunks, and another worker finishes the import meanwhile."""
+    def test_worker_whose_claim_expired_changes_nothing(self, create_import, account, actor, now, applying):
+        """The worker stalls between two chunks, and another finishes the import meanwhile."""
         batch = create_import(csv_text(35))
         if applying:
             pipeline.advance(batch, now=now)
@@ -108,7 +108,7 @@ class TestInTheBackground:
         assert (batch.will_add, batch.rows.count()) == (35, 35)
         assert (batch.added, len(stored_numbers(account))) == ((35, 35) if applying else (0, 0))
 
-    def test_a_worker_that_lost_its_lease_writes_nothing_more(self, create_import, now, monkeypatch):
+    def test_worker_that_lost_its_claim_writes_nothing_more(self, create_import, now, monkeypatch):
         batch = create_import(csv_text(35))
 
         def robbed(seconds: float) -> None:
@@ -120,7 +120,7 @@ class TestInTheBackground:
         assert (batch.rows.count(), batch.lines_read, batch.lease_token) == (10, 11, "of another")
 
     @pytest.mark.parametrize("lines", [35, 10])
-    def test_cancelled_while_it_is_read_it_stops(self, create_import, actor, now, monkeypatch, media_root, lines):
+    def test_import_cancelled_during_reading_stops(self, create_import, actor, now, monkeypatch, media_root, lines):
         batch = create_import(csv_text(lines))
         monkeypatch.setattr("time.sleep", lambda seconds: pipeline.cancel(batch, context=Context(actor, now)))
         pipeline.advance(NumberImport.objects.get(pk=batch.pk), now=now)
@@ -128,7 +128,7 @@ class TestInTheBackground:
         assert (batch.state, batch.rows.count()) == (State.CANCELLED, 10)
         assert not stored_files(media_root)
 
-    def test_numbers_are_stored_in_their_order_whatever_that_of_the_file(self, create_import, account, actor, now):
+    def test_numbers_are_stored_in_numeric_order(self, create_import, account, actor, now):
         heading, *lines = csv_text(35).splitlines(keepends=True)
         batch = create_import(heading + "no number,\n" + "".join(lines[::-1]))
         pipeline.advance(batch, now=now)
@@ -139,7 +139,7 @@ class TestInTheBackground:
         assert stored == sorted(stored)
         assert len(stored) == 35
 
-    def test_stopped_while_it_is_applied_what_is_imported_stays_and_the_rest_is_not_touched(
+    def test_stopped_import_keeps_applied_rows_and_leaves_the_rest(
         self, create_import, account, actor, now, monkeypatch
     ):
         batch = create_import(csv_text(35))
@@ -155,9 +155,7 @@ class TestInTheBackground:
         assert preview.format_summary(batch) == "10 added"
         assert not audit_events("import.done")
 
-    def test_the_same_file_after_a_stop_goes_on_from_what_is_there(
-        self, create_import, account, actor, now, monkeypatch
-    ):
+    def test_same_file_can_be_imported_again_after_a_stop(self, create_import, account, actor, now, monkeypatch):
         batch = create_import(csv_text(35))
         pipeline.advance(batch, now=now)
         confirm(batch, Context(actor, now))
@@ -169,7 +167,7 @@ class TestInTheBackground:
         again.refresh_from_db()
         assert (again.will_add, again.unchanged) == (25, 10)
 
-    def test_what_is_not_under_way_cannot_be_stopped(self, create_import, actor, now):
+    def test_import_that_is_not_being_applied_cannot_be_stopped(self, create_import, actor, now):
         batch = create_import(csv_text(35))
         assert not pipeline.stop(batch, context=Context(actor, now))
         pipeline.advance(batch, now=now)
@@ -180,7 +178,7 @@ class TestInTheBackground:
         batch.refresh_from_db()
         assert batch.state == State.DONE
 
-    def test_the_sweep_goes_on_with_what_the_queue_lost(self, create_import):
+    def test_sweep_continues_imports_that_the_queue_lost(self, create_import):
         batches = [create_import(csv_text(25, label)) for label in ("A", "B")]
         OrmQ.objects.all().delete()
         tasks.continue_imports()
@@ -188,7 +186,7 @@ class TestInTheBackground:
             batch.refresh_from_db()
             assert batch.state == State.READY
 
-    def test_a_file_that_is_gone_fails_with_what_to_do(self, create_import, media_root, now):
+    def test_import_with_a_missing_file_fails_with_advice(self, create_import, media_root, now):
         batch = create_import(csv_text(25))
         for file in stored_files(media_root):
             file.unlink()
@@ -199,7 +197,7 @@ class TestInTheBackground:
             "The uploaded file is no longer on the server. Import it again.",
         )
 
-    def test_what_goes_wrong_again_and_again_is_given_up_and_said(self, create_import, now, monkeypatch):
+    def test_import_fails_after_repeated_errors(self, create_import, now, monkeypatch):
         def broken(*args: object) -> None:
             raise RuntimeError("the disk is on fire")
 
@@ -212,13 +210,15 @@ class TestInTheBackground:
         assert batch.state == State.FAILED
         assert batch.reason.startswith("Something went wrong on the server")
 
-    def test_an_import_that_no_longer_exists_is_no_error(self):
+    def test_task_ignores_an_import_that_no_longer_exists(self):
         tasks.advance_import(4711)
 
 
 @pytest.mark.usefixtures("background_only")
 class TestCost:
-    def test_a_chunk_costs_as_many_queries_whatever_it_holds(self, create_import, account, actor, now, monkeypatch):
+    def test_query_count_of_a_chunk_is_the_same_for_5_and_500_rows(
+        self, create_import, account, actor, now, monkeypatch
+    ):
         def queries(count: int) -> tuple[int, int]:
             monkeypatch.setattr(progress, "CHUNK", count)
             start = PhoneNumber.objects.count()
@@ -258,15 +258,17 @@ class TestCost:
                 assert NumberImport.objects.get(pk=batch.pk).added == count
                 PhoneNumber.objects.all().delete()
 
-        peak(400)  # what is loaded once
+        peak(400)  # warm up caches
         assert peak(6_000) < 1.3 * peak(600)
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("background_only")
 @pytest.mark.parametrize("with_lease", [True, False])
-def test_two_workers_at_the_same_import_do_nothing_twice(create_import, account, actor, now, monkeypatch, with_lease):
-    """With the lease one works alone; and even if both held it, each chunk is done once."""
+def test_two_workers_on_the_same_import_process_each_row_once(
+    create_import, account, actor, now, monkeypatch, with_lease
+):
+    """With a claim, one worker at a time works. Even if both hold it, each chunk is processed once."""
     batch = create_import(csv_text(120))
 
     def both_at_it() -> None:

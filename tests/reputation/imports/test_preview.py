@@ -1,4 +1,4 @@
-"""The preview says what an import will do, before anything is written."""
+"""The preview shows what an import will do before anything is written."""
 
 import pytest
 
@@ -14,8 +14,8 @@ pytestmark = pytest.mark.django_db
 State = NumberImport.State
 
 
-class TestThePreview:
-    def test_it_says_what_will_happen_before_anything_is_written(self, create_import, account):
+class TestPreview:
+    def test_preview_lists_outcomes_before_anything_is_written(self, create_import, account):
         PhoneNumberFactory(account=account, e164="+12062550143", label="Old")
         PhoneNumberFactory(account=account, e164="+14252550144", label="Same")
         before = stored_numbers(account)
@@ -31,27 +31,27 @@ class TestThePreview:
         assert stored_numbers(account) == before
         assert preview.format_summary(batch) == "1 new, 1 changed, 1 unchanged, 1 refused"
 
-    def test_a_removed_number_comes_back(self, create_import, account, actor, now):
+    def test_removed_number_will_be_restored(self, create_import, account, actor, now):
         number = PhoneNumberFactory(account=account, e164="+12062550143", label="Old")
         phone_numbers.remove([number.pk], context=Context(actor, now))
         assert create_import("number\n2062550143\n").will_restore == 1
 
-    def test_another_accounts_numbers_do_not_count(self, create_import):
+    def test_numbers_of_other_accounts_are_ignored(self, create_import):
         PhoneNumberFactory(e164="+12062550143")
         assert create_import("number\n2062550143\n").will_add == 1
 
-    def test_a_file_that_changes_nothing_is_done_with_that(self, create_import, account):
+    def test_import_that_changes_nothing_is_done_without_confirmation(self, create_import, account):
         PhoneNumberFactory(account=account, e164="+12062550143")
         batch = create_import("number\n2062550143\nbroken\n")
         assert (batch.state, batch.unchanged, batch.refused) == (State.DONE, 1, 1)
         assert batch.confirmed_at is None
 
-    def test_empty_cells_do_not_overwrite(self, create_import, account):
+    def test_empty_cells_do_not_overwrite_values(self, create_import, account):
         campaign = CampaignFactory(account=account)
         PhoneNumberFactory(account=account, e164="+12062550143", label="Front", source="byoc", campaign=campaign)
         assert create_import("number,label,source,campaign\n2062550143,,,\n").unchanged == 1
 
-    def test_no_file_is_kept_for_an_import_that_could_not_be_written_down(self, create_import, media_root, monkeypatch):
+    def test_file_is_deleted_when_the_import_cannot_be_stored(self, create_import, media_root, monkeypatch):
         def broken(*args: object, **kwargs: object) -> None:
             raise RuntimeError("the database is gone")
 

@@ -62,17 +62,17 @@ def csv_text(delimiter: str = ",", end: str = "\r\n", quoting: int = csv.QUOTE_M
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_separators_encodings_and_line_ends(create_import, account, encoding, delimiter, end):
+def test_delimiters_encodings_and_line_ends_are_detected(create_import, account, encoding, delimiter, end):
     CampaignFactory(account=account, name="Spring")
     assert staged_rows(create_import(csv_text(delimiter, end).encode(encoding))) == STAGED_ROWS
 
 
-def test_every_cell_in_quotation_marks(create_import, account):
+def test_quoted_cells_are_read(create_import, account):
     CampaignFactory(account=account, name="Spring")
     assert staged_rows(create_import(csv_text(quoting=csv.QUOTE_ALL))) == STAGED_ROWS
 
 
-def test_the_line_in_which_excel_says_the_separator(create_import, account):
+def test_separator_line_of_excel_is_read(create_import, account):
     CampaignFactory(account=account, name="Spring")
     assert staged_rows(create_import("sep=;\r\n" + csv_text(";"))) == STAGED_ROWS
 
@@ -82,12 +82,12 @@ def test_the_line_in_which_excel_says_the_separator(create_import, account):
     ["number", "Number", "PHONE", "Phone Number", "phone_number", "Phone #", "TN", "did", "DID Number", "Telephone",
      "Caller ID", "CallerID", "E164", "E.164", " e164 "],
 )  # fmt: skip
-def test_synonyms_of_the_number_heading(create_import, heading):
+def test_synonyms_of_the_number_heading_are_recognized(create_import, heading):
     assert staged_rows(create_import(f"label,{heading}\na,2062550143\n")) == [("+12062550143", "a", "native", None)]
 
 
 @pytest.mark.parametrize("heading", ["Label", "Name", "Description", "Friendly Name"])
-def test_synonyms_of_the_label_heading(create_import, heading):
+def test_synonyms_of_the_label_heading_are_recognized(create_import, heading):
     assert staged_rows(create_import(f"{heading};Phone\na;2062550143\n"))[0][1] == "a"
 
 
@@ -101,11 +101,11 @@ def test_synonyms_of_the_label_heading(create_import, heading):
         ("source", "", "native"),
     ],
 )
-def test_synonyms_of_the_source_and_its_values(create_import, heading, cell, source):
+def test_synonyms_of_the_source_and_its_values_are_recognized(create_import, heading, cell, source):
     assert staged_rows(create_import(f"phone,{heading}\n2062550143,{cell}\n"))[0][2] == source
 
 
-def test_headings_come_in_any_order_and_others_are_left_out(create_import, account):
+def test_columns_are_read_in_any_order_and_unknown_ones_are_ignored(create_import, account):
     CampaignFactory(account=account, name="Spring")
     batch = create_import("Notes,Campaign,Label,Area,Did\nx,spring,a,206,2062550143\n")
     assert staged_rows(batch) == [("+12062550143", "a", "native", "Spring")]
@@ -122,7 +122,7 @@ def test_headings_come_in_any_order_and_others_are_left_out(create_import, accou
     "content",
     ["2062550143\n(425) 255-0144\n", "+12062550143\r\n\r\n+14252550144", "2062550143;\n425 255 0144;\n"],
 )
-def test_a_single_column_without_heading(create_import, content):
+def test_single_column_without_a_heading_is_read(create_import, content):
     batch = create_import(content)
     assert [row[0] for row in staged_rows(batch)] == ["+12062550143", "+14252550144"]
     assert batch.refused == 0
@@ -155,7 +155,7 @@ def test_line_numbers_are_those_of_the_file(create_import):
         "\u00a0206\u00a0255\u00a00143 ",
     ],
 )
-def test_ways_to_write_a_number(create_import, number):
+def test_number_is_read_in_any_format(create_import, number):
     assert staged_rows(create_import(f"number\n{number}\n"))[0][0] == "+12062550143"
 
 
@@ -177,14 +177,14 @@ def test_ways_to_write_a_number(create_import, number):
         ("2062550143," + "x" * 200_000, "This line is longer than 100,000 characters."),
     ],
 )
-def test_a_line_that_cannot_be_read_is_refused_with_its_reason_and_the_next_is_not(create_import, line, reason):
+def test_unreadable_line_is_refused_with_its_reason_and_the_next_line_is_read(create_import, line, reason):
     batch = create_import(f"number,label\n{line}\n4252550144,Bellevue\n")
     assert [row[0] for row in staged_rows(batch)] == ["+14252550144"]
     assert [number for number, _ in refused_lines(batch)] == [2]
     assert refused_lines(batch)[0][1].startswith(reason)
 
 
-def test_a_source_and_a_campaign_that_are_unknown_are_refused_by_name(create_import, account):
+def test_unknown_source_and_campaign_are_refused_by_name(create_import, account):
     CampaignFactory(name="Spring")  # of another account
     CampaignFactory(account=account, name="Summer")
     rows = "2062550143,twilio,\n4252550144,,Spring\n5032550145,byoc,Summer\n"
@@ -195,7 +195,7 @@ def test_a_source_and_a_campaign_that_are_unknown_are_refused_by_name(create_imp
     ]
 
 
-def test_a_number_twice_in_the_file_counts_once_and_names_the_first_line(create_import):
+def test_repeated_number_is_refused_with_the_line_of_the_first(create_import):
     batch = create_import("number\n2062550143\n4252550144\n+1 206 255 0143\n(206) 255-0143\n")
     assert [row[0] for row in staged_rows(batch)] == ["+12062550143", "+14252550144"]
     reason = "The same number as in line 2, which counts."
@@ -224,7 +224,7 @@ def test_a_number_twice_in_the_file_counts_once_and_names_the_first_line(create_
         (b"garbage\r\nmore garbage\r\n", "There is no column of phone numbers. The first line has “garbage”."),
     ],
 )
-def test_a_file_that_cannot_be_imported_is_answered_and_nothing_of_it_is_kept(create_import, tmp_path, content, reason):
+def test_unreadable_file_is_refused_with_the_reason_and_not_stored(create_import, tmp_path, content, reason):
     with pytest.raises(UnreadableFile) as error:
         create_import(content)
     assert reason in str(error.value)
@@ -237,7 +237,7 @@ def test_numbers_outside_the_united_states_are_accepted_and_counted(create_impor
     assert (batch.will_add, batch.non_us, batch.refused) == (5, 3, 0)
 
 
-def test_a_file_name_is_text_of_one_line_and_bounded_length(create_import):
+def test_file_name_is_shortened_to_one_line(create_import):
     assert create_import("number\n2062550143\n", name="a\tb" + "x" * 200 + ".csv").file_name.startswith("a b")
 
 
@@ -245,7 +245,7 @@ CELLS = ["", " ", "a", '"', "'", ",", ";", "\t", "\n", "é", "=1+1", "+1", "206 
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_what_csv_writes_is_read_back_as_it_was(seed):
+def test_output_of_the_csv_module_is_read_unchanged(seed):
     chance = random.Random(seed)
     delimiter = chance.choice(",;\t")
     rows = [
@@ -266,7 +266,7 @@ CSV_FRAGMENTS = ["number", "phone,label", "2062550143", "4252550144", "+44 20 79
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_whatever_the_file_every_record_is_counted_once_or_the_file_is_refused(create_import, seed):
+def test_every_record_of_a_random_file_is_counted_once_or_the_file_is_refused(create_import, seed):
     chance = random.Random(seed)
     text = chance.choice(["", "number\n", "label;number\n"]) + "".join(
         chance.choices(CSV_FRAGMENTS, k=chance.randint(1, 60))

@@ -1,4 +1,4 @@
-"""*Try it*: the number that a call would show, the candidates in order, and that nothing changes by asking."""
+"""*Try it*: the number that a call would show, and the candidates in order. Nothing is changed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def campaign(account) -> Campaign:
 
 @pytest.fixture
 def add_number(account, campaign):
-    """Adds a number to the campaign."""
+    """Return a function that adds a number to the campaign."""
 
     def add(e164: str, **fields: object) -> PhoneNumber:
         return PhoneNumberFactory(**{"account": account, "campaign": campaign, "e164": e164} | fields)
@@ -54,7 +54,7 @@ def explain_call(campaign, now):
 
 @pytest.fixture
 def campaign_page(campaign):
-    """The campaign's page for a call, as a line of text."""
+    """Return a function that reads the campaign page for a call, as one line."""
 
     def read(client, called: str = CALLED) -> str:
         answer = client.get(reverse("campaign", args=[campaign.pk]), {"call": called})
@@ -75,10 +75,10 @@ def candidate_outcomes(explanation: MatchExplanation) -> list[tuple[str, str, st
     ]
 
 
-# The decision and the candidates
+# Result and candidates
 
 
-def test_the_candidates_stand_in_order_each_with_what_becomes_of_it(add_number, explain_call, campaign):
+def test_candidates_are_listed_in_order_with_their_outcome(add_number, explain_call, campaign):
     add_number(SAME_EXCHANGE, spam_status=Status.TAGGED)
     shown, waiting = add_number(SAME_AREA), add_number("+12064552000")
     add_number(SAME_STATE)
@@ -95,7 +95,7 @@ def test_the_candidates_stand_in_order_each_with_what_becomes_of_it(add_number, 
     ]
 
 
-def test_candidates_come_in_the_order_of_their_turns(add_number, explain_call, campaign, now):
+def test_candidates_are_in_the_order_of_rotation(add_number, explain_call, campaign, now):
     for place in range(5):
         add_number(f"+1206455{1000 + place}")
     explanation = explain_call()
@@ -108,7 +108,7 @@ def test_candidates_come_in_the_order_of_their_turns(add_number, explain_call, c
     assert explain_call().result.caller_id == turns[0], "after one round it is the first one's turn again"
 
 
-def test_each_number_stands_in_one_tier_only(add_number, explain_call):
+def test_each_number_is_in_one_tier(add_number, explain_call):
     for place in range(3):
         add_number(f"+1206355{1000 + place}", spam_status=Status.TAGGED)
     for e164 in ("+12063549999", "+12063560000", "+12062010000", "+12069999999"):
@@ -118,13 +118,13 @@ def test_each_number_stands_in_one_tier_only(add_number, explain_call):
     assert len({e164 for e164, *_ in candidate_outcomes(explanation)}) == 7
 
 
-def test_of_many_equals_ten_are_listed_with_the_number_of_the_rest_and_the_shown_one_among_them(
+def test_ten_candidates_of_a_tier_are_listed_including_the_shown_one_and_the_rest_is_counted(
     add_number, explain_call, campaign, now
 ):
     for place in range(30):
         add_number(f"+1206455{1000 + place}", spam_status=Status.TAGGED)
     shown = add_number("+12064559000")
-    # Its turn was the last, so that all the others come before it.
+    # It was shown last, so all others come before it.
     match(account_id=campaign.account_id, campaign_id=campaign.pk, called_number=CALLED, now=now)
     [tier] = explain_call().tiers
     assert (len(tier.candidates), tier.remaining) == (MAX_CANDIDATES, 31 - MAX_CANDIDATES)
@@ -144,9 +144,7 @@ def test_a_number_at_its_daily_limit_is_skipped(add_number, explain_call, campai
     assert candidate_outcomes(tomorrow)[0] == (SAME_EXCHANGE, "exchange", "shown")
 
 
-def test_where_matching_does_not_look_at_the_numbers_only_the_default_is_a_candidate(
-    add_number, explain_call, campaign
-):
+def test_only_the_default_is_a_candidate_when_matching_does_not_apply(add_number, explain_call, campaign):
     add_number(SAME_EXCHANGE)
     set_default(campaign, add_number(ELSEWHERE))
     assert candidate_outcomes(explain_call("+442079460958")) == [(ELSEWHERE, "default", "shown")]
@@ -156,20 +154,18 @@ def test_where_matching_does_not_look_at_the_numbers_only_the_default_is_a_candi
     assert candidate_outcomes(explain_call()) == []
 
 
-def test_a_tagged_default_stands_twice_skipped_among_the_numbers_and_shown_as_the_default(
-    add_number, explain_call, campaign
-):
+def test_tagged_default_is_listed_as_skipped_number_and_as_shown_default(add_number, explain_call, campaign):
     set_default(campaign, add_number(SAME_AREA, spam_status=Status.TAGGED))
     assert candidate_outcomes(explain_call()) == [(SAME_AREA, "area_code", "skipped"), (SAME_AREA, "default", "shown")]
 
 
-def test_a_default_that_was_removed_is_no_candidate(add_number, explain_call, campaign, now):
+def test_removed_default_is_not_a_candidate(add_number, explain_call, campaign, now):
     set_default(campaign, add_number(ELSEWHERE, removed_at=now))
     assert candidate_outcomes(explain_call()) == []
 
 
 @pytest.mark.parametrize("called", ["", "911", "call me", "x" * 100])
-def test_what_cannot_be_called_is_refused(explain_call, called):
+def test_invalid_called_number_is_refused(explain_call, called):
     with pytest.raises(InvalidPhoneNumber):
         explain_call(called)
 
@@ -178,18 +174,18 @@ def test_what_cannot_be_called_is_refused(explain_call, called):
     ("e164", "place"),
     [("+12063550199", "Washington"), ("+17873550199", "Puerto Rico"), ("+18002345678", ""), ("+14165550123", "Canada")],
 )
-def test_it_says_where_the_called_number_belongs(e164, place):
+def test_place_of_the_called_number_is_named(e164, place):
     assert get_place_name(e164) == place
 
 
-def test_for_each_reason_there_is_something_to_do():
+def test_every_reason_has_advice():
     assert set(ADVICE) == set(REASONS) - {""}
 
 
 # Nothing changes
 
 
-def test_trying_changes_nothing(as_viewer, add_number, campaign_page, campaign, now, actor):
+def test_explaining_a_call_changes_nothing(as_viewer, add_number, campaign_page, campaign, now, actor):
     campaigns.set_daily_limit(campaign, limit=5, expected_limit=None, context=Context(actor, now))
     for place in range(3):
         add_number(f"+1206455{1000 + place}")
@@ -202,7 +198,7 @@ def test_trying_changes_nothing(as_viewer, add_number, campaign_page, campaign, 
     assert not CampaignCalls.objects.exists()
 
 
-def test_it_asks_as_much_for_5_numbers_as_for_500(add_number, explain_call, campaign):
+def test_query_count_is_the_same_for_5_and_500_numbers(add_number, explain_call, campaign):
     add = iter(range(1000))
 
     def more(count: int) -> None:
@@ -226,7 +222,7 @@ def test_it_asks_as_much_for_5_numbers_as_for_500(add_number, explain_call, camp
 # The page
 
 
-def test_a_viewer_may_try_and_reads_the_answer_as_a_sentence(as_viewer, add_number, campaign_page):
+def test_viewer_can_try_a_call_and_reads_the_result_as_a_sentence(as_viewer, add_number, campaign_page):
     add_number(SAME_AREA)
     text = campaign_page(as_viewer)
     sentence = "A call to (206) 355-0199 (Washington) shows (206) 455-1000: same area code."
@@ -235,7 +231,7 @@ def test_a_viewer_may_try_and_reads_the_answer_as_a_sentence(as_viewer, add_numb
     assert 'value="(206) 355-0199"' in text
 
 
-def test_a_skipped_number_says_who_tagged_it_and_since_when(as_viewer, account, add_number, campaign_page, now):
+def test_skipped_number_names_the_engine_and_date_of_its_tag(as_viewer, account, add_number, campaign_page, now):
     noon_in_new_york = now.replace(hour=17) - timedelta(days=3)
     tagged = add_number(SAME_AREA, spam_status=Status.TAGGED, tagged_since=noon_in_new_york)
     TagFactory(account=account, number=tagged, engine=EngineFactory(slug="hiya", name="Hiya"))
@@ -245,7 +241,7 @@ def test_a_skipped_number_says_who_tagged_it_and_since_when(as_viewer, account, 
     assert f">{date_format(noon_in_new_york, 'j M')}</time></span>" in text
 
 
-def test_a_default_is_said_to_be_one_with_the_reason_and_its_tag(as_viewer, add_number, campaign_page, campaign):
+def test_default_is_shown_with_the_reason_and_its_tag(as_viewer, add_number, campaign_page, campaign):
     set_default(campaign, add_number(ELSEWHERE, spam_status=Status.TAGGED, campaign=None))
     text = campaign_page(as_viewer)
     assert "the default caller ID. The campaign has no number in the called person&#x27;s State." in text
@@ -254,7 +250,7 @@ def test_a_default_is_said_to_be_one_with_the_reason_and_its_tag(as_viewer, add_
     assert "Default: shown though tagged" in text
 
 
-def test_without_a_caller_id_it_says_why_and_what_to_do(as_viewer, campaign, campaign_page):
+def test_result_without_a_caller_id_has_the_reason_and_advice(as_viewer, campaign, campaign_page):
     assert "Add a number of that State, or choose a default caller ID." in campaign_page(as_viewer)
     Campaign.objects.update(is_paused=True)
     text = campaign_page(as_viewer)
@@ -271,7 +267,7 @@ def test_without_a_caller_id_it_says_why_and_what_to_do(as_viewer, campaign, cam
         ("", "Write"),
     ],
 )
-def test_what_is_no_number_is_said_at_the_field_and_stays_in_it(as_viewer, add_number, campaign_page, typed, said):
+def test_invalid_number_shows_an_error_at_the_field_and_stays_in_it(as_viewer, add_number, campaign_page, typed, said):
     add_number(SAME_AREA)
     text = campaign_page(as_viewer, typed)
     assert f'<ul class="error" id="id_call_error"><li>{said}' in text
@@ -281,7 +277,7 @@ def test_what_is_no_number_is_said_at_the_field_and_stays_in_it(as_viewer, add_n
     assert "A call to" not in text
 
 
-def test_without_a_call_the_page_asks_for_none(as_viewer, campaign):
+def test_page_without_a_called_number_shows_no_error(as_viewer, campaign):
     text = get_html(as_viewer.get(reverse("campaign", args=[campaign.pk])))
     assert "Type a number as you would dial it." in text
     assert "aria-invalid" not in text

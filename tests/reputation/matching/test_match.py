@@ -1,4 +1,4 @@
-"""Automatic caller-ID matching: which number a call shows, and what is answered where none can be."""
+"""Automatic caller ID matching: which number a call shows, and the result if there is none."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def campaign(account) -> Campaign:
 
 @pytest.fixture
 def add_number(account, campaign):
-    """Adds a number to the campaign."""
+    """Return a function that adds a number to the campaign."""
 
     def add(e164: str, **fields: object) -> PhoneNumber:
         return PhoneNumberFactory(**{"account": account, "campaign": campaign, "e164": e164} | fields)
@@ -68,7 +68,7 @@ def test_the_nearest_number_is_shown(add_number, match_call, campaign):
         assert (decision.caller_id, decision.basis, decision.reason_code) == (e164, basis, "")
 
 
-def test_a_number_of_another_campaign_or_a_removed_one_is_never_shown(account, add_number, match_call, now):
+def test_numbers_of_other_campaigns_and_removed_numbers_are_never_shown(account, add_number, match_call, now):
     add_number(SAME_AREA, campaign=CampaignFactory(account=account))
     removed = add_number(SAME_EXCHANGE)
     phone_numbers.remove([removed.pk], context=Context.system(now))
@@ -76,7 +76,7 @@ def test_a_number_of_another_campaign_or_a_removed_one_is_never_shown(account, a
 
 
 @pytest.mark.parametrize("status", TAGGED)
-def test_row_14_a_tagged_number_is_skipped_and_eligible_again_once_its_tag_is_gone(add_number, match_call, status):
+def test_row_14_tagged_number_is_skipped_until_its_tag_is_cleared(add_number, match_call, status):
     near = add_number(SAME_EXCHANGE, spam_status=status)
     add_number(SAME_AREA)
     decision = match_call()
@@ -86,7 +86,7 @@ def test_row_14_a_tagged_number_is_skipped_and_eligible_again_once_its_tag_is_go
     assert (decision.caller_id, decision.basis, decision.skipped_tagged) == (SAME_EXCHANGE, Basis.EXCHANGE, 0)
 
 
-def test_row_14_a_tagged_default_is_shown_all_the_same_and_the_answer_says_so(add_number, match_call, campaign):
+def test_row_14_tagged_default_is_shown_and_marked_as_tagged(add_number, match_call, campaign):
     set_default(campaign, add_number(SAME_AREA, spam_status=PhoneNumber.SpamStatus.TAGGED))
     decision = match_call()
     assert (decision.caller_id, decision.basis, decision.is_tagged) == (SAME_AREA, Basis.DEFAULT, True)
@@ -114,9 +114,7 @@ def test_a_paused_campaign_shows_nothing(add_number, match_call, campaign):
         ("+18002345678", "called_without_area"),
     ],
 )
-def test_a_called_number_without_a_place_in_the_states_gets_the_default(
-    add_number, match_call, campaign, called, reason_code
-):
+def test_called_number_outside_any_state_gets_the_default(add_number, match_call, campaign, called, reason_code):
     assert (match_call(called).caller_id, match_call(called).reason_code) == (None, reason_code)
     set_default(campaign, add_number(SAME_AREA))
     decision = match_call(called)
@@ -131,26 +129,26 @@ def test_with_matching_off_every_call_shows_the_default(add_number, match_call, 
     assert (match_call().caller_id, match_call().reason_code) == (ELSEWHERE, "matching_off")
 
 
-def test_a_default_outside_the_campaign_is_shown_and_said_to_be(account, add_number, match_call, campaign):
+def test_default_outside_the_campaign_is_shown_and_marked(account, add_number, match_call, campaign):
     set_default(campaign, add_number(ELSEWHERE, campaign=None))
     assert (match_call().caller_id, match_call().is_outside_campaign) == (ELSEWHERE, True)
     PhoneNumber.objects.update(campaign=campaign)
     assert not match_call().is_outside_campaign
 
 
-def test_a_default_that_was_removed_is_not_shown(add_number, match_call, campaign):
+def test_removed_default_is_not_shown(add_number, match_call, campaign):
     set_default(campaign, add_number(ELSEWHERE, removed_at=datetime(2026, 1, 1, tzinfo=UTC)))
     assert (match_call().caller_id, match_call().basis) == (None, Basis.NONE)
 
 
 @pytest.mark.parametrize("called", ["", "911", "555-0143", "(206) 555", "call me", "+1206355019900", "x" * 5000])
-def test_what_cannot_be_called_is_refused_in_words(match_call, called):
+def test_invalid_called_number_is_refused(match_call, called):
     with pytest.raises(InvalidPhoneNumber):
         match_call(called)
 
 
 @pytest.mark.parametrize("called", ["(206) 355-0199", "206.355.0199", "1 206 355 0199", "+1-206-355-0199"])
-def test_a_called_number_may_be_written_as_people_write_it(add_number, match_call, called):
+def test_called_number_is_accepted_in_any_format(add_number, match_call, called):
     add_number(SAME_EXCHANGE)
     assert (match_call(called).called_number, match_call(called).caller_id) == (CALLED, SAME_EXCHANGE)
 
@@ -161,14 +159,14 @@ def test_another_accounts_campaign_is_not_found(match_call):
         match_call(campaign_id=foreign.pk)
 
 
-def test_equals_take_turns(add_number, match_call):
+def test_numbers_of_the_same_tier_take_turns(add_number, match_call):
     for place in range(7):
         add_number(f"+1206455{1000 + 7 * place}")
     shown = Counter(match_call().caller_id for _ in range(70))
     assert sorted(shown.values()) == [10] * 7
 
 
-def test_equals_of_several_area_codes_of_a_state_take_turns(add_number, match_call):
+def test_numbers_of_several_area_codes_of_a_state_take_turns(add_number, match_call):
     for code in ("253", "360", "425", "509", "564"):
         add_number(f"+1{code}4551000")
         add_number(f"+1{code}4552000")
@@ -177,7 +175,7 @@ def test_equals_of_several_area_codes_of_a_state_take_turns(add_number, match_ca
     assert set(shown.values()) == {5}
 
 
-def test_who_comes_back_from_a_tag_has_its_turns_again(add_number, match_call):
+def test_number_takes_turns_again_after_its_tag_is_cleared(add_number, match_call):
     numbers = [add_number(f"+1206455{1000 + place}") for place in range(3)]
     PhoneNumber.objects.filter(pk=numbers[1].pk).update(spam_status="tagged")
     assert Counter(match_call().caller_id for _ in range(10))[numbers[1].e164] == 0
@@ -185,7 +183,7 @@ def test_who_comes_back_from_a_tag_has_its_turns_again(add_number, match_call):
     assert Counter(match_call().caller_id for _ in range(9)) == Counter({n.e164: 3 for n in numbers})
 
 
-def test_trying_takes_no_turn_and_counts_nothing(add_number, match_call, campaign):
+def test_match_without_commit_takes_no_turn_and_counts_no_call(add_number, match_call, campaign):
     Campaign.objects.update(daily_limit=1)
     add_number(SAME_AREA)
     add_number("+12064552000")
@@ -193,7 +191,7 @@ def test_trying_takes_no_turn_and_counts_nothing(add_number, match_call, campaig
     assert not NumberCalls.objects.exists()
 
 
-# --- a daily limit
+# Daily limit
 
 
 def set_daily_limit(campaign: Campaign, calls: int | None, now) -> None:
@@ -212,26 +210,26 @@ def test_a_number_that_reached_its_daily_limit_is_skipped_until_the_next_day(add
     assert match_call(now=now + timedelta(days=1)).caller_id == SAME_AREA
 
 
-def test_the_day_is_the_accounts_own(add_number, match_call, campaign, account):
+def test_daily_limit_uses_the_day_of_the_account(add_number, match_call, campaign, account):
     account.time_zone = "Pacific/Guam"
     account.save()
     add_number(SAME_AREA)
     before, after = (datetime(2026, 11, 25, 13, minute, tzinfo=UTC) for minute in (59, 59))
-    after += timedelta(minutes=2)  # midnight in Guam is at 14 o'clock UTC
+    after += timedelta(minutes=2)  # midnight in Guam is at 14:00 UTC
     set_daily_limit(campaign, 1, before)
     assert match_call(now=before).caller_id == SAME_AREA
     assert match_call(now=before).caller_id is None
     assert match_call(now=after).caller_id == SAME_AREA
 
 
-def test_the_default_is_shown_beyond_the_limit_and_said_to_be(add_number, match_call, campaign, now):
+def test_default_is_shown_beyond_its_limit_and_marked(add_number, match_call, campaign, now):
     set_daily_limit(campaign, 2, now)
     set_default(campaign, add_number(ELSEWHERE))
     assert [match_call().is_exhausted for _ in range(4)] == [False, False, True, True]
 
 
 @pytest.mark.parametrize(("to", "shown"), [(5, SAME_AREA), (None, SAME_AREA), (1, None)])
-def test_a_changed_limit_counts_from_the_next_call(add_number, match_call, campaign, now, to, shown):
+def test_changed_limit_applies_from_the_next_call(add_number, match_call, campaign, now, to, shown):
     set_daily_limit(campaign, 2, now)
     add_number(SAME_AREA)
     assert [match_call().caller_id for _ in range(3)] == [SAME_AREA, SAME_AREA, None]
@@ -253,7 +251,7 @@ def test_a_number_moved_to_another_campaign_keeps_its_calls_of_the_day(account, 
         assert match_call(campaign_id=third.pk).caller_id == SAME_AREA
 
 
-def test_a_default_from_another_campaign_is_not_exhausted_there_by_this_campaigns_limit(
+def test_limit_of_a_campaign_does_not_exhaust_its_default_in_another_campaign(
     account, add_number, match_call, campaign, now
 ):
     set_daily_limit(campaign, 1, now)
@@ -268,11 +266,11 @@ def test_a_default_from_another_campaign_is_not_exhausted_there_by_this_campaign
     )
 
 
-# --- what it costs, and what it reads
+# Queries and indexes
 
 
 @pytest.mark.parametrize("near", [SAME_EXCHANGE, SAME_AREA, SAME_STATE])
-def test_an_answer_costs_the_same_queries_for_5_and_for_500_numbers(add_number, match_call, near):
+def test_query_count_is_the_same_for_5_and_500_numbers(add_number, match_call, near):
     def cost() -> int:
         with CaptureQueriesContext(
             connection,
@@ -299,7 +297,7 @@ def test_an_answer_costs_the_same_queries_for_5_and_for_500_numbers(add_number, 
         (queries._count_skipped_sql(3), "number_skipped_exhausted"),
     ],
 )
-def test_every_question_is_answered_from_its_index(sql, index):
+def test_every_query_uses_its_index(sql, index):
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN QUERY PLAN {sql}", [1] * sql.count("%s"))
         plan = [row[-1] for row in cursor.fetchall()]

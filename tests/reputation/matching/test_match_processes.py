@@ -1,4 +1,4 @@
-"""A hundred thousand answers by several processes while tags come and go: none is stale, and equals take turns."""
+"""100,000 matches by several processes while tags come and go: no result is stale, and numbers take turns."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 PROCESSES, CALLS_OF_EACH = 4, 25_000
 UNTAGGED_NUMBERS, INTERMITTENT_NUMBERS = 80, 20
-# When the request began, when it was answered, and the number's id; moments by the clock that all processes share.
+# Start and end of the request, by the monotonic clock that all processes share, and the number's id.
 ANSWER_STRUCT = struct.Struct("ddq")
 
 DIALER_SCRIPT = """
@@ -39,7 +39,7 @@ with open(sys.argv[4], "wb") as answers:
 """
 
 
-def test_no_process_answers_with_a_tagged_number_and_equals_are_shown_equally_often(account, tmp_path):
+def test_no_process_shows_a_tagged_number_and_numbers_take_equal_turns(account, tmp_path):
     campaign, engine = CampaignFactory(account=account), EngineFactory(slug="simulated-hiya")
     numbers = [
         MonitoredNumberFactory(account=account, campaign=campaign, e164=f"+1206555{1000 + place}")
@@ -48,7 +48,7 @@ def test_no_process_answers_with_a_tagged_number_and_equals_are_shown_equally_of
     untagged, at_times = numbers[::5] + numbers[1::5] + numbers[2::5] + numbers[3::5], numbers[4::5]
     files = [tmp_path / f"answers-{place}" for place in range(PROCESSES)]
     dialers = [start_python(DIALER_SCRIPT, account.pk, campaign.pk, CALLS_OF_EACH, path) for path in files]
-    # For each number, from when on its tag was committed, and from when on it was being cleared.
+    # By number: when its tag was committed, and when clearing it began.
     tagged_during: dict[int, list[tuple[float, float]]] = defaultdict(list)
     rounds = 0
     while any(dialer.poll() is None for dialer in dialers):
@@ -74,7 +74,7 @@ def test_no_process_answers_with_a_tagged_number_and_equals_are_shown_equally_of
     shown = Counter(number for _began, _answered, number in answers)
     often = [shown[number.pk] for number in untagged]
     assert max(often) - min(often) <= 0.02 * min(often)
-    # The test has seen what it is about: tags came and went all the while, and their numbers were shown in between.
+    # Tags did come and go during the test, and their numbers were shown in between.
     assert rounds >= 20
     assert all(0 < shown[number.pk] < min(often) for number in at_times)
     assert NumberCalls.objects.aggregate(calls=Sum("calls"))["calls"] == len(answers)

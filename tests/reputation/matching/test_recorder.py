@@ -1,4 +1,4 @@
-"""Decisions are summed up in the process that answers, and written in batches, now and then and at its end."""
+"""Each process counts its matches in memory, and writes them in batches, periodically and at its end."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def number(account, campaign) -> PhoneNumber:
 
 @pytest.fixture
 def record_decision(account, campaign, number):
-    """Notes a decision for the number, as matching does."""
+    """Return a function that records a match of the number."""
 
     def note(**fields: object) -> None:
         of = {"account_id": account.pk, "campaign_id": campaign.pk, "number_id": number.pk, "day": DAY}
@@ -55,12 +55,10 @@ def campaign_call_total() -> int:
     return sum(CampaignCalls.objects.values_list("calls", flat=True))
 
 
-# What is summed up
+# Counts
 
 
-def test_decisions_are_summed_by_number_and_by_campaign_day_basis_and_whether_tags_were_skipped(
-    record_decision, number
-):
+def test_matches_are_summed_by_number_and_by_campaign_day_basis_and_skipped_tags(record_decision, number):
     for _ in range(3):
         record_decision()
     record_decision(skipped_tagged=True)
@@ -104,7 +102,7 @@ def test_calls_that_show_a_local_number_or_none_name_no_default(account, campaig
     assert set(CampaignCalls.objects.values_list("basis", "default_e164")) == {("area_code", ""), ("none", "")}
 
 
-def test_what_is_noted_later_is_added_and_nothing_is_written_twice(record_decision):
+def test_later_matches_are_added_and_nothing_is_written_twice(record_decision):
     record_decision()
     flush()
     flush()
@@ -124,7 +122,7 @@ def test_a_call_that_a_daily_limit_counted_is_not_counted_again(account, campaig
     assert dict(CampaignCalls.objects.values_list("basis", "calls")) == {"area_code": 2, "none": 1}
 
 
-def test_of_one_in_ten_each_counts_for_ten(record_decision, settings, monkeypatch):
+def test_each_sampled_match_counts_ten_times(record_decision, settings, monkeypatch):
     settings.RECORD_DECISIONS = 10
     monkeypatch.setattr(recorder, "random", random.Random("the same every time"))
     for _ in range(3_000):
@@ -135,25 +133,23 @@ def test_of_one_in_ten_each_counts_for_ten(record_decision, settings, monkeypatc
     assert 2_500 < campaign_call_total() < 3_500
 
 
-def test_nothing_is_recorded_where_the_setting_says_so(record_decision, settings):
+def test_nothing_is_recorded_when_the_setting_is_0(record_decision, settings):
     settings.RECORD_DECISIONS = 0
     record_decision()
     flush()
     assert (number_call_total(), campaign_call_total()) == (0, 0)
 
 
-# How it is written
+# Writing
 
 
-def test_an_idle_writer_asks_the_database_nothing(db):
+def test_flush_without_matches_makes_no_query(db):
     with CaptureQueriesContext(connection) as queries:
         flush()
     assert not queries
 
 
-def test_many_numbers_are_written_in_batches_and_a_number_asked_for_often_costs_no_more(
-    account, record_decision, monkeypatch
-):
+def test_counts_are_written_in_batches_whatever_the_number_of_matches(account, record_decision, monkeypatch):
     monkeypatch.setattr(recorder, "CHUNK", 10)
 
     def inserts(numbers: list[PhoneNumber], times: int) -> int:
@@ -171,7 +167,7 @@ def test_many_numbers_are_written_in_batches_and_a_number_asked_for_often_costs_
 
 
 @pytest.mark.parametrize("table", [NumberCalls, CampaignCalls])
-def test_what_cannot_be_written_is_kept_for_the_next_time(record_decision, table):
+def test_counts_that_cannot_be_written_are_kept_for_the_next_flush(record_decision, table):
     def refuse(execute, sql, params, many, context):
         if f"INSERT INTO {table._meta.db_table}" in sql:
             raise OperationalError("database is locked")
@@ -185,8 +181,8 @@ def test_what_cannot_be_written_is_kept_for_the_next_time(record_decision, table
     assert (number_call_total(), campaign_call_total()) == (2, 2)
 
 
-def test_a_writer_that_fails_says_so_in_the_log_and_goes_on(record_decision, caplog, monkeypatch):
-    monkeypatch.setattr(connection, "close", lambda: None)  # the test's own transaction lives in it
+def test_failed_flush_is_logged_and_repeated(record_decision, caplog, monkeypatch):
+    monkeypatch.setattr(connection, "close", lambda: None)  # it holds the test's transaction
 
     def refuse(execute, sql, params, many, context):
         raise OperationalError("disk I/O error")
@@ -199,9 +195,7 @@ def test_a_writer_that_fails_says_so_in_the_log_and_goes_on(record_decision, cap
     assert campaign_call_total() == 1
 
 
-def test_a_number_or_campaign_that_is_gone_meanwhile_is_left_out_and_the_rest_is_written(
-    account, campaign, number, record_decision
-):
+def test_counts_of_deleted_numbers_and_campaigns_are_dropped(account, campaign, number, record_decision):
     gone, gone_campaign = PhoneNumberFactory(account=account), CampaignFactory(account=account)
     record_decision()
     record_decision(number_id=gone.pk, campaign_id=gone_campaign.pk)
@@ -213,7 +207,7 @@ def test_a_number_or_campaign_that_is_gone_meanwhile_is_left_out_and_the_rest_is
 
 
 @pytest.mark.django_db(transaction=True)
-def test_no_decision_is_lost_while_threads_answer_and_the_writer_writes(record_decision):
+def test_no_match_is_lost_when_threads_record_during_a_flush(record_decision):
     def answer() -> None:
         for _ in range(2_000):
             record_decision()
@@ -262,7 +256,7 @@ os.wait()
 
 
 @pytest.mark.django_db(transaction=True)
-class TestAProcess:
+class TestProcess:
     @pytest.fixture
     def answering(self, account, campaign, number):
         started = []
@@ -279,7 +273,7 @@ class TestAProcess:
             process.kill()
             process.wait()
 
-    def test_it_writes_now_and_then_while_it_answers(self, answering):
+    def test_running_process_writes_periodically(self, answering):
         process = answering(WAIT_SCRIPT, decisions=70, seconds=60)
         until = time.monotonic() + 30
         while campaign_call_total() < 70 and time.monotonic() < until:
@@ -287,12 +281,12 @@ class TestAProcess:
         assert process.poll() is None, "it still runs"
         assert (number_call_total(), campaign_call_total()) == (70, 70)
 
-    def test_it_writes_at_its_end_and_several_at_once_add_up(self, answering):
+    def test_processes_write_at_their_end_and_their_counts_add_up(self, answering):
         processes = [answering(WAIT_SCRIPT, decisions=50, seconds=0) for _ in range(3)]
         assert [process.wait(60) for process in processes] == [0, 0, 0]
         assert (number_call_total(), campaign_call_total()) == (150, 150)
 
-    def test_a_forked_process_starts_a_writer_of_its_own_and_writes_nothing_of_its_parents(self, answering):
+    def test_forked_process_has_its_own_writer_and_no_counts_of_its_parent(self, answering):
         assert answering(FORK_SCRIPT, decisions=30, seconds=3).wait(60) == 0
         assert dict(CampaignCalls.objects.values_list("basis", "calls")) == {"state": 30, "area_code": 30}
         assert number_call_total() == 60

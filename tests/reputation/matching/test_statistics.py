@@ -1,4 +1,4 @@
-"""What tags cost a campaign in calls, and how often a number was shown: on pages, from the recorded sums."""
+"""Call statistics of campaigns and numbers: the counts, and the pages that show them."""
 
 from __future__ import annotations
 
@@ -57,10 +57,10 @@ def create_number_calls(number: PhoneNumber, calls: int, *, day: date = TODAY) -
     NumberCalls.objects.create(account=number.account, number=number, day=day, calls=calls)
 
 
-# What tags cost
+# Campaigns
 
 
-def test_calls_are_told_apart_by_what_they_showed_and_why(campaign):
+def test_calls_are_counted_by_basis_and_skipped_tags(campaign):
     create_campaign_calls(campaign, Basis.EXCHANGE, 1)
     create_campaign_calls(campaign, Basis.AREA_CODE, 10, skipped_tagged=True)
     create_campaign_calls(campaign, Basis.STATE, 100)
@@ -73,7 +73,7 @@ def test_calls_are_told_apart_by_what_they_showed_and_why(campaign):
     assert (today.total, today.default_total) == (1_111_111, 11_000)
 
 
-def test_the_last_30_days_are_today_and_the_29_before(campaign):
+def test_month_is_today_and_the_29_days_before(campaign):
     for before, calls in ((0, 1), (29, 10), (30, 100)):
         create_campaign_calls(campaign, Basis.STATE, calls, day=TODAY - timedelta(days=before))
     create_campaign_calls(campaign, Basis.STATE, 1_000, day=TODAY + timedelta(days=1))
@@ -81,7 +81,7 @@ def test_the_last_30_days_are_today_and_the_29_before(campaign):
     assert (cost.today.total, cost.month.total) == (1, 11)
 
 
-def test_another_campaigns_calls_do_not_count(account, campaign):
+def test_calls_of_other_campaigns_are_not_counted(account, campaign):
     create_campaign_calls(CampaignFactory(account=account), Basis.STATE, 5)
     assert get_campaign_statistics(campaign, TODAY).month.total == 0
 
@@ -98,11 +98,11 @@ def test_another_campaigns_calls_do_not_count(account, campaign):
         (0, 0, ""),
     ],
 )
-def test_a_share_is_said_shortly(part, whole, said):
+def test_percentage_is_rounded(part, whole, said):
     assert format_percentage(part, whole) == said
 
 
-def test_what_was_matched_stands_on_the_page_by_the_accounts_own_day(as_viewer, account, campaign):
+def test_page_shows_matches_by_the_day_of_the_account(as_viewer, account, campaign):
     account.time_zone = "Pacific/Guam"
     account.save()
     PhoneNumberFactory(account=account, campaign=campaign, e164="+12064551000")
@@ -116,7 +116,7 @@ def test_what_was_matched_stands_on_the_page_by_the_accounts_own_day(as_viewer, 
     assert '<th scope="row">Local</th><td class="figure num">3<span class="under">100 %</span></td>' in page
 
 
-def test_without_calls_the_page_says_how_they_come_about(as_viewer, campaign):
+def test_page_without_calls_links_to_the_api(as_viewer, campaign):
     page = get_html(as_viewer.get(reverse("campaign", args=[campaign.pk])))
     assert "No call was asked about in the last 30 days." in page
     assert f'<a href="{reverse("api-reference")}">API</a>' in page
@@ -137,7 +137,7 @@ def test_the_page_says_when_figures_are_estimates(as_viewer, account, campaign, 
     assert "Estimated: one in 10 answers is recorded" in get_html(as_viewer.get(page))
 
 
-def test_the_warning_about_a_tagged_default_says_how_many_calls_showed_it_today(as_viewer, account, campaign, now):
+def test_warning_about_a_tagged_default_counts_the_calls_that_showed_it_today(as_viewer, account, campaign, now):
     tagged = PhoneNumberFactory(account=account, spam_status="tagged")
     Campaign.objects.update(default_number=tagged)
     page = reverse("campaign", args=[campaign.pk])
@@ -178,10 +178,10 @@ def test_each_number_that_was_shown_by_default_is_listed_with_its_calls(as_viewe
     assert part.index(str(numbers[1])) < part.index(str(numbers[0])) < part.index("A number that was not recorded")
 
 
-# How often a number was shown
+# Numbers
 
 
-def test_a_number_has_its_calls_of_today_7_and_30_days(number):
+def test_calls_of_a_number_are_counted_for_1_7_and_30_days(number):
     for before, calls in ((0, 1), (6, 10), (7, 100), (29, 1_000), (30, 10_000)):
         create_number_calls(number, calls, day=TODAY - timedelta(days=before))
     create_number_calls(PhoneNumberFactory(), 5)
@@ -191,7 +191,7 @@ def test_a_number_has_its_calls_of_today_7_and_30_days(number):
     assert (shown.busiest_day.day, shown.busiest_day.calls) == (date(2026, 10, 27), 1_000)
 
 
-def test_bars_are_as_high_as_their_days_and_one_call_can_be_seen(number):
+def test_bars_are_proportional_to_calls_and_one_call_is_visible(number):
     for before, calls in ((0, 1_000), (1, 500), (2, 1)):
         create_number_calls(number, calls, day=TODAY - timedelta(days=before))
     heights = [one.height for one in get_number_statistics(number, TODAY).days]
@@ -202,7 +202,7 @@ def test_bars_are_as_high_as_their_days_and_one_call_can_be_seen(number):
     assert all(one.top + one.height == CHART_HEIGHT for one in get_number_statistics(number, TODAY).days)
 
 
-def test_the_picture_is_also_said_in_words(as_viewer, account, number, now):
+def test_chart_has_a_text_alternative(as_viewer, account, number, now):
     today = today_of(account, now)
     create_number_calls(number, 1_240, day=today - timedelta(days=3))
     create_number_calls(number, 12, day=today)
@@ -212,7 +212,7 @@ def test_the_picture_is_also_said_in_words(as_viewer, account, number, now):
     assert page.partition('<svg class="bars"')[2].partition("</svg>")[0].count("<rect") == 30
 
 
-def test_a_number_that_was_never_shown_says_so(as_viewer, number, settings):
+def test_page_of_a_number_never_shown_says_so(as_viewer, number, settings):
     address = reverse("number", args=[number.pk])
     assert "No call was to show it in the last 30 days." in get_html(as_viewer.get(address))
     settings.RECORD_DECISIONS = 0
@@ -222,7 +222,7 @@ def test_a_number_that_was_never_shown_says_so(as_viewer, number, settings):
 
 
 @pytest.mark.parametrize("of", ["campaign", "number"])
-def test_figures_are_one_query_however_many_days(campaign, number, of):
+def test_statistics_take_one_query_for_any_number_of_days(campaign, number, of):
     def cost() -> int:
         with CaptureQueriesContext(connection) as queries:
             get_campaign_statistics(campaign, TODAY) if of == "campaign" else get_number_statistics(number, TODAY)

@@ -1,4 +1,4 @@
-"""Which numbers may be enabled, and the reason why another may not: rows 5, 8, 9, 10 and 11 of the design's table."""
+"""Which numbers can be enabled, and the reasons of refusals: rows 5, 8, 9, 10 and 11 of the specification."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -51,7 +51,7 @@ def test_row_5_numbers_can_be_enabled_only_after_approval(account, campaign, now
 
 
 @pytest.mark.parametrize("product", sorted(BASE_PRODUCTS))
-def test_row_8_each_product_licence_covers_a_number_that_has_a_seat(account, now, product):
+def test_row_8_each_product_covers_a_number_with_a_seat(account, now, product):
     ApplicationFactory(account=account)
     number = PhoneNumberFactory(account=account)
     assert refusal_code(number, now) == "no_licence"
@@ -61,9 +61,7 @@ def test_row_8_each_product_licence_covers_a_number_that_has_a_seat(account, now
 
 
 @pytest.mark.parametrize("product", sorted(BASE_PRODUCTS))
-def test_row_9_a_campaign_number_is_free_with_premium_elite_or_auto_dialer_and_takes_a_seat_otherwise(
-    account, campaign, now, product
-):
+def test_row_9_campaign_number_needs_no_seat_with_premium_elite_or_auto_dialer(account, campaign, now, product):
     ApplicationFactory(account=account)
     LicenceFactory(account=account, product=product)
     inside, outside = PhoneNumberFactory(account=account, campaign=campaign), PhoneNumberFactory(account=account)
@@ -71,7 +69,7 @@ def test_row_9_a_campaign_number_is_free_with_premium_elite_or_auto_dialer_and_t
     assert needs_seat(outside, now)
 
 
-def test_row_9_the_sku_alone_covers_nothing(account, now):
+def test_row_9_monitoring_sku_alone_covers_no_number(account, now):
     ApplicationFactory(account=account)
     LicenceFactory(account=account, product=Product.MONITORING_SKU, seats=10)
     assert refusal_code(PhoneNumberFactory(account=account), now) == "no_licence"
@@ -87,7 +85,7 @@ def test_seats_are_taken_by_monitored_numbers_outside_campaigns(enrolled_account
     assert (coverage.seats, coverage.seats_used, coverage.seats_free) == (3, 2, 1)
 
 
-def test_expired_and_future_licences_do_not_count(account, now):
+def test_expired_and_future_licences_are_ignored(account, now):
     today = today_of(account, now)
     LicenceFactory(account=account, valid_from=today - timedelta(days=9), valid_until=today - timedelta(days=2))
     LicenceFactory(account=account, valid_from=today + timedelta(days=2))
@@ -98,7 +96,7 @@ def test_expired_and_future_licences_do_not_count(account, now):
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Pacific/Guam", "Pacific/Pago_Pago"])
 @pytest.mark.parametrize("hour", [0, 3, 10, 14, 23])
-def test_a_licence_entered_now_counts_at_once_in_every_time_zone(account, zone, hour):
+def test_licence_added_now_is_valid_now_in_every_time_zone(account, zone, hour):
     account.time_zone = zone
     account.save()
     with time_machine.travel(datetime(2026, 11, 25, hour, 30, tzinfo=UTC), tick=False):
@@ -112,7 +110,7 @@ def test_row_10_native_and_byoc_numbers_are_both_supported(enrolled_account, cam
 
 
 @pytest.mark.parametrize(("e164", "country"), [(CANADIAN, "Canada"), (BAHAMIAN, "Bahamas")])
-def test_row_11_other_countries_that_share_plus_one_are_refused_and_named(
+def test_row_11_other_countries_of_the_country_code_1_are_refused_and_named(
     enrolled_account, campaign, now, e164, country
 ):
     number = PhoneNumberFactory(account=enrolled_account, campaign=campaign, e164=e164)
@@ -126,7 +124,7 @@ def test_row_11_territories_and_toll_free_numbers_are_in_the_united_states(enrol
 
 
 @pytest.mark.parametrize("kind", ["premium", "personal", "other"])
-def test_what_cannot_be_shown_as_a_caller_id_is_refused(enrolled_account, campaign, now, kind):
+def test_number_that_is_no_caller_id_is_refused(enrolled_account, campaign, now, kind):
     assert (
         refusal_code(PhoneNumberFactory(account=enrolled_account, campaign=campaign, kind=kind), now)
         == "not_a_caller_id"
@@ -136,14 +134,16 @@ def test_what_cannot_be_shown_as_a_caller_id_is_refused(enrolled_account, campai
 @pytest.mark.parametrize(
     ("capability", "code"), [("on", "already_on"), ("verifying", "being_verified"), ("failed", "")]
 )
-def test_what_is_on_is_refused_and_what_failed_may_be_enabled_again(enrolled_account, campaign, now, capability, code):
+def test_monitored_number_is_refused_and_failed_number_can_be_enabled_again(
+    enrolled_account, campaign, now, capability, code
+):
     assert (
         refusal_code(PhoneNumberFactory(account=enrolled_account, campaign=campaign, capability=capability), now)
         == code
     )
 
 
-def test_each_refusal_says_something_to_a_person():
+def test_each_refusal_has_a_sentence():
     assert all(refusal.sentence.endswith(".") for refusal in REFUSALS.values())
 
 

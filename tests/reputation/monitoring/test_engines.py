@@ -1,4 +1,4 @@
-"""Engines are kept in step with what the providers in use speak for."""
+"""Engines are synchronized with the providers in use."""
 
 import pytest
 from django.db import connection
@@ -16,11 +16,11 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def after_enabling(now):
-    """When no transaction is open any more that did not know of an engine made just now."""
+    """A time at which no transaction from before the creation of an engine is still open."""
     return now + days(1)
 
 
-def test_the_engines_of_the_providers_are_there_after_the_migrations():
+def test_migrations_create_the_engines_of_the_providers():
     assert set(Engine.objects.filter(in_use=True).values_list("slug", flat=True)) == {
         "sim-hiya",
         "sim-first-orion",
@@ -29,20 +29,20 @@ def test_the_engines_of_the_providers_are_there_after_the_migrations():
     }
 
 
-def test_a_simulated_engine_says_so_in_its_name():
+def test_names_of_simulated_engines_say_simulated():
     names = Engine.objects.filter(provider="simulated").values_list("name", flat=True)
     assert len(names) == 3
     assert all("(simulated)" in name for name in names)
 
 
-def test_keeping_them_in_step_twice_changes_nothing(provider, django_assert_num_queries):
+def test_second_sync_changes_nothing(provider, django_assert_num_queries):
     before = list(Engine.objects.values())
     with django_assert_num_queries(1):
         engines.sync_engines()
     assert list(Engine.objects.values()) == before
 
 
-def test_an_engine_nobody_speaks_for_any_more_is_out_of_use_and_comes_back_with_its_history(provider):
+def test_engine_without_a_provider_is_out_of_use_until_a_provider_offers_it_again(provider):
     beta = provider.cards.pop()
     engines.sync_engines()
     assert not Engine.objects.get(slug="beta").in_use
@@ -52,7 +52,7 @@ def test_an_engine_nobody_speaks_for_any_more_is_out_of_use_and_comes_back_with_
     assert Engine.objects.filter(slug="beta").count() == 1
 
 
-def test_an_engine_that_was_let_go_is_not_looked_for_again(provider, account, now, django_assert_num_queries):
+def test_engine_is_retired_once(provider, account, now, django_assert_num_queries):
     MonitoredNumberFactory(account=account, next_action_at=now)
     lookups.look_up_due(now)
     provider.cards.pop()
@@ -63,7 +63,7 @@ def test_an_engine_that_was_let_go_is_not_looked_for_again(provider, account, no
         assert engines.retire_unused_engines(now) == 0
 
 
-def test_carriers_that_an_operator_corrected_are_kept(provider):
+def test_carriers_changed_by_an_operator_are_kept(provider):
     Engine.objects.filter(slug="alpha").update(carriers="Verizon")
     provider.cards[0] = EngineInfo("alpha", "Alpha Renamed", ("AT&T",))
     engines.sync_engines()
@@ -71,9 +71,7 @@ def test_carriers_that_an_operator_corrected_are_kept(provider):
     assert (alpha.name, alpha.carriers) == ("Alpha Renamed", "Verizon")
 
 
-def test_a_new_engine_is_asked_to_take_on_the_numbers_that_are_monitored_already(
-    provider, account, now, after_enabling
-):
+def test_monitored_numbers_are_registered_with_a_new_engine(provider, account, now, after_enabling):
     number = MonitoredNumberFactory(account=account, next_action_at=now)
     off = PhoneNumberFactory(account=account)
     engines.backfill_new_engines(after_enabling)
@@ -93,13 +91,13 @@ def test_a_new_engine_is_asked_to_take_on_the_numbers_that_are_monitored_already
     assert number.spam_status == PhoneNumber.SpamStatus.CLEAN
 
 
-def test_an_engine_that_came_into_use_just_now_waits_for_transactions_that_did_not_know_of_it(provider, account, now):
+def test_backfill_of_a_new_engine_waits_for_older_transactions(provider, account, now):
     MonitoredNumberFactory(account=account, next_action_at=now)
     assert engines.backfill_new_engines(now) == 0
     assert engines.backfill_new_engines(now + engines.BACKFILL_DELAY + days(1)) == 2
 
 
-def test_an_engine_that_has_all_numbers_is_not_led_through_them_again_until_it_was_out_of_use(
+def test_engine_is_backfilled_again_only_after_it_was_out_of_use(
     provider, account, after_enabling, django_assert_num_queries
 ):
     number = MonitoredNumberFactory(account=account)
@@ -116,9 +114,7 @@ def test_an_engine_that_has_all_numbers_is_not_led_through_them_again_until_it_w
     assert Registration.objects.filter(number=number, engine__slug="beta").exists()
 
 
-def test_an_engine_is_led_through_the_numbers_in_chunks_and_goes_on_where_a_killed_worker_stopped(
-    provider, account, after_enabling, monkeypatch
-):
+def test_backfill_works_in_chunks_from_a_stored_cursor(provider, account, after_enabling, monkeypatch):
     monkeypatch.setattr(engines, "CHUNK", 2)
     for _ in range(5):
         MonitoredNumberFactory(account=account)
@@ -126,9 +122,7 @@ def test_an_engine_is_led_through_the_numbers_in_chunks_and_goes_on_where_a_kill
     assert Registration.objects.count() == 10
 
 
-def test_a_label_of_an_engine_that_is_no_longer_asked_ends_as_not_watched_and_its_case_is_cancelled(
-    provider, account, now
-):
+def test_retired_engine_ends_its_tags_as_not_monitored_and_cancels_their_cases(provider, account, now):
     number = MonitoredNumberFactory(account=account, next_action_at=now)
     provider.labels[number.e164, "beta"] = "Spam Likely"
     lookups.look_up_due(now)
@@ -144,7 +138,9 @@ def test_a_label_of_an_engine_that_is_no_longer_asked_ends_as_not_watched_and_it
     assert AuditEvent.objects.filter(code="tag.unwatched", account=account).count() == 1
 
 
-def test_keeping_engines_in_step_costs_as_many_queries_for_500_numbers_as_for_5(provider, account, now, after_enabling):
+def test_query_count_of_backfill_and_retirement_is_the_same_for_5_and_500_numbers(
+    provider, account, now, after_enabling
+):
     counts = []
     for count in (5, 500):
         numbers = [MonitoredNumberFactory(account=account, next_action_at=now) for _ in range(count)]

@@ -1,4 +1,4 @@
-"""Monitored numbers are looked up when they are due, and what the engines say becomes checks, tags and cases."""
+"""Due numbers are looked up, and observations of the engines become checks, tags and cases."""
 
 from datetime import timedelta
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 Status = PhoneNumber.SpamStatus
 
 
-def test_a_due_number_is_looked_up_and_is_clean_when_every_engine_says_so(provider, account, now):
+def test_due_number_is_looked_up_and_is_clean_when_no_engine_labels_it(provider, account, now):
     (number,) = create_due_numbers(account, 1)
     assert look_up_all(now) == 1
     number.refresh_from_db()
@@ -55,7 +55,7 @@ def test_numbers_that_are_off_verifying_or_removed_are_not_looked_up(provider, a
     assert provider.calls == []
 
 
-def test_a_detected_tag_is_kept_with_its_proof_opens_a_case_and_is_told_in_the_audit_trail(provider, account, now):
+def test_detected_label_creates_a_tag_a_case_and_audit_events(provider, account, now):
     (number,) = create_due_numbers(account, 1)
     provider.labels[number.e164, "alpha"] = "Spam Likely"
     look_up_all(now)
@@ -74,7 +74,7 @@ def test_a_detected_tag_is_kept_with_its_proof_opens_a_case_and_is_told_in_the_a
     assert AuditEvent.objects.get(code="case.opened").subject_id == tag.case.pk
 
 
-def test_a_label_that_still_stands_is_detected_once(provider, account, now):
+def test_existing_label_is_detected_once(provider, account, now):
     (number,) = create_due_numbers(account, 1)
     provider.labels[number.e164, "alpha"] = "Spam Likely"
     for day in range(3):
@@ -82,7 +82,7 @@ def test_a_label_that_still_stands_is_detected_once(provider, account, now):
     assert Tag.objects.count() == Case.objects.count() == AuditEvent.objects.filter(code="tag.detected").count() == 1
 
 
-def test_a_label_that_is_gone_ends_the_tag_and_clears_the_case(provider, account, now):
+def test_cleared_label_ends_the_tag_and_clears_the_case(provider, account, now):
     (number,) = create_due_numbers(account, 1)
     provider.labels[number.e164, "alpha"] = "Spam Likely"
     look_up_all(now)
@@ -97,7 +97,7 @@ def test_a_label_that_is_gone_ends_the_tag_and_clears_the_case(provider, account
     assert AuditEvent.objects.filter(code="case.cleared", subject_label=number.e164).count() == 1
 
 
-def test_equal_answers_extend_a_run_and_a_new_one_begins_another(provider, account, now):
+def test_equal_observations_extend_a_check_and_a_different_one_starts_another(provider, account, now):
     (number,) = create_due_numbers(account, 1)
     for day in range(3):
         look_up_all(now + days(day))
@@ -110,14 +110,14 @@ def test_equal_answers_extend_a_run_and_a_new_one_begins_another(provider, accou
     ]
 
 
-def test_an_answer_after_a_gap_begins_a_new_run_although_it_is_equal(provider, account, now):
+def test_equal_observation_after_a_gap_starts_a_new_check(provider, account, now):
     (number,) = create_due_numbers(account, 1)
     look_up_all(now)
     look_up_all(now + days(5))
     assert Check.objects.filter(number=number, engine__slug="alpha").count() == 2
 
 
-def test_an_answer_that_the_engine_had_stored_counts_from_when_it_looked(provider, account, now):
+def test_check_uses_the_time_at_which_the_engine_observed(provider, account, now):
     (number,) = create_due_numbers(account, 1)
     observed_at = now - days(1.5)
     observations.apply_observations([Observation(number.e164, "alpha", tagged=False, observed_at=observed_at)], now=now)
@@ -125,7 +125,7 @@ def test_an_answer_that_the_engine_had_stored_counts_from_when_it_looked(provide
     assert (check.last_at, check.valid_until) == (observed_at, observed_at + days(2))
 
 
-def test_an_answer_from_before_the_last_look_changes_nothing(provider, account, now):
+def test_observation_older_than_the_last_one_changes_nothing(provider, account, now):
     (number,) = create_due_numbers(account, 1)
     provider.labels[number.e164, "alpha"] = "Spam Likely"
     look_up_all(now)
@@ -135,7 +135,7 @@ def test_an_answer_from_before_the_last_look_changes_nothing(provider, account, 
     assert Tag.objects.active().count() == 1
 
 
-def test_a_second_engine_joins_the_running_case(provider, account, now):
+def test_label_of_a_second_engine_joins_the_open_case(provider, account, now):
     (number,) = create_due_numbers(account, 1)
     provider.labels[number.e164, "alpha"] = "Spam Likely"
     look_up_all(now)
@@ -148,7 +148,7 @@ def test_a_second_engine_joins_the_running_case(provider, account, now):
     assert AuditEvent.objects.filter(code="case.joined").count() == 1
 
 
-def test_a_case_stays_open_until_the_last_label_is_gone(provider, account, now):
+def test_case_stays_open_until_the_last_label_is_cleared(provider, account, now):
     (number,) = create_due_numbers(account, 1)
     provider.labels |= {(number.e164, "alpha"): "Spam", (number.e164, "beta"): "Spam"}
     look_up_all(now)
@@ -162,7 +162,7 @@ def test_a_case_stays_open_until_the_last_label_is_gone(provider, account, now):
     assert Case.objects.get().state == "cleared"
 
 
-def test_a_number_tagged_again_gets_a_new_case_that_names_the_former(provider, account, now):
+def test_number_tagged_again_gets_a_new_case_linked_to_the_former(provider, account, now):
     (number,) = create_due_numbers(account, 1)
     for day, labelled in enumerate((True, False, True)):
         provider.labels = {(number.e164, "alpha"): "Spam Likely"} if labelled else {}
@@ -174,7 +174,7 @@ def test_a_number_tagged_again_gets_a_new_case_that_names_the_former(provider, a
     assert "Tagged again" in AuditEvent.objects.filter(code="case.opened").latest("pk").reason
 
 
-def test_two_accounts_with_the_same_number_both_learn_of_the_tag_from_one_question(provider, account, now):
+def test_same_number_in_two_accounts_is_looked_up_once_for_both(provider, account, now):
     (mine,) = create_due_numbers(account, 1)
     theirs = MonitoredNumberFactory(e164=mine.e164)
     provider.labels[mine.e164, "alpha"] = "Spam Likely"
@@ -186,7 +186,7 @@ def test_two_accounts_with_the_same_number_both_learn_of_the_tag_from_one_questi
     }
 
 
-def test_answers_about_unknown_numbers_and_engines_are_ignored(provider, account, now, caplog):
+def test_observations_of_unknown_numbers_and_engines_are_ignored(provider, account, now, caplog):
     (number,) = create_due_numbers(account, 1)
     with caplog.at_level("INFO"):
         done = observations.apply_observations(
@@ -202,7 +202,7 @@ def test_answers_about_unknown_numbers_and_engines_are_ignored(provider, account
     assert "1 numbers that are not monitored" in caplog.text
 
 
-def test_an_answer_that_comes_after_monitoring_was_switched_off_is_ignored(provider, account, now):
+def test_observation_of_a_disabled_number_is_ignored(provider, account, now):
     (number,) = create_due_numbers(account, 1)
     capability.disable([number.pk], context=Context.system(now))
     observations.apply_observations([Observation(number.e164, "alpha", tagged=True)], now=now)
@@ -210,7 +210,7 @@ def test_an_answer_that_comes_after_monitoring_was_switched_off_is_ignored(provi
     assert not Check.objects.exists()
 
 
-def test_numbers_left_out_of_an_answer_are_asked_about_again_soon(provider, account, now):
+def test_numbers_missing_in_a_response_are_looked_up_again_soon(provider, account, now):
     left_out, answered = create_due_numbers(account, 2)
     provider.omitted = {left_out.e164}
     look_up_all(now)
@@ -224,14 +224,14 @@ def test_numbers_left_out_of_an_answer_are_asked_about_again_soon(provider, acco
     assert left_out.spam_status == Status.CLEAN
 
 
-def test_more_numbers_than_a_call_holds_are_asked_about_in_several(provider, account, now):
+def test_numbers_over_the_limit_of_a_request_are_split_into_several(provider, account, now):
     provider.limits = Limits(look_up=2)
     create_due_numbers(account, 5)
     look_up_all(now)
     assert [len(items) for items in provider.called("look_up")] == [2, 2, 1]
 
 
-def test_a_killed_workers_numbers_are_taken_over_when_its_lease_runs_out(provider, account, now):
+def test_numbers_of_a_killed_worker_are_looked_up_after_its_claim_expires(provider, account, now):
     (number,) = create_due_numbers(account, 1)
 
     def die(items):
@@ -247,7 +247,7 @@ def test_a_killed_workers_numbers_are_taken_over_when_its_lease_runs_out(provide
     assert number.spam_status == Status.CLEAN
 
 
-def test_a_slow_worker_whose_lease_ran_out_does_not_give_back_what_another_holds(provider, account, now):
+def test_worker_whose_claim_expired_does_not_release_the_claim_of_another(provider, account, now):
     (number,) = create_due_numbers(account, 1)
     really = provider.look_up
 
@@ -261,7 +261,7 @@ def test_a_slow_worker_whose_lease_ran_out_does_not_give_back_what_another_holds
     assert number.lease_token == "another"
 
 
-def test_another_look_that_is_wanted_while_one_is_under_way_is_not_lost(provider, account, now):
+def test_look_up_requested_during_another_is_not_lost(provider, account, now):
     create_due_numbers(account, 1)
     really = provider.look_up
 
@@ -275,7 +275,7 @@ def test_another_look_that_is_wanted_while_one_is_under_way_is_not_lost(provider
     assert lookups.look_up_due(now) == 1
 
 
-def test_an_engine_that_has_not_taken_a_number_on_is_not_asked_about_it(provider, account, now):
+def test_engine_that_has_not_accepted_a_number_is_not_asked_about_it(provider, account, now):
     (number,) = create_due_numbers(account, 1)
     from reputation.monitoring.engines import register_numbers
 
@@ -285,7 +285,7 @@ def test_an_engine_that_has_not_taken_a_number_on_is_not_asked_about_it(provider
 
 
 @pytest.mark.parametrize("labelled", [False, True])
-def test_looking_up_costs_as_many_queries_for_500_numbers_as_for_5(provider, account, now, labelled):
+def test_query_count_is_the_same_for_5_and_500_numbers(provider, account, now, labelled):
     counts = []
     for count in (5, 500):
         numbers = create_due_numbers(account, count)

@@ -1,4 +1,4 @@
-"""Verification: every engine is asked to take a number on; it may take days, and its state shows under Capability."""
+"""Verification: every engine is asked to accept a number. It may take days; Capability shows the progress."""
 
 import re
 from datetime import timedelta
@@ -36,7 +36,7 @@ def stored_capability(number):
 
 @pytest.mark.parametrize("to", capability.TRANSITIONS)
 @pytest.mark.parametrize("state", Capability.values)
-def test_capability_moves_only_as_the_table_of_transitions_says(account, now, state, to):
+def test_only_transitions_in_the_table_are_allowed(account, now, state, to):
     number = PhoneNumberFactory(account=account, capability=state)
     move = {
         Capability.VERIFYING: capability.enable,
@@ -50,7 +50,7 @@ def test_capability_moves_only_as_the_table_of_transitions_says(account, now, st
     assert AuditEvent.objects.filter(code=f"capability.{to}", before=state, after=to).count() == int(allowed)
 
 
-def test_a_number_is_on_when_every_engine_accepted_it(provider, account, now):
+def test_number_is_on_when_every_engine_has_accepted_it(provider, account, now):
     (number,) = create_enabled(account, now)
     assert stored_capability(number) == Capability.VERIFYING
     verification.verify_due(now)
@@ -59,7 +59,7 @@ def test_a_number_is_on_when_every_engine_accepted_it(provider, account, now):
     assert AuditEvent.objects.filter(code="capability.on", subject_id=number.pk, via="task").count() == 1
 
 
-def test_row_7_verification_may_last_days_and_the_engines_are_asked_how_far_they_are(provider, account, now):
+def test_row_7_verification_may_take_days_and_engines_are_polled(provider, account, now):
     expected_by = now + days(3)
     provider.answers["verify"] = {"stage": Stage.RECEIVED, "expected_by": expected_by}
     provider.answers["poll"] = {"stage": Stage.RECEIVED}
@@ -74,7 +74,7 @@ def test_row_7_verification_may_last_days_and_the_engines_are_asked_how_far_they
     assert len(provider.called("verify")) == 1
 
 
-def test_row_7_how_far_a_verification_is_shows_under_capability(provider, account, as_viewer, now):
+def test_row_7_progress_of_verification_is_shown_under_capability(provider, account, as_viewer, now):
     provider.answers["verify"] = {"stage": Stage.RECEIVED, "expected_by": now + days(3)}
     (number,) = create_enabled(account, now)
     assert verification.get_progress([number.pk], now) == {number.pk: "0 of 2 engines"}
@@ -90,13 +90,13 @@ def test_row_7_how_far_a_verification_is_shows_under_capability(provider, accoun
     assert build_rows([PhoneNumber.objects.get()], now)[0].verification_progress == "1 of 2 engines · up to 3 days"
 
 
-def test_progress_is_one_query_for_any_list(provider, account, now, django_assert_num_queries):
+def test_progress_takes_one_query_for_any_number_of_rows(provider, account, now, django_assert_num_queries):
     numbers = create_enabled(account, now, 50)
     with django_assert_num_queries(1):
         assert len(verification.get_progress([number.pk for number in numbers], now)) == 50
 
 
-def test_a_number_that_an_engine_refused_has_failed_with_its_reason_and_may_be_enabled_again(provider, account, now):
+def test_number_refused_by_an_engine_fails_with_the_reason_and_can_be_enabled_again(provider, account, now):
     provider.answers["verify"] = {"stage": Stage.REFUSED, "reason": "Alpha knows another owner."}
     (number,) = create_enabled(account, now)
     verification.verify_due(now)
@@ -109,7 +109,7 @@ def test_a_number_that_an_engine_refused_has_failed_with_its_reason_and_may_be_e
     assert stored_capability(number) == Capability.ON
 
 
-def test_a_number_that_is_not_answered_within_a_week_has_failed(provider, account, now):
+def test_number_not_verified_within_a_week_fails(provider, account, now):
     provider.answers["verify"] = provider.answers["poll"] = {"stage": Stage.RECEIVED}
     (number,) = create_enabled(account, now)
     verification.verify_due(now)
@@ -119,7 +119,7 @@ def test_a_number_that_is_not_answered_within_a_week_has_failed(provider, accoun
     assert "within 7 days" in number.capability_reason
 
 
-def test_a_wait_is_kept_and_the_engine_asked_again_afterwards(provider, account, now):
+def test_engine_is_asked_again_after_the_wait_that_it_requested(provider, account, now):
     until = now + days(2)
     provider.answers["verify"] = {"stage": Stage.NOT_YET, "wait": Wait("gate", until), "reference": ""}
     create_enabled(account, now)
@@ -131,7 +131,7 @@ def test_a_wait_is_kept_and_the_engine_asked_again_afterwards(provider, account,
     assert PhoneNumber.objects.get().capability == Capability.ON
 
 
-def test_engines_left_out_of_an_answer_are_asked_again(provider, account, now):
+def test_engines_missing_in_a_response_are_asked_again(provider, account, now):
     really = provider.verify
     provider.verify = lambda numbers: [answer for answer in really(numbers) if answer.engine == "alpha"]
     (number,) = create_enabled(account, now)
@@ -142,7 +142,7 @@ def test_engines_left_out_of_an_answer_are_asked_again(provider, account, now):
     assert stored_capability(number) == Capability.ON
 
 
-def test_a_provider_that_cannot_be_reached_is_asked_again_later(provider, account, now):
+def test_unreachable_provider_is_asked_again_later(provider, account, now):
     provider.failures["verify"] = ProviderUnavailable("busy")
     (number,) = create_enabled(account, now)
     verification.verify_due(now)
@@ -152,7 +152,7 @@ def test_a_provider_that_cannot_be_reached_is_asked_again_later(provider, accoun
     assert stored_capability(number) == Capability.ON
 
 
-def test_a_number_that_a_vendor_refuses_with_its_whole_list_fails_alone(provider, account, now):
+def test_number_for_which_a_provider_refuses_the_whole_request_fails_alone(provider, account, now):
     numbers = create_enabled(account, now, 5)
     really = provider.verify
 
@@ -168,7 +168,7 @@ def test_a_number_that_a_vendor_refuses_with_its_whole_list_fails_alone(provider
     assert numbers[3].capability_reason == "Not a number of yours."
 
 
-def test_disabled_while_it_is_verified_the_number_stays_off_and_the_engines_are_told(provider, account, actor, now):
+def test_number_disabled_during_verification_stays_off_and_is_withdrawn(provider, account, actor, now):
     provider.answers["verify"] = {"stage": Stage.RECEIVED}
     (number,) = create_enabled(account, now)
     verification.verify_due(now)
@@ -180,7 +180,7 @@ def test_disabled_while_it_is_verified_the_number_stays_off_and_the_engines_are_
     assert set(Registration.objects.values_list("state", flat=True)) == {"withdrawn"}
 
 
-def test_a_number_that_another_account_still_monitors_is_not_withdrawn_at_the_engines(provider, account, actor, now):
+def test_number_that_another_account_monitors_is_not_withdrawn_at_the_engines(provider, account, actor, now):
     (mine,) = create_enabled(account, now)
     theirs = PhoneNumberFactory(e164=mine.e164)
     capability.enable([theirs.pk], context=Context.system(now))
@@ -192,7 +192,7 @@ def test_a_number_that_another_account_still_monitors_is_not_withdrawn_at_the_en
     assert set(Registration.objects.filter(number=theirs).values_list("state", flat=True)) == {"accepted"}
 
 
-def test_disabled_while_an_engine_is_being_asked_the_number_stays_off(provider, account, actor, now):
+def test_number_disabled_during_a_request_to_an_engine_stays_off(provider, account, actor, now):
     (number,) = create_enabled(account, now)
     really = provider.verify
 
@@ -205,7 +205,7 @@ def test_disabled_while_an_engine_is_being_asked_the_number_stays_off(provider, 
     assert stored_capability(number) == Capability.OFF
 
 
-def test_a_killed_workers_registrations_are_taken_over_when_its_lease_runs_out(provider, account, now):
+def test_registrations_of_a_killed_worker_are_continued_after_its_claim_expires(provider, account, now):
     (number,) = create_enabled(account, now)
     really = provider.verify
 
@@ -222,8 +222,8 @@ def test_a_killed_workers_registrations_are_taken_over_when_its_lease_runs_out(p
 
 
 @pytest.mark.parametrize("stage", [Stage.DONE, Stage.RECEIVED, Stage.REFUSED])
-def test_verifying_costs_as_many_queries_for_500_registrations_as_for_5(provider, account, now, stage):
-    provider.cards.pop()  # one engine, so that a registration is a number
+def test_query_count_of_verification_is_the_same_for_5_and_500_registrations(provider, account, now, stage):
+    provider.cards.pop()  # one engine, so that each number has one registration
     from reputation.monitoring.engines import sync_engines
 
     sync_engines()
@@ -238,7 +238,7 @@ def test_verifying_costs_as_many_queries_for_500_registrations_as_for_5(provider
     assert counts[0] == counts[1]
 
 
-def test_enabling_costs_as_many_queries_for_500_numbers_as_for_5(provider, account, actor, now):
+def test_query_count_of_enable_is_the_same_for_5_and_500_numbers(provider, account, actor, now):
     counts = []
     for count in (5, 500):
         ids = [PhoneNumberFactory(account=account).pk for _ in range(count)]
@@ -248,7 +248,7 @@ def test_enabling_costs_as_many_queries_for_500_numbers_as_for_5(provider, accou
     assert counts[0] == counts[1]
 
 
-def test_withdrawing_and_giving_up_cost_as_many_queries_for_500_numbers_as_for_5(provider, account, actor, now):
+def test_query_count_of_withdrawal_and_failure_is_the_same_for_5_and_500_numbers(provider, account, actor, now):
     provider.cards.pop()
     from reputation.monitoring.engines import sync_engines
 

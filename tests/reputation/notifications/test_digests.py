@@ -1,4 +1,4 @@
-"""Mail about spam tags: who gets one, when, what it says, and that nobody is told twice."""
+"""Digests about spam tags: recipients, times, text, and that each event is sent once."""
 
 import smtplib
 import threading
@@ -45,7 +45,7 @@ def create_tag(number, engine, *, at, **values) -> Tag:
 
 
 def create_cleared_tag(number, engine, *, at) -> Tag:
-    """A label that stood for a long time and was cleared at this moment."""
+    """Create a tag that was detected 9 days earlier and cleared at this time."""
     made = create_tag(number, engine, at=at - timedelta(days=9), ended_at=at, end_reason=Tag.EndReason.CLEARED)
     PhoneNumber.objects.filter(pk=number.pk).update(spam_status=PhoneNumber.SpamStatus.CLEAN)
     return made
@@ -64,7 +64,7 @@ def create_failed_case(number, *, at) -> Case:
 
 
 class FailingBackend(EmailBackend):
-    """Takes mail to nobody at all, or to all but one address."""
+    """A mail server that is unreachable, refuses an address, or disconnects after some mails."""
 
     refused: str = ""
     unreachable = False
@@ -93,10 +93,10 @@ def set_backend_failure(settings, monkeypatch):
     return how
 
 
-# What it says
+# Text
 
 
-def test_a_mail_tells_what_was_tagged_cleared_and_failed_with_a_link_to_each(account, member, hiya, tns, now):
+def test_digest_lists_tagged_cleared_and_failed_numbers_with_links(account, member, hiya, tns, now):
     tagged, cleared, failed = (
         MonitoredNumberFactory(account=account, e164=e164, label=label)
         for e164, label in (("+12065550143", "Front desk"), ("+12065550144", ""), ("+12065550145", ""))
@@ -117,7 +117,7 @@ def test_a_mail_tells_what_was_tagged_cleared_and_failed_with_a_link_to_each(acc
     assert "http://127.0.0.1:8000" + reverse("preferences") in message.body
 
 
-def test_at_most_fifty_numbers_are_listed_and_the_others_counted(account, member, hiya, tns, now):
+def test_digest_lists_50_numbers_and_counts_the_rest(account, member, hiya, tns, now):
     for number in MonitoredNumberFactory.create_batch(53, account=account):
         create_tag(number, hiya, at=now - HOUR)
         create_tag(number, tns, at=now - HOUR)
@@ -128,7 +128,7 @@ def test_at_most_fifty_numbers_are_listed_and_the_others_counted(account, member
     assert message.subject == f"{account.name}: 53 numbers tagged"
 
 
-def test_times_are_in_the_accounts_zone(account, member, hiya, now):
+def test_times_are_in_the_time_zone_of_the_account(account, member, hiya, now):
     account.time_zone = "Pacific/Honolulu"
     account.save()
     create_tag(MonitoredNumberFactory(account=account), hiya, at=now - HOUR)
@@ -136,7 +136,7 @@ def test_times_are_in_the_accounts_zone(account, member, hiya, now):
     assert "HST until now" in mail.outbox[0].body
 
 
-def test_a_line_break_in_the_accounts_name_makes_no_mail_header(account, member, hiya, now):
+def test_line_break_in_the_account_name_adds_no_mail_header(account, member, hiya, now):
     account.name = "Cascade\nBcc: all@example.com"
     account.save()
     create_tag(MonitoredNumberFactory(account=account), hiya, at=now - HOUR)
@@ -144,48 +144,48 @@ def test_a_line_break_in_the_accounts_name_makes_no_mail_header(account, member,
     assert mail.outbox[0].subject.startswith("Cascade Bcc: all@example.com: 1 number")
 
 
-def test_a_number_that_another_engine_still_labels_is_not_called_cleared(account, member, hiya, tns, now):
+def test_number_still_labelled_by_another_engine_is_not_listed_as_cleared(account, member, hiya, tns, now):
     number = MonitoredNumberFactory(account=account)
     create_cleared_tag(number, hiya, at=now - HOUR)
     create_tag(number, tns, at=now - timedelta(days=3))
     assert digests.send_digests(now=now)[0] == 0
 
 
-def test_a_label_that_is_no_longer_watched_is_no_news(account, member, hiya, now):
+def test_tag_that_ended_as_not_monitored_is_not_listed(account, member, hiya, now):
     number = MonitoredNumberFactory(account=account)
     create_tag(number, hiya, at=now - HOUR, ended_at=now - HOUR, end_reason=Tag.EndReason.NOT_MONITORED)
     assert digests.send_digests(now=now)[0] == 0
 
 
-# Who gets one, and when
+# Recipients and times
 
 
-def test_who_wants_none_gets_none(account, hiya, now):
+def test_member_who_opted_out_gets_no_digest(account, hiya, now):
     MemberFactory(account=account, digest=Digest.NEVER, digest_sent_at=now - 2 * HOUR)
     create_tag(MonitoredNumberFactory(account=account), hiya, at=now - HOUR)
     digests.send_digests(now=now)
     assert mail.outbox == []
 
 
-def test_who_may_not_sign_in_gets_none(account, hiya, now):
+def test_inactive_user_gets_no_digest(account, hiya, now):
     MemberFactory(account=account, digest=Digest.AT_ONCE, digest_sent_at=now - 2 * HOUR, user__is_active=False)
     create_tag(MonitoredNumberFactory(account=account), hiya, at=now - HOUR)
     digests.send_digests(now=now)
     assert mail.outbox == []
 
 
-def test_without_anything_new_nobody_gets_one(account, member, hiya, now):
+def test_no_digest_is_sent_without_new_events(account, member, hiya, now):
     create_tag(MonitoredNumberFactory(account=account), hiya, at=now - 3 * HOUR)
     assert digests.send_digests(now=now)[0] == 0
     assert mail.outbox == []
 
 
-def test_another_accounts_news_are_not_told(member, hiya, now):
+def test_events_of_other_accounts_are_not_sent(member, hiya, now):
     create_tag(MonitoredNumberFactory(), hiya, at=now - HOUR)
     assert digests.send_digests(now=now)[0] == 0
 
 
-def test_at_once_is_each_time_there_is_something_new(account, member, hiya, now):
+def test_at_once_digest_is_sent_whenever_there_are_new_events(account, member, hiya, now):
     first, second = MonitoredNumberFactory.create_batch(2, account=account)
     create_tag(first, hiya, at=now - HOUR)
     digests.send_digests(now=now)
@@ -196,7 +196,7 @@ def test_at_once_is_each_time_there_is_something_new(account, member, hiya, now)
     assert [str(second) in message.body for message in mail.outbox] == [False, True]
 
 
-def test_daily_is_at_most_once_a_day_and_then_tells_all_since_the_last(account, hiya, now):
+def test_daily_digest_is_sent_at_most_once_a_day_with_all_events_since_the_last(account, hiya, now):
     MemberFactory(account=account, digest=Digest.DAILY, digest_sent_at=now - timedelta(days=3))
     first, second = MonitoredNumberFactory.create_batch(2, account=account)
     create_tag(first, hiya, at=now - HOUR)
@@ -207,8 +207,8 @@ def test_daily_is_at_most_once_a_day_and_then_tells_all_since_the_last(account, 
     assert [str(second) in message.body for message in mail.outbox] == [False, True]
 
 
-def test_what_is_noted_a_little_late_is_not_missed(account, member, hiya, now):
-    """A task gives a label the time at which it began its chunk, and writes it when the engines have answered."""
+def test_event_that_was_recorded_late_is_in_the_next_digest(account, member, hiya, now):
+    """A look-up stores a tag with the time at which its chunk began, after the engines have responded."""
     early, late = MonitoredNumberFactory.create_batch(2, account=account)
     create_tag(early, hiya, at=now - HOUR)
     digests.send_digests(now=now)
@@ -218,7 +218,7 @@ def test_what_is_noted_a_little_late_is_not_missed(account, member, hiya, now):
     assert str(early) not in mail.outbox[1].body
 
 
-def test_members_of_an_account_are_told_each_what_is_new_to_them(account, member, hiya, now):
+def test_each_member_gets_the_events_since_their_last_digest(account, member, hiya, now):
     newer = MemberFactory(account=account, digest=Digest.AT_ONCE, digest_sent_at=now - HOUR)
     old, new = MonitoredNumberFactory.create_batch(2, account=account)
     create_tag(old, hiya, at=now - 1.5 * HOUR)
@@ -231,10 +231,10 @@ def test_members_of_an_account_are_told_each_what_is_new_to_them(account, member
     assert str(new) in told[newer.user.email]
 
 
-# Nobody is told twice, and nobody left out
+# Each member gets each event once
 
 
-def test_who_cannot_be_told_stays_due_and_the_others_are_told(account, member, hiya, now, set_backend_failure):
+def test_member_whose_mail_is_refused_stays_due_and_others_get_theirs(account, member, hiya, now, set_backend_failure):
     other = MemberFactory(account=account, digest=Digest.AT_ONCE, digest_sent_at=now - 2 * HOUR)
     create_tag(MonitoredNumberFactory(account=account), hiya, at=now - HOUR)
     set_backend_failure(refused=member.user.email)
@@ -245,7 +245,7 @@ def test_who_cannot_be_told_stays_due_and_the_others_are_told(account, member, h
     assert [message.to for message in mail.outbox] == [[other.user.email], [member.user.email]]
 
 
-def test_while_the_mail_server_cannot_be_reached_everybody_stays_due(account, member, hiya, now, set_backend_failure):
+def test_all_members_stay_due_while_the_mail_server_is_unreachable(account, member, hiya, now, set_backend_failure):
     create_tag(MonitoredNumberFactory(account=account), hiya, at=now - HOUR)
     set_backend_failure(unreachable=True)
     assert digests.send_digests(now=now) == (0, 0)
@@ -254,7 +254,7 @@ def test_while_the_mail_server_cannot_be_reached_everybody_stays_due(account, me
     assert len(mail.outbox) == 1
 
 
-def test_when_the_mail_server_goes_away_the_rest_stays_due(account, member, hiya, now, set_backend_failure):
+def test_remaining_members_stay_due_when_the_mail_server_disconnects(account, member, hiya, now, set_backend_failure):
     MemberFactory.create_batch(3, account=account, digest=Digest.AT_ONCE, digest_sent_at=now - 2 * HOUR)
     create_tag(MonitoredNumberFactory(account=account), hiya, at=now - HOUR)
     set_backend_failure(goes_away_after=2)
@@ -265,8 +265,8 @@ def test_when_the_mail_server_goes_away_the_rest_stays_due(account, member, hiya
     assert len({message.to[0] for message in mail.outbox}) == len(mail.outbox) == 4
 
 
-def test_a_worker_that_is_stopped_amid_the_mails_leaves_the_rest_due(account, member, hiya, now, monkeypatch):
-    """django-q2 ends a task that lasts too long with an exception that is no Exception."""
+def test_member_stays_due_when_the_worker_is_stopped_while_sending(account, member, hiya, now, monkeypatch):
+    """django-q2 stops a task that takes too long with an exception that is no subclass of Exception."""
     create_tag(MonitoredNumberFactory(account=account), hiya, at=now - HOUR)
 
     def stop(self, messages):
@@ -280,8 +280,8 @@ def test_a_worker_that_is_stopped_amid_the_mails_leaves_the_rest_due(account, me
     assert len(mail.outbox) == 1
 
 
-def test_a_worker_that_outlives_its_lease_tells_nobody(account, member, hiya, now, monkeypatch):
-    """It stalls while it builds the digests, and another worker tells the member meanwhile."""
+def test_worker_whose_claim_expired_sends_no_digest(account, member, hiya, now, monkeypatch):
+    """The worker stalls while it builds the digests, and another sends the mail meanwhile."""
     create_tag(MonitoredNumberFactory(account=account), hiya, at=now - HOUR)
     build_digests = digests._build_digests
 
@@ -298,7 +298,7 @@ def test_a_worker_that_outlives_its_lease_tells_nobody(account, member, hiya, no
     assert (member.digest_sent_at, member.lease_token) == (digests.get_cutoff(now + LEASE_DURATION), "")
 
 
-def test_the_task_tells_every_member_once_in_chunks_and_ends_although_some_are_refused(
+def test_task_sends_in_chunks_to_each_member_once_and_ends_despite_refused_mails(
     account, hiya, now, set_backend_failure, monkeypatch
 ):
     monkeypatch.setattr(digests, "CHUNK_SIZE", 4)
@@ -312,7 +312,7 @@ def test_the_task_tells_every_member_once_in_chunks_and_ends_although_some_are_r
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_workers_at_the_same_moment_tell_each_member_once(now):
+def test_two_concurrent_workers_send_each_digest_once(now):
     account = AccountFactory()
     MemberFactory.create_batch(20, account=account, digest=Digest.AT_ONCE, digest_sent_at=now - 2 * HOUR)
     create_tag(MonitoredNumberFactory(account=account), EngineFactory(slug="hiya"), at=now - HOUR)
@@ -336,7 +336,7 @@ def test_two_workers_at_the_same_moment_tell_each_member_once(now):
 # The number of queries
 
 
-def test_a_chunk_asks_as_much_for_5_members_and_numbers_as_for_50_and_500(account, hiya, now):
+def test_query_count_of_a_chunk_is_the_same_for_5_and_50_members(account, hiya, now):
     def send(members, numbers) -> int:
         for place in range(members):
             told_until = now - 2 * HOUR - timedelta(minutes=place)

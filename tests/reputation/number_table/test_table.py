@@ -1,4 +1,4 @@
-"""The table of numbers: filters, orders and paging; each page is read along an index, by a fixed number of queries."""
+"""The table of numbers: filters, orders and pages. A page is read along an index, with a fixed number of queries."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SORTS_BOTH_WAYS = [way for name in SORTS for way in (name, f"-{name}")]
 
 @pytest.fixture
 def mixed_numbers(account, now):
-    """Sixty numbers of all kinds, and another account's like them."""
+    """Sixty different numbers in each of two accounts."""
     campaign, engine = CampaignFactory(account=account), EngineFactory()
     for owner, place in product((account, AccountFactory()), range(60)):
         status = list(Status)[place % 7]
@@ -64,7 +64,7 @@ def filter_params(mixed_numbers) -> list[dict[str, object]]:
 
 
 def expected_ids(scope: NumberScope, number_filter: NumberFilter, sort: str, now) -> list[int]:
-    """The same numbers, filtered by one query and sorted in Python."""
+    """Return the ids of the same numbers, filtered by one query and sorted in Python."""
 
     def key(number: PhoneNumber) -> tuple:
         value = {
@@ -82,7 +82,7 @@ def expected_ids(scope: NumberScope, number_filter: NumberFilter, sort: str, now
 
 @pytest.mark.parametrize("max_sorted_ids", [0, 2_000], ids=["along indexes", "sorted ids"])
 @pytest.mark.parametrize("sort", SORTS_BOTH_WAYS)
-def test_every_filter_in_every_order_page_by_page(account, mixed_numbers, now, sort, max_sorted_ids):
+def test_pages_of_every_filter_and_order_have_the_expected_numbers(account, mixed_numbers, now, sort, max_sorted_ids):
     sizes = {"page_size": 7, "max_sorted_ids": max_sorted_ids}
     scopes = (
         NumberScope(account),
@@ -110,7 +110,7 @@ def test_every_filter_in_every_order_page_by_page(account, mixed_numbers, now, s
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL plans by what is stored, which is little here")
 @pytest.mark.parametrize("sort", SORTS_BOTH_WAYS)
-def test_a_page_is_read_along_an_index_and_never_sorted_by_the_database(account, mixed_numbers, now, sort):
+def test_page_is_read_along_an_index_without_sorting(account, mixed_numbers, now, sort):
     options = {"scope": NumberScope(account), "now": now, "page_size": 7, "max_sorted_ids": 0}
     for params in filter_params(mixed_numbers):
         if "q" in params or "engine" in params:
@@ -129,7 +129,7 @@ def test_a_page_is_read_along_an_index_and_never_sorted_by_the_database(account,
 
 
 @pytest.mark.parametrize("params", [{}, {"status": "clean"}, {"q": "+1206"}, {"sort": "checked"}, {"sort": "status"}])
-def test_a_page_takes_as_many_queries_for_sixty_numbers_as_for_thirty(account, mixed_numbers, now, params):
+def test_query_count_of_a_page_is_the_same_for_30_and_60_numbers(account, mixed_numbers, now, params):
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:
             get_number_table(QueryDict(urlencode(params)), scope=NumberScope(account), now=now)
@@ -157,7 +157,7 @@ def test_a_page_takes_as_many_queries_for_sixty_numbers_as_for_thirty(account, m
         ("NEAR(", []),
     ],
 )
-def test_a_search_takes_every_sign_for_what_it_is(account, now, text, finds):
+def test_search_treats_every_character_literally(account, now, text, finds):
     PhoneNumberFactory(account=account, e164="+12065550143", label="")
     for place, label in enumerate(('Say "hi" 7%', "Étage Éta", "\N{ROCKET} Moon", "Andes")):
         PhoneNumberFactory(account=account, e164=f"+1307222{place:04}", label=label)
@@ -165,7 +165,7 @@ def test_a_search_takes_every_sign_for_what_it_is(account, now, text, finds):
     assert [row.number.label or row.number.e164 for row in found.rows] == finds
 
 
-def test_a_search_finds_what_was_changed_and_no_longer_what_it_was(account, now):
+def test_search_finds_the_changed_label_and_not_the_former_one(account, now):
     number = PhoneNumberFactory(account=account, label="Before")
     PhoneNumber.objects.filter(pk=number.pk).update(label="Afterwards")
     assert list(PhoneNumber.objects.search("fterw")) == [number]

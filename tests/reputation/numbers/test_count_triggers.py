@@ -1,4 +1,4 @@
-"""The database keeps how many numbers an account has of each kind, whatever changes them."""
+"""Triggers keep the counts of numbers correct, whatever changes the numbers."""
 
 from datetime import timedelta
 
@@ -103,11 +103,11 @@ def delete_one(account, numbers, now):
     numbers[0].delete()
 
 
-def delete_their_campaign(account, numbers, now):
+def delete_campaign(account, numbers, now):
     numbers[1].campaign.delete()
 
 
-def delete_their_account(account, numbers, now):
+def delete_account(account, numbers, now):
     Account.objects.get(pk=account.pk).delete()
 
 
@@ -132,13 +132,13 @@ def roll_back(account, numbers, now):
         update_removed,
         update_uncounted_fields,
         delete_one,
-        delete_their_campaign,
-        delete_their_account,
+        delete_campaign,
+        delete_account,
         roll_back,
     ],
     ids=lambda change: change.__name__,
 )
-def test_what_is_kept_is_what_there_is(account, numbers, now, change):
+def test_stored_counts_equal_a_recount_after_every_kind_of_change(account, numbers, now, change):
     assert stored_counts() == recounted()
     change(account, numbers, now)
     assert stored_counts() == recounted()
@@ -146,7 +146,7 @@ def test_what_is_kept_is_what_there_is(account, numbers, now, change):
     assert stored_counts() == recounted()
 
 
-def test_folding_leaves_one_row_for_each_kind_and_none_for_what_is_gone(account, numbers, now):
+def test_compact_leaves_one_row_for_each_count_and_none_for_zero(account, numbers, now):
     save_each(account, numbers, now)
     update_all(account, numbers, now)
     while count_triggers.compact():
@@ -154,8 +154,8 @@ def test_folding_leaves_one_row_for_each_kind_and_none_for_what_is_gone(account,
     assert NumberCount.objects.count() == len(recounted()) == len(stored_counts())
 
 
-def test_triggers_that_are_gone_come_back_with_a_new_count(account, numbers):
-    """Altering the table of numbers on SQLite makes it anew, without its triggers."""
+def test_missing_triggers_are_installed_again_with_a_recount(account, numbers):
+    """SQLite recreates a table that is altered, without its triggers."""
     with connection.cursor() as cursor:
         on = f" ON {PhoneNumber._meta.db_table}" if connection.vendor == "postgresql" else ""
         cursor.execute(f"DROP TRIGGER number_counted{on}")
@@ -167,7 +167,7 @@ def test_triggers_that_are_gone_come_back_with_a_new_count(account, numbers):
     assert stored_counts() == recounted()
 
 
-def test_a_facet_says_status_capability_source_and_whether_it_was_checked(account, now):
+def test_facet_encodes_status_capability_source_and_whether_it_was_checked(account, now):
     for facet, (status, capability, source, checked) in FACETS.items():
         values = {"spam_status": status, "capability": capability, "source": source}
         number = PhoneNumberFactory(account=account, **values, checked_at=now if checked else None)
@@ -177,7 +177,7 @@ def test_a_facet_says_status_capability_source_and_whether_it_was_checked(accoun
     assert get_facets() == list(FACETS)
 
 
-def test_questions_asked_of_counts_are_answered_as_those_asked_of_numbers(account, numbers, now):
+def test_filters_on_counts_agree_with_filters_on_numbers(account, numbers, now):
     save_each(account, numbers, now)
     campaign = numbers[1].campaign_id
     counts, present = NumberCount.objects.for_account(account), PhoneNumber.objects.for_account(account)

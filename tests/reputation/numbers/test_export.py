@@ -1,4 +1,4 @@
-"""CSV export: what the filters show, harmless in a spreadsheet, and the same when it is imported again."""
+"""CSV export: filtered, with escaped formulas, and unchanged when it is imported again."""
 
 import csv
 import io
@@ -30,7 +30,7 @@ def csv_rows(answer) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text, newline="")))
 
 
-def test_it_works(as_viewer, account):
+def test_export_has_one_row_with_all_columns_for_each_number(as_viewer, account):
     at = datetime(2026, 11, 21, 17, 39, 5, tzinfo=UTC)
     MonitoredNumberFactory(
         account=account,
@@ -61,7 +61,7 @@ def test_it_works(as_viewer, account):
     ]
 
 
-def test_it_holds_what_the_filters_show(as_admin, account, now):
+def test_export_has_the_numbers_that_match_the_filters(as_admin, account, now):
     found = PhoneNumberFactory(account=account, label="Seattle", source="byoc")
     PhoneNumberFactory(account=account, label="Seattle")
     PhoneNumberFactory(account=account, label="Bellevue", source="byoc")
@@ -71,7 +71,7 @@ def test_it_holds_what_the_filters_show(as_admin, account, now):
     assert [row["number"] for row in csv_rows(answer)] == [found.e164]
 
 
-def test_without_numbers_it_has_the_headings_alone(as_admin):
+def test_export_without_numbers_has_only_the_headings(as_admin):
     assert (
         b"".join(as_admin.get(EXPORT_URL).streaming_content).decode()
         == "\ufeff" + ",".join(number_export.HEADINGS) + "\r\n"
@@ -79,17 +79,17 @@ def test_without_numbers_it_has_the_headings_alone(as_admin):
 
 
 @pytest.mark.parametrize("cell", FORMULAS)
-def test_a_cell_that_a_spreadsheet_would_run_is_made_harmless_and_comes_back_as_it_was(cell):
+def test_formula_is_escaped_and_restored_on_import(cell):
     assert escape_formula(cell) == f"'{cell}"
     assert unescape_formula(escape_formula(cell)) == cell
 
 
 @pytest.mark.parametrize("cell", ["", "a", "a=1", "'", "'a", "5-1", "(206) 255-0143", "+12062550143"])
-def test_other_cells_stay_as_they_are(cell):
+def test_other_cells_are_not_escaped(cell):
     assert unescape_formula(escape_formula(cell)) == escape_formula(cell) == cell
 
 
-def test_what_is_exported_and_imported_again_changes_nothing(as_admin, account, actor, now):
+def test_importing_an_export_changes_nothing(as_admin, account, actor, now):
     for number, label in enumerate([*FORMULAS, "", "plain", "a,b;c", '"quoted"', "Süd 😀", "it's"]):
         PhoneNumberFactory(
             account=account,
@@ -108,7 +108,7 @@ def test_what_is_exported_and_imported_again_changes_nothing(as_admin, account, 
     assert batch.unchanged == PhoneNumber.objects.count() == 18
 
 
-def test_its_queries_grow_with_the_chunks_and_not_with_the_numbers(account, now, monkeypatch):
+def test_query_count_depends_on_chunks_and_not_on_numbers(account, now, monkeypatch):
     def queries(count: int) -> int:
         PhoneNumberFactory.create_batch(
             count - PhoneNumber.objects.count(), account=account, campaign=CampaignFactory(account=account)
@@ -124,7 +124,7 @@ def test_its_queries_grow_with_the_chunks_and_not_with_the_numbers(account, now,
 
 def test_memory_does_not_grow_with_the_numbers(account, now, monkeypatch):
     monkeypatch.setattr(number_export, "CHUNK", 200)
-    # Some thousands in national format are kept at hand, and no more of them.
+    # Without the cache of formatted numbers, whose size is bounded.
     monkeypatch.setattr("reputation.models.numbers.format_national", format_national.__wrapped__)
 
     def peak() -> int:
@@ -144,7 +144,7 @@ def test_memory_does_not_grow_with_the_numbers(account, now, monkeypatch):
         )
 
     create(0, 600)
-    peak()  # what is loaded once
+    peak()  # warm up caches
     small = peak()
     create(600, 8_000)
     assert peak() < 1.3 * small

@@ -1,4 +1,4 @@
-"""The provider client: circuit breakers, refusals and failures of calls."""
+"""The provider client: circuit breakers, refusals and failed requests."""
 
 import pytest
 
@@ -20,7 +20,7 @@ Status = PhoneNumber.SpamStatus
 
 
 class SecondProvider(FakeProvider):
-    """A second provider beside the first, with an engine of its own."""
+    """A second provider, with its own engine."""
 
     name = "other"
 
@@ -38,7 +38,7 @@ def two_providers(provider, settings):
     return get_providers()["vendor"], get_providers()["other"]
 
 
-def test_a_provider_that_times_out_is_left_alone_for_a_while_and_the_others_go_on(two_providers, account, now):
+def test_provider_that_times_out_is_not_asked_for_a_while_and_others_are(two_providers, account, now):
     fails, _ = two_providers
     create_due_numbers(account, 1)
     fails.failures["look_up"] = TimeoutError("timed out")
@@ -50,7 +50,7 @@ def test_a_provider_that_times_out_is_left_alone_for_a_while_and_the_others_go_o
     assert len(fails.called("look_up")) == 1
 
 
-def test_after_an_outage_only_the_provider_that_failed_is_asked_again(two_providers, account, now):
+def test_only_the_provider_that_failed_is_asked_again_after_an_outage(two_providers, account, now):
     fails, works = two_providers
     create_due_numbers(account, 3)
     fails.failures["look_up"] = ProviderUnavailable("busy")
@@ -63,7 +63,7 @@ def test_after_an_outage_only_the_provider_that_failed_is_asked_again(two_provid
     assert set(PhoneNumber.objects.values_list("spam_status", flat=True)) == {Status.CLEAN}
 
 
-def test_a_failing_provider_is_waited_for_longer_each_time_but_never_longer_than_a_quarter_day(provider, account, now):
+def test_retry_delay_of_a_failing_provider_grows_to_a_quarter_of_a_day(provider, account, now):
     create_due_numbers(account, 1)
     provider.failures["look_up"] = ProviderUnavailable("busy")
     pauses = []
@@ -80,23 +80,21 @@ def test_a_failing_provider_is_waited_for_longer_each_time_but_never_longer_than
     assert CircuitBreaker.objects.get().failures == 9
 
 
-def test_a_vendors_own_word_for_when_to_come_back_is_kept(provider, account, now):
+def test_retry_time_given_by_the_provider_is_used(provider, account, now):
     create_due_numbers(account, 1)
     provider.failures["look_up"] = ProviderUnavailable("over budget", retry_at=now + days(3))
     look_up_all(now)
     assert CircuitBreaker.objects.get().retry_at == now + days(3)
 
 
-def test_a_misconfigured_provider_is_logged_as_an_error_that_somebody_has_to_mend(provider, account, now, caplog):
+def test_misconfigured_provider_is_logged_as_an_error(provider, account, now, caplog):
     create_due_numbers(account, 1)
     provider.failures["look_up"] = ProviderMisconfigured("the key is missing")
     look_up_all(now)
     assert [record.levelname for record in caplog.records if "the key is missing" in record.message] == ["ERROR"]
 
 
-def test_a_number_that_a_vendor_refuses_does_not_keep_the_others_of_its_list_from_being_looked_up(
-    provider, account, now
-):
+def test_number_refused_by_a_provider_does_not_prevent_the_look_up_of_others(provider, account, now):
     numbers = create_due_numbers(account, 4)
     bad = numbers[2].e164
     look_up_really = provider.look_up
@@ -111,7 +109,7 @@ def test_a_number_that_a_vendor_refuses_does_not_keep_the_others_of_its_list_fro
     assert set(PhoneNumber.objects.filter(spam_status=Status.CLEAN)) == set(numbers) - {numbers[2]}
 
 
-def test_an_unexpected_failure_of_a_provider_counts_as_try_later(provider, account, now, caplog):
+def test_unexpected_error_of_a_provider_opens_the_circuit_breaker(provider, account, now, caplog):
     create_due_numbers(account, 1)
     provider.failures["look_up"] = KeyError("spam_risk")
     look_up_all(now)

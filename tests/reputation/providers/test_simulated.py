@@ -1,4 +1,4 @@
-"""Providers: which are in use, what the simulated engines do, and the example of the documentation."""
+"""Providers: the registry, the simulated engines, and the example of the documentation."""
 
 import re
 import threading
@@ -33,7 +33,7 @@ DAY = timedelta(days=1)
 
 
 @pytest.mark.parametrize("name", registry.BUILT_IN)
-def test_a_built_in_provider_keeps_to_the_protocol(settings, name):
+def test_built_in_provider_implements_the_protocol(settings, name):
     settings.PROVIDERS = [name]
     assert isinstance(registry.get_providers()[name], Provider)
 
@@ -49,13 +49,13 @@ def test_a_built_in_provider_keeps_to_the_protocol(settings, name):
         (["simulated", f"{__name__}.ConflictingProvider"], "both simulated and rival speak for the engine sim-hiya"),
     ],
 )
-def test_a_wrong_name_in_the_settings_gets_a_clear_error(settings, names, said):
+def test_invalid_provider_setting_raises_a_clear_error(settings, names, said):
     settings.PROVIDERS = names
     with pytest.raises(ImproperlyConfigured, match=said):
         registry.get_providers()
 
 
-def test_a_wrong_name_keeps_the_portal_from_starting(settings):
+def test_invalid_provider_setting_fails_the_system_check(settings):
     settings.PROVIDERS = ["simulatd"]
     with pytest.raises(SystemCheckError, match="names 'simulatd'"):
         call_command("check")
@@ -66,7 +66,7 @@ class ConflictingProvider(SimulatedProvider):
 
 
 @pytest.mark.django_db
-def test_the_example_of_the_documentation_works_as_it_stands(settings, account, tmp_path, monkeypatch):
+def test_example_of_the_documentation_works_unchanged(settings, account, tmp_path, monkeypatch):
     page = (Path(settings.BASE_DIR) / "docs" / "providers.md").read_text()
     code = re.search(r"```python\n(.*?)```", page, re.DOTALL)[1]
     (tmp_path / "acme_reputation.py").write_text(code)
@@ -125,7 +125,7 @@ def submit_request(observation, key="k"):
                          observation.label, NOW)  # fmt: skip
 
 
-def test_verification_takes_half_a_day_to_three_days_and_a_few_are_refused_with_a_reason(simulated, clock):
+def test_verification_takes_half_a_day_to_three_days_and_some_numbers_are_refused(simulated, clock):
     asked = simulated.verify(NUMBERS)
     assert len(asked) == len(NUMBERS) * len(ENGINES)
     assert {answer.stage for answer in asked} == {Stage.RECEIVED}
@@ -144,7 +144,7 @@ def test_verification_takes_half_a_day_to_three_days_and_a_few_are_refused_with_
     assert {answer.stage for answer in outcome} == {Stage.DONE, Stage.REFUSED}
 
 
-def test_asked_twice_to_verify_they_give_the_same_reference_and_after_a_refusal_a_new_one(simulated, clock):
+def test_repeated_verification_has_the_same_reference_unless_it_was_refused(simulated, clock):
     first, again = simulated.verify(NUMBERS), simulated.verify(NUMBERS)
     assert [answer.reference for answer in first] == [answer.reference for answer in again]
     clock.now = NOW + 3 * DAY
@@ -164,7 +164,7 @@ def test_about_a_fifth_of_the_numbers_is_tagged_within_the_first_days(simulated,
     assert 0.15 <= share <= 0.25
 
 
-def test_the_same_seed_gives_the_same_course_and_another_seed_another(tmp_path, settings):
+def test_course_depends_on_the_seed(tmp_path, settings):
     def course(seed):
         settings.SIMULATED_SEED = seed
         clock = FakeClock()
@@ -177,7 +177,7 @@ def test_the_same_seed_gives_the_same_course_and_another_seed_another(tmp_path, 
     assert course("a") != course("b")
 
 
-def test_a_removed_label_is_not_found_any_more_and_a_refused_one_still_is(simulated, clock):
+def test_removed_label_is_not_found_and_a_refused_one_still_is(simulated, clock):
     simulated.look_up(NUMBERS)
     clock.now = NOW + 5 * DAY
     labels = tagged_observations(simulated, NUMBERS)
@@ -200,7 +200,7 @@ def test_a_removed_label_is_not_found_any_more_and_a_refused_one_still_is(simula
 
 
 def still_labelled(simulated, labels, now):
-    """Of the labels submitted, those still found; one that came back since counts as another label."""
+    """Return the submitted labels that are still found. A label may return later, so then return none."""
     again = PARAMETERS.relapse_days[0] * DAY
     return (
         []
@@ -209,7 +209,7 @@ def still_labelled(simulated, labels, now):
     )
 
 
-def test_most_are_remediated_in_one_to_two_days_and_disputes_end_within_a_week(simulated, path, clock):
+def test_most_labels_are_removed_in_1_to_2_days_and_disputes_end_within_a_week(simulated, path, clock):
     simulated.look_up(NUMBERS)
     clock.now = NOW + 5 * DAY
     simulated.submit([submit_request(label) for label in tagged_observations(simulated, NUMBERS)])
@@ -223,7 +223,7 @@ def test_most_are_remediated_in_one_to_two_days_and_disputes_end_within_a_week(s
     assert len(lasted) > 2 * len(disputes)
 
 
-def test_a_request_repeated_under_its_key_is_the_same_request(simulated, clock):
+def test_request_repeated_with_the_same_key_has_the_same_reference(simulated, clock):
     simulated.look_up(NUMBERS)
     clock.now = NOW + 5 * DAY
     label = tagged_observations(simulated, NUMBERS)[0]
@@ -248,7 +248,7 @@ def test_a_withdrawn_request_removes_nothing(simulated, clock):
     assert pairs <= {(one.number, one.engine) for one in tagged_observations(simulated, NUMBERS)}
 
 
-def test_some_labels_come_back(simulated, clock):
+def test_some_removed_labels_return(simulated, clock):
     simulated.look_up(NUMBERS)
     clock.now = NOW + 5 * DAY
     labels = tagged_observations(simulated, NUMBERS)
@@ -263,7 +263,7 @@ def test_some_labels_come_back(simulated, clock):
     assert 0.1 < len(came_back) / len(pairs) < 0.6
 
 
-def test_several_processes_may_ask_at_once(tmp_path):
+def test_concurrent_verifications_get_the_same_references(tmp_path):
     path, references, failures = tmp_path / "engines.sqlite3", [], []
 
     def ask():
@@ -283,6 +283,6 @@ def test_several_processes_may_ask_at_once(tmp_path):
     assert len({tuple(mine) for mine in references}) == 1
 
 
-def test_references_of_another_vendor_are_left_out_of_the_answer(simulated):
+def test_references_of_other_providers_are_omitted_from_the_response(simulated):
     assert simulated.poll(["HY-88213", "SIM-x", "SIM-999999"]) == []
     simulated.withdraw(["HY-88213"])

@@ -24,7 +24,7 @@ TRANSITION_CALLS = {
 
 @pytest.mark.parametrize("to", TRANSITION_CALLS)
 @pytest.mark.parametrize("state", State.values)
-def test_a_case_moves_only_as_the_table_of_transitions_says(account, now, state, to):
+def test_only_transitions_in_the_table_are_allowed(account, now, state, to):
     case = CaseFactory(account=account, number__account=account, state=state)
     allowed = state in cases.TRANSITIONS[to]
     moved = TRANSITION_CALLS[to]([case.pk], now=now)
@@ -35,7 +35,7 @@ def test_a_case_moves_only_as_the_table_of_transitions_says(account, now, state,
     assert events.count() == int(allowed)
 
 
-def test_no_state_is_left_out_of_the_table_of_transitions():
+def test_table_of_transitions_covers_every_state():
     reachable = set(cases.TRANSITIONS) | {State.OPEN}
     assert reachable == set(State)
     left = {state for froms in cases.TRANSITIONS.values() for state in froms}
@@ -43,14 +43,14 @@ def test_no_state_is_left_out_of_the_table_of_transitions():
 
 
 @pytest.mark.parametrize("to", TRANSITION_CALLS)
-def test_a_move_asked_for_twice_is_made_once(account, now, to):
+def test_repeated_transition_is_made_once(account, now, to):
     case = CaseFactory(number__account=account, account=account, state=cases.TRANSITIONS[to][0])
     assert TRANSITION_CALLS[to]([case.pk], now=now) == [case.pk]
     assert TRANSITION_CALLS[to]([case.pk], now=now) == []
     assert AuditEvent.objects.filter(subject_type="case").count() == 1
 
 
-def test_a_closed_case_has_nothing_to_do_any_more(account, now):
+def test_closed_case_has_no_next_action(account, now):
     case = CaseFactory(number__account=account, account=account, state=State.IN_REVIEW)
     cases.fail([case.pk], now=now, reason="It stays.")
     case.refresh_from_db()

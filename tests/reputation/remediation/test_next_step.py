@@ -23,14 +23,14 @@ State = Case.State
         ("ageing", "The complaints age out"),
     ],
 )
-def test_a_case_says_what_happens_next_and_by_when(account, now, state, words):
+def test_next_step_of_a_case_has_a_sentence_and_an_expected_time(account, now, state, words):
     case = _create_case(account, "Alpha", state, state=State.IN_REVIEW)
     step = next_step.get_next_step(case, now)
     assert words in step.sentence
     assert step.expected_by == case.expected_by
 
 
-def test_a_case_that_is_late_says_so_and_when_it_is_given_up(account, now):
+def test_next_step_of_a_late_case_says_so_and_has_the_deadline(account, now):
     case = _create_case(account, "Alpha", "in_review", state=State.IN_REVIEW)
     step = next_step.get_next_step(case, now + days(3))
     assert step.sentence.endswith("This is late.")
@@ -38,7 +38,7 @@ def test_a_case_that_is_late_says_so_and_when_it_is_given_up(account, now):
 
 
 @pytest.mark.parametrize("state", [State.CLEARED, State.FAILED, State.CANCELLED])
-def test_an_ended_case_says_that_nothing_more_will_happen(account, now, state):
+def test_next_step_of_a_closed_case_has_no_expected_time(account, now, state):
     step = next_step.get_next_step(CaseFactory(account=account, number__account=account, state=state), now)
     assert step.expected_by is None
     assert step.sentence

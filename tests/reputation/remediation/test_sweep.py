@@ -1,4 +1,4 @@
-"""Remediation: it starts automatically, is submitted, polled, disputed, cleared or failed in time, or cancelled."""
+"""Remediation: a case starts automatically, is submitted and polled, and is cleared, failed or cancelled."""
 
 from datetime import timedelta
 
@@ -26,13 +26,13 @@ def latest_case(number):
 
 
 def advance_cases(provider, now, stage=None, **answer):
-    """Sets the engines' answer to polls, and runs the sweep."""
+    """Set the engines' response to polls, and run the sweep."""
     if stage:
         provider.answers["poll"] = {"stage": stage, **answer}
     return sweep.advance_due(now)
 
 
-def test_row_13_remediation_starts_by_itself_when_a_tag_is_detected(tagged_number, provider, now):
+def test_row_13_remediation_starts_automatically_when_a_tag_is_detected(tagged_number, provider, now):
     """The specification: no manual action from the customer is required."""
     assert latest_case(tagged_number).state == State.OPEN
     advance_cases(provider, now)
@@ -43,12 +43,12 @@ def test_row_13_remediation_starts_by_itself_when_a_tag_is_detected(tagged_numbe
     assert tagged_number.spam_status == PhoneNumber.SpamStatus.IN_REMEDIATION
 
 
-def test_row_13_it_is_expected_to_take_two_days_and_given_up_after_a_week(tagged_number, now):
+def test_row_13_case_is_expected_to_take_two_days_and_fails_after_a_week(tagged_number, now):
     case = latest_case(tagged_number)
     assert (case.expected_by, case.deadline_at) == (now + days(2), now + days(7))
 
 
-def test_a_vendors_answer_alone_clears_nothing_but_brings_the_next_look_up_forward(tagged_number, provider, now):
+def test_done_response_schedules_a_look_up_and_does_not_clear_the_case(tagged_number, provider, now):
     advance_cases(provider, now)
     later = now + days(0.25)
     lookups.look_up_due(later)
@@ -62,7 +62,7 @@ def test_a_vendors_answer_alone_clears_nothing_but_brings_the_next_look_up_forwa
     assert latest_case(tagged_number).state == State.CLEARED
 
 
-def test_row_13_on_success_the_label_vanishes_by_itself(tagged_number, provider, now):
+def test_row_13_label_disappears_automatically_on_success(tagged_number, provider, now):
     advance_cases(provider, now)
     provider.labels.clear()
     lookups.look_up_due(now + days(0.25))
@@ -71,9 +71,7 @@ def test_row_13_on_success_the_label_vanishes_by_itself(tagged_number, provider,
     assert not tagged_number.is_tagged
 
 
-def test_a_label_that_goes_without_a_word_of_the_engine_clears_the_case_before_it_was_submitted(
-    tagged_number, provider, now
-):
+def test_case_is_cleared_when_the_label_disappears_before_the_submission(tagged_number, provider, now):
     provider.labels.clear()
     lookups.look_up_due(now + days(1))
     case = latest_case(tagged_number)
@@ -99,7 +97,7 @@ def test_row_13_a_dispute_may_take_up_to_a_week(tagged_number, provider, now):
     assert latest_case(tagged_number).state == State.CLEARED
 
 
-def test_a_refusal_fails_the_case_with_the_engines_reason(tagged_number, provider, now):
+def test_refusal_fails_the_case_with_the_reason_of_the_engine(tagged_number, provider, now):
     advance_cases(provider, now)
     advance_cases(provider, now + days(1), Stage.REFUSED, reason="Complaints bear the label out.")
     case = latest_case(tagged_number)
@@ -108,7 +106,7 @@ def test_a_refusal_fails_the_case_with_the_engines_reason(tagged_number, provide
     assert tagged_number.spam_status == PhoneNumber.SpamStatus.FAILED
 
 
-def test_a_case_fails_when_the_week_is_over(tagged_number, provider, now):
+def test_case_fails_after_a_week(tagged_number, provider, now):
     advance_cases(provider, now)
     for day in range(1, 28):
         advance_cases(provider, now + days(day / 4), Stage.IN_REVIEW)
@@ -119,7 +117,7 @@ def test_a_case_fails_when_the_week_is_over(tagged_number, provider, now):
     assert "Alpha" in case.outcome
 
 
-def test_a_claim_that_no_look_up_bears_out_fails_the_case_in_time(tagged_number, provider, now):
+def test_case_fails_at_its_deadline_if_look_ups_still_find_the_label(tagged_number, provider, now):
     advance_cases(provider, now)
     for day in (1, 3, 7):
         lookups.look_up_due(now + days(day))
@@ -129,9 +127,7 @@ def test_a_claim_that_no_look_up_bears_out_fails_the_case_in_time(tagged_number,
     assert "but it still shows" in case.outcome
 
 
-def test_after_a_failed_case_a_look_up_without_the_label_clears_the_number_and_the_case_stays_failed(
-    tagged_number, provider, now
-):
+def test_look_up_without_the_label_clears_the_number_but_not_its_failed_case(tagged_number, provider, now):
     advance_cases(provider, now)
     advance_cases(provider, now + days(1), Stage.REFUSED)
     provider.labels.clear()
@@ -141,7 +137,7 @@ def test_after_a_failed_case_a_look_up_without_the_label_clears_the_number_and_t
     assert latest_case(tagged_number).state == State.FAILED
 
 
-def test_one_refusal_does_not_fail_a_case_while_another_engine_is_at_it(provider, account, now):
+def test_refusal_does_not_fail_a_case_while_another_submission_is_open(provider, account, now):
     number = MonitoredNumberFactory(account=account, next_action_at=now)
     provider.labels |= {(number.e164, "alpha"): "Spam", (number.e164, "beta"): "Spam"}
     lookups.look_up_due(now)
@@ -153,7 +149,7 @@ def test_one_refusal_does_not_fail_a_case_while_another_engine_is_at_it(provider
     assert latest_case(number).state == State.FAILED
 
 
-def test_a_label_that_ends_by_itself_is_waited_for_longer_than_a_week(tagged_number, provider, now):
+def test_deadline_of_an_ageing_label_may_be_later_than_a_week(tagged_number, provider, now):
     ends = now + days(30)
     provider.answers["submit"] = {"stage": Stage.AGEING, "expected_by": ends}
     advance_cases(provider, now)
@@ -163,7 +159,7 @@ def test_a_label_that_ends_by_itself_is_waited_for_longer_than_a_week(tagged_num
     assert latest_case(tagged_number).state == State.IN_REVIEW
 
 
-def test_a_request_that_has_to_wait_says_why_and_is_sent_again_when_the_wait_is_over(tagged_number, provider, now):
+def test_request_that_must_wait_has_the_reason_and_is_sent_again_afterwards(tagged_number, provider, now):
     until = now + days(1)
     provider.answers["submit"] = {"stage": Stage.NOT_YET, "wait": Wait("cooldown", until), "reference": ""}
     advance_cases(provider, now)
@@ -177,7 +173,7 @@ def test_a_request_that_has_to_wait_says_why_and_is_sent_again_when_the_wait_is_
     assert latest_case(tagged_number).state == State.SUBMITTED
 
 
-def test_an_engine_is_asked_again_under_the_same_key_when_its_answer_was_lost(tagged_number, provider, now):
+def test_request_is_repeated_with_the_same_key_when_the_response_was_lost(tagged_number, provider, now):
     really = provider.submit
 
     def taken_but_not_heard(requests):
@@ -195,7 +191,7 @@ def test_an_engine_is_asked_again_under_the_same_key_when_its_answer_was_lost(ta
     assert latest_case(tagged_number).state == State.SUBMITTED
 
 
-def test_an_engine_that_tags_again_during_the_case_is_asked_again(provider, account, now):
+def test_engine_that_labels_again_during_the_case_gets_a_new_request(provider, account, now):
     number = MonitoredNumberFactory(account=account, next_action_at=now)
     provider.labels |= {(number.e164, "alpha"): "Spam", (number.e164, "beta"): "Spam"}
     lookups.look_up_due(now)
@@ -215,7 +211,7 @@ def test_an_engine_that_tags_again_during_the_case_is_asked_again(provider, acco
     assert Case.objects.count() == 1
 
 
-def test_a_provider_that_cannot_be_reached_delays_its_cases_and_no_others(tagged_number, provider, now):
+def test_unreachable_provider_delays_the_submission(tagged_number, provider, now):
     provider.failures["submit"] = ProviderUnavailable("busy")
     assert advance_cases(provider, now) == 1
     assert latest_case(tagged_number).state == State.OPEN
@@ -224,7 +220,7 @@ def test_a_provider_that_cannot_be_reached_delays_its_cases_and_no_others(tagged
     assert latest_case(tagged_number).state == State.SUBMITTED
 
 
-def test_a_request_that_a_vendor_refuses_outright_fails_its_case_alone(provider, account, now):
+def test_request_refused_by_a_provider_fails_only_its_case(provider, account, now):
     numbers = [MonitoredNumberFactory(account=account, next_action_at=now) for _ in range(3)]
     provider.labels |= {(number.e164, "alpha"): "Spam" for number in numbers}
     lookups.look_up_due(now)
@@ -241,7 +237,7 @@ def test_a_request_that_a_vendor_refuses_outright_fails_its_case_alone(provider,
     assert latest_case(numbers[1]).outcome == "The number is not yours."
 
 
-def test_an_engine_that_is_left_out_of_the_answers_is_asked_again(tagged_number, provider, now):
+def test_engine_missing_in_a_response_is_asked_again(tagged_number, provider, now):
     really = provider.submit
     provider.submit = lambda requests: []
     advance_cases(provider, now)
@@ -279,7 +275,7 @@ def test_removing_the_number_withdraws_its_request_from_the_engine(tagged_number
     assert submission.state == "withdrawn"
 
 
-def test_nothing_of_the_history_is_lost_when_monitoring_stops(tagged_number, provider, actor, now):
+def test_history_is_kept_when_monitoring_stops(tagged_number, provider, actor, now):
     advance_cases(provider, now)
     capability.disable([tagged_number.pk], context=Context(actor, now + days(1)))
     tag = Tag.objects.get()
@@ -288,7 +284,7 @@ def test_nothing_of_the_history_is_lost_when_monitoring_stops(tagged_number, pro
     assert not tagged_number.checks.filter(is_current=True).exists()
 
 
-def test_a_provider_that_cannot_be_told_is_told_later(tagged_number, provider, actor, now):
+def test_withdrawal_is_repeated_when_the_provider_is_unreachable(tagged_number, provider, actor, now):
     advance_cases(provider, now)
     phone_numbers.remove([tagged_number.pk], context=Context(actor, now))
     provider.failures["withdraw"] = ProviderUnavailable("busy")
@@ -300,7 +296,7 @@ def test_a_provider_that_cannot_be_told_is_told_later(tagged_number, provider, a
     assert Submission.objects.get().state == "withdrawn"
 
 
-def test_what_was_never_sent_needs_no_withdrawing(tagged_number, provider, actor, now):
+def test_submission_that_was_never_sent_needs_no_withdrawal(tagged_number, provider, actor, now):
     capability.disable([tagged_number.pk], context=Context(actor, now))
     assert Submission.objects.get().state == "withdrawn"
     assert sweep.withdraw_due(now) == 0
@@ -323,9 +319,7 @@ def test_a_case_that_is_cancelled_while_it_is_being_submitted_stays_cancelled_an
     assert submission.reference
 
 
-def test_enabled_again_a_label_that_still_stands_opens_a_new_case_without_naming_the_cancelled_one(
-    tagged_number, provider, actor, now
-):
+def test_existing_label_opens_a_new_case_without_a_former_one_after_enabling_again(tagged_number, provider, actor, now):
     capability.disable([tagged_number.pk], context=Context(actor, now))
     PhoneNumber.objects.update(capability="on", next_action_at=now)
     lookups.look_up_due(now + days(1))
@@ -333,11 +327,11 @@ def test_enabled_again_a_label_that_still_stands_opens_a_new_case_without_naming
     assert (case.state, case.former) == (State.OPEN, None)
 
 
-# Size -----------------------------------------------------------------------------------------------------------------
+# Number of queries ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("stage", [None, Stage.DISPUTED, Stage.DONE, Stage.REFUSED])
-def test_advancing_costs_as_many_queries_for_500_cases_as_for_5(provider, account, now, stage):
+def test_query_count_of_the_sweep_is_the_same_for_5_and_500_cases(provider, account, now, stage):
     counts = []
     for count in (5, 500):
         numbers = [MonitoredNumberFactory(account=account, next_action_at=now) for _ in range(count)]
@@ -353,7 +347,7 @@ def test_advancing_costs_as_many_queries_for_500_cases_as_for_5(provider, accoun
     assert counts[0] == counts[1]
 
 
-def test_cancelling_and_withdrawing_cost_as_many_queries_for_500_cases_as_for_5(provider, account, actor, now):
+def test_query_count_of_cancellation_is_the_same_for_5_and_500_cases(provider, account, actor, now):
     counts = []
     for count in (5, 500):
         numbers = [MonitoredNumberFactory(account=account, next_action_at=now) for _ in range(count)]

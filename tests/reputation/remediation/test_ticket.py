@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 State = Case.State
 
 
-def test_row_13_a_failed_case_offers_a_support_ticket_with_all_that_support_needs(tagged_number, provider, now):
+def test_row_13_ticket_text_of_a_failed_case_has_all_that_support_needs(tagged_number, provider, now):
     sweep.advance_due(now)
     provider.answers["poll"] = {"stage": Stage.REFUSED, "reason": "Complaints bear the label out."}
     sweep.advance_due(now + days(1))
@@ -34,7 +34,7 @@ def test_row_13_a_failed_case_offers_a_support_ticket_with_all_that_support_need
         assert part in text
 
 
-def test_the_tickets_reference_is_noted_once_the_case_failed_and_told_in_the_audit_trail(account, actor, now):
+def test_ticket_reference_of_a_failed_case_is_stored_with_an_audit_event(account, actor, now):
     case = CaseFactory(account=account, number__account=account, state=State.FAILED)
     assert ticket.record_ticket(case, reference=" T-48213 ", context=Context(actor, now))
     case.refresh_from_db()
@@ -43,7 +43,7 @@ def test_the_tickets_reference_is_noted_once_the_case_failed_and_told_in_the_aud
     assert (event.actor, event.after, event.subject_label) == (actor.user, "T-48213", case.number.e164)
 
 
-def test_a_case_that_did_not_fail_takes_no_ticket(account, actor, now):
+def test_case_that_did_not_fail_gets_no_ticket(account, actor, now):
     case = CaseFactory(account=account, number__account=account, state=State.IN_REVIEW)
     assert not ticket.record_ticket(case, reference="T-1", context=Context(actor, now))
     case.refresh_from_db()

@@ -1,4 +1,4 @@
-"""Several worker processes share what is due: each number is looked up once in a round, whoever does it."""
+"""Several worker processes share due numbers, and each number is looked up once."""
 
 import time
 from collections import Counter
@@ -16,7 +16,7 @@ from tests.support.processes import start_python as process
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-# Each notes what it asks about, in lines that are written whole.
+# Each process appends the numbers that it asks about to a file.
 LOOK_UP_SCRIPT = """
 import os, sys, time
 import django; django.setup()
@@ -57,7 +57,7 @@ def test_four_workers_look_up_each_number_once(account, tmp_path):
         assert len({pid for pid, _number in asked}) == 1, "one writer at a time needs no second worker"
 
 
-def test_a_sweep_that_finds_work_asks_for_another_beside_it_only_where_they_can_share(provider, account, settings):
+def test_sweep_that_finds_work_queues_another_only_on_postgresql(provider, account, settings):
     settings.SWEEPERS = 4
     MonitoredNumberFactory(account=account, next_action_at=timezone.now() - timedelta(seconds=1))
     look_up_numbers()

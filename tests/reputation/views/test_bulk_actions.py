@@ -21,7 +21,7 @@ def get_capabilities(numbers) -> list[str]:
     return list(stored.order_by("pk").values_list("capability", flat=True))
 
 
-def test_a_window_opens_removes_a_number_confirms_and_shows_the_result(as_admin, numbers):
+def test_bulk_action_is_opened_a_number_removed_and_the_rest_confirmed_once(as_admin, numbers):
     opened = as_admin.post(
         reverse("bulk-action-open"), {"action": "enable", "number": [number.pk for number in numbers[:3]]}, follow=True
     )
@@ -39,7 +39,7 @@ def test_a_window_opens_removes_a_number_confirms_and_shows_the_result(as_admin,
     assert get_capabilities(numbers[:3]) == ["off", "verifying", "verifying"]
 
 
-def test_all_that_match_is_sent_as_the_filter_and_never_as_ids(as_admin, numbers):
+def test_selection_of_all_matching_is_sent_as_a_filter(as_admin, numbers):
     as_admin.post(
         reverse("bulk-action-open"),
         {"action": "enable", "all": "1", "filter": f"q={numbers[5].e164[-4:]}", "expected": "1"},
@@ -66,7 +66,7 @@ def test_another_accounts_campaign_is_not_found(as_admin, numbers):
 
 
 @pytest.mark.parametrize("action", ["", "explode"])
-def test_an_action_that_does_not_exist_is_not_found(as_admin, numbers, action):
+def test_unknown_action_is_not_found(as_admin, numbers, action):
     assert as_admin.post(reverse("bulk-action-open"), {"action": action, "number": numbers[0].pk}).status_code == 404
 
 

@@ -23,7 +23,7 @@ def campaign(account) -> Campaign:
     return CampaignFactory(account=account, name="Spring renewals")
 
 
-def test_a_daily_limit_is_set_changed_and_taken_back(as_admin, campaign):
+def test_daily_limit_is_set_changed_and_removed(as_admin, campaign):
     for typed, limit in (("75", 75), ("100", 100), ("", None)):
         post_change(as_admin, campaign, **settings_data(campaign, daily_limit=typed))
         campaign.refresh_from_db()
@@ -35,7 +35,7 @@ def test_a_daily_limit_is_set_changed_and_taken_back(as_admin, campaign):
     ]
 
 
-def test_the_audit_trail_says_the_limit_in_words(as_admin, campaign):
+def test_audit_trail_shows_the_limit(as_admin, campaign):
     post_change(as_admin, campaign, **settings_data(campaign, daily_limit="75"))
     page = get_html(as_admin.get(reverse("audit-trail")))
     assert "Daily limit of calls per number changed" in page
@@ -52,16 +52,14 @@ def test_the_audit_trail_says_the_limit_in_words(as_admin, campaign):
         ("99999999999999999999", "A limit is at most 1,000,000 calls a day."),
     ],
 )
-def test_what_is_no_limit_is_refused_at_the_field_and_stays_in_it(as_admin, campaign, typed, said):
+def test_invalid_limit_is_refused_at_the_field_and_stays_in_it(as_admin, campaign, typed, said):
     answer = post_change(as_admin, campaign, **settings_data(campaign, daily_limit=typed, name="Summer"))
     assert said in answer.context["form"].errors["daily_limit"][0]
     assert f'name="daily_limit" value="{typed}"' in get_html(answer)
     assert audit_events(campaign) == []
 
 
-def test_a_limit_on_a_page_opened_before_another_change_is_not_saved_and_neither_is_the_rest(
-    as_admin, campaign, actor, now
-):
+def test_stale_page_with_a_changed_limit_saves_nothing(as_admin, campaign, actor, now):
     old_page = settings_data(campaign, daily_limit="75", name="Summer renewals")
     campaigns.set_daily_limit(campaign, limit=50, expected_limit=None, context=Context(actor, now))
     answer = post_change(as_admin, campaign, **old_page)
@@ -70,7 +68,7 @@ def test_a_limit_on_a_page_opened_before_another_change_is_not_saved_and_neither
     assert (campaign.daily_limit, campaign.name) == (50, "Spring renewals")
 
 
-def test_saving_an_old_page_keeps_a_limit_that_its_reader_did_not_touch(as_admin, campaign, actor, now):
+def test_stale_page_with_an_unchanged_limit_keeps_the_current_limit(as_admin, campaign, actor, now):
     old_page = settings_data(campaign, name="Summer renewals")
     campaigns.set_daily_limit(campaign, limit=50, expected_limit=None, context=Context(actor, now))
     post_change(as_admin, campaign, **old_page)
@@ -91,7 +89,7 @@ def test_a_viewer_sees_the_limit(as_viewer, campaign):
 
 
 @pytest.mark.parametrize("page", ["campaign", "number-reputation", "phone-numbers", "number"])
-def test_a_number_that_reached_its_limit_today_is_said_to_where_it_is_shown(as_viewer, account, campaign, now, page):
+def test_pages_mark_a_number_that_reached_its_limit_today(as_viewer, account, campaign, now, page):
     Campaign.objects.update(daily_limit=5)
     number = PhoneNumberFactory(account=account, campaign=campaign, exhausted_on=today_of(account, now))
     of = {"campaign": [campaign.pk], "number": [number.pk]}.get(page, [])

@@ -24,9 +24,7 @@ def campaign(account) -> Campaign:
     return CampaignFactory(account=account, name="Spring renewals")
 
 
-def test_row_14_a_tagged_default_caller_id_is_not_skipped_and_the_page_warns_that_it_is_still_used(
-    as_viewer, account, campaign, now
-):
+def test_row_14_page_warns_that_a_tagged_default_caller_id_is_still_used(as_viewer, account, campaign, now):
     number = MonitoredNumberFactory(account=account, campaign=campaign)
     case = create_tag(number, now=now)
     Campaign.objects.filter(pk=campaign.pk).update(default_number=number)
@@ -37,7 +35,7 @@ def test_row_14_a_tagged_default_caller_id_is_not_skipped_and_the_page_warns_tha
     assert reverse("case", args=[case.pk]) in page
 
 
-def test_the_warning_goes_when_the_tag_is_cleared(as_viewer, account, campaign, now):
+def test_warning_disappears_when_the_tag_is_cleared(as_viewer, account, campaign, now):
     number = MonitoredNumberFactory(account=account)
     create_tag(number, now=now)
     Campaign.objects.filter(pk=campaign.pk).update(default_number=number)
@@ -45,7 +43,7 @@ def test_the_warning_goes_when_the_tag_is_cleared(as_viewer, account, campaign, 
     assert "labelled as spam" not in get_html(as_viewer.get(reverse("campaign", args=[campaign.pk])))
 
 
-def test_a_tagged_default_with_matching_off_is_said_to_be_shown_by_every_call(as_viewer, account, campaign, now):
+def test_page_warns_that_every_call_shows_a_tagged_default_with_matching_off(as_viewer, account, campaign, now):
     number = MonitoredNumberFactory(account=account)
     create_tag(number, now=now)
     Campaign.objects.filter(pk=campaign.pk).update(default_number=number, automatic_matching=False)
@@ -53,7 +51,7 @@ def test_a_tagged_default_with_matching_off_is_said_to_be_shown_by_every_call(as
     assert "automatic matching is off: every call will still show it" in page
 
 
-def test_any_number_of_the_account_is_found_by_a_part_of_it_or_of_its_label(as_admin, account, campaign):
+def test_search_finds_numbers_of_the_account_by_a_part_of_number_or_label(as_admin, account, campaign):
     PhoneNumberFactory(account=account, e164="+12065550143", label="Front desk")
     PhoneNumberFactory(account=account, e164="+13035550199")
     PhoneNumberFactory(e164="+12065550143", label="Front desk of another account")
@@ -63,7 +61,7 @@ def test_any_number_of_the_account_is_found_by_a_part_of_it_or_of_its_label(as_a
         assert [row.number.e164 for row in offered] == ["+12065550143"], typed
 
 
-def test_to_htmx_the_search_answers_with_the_results_alone(as_admin, account, campaign):
+def test_search_by_htmx_returns_only_the_results(as_admin, account, campaign):
     PhoneNumberFactory(account=account, e164="+12065550143")
     url = reverse("campaign-default", args=[campaign.pk])
     page = get_html(as_admin.get(url, {"find": "206"}, headers={"HX-Request": "true"}))
@@ -71,7 +69,7 @@ def test_to_htmx_the_search_answers_with_the_results_alone(as_admin, account, ca
     assert "<html" not in page
 
 
-def test_however_many_numbers_match_ten_are_offered(as_admin, account, campaign):
+def test_at_most_10_matching_numbers_are_offered(as_admin, account, campaign):
     PhoneNumberFactory.create_batch(30, account=account)
     answer = as_admin.get(reverse("campaign-default", args=[campaign.pk]), {"find": "206"})
     assert len(answer.context["offered"]) == 10
@@ -86,14 +84,14 @@ def test_without_a_search_untagged_numbers_of_the_campaign_are_offered(as_admin,
     assert [row.number for row in offered] == [clean]
 
 
-def test_a_tagged_number_can_be_chosen_but_is_said_to_be_used_all_the_same(as_admin, account, campaign, now):
+def test_tagged_number_can_be_chosen_with_a_warning(as_admin, account, campaign, now):
     number = MonitoredNumberFactory(account=account)
     create_tag(number, now=now)
     answer = as_admin.get(reverse("campaign-default", args=[campaign.pk]), {"find": number.e164})
     assert "Tagged, and it would still be used." in get_html(answer)
 
 
-def test_the_default_caller_id_is_chosen_and_taken_back(as_admin, account, campaign):
+def test_default_caller_id_is_chosen_and_removed(as_admin, account, campaign):
     number = PhoneNumberFactory(account=account)
     post_change(as_admin, campaign, change="default", number=number.pk, shown="")
     campaign.refresh_from_db()
@@ -104,7 +102,7 @@ def test_the_default_caller_id_is_chosen_and_taken_back(as_admin, account, campa
     assert audit_events(campaign) == [("campaign.default", "", number.e164), ("campaign.default", number.e164, "")]
 
 
-def test_a_choice_on_a_page_opened_before_another_choice_changes_nothing(as_admin, account, campaign, actor, now):
+def test_stale_page_does_not_change_the_default(as_admin, account, campaign, actor, now):
     first, second = PhoneNumberFactory.create_batch(2, account=account)
     campaigns.set_default_number(campaign, number_id=first.pk, expected_id=None, context=Context(actor, now))
     answer = post_change(as_admin, campaign, change="default", number=second.pk, shown="")
@@ -114,7 +112,7 @@ def test_a_choice_on_a_page_opened_before_another_choice_changes_nothing(as_admi
 
 
 @pytest.mark.parametrize("of", ["another account", "the removed"])
-def test_a_number_that_is_not_the_accounts_cannot_be_the_default(as_admin, account, campaign, now, of):
+def test_foreign_or_removed_number_cannot_be_the_default(as_admin, account, campaign, now, of):
     number = PhoneNumberFactory() if of == "another account" else PhoneNumberFactory(account=account, removed_at=now)
     answer = post_change(as_admin, campaign, change="default", number=number.pk, shown="")
     campaign.refresh_from_db()
@@ -131,7 +129,7 @@ def test_a_premium_number_cannot_be_the_default(as_admin, account, campaign):
     assert offered == []
 
 
-def test_a_default_that_was_removed_is_shown_as_none(as_viewer, account, campaign, now):
+def test_removed_default_is_shown_as_none(as_viewer, account, campaign, now):
     Campaign.objects.filter(pk=campaign.pk).update(default_number=PhoneNumberFactory(account=account, removed_at=now))
     answer = as_viewer.get(reverse("campaign", args=[campaign.pk]))
     assert answer.context["default"] is None

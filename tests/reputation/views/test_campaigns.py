@@ -24,7 +24,7 @@ def campaign(account) -> Campaign:
     return CampaignFactory(account=account, name="Spring renewals")
 
 
-def test_the_list_shows_each_campaign_with_its_numbers_and_how_many_are_tagged(as_viewer, account, campaign, now):
+def test_list_counts_numbers_and_tagged_numbers_of_each_campaign(as_viewer, account, campaign, now):
     for number in MonitoredNumberFactory.create_batch(3, account=account, campaign=campaign):
         create_tag(number, now=now)
     MonitoredNumberFactory.create_batch(2, account=account, campaign=campaign)
@@ -33,9 +33,7 @@ def test_the_list_shows_each_campaign_with_its_numbers_and_how_many_are_tagged(a
     assert (row.number_count, row.tagged_count) == (5, 3)
 
 
-def test_row_12_the_list_shows_the_tag_of_a_default_caller_id_and_that_it_is_still_used(
-    as_viewer, account, campaign, now
-):
+def test_row_12_list_shows_an_alert_for_a_tagged_default_caller_id(as_viewer, account, campaign, now):
     number = MonitoredNumberFactory(account=account)
     create_tag(number, now=now)
     Campaign.objects.filter(pk=campaign.pk).update(default_number=number)
@@ -58,13 +56,13 @@ def test_a_campaign_says_that_no_number_is_tagged_only_if_all_are_known(as_viewe
     assert 'status=not_monitored#numbers">1 not monitored</a>' in page
 
 
-def test_without_campaigns_the_list_says_what_one_is_and_how_to_add_one(as_admin):
+def test_empty_list_links_to_the_form(as_admin):
     page = get_html(as_admin.get(reverse("campaigns")))
     assert "No campaigns yet" in page
     assert reverse("campaign-add") in page
 
 
-def test_a_viewer_is_offered_nothing_to_add(as_viewer):
+def test_viewer_sees_no_link_to_add_a_campaign(as_viewer):
     assert reverse("campaign-add") not in get_html(as_viewer.get(reverse("campaigns")))
 
 
@@ -84,7 +82,7 @@ def test_a_campaign_is_added_and_its_page_opens(as_admin, account):
     assert audit_events(campaign) == [("campaign.added", "", "Spring renewals")]
 
 
-def test_a_name_that_is_taken_is_refused_at_the_field_and_what_was_typed_stays(as_admin, campaign):
+def test_existing_name_is_refused_at_the_field_and_stays_in_it(as_admin, campaign):
     answer = as_admin.post(reverse("campaign-add"), {"name": "SPRING renewals"})
     assert "already a campaign called SPRING renewals" in answer.context["form"].errors["name"][0]
     assert 'value="SPRING renewals"' in get_html(answer)
@@ -110,13 +108,13 @@ def test_a_campaign_is_renamed(as_admin, campaign):
     assert audit_events(campaign) == [("campaign.name", "Spring renewals", "Summer renewals")]
 
 
-def test_the_letters_of_its_own_name_may_change(as_admin, campaign):
+def test_case_of_the_own_name_can_be_changed(as_admin, campaign):
     post_change(as_admin, campaign, **settings_data(campaign, name="SPRING renewals"))
     campaign.refresh_from_db()
     assert campaign.name == "SPRING renewals"
 
 
-def test_renaming_to_a_name_that_is_taken_is_refused_at_the_field(as_admin, account, campaign):
+def test_renaming_to_an_existing_name_is_refused_at_the_field(as_admin, account, campaign):
     CampaignFactory(account=account, name="Winter")
     answer = post_change(as_admin, campaign, **settings_data(campaign, name="winter"))
     assert "already a campaign called winter" in answer.context["form"].errors["name"][0]
@@ -124,7 +122,7 @@ def test_renaming_to_a_name_that_is_taken_is_refused_at_the_field(as_admin, acco
     assert audit_events(campaign) == []
 
 
-def test_a_rename_on_a_page_opened_before_another_rename_changes_nothing(as_admin, campaign, actor, now):
+def test_stale_page_with_a_changed_name_changes_nothing(as_admin, campaign, actor, now):
     old_page = settings_data(campaign, name="Summer")
     campaigns.rename(campaign, name="Autumn", expected_name="Spring renewals", context=Context(actor, now))
     answer = post_change(as_admin, campaign, **old_page)
@@ -133,7 +131,7 @@ def test_a_rename_on_a_page_opened_before_another_rename_changes_nothing(as_admi
     assert "renamed it to Autumn meanwhile" in messages_in(answer)
 
 
-def test_saving_an_old_page_keeps_what_its_reader_did_not_touch(as_admin, campaign, actor, now):
+def test_stale_page_changes_only_edited_fields(as_admin, campaign, actor, now):
     old_page = settings_data(campaign, automatic_matching=None)
     campaigns.rename(campaign, name="Autumn", expected_name="Spring renewals", context=Context(actor, now))
     post_change(as_admin, campaign, **old_page)
@@ -141,7 +139,7 @@ def test_saving_an_old_page_keeps_what_its_reader_did_not_touch(as_admin, campai
     assert (campaign.name, campaign.automatic_matching) == ("Autumn", False)
 
 
-def test_saving_without_a_change_says_so_and_writes_no_event(as_admin, campaign):
+def test_saving_without_a_change_shows_a_message_and_writes_no_event(as_admin, campaign):
     assert "nothing was changed" in messages_in(post_change(as_admin, campaign, **settings_data(campaign)))
     assert audit_events(campaign) == []
 
@@ -156,7 +154,7 @@ def test_a_campaign_is_paused_and_resumed(as_admin, campaign):
     assert [code for code, *_ in audit_events(campaign)] == ["campaign.paused", "campaign.resumed"]
 
 
-def test_pausing_twice_does_it_once_and_says_so(as_admin, campaign):
+def test_second_pause_changes_nothing_and_shows_a_message(as_admin, campaign):
     post_change(as_admin, campaign, change="pause")
     assert "It was paused." in messages_in(post_change(as_admin, campaign, change="pause"))
     assert len(audit_events(campaign)) == 1
@@ -178,12 +176,12 @@ def test_the_page_explains_what_automatic_matching_does(as_admin, campaign):
     assert "Off: every call shows the default caller ID." in page
 
 
-def test_without_matching_and_without_a_default_the_page_says_that_calls_have_no_caller_id(as_admin, campaign):
+def test_page_without_matching_and_default_says_that_calls_have_no_caller_id(as_admin, campaign):
     Campaign.objects.filter(pk=campaign.pk).update(automatic_matching=False)
     assert "Calls have no caller ID to show." in get_html(as_admin.get(reverse("campaign", args=[campaign.pk])))
 
 
-def test_a_viewer_sees_the_settings_and_can_change_none(as_viewer, campaign):
+def test_viewer_can_read_but_not_change_the_settings(as_viewer, campaign):
     page = get_html(as_viewer.get(reverse("campaign", args=[campaign.pk])))
     assert "Automatic caller ID matching" in page
     assert reverse("campaign-change", args=[campaign.pk]) not in page
@@ -194,7 +192,7 @@ def test_a_viewer_sees_the_settings_and_can_change_none(as_viewer, campaign):
     assert not campaign.is_paused
 
 
-def test_a_viewer_reads_what_automatic_matching_does(as_viewer, campaign):
+def test_page_explains_automatic_matching_to_viewers(as_viewer, campaign):
     page = reverse("campaign", args=[campaign.pk])
     assert "On: a call shows a number that is local to the called person, and tagged numbers are skipped.</dd>" in (
         get_html(as_viewer.get(page))
@@ -203,7 +201,7 @@ def test_a_viewer_reads_what_automatic_matching_does(as_viewer, campaign):
     assert "<dd>Off: every call shows the default caller ID.</dd>" in get_html(as_viewer.get(page))
 
 
-def test_a_change_that_does_not_exist_is_not_found(as_admin, campaign):
+def test_unknown_change_is_not_found(as_admin, campaign):
     assert post_change(as_admin, campaign, change="explode").status_code == 404
 
 
@@ -214,9 +212,7 @@ def test_another_accounts_campaign_is_not_found(as_admin):
     assert post_change(as_admin, foreign, change="pause").status_code == 404
 
 
-def test_row_12_the_campaign_page_says_how_many_of_its_numbers_are_tagged_and_leads_to_them(
-    as_viewer, account, campaign, now
-):
+def test_row_12_campaign_page_counts_its_tagged_numbers_and_links_to_them(as_viewer, account, campaign, now):
     for number in MonitoredNumberFactory.create_batch(2, account=account, campaign=campaign):
         create_tag(number, now=now)
     MonitoredNumberFactory.create_batch(3, account=account, campaign=campaign)
@@ -225,14 +221,14 @@ def test_row_12_the_campaign_page_says_how_many_of_its_numbers_are_tagged_and_le
     assert 'href="?status=in_remediation#numbers">2 in remediation</a>' in page
 
 
-def test_the_page_shows_the_campaigns_numbers_and_no_others(as_viewer, account, campaign):
+def test_page_lists_only_numbers_of_the_campaign(as_viewer, account, campaign):
     inside = PhoneNumberFactory(account=account, campaign=campaign)
     PhoneNumberFactory(account=account)
     table = as_viewer.get(reverse("campaign", args=[campaign.pk])).context["table"]
     assert [row.number for row in table.rows] == [inside]
 
 
-def test_numbers_to_add_are_those_that_are_not_in_the_campaign(as_admin, account, campaign):
+def test_assign_page_lists_numbers_that_are_not_in_the_campaign(as_admin, account, campaign):
     PhoneNumberFactory(account=account, campaign=campaign)
     free = PhoneNumberFactory(account=account)
     elsewhere = PhoneNumberFactory(account=account, campaign=CampaignFactory(account=account))
@@ -240,7 +236,7 @@ def test_numbers_to_add_are_those_that_are_not_in_the_campaign(as_admin, account
     assert {row.number for row in table.rows} == {free, elsewhere}
 
 
-def test_when_all_numbers_are_in_the_campaign_the_page_says_so(as_admin, account, campaign):
+def test_assign_page_says_when_all_numbers_are_in_the_campaign(as_admin, account, campaign):
     PhoneNumberFactory(account=account, campaign=campaign)
     assert "No numbers left to add" in get_html(as_admin.get(reverse("campaign-assign", args=[campaign.pk])))
 
@@ -253,7 +249,7 @@ def count_queries(client, url) -> int:
     return len(captured)
 
 
-def test_the_list_asks_as_much_for_5_campaigns_as_for_500(as_admin, account, now):
+def test_query_count_of_the_list_is_the_same_for_5_and_500_campaigns(as_admin, account, now):
     def more(count):
         for _ in range(count):
             number = MonitoredNumberFactory(account=account)
@@ -269,7 +265,7 @@ def test_the_list_asks_as_much_for_5_campaigns_as_for_500(as_admin, account, now
 
 
 @pytest.mark.parametrize("page", ["campaign", "campaign-assign", "campaign-default"])
-def test_a_campaigns_pages_ask_as_much_for_5_numbers_as_for_500(as_admin, account, now, page):
+def test_query_count_of_campaign_pages_is_the_same_for_5_and_500_numbers(as_admin, account, now, page):
     campaign = CampaignFactory(account=account)
     outside = CampaignFactory(account=account) if page == "campaign-assign" else campaign
 

@@ -1,4 +1,4 @@
-"""A case's own page: its course, what happens next and by when, and the support ticket where it failed."""
+"""The page of a case: submissions, next step, and the support ticket of a failed case."""
 
 import pytest
 from django.db import connection
@@ -34,7 +34,7 @@ def get_page(client, case: Case) -> str:
     return get_html(client.get(reverse("case", args=[case.pk])))
 
 
-def test_it_says_what_each_engine_was_asked_and_what_happens_next(as_viewer, case):
+def test_page_shows_submissions_and_the_next_step(as_viewer, case):
     submission = SubmissionFactory(case=case, reference="HY-88213")
     page = get_page(as_viewer, case)
     assert submission.reference in page
@@ -42,13 +42,13 @@ def test_it_says_what_each_engine_was_asked_and_what_happens_next(as_viewer, cas
     assert "support ticket" not in page.lower()
 
 
-def test_row_13_a_failed_case_offers_a_support_ticket_with_all_that_support_needs(as_viewer, failed_case):
+def test_row_13_page_of_a_failed_case_offers_a_support_ticket(as_viewer, failed_case):
     page = get_page(as_viewer, failed_case)
     for expected in ("Open a support ticket", failed_case.number.e164, "The carrier keeps the label.", "Spam Likely"):
         assert expected in page
 
 
-def test_the_tickets_reference_is_noted(as_admin, failed_case):
+def test_ticket_reference_is_stored(as_admin, failed_case):
     page = get_html(
         as_admin.post(reverse("case-ticket", args=[failed_case.pk]), {"ticket_reference": " SUP-48213 "}, follow=True)
     )
@@ -63,27 +63,27 @@ def test_an_empty_reference_is_refused_at_the_field(as_admin, failed_case):
     assert "This field is required." in get_html(answer)
 
 
-def test_a_case_that_did_not_fail_takes_no_ticket(as_admin, case):
+def test_case_that_did_not_fail_gets_no_ticket(as_admin, case):
     page = get_html(as_admin.post(reverse("case-ticket", args=[case.pk]), {"ticket_reference": "SUP-1"}, follow=True))
     assert "did not fail" in page
     case.refresh_from_db()
     assert case.ticket_reference == ""
 
 
-def test_a_viewer_sees_the_text_and_notes_nothing(as_viewer, failed_case):
+def test_viewer_can_read_the_ticket_text_but_not_store_a_reference(as_viewer, failed_case):
     assert "Text for support" in get_page(as_viewer, failed_case)
     assert (
         as_viewer.post(reverse("case-ticket", args=[failed_case.pk]), {"ticket_reference": "SUP-1"}).status_code == 403
     )
 
 
-def test_a_number_tagged_again_names_the_former_case_and_the_later_one(as_viewer, failed_case, now):
+def test_former_and_later_cases_of_a_number_link_to_each_other(as_viewer, failed_case, now):
     later = CaseFactory(account=failed_case.account, number=failed_case.number, former=failed_case)
     assert f"case {failed_case.pk}" in get_page(as_viewer, later)
     assert reverse("case", args=[later.pk]) in get_page(as_viewer, failed_case)
 
 
-def test_the_page_asks_as_much_for_5_engines_and_events_as_for_500(as_viewer, case, account, now):
+def test_query_count_is_the_same_for_5_and_500_engines_and_events(as_viewer, case, account, now):
     def more(count: int) -> None:
         for _ in range(count):
             submission = SubmissionFactory(case=case)

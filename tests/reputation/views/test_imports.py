@@ -27,7 +27,7 @@ def media_root(settings, tmp_path):
 
 @pytest.fixture
 def create_import(account, actor, now):
-    """An import of this content, in the state it reaches without a confirmation."""
+    """Return a function that creates an import of this content, in the state that it reaches unconfirmed."""
 
     def receive(content: str = "number,label\n2062550143,Seattle\n", of=account) -> NumberImport:
         upload = SimpleUploadedFile("numbers.csv", content.encode())
@@ -50,7 +50,7 @@ def get_page(client, batch: NumberImport) -> str:
     return get_html(client.get(reverse("import", args=[batch.pk])))
 
 
-def test_it_works(as_admin, account):
+def test_file_is_previewed_confirmed_and_imported(as_admin, account):
     PhoneNumberFactory(account=account, e164="+12062550143", label="Old")
     preview = get_html(
         post_file(
@@ -85,14 +85,14 @@ def test_it_works(as_admin, account):
         (b"First;Last\r\nDana;Whitfield\r\n", "The first line has “First”, “Last”."),
     ],
 )
-def test_a_file_that_cannot_be_imported_is_answered_at_the_field(as_admin, content, reason):
+def test_unreadable_file_shows_an_error_at_the_field(as_admin, content, reason):
     page = get_html(post_file(as_admin, content))
     assert reason in page
     assert 'aria-invalid="true"' in page
     assert not NumberImport.objects.exists()
 
 
-def test_a_file_over_the_limit_is_answered_at_the_field_and_not_kept(as_admin, settings, tmp_path):
+def test_file_over_the_size_limit_shows_an_error_at_the_field_and_is_not_stored(as_admin, settings, tmp_path):
     settings.UPLOAD_LIMIT_MB = 1
     page = get_html(post_file(as_admin, b"number\n" + b"2062550143\n" * 100_000))
     assert "The file is larger than 1 MB. Nothing was imported." in page
@@ -101,11 +101,11 @@ def test_a_file_over_the_limit_is_answered_at_the_field_and_not_kept(as_admin, s
     assert not stored_files(tmp_path)
 
 
-def test_no_file_is_answered_at_the_field(as_admin):
+def test_missing_file_shows_an_error_at_the_field(as_admin):
     assert "Choose a file first." in get_html(as_admin.post(NEW_URL))
 
 
-def test_what_a_file_holds_is_shown_as_text_and_no_markup(as_admin):
+def test_content_of_a_file_is_escaped(as_admin):
     page = get_html(post_file(as_admin, b"number,<i>x</i>\n<script>alert(1)</script>,a\n", name="<b>.csv"))
     assert "<script>alert(1)" not in page
     assert "<i>x</i>" not in page
@@ -113,7 +113,7 @@ def test_what_a_file_holds_is_shown_as_text_and_no_markup(as_admin):
 
 
 @pytest.mark.usefixtures("background_only")
-def test_progress_survives_leaving_the_page_and_ends_by_itself(as_admin, create_import, actor, now):
+def test_progress_is_shown_on_all_pages_until_the_import_ends(as_admin, create_import, actor, now):
     batch = create_import()
     page = get_page(as_admin, batch)
     assert "Reading the file" in page
@@ -131,7 +131,7 @@ def test_progress_survives_leaving_the_page_and_ends_by_itself(as_admin, create_
     assert reverse("import", args=[batch.pk]) not in get_html(as_admin.get(reverse("phone-numbers")))
 
 
-def test_a_second_click_says_what_was_done(as_admin, create_import):
+def test_second_confirmation_shows_the_result(as_admin, create_import):
     address = reverse("import-confirm", args=[create_import().pk])
     as_admin.post(address)
     again = get_html(as_admin.post(address, follow=True))
@@ -140,7 +140,7 @@ def test_a_second_click_says_what_was_done(as_admin, create_import):
     assert PhoneNumber.objects.count() == 1
 
 
-def test_it_can_be_cancelled_until_it_is_confirmed(as_admin, create_import):
+def test_unconfirmed_import_can_be_cancelled(as_admin, create_import):
     batch = create_import()
     page = get_html(as_admin.post(reverse("import-cancel", args=[batch.pk]), follow=True))
     assert "was cancelled. No number was changed." in page
@@ -150,7 +150,7 @@ def test_it_can_be_cancelled_until_it_is_confirmed(as_admin, create_import):
     assert not PhoneNumber.objects.exists()
 
 
-def test_a_confirmed_import_says_that_it_cannot_be_cancelled(as_admin, create_import):
+def test_cancelling_a_confirmed_import_shows_a_message(as_admin, create_import):
     batch = create_import()
     as_admin.post(reverse("import-confirm", args=[batch.pk]))
     page = get_html(as_admin.post(reverse("import-cancel", args=[batch.pk]), follow=True))
@@ -158,7 +158,7 @@ def test_a_confirmed_import_says_that_it_cannot_be_cancelled(as_admin, create_im
 
 
 @pytest.mark.usefixtures("background_only")
-def test_it_can_be_stopped_while_it_is_applied_and_says_how_far_it_came(as_admin, create_import, now):
+def test_import_can_be_stopped_while_it_is_applied_and_shows_its_progress(as_admin, create_import, now):
     batch = create_import()
     pipeline.advance(batch, now=now)
     as_admin.post(reverse("import-confirm", args=[batch.pk]))
@@ -170,7 +170,7 @@ def test_it_can_be_stopped_while_it_is_applied_and_says_how_far_it_came(as_admin
     assert "There is nothing to stop any more: stopped." in again
 
 
-def test_a_file_that_changes_nothing_says_so(as_admin, create_import, account):
+def test_page_of_an_import_that_changes_nothing_says_so(as_admin, create_import, account):
     PhoneNumberFactory(account=account, e164="+12062550143", label="Seattle")
     page = get_page(as_admin, create_import())
     assert "Nothing to do" in page
@@ -191,7 +191,7 @@ def test_every_refused_line_can_be_downloaded_with_its_number_and_reason(as_admi
     assert answer["Content-Disposition"] == f'attachment; filename="refused-lines-of-import-{batch.pk}.csv"'
 
 
-def test_what_expired_says_that_nothing_was_changed(as_admin, create_import, now):
+def test_page_of_an_expired_import_says_that_nothing_was_changed(as_admin, create_import, now):
     batch = create_import()
     while cleanup.clean_up(now=now + cleanup.get_retention()):
         pass
@@ -201,7 +201,7 @@ def test_what_expired_says_that_nothing_was_changed(as_admin, create_import, now
 
 
 @pytest.mark.usefixtures("background_only")
-def test_what_failed_says_why(as_admin, create_import, now):
+def test_page_of_a_failed_import_shows_the_reason(as_admin, create_import, now):
     batch = create_import()
     pipeline.fail(batch, "The disk is full.", now=now)
     page = get_page(as_admin, batch)
@@ -280,13 +280,13 @@ class TestChoosingColumns:
         assert "Confirm or cancel one of them first." in page
 
 
-class TestTheListOfImports:
-    def test_without_imports_it_says_what_to_do(self, as_admin):
+class TestImportList:
+    def test_empty_list_links_to_the_form(self, as_admin):
         page = get_html(as_admin.get(LIST_URL))
         assert "No imports yet" in page
         assert "Import a file" in page
 
-    def test_it_shows_the_accounts_imports(self, as_viewer, create_import):
+    def test_shows_only_imports_of_the_account(self, as_viewer, create_import):
         batch = create_import()
         theirs = create_import(of=AccountFactory())
         page = get_html(as_viewer.get(LIST_URL))
@@ -295,7 +295,7 @@ class TestTheListOfImports:
         assert "Ready to confirm" in page
         assert reverse("import", args=[theirs.pk]) not in page
 
-    def test_older_ones_are_on_the_next_page(self, as_admin, create_import, settings):
+    def test_older_imports_are_on_the_next_page(self, as_admin, create_import, settings):
         settings.MAX_UNCONFIRMED_IMPORTS = 100
         batches = [create_import("number\nbroken 2\n2062550143\n") for _ in range(26)]
         first = get_html(as_admin.get(LIST_URL))
@@ -304,7 +304,7 @@ class TestTheListOfImports:
         older = get_html(as_admin.get(LIST_URL, {"before": batches[1].pk}))
         assert reverse("import", args=[batches[0].pk]) in older
 
-    def test_its_queries_do_not_grow(self, as_admin, create_import):
+    def test_query_count_does_not_grow_with_the_imports(self, as_admin, create_import):
         def queries() -> int:
             with CaptureQueriesContext(connection) as captured:
                 as_admin.get(LIST_URL)
@@ -317,7 +317,7 @@ class TestTheListOfImports:
         assert queries() == with_1
 
 
-def test_the_previews_queries_do_not_grow_with_the_file(as_admin, create_import, account):
+def test_query_count_of_the_preview_is_the_same_for_5_and_500_rows(as_admin, create_import, account):
     def queries(count: int) -> int:
         lines = [f"+1206{2_000_000 + n},New\n" for n in range(count)]
         batch = create_import("number,label\n" + "".join(lines) + "broken,\n" * count)
@@ -355,5 +355,5 @@ def test_another_accounts_import_is_not_found(client_for, create_import, name):
 
 
 @pytest.mark.parametrize("name", ["import-columns", "import-confirm", "import-cancel", "import-stop"])
-def test_what_changes_something_is_posted(as_admin, create_import, name):
+def test_actions_need_a_post_request(as_admin, create_import, name):
     assert as_admin.get(reverse(name, args=[create_import().pk])).status_code == 405

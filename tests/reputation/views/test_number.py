@@ -1,4 +1,4 @@
-"""A number's own page: its state, its engines, its days, what happened, and the case with what happens next."""
+"""The page of a number: status, engines, daily history, events, and the open case."""
 
 from datetime import timedelta
 
@@ -36,7 +36,7 @@ def get_page(client, number: PhoneNumber) -> str:
     return get_html(client.get(reverse("number", args=[number.pk])))
 
 
-def test_row_12_a_tagged_number_has_its_alert_with_the_engine_and_a_link_to_the_case(as_viewer, number, account):
+def test_row_12_tagged_number_has_an_alert_with_the_engine_and_a_link_to_the_case(as_viewer, number, account):
     tag = TagFactory(account=account, number=number, case=CaseFactory(account=account, number=number))
     PhoneNumber.objects.filter(pk=number.pk).update(
         spam_status=PhoneNumber.SpamStatus.IN_REMEDIATION, tagged_since=tag.detected_at
@@ -52,7 +52,7 @@ def test_row_12_a_number_without_a_tag_has_no_alert(as_viewer, number):
     assert "data-spam-alert" not in get_page(as_viewer, number)
 
 
-def test_it_says_what_happens_next_in_the_open_case(as_viewer, number, account):
+def test_page_shows_the_open_case_with_its_next_step(as_viewer, number, account):
     case = CaseFactory(account=account, number=number)
     TagFactory(account=account, number=number, case=case)
     page = get_page(as_viewer, number)
@@ -60,7 +60,7 @@ def test_it_says_what_happens_next_in_the_open_case(as_viewer, number, account):
     assert 'class="next"' in page
 
 
-def test_the_timeline_holds_the_events_of_the_number_its_tags_and_its_cases(as_viewer, number, account, now):
+def test_timeline_has_the_events_of_the_number_its_tags_and_its_cases(as_viewer, number, account, now):
     case = CaseFactory(account=account, number=number)
     tag = TagFactory(account=account, number=number, case=case)
     foreign = PhoneNumberFactory(account=account)
@@ -73,7 +73,7 @@ def test_the_timeline_holds_the_events_of_the_number_its_tags_and_its_cases(as_v
     assert "Number changed" not in page
 
 
-def test_older_events_follow_on_further_pages(as_viewer, number, account, now, monkeypatch):
+def test_older_events_are_on_further_pages(as_viewer, number, account, now, monkeypatch):
     monkeypatch.setattr(history, "EVENTS_SHOWN", 2)
     for code in ("number.added", "number.changed", "number.restored"):
         audit.record_event(account=account, context=Context.system(now), code=code, subject=number)
@@ -84,7 +84,7 @@ def test_older_events_follow_on_further_pages(as_viewer, number, account, now, m
     assert "Number added again" not in get_html(as_viewer.get(f"{reverse('number', args=[number.pk])}?before={older}"))
 
 
-def test_the_picture_says_for_each_day_and_engine_what_was_known(number, account, now):
+def test_daily_history_has_the_result_of_each_engine_and_day(number, account, now):
     engine, silent = EngineFactory(), EngineFactory()
     check = CheckFactory(
         account=account,
@@ -110,7 +110,7 @@ def test_the_picture_says_for_each_day_and_engine_what_was_known(number, account
     assert known.summary == f"{engine}: 3 days tagged, 7 days clean, 50 days not known"
 
 
-def test_row_15_nothing_of_the_history_is_lost_when_monitoring_is_disabled(as_viewer, number, account, actor, now):
+def test_row_15_history_is_kept_when_monitoring_is_disabled(as_viewer, number, account, actor, now):
     engine = EngineFactory()
     CheckFactory(account=account, number=number, engine=engine, first_at=now - timedelta(days=3), last_at=now)
     case = CaseFactory(account=account, number=number)
@@ -124,7 +124,7 @@ def test_row_15_nothing_of_the_history_is_lost_when_monitoring_is_disabled(as_vi
     assert "Monitoring disabled" in page
 
 
-def test_complaints_at_the_ftc_stand_on_the_page(as_viewer, number):
+def test_page_lists_ftc_complaints_about_the_number(as_viewer, number):
     ComplaintFactory(e164=number.e164, subject="Dropped call or no message")
     ComplaintFactory(e164="+12065550199", subject="Another number's complaint")
     page = get_page(as_viewer, number)
@@ -132,7 +132,7 @@ def test_complaints_at_the_ftc_stand_on_the_page(as_viewer, number):
     assert "Another number" not in page
 
 
-def test_row_14_it_says_that_a_tagged_default_caller_id_is_still_used(as_viewer, number, account):
+def test_row_14_page_says_that_a_tagged_default_caller_id_is_still_used(as_viewer, number, account):
     CampaignFactory(account=account, default_number=number, name="Spring renewals")
     assert "still uses this number" not in get_page(as_viewer, number)
     PhoneNumber.objects.filter(pk=number.pk).update(spam_status=PhoneNumber.SpamStatus.TAGGED)
@@ -141,7 +141,7 @@ def test_row_14_it_says_that_a_tagged_default_caller_id_is_still_used(as_viewer,
     assert '<div id="default-of" class="stack" data-live>' in page, "it comes and goes on open pages, too"
 
 
-def test_a_viewer_has_no_button_to_disable_it(as_viewer, as_admin, number):
+def test_viewer_has_no_button_to_disable_the_number(as_viewer, as_admin, number):
     assert 'value="disable"' in get_page(as_admin, number)
     assert 'value="disable"' not in get_page(as_viewer, number)
 
@@ -150,7 +150,7 @@ def test_another_accounts_number_is_not_found(as_admin):
     assert as_admin.get(reverse("number", args=[PhoneNumberFactory().pk])).status_code == 404
 
 
-def test_the_page_costs_the_same_queries_however_much_happened(as_viewer, number, account, now):
+def test_query_count_does_not_grow_with_the_history(as_viewer, number, account, now):
     engine = EngineFactory()
 
     def more(times: int) -> None:

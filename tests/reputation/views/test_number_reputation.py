@@ -1,4 +1,4 @@
-"""Row 1: the table of numbers with checkboxes, search, filters and bulk actions; its whole state is in the address."""
+"""Row 1: the table of numbers with checkboxes, search, filters and bulk actions. Its state is in the URL."""
 
 from datetime import timedelta
 from functools import partial
@@ -23,7 +23,7 @@ Status = PhoneNumber.SpamStatus
 
 @pytest.fixture
 def get_table(account, now):
-    """Reads the account's table with the given parameters of the address."""
+    """Return a function that reads the account's table with these URL parameters."""
 
     def read_table(*, page_size: int = number_table.PAGE_SIZE, **params) -> number_table.NumberTable:
         return number_table.get_number_table(
@@ -37,7 +37,7 @@ def numbers_in(table: number_table.NumberTable) -> list[PhoneNumber]:
     return [row.number for row in table.rows]
 
 
-def test_row_1_the_table_has_checkboxes_search_filters_and_bulk_actions(as_admin, account):
+def test_row_1_table_has_checkboxes_search_filters_and_bulk_actions(as_admin, account):
     number = PhoneNumberFactory(account=account, label="Seattle outbound 1", campaign=CampaignFactory(account=account))
     page = get_html(as_admin.get(PAGE))
     for expected in (
@@ -58,7 +58,7 @@ def test_row_1_the_table_has_checkboxes_search_filters_and_bulk_actions(as_admin
         assert expected in page
 
 
-def test_a_viewer_sees_the_numbers_and_no_way_to_change_them(as_viewer, account):
+def test_viewer_can_read_but_not_change_numbers(as_viewer, account):
     PhoneNumberFactory(account=account, label="Seattle outbound 1")
     page = get_html(as_viewer.get(PAGE))
     assert "Seattle outbound 1" in page
@@ -66,7 +66,7 @@ def test_a_viewer_sees_the_numbers_and_no_way_to_change_them(as_viewer, account)
     assert 'type="checkbox"' not in page
 
 
-def test_only_the_accounts_own_present_numbers_are_shown(get_table, account, now):
+def test_only_numbers_of_the_account_that_are_not_removed_are_listed(get_table, account, now):
     mine = PhoneNumberFactory(account=account)
     PhoneNumberFactory(account=account, removed_at=now)
     PhoneNumberFactory(account=AccountFactory())
@@ -80,7 +80,7 @@ def test_search_finds_any_part_of_the_number_or_label(get_table, account, text):
     assert numbers_in(get_table(q=text)) == [found]
 
 
-def test_search_takes_wildcards_for_what_they_are(get_table, account):
+def test_search_treats_wildcards_literally(get_table, account):
     PhoneNumberFactory(account=account, label="Plain")
     percent = PhoneNumberFactory(account=account, label="100% sure")
     assert numbers_in(get_table(q="0%")) == [percent]
@@ -101,13 +101,13 @@ def test_search_takes_wildcards_for_what_they_are(get_table, account):
         ("source", "byoc", {"source": PhoneNumber.Source.BYOC}),
     ],
 )
-def test_each_filter_leaves_what_it_names(get_table, account, parameter, value, fields):
+def test_filter_keeps_only_matching_numbers(get_table, account, parameter, value, fields):
     PhoneNumberFactory(account=account)
     found = PhoneNumberFactory(account=account, **fields)
     assert numbers_in(get_table(**{parameter: value})) == [found]
 
 
-def test_the_engine_filter_leaves_numbers_whose_tag_of_that_engine_stands(get_table, account, now):
+def test_engine_filter_keeps_numbers_with_an_active_tag_of_that_engine(get_table, account, now):
     numbers = (PhoneNumberFactory(account=account, spam_status=Status.TAGGED) for _ in range(2))
     tag, other = (TagFactory(account=account, number=number) for number in numbers)
     TagFactory(account=account, engine=tag.engine, number=other.number, ended_at=now)
@@ -115,14 +115,14 @@ def test_the_engine_filter_leaves_numbers_whose_tag_of_that_engine_stands(get_ta
     assert numbers_in(get_table(engine=999_999)) == []
 
 
-def test_the_campaign_filter_knows_numbers_in_no_campaign(get_table, account):
+def test_campaign_filter_includes_numbers_without_a_campaign(get_table, account):
     campaign = CampaignFactory(account=account)
     inside, outside = PhoneNumberFactory(account=account, campaign=campaign), PhoneNumberFactory(account=account)
     assert numbers_in(get_table(campaign=campaign.pk)) == [inside]
     assert numbers_in(get_table(campaign="none")) == [outside]
 
 
-def test_a_number_is_clean_only_while_its_answers_are_fresh(get_table, account, now):
+def test_number_is_clean_only_while_its_checks_are_fresh(get_table, account, now):
     fresh = MonitoredNumberFactory(account=account, spam_status=Status.CLEAN, fresh_until=now + timedelta(hours=1))
     stale = MonitoredNumberFactory(account=account, spam_status=Status.CLEAN, fresh_until=now)
     assert numbers_in(get_table(status="clean")) == [fresh]
@@ -132,7 +132,7 @@ def test_a_number_is_clean_only_while_its_answers_are_fresh(get_table, account, 
 
 
 @pytest.mark.parametrize("sort", [*number_table.SORTS, *(f"-{name}" for name in number_table.SORTS)])
-def test_paging_shows_each_number_once_in_each_order_and_back_again(get_table, account, now, sort):
+def test_pages_show_each_number_once_in_every_order_forwards_and_backwards(get_table, account, now, sort):
     get_table = partial(get_table, page_size=3)
     for place in range(8):
         PhoneNumberFactory(
@@ -157,7 +157,7 @@ def test_paging_shows_each_number_once_in_each_order_and_back_again(get_table, a
     assert (numbers_in(first), first.start, first.previous) == (pages[0], 1, "")
 
 
-def test_sorted_by_spam_status_what_asks_for_attention_comes_first(get_table, account):
+def test_sorting_by_spam_status_lists_the_most_urgent_first(get_table, account):
     for status in Status:
         PhoneNumberFactory(account=account, spam_status=status)
     assert [number.spam_status for number in numbers_in(get_table(sort="status"))] == list(
@@ -179,18 +179,18 @@ def test_sorted_by_spam_status_what_asks_for_attention_comes_first(get_table, ac
         {"after": "999999999~" + "9" * 18},
     ],
 )
-def test_a_mistyped_address_still_shows_the_table(as_admin, account, params):
+def test_invalid_parameters_are_ignored(as_admin, account, params):
     PhoneNumberFactory(account=account)
     assert as_admin.get(PAGE, params).status_code == 200
 
 
-def test_the_empty_list_says_what_to_do(as_admin, account):
+def test_empty_list_explains_what_to_do(as_admin, account):
     assert "Import a file" in get_html(as_admin.get(PAGE))
     PhoneNumberFactory(account=account)
     assert "No number matches" in get_html(as_admin.get(PAGE, {"q": "zzz"}))
 
 
-def test_a_row_that_no_longer_matches_still_comes_to_the_open_page_that_shows_it(as_admin, account):
+def test_row_that_no_longer_matches_is_returned_to_a_page_that_shows_it(as_admin, account):
     gone = PhoneNumberFactory(account=account, spam_status=Status.CLEAN)
     page = get_html(as_admin.get(PAGE, {"status": "tagged"}, headers={"X-Shown-Rows": str(gone.pk)}))
     assert f'id="status-{gone.pk}"' in page
@@ -199,7 +199,7 @@ def test_a_row_that_no_longer_matches_still_comes_to_the_open_page_that_shows_it
     assert foreign.e164 not in page
 
 
-def test_the_page_costs_the_same_queries_for_5_and_for_500_numbers(as_admin, account):
+def test_query_count_is_the_same_for_5_and_500_numbers(as_admin, account):
     campaign = CampaignFactory(account=account)
 
     def queries() -> int:

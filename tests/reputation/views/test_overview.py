@@ -1,4 +1,4 @@
-"""The dashboard: how many numbers are monitored, tagged, in remediation and failed, and what needs somebody."""
+"""The dashboard: counts of numbers by state, and what needs attention."""
 
 from datetime import timedelta
 
@@ -33,7 +33,7 @@ def create_tagged_number(account, status=Status.TAGGED, state=Case.State.OPEN, *
     return number
 
 
-def test_a_new_account_is_told_to_enroll_and_to_add_numbers(as_admin):
+def test_page_of_a_new_account_links_to_enrollment_and_numbers(as_admin):
     page = get_page(as_admin)
     assert reverse("enrollment") in page
     assert "Add the numbers you call from" in page
@@ -48,7 +48,7 @@ def test_row_12_a_tag_raises_alerts_on_the_dashboard_and_in_the_menu(as_viewer, 
     assert '1<span class="sr"> tagged numbers</span>' in page
 
 
-def test_it_counts_what_is_monitored_and_each_state(as_viewer, account):
+def test_page_counts_monitored_numbers_and_each_state(as_viewer, account):
     PhoneNumberFactory(account=account)
     create_tagged_number(account)
     create_tagged_number(account, Status.IN_REMEDIATION, Case.State.SUBMITTED)
@@ -59,21 +59,21 @@ def test_it_counts_what_is_monitored_and_each_state(as_viewer, account):
         assert f"?status={value}" in page
 
 
-def test_a_case_that_failed_needs_somebody_until_its_ticket_is_noted(as_viewer, account):
+def test_failed_case_is_listed_until_its_ticket_is_stored(as_viewer, account):
     number = create_tagged_number(account, Status.FAILED, Case.State.FAILED)
     assert "could not be cleared" in get_page(as_viewer)
     Case.objects.filter(number=number).update(ticket_reference="SUP-1")
     assert "could not be cleared" not in get_page(as_viewer)
 
 
-def test_more_tagged_numbers_than_fit_are_all_in_the_list_that_is_linked(as_viewer, account):
+def test_linked_list_has_all_tagged_numbers(as_viewer, account):
     numbers = [create_tagged_number(account, Status.IN_REMEDIATION, Case.State.SUBMITTED) for _ in range(6)]
     assert "?status=tagged" in get_page(as_viewer)
     listed = as_viewer.get(reverse("number-reputation"), {"status": "tagged"}).context["table"]
     assert [row.number for row in listed.rows] == numbers
 
 
-def test_a_viewer_is_led_to_no_page_that_refuses_them(as_viewer, as_admin):
+def test_viewer_sees_no_link_to_a_page_that_refuses_them(as_viewer, as_admin):
     assert reverse("import-new") in get_page(as_admin)
     assert reverse("import-new") not in get_page(as_viewer)
     assert "See how it stands" in get_page(as_viewer)
@@ -82,14 +82,14 @@ def test_a_viewer_is_led_to_no_page_that_refuses_them(as_viewer, as_admin):
     assert f'href="{reverse("enrollment-business")}"' not in services
 
 
-def test_row_14_a_tagged_default_caller_id_needs_somebody(as_viewer, account):
+def test_row_14_tagged_default_caller_id_is_listed(as_viewer, account):
     CampaignFactory(account=account, name="Spring renewals", default_number=create_tagged_number(account))
     page = get_page(as_viewer)
     assert "The default caller ID of Spring renewals is tagged." in page
     assert "It is still used where no other number matches." in page
 
 
-def test_the_page_costs_the_same_queries_for_5_and_for_500_numbers(as_viewer, account):
+def test_query_count_is_the_same_for_5_and_500_numbers(as_viewer, account):
     def more(times: int) -> None:
         for _ in range(times):
             number = create_tagged_number(account, Status.FAILED, Case.State.FAILED)
@@ -107,7 +107,7 @@ def test_the_page_costs_the_same_queries_for_5_and_for_500_numbers(as_viewer, ac
     assert queries() == few
 
 
-def test_an_import_that_was_read_waits_for_somebody_to_confirm_it(as_viewer, as_admin, account, owner, now):
+def test_import_ready_to_be_confirmed_is_listed(as_viewer, as_admin, account, owner, now):
     assert "waits for you" not in get_page(as_viewer)
     NumberImport.objects.create(
         account=account,

@@ -27,8 +27,8 @@ def post_number(client, number: str, **fields):
     return client.post(ADD, {"number": number, "source": "native", **fields}, follow=True)
 
 
-class TestAdding:
-    def test_it_works(self, as_admin, account):
+class TestAdd:
+    def test_number_is_added_with_its_fields(self, as_admin, account):
         campaign = CampaignFactory(account=account)
         page = get_html(post_number(as_admin, "(206) 255-0143", label="Seattle 1", source="byoc", campaign=campaign.pk))
         number = PhoneNumber.objects.get()
@@ -47,12 +47,12 @@ class TestAdding:
         assert PhoneNumber.objects.get().e164 == "+18003569377"
         assert "1-800-FLOWERS is (800) 356-9377 in digits." in page
 
-    def test_a_number_outside_the_united_states_is_listed_with_what_that_means(self, as_admin):
+    def test_number_outside_the_united_states_is_added_with_an_explanation(self, as_admin):
         page = get_html(post_number(as_admin, "+1 416 255 0144"))
         assert PhoneNumber.objects.get().region == "CA"
         assert "It belongs to Canada: it is listed, but only United States numbers can be monitored." in page
 
-    def test_a_territory_is_the_united_states(self, as_admin):
+    def test_number_of_a_territory_belongs_to_the_united_states(self, as_admin):
         assert "only United States numbers" not in get_html(post_number(as_admin, "787 255 0144"))
 
     @pytest.mark.parametrize(
@@ -69,14 +69,14 @@ class TestAdding:
             ("\x00", "Null characters"),
         ],
     )
-    def test_what_is_no_caller_id_is_refused_at_the_field_and_nothing_typed_is_lost(self, as_admin, number, reason):
+    def test_invalid_caller_id_is_refused_at_the_field_and_input_is_kept(self, as_admin, number, reason):
         page = get_html(post_number(as_admin, number, label="My label"))
         assert reason in page
         assert 'aria-invalid="true"' in page
         assert 'value="My label"' in page
         assert not PhoneNumber.objects.exists()
 
-    def test_a_number_that_is_there_is_said_with_a_link_and_left_as_it_is(self, as_admin, account):
+    def test_existing_number_is_linked_and_not_changed(self, as_admin, account):
         there = PhoneNumberFactory(account=account, e164="+12062550143", label="Front desk")
         page = get_html(post_number(as_admin, "206.255.0143", label="Other"))
         assert f'<a href="{reverse("number", args=[there.pk])}">(206) 255-0143</a> is already in the list' in page
@@ -84,11 +84,11 @@ class TestAdding:
         assert there.label == "Front desk"
         assert not AuditEvent.objects.exists()
 
-    def test_the_label_in_that_answer_is_text_and_no_markup(self, as_admin, account):
+    def test_label_of_an_existing_number_is_escaped(self, as_admin, account):
         PhoneNumberFactory(account=account, e164="+12062550143", label="<b>x</b>")
         assert "&lt;b&gt;x&lt;/b&gt;" in get_html(post_number(as_admin, "206.255.0143"))
 
-    def test_another_accounts_number_may_be_added_here_too(self, as_admin, account):
+    def test_number_of_another_account_can_be_added(self, as_admin, account):
         PhoneNumberFactory(e164="+12062550143")
         post_number(as_admin, "206 255 0143")
         assert PhoneNumber.objects.for_account(account).count() == 1
@@ -98,7 +98,7 @@ class TestAdding:
         assert "Select a valid choice" in page
         assert not PhoneNumber.objects.exists()
 
-    def test_a_removed_number_comes_back_with_its_history(self, as_admin, account, actor, now):
+    def test_removed_number_is_restored_with_its_history(self, as_admin, account, actor, now):
         number = MonitoredNumberFactory(account=account, e164="+12062550143", label="Old label")
         phone_numbers.remove([number.pk], context=Context(actor, now))
         page = get_html(post_number(as_admin, "206 255 0143", source="byoc"))
@@ -108,19 +108,19 @@ class TestAdding:
         assert audit_events("number.restored") == [("", "Old label")]
         assert PhoneNumber.objects.count() == 1
 
-    def test_a_double_click_adds_once(self, as_admin):
+    def test_second_submission_adds_no_second_number(self, as_admin):
         post_number(as_admin, "206 255 0143")
         post_number(as_admin, "206 255 0143")
         assert PhoneNumber.objects.count() == 1
         assert len(audit_events("number.added")) == 1
 
-    def test_a_label_is_one_line_of_text(self, account, actor, now):
+    def test_label_is_converted_to_one_line(self, account, actor, now):
         added = phone_numbers.add(
             account=account, parsed=parse_number("2062550143"), label=" a\tb\r\nc\x07 ", context=Context(actor, now)
         )
         assert added.number.label == "a b c"
 
-    def test_letters_are_for_people_and_not_for_files(self):
+    def test_letters_are_refused_in_files(self):
         with pytest.raises(InvalidPhoneNumber, match="letters"):
             phone_numbers.parse_caller_id("1-800-FLOWERS")
 
@@ -131,7 +131,7 @@ class TestAdding:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_many_who_add_a_number_at_once_one_adds_it(account, actor, now):
+def test_concurrent_additions_add_the_number_once(account, actor, now):
     begin, became = threading.Barrier(4), []
 
     def add_it() -> None:

@@ -34,8 +34,8 @@ def post_number(client, number: str, **fields):
     return client.post(ADD, {"number": number, "source": "native", **fields}, follow=True)
 
 
-class TestTheList:
-    def test_it_works(self, as_admin, account):
+class TestList:
+    def test_list_shows_the_fields_and_links_of_a_number(self, as_admin, account):
         campaign = CampaignFactory(account=account, name="Spring renewals")
         number = PhoneNumberFactory(account=account, label="Seattle 1", source="byoc", campaign=campaign)
         page = get_html(as_admin.get(PAGE))
@@ -54,12 +54,12 @@ class TestTheList:
         ):
             assert expected in page
 
-    def test_without_numbers_it_says_what_to_do(self, as_admin):
+    def test_empty_list_explains_what_to_do(self, as_admin):
         page = get_html(as_admin.get(PAGE))
         assert "No phone numbers yet" in page
         assert "Import a file" in page
 
-    def test_a_search_without_result_offers_all_numbers(self, as_admin, account):
+    def test_search_without_a_result_links_to_all_numbers(self, as_admin, account):
         PhoneNumberFactory(account=account)
         page = get_html(as_admin.get(PAGE, {"q": "nowhere"}))
         assert "No number matches" in page
@@ -68,7 +68,7 @@ class TestTheList:
     @pytest.mark.parametrize(
         "params", [{"q": "206 255"}, {"q": "seattle"}, {"campaign": "none"}, {"source": "byoc"}, {"sort": "-label"}]
     )
-    def test_search_filters_and_sorting_are_in_the_address(self, as_admin, account, params):
+    def test_search_filters_and_sorting_are_in_the_url(self, as_admin, account, params):
         found = PhoneNumberFactory(account=account, e164="+12062550143", label="Seattle", source="byoc")
         other = PhoneNumberFactory(
             account=account, e164="+14252550144", label="Bellevue", campaign=CampaignFactory(account=account)
@@ -80,7 +80,7 @@ class TestTheList:
         else:
             assert other.e164 not in page
 
-    def test_it_goes_by_pages(self, as_admin, account):
+    def test_list_is_paginated(self, as_admin, account):
         PhoneNumberFactory.create_batch(60, account=account)
         first = as_admin.get(PAGE)
         second = as_admin.get(PAGE, {"after": first.context["table"].next})
@@ -88,27 +88,27 @@ class TestTheList:
         assert len(second.context["table"].rows) == 10
         assert "51–60 of 60" in get_html(second)
 
-    def test_the_export_link_carries_the_filters(self, as_admin, account):
+    def test_export_link_has_the_filters(self, as_admin, account):
         PhoneNumberFactory(account=account, label="Seattle")
         assert f"{reverse('phone-numbers-export')}?q=seattle&amp;source=native" in get_html(
             as_admin.get(PAGE, {"q": "seattle", "source": "native", "sort": "label"})
         )
 
-    def test_row_12_a_tagged_number_carries_the_inline_alert(self, as_admin, account, now):
+    def test_row_12_tagged_number_has_an_inline_alert(self, as_admin, account, now):
         number = MonitoredNumberFactory(account=account, spam_status="tagged", tagged_since=now)
         Tag.objects.create(account=account, number=number, engine=EngineFactory(name="Hiya"), detected_at=now)
         page = get_html(as_admin.get(PAGE))
         assert f'data-spam-alert="{number.pk}"' in page
         assert "Hiya" in page
 
-    def test_a_viewer_sees_the_numbers_and_no_way_to_change_them(self, as_viewer, account):
+    def test_viewer_can_read_but_not_change_numbers(self, as_viewer, account):
         number = PhoneNumberFactory(account=account)
         page = get_html(as_viewer.get(PAGE))
         assert number.e164 in page
         assert reverse("phone-number-add") not in page
         assert reverse("phone-number-remove", args=[number.pk]) not in page
 
-    def test_ids_are_written_without_separators_and_counts_with(self, as_admin, account):
+    def test_counts_have_thousands_separators_and_ids_do_not(self, as_admin, account):
         number = PhoneNumberFactory(pk=1_234_567, account=account)
         PhoneNumber.objects.bulk_create(
             PhoneNumber(account=account, e164=f"+1425{2_000_000 + n}", region="US", kind="geographic")
@@ -118,7 +118,7 @@ class TestTheList:
         assert f'data-row="{number.pk}"' in page
         assert "1–50 of 1,001" in page
 
-    def test_its_queries_do_not_grow_with_the_numbers(self, as_admin, account, now):
+    def test_query_count_is_the_same_for_5_and_500_numbers(self, as_admin, account, now):
         def queries() -> int:
             with CaptureQueriesContext(
                 connection,
@@ -136,12 +136,12 @@ class TestTheList:
         assert queries() == with_5
 
 
-class TestEditing:
+class TestEdit:
     def edit(self, client, edited: PhoneNumber, **fields):
         address = reverse("phone-number-edit", args=[edited.pk])
         return client.post(address, {"label": "", "source": "native", "campaign": "", **fields}, follow=True)
 
-    def test_it_changes_label_source_and_campaign(self, as_admin, account):
+    def test_label_source_and_campaign_are_changed(self, as_admin, account):
         number = PhoneNumberFactory(account=account, label="Old")
         campaign = CampaignFactory(account=account, name="Spring")
         page = get_html(self.edit(as_admin, number, label="New", source="byoc", campaign=campaign.pk))
@@ -158,7 +158,7 @@ class TestEditing:
         number.refresh_from_db()
         assert number.e164 == "+12062550143"
 
-    def test_what_is_saved_unchanged_writes_nothing(self, as_admin, account):
+    def test_saving_unchanged_values_writes_no_audit_event(self, as_admin, account):
         number = PhoneNumberFactory(account=account, label="Same")
         assert "is as it was" in get_html(self.edit(as_admin, number, label="Same"))
         assert not AuditEvent.objects.exists()
@@ -171,13 +171,13 @@ class TestEditing:
         number.refresh_from_db()
         assert number.label == "Old"
 
-    def test_it_leads_back_to_the_list_as_it_was_filtered(self, as_admin, account):
+    def test_form_redirects_to_the_filtered_list(self, as_admin, account):
         number = PhoneNumberFactory(account=account)
         answer = self.edit(as_admin, number, label="x", back=f"{PAGE}?q=206")
         assert answer.redirect_chain == [(f"{PAGE}?q=206", 302)]
 
     @pytest.mark.parametrize("back", ["https://elsewhere.example/", "//elsewhere.example", "javascript:alert(1)", ""])
-    def test_it_never_leads_to_another_site(self, as_admin, account, back):
+    def test_form_never_redirects_to_another_site(self, as_admin, account, back):
         number = PhoneNumberFactory(account=account)
         assert self.edit(as_admin, number, label="x", back=back).redirect_chain == [(PAGE, 302)]
 
@@ -192,7 +192,7 @@ class TestEditing:
         assert number.label == "Old"
 
 
-class TestRemoving:
+class TestRemove:
     @pytest.fixture
     def tagged(self, account, now):
         """A monitored number with a tag and an open case, in a campaign whose default caller ID it is."""
@@ -208,7 +208,7 @@ class TestRemoving:
     def remove(self, client, number: PhoneNumber):
         return client.post(reverse("phone-number-remove", args=[number.pk]), follow=True)
 
-    def test_it_says_first_what_will_happen(self, as_admin, tagged):
+    def test_confirmation_page_lists_the_consequences(self, as_admin, tagged):
         page = get_html(as_admin.get(reverse("phone-number-remove", args=[tagged.pk])))
         for sentence in (
             "Its monitoring stops.",
@@ -233,24 +233,24 @@ class TestRemoving:
         assert audit_events("number.removed") == [("Seattle", "")]
         assert not PhoneNumber.objects.for_account(account).exists()
 
-    def test_a_second_click_is_told_that_it_was_done(self, as_admin, tagged):
+    def test_second_removal_changes_nothing_and_shows_a_message(self, as_admin, tagged):
         self.remove(as_admin, tagged)
         before = AuditEvent.objects.count()
         answer = self.remove(as_admin, tagged)
         assert "was removed before. Nothing was changed." in get_html(answer)
         assert AuditEvent.objects.count() == before
 
-    def test_an_open_link_to_a_removed_number_leads_to_the_list(self, as_admin, tagged):
+    def test_confirmation_page_of_a_removed_number_redirects_to_the_list(self, as_admin, tagged):
         self.remove(as_admin, tagged)
         answer = as_admin.get(reverse("phone-number-remove", args=[tagged.pk]))
         assert answer.url == PAGE
 
-    def test_with_script_it_is_a_dialog(self, as_admin, tagged):
+    def test_confirmation_is_a_dialog_for_htmx(self, as_admin, tagged):
         address = reverse("phone-number-remove", args=[tagged.pk])
         page = get_html(as_admin.get(address, headers={"HX-Request": "true"}))
         assert page.startswith("<dialog")
 
-    def test_many_are_removed_with_as_many_queries_as_few(self, account, actor, now):
+    def test_query_count_is_the_same_for_5_and_500_removed_numbers(self, account, actor, now):
         def queries(count: int) -> int:
             numbers = MonitoredNumberFactory.create_batch(count, account=account)
             ids = [number.pk for number in numbers]
@@ -272,7 +272,7 @@ class TestRemoving:
         assert tagged.removed_at is None
 
 
-def test_a_member_of_two_accounts_sees_the_chosen_ones_numbers(client_for, account):
+def test_member_of_two_accounts_sees_the_numbers_of_the_chosen_one(client_for, account):
     member = MemberFactory(account=account)
     other = MemberFactory(user=member.user).account
     mine, theirs = PhoneNumberFactory(account=account), PhoneNumberFactory(account=other)
@@ -283,7 +283,7 @@ def test_a_member_of_two_accounts_sees_the_chosen_ones_numbers(client_for, accou
     assert mine.e164 not in page
 
 
-def test_a_row_that_leaves_the_filter_still_comes_to_the_open_list_that_shows_it(as_admin, account):
+def test_row_that_no_longer_matches_is_returned_to_a_page_that_shows_it(as_admin, account):
     number = PhoneNumberFactory(account=account)
     page = get_html(
         as_admin.get(reverse("phone-numbers"), {"status": "in_remediation"}, headers={"X-Shown-Rows": str(number.pk)})
@@ -292,7 +292,7 @@ def test_a_row_that_leaves_the_filter_still_comes_to_the_open_list_that_shows_it
 
 
 @pytest.mark.parametrize("back", ["0", "sign-in", "a\0b", "//elsewhere.example/", "https://elsewhere.example/"])
-def test_removing_leads_back_to_a_page_of_the_portal_only(as_admin, account, back):
+def test_removal_never_redirects_to_another_site(as_admin, account, back):
     number = PhoneNumberFactory(account=account)
     answer = as_admin.post(reverse("phone-number-remove", args=[number.pk]), {"back": back})
     assert answer.url == reverse("phone-numbers")

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 PAGE = reverse("number-reputation")
 
 
-def test_row_2_services_details_open_a_window_with_the_services_state_and_the_way_to_the_form(as_admin, account):
+def test_row_2_services_details_window_has_the_state_and_a_link_to_the_form(as_admin, account):
     page = get_html(as_admin.get(PAGE))
     assert f'hx-get="{reverse("services-details")}"' in page
     window = get_html(as_admin.get(reverse("services-details"), headers={"HX-Request": "true"}))
@@ -25,7 +25,7 @@ def test_row_2_services_details_open_a_window_with_the_services_state_and_the_wa
     assert f'href="{reverse("enrollment-business")}"' in window
 
 
-def test_services_details_say_since_when_the_account_is_enrolled(as_viewer, enrolled_account, now):
+def test_services_details_show_since_when_the_account_is_enrolled(as_viewer, enrolled_account, now):
     since = now - timedelta(days=40)
     Application.objects.update(state_since=since)
     page = get_html(as_viewer.get(reverse("services-details")))
@@ -42,7 +42,7 @@ def test_services_details_open_as_a_window_and_as_a_page(as_viewer, account):
     assert reverse("enrollment") in page
 
 
-def test_services_details_cost_the_same_queries_for_5_and_for_500_numbers(as_viewer, enrolled_account):
+def test_query_count_is_the_same_for_5_and_500_numbers(as_viewer, enrolled_account):
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:
             assert as_viewer.get(reverse("services-details")).status_code == 200
