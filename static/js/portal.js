@@ -37,8 +37,9 @@ document.addEventListener("htmx:sendError", (event) => {
 
 // --- live updates --------------------------------------------------------------------------------------------------
 // A visible page asks every few seconds whether anything of the account changed (one cheap query). If so, it reads
-// itself again and replaces the elements marked data-live, by id. An element is not replaced while it has the focus or
-// holds unsaved input, nor while it contains an open dialog, unless it says data-live="always". It is replaced later.
+// itself again and replaces the elements marked data-live, by id. An element is not replaced while a field in it has the
+// focus or holds unsaved input, nor while it contains an open dialog, unless it says data-live="always". It is replaced
+// later.
 const live = {
   seconds: 3,
   token: document.body.dataset.liveToken,
