@@ -84,10 +84,11 @@ const live = {
       return field.value !== field.defaultValue;
     });
   },
-  // A focused button or link is not in use: its successor gets the focus.
-  isInUse(element) {
+  // A focused button or link is not in use if it has a successor, which then gets the focus.
+  isInUse(element, next) {
     const focused = document.activeElement;
-    if (element.contains(focused) && focused !== document.body && !focused.matches("button, a")) return true;
+    const hasSuccessor = focused.matches("button, a") && next.querySelector("button, a");
+    if (element.contains(focused) && focused !== document.body && !hasSuccessor) return true;
     if (live.hasUnsavedInput(element)) return true;
     return element.querySelector("dialog[open], details[open]") && element.dataset.live !== "always";
   },
@@ -99,7 +100,7 @@ const live = {
     for (const current of document.querySelectorAll("[data-live]")) {
       const next = fresh.getElementById(current.id);
       if (!next || next.outerHTML === current.outerHTML) continue;
-      if (live.isInUse(current)) {
+      if (live.isInUse(current, next)) {
         live.hasPending = true;
         continue;
       }
