@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-def join_names(names: Sequence[str]) -> str:
+def join_names(names: Sequence[str], conjunction: str = "and") -> str:
     """The names as part of a sentence: "Hiya, TNS and First Orion"."""
-    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1]))) if names else ""
+    return f" {conjunction} ".join(filter(None, (", ".join(names[:-1]), names[-1]))) if names else ""
 
 
 def pluralize(count: int, noun: str) -> str:

@@ -85,7 +85,7 @@ def get_caller_id_choices(campaign: Campaign, text: str) -> tuple[list[PhoneNumb
     return choices[:MAX_CALLER_ID_CHOICES], len(choices) > MAX_CALLER_ID_CHOICES
 
 
-def get_campaigns_without_caller_id(numbers: QuerySet[PhoneNumber]) -> QuerySet[Campaign]:
+def get_campaigns_with_only_skipped_numbers(numbers: QuerySet[PhoneNumber]) -> QuerySet[Campaign]:
     """Return the campaigns of these skipped numbers that have no other number to show and no default caller ID."""
     of_campaign = PhoneNumber.objects.present().filter(campaign=OuterRef("pk"))
     campaigns = Campaign.objects.filter(pk__in=numbers.values("campaign"), automatic_matching=True)

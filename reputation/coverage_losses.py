@@ -16,7 +16,7 @@ from django.db.models import F
 
 from portal.accounts import licence_expiry
 from portal.audit import Context
-from portal.jobs.claims import LeaseLost, claim_row, unclaimed
+from portal.jobs.claims import LeaseLost, RowClaim, claim_row, unclaimed
 from portal.jobs.runner import enqueue
 from portal.models import Account, AuditEvent, Licence, today_of
 from portal.text import join_names
@@ -58,7 +58,8 @@ def open_loss(
         loss.campaigns_were_included |= campaigns_were_included
         if cause not in loss.cause:
             loss.cause = f"{loss.cause} {cause}".strip()[:300]
-        loss.save()
+        # Not the claim and the count: a worker may hold the row.
+        loss.save(update_fields=None if loss.pk is None else ["is_expiry", "campaigns_were_included", "cause"])
     return loss
 
 
@@ -123,7 +124,7 @@ def end_chunk(now: datetime) -> int:
                 reason=loss.cause,
             )
             if not ended:
-                _finish(loss, now)
+                _finish(loss, claim, now)
             elif not claim.release(ended_count=F("ended_count") + len(ended)):
                 raise LeaseLost
     except LeaseLost:
@@ -131,17 +132,17 @@ def end_chunk(now: datetime) -> int:
     return max(len(ended), 1)
 
 
-def _finish(loss: CoverageLoss, now: datetime) -> None:
+def _finish(loss: CoverageLoss, claim: RowClaim[CoverageLoss], now: datetime) -> None:
     """Store which campaigns have no caller ID. A change of licences that ended no monitoring leaves no trace.
 
-    The account is locked, so that no cause is added meanwhile.
+    The account is locked, so that no cause is added meanwhile. Raises LeaseLost.
     """
     loss.refresh_from_db()
     if not loss.is_expiry and not loss.ended_count:
-        loss.delete()
+        if not claim.row.delete()[0]:
+            raise LeaseLost
         return
     campaigns = get_campaigns_without_caller_id(loss.account_id, today_of(loss.account, now), limit=MAX_CAMPAIGN_NAMES)
-    loss.campaign_names = [campaign.name for campaign in campaigns]
-    loss.finished_at = loss.mail_due_at = now
-    loss.lease_until, loss.lease_token = None, ""
-    loss.save()
+    names = [campaign.name for campaign in campaigns]
+    if not claim.release(campaign_names=names, finished_at=now, mail_due_at=now):
+        raise LeaseLost

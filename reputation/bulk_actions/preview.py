@@ -11,7 +11,7 @@ from django.utils import timezone
 from portal.text import join_names
 from reputation.bulk_actions.labels import ACTION_LABELS, ActionLabels
 from reputation.bulk_actions.selection import count_ending, pending_numbers
-from reputation.campaigns import get_campaigns_without_caller_id
+from reputation.campaigns import get_campaigns_with_only_skipped_numbers
 from reputation.labels import format_number_count
 from reputation.models import BulkAction, BulkActionNumber, Campaign, PhoneNumber
 from reputation.monitoring.eligibility import REFUSALS, Refusal, explain_refusal, get_coverage
@@ -129,7 +129,7 @@ def _get_hidden_labels(bulk_action: BulkAction) -> HiddenLabels:
     pending = pending_numbers(bulk_action).filter(number=OuterRef("pk"))
     numbers = PhoneNumber.objects.for_account(bulk_action.account_id).filter(spam_status__in=PhoneNumber.SKIPPED)
     labelled = numbers.filter(Exists(pending))
-    return HiddenLabels(labelled.count(), list(get_campaigns_without_caller_id(labelled)))
+    return HiddenLabels(labelled.count(), list(get_campaigns_with_only_skipped_numbers(labelled)))
 
 
 def _get_first_refused(bulk_action: BulkAction, code: str) -> list[PhoneNumber]:

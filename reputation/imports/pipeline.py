@@ -110,9 +110,8 @@ def _check_unconfirmed_count(account: Account) -> None:
     limit = settings.MAX_UNCONFIRMED_IMPORTS
     if NumberImport.objects.for_account(account).unconfirmed().count() >= limit:
         raise TooManyImports(
-            f"Your account has {limit} unconfirmed import{'s' if limit > 1 else ''}, and there can be no more. Nothing "
-            "was imported. "
-            "Confirm or cancel one of them first."
+            f"Your account has {limit} unconfirmed import{'s' if limit > 1 else ''}, and there can be no more. "
+            "Nothing was imported. Confirm or cancel one of them first."
         )
 
 

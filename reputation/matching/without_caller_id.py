@@ -7,7 +7,8 @@ from datetime import date
 
 from django.db import connection
 
-from reputation.matching.queries import AVAILABLE, SKIPPED_EXHAUSTED, SKIPPED_TAGGED
+from portal.text import join_names
+from reputation.matching.queries import AVAILABLE, SKIPPED, SKIPPED_EXHAUSTED
 from reputation.models import Campaign, PhoneNumber
 
 _NUMBERS_TABLE = PhoneNumber._meta.db_table
@@ -21,19 +22,25 @@ class CampaignWithoutCallerId:
     name: str
     automatic_matching: bool
     has_tagged: bool
+    has_labelled_when_last_seen: bool
     has_exhausted: bool
 
     @property
     def reason(self) -> str:
         if not self.automatic_matching:
             return "It has no default caller ID, and automatic matching is off."
-        if self.has_tagged and self.has_exhausted:
-            return "It has no default caller ID, and all its numbers are tagged or at their daily limit."
-        if self.has_tagged:
-            return "It has no default caller ID, and all its numbers are tagged."
-        if self.has_exhausted:
-            return "It has no default caller ID, and all its numbers are at their daily limit."
-        return "It has no default caller ID and no numbers."
+        states = [
+            state
+            for is_found, state in (
+                (self.has_tagged, "tagged"),
+                (self.has_labelled_when_last_seen, "labelled when last seen"),
+                (self.has_exhausted, "at their daily limit"),
+            )
+            if is_found
+        ]
+        if not states:
+            return "It has no default caller ID and no numbers."
+        return f"It has no default caller ID, and all its numbers are {join_names(states, 'or')}."
 
 
 def _exists(condition: str) -> str:
@@ -53,7 +60,7 @@ _REACHED_EARLIER = (
 )
 # Each subquery has the condition of a partial index and ends at the first number that it finds.
 _SQL = f"""
-    SELECT c.id, c.name, c.automatic_matching, {_exists(SKIPPED_TAGGED)}, {_exists(SKIPPED_EXHAUSTED)}
+    SELECT c.id, c.name, c.automatic_matching, {", ".join(map(_exists, SKIPPED))}
     FROM {Campaign._meta.db_table} c
     LEFT JOIN {_NUMBERS_TABLE} d ON d.id = c.default_number_id AND d.removed_at IS NULL
     WHERE c.account_id = %s AND NOT c.is_paused AND d.id IS NULL AND NOT (

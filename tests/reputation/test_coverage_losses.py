@@ -170,6 +170,29 @@ def test_a_worker_that_is_killed_between_two_chunks_is_followed(account, owner, 
     assert AuditEvent.objects.filter(code="capability.off").count() == 5
 
 
+@pytest.mark.parametrize("is_expiry", [True, False])
+def test_a_worker_whose_claim_was_taken_over_does_not_finish_the_loss(account, now, monkeypatch, is_expiry):
+    def take_over(*args, **kwargs):
+        CoverageLoss.objects.update(lease_token="successor")
+        return []
+
+    monkeypatch.setattr(coverage_losses, "end_uncovered_chunk", take_over)
+    loss = coverage_losses.open_loss(account, "Gone.", is_expiry=is_expiry, campaigns_were_included=False, now=now)
+    assert coverage_losses.end_chunk(now) == 0
+    loss.refresh_from_db()
+    assert loss.finished_at is None
+    assert loss.mail_due_at is None
+
+
+def test_a_cause_that_is_added_leaves_the_claim_of_the_worker(account, now):
+    first = coverage_losses.open_loss(account, "One.", is_expiry=False, campaigns_were_included=False, now=now)
+    CoverageLoss.objects.update(lease_until=now + timedelta(minutes=3), lease_token="working", ended_count=7)
+    coverage_losses.open_loss(account, "Two.", is_expiry=True, campaigns_were_included=False, now=now)
+    first.refresh_from_db()
+    assert (first.cause, first.is_expiry) == ("One. Two.", True)
+    assert (first.lease_token, first.ended_count) == ("working", 7)
+
+
 def test_a_licence_that_is_renewed_meanwhile_keeps_the_rest(account, yesterday, monkeypatch, now):
     monkeypatch.setattr(coverage, "CHUNK", 2)
     expired(account, Product.CONTACT_CENTER_ELITE, yesterday)

@@ -47,6 +47,19 @@ def test_all_numbers_are_at_their_limit_until_the_next_day(account, campaign, no
     assert find(campaign, now + timedelta(days=1)) == []
 
 
+@pytest.mark.parametrize(
+    ("statuses", "state"),
+    [
+        ([Status.LAST_SEEN], "labelled when last seen"),
+        ([Status.TAGGED, Status.LAST_SEEN], "tagged or labelled when last seen"),
+    ],
+)
+def test_all_numbers_were_labelled_when_last_seen(account, campaign, now, statuses, state):
+    for status in statuses:
+        PhoneNumberFactory(account=account, campaign=campaign, spam_status=status)
+    assert find(campaign, now) == [f"It has no default caller ID, and all its numbers are {state}."]
+
+
 def test_one_usable_number_is_enough(account, campaign, now):
     MonitoredNumberFactory(account=account, campaign=campaign, spam_status=Status.TAGGED)
     PhoneNumberFactory(account=account, campaign=campaign)
@@ -95,4 +108,5 @@ def test_it_uses_the_partial_indexes(account, campaign, now):
         plan = " ".join(str(row) for row in cursor.fetchall())
     assert "number_to_show" in plan
     assert "number_skipped_tagged" in plan
+    assert "number_skipped_last_seen" in plan
     assert "number_skipped_exhausted" in plan

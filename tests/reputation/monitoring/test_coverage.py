@@ -139,16 +139,21 @@ def test_the_window_asks_nothing_while_seats_are_free(as_admin, campaign, number
     assert PhoneNumber.objects.filter(campaign=campaign).count() == 3
 
 
-def test_more_numbers_than_were_confirmed_stay_in_their_campaign(campaign, numbers, actor, now, monkeypatch):
-    """A seat is taken between the confirmation and the work."""
-    monkeypatch.setattr(actions, "MAX_SYNCHRONOUS", 0)
-    window = actions.create_bulk_action(
+def unassign_all(campaign, context: Context) -> BulkAction:
+    """The window of an unassignment of all the campaign's numbers, not yet confirmed."""
+    return actions.create_bulk_action(
         account=campaign.account,
-        context=Context(actor, now),
+        context=context,
         action="unassign",
         campaign=campaign,
         numbers=PhoneNumber.objects.in_campaign(campaign),
     )
+
+
+def test_more_numbers_than_were_confirmed_stay_in_their_campaign(campaign, numbers, actor, now, monkeypatch):
+    """A seat is taken between the confirmation and the work."""
+    monkeypatch.setattr(actions, "MAX_SYNCHRONOUS", 0)
+    window = unassign_all(campaign, Context(actor, now))
     actions.confirm(window, context=Context(actor, now), max_ending=3)
     MonitoredNumberFactory(account=campaign.account)
     actions.apply(window, context=Context(actor, now))
@@ -159,13 +164,7 @@ def test_more_numbers_than_were_confirmed_stay_in_their_campaign(campaign, numbe
 
 def test_chunks_of_a_large_action_give_the_seats_to_the_lowest_ids(campaign, numbers, actor, now, monkeypatch):
     monkeypatch.setattr(actions, "CHUNK", 2)
-    window = actions.create_bulk_action(
-        account=campaign.account,
-        context=Context(actor, now),
-        action="unassign",
-        campaign=campaign,
-        numbers=PhoneNumber.objects.in_campaign(campaign),
-    )
+    window = unassign_all(campaign, Context(actor, now))
     actions.confirm(window, context=Context(actor, now), max_ending=3)
     assert capabilities(numbers) == KEPT_TWO
     window.refresh_from_db()
