@@ -16,9 +16,6 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, BinaryIO
 
-from defusedxml.common import DefusedXmlException
-from openpyxl import load_workbook
-
 from portal.files.records import UnreadableFile
 
 SIGNATURE = b"PK\x03\x04"
@@ -30,11 +27,11 @@ MAX_UNPACKED_BYTES = 1024 * 1024 * 1024
 MAX_PART_BYTES = 64 * 1024 * 1024
 _SHEETS = "xl/worksheets/"
 _DAMAGED = "This Excel workbook is damaged, or is of another type. Open it in Excel, and save it as .xlsx or as CSV."
-# What the libraries raise for a damaged archive or unexpected XML. A SyntaxError is XML that is not well-formed.
+# What the libraries raise for a damaged archive or unexpected XML. A SyntaxError is XML that is not well-formed, and
+# defusedxml's exceptions are ValueErrors.
 _ERRORS = (
     zipfile.BadZipFile,
     zlib.error,
-    DefusedXmlException,
     LookupError,
     ValueError,
     TypeError,
@@ -117,6 +114,8 @@ def _format_value(value: Any) -> str:
 
 @contextmanager
 def _open_workbook(file: BinaryIO) -> Iterator[Any]:
+    from openpyxl import load_workbook  # here, because it takes 15 MB of every process that never opens one
+
     file.seek(0)
     try:
         _check_size(file)
