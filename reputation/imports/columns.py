@@ -169,6 +169,13 @@ def resolve_columns(requested: Mapping[str, str], *, headings: list[str], width:
     return columns
 
 
+def move_roles(chosen: Mapping[str, str], former: Mapping[str, int]) -> dict[str, str]:
+    """Ignore the column that had a role before if another one is chosen for it. `chosen` is by position from 1."""
+    roles = list(chosen.values())
+    moved = {(str(index + 1), role) for role, index in former.items() if roles.count(role) > 1}
+    return {position: IGNORE if (position, role) in moved else role for position, role in chosen.items()}
+
+
 def _find_column(name: str, names: list[str], width: int) -> int:
     plain = normalize_heading(name)
     if plain and names.count(plain) == 1:

@@ -18,7 +18,7 @@ from portal.files.encodings import ENCODINGS
 from portal.files.records import UnreadableFile
 from reputation.imports import cleanup, pipeline, preview
 from reputation.imports.choices import Choice, choose
-from reputation.imports.columns import IGNORE, ROLES, WrongChoice
+from reputation.imports.columns import IGNORE, ROLES, WrongChoice, move_roles
 from reputation.imports.headings import MAX_COLUMNS
 from reputation.labels import format_number_count
 from reputation.models import NumberImport
@@ -119,10 +119,15 @@ def refused_lines(request: MemberRequest, pk: int) -> StreamingHttpResponse:
 @require_POST
 @editor_required
 def choose_columns(request: MemberRequest, pk: int) -> HttpResponse:
-    """*Update the preview*: read the file again with these columns, this encoding and this sheet."""
+    """*Update the preview*: read the file again with these columns, this encoding and this sheet.
+
+    With htmx each change is sent at once, so a role moves to the column that is chosen for it.
+    """
     batch = _get_import(request, pk)
     positions = range(1, min(batch.width, MAX_COLUMNS) + 1)
     columns = {str(position): request.POST.get(f"column-{position}", IGNORE) for position in positions}
+    if request.htmx:
+        columns = move_roles(columns, batch.columns)
     choice = Choice(columns or None, request.POST.get("encoding", ""), request.POST.get("sheet", ""))
     try:
         if not choose(batch, choice, context=request.context):

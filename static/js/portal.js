@@ -24,7 +24,8 @@ const showError = (text) => {
 const showsOwnError = (element) => element.dataset?.failed !== undefined;
 document.addEventListener("htmx:beforeOnLoad", (event) => {
   const { elt, xhr } = event.detail;
-  if (xhr.status < 400 || showsOwnError(elt)) return;
+  // 422 is a form with its own errors, which are shown in place.
+  if (xhr.status < 400 || xhr.status === 422 || showsOwnError(elt)) return;
   const page = new DOMParser().parseFromString(xhr.responseText, "text/html");
   const message = page.querySelector("main .alert p");
   if (!message && xhr.status < 500) return;
@@ -108,6 +109,7 @@ const live = {
       current.replaceWith(next);
       htmx.process(next);
       if (hadFocus) live.focusSuccessor(next);
+      restoreFocus();
       const announcement = next.dataset.announce;
       if (announcement && announcement !== current.dataset.announce) announce(announcement);
     }
@@ -121,6 +123,22 @@ setInterval(() => {
   const isPolling = document.body.dataset.liveUrl && document.querySelector("[data-poll]");
   if (!document.hidden && isPolling) live.refresh().catch(() => {});
 }, 1000);
+
+// --- focus ---------------------------------------------------------------------------------------------------------
+// htmx gives the focus back to the field with the same id. A field may be missing for a while, as the columns of an
+// import are while a worker reads the file: it gets the focus when it is there again, unless the focus moved on.
+let missingId = "";
+const restoreFocus = () => {
+  if (document.activeElement !== document.body) missingId = "";
+  const field = missingId && document.getElementById(missingId);
+  if (!field) return;
+  missingId = "";
+  field.focus();
+};
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  if (detail.target.contains(document.activeElement)) missingId = document.activeElement.id;
+});
+document.addEventListener("htmx:afterSettle", restoreFocus);
 
 // --- dialogs -------------------------------------------------------------------------------------------------------
 // A link whose hx-target is #dialogs opens the <dialog> of the response as a modal window.
@@ -181,6 +199,9 @@ document.addEventListener("htmx:configRequest", (event) => {
 });
 document.addEventListener("change", (event) => {
   if (event.target.matches("[data-submit-on-change]")) event.target.form.requestSubmit();
+  // An answer to the choice before would replace the form, and this choice with it.
+  const form = event.target.closest("[data-replaces-on-change]");
+  if (form) htmx.trigger(form, "htmx:abort");
 });
 // A second click while the form is being sent does nothing.
 document.addEventListener("submit", (event) => {

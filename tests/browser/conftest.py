@@ -109,16 +109,20 @@ def console_errors() -> Iterator[ConsoleErrors]:
 def open_page(chromium, console_errors, request) -> Iterator[Callable[..., Page]]:
     """Return a function that opens a page: `open_page(live_url, as_=member, width=NARROW, dark=True)`.
 
-    Each page has a browser context of its own. `as_` is signed in (on `live_url` only).
+    Each page has a browser context of its own. `as_` is signed in (on `live_url` only). `scripts=False` is a browser
+    without JavaScript.
     """
     contexts = []
 
-    def open_one(url: str, *, as_: Member | None = None, width: int = WIDE, dark: bool = False) -> Page:
+    def open_one(
+        url: str, *, as_: Member | None = None, width: int = WIDE, dark: bool = False, scripts: bool = True
+    ) -> Page:
         context = chromium.new_context(
             base_url=url,
             viewport={"width": width, "height": HEIGHT},
             color_scheme="dark" if dark else "light",
             reduced_motion="reduce",
+            java_script_enabled=scripts,
         )
         contexts.append(context)
         context.set_default_timeout(TIMEOUT_MS)

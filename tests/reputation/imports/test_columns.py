@@ -6,7 +6,7 @@ import pytest
 
 from portal.files.records import UnreadableFile
 from portal.files.tables import find_table
-from reputation.imports.columns import TABLE_RULES, Columns, WrongChoice, guess_columns, resolve_columns
+from reputation.imports.columns import TABLE_RULES, Columns, WrongChoice, guess_columns, move_roles, resolve_columns
 from reputation.imports.headings import find_role, hash_headings
 
 
@@ -83,6 +83,14 @@ class TestChoosing:
 
     def test_by_heading_or_position(self):
         assert self.resolve({"phone": "number", "3": "label", "Site": "ignore"}) == {"number": 0, "label": 2}
+
+    def test_a_role_moves_to_the_column_that_is_chosen_for_it(self):
+        former = {"number": 0, "label": 2}
+        assert move_roles({"1": "number", "2": "number", "3": "label"}, former) == {
+            "1": "ignore", "2": "number", "3": "label"}  # fmt: skip
+        assert move_roles({"1": "label", "2": "number", "3": "label"}, former) == {
+            "1": "label", "2": "number", "3": "ignore"}  # fmt: skip
+        assert move_roles({"1": "ignore", "2": "ignore", "3": "ignore"}, former) == dict.fromkeys("123", "ignore")
 
     @pytest.mark.parametrize(
         ("requested", "message"),
