@@ -42,7 +42,18 @@ REFUSALS = {
             "The service covers United States numbers only.",
             "Numbers of other countries that share +1 cannot be enabled.",
         ),
-        Refusal("not_a_caller_id", "A premium-rate or personal number cannot be shown as a caller ID."),
+        Refusal(
+            "premium_number",
+            "Callers would pay to call a premium-rate number back, so it cannot be shown as a caller ID.",
+        ),
+        Refusal("personal_number", "A personal number follows its holder, so it cannot be shown as a caller ID."),
+        Refusal(
+            "non_geographic_number",
+            "A non-geographic number, such as one of 700 or 710, reaches a special service, so it cannot be shown as a "
+            "caller ID.",
+        ),
+        # Windows that an earlier version opened have this code for the three above.
+        Refusal("not_a_caller_id", "A number of this kind cannot be shown as a caller ID."),
         Refusal("not_enrolled", "Your business has no approved enrollment.", "Open the enrollment form", "enrollment"),
         Refusal(
             "no_licence",
@@ -211,6 +222,9 @@ def enable_rule(account: Account, campaign: Campaign | None, now: datetime) -> E
         ("already_on", Q(capability=PhoneNumber.Capability.ON)),
         ("being_verified", Q(capability=PhoneNumber.Capability.VERIFYING)),
         ("outside_united_states", ~Q(region__in=US_REGIONS)),
+        ("premium_number", Q(kind="premium")),
+        ("personal_number", Q(kind="personal")),
+        ("non_geographic_number", Q(kind="non_geographic")),
         ("not_a_caller_id", ~Q(kind__in=PhoneNumber.CALLER_ID_KINDS)),
     ]
     if not is_enrolled(account):

@@ -123,12 +123,27 @@ def test_row_11_territories_and_toll_free_numbers_are_in_the_united_states(enrol
     assert refusal_code(PhoneNumberFactory(account=enrolled_account, campaign=campaign, e164=e164), now) == ""
 
 
-@pytest.mark.parametrize("kind", ["premium", "personal", "other"])
-def test_number_that_is_no_caller_id_is_refused(enrolled_account, campaign, now, kind):
-    assert (
-        refusal_code(PhoneNumberFactory(account=enrolled_account, campaign=campaign, kind=kind), now)
-        == "not_a_caller_id"
-    )
+@pytest.mark.parametrize(
+    ("e164", "sentence"),
+    [
+        ("+19002345678", "Callers would pay to call a premium-rate number back"),
+        ("+15002345678", "A personal number follows its holder"),
+        ("+15382345678", "A personal number follows its holder"),
+        ("+17002345678", "A non-geographic number, such as one of 700 or 710, reaches a special service"),
+        ("+17102345678", "A non-geographic number, such as one of 700 or 710, reaches a special service"),
+        ("+16002345678", "The service covers United States numbers only"),
+    ],
+)
+def test_number_that_is_no_caller_id_is_refused_with_what_is_true_for_its_kind(
+    enrolled_account, campaign, now, e164, sentence
+):
+    code = refusal_code(PhoneNumberFactory(account=enrolled_account, campaign=campaign, e164=e164), now)
+    assert explain_refusal(code, get_coverage(enrolled_account, now)).sentence.startswith(sentence)
+
+
+def test_number_of_an_unknown_kind_is_refused(enrolled_account, campaign, now):
+    number = PhoneNumberFactory(account=enrolled_account, campaign=campaign, kind="other")
+    assert refusal_code(number, now) == "not_a_caller_id"
 
 
 @pytest.mark.parametrize(
