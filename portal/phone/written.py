@@ -24,6 +24,8 @@ _INVISIBLE_OTHERS = frozenset("\u034f\u115f\u1160\u2800\u3164\uffa0")
 
 _EXPONENT = re.compile(r"\+?(\d)(?:[.,](\d+))?E\+?0*(\d{1,2})", re.IGNORECASE | re.ASCII)
 _DECIMAL = re.compile(r"(\+?\d+)[.,](\d+)", re.ASCII)
+# Groups of three from the right: 2,065,550,143.
+_THOUSANDS = re.compile(r"\d{1,3}([.,])\d{3}(?:\1\d{3})+", re.ASCII)
 _EXTENSION = re.compile(
     r"(?<![A-Z])(?:;?\s*ext(?:n|ension)?[.:=]?|x\.?|#|[,;]+|anexo|poste)\s*(\d{1,8})\s*", re.IGNORECASE | re.ASCII
 )
@@ -73,10 +75,12 @@ def _normalize_character(character: str) -> str:
 
 
 def expand_spreadsheet_number(text: str) -> str:
-    """Expand a number that a spreadsheet wrote: 1.2065550143E10 and 12065550143.0 are 12065550143.
+    """Expand a number that a spreadsheet wrote: 1.2065550143E10, 12065550143.0 and 12,065,550,143 are 12065550143.
 
     Returns other texts as they are. Raises InvalidPhoneNumber if digits are lost, or if there is a fraction.
     """
+    if _THOUSANDS.fullmatch(text):
+        return re.sub(r"\D", "", text)
     if exponent := _EXPONENT.fullmatch(text):
         first, fraction, power = exponent[1], exponent[2] or "", int(exponent[3])
         if len(fraction) < power:

@@ -4,6 +4,7 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from portal.text import pluralize
 from reputation.complaint_files import LoadResult, UnreadableFile, load_file
 
 
@@ -32,7 +33,8 @@ class Command(BaseCommand):
         if result.is_already_loaded:
             self.stdout.write(f"{result.name}: already loaded, nothing to do.")
             return
-        self.stdout.write(f"{result.name}: {result.rows:,} rows, {result.loaded:,} complaints loaded.")
+        loaded = pluralize(result.loaded, "complaint")
+        self.stdout.write(f"{result.name}: {pluralize(result.rows, 'row')}, {loaded} loaded.")
         for reason, count in result.skipped.most_common():
             lines = result.skipped_lines[reason]
             more = ", …" if count > len(lines) else ""
@@ -41,4 +43,5 @@ class Command(BaseCommand):
         if result.duplicates:
             self.stdout.write(f"  {result.duplicates:,} skipped: loaded before, from another file")
         if result.scheduled_lookups:
-            self.stdout.write(f"  {result.scheduled_lookups:,} monitored numbers are looked up now")
+            verb = "is" if result.scheduled_lookups == 1 else "are"
+            self.stdout.write(f"  {pluralize(result.scheduled_lookups, 'monitored number')} {verb} looked up now")

@@ -74,6 +74,9 @@ def test_an_american_number_is_read_however_it_is_grouped(prefix, grouped):
         ("1.2065550147e+010", "+12065550147"),
         ("1,2065550148E+10", "+12065550148"),
         ("1.20655501490E10", "+12065550149"),
+        ("2,065,550,157", "+12065550157"),
+        ("12,065,550,157", "+12065550157"),
+        ("2.065.550.158", "+12065550158"),
     ],
 )
 def test_a_number_as_a_spreadsheet_writes_it_is_expanded(text, e164):
@@ -86,6 +89,8 @@ def test_a_number_as_a_spreadsheet_writes_it_is_expanded(text, e164):
     [
         ("206555014.0", "Digits are missing: a number of the United States has ten, without +1, and this has 9."),
         ("612555018.0", "Digits are missing"),
+        ("206,555,014", "Digits are missing"),
+        ("1,206,555,014", "Digits are missing"),
         ("206555014.3", "This is a decimal number"),
         ("2065550143.5", "This is a decimal number"),
         ("1.20656E+10", "A spreadsheet shortened this number: of 11 digits, 6 are left."),

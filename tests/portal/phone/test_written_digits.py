@@ -57,7 +57,16 @@ def american(draw: st.DrawFn) -> str:
 def from_spreadsheet(draw: st.DrawFn) -> str:
     number = draw(st.integers(2_000_000_000, 19_999_999_999))
     text = draw(
-        st.sampled_from([f"{number}.0", f"{number:.{draw(st.integers(3, 11))}E}", f"{number / 10}", f"{number}"])
+        st.sampled_from(
+            [
+                f"{number}.0",
+                f"{number:.{draw(st.integers(3, 11))}E}",
+                f"{number / 10}",
+                f"{number}",
+                f"{number:,}",
+                f"{number:,}".replace(",", "."),
+            ]
+        )
     )
     return text.replace("E+", draw(st.sampled_from(["E+", "E", "e+0"])))
 
