@@ -1,7 +1,13 @@
-"""The headings that each column of an import may have.
+"""The headings that each column of an import may have: plain words, Spanish ones, and those of exports.
 
-Beside plain words, those of exports: VICIdial (caller ID groups, DIDs, campaigns), Telnyx, Twilio, Bandwidth, FusionPBX
-(destinations, extensions), PBXware (DIDs), Yeastar (DIDs, outbound caller IDs) and ASTPP (DIDs), and Spanish ones.
+VICIdial: `list_download.php` writes *areacodestate, cid, description, active* for a caller ID group. The others are
+    columns of its database: `vicidial_campaign_cid_areacodes`, `vicidial_inbound_dids`, `vicidial_campaigns`.
+Telnyx: *number_val_e164* is in the CSV of version 1 (`GET /origination/numbers.csv`). The others are fields of the API.
+Twilio: the API's CSV has *PhoneNumber* and *FriendlyName*.
+Bandwidth: *FullNumber* is a field of the API. The columns of its reports are not documented.
+FusionPBX: `destination_download.php` and `extension_download.php`.
+PBXware and Yeastar: their documentation of DIDs.
+ASTPP: `did_export_data_xls` writes *DID, Country, Account, ...*.
 """
 
 from __future__ import annotations
@@ -45,11 +51,13 @@ HEADING_ALIASES: dict[str, tuple[str, ...]] = {
         "outboundcallerid",  # Yeastar
         "outboundcalleridnumber",  # FusionPBX
         "effectivecalleridnumber",
+        "emergencycalleridnumber",
         "outboundnumber",
         "campaigncid",  # VICIdial
-        "cid",
+        "cid",  # VICIdial
         "cidnumber",
         "destinationnumber",  # FusionPBX
+        "destinationcalleridnumber",
         "ani",
         "cli",
         "msisdn",
@@ -84,7 +92,9 @@ HEADING_ALIASES: dict[str, tuple[str, ...]] = {
         "ciddescription",  # VICIdial
         "diddescription",
         "destinationdescription",  # FusionPBX
+        "destinationcalleridname",
         "outboundcalleridname",
+        "effectivecalleridname",
         "calleridname",
         "alias",
         "nickname",
@@ -119,7 +129,8 @@ HEADING_ALIASES: dict[str, tuple[str, ...]] = {
     ),
     "country": (
         "countryiso",
-        "countryiso2",  # Telnyx
+        "countryisoalpha2",  # Telnyx
+        "countryiso2",
         "isocountry",
         "countrycode",
         "country",

@@ -17,17 +17,23 @@ def guess(text: str, campaigns: dict[str, int] | None = None) -> Columns:
 @pytest.mark.parametrize(
     ("product", "headings"),
     [
-        ("VICIdial", {"outbound_cid": "number", "cid_description": "label", "did_pattern": "number",
+        ("VICIdial", {"areacodestate": "", "cid": "number", "description": "label", "active": "",
+                      "outbound_cid": "number", "cid_description": "label", "did_pattern": "number",
                       "did_description": "label", "campaign_cid": "number", "campaign_name": "campaign"}),
-        ("Telnyx", {"number_val_e164": "number", "phone_number": "number", "country_iso2": "country",
-                    "customer_reference": "label"}),
-        ("Twilio", {"Phone Number": "number", "Friendly Name": "label"}),
+        ("Telnyx", {"number_val_e164": "number", "phone_number": "number", "country_iso_alpha2": "country",
+                    "customer_reference": "label", "connection_name": ""}),
+        ("Twilio", {"PhoneNumber": "number", "FriendlyName": "label", "Sid": "", "AccountSid": "",
+                    "Phone Number": "number", "Friendly Name": "label"}),
         ("Bandwidth", {"FullNumber": "number", "TN": "number", "Telephone Number": "number"}),
-        ("FusionPBX", {"destination_number": "number", "destination_description": "label",
-                       "outbound_caller_id_number": "number", "outbound_caller_id_name": "label"}),
+        ("FusionPBX", {"destination_type": "", "destination_number": "number", "destination_prefix": "",
+                       "destination_caller_id_number": "number", "destination_caller_id_name": "label",
+                       "destination_description": "label", "extension": "", "number_alias": "",
+                       "effective_caller_id_number": "number", "effective_caller_id_name": "label",
+                       "outbound_caller_id_number": "number", "outbound_caller_id_name": "label",
+                       "emergency_caller_id_number": "number"}),
         ("PBXware", {"nr1": "number", "number1": "number", "E164nr1": "number", "did_name": "label"}),
         ("Yeastar", {"DID Number": "number", "DID Pattern": "number", "Outbound Caller ID": "number"}),
-        ("ASTPP", {"DID": "number", "Country": "country"}),
+        ("ASTPP", {"DID": "number", "Country": "country", "Account": "", "Call Type": "", "Destination": ""}),
         ("plurals", {"Numbers": "number", "DIDs": "number", "TNs": "number", "Caller IDs": "number",
                      "Phone Numbers": "number", "Labels": "label", "Campaigns": "campaign"}),
         ("Spanish", {"Número": "number", "Teléfono": "number", "Números de teléfono": "number", "Etiqueta": "label",
@@ -37,6 +43,28 @@ def guess(text: str, campaigns: dict[str, int] | None = None) -> Columns:
 )  # fmt: skip
 def test_headings_of_exports_are_known(product, headings):
     assert {heading: (find_role(heading) or ("",))[0] for heading in headings} == headings
+
+
+@pytest.mark.parametrize(
+    ("text", "indexes"),
+    [
+        ("areacodestate,cid,description,active\n206,2065550143,Seattle,Y\n425,4255550144,Bellevue,Y\n",
+         {"number": 1, "label": 2}),
+        ("extension,effective_caller_id_name,effective_caller_id_number,outbound_caller_id_name,"
+         "outbound_caller_id_number,emergency_caller_id_number\n"
+         "1001,Dana,1001,Seattle,2065550143,2065550199\n1002,Lee,1002,Kent,2535550144,2535550198\n",
+         {"number": 4, "label": 3}),
+        ("destination_type,destination_number,destination_caller_id_name,destination_caller_id_number,"
+         "destination_description\n"
+         "inbound,2065550143,Cascade,2065550100,Seattle\ninbound,2535550144,Cascade,2065550100,Kent\n",
+         {"number": 1, "label": 4}),
+        ("Sid,FriendlyName,AccountSid,PhoneNumber\nPN1,Seattle,AC1,+12065550143\nPN2,Kent,AC1,+12535550144\n",
+         {"number": 3, "label": 1}),
+    ],
+    ids=["VICIdial caller ID group", "FusionPBX extensions", "FusionPBX destinations", "Twilio"],
+)  # fmt: skip
+def test_of_an_export_the_right_columns_are_preselected(text, indexes):
+    assert guess(text).indexes == indexes
 
 
 def test_the_column_that_is_full_of_numbers_is_read_whatever_the_headings_say():
