@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.db.models import Q, QuerySet
+from django.db.models.lookups import IContains
 
 from portal.audit.labels import EVENT_KINDS, get_event_codes
 from portal.db import keyset
+from portal.db.folding import FoldedAccents, fold_accents
 from portal.db.keyset import parse_id
 from portal.models import Account, AuditEvent
 from portal.phone.search import MAX_SEARCH_LENGTH, read_number_search
@@ -24,7 +26,7 @@ NON_MEMBER_ACTORS = {
 @dataclass(frozen=True)
 class AuditFilter:
     """Empty fields do not filter. `kind` is a key of EVENT_KINDS. `actor` is the id of a user or a key of
-    NON_MEMBER_ACTORS. `q` is part of a subject's label."""
+    NON_MEMBER_ACTORS. `q` is part of a subject's label, where accents do not matter."""
 
     kind: str = ""
     actor: str = ""
@@ -52,7 +54,7 @@ class AuditFilter:
         elif self.actor:
             events = events.filter(actor=int(self.actor))
         if self.q:
-            matches = Q(subject_label__icontains=self.q)
+            matches = Q(IContains(FoldedAccents("subject_label"), fold_accents(self.q)))
             if wanted := read_number_search(self.q):
                 matches |= wanted.as_condition("subject_label")
             events = events.filter(matches)

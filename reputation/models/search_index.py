@@ -2,28 +2,31 @@
 
 SQLite uses FTS5 with its trigram tokenizer, PostgreSQL pg_trgm. On SQLite the index returns candidates, which the query
 compares with LIKE again, so that both give the same result. Texts of one or two characters cannot use the index.
-Labels are indexed without their accents (folding.py).
+Labels are indexed without their accents (portal/db/folding.py).
 """
 
 from __future__ import annotations
+
+from functools import partial
 
 from django.db import DatabaseError, connection, transaction
 from django.db.models import Q
 from django.db.models.expressions import RawSQL
 from django.db.models.lookups import IContains
 
+from portal.db.folding import FoldedAccents, fold_accents, fold_sql_of_postgresql, fold_sql_of_sqlite
 from portal.phone.search import read_number_search
-from reputation.models.folding import FoldedAccents, fold_accents, fold_sql_of_postgresql, fold_sql_of_sqlite
 
 MIN_LENGTH = 3
+_fold_label = partial(fold_sql_of_sqlite, max_length=80)  # PhoneNumber.MAX_LABEL_LENGTH
 _NUMBERS = "reputation_phonenumber"
 _INDEX_TABLE = "reputation_numbersearch"
 _DELETE_ENTRY = (
     f"INSERT INTO {_INDEX_TABLE} ({_INDEX_TABLE}, rowid, e164, label) "
-    f"VALUES ('delete', OLD.id, OLD.e164, {fold_sql_of_sqlite('OLD.label')});"
+    f"VALUES ('delete', OLD.id, OLD.e164, {_fold_label('OLD.label')});"
 )
 _INSERT_ENTRY = (
-    f"INSERT INTO {_INDEX_TABLE} (rowid, e164, label) VALUES (NEW.id, NEW.e164, {fold_sql_of_sqlite('NEW.label')});"
+    f"INSERT INTO {_INDEX_TABLE} (rowid, e164, label) VALUES (NEW.id, NEW.e164, {_fold_label('NEW.label')});"
 )
 
 # detail=none stores which rows contain a trigram, but no positions: a third of the size and of the write cost.
@@ -66,8 +69,7 @@ def _install_on_sqlite() -> None:
         for sql in SQLITE_OBJECTS.values():
             cursor.execute(sql)
         cursor.execute(
-            f"INSERT INTO {_INDEX_TABLE} (rowid, e164, label) "
-            f"SELECT id, e164, {fold_sql_of_sqlite('label')} FROM {_NUMBERS}"
+            f"INSERT INTO {_INDEX_TABLE} (rowid, e164, label) SELECT id, e164, {_fold_label('label')} FROM {_NUMBERS}"
         )
 
 

@@ -75,6 +75,19 @@ def test_number_is_found_by_any_part_in_any_format(as_viewer, create_event, type
     assert listed_events(as_viewer, q=typed) == [wanted]
 
 
+@pytest.mark.parametrize("typed", ["zurich", "ZÜRICH", "Zürich, caf", "cafe"])
+def test_accents_and_case_do_not_matter(as_viewer, create_event, typed):
+    composed = create_event(subject_label="Zürich, Café")
+    of_marks = create_event(subject_label="Zu\u0308rich, Cafe\u0301")
+    create_event(subject_label="Zug")
+    assert listed_events(as_viewer, q=typed) == [of_marks, composed]
+
+
+def test_the_whole_of_a_long_label_is_searched(as_viewer, create_event):
+    event = create_event(subject_label="é" * 115 + "Łódź")
+    assert listed_events(as_viewer, q="lodz") == [event]
+
+
 def test_without_a_match_the_page_links_to_all_events(as_viewer, create_event):
     create_event()
     assert "No event matches" in get_html(as_viewer.get(reverse("audit-trail"), {"q": "999"}))

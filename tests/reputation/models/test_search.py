@@ -4,8 +4,8 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from portal.db.folding import fold_accents
 from reputation.models import PhoneNumber, search_index
-from reputation.models.folding import fold_accents
 from tests.factories import PhoneNumberFactory
 
 pytestmark = pytest.mark.django_db

@@ -1,4 +1,4 @@
-"""Labels without accents, so that a search for zurich finds Zürich: in Python, SQLite and PostgreSQL alike."""
+"""Texts without accents, so that a search for zurich finds Zürich: in Python, SQLite and PostgreSQL alike."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ def _build_base_letters() -> dict[str, str]:
 _BASE_LETTERS = _build_base_letters()
 _ACCENTED, _PLAIN = "".join(_BASE_LETTERS), "".join(_BASE_LETTERS.values())
 _TABLE = str.maketrans(_ACCENTED, _PLAIN, _MARKS)
-_MAX_LENGTH = 80  # PhoneNumber.MAX_LABEL_LENGTH
 
 
 def fold_accents(text: str) -> str:
     return text if text.isascii() else text.translate(_TABLE)
 
 
-def fold_sql_of_sqlite(column: str) -> str:
-    """The column without accents. SQLite has no translate(), and few labels need it: others are left as they are."""
-    places = ",".join(map(str, range(1, _MAX_LENGTH + 1)))
+def fold_sql_of_sqlite(column: str, max_length: int) -> str:
+    """The column of this length without accents. SQLite has no translate(), and few texts need it: others are left as
+    they are."""
+    places = ",".join(map(str, range(1, max_length + 1)))
     place = f"instr('{_ACCENTED}', letter)"
     return (
         f"CASE WHEN {column} GLOB '*[^ -~]*' THEN (SELECT group_concat("
@@ -53,14 +53,14 @@ def fold_sql_of_postgresql(column: str) -> str:
 
 
 class FoldedAccents(Func):
-    """A column without accents, as an expression that the search index also has."""
+    """A CharField without accents, as an expression that a search index may also have."""
 
     output_field = CharField()
     arity = 1
 
     def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any) -> tuple[str, Any]:
         column, params = compiler.compile(self.source_expressions[0])
-        return fold_sql_of_sqlite(column), params
+        return fold_sql_of_sqlite(column, self.source_expressions[0].output_field.max_length), params
 
     def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any) -> tuple[str, Any]:
         column, params = compiler.compile(self.source_expressions[0])
