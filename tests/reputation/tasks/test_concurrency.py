@@ -18,6 +18,7 @@ from reputation.models import Case, Check, PhoneNumber, Registration, Tag
 from reputation.monitoring import capability, lookups, observations, verification
 from tests.factories import MonitoredNumberFactory, PhoneNumberFactory
 from tests.support import processes as child_processes
+from tests.support.waiting import wait_until
 
 
 def run_in_threads(count, work):
@@ -148,3 +149,38 @@ def test_cluster_runs_queued_sweeps(account, tmp_path):
     assert Heartbeat.objects.get(name="tasks").at
     assert Registration.objects.filter(engine__provider="simulated", state="pending").count() == 3 * len(numbers)
     assert not OrmQ.objects.exists()
+
+
+# A cluster whose tasks do one chunk of ten rows at a time.
+IMPATIENT_CLUSTER_SCRIPT = """
+import django; django.setup()
+from portal.jobs import runner
+from reputation.monitoring import verification
+runner.BUDGET_SECONDS = 0
+verification.CHUNK = 10
+from django.core.management import execute_from_command_line as run
+run(["manage.py", "qcluster"])
+"""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_worker_looks_up_a_number_amid_the_registrations_of_another_account(account, tmp_path):
+    """A large verification does not keep look-ups waiting until it is done."""
+    Schedule.objects.all().delete()
+    now = timezone.now()
+    large = [PhoneNumberFactory(account=account) for _ in range(20)]
+    capability.enable([number.pk for number in large], context=Context.system(now))
+    other = MonitoredNumberFactory(next_action_at=now)
+    async_task("reputation.tasks.verification.verify_numbers")
+    async_task("reputation.tasks.lookups.look_up_numbers")
+    waiting = Registration.objects.filter(number__in=large, state="waiting")
+    cluster = child_processes.start_python(
+        IMPATIENT_CLUSTER_SCRIPT, DATA_DIR=str(tmp_path), WORKERS="1", TMPDIR=str(tmp_path)
+    )
+    try:
+        wait_until(lambda: not waiting.exists() and PhoneNumber.objects.get(pk=other.pk).checked_at)
+    finally:
+        cluster.terminate()
+        cluster.wait(30)
+    asked_at = sorted(Registration.objects.filter(number__in=large).values_list("asked_at", flat=True))
+    assert asked_at[0] < PhoneNumber.objects.get(pk=other.pk).checked_at < asked_at[-1]
