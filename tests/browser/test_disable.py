@@ -71,7 +71,10 @@ def test_the_table_is_correct_after_disable_without_a_reload(open_page, live_url
     assert page.evaluate("window.untouched")
 
 
-def test_the_number_page_is_correct_after_disable_and_use_it_again_without_a_reload(open_page, live_url, admin, number):
+def test_the_number_page_is_correct_after_disable_and_use_it_again_without_a_reload(
+    open_page, live_url, admin, number, console_errors
+):
+    console_errors.expects.append("422")  # the missing reason
     page = open_page(live_url, as_=admin)
     page.goto(f"{TABLE}{number.pk}/")
     page.evaluate("window.untouched = true")
@@ -89,6 +92,9 @@ def test_the_number_page_is_correct_after_disable_and_use_it_again_without_a_rel
 
     page.get_by_role("button", name="Use it again").click()
     reason = page.get_by_label("Why may they be used again?")
+    page.get_by_role("button", name="Use 1 number again").click()
+    expect(page.locator("#reason-error")).to_have_text("Nothing was changed. Say why, for the audit trail.")
+    expect(reason).to_be_focused()
     reason.fill("The carrier removed the label.")
     screenshot(page, "use-again-window")
     confirm_in_window(page, "Use 1 number again")

@@ -144,6 +144,17 @@ class TestChangeOfAChoice:
         assert NumberImport.objects.get().columns == {"number": 1, "label": 2}
 
 
+def test_the_changed_choice_stays_in_view_on_a_long_page(open_page, live_url, admin):
+    page = open_page(live_url, as_=admin, width=NARROW)
+    upload_text(page, "Phone,Fax\n" + "".join(f"20655501{n},20655502{n}\n" for n in range(10, 40)))
+    fax = page.get_by_label("Fax")
+    fax.focus()
+    fax.select_option("number")
+    expect(page.get_by_label("Phone")).to_have_value("ignore")
+    expect(page.locator("#announce")).to_have_text("This will happen: 30 new")
+    expect(fax).to_be_in_viewport()
+
+
 def test_the_changed_choice_has_the_focus_again_after_a_worker_read_the_file(open_page, live_url, admin):
     page = open_page(live_url, as_=admin)
     upload(page, [2065550143, "(206) 555-0153", "local", "Seattle"])
