@@ -60,7 +60,10 @@ class FoldedAccents(Func):
 
     def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any) -> tuple[str, Any]:
         column, params = compiler.compile(self.source_expressions[0])
-        return fold_sql_of_sqlite(column, self.source_expressions[0].output_field.max_length), params
+        max_length = self.source_expressions[0].output_field.max_length
+        if max_length is None:
+            raise TypeError(f"{column} has no max_length, so SQLite cannot fold it.")
+        return fold_sql_of_sqlite(column, max_length), params
 
     def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any) -> tuple[str, Any]:
         column, params = compiler.compile(self.source_expressions[0])
