@@ -139,6 +139,13 @@ def test_it_says_that_no_number_is_tagged_when_that_is_known(as_viewer, account,
     assert ALL_FREE in get_page(as_viewer)
 
 
+def test_it_does_not_say_that_numbers_were_never_monitored_after_monitoring_ended(as_viewer, account):
+    PhoneNumberFactory(account=account, spam_status=Status.LAST_SEEN)
+    page = get_page(as_viewer)
+    assert "No number is monitored." in page
+    assert "No number is monitored yet" not in page
+
+
 def test_it_says_how_many_numbers_are_not_yet_known_why_and_when_they_are_looked_up(as_viewer, account, now):
     create_clean_number(account, checked_at=now, fresh_until=now + timedelta(days=1))
     MonitoredNumberFactory.create_batch(2, account=account, next_action_at=now + timedelta(hours=5, minutes=59))
