@@ -35,7 +35,7 @@ WRITER_COUNT = 3
 LOOKUP_SCRIPT = """
 import time
 import django; django.setup()
-from reputation.providers.protocol import Observation
+from reputation.providers.protocol import Observation, Verdict
 from reputation.providers.simulated import SimulatedProvider
 from reputation.providers.simulation import ENGINES
 from reputation.tasks.lookups import look_up_numbers
@@ -44,7 +44,7 @@ from django.core.checks import run_checks
 from django.utils import timezone
 
 def look_up(self, numbers):
-    return [Observation(number=number, engine=engine.slug, tagged=False) for number in numbers for engine in ENGINES]
+    return [Observation(number, engine.slug, Verdict.CLEAN) for number in numbers for engine in ENGINES]
 
 SimulatedProvider.look_up = look_up
 run_checks()  # loads all code, as a cluster does

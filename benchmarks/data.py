@@ -166,8 +166,9 @@ def _insert_engine_rows(now: datetime) -> None:
     for engine in engines:
         _insert_registrations(on, engine, now)
         labelled = tagged if engine == engines[0] else tagged.none()
-        _insert_checks(labelled, engine, "tagged", "Spam Likely")
-        _insert_checks(on.filter(checked_at__isnull=False).exclude(pk__in=labelled.values("pk")), engine, "clean", "")
+        _insert_checks(labelled, engine, Check.Verdict.LABELLED, "Spam Likely")
+        without_label = on.filter(checked_at__isnull=False).exclude(pk__in=labelled.values("pk"))
+        _insert_checks(without_label, engine, Check.Verdict.CLEAN, "")
     for status, state in CASE_STATES.items():
         _insert_cases(tagged.filter(spam_status=status), state, now)
     insert_from(
@@ -177,8 +178,12 @@ def _insert_engine_rows(now: datetime) -> None:
         number_id="number_id",
         engine_id=Value(engines[0].pk),
         case_id="pk",
+        carrier=Value(""),
         label=Value("Spam Likely"),
+        severity=Value("spam"),
+        evidence=Value(Check.Evidence.ENGINE_DATA.value),
         detected_at=F("number__tagged_since"),
+        last_seen_at=F("number__tagged_since"),
         end_reason=Value(""),
         raw_response=Value({}),
     )
@@ -201,16 +206,20 @@ def _insert_registrations(numbers: PhoneNumberQuerySet, engine: Engine, now: dat
     Engine.objects.filter(pk=engine.pk).update(backfill_cursor=None)
 
 
-def _insert_checks(numbers: PhoneNumberQuerySet, engine: Engine, result: str, label: str) -> None:
+def _insert_checks(numbers: PhoneNumberQuerySet, engine: Engine, verdict: Check.Verdict, label: str) -> None:
     insert_from(
         Check,
         numbers,
         account_id="account_id",
         number_id="pk",
         engine_id=Value(engine.pk),
-        result=Value(result),
+        provider=Value("simulated"),
+        carrier=Value(""),
+        verdict=Value(verdict.value),
         label=Value(label),
-        learnt_by=Value("look-up"),
+        severity=Value("spam" if label else ""),
+        evidence=Value(Check.Evidence.ENGINE_DATA.value),
+        effect=Value((Check.Effect.TAGS if label else Check.Effect.CLEARS).value),
         first_at="checked_at",
         last_at="checked_at",
         received_at="checked_at",

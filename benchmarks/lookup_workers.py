@@ -42,7 +42,7 @@ import json, os, sys, time
 import django; django.setup()
 from django.utils import timezone
 from reputation.monitoring import lookups
-from reputation.providers.protocol import Observation
+from reputation.providers.protocol import Observation, Verdict
 from reputation.providers.simulated import SimulatedProvider
 from reputation.providers.simulation import ENGINES
 from reputation.tasks.lookups import look_up_numbers
@@ -52,7 +52,7 @@ asked = []
 def look_up(self, numbers):
     time.sleep(float(sys.argv[2]))
     asked.extend(numbers)
-    return [Observation(number=number, engine=engine.slug, tagged=False) for number in numbers for engine in ENGINES]
+    return [Observation(number, engine.slug, Verdict.CLEAN) for number in numbers for engine in ENGINES]
 
 SimulatedProvider.look_up = look_up
 lookups.CHUNK = 200

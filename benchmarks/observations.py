@@ -13,13 +13,14 @@ from django.utils import timezone
 from benchmarks.databases import BenchmarkRun
 from benchmarks.report import Result
 from portal.models import AuditEvent
-from reputation.models import Case, Check, Engine, PhoneNumber, Submission, Tag
+from reputation.models import Case, Check, Connection, Engine, PhoneNumber, Submission, Tag
 from reputation.monitoring.observations import apply_observations
-from reputation.providers.protocol import Observation
+from reputation.providers.protocol import Observation, Verdict
 from reputation.service_clock import days
 
 CHUNK = 1_000
 PEER_COUNT = 4_000
+PROVIDER = "simulated"
 Status = PhoneNumber.SpamStatus
 EXPLANATION = (
     "Half of it is SQL, and half of that writes the seven indexes of a number with a new label; an eighth is the "
@@ -35,14 +36,14 @@ def measure(run: BenchmarkRun) -> list[Result]:
     data = run.use(run.large)
     count = run.of_size(100_000, 4_000)
     now = timezone.now()
-    engine = Engine.objects.filter(in_use=True).order_by("pk").first()
+    engine = Engine.objects.filter(in_use=True, roles__provider=PROVIDER).order_by("pk").first()
     # Observations of clean numbers. Half of them have a label.
     clean = PhoneNumber.objects.for_account(data.account).filter(spam_status=Status.CLEAN)
     e164s = list(clean.order_by("pk").values_list("e164", flat=True)[: count + PEER_COUNT])
     peer = _time_bulk_update(_make_observations(e164s[count:], engine.slug, now), engine, now) / (len(e164s) - count)
     observations = list(_make_observations(e164s[:count], engine.slug, now))
     started = time.process_time()
-    changes = apply_observations(observations, now=now)
+    changes = apply_observations(observations, connection=Connection.objects.get(provider=PROVIDER), now=now)
     each = (time.process_time() - started) / count
     if changes["tags detected"] != count // 2:
         raise SystemExit(f"{changes} of {count} observations.")
@@ -65,12 +66,15 @@ def _make_observations(e164s: Sequence[str], engine: str, now: datetime) -> Iter
         yield Observation(
             number=e164,
             engine=engine,
-            tagged=bool(place % 2),
+            verdict=Verdict.LABELLED if place % 2 else Verdict.CLEAN,
             label="Spam Likely" if place % 2 else "",
             observed_at=now,
-            learnt_by="look_up",
             raw_response={"level": place % 2},
         )
+
+
+def _is_label(observation: Observation) -> bool:
+    return observation.verdict is Verdict.LABELLED
 
 
 def _time_bulk_update(observations: Iterator[Observation], engine: Engine, now: datetime) -> float:
@@ -113,14 +117,13 @@ class _ChunkChanges:
         for number in self.numbers:
             observation = chunk[number.e164]
             self._look(number, observation, current.get((number.pk, self.engine.pk)))
-            if observation.tagged and number.pk not in tagged:
+            if _is_label(observation) and number.pk not in tagged:
                 self._tag(number, observation)
 
     def _look(self, number: PhoneNumber, observation: Observation, run: Check | None) -> None:
         times = {"last_at": self.now, "received_at": self.now, "valid_until": self.now + days(2)}
         number.checked_at, number.fresh_until = self.now, self.now + days(2)
-        result = Check.Result.TAGGED if observation.tagged else Check.Result.CLEAN
-        if run and (run.result, run.label) == (result, observation.label):
+        if run and (run.verdict, run.label) == (observation.verdict.value, observation.label):
             run.last_at, run.received_at, run.valid_until = times.values()
             run.looks += 1
             self.extended.append(run)
@@ -133,9 +136,10 @@ class _ChunkChanges:
                 account_id=number.account_id,
                 number=number,
                 engine=self.engine,
-                result=result,
+                provider=PROVIDER,
+                verdict=observation.verdict.value,
                 label=observation.label,
-                learnt_by=observation.learnt_by,
+                effect=Check.Effect.TAGS if _is_label(observation) else Check.Effect.CLEARS,
                 first_at=self.now,
                 raw_response=observation.raw_response,
                 **times,

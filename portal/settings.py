@@ -233,7 +233,7 @@ SIMULATED_SEED = read("str", "SIMULATED_SEED", "demo")
 SIMULATED_DIR = DATA_DIR / "simulated"
 # Record one in this many match requests for the statistics: 1 records all, 0 none.
 RECORD_DECISIONS = environment.require_minimum(0, "RECORD_DECISIONS", read("int", "RECORD_DECISIONS", 1))
-COMPLAINTS_THRESHOLD = read("int", "COMPLAINTS_THRESHOLD", 3)
+COMPLAINTS_THRESHOLD = read("int", "COMPLAINTS_THRESHOLD", 2)
 COMPLAINTS_WINDOW_DAYS = read("int", "COMPLAINTS_WINDOW_DAYS", 30)
 CHECKS_KEPT_DAYS = read("int", "CHECKS_KEPT_DAYS", 400)
 # Webhooks go to public addresses only. The demo also allows the local machine.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from portal.text import pluralize
-from reputation.models import Case, NumberImport, PhoneNumber, Submission
+from reputation.models import Case, Check, NumberImport, PhoneNumber, Submission
 
 Status = PhoneNumber.SpamStatus
 Capability = PhoneNumber.Capability
@@ -26,8 +26,18 @@ SPAM_STATUS_LABELS = {
     PhoneNumber.STALE: StatusLabel("Stale", "calm", "history"),
     Status.UNKNOWN: StatusLabel("Not yet known", "calm", "circle-question-mark"),
     Status.NOT_MONITORED: StatusLabel("Not monitored", "calm", "circle-minus"),
+    Status.AT_RISK: StatusLabel("At risk", "wait", "circle-alert"),
     Status.LAST_SEEN: StatusLabel("Labelled when last seen", "wait", "eye-off"),
 }
+
+CHECK_LABELS: dict[str, StatusLabel] = {
+    Check.Effect.CLEARS: SPAM_STATUS_LABELS[Status.CLEAN],
+    Check.Effect.RISK: SPAM_STATUS_LABELS[Status.AT_RISK],
+    Check.Effect.TAGS: SPAM_STATUS_LABELS[Status.TAGGED],
+}
+NO_COMPLAINTS = StatusLabel("No complaints found", "calm", "circle-minus")
+PENDING_CHECK = StatusLabel("Still looking", "wait", "clock")
+NO_ANSWER = StatusLabel("No answer", "calm", "circle-question-mark")
 
 # The state of remediation, shown next to *Tagged*. By the stored statuses of tagged numbers.
 REMEDIATION_LABELS = {
@@ -85,11 +95,21 @@ COUNTED_STATUSES = (
     Status.IN_REMEDIATION,
     Status.FAILED,
     Status.LAST_SEEN,
+    Status.AT_RISK,
     Status.CLEAN,
     PhoneNumber.STALE,
     Status.UNKNOWN,
     Status.NOT_MONITORED,
 )
+
+
+def get_check_label(check: Check) -> StatusLabel:
+    """The label of a source's current answer. No complaints do not make a number clean."""
+    if check.effect != Check.Effect.NONE:
+        return CHECK_LABELS[check.effect]
+    if check.evidence == Check.Evidence.COMPLAINTS:
+        return NO_COMPLAINTS
+    return PENDING_CHECK if check.verdict == Check.Verdict.PENDING else NO_ANSWER
 
 
 def describe_submission_state(submission: Submission) -> str:

@@ -14,7 +14,7 @@ from reputation.matching import recorder
 from reputation.monitoring import engines
 from reputation.providers import registry
 from tests.factories import AccountFactory, ApplicationFactory, LicenceFactory, MemberFactory, UserFactory
-from tests.support.provider import FakeProvider
+from tests.support.provider import FakeLookUps, FakeProvider, FakeVendor
 from tests.support.urls import create_api_key
 
 
@@ -123,12 +123,25 @@ def now():
 
 
 @pytest.fixture
-def provider(db, settings) -> Iterator[FakeProvider]:
-    """The only provider in use, with the engines Alpha and Beta. Tests set its responses."""
-    registry._load_providers.cache_clear()
-    settings.PROVIDERS = ["tests.support.provider.FakeProvider"]
-    engines.sync_engines()
-    yield registry.get_providers()["vendor"]
+def provider(db, settings, use_providers) -> FakeVendor:
+    """The vendor of the only provider in use, with the engines Alpha and Beta. Tests set its responses."""
+    (vendor,) = use_providers(FakeProvider)
+    return vendor
+
+
+@pytest.fixture
+def use_providers(db, settings, monkeypatch) -> Iterator[Callable[..., list[FakeVendor]]]:
+    """Make these subclasses of FakeLookUps the only providers in use, and return their vendors, which are new."""
+
+    def use(*providers: type[FakeLookUps]) -> list[FakeVendor]:
+        for provider in providers:
+            monkeypatch.setattr(provider, "vendor", FakeVendor(*provider.vendor.cards))
+        settings.PROVIDERS = [f"{provider.__module__}.{provider.__qualname__}" for provider in providers]
+        registry._load_providers.cache_clear()
+        engines.sync_engines()
+        return [provider.vendor for provider in providers]
+
+    yield use
     registry._load_providers.cache_clear()
 
 

@@ -113,7 +113,16 @@ class EngineFactory(DjangoModelFactory):
 
     slug = factory.Sequence(lambda n: f"engine-{n}")
     name = factory.LazyAttribute(lambda engine: engine.slug.title())
-    provider = "simulated"
+
+
+EFFECTS = {
+    Check.Verdict.CLEAN: Check.Effect.CLEARS,
+    Check.Verdict.WARNING: Check.Effect.RISK,
+    Check.Verdict.LABELLED: Check.Effect.TAGS,
+    Check.Verdict.BLOCKED: Check.Effect.TAGS,
+    Check.Verdict.PENDING: Check.Effect.NONE,
+    Check.Verdict.UNKNOWN: Check.Effect.NONE,
+}
 
 
 class CheckFactory(DjangoModelFactory):
@@ -125,8 +134,9 @@ class CheckFactory(DjangoModelFactory):
     number = factory.SubFactory(MonitoredNumberFactory)
     account = factory.SelfAttribute("number.account")
     engine = factory.SubFactory(EngineFactory)
-    result = Check.Result.CLEAN
-    learnt_by = "look-up"
+    provider = "simulated"
+    verdict = Check.Verdict.CLEAN
+    effect = factory.LazyAttribute(lambda check: EFFECTS[check.verdict])
     first_at = factory.LazyFunction(timezone.now)
     last_at = factory.LazyAttribute(lambda check: check.first_at)
     received_at = factory.LazyAttribute(lambda check: check.last_at)

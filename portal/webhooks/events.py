@@ -16,6 +16,7 @@ from django.db.models.functions import JSONObject
 EVENT_TYPES = {
     "number.tagged": "An engine put a spam label on a number",
     "number.cleared": "The label of an engine is gone from a number",
+    "number.at_risk": "A number without a label shows a sign of getting one",
     "number.released": "A number that was labelled when last seen is used again",
     "case.opened": "The remediation of a number began",
     "case.failed": "The remediation of a number failed",

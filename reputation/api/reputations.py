@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from ninja import Router
 
 from portal.api.authentication import ApiRequest
@@ -35,10 +37,9 @@ def get_reputation(request: ApiRequest, number_id: PathId) -> ReputationResponse
     """
     number = get_object_or_problem(request, PhoneNumber, number_id)
     registrations = {item.engine_id: item for item in Registration.objects.filter(number=number)}
-    current = {
-        check.engine_id: check
-        for check in Check.objects.filter(number=number, is_current=True).select_related("engine")
-    }
+    current: dict[int, list[Check]] = defaultdict(list)
+    for check in Check.objects.filter(number=number, is_current=True).select_related("engine").order_by("pk"):
+        current[check.engine_id].append(check)
     tags = Tag.objects.active().filter(number=number).select_related("engine").order_by("pk")
     case = Case.objects.unfinished().filter(number=number).values_list("pk", flat=True).first()
     return ReputationResponse(
@@ -48,6 +49,7 @@ def get_reputation(request: ApiRequest, number_id: PathId) -> ReputationResponse
         remediation=REMEDIATION_STATES.get(number.spam_status),
         is_tagged=number.is_tagged,
         tagged_since=number.tagged_since,
+        at_risk_until=number.at_risk_until,
         checked_at=number.checked_at,
         fresh_until=number.fresh_until,
         capability=number.capability,
@@ -58,7 +60,7 @@ def get_reputation(request: ApiRequest, number_id: PathId) -> ReputationResponse
             EngineReputation(
                 engine=serialize_engine(engine),
                 registration=serialize_registration(registrations.get(engine.pk)),
-                check=serialize_check(current[engine.pk]) if engine.pk in current else None,
+                checks=[serialize_check(check) for check in current[engine.pk]],
             )
             for engine in Engine.objects.filter(in_use=True)
         ],

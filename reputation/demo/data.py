@@ -202,12 +202,11 @@ def _create_numbers(account: Account, context: Context) -> None:
 
 def _simulate_history(ids: Sequence[int], context: Context) -> None:
     """Runs the sweeps for each step of the past days, so that pages show a history. Needs the simulated engines."""
-    simulated = get_providers().get(SimulatedProvider.name)
-    if not isinstance(simulated, SimulatedProvider):
+    if SimulatedProvider.name not in get_providers():
         return
     moment = context.now - days(HISTORY_DAYS)
     capability.enable(ids, context=Context(context.actor, moment))
-    with _override_clock(simulated, lambda: moment):
+    with _override_clock(lambda: moment):
         while moment < context.now:
             for step in (verification.verify_due, lookups.look_up_due, sweep.advance_due):
                 step(moment)
@@ -264,12 +263,14 @@ def _split_calls_by_basis(campaign: Campaign, day: date, days_ago: int) -> dict[
 
 
 @contextmanager
-def _override_clock(simulated: SimulatedProvider, clock: Callable[[], datetime]) -> Iterator[None]:
-    original, simulated.clock = simulated.clock, clock
+def _override_clock(clock: Callable[[], datetime]) -> Iterator[None]:
+    """Sets the clock of every instance of the simulated provider."""
+    original = SimulatedProvider.__dict__["clock"]
+    SimulatedProvider.clock = staticmethod(clock)
     try:
         yield
     finally:
-        simulated.clock = original
+        SimulatedProvider.clock = original
 
 
 def _build_numbers(account: Account, campaign_by_name: dict[str, Campaign], now: datetime) -> Iterator[PhoneNumber]:

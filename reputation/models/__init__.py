@@ -3,9 +3,10 @@ from reputation.models.calls import CampaignCalls, NumberCalls
 from reputation.models.campaigns import Campaign
 from reputation.models.cases import Case, Submission
 from reputation.models.complaints import Complaint, ComplaintFile
+from reputation.models.connections import CarrierEngine, CircuitBreaker, Connection, EngineRole
 from reputation.models.counts import NumberCount
 from reputation.models.coverage import CoverageLoss
-from reputation.models.engines import Check, CircuitBreaker, Engine, Registration, Tag
+from reputation.models.engines import Check, Engine, Registration, Tag
 from reputation.models.imports import ColumnChoice, ImportRow, NumberImport
 from reputation.models.numbers import PhoneNumber
 
@@ -14,14 +15,17 @@ __all__ = [
     "BulkActionNumber",
     "Campaign",
     "CampaignCalls",
+    "CarrierEngine",
     "Case",
     "Check",
     "CircuitBreaker",
     "ColumnChoice",
     "Complaint",
     "ComplaintFile",
+    "Connection",
     "CoverageLoss",
     "Engine",
+    "EngineRole",
     "ImportRow",
     "NumberCalls",
     "NumberCount",

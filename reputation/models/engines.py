@@ -11,17 +11,10 @@ from reputation.models.numbers import PhoneNumber
 
 
 class Engine(models.Model):
-    """An analytics engine, which labels numbers. `sync_engines` keeps the rows equal to what the providers declare.
-
-    `carriers` is data that an operator may correct, because sources disagree about it.
-    """
+    """An analytics engine, which labels numbers. `sync_engines` keeps the rows equal to what the providers declare."""
 
     slug = models.SlugField(unique=True)
     name = models.CharField(max_length=60)
-    provider = models.CharField(max_length=40, help_text="The provider through which the portal talks to the engine.")
-    carriers = models.CharField(
-        max_length=200, blank=True, help_text="The carriers whose calls the engine labels, separated by commas."
-    )
     in_use = models.BooleanField(default=True)
     in_use_since = models.DateTimeField(default=timezone.now)
     backfill_cursor = models.BigIntegerField(
@@ -30,7 +23,7 @@ class Engine(models.Model):
         help_text="Monitored numbers with a greater id are not registered with the engine yet. Empty: all are.",
     )
     needs_retirement = models.BooleanField(
-        default=False, help_text="Out of use, but some of its checks and tags are still marked as current."
+        default=False, help_text="Its tags do not count any more, but some are still marked as active."
     )
 
     class Meta:
@@ -38,23 +31,6 @@ class Engine(models.Model):
 
     def __str__(self) -> str:
         return self.name
-
-
-class CircuitBreaker(models.Model):
-    """A failing operation of a provider. It is not called before `retry_at`; the next success deletes the row."""
-
-    provider = models.CharField(max_length=40)
-    operation = models.CharField(max_length=10)
-    failures = models.PositiveSmallIntegerField(default=1, help_text="Consecutive failures.")
-    opened_at = models.DateTimeField()
-    retry_at = models.DateTimeField()
-    reason = models.CharField(max_length=300, blank=True)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["provider", "operation"], name="outage_once")]
-
-    def __str__(self) -> str:
-        return f"{self.provider}, {self.operation}: {self.reason}"
 
 
 class Registration(Claimable):
@@ -100,22 +76,49 @@ class Registration(Claimable):
 
 
 class Check(models.Model):
-    """A run of equal observations by one engine of one number, from the first to the last.
+    """A run of equal observations of one number by one source, from the first to the last.
 
-    An equal observation extends the current run. A different one, or one that arrives after `valid_until`, starts a
-    new run, so the history stores changes only, and a gap between runs means that nothing was known.
+    A source is a provider's look-up at an engine, or at an engine and a carrier. An equal observation extends the
+    current run. A different one, or one that arrives after `valid_until`, starts a new run, so the history stores
+    changes only, and a gap between runs means that nothing was known.
     """
 
-    class Result(models.TextChoices):
+    class Verdict(models.TextChoices):
         CLEAN = "clean", "Clean"
-        TAGGED = "tagged", "Tagged"
+        WARNING = "warning", "Warning"
+        LABELLED = "labelled", "Labelled"
+        BLOCKED = "blocked", "Blocked"
+        PENDING = "pending", "Pending"
+        UNKNOWN = "unknown", "Unknown"
+
+    class Evidence(models.TextChoices):
+        ENGINE_DATA = "engine_data", "Engine's own data"
+        HANDSET = "handset", "Seen on a telephone"
+        NETWORK_BLOCK = "network_block", "Blocked by a network"
+        COMPLAINTS = "complaints", "Complaints"
+        APP_LIST = "app_list", "A telephone app's list"
+
+    class Effect(models.TextChoices):
+        """What the observation does to the number (see monitoring/severity.py)."""
+
+        CLEARS = "clears", "No label"
+        RISK = "risk", "At risk"
+        TAGS = "tags", "Tagged"
+        NONE = "none", "Says nothing"
+
+    # Complaints are no labels. A number whose only source they are is not known.
+    LABEL_EVIDENCE = tuple(evidence for evidence in Evidence if evidence != "complaints")
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="+", db_index=False)
     number = models.ForeignKey(PhoneNumber, models.CASCADE, related_name="checks", db_index=False)
     engine = models.ForeignKey(Engine, models.CASCADE, related_name="+", db_index=False)
-    result = models.CharField(max_length=10, choices=Result)
+    provider = models.CharField(max_length=40)
+    carrier = models.CharField(max_length=60, blank=True, help_text="Where it was seen, if only there.")
+    verdict = models.CharField(max_length=10, choices=Verdict)
     label = models.CharField(max_length=80, blank=True)
-    learnt_by = models.CharField(max_length=20, help_text="The source: look-up, complaints, webhook.")
+    severity = models.CharField(max_length=10, blank=True, help_text="Of a label: scam, spam or category.")
+    evidence = models.CharField(max_length=15, choices=Evidence, default=Evidence.ENGINE_DATA)
+    effect = models.CharField(max_length=6, choices=Effect)
     first_at = models.DateTimeField()
     last_at = models.DateTimeField()
     # When the last answer arrived. `last_at` is when the engine observed the number, which may be earlier.
@@ -129,15 +132,20 @@ class Check(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["number", "engine"], condition=Q(is_current=True), name="check_one_current")
+            models.UniqueConstraint(
+                fields=["number", "engine", "provider", "carrier"],
+                condition=Q(is_current=True),
+                name="check_one_current",
+            )
         ]
         indexes = [
             models.Index(fields=["number", "engine", "first_at"], name="check_by_number"),
             models.Index(fields=["last_at"], condition=Q(is_current=False), name="check_prunable"),
+            models.Index(fields=["number", "valid_until"], condition=Q(effect="risk"), name="check_at_risk"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.number} at {self.engine}: {self.result}"
+        return f"{self.number} at {self.engine}: {self.verdict}"
 
 
 class TagQuerySet(AccountQuerySet):
@@ -146,7 +154,7 @@ class TagQuerySet(AccountQuerySet):
 
     def last_seen(self) -> TagQuerySet:
         """Tags that were active when monitoring of their number ended."""
-        return self.filter(last_seen_at__isnull=False)
+        return self.filter(end_reason=Tag.EndReason.NOT_MONITORED, last_seen_at__isnull=False)
 
 
 class Tag(models.Model):
@@ -155,16 +163,20 @@ class Tag(models.Model):
     class EndReason(models.TextChoices):
         CLEARED = "cleared", "Cleared"
         NOT_MONITORED = "not_monitored", "Monitoring switched off"
+        RETIRED = "retired", "Does not count any more"
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="+", db_index=False)
     number = models.ForeignKey(PhoneNumber, models.CASCADE, related_name="tags", db_index=False)
     engine = models.ForeignKey(Engine, models.CASCADE, related_name="tags", db_index=False)
     case = models.ForeignKey("Case", models.SET_NULL, null=True, related_name="tags")
+    carrier = models.CharField(max_length=60, blank=True, help_text="Whose telephones show it, if only those.")
     label = models.CharField(max_length=80, blank=True)
+    severity = models.CharField(max_length=10, blank=True, help_text="Scam, spam or category.")
+    evidence = models.CharField(max_length=15, choices=Check.Evidence, default=Check.Evidence.ENGINE_DATA)
     detected_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
     end_reason = models.CharField(max_length=15, choices=EndReason, blank=True)
-    last_seen_at = models.DateTimeField(null=True, help_text="When a look-up last found it, if monitoring ended first.")
+    last_seen_at = models.DateTimeField(null=True, help_text="When it was last found.")
     raw_response = models.JSONField(default=dict)
 
     objects = TagQuerySet.as_manager()
@@ -172,7 +184,7 @@ class Tag(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["number", "engine"], condition=Q(ended_at__isnull=True), name="tag_one_standing"
+                fields=["number", "engine", "carrier"], condition=Q(ended_at__isnull=True), name="tag_one_standing"
             )
         ]
         indexes = [

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from portal.models import Account, AccountQuerySet, Claimable
 from portal.phone.numbers import country_name, format_national
+from reputation.models import spam_statuses
 from reputation.models.search_index import build_search_condition
 
 
@@ -48,7 +49,7 @@ class PhoneNumberQuerySet(AccountQuerySet):
         """Loads only the columns that lists show: half of them, since parsing the date columns is expensive."""
         return self.only(
             *("e164", "region", "label", "source", "campaign", "capability", "capability_reason"),
-            *("spam_status", "tagged_since", "checked_at", "fresh_until", "exhausted_on"),
+            *("spam_status", "tagged_since", "at_risk_until", "checked_at", "fresh_until", "exhausted_on"),
         )
 
     def in_campaign(self, campaign: models.Model | int) -> PhoneNumberQuerySet:
@@ -103,47 +104,16 @@ class PhoneNumber(Claimable):
         ON = "on", "On"
         FAILED = "failed", "Verification failed"
 
-    class SpamStatus(models.TextChoices):
-        """The stored statuses. Pages show those of TAGGED as *tagged*, and *clean* as *stale* if an answer expired."""
-
-        NOT_MONITORED = "not_monitored", "Not monitored"
-        UNKNOWN = "unknown", "Not yet known"
-        CLEAN = "clean", "Clean"
-        TAGGED = "tagged", "Tagged"
-        TAGGED_AGAIN = "tagged_again", "Tagged again"
-        IN_REMEDIATION = "in_remediation", "In remediation"
-        FAILED = "failed", "Remediation failed"
-        LAST_SEEN = "last_seen", "Labelled when last seen"
+    SpamStatus = spam_statuses.SpamStatus
+    STALE = spam_statuses.STALE
+    TAGGED = spam_statuses.TAGGED
+    SKIPPED = spam_statuses.SKIPPED  # by matching
+    STATUSES_BY_FACET = spam_statuses.STATUSES_BY_FACET
+    STATUSES_BY_URGENCY = spam_statuses.STATUSES_BY_URGENCY
 
     MAX_LABEL_LENGTH = 80
-    STALE = "stale"
     CALLER_ID_KINDS = ("geographic", "toll_free")
     MONITORED = (Capability.VERIFYING, Capability.ON)
-    TAGGED = (SpamStatus.TAGGED, SpamStatus.TAGGED_AGAIN, SpamStatus.IN_REMEDIATION, SpamStatus.FAILED)
-    SKIPPED = (*TAGGED, SpamStatus.LAST_SEEN)  # by matching
-
-    # A facet stores the index, so a new status goes to the end. 9 means none of these: there is room for one more.
-    STATUSES_BY_FACET = (
-        SpamStatus.FAILED,
-        SpamStatus.TAGGED_AGAIN,
-        SpamStatus.TAGGED,
-        SpamStatus.IN_REMEDIATION,
-        SpamStatus.UNKNOWN,
-        SpamStatus.CLEAN,
-        SpamStatus.NOT_MONITORED,
-        SpamStatus.LAST_SEEN,
-    )
-    # Sort order of the column, most urgent first.
-    STATUSES_BY_URGENCY = (
-        SpamStatus.FAILED,
-        SpamStatus.TAGGED_AGAIN,
-        SpamStatus.TAGGED,
-        SpamStatus.IN_REMEDIATION,
-        SpamStatus.LAST_SEEN,
-        SpamStatus.UNKNOWN,
-        SpamStatus.CLEAN,
-        SpamStatus.NOT_MONITORED,
-    )
     CAPABILITIES_BY_NAME = (Capability.FAILED, Capability.OFF, Capability.ON, Capability.VERIFYING)
 
     # No index of its own: number_once_in_account starts with this column.
@@ -166,6 +136,10 @@ class PhoneNumber(Claimable):
     # Derived from capability, tags, cases and checks by spam_status.recompute, in the transaction that changes them.
     spam_status = models.CharField(max_length=15, choices=SpamStatus, default=SpamStatus.NOT_MONITORED, editable=False)
     tagged_since = models.DateTimeField(null=True, editable=False)
+    # From the first of the signs of a risk that count until the last one expires. Null without a sign, or if the number
+    # is not monitored.
+    at_risk_since = models.DateTimeField(null=True, editable=False)
+    at_risk_until = models.DateTimeField(null=True, editable=False)
     # When the portal asks what to do with a number that was labelled when last seen. Null if there is no such label:
     # monitoring never ended with an active tag, or the number was found clean, tagged or released since.
     decision_due_at = models.DateTimeField(null=True, editable=False)
@@ -236,6 +210,10 @@ class PhoneNumber(Claimable):
                 name="number_last_seen",
                 condition=Q(removed_at__isnull=True, decision_due_at__isnull=False),
             ),
+            models.Index(fields=["at_risk_until"], name="number_risk_ends", condition=Q(at_risk_until__isnull=False)),
+            models.Index(
+                fields=["account", "at_risk_since"], name="number_at_risk", condition=Q(at_risk_since__isnull=False)
+            ),
             # For matching: in E.164 order, numbers of one exchange or area code are adjacent.
             models.Index(
                 fields=["campaign", "e164"],
@@ -280,6 +258,11 @@ class PhoneNumber(Claimable):
     def was_labelled(self) -> bool:
         """Whether the number was labelled when last seen, and was neither released nor found clean since."""
         return self.spam_status == self.SpamStatus.LAST_SEEN
+
+    @property
+    def is_at_risk(self) -> bool:
+        """Whether the number shows signs of getting a label, but has none."""
+        return self.spam_status == self.SpamStatus.AT_RISK
 
     @property
     def is_skipped(self) -> bool:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Case, Exists, F, OuterRef, Q, Subquery, Value, When
+from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
 from django.db.models.functions import Coalesce
 
 from portal import audit
@@ -43,25 +43,32 @@ TRANSITIONS: dict[str, tuple[str, ...]] = {
 
 
 def enable(ids: Sequence[int], *, context: Context) -> list[int]:
-    """Starts the verification: registers the numbers with every engine in use. Does not check their eligibility."""
+    """Starts the verification: registers the numbers with every engine for which a provider registers.
+
+    Numbers that there is nobody to register with are on at once. Does not check the numbers' eligibility.
+    """
     with transaction.atomic(savepoint=False):
         moved = _transition(
             ids, to=Capability.VERIFYING, context=context, next_action_at=context.now + days(VERIFICATION_DEADLINE_DAYS)
         )
         Registration.objects.filter(number__in=in_list(moved)).delete()
         engines.register_numbers(moved, now=context.now)
+        registered = Registration.objects.filter(number=OuterRef("pk"))
+        without = PhoneNumber.objects.filter(~Exists(registered), pk__in=in_list(moved))
+        if ids_without := list(without.order_by("pk").values_list("pk", flat=True)):
+            accept(ids_without, context=context)
     return moved
 
 
 def accept(ids: Sequence[int], *, context: Context) -> list[int]:
-    """Every engine accepted the numbers. They are monitored from now on, and looked up at once."""
+    """Every engine that had to accept the numbers did. They are monitored from now on, and looked up at once."""
     with transaction.atomic(savepoint=False):
         moved = _transition(ids, to=Capability.ON, context=context, next_action_at=context.now)
         unanswered = Registration.objects.filter(number__in=in_list(moved), state__in=Registration.UNANSWERED)
         unanswered.update(
             state=Registration.State.ACCEPTED, answered_at=context.now, next_action_at=None, lease_token=""
         )
-        spam_status.recompute(moved)
+        spam_status.recompute(moved, now=context.now)
     return moved
 
 
@@ -82,11 +89,10 @@ def disable(ids: Sequence[int], *, context: Context, reason: str = "") -> list[i
     with transaction.atomic(savepoint=False):
         moved = _transition(ids, to=Capability.OFF, context=context, next_action_at=None, reason=reason)
         _withdraw_registrations(moved, now=context.now)
-        found = Check.objects.filter(number=OuterRef("number"), engine=OuterRef("engine"), is_current=True)
         Tag.objects.active().filter(number__in=in_list(moved)).update(
             ended_at=context.now,
             end_reason=Tag.EndReason.NOT_MONITORED,
-            last_seen_at=Coalesce(Subquery(found.values("last_at")[:1]), F("detected_at")),
+            last_seen_at=Coalesce("last_seen_at", "detected_at"),
         )
         Check.objects.filter(number__in=in_list(moved), is_current=True).update(is_current=False)
         cases.cancel_for_numbers(moved, context=context, reason=reason or "Monitoring was switched off.")
@@ -147,4 +153,6 @@ def _spam_status_without_monitoring(now: datetime) -> dict[str, Any]:
         "decision_due_at": Case(When(has_tag, then=Value(now + days(DECISION_DAYS))), default=F("decision_due_at")),
         "tagged_since": None,
         "fresh_until": None,
+        "at_risk_since": None,
+        "at_risk_until": None,
     }

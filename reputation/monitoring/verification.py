@@ -1,4 +1,4 @@
-"""Verification: every engine in use is asked to monitor a number, which may take days.
+"""Verification: every engine for which a provider registers numbers is asked to monitor one, which may take days.
 
 Each registration stores when its engine is asked next. A number is on when all its registrations are accepted, and has
 failed when one is refused. A new engine is also asked about numbers that are already on; their capability stays.
@@ -20,11 +20,11 @@ from portal.audit import Context
 from portal.db.bulk import update_rows
 from portal.jobs.claims import RELEASED, claim
 from portal.text import pluralize
-from reputation.models import PhoneNumber, Registration
+from reputation.models import EngineRole, PhoneNumber, Registration
 from reputation.monitoring import capability
 from reputation.providers.client import CallResult, ProviderClient
+from reputation.providers.connections import group_by_connection
 from reputation.providers.protocol import EngineResponse, Stage
-from reputation.providers.registry import get_providers
 from reputation.providers.withdrawal import withdraw_chunk
 from reputation.service_clock import days
 
@@ -32,6 +32,9 @@ logger = logging.getLogger(__name__)
 
 CHUNK = 500
 State = Registration.State
+
+# The registrations that a verification waits for: a provider in use registers numbers with their engine.
+_COUNTS = Q(engine__in_use=True, engine__roles__role=EngineRole.Role.REGISTER)
 
 # How often an engine that has not answered is asked, in days of the service's clock.
 POLL_INTERVAL_DAYS = 1 / 8
@@ -51,13 +54,12 @@ def verify_due(now: datetime) -> int:
     if not ids:
         return 0
     claimed = list(Registration.objects.filter(pk__in=ids).select_related("engine", "number").order_by("pk"))
-    client = ProviderClient(get_providers(), now)
+    client = ProviderClient(now)
     responses: dict[int, EngineResponse] = {}
     retry_at: dict[int, datetime] = {}
-    for name in client.providers:
-        of_provider = [registration for registration in claimed if registration.engine.provider == name]
-        for operation, by_item in (("verify", _to_verify(of_provider)), ("poll", _to_poll(of_provider))):
-            result = client.call(name, operation, list(by_item))
+    for connection, registrations in group_by_connection(claimed, EngineRole.Role.REGISTER).items():
+        for operation, by_item in (("verify", _to_verify(registrations)), ("poll", _to_poll(registrations))):
+            result = client.call(connection, operation, list(by_item))
             responses |= _match_responses(result, operation, by_item)
             if result.retry_at:
                 retry_at |= {
@@ -147,16 +149,19 @@ def _registration_row(
 
 
 def complete_verifications(number_ids: Iterable[int], *, now: datetime) -> tuple[int, int]:
-    """Accepts the numbers that every engine in use accepted and fails those that one refused; returns both counts."""
+    """Accepts the numbers that every engine accepted and fails those that one refused; returns both counts.
+
+    Only engines for which a provider registers count.
+    """
     verifying = PhoneNumber.objects.filter(pk__in=number_ids, capability=PhoneNumber.Capability.VERIFYING)
-    registrations = Registration.objects.filter(number=OuterRef("pk"), engine__in_use=True)
+    registrations = Registration.objects.filter(_COUNTS, number=OuterRef("pk"))
     refusal = registrations.filter(state=State.REFUSED).order_by("answered_at", "pk").values("reason")[:1]
     accepted: list[int] = []
     refused: dict[str, list[int]] = defaultdict(list)
     numbers = verifying.annotate(
         is_refused=Exists(registrations.filter(state=State.REFUSED)),
         refusal=Subquery(refusal),
-        is_pending=Exists(registrations.exclude(state=State.ACCEPTED)) | ~Exists(registrations),
+        is_pending=Exists(registrations.exclude(state=State.ACCEPTED)),
     )
     for pk, is_refused, reason, is_pending in numbers.values_list("pk", "is_refused", "refusal", "is_pending"):
         if is_refused:
@@ -180,23 +185,29 @@ def withdraw_due(now: datetime) -> int:
     """Withdraws one chunk of registrations that are no longer needed; returns how many it tried."""
     withdrawing = Registration.objects.filter(state=State.WITHDRAWING)
     return withdraw_chunk(
-        withdrawing, now=now, limit=CHUNK, retry_days=POLL_INTERVAL_DAYS, find_shared=_find_shared_registrations
+        withdrawing,
+        role=EngineRole.Role.REGISTER,
+        now=now,
+        limit=CHUNK,
+        retry_days=POLL_INTERVAL_DAYS,
+        find_shared=_find_shared_registrations,
     )
 
 
 def _find_shared_registrations(registrations: Sequence[Registration]) -> set[int]:
-    """The ids of those whose engine must go on monitoring the number, because another account has it, too."""
+    """The ids of those that another account needs, which has the number, too, and uses the same connection."""
     references = [registration.reference for registration in registrations]
     needed = Registration.objects.filter(reference__in=references, state__in=(State.PENDING, State.ACCEPTED))
-    shared = set(needed.values_list("engine_id", "reference").distinct())
-    return {
-        registration.pk for registration in registrations if (registration.engine_id, registration.reference) in shared
-    }
+    shared: set[int] = set()
+    for together in group_by_connection([*registrations, *needed], EngineRole.Role.REGISTER).values():
+        kept = {(row.engine_id, row.reference) for row in together if row.state != State.WITHDRAWING}
+        shared.update(row.pk for row in together if (row.engine_id, row.reference) in kept)
+    return shared
 
 
 def get_progress(ids: Sequence[int], now: datetime) -> dict[int, str]:
     """The progress of the verification of each number, such as "1 of 3 engines · up to 3 days"; one query."""
-    registrations = Registration.objects.filter(number__in=ids, engine__in_use=True).order_by().values("number")
+    registrations = Registration.objects.filter(_COUNTS, number__in=ids).order_by().values("number")
     progress = registrations.annotate(
         engines=Count("pk"),
         accepted=Count("pk", filter=Q(state=State.ACCEPTED)),

@@ -1,6 +1,6 @@
 """Mail about spam tags to the members who want it: what is new since the last mail.
 
-New are tags, cleared tags, failed cases, and numbers about which somebody has to decide.
+New are tags, cleared tags, failed cases, numbers about which somebody has to decide, and numbers at risk.
 
 `Member.digest_sent_at` is the moment up to which a member was told. Workers claim a chunk of members, and move this
 moment on before they hand the mails in, so that nobody is told twice. Members who could not be told get it back.
@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 CHUNK_SIZE = 50
 MAX_LISTED = 50
+NEWS = ("tagged", "cleared", "failed", "undecided", "at_risk")
 # What is selected with the rows of each kind of news.
 _RELATED: dict[type, list[str]] = {Tag: ["number", "engine"], Case: ["number"], PhoneNumber: ["account"]}
 
@@ -73,6 +74,7 @@ class Digest:
     cleared: DigestSection
     failed: DigestSection
     undecided: DigestSection
+    at_risk: DigestSection
 
     @property
     def subject(self) -> str:
@@ -83,6 +85,7 @@ class Digest:
             (self.cleared.total, "cleared"),
             (self.failed.total, f"{needs} a support ticket"),
             (self.undecided.total, "awaiting your decision"),
+            (self.at_risk.total, "at risk"),
         )
         parts = [f"{total:,} {words}" for total, words in counts if total]
         first = next(total for total, _ in counts if total)
@@ -169,7 +172,8 @@ def _deliver(digests: Iterable[Digest], untold: dict[int, Member], connection: B
 
 def _query_news(accounts: Q, *, since: Any, until: datetime) -> dict[str, QuerySet]:
     """The news by kind: labels that were detected and remain, numbers that are clean again, failed cases without a
-    ticket, and numbers that were labelled when last seen and not monitored for so long that somebody has to decide."""
+    ticket, numbers that were labelled when last seen and not monitored for so long that somebody has to decide, and
+    numbers that are at risk of a label."""
     return {
         "tagged": Tag.objects.active().filter(accounts, detected_at__gt=since, detected_at__lte=until),
         "cleared": Tag.objects.filter(
@@ -187,6 +191,9 @@ def _query_news(accounts: Q, *, since: Any, until: datetime) -> dict[str, QueryS
             state_since__lte=until,
         ),
         "undecided": PhoneNumber.objects.awaiting_decision(until).filter(accounts, decision_due_at__gt=since),
+        "at_risk": PhoneNumber.objects.present().filter(
+            accounts, spam_status=PhoneNumber.SpamStatus.AT_RISK, at_risk_since__gt=since, at_risk_since__lte=until
+        ),
     }
 
 
@@ -200,10 +207,7 @@ def _build_digests(members: Iterable[Member], *, until: datetime) -> list[Digest
     for member in members:
         first = first_alike.setdefault((member.account_id, member.digest_sent_at), member)
         pairs.append((member, first.pk))
-    sections = {
-        member.pk: {kind: DigestSection() for kind in ("tagged", "cleared", "failed", "undecided")}
-        for member in first_alike.values()
-    }
+    sections = {member.pk: {kind: DigestSection() for kind in NEWS} for member in first_alike.values()}
     news = _query_news(Q(account__members__in=list(sections)), since=F("account__members__digest_sent_at"), until=until)
     for kind, rows in news.items():
         with_member = rows.annotate(member=F("account__members"))

@@ -19,6 +19,7 @@ _STILL_TAGGED = JSONBoolean(Exists(Tag.objects.active().filter(number=OuterRef("
 WEBHOOK_EVENTS: dict[str, EventDefinition] = {
     "tag.detected": EventDefinition("number.tagged", F("number_id"), _TAG_DATA),
     "tag.cleared": EventDefinition("number.cleared", F("number_id"), {**_TAG_DATA, "still_tagged": _STILL_TAGGED}),
+    "number.at_risk": EventDefinition("number.at_risk", F("pk"), {"number": number_json()}, ("reason",)),
     "number.released": EventDefinition("number.released", F("pk"), {"number": number_json()}, ("reason",)),
     "case.opened": EventDefinition("case.opened", F("number_id"), _CASE_DATA),
     "case.failed": EventDefinition("case.failed", F("number_id"), _CASE_DATA, ("reason",)),

@@ -5,7 +5,7 @@ Every page that shows numbers builds its rows here, so that all show the same al
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -15,24 +15,30 @@ from django.utils import timezone
 from portal.text import join_names
 from reputation import labels
 from reputation.labels import StatusLabel
-from reputation.models import Case, PhoneNumber, Submission, Tag
+from reputation.models import Case, Check, PhoneNumber, Submission, Tag
 from reputation.monitoring import verification
+from reputation.monitoring.severity import VALIDITY_DAYS
+from reputation.numbers.at_risk import Sign, get_signs
 from reputation.numbers.last_seen import get_last_seen_tags
 from reputation.remediation.continuing import get_waiting_requests
+from reputation.service_clock import days
 
 
 @dataclass
 class NumberRow:
     """A number as pages show it. `is_exhausted` means that it is at its campaign's daily limit of calls today.
 
-    `tags` are its active tags, or those it had when last seen. `case` is the unfinished case of the active tags, else
-    the failed one. `failed_case` is the failed case that a support ticket is for. `requests` are those that engines
-    received before monitoring ended.
+    `tags` are its active tags, or those it had when last seen. `label_last_seen_at` is set if no look-up has found a
+    label of a tagged number for long. `signs` are those of a number at risk. `case` is the unfinished case of the
+    active tags, else the failed one. `failed_case` is the failed case that a support ticket is for. `requests` are
+    those that engines received before monitoring ended.
     """
 
     number: PhoneNumber
     status: str
     tags: list[Tag] = field(default_factory=list)
+    label_last_seen_at: datetime | None = None
+    signs: list[Sign] = field(default_factory=list)
     case: Case | None = None
     failed_case: Case | None = None
     requests: list[Submission] = field(default_factory=list)
@@ -84,13 +90,18 @@ class NumberRow:
         return max((tag.last_seen_at for tag in self.tags if tag.last_seen_at), default=None)
 
     @property
+    def signs_sentence(self) -> str:
+        """Return why the number is at risk: "Hiya sees a medium risk; 2 complaints in 30 days (FTC complaints)"."""
+        return "; ".join(sign.sentence for sign in self.signs)
+
+    @property
     def requested_engine_names(self) -> str:
         """Return the engines that have a request to remove the label."""
         return join_names(sorted({request.engine.name for request in self.requests}))
 
 
 def build_rows(numbers: Iterable[PhoneNumber], now: datetime) -> list[NumberRow]:
-    """Return rows for the numbers of one page; five queries, however many numbers there are.
+    """Return rows for the numbers of one page; seven queries, however many numbers there are.
 
     Call it with the account's time zone active: it decides which day is today.
     """
@@ -102,6 +113,8 @@ def build_rows(numbers: Iterable[PhoneNumber], now: datetime) -> list[NumberRow]
     tagged = [pk for pk, row in rows.items() if row.number.is_tagged]
     for tag in Tag.objects.active().filter(number__in=tagged).select_related("engine").order_by("detected_at"):
         rows[tag.number_id].tags.append(tag)
+    for pk in tagged:
+        rows[pk].label_last_seen_at = _get_old_sighting(rows[pk].tags, now)
     for case in _get_cases(tagged):
         row = rows[case.number_id]
         if case.is_unfinished:
@@ -111,12 +124,21 @@ def build_rows(numbers: Iterable[PhoneNumber], now: datetime) -> list[NumberRow]
             row.case = row.case or case
     for pk, last_seen in get_last_seen_tags(row.number for row in rows.values()).items():
         rows[pk].tags = last_seen
+    at_risk = [pk for pk, row in rows.items() if row.number.is_at_risk]
+    for pk, signs in get_signs(at_risk, now).items():
+        rows[pk].signs = signs
     for request in get_waiting_requests([pk for pk, row in rows.items() if row.number.was_labelled]):
         rows[request.case.number_id].requests.append(request)
     verifying = [pk for pk, row in rows.items() if row.number.capability == PhoneNumber.Capability.VERIFYING]
     for pk, progress in verification.get_progress(verifying, now).items():
         rows[pk].verification_progress = progress
     return list(rows.values())
+
+
+def _get_old_sighting(tags: Sequence[Tag], now: datetime) -> datetime | None:
+    """Return when a label was last found, if that is so long ago that pages say so."""
+    newest = max((tag.last_seen_at or tag.detected_at for tag in tags), default=now)
+    return newest if newest <= now - days(VALIDITY_DAYS[Check.Effect.TAGS]) else None
 
 
 def _get_cases(number_ids: list[int]) -> list[Case]:

@@ -14,13 +14,14 @@ from portal.text import pluralize
 from reputation.models import Case, Check, Engine, PhoneNumber, Tag
 from reputation.service_clock import days
 
+Effect = Check.Effect
 DAYS_SHOWN = 60
 EVENTS_SHOWN = 50
 
 
 @dataclass(frozen=True)
 class EngineHistory:
-    """One engine's row in the picture. `days` are "tagged", "clean" or "none" (nothing was known), oldest first."""
+    """One engine's row in the picture. `days` are "tagged", "risk", "clean" or "none" (not known), oldest first."""
 
     engine: Engine
     days: list[str]
@@ -29,7 +30,7 @@ class EngineHistory:
     def summary(self) -> str:
         """The text for screen readers: "Hiya: 3 days tagged, 57 days not known"."""
         counts = Counter(self.days)
-        words = {"tagged": "tagged", "clean": "clean", "none": "not known"}
+        words = {"tagged": "tagged", "risk": "at risk", "clean": "clean", "none": "not known"}
         parts = [f"{pluralize(counts[result], 'day')} {words[result]}" for result in words if counts[result]]
         return f"{self.engine}: {', '.join(parts)}"
 
@@ -59,7 +60,9 @@ def get_daily_history(
 def _day_result(start: datetime, end: datetime, checks: Sequence[Check], tags: Sequence[Tag]) -> str:
     if any(tag.detected_at < end and (tag.ended_at is None or tag.ended_at > start) for tag in tags):
         return "tagged"
-    if any(check.first_at < end and check.valid_until > start for check in checks):
+    if any(check.effect == Effect.RISK and check.first_at < end and check.last_at >= start for check in checks):
+        return "risk"
+    if any(check.effect == Effect.CLEARS and check.first_at < end and check.valid_until > start for check in checks):
         return "clean"
     return "none"
 

@@ -41,5 +41,5 @@ def release(ids: Sequence[int], *, context: Context, reason: str) -> list[int]:
         numbers = PhoneNumber.objects.filter(pk__in=in_list(released))
         audit.record_changes(numbers, context=context, code="number.released", label="e164", reason=Value(reason[:300]))
         numbers.update(decision_due_at=None)
-        spam_status.recompute(released)
+        spam_status.recompute(released, now=context.now)
     return released

@@ -3,36 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from django.db.models import Case as SQLCase
-from django.db.models import CharField, Count, Exists, F, Min, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models import CharField, Exists, F, Max, Min, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce
 
 from portal.db.in_list import in_list
-from reputation.models import Case, Check, Engine, PhoneNumber, Tag
+from reputation.models import Case, Check, PhoneNumber, Tag
+from reputation.numbers import sources
 
 Status = PhoneNumber.SpamStatus
 
 
-def recompute(ids: Sequence[int]) -> None:
-    """Updates spam_status, tagged_since, decision_due_at and the times of checks of one chunk of numbers.
+def recompute(ids: Sequence[int], *, now: datetime) -> None:
+    """Updates the spam status of one chunk of numbers, and the times that belong to it.
 
     Call it in the transaction that changed a tag, a case, a check or the capability. A number is clean only while each
-    engine in use has a current check of it; otherwise its status is not yet known. A number that was labelled when last
-    seen (decision_due_at is set) keeps that status until it is tagged or clean.
+    source that can show labels has a current clean check of it; otherwise its status is not yet known. A number that
+    was labelled when last seen (decision_due_at is set) keeps that status until it is tagged or clean.
 
     Numbers whose status stays the same, as after most look-ups, get only new times: the status is in seven indexes.
     """
     tags = Tag.objects.active().filter(number=OuterRef("pk"))
-    checks = Check.objects.filter(number=OuterRef("pk"), is_current=True, engine__in_use=True).order_by()
+    checks = Check.objects.filter(
+        number=OuterRef("pk"), is_current=True, engine__in_use=True, evidence__in=Check.LABEL_EVIDENCE
+    ).order_by()
     of_checks = checks.values("number")
+    signs = Check.objects.filter(number=OuterRef("pk"), effect=Check.Effect.RISK, valid_until__gt=now).order_by()
+    at_risk = Q(Exists(signs), capability=PhoneNumber.Capability.ON)
     new_times = {
         "checked_at": Coalesce(Subquery(of_checks.annotate(at=Min("last_at")).values("at")), F("checked_at")),
         "fresh_until": Subquery(of_checks.annotate(at=Min("valid_until")).values("at")),
+        "at_risk_since": SQLCase(When(at_risk, then=Coalesce(F("at_risk_since"), Value(now)))),
+        "at_risk_until": SQLCase(
+            When(at_risk, then=Subquery(signs.values("number").annotate(at=Max("valid_until")).values("at"))),
+        ),
     }
-    clean = _numbers_checked_by_all_engines(ids)
+    clean = sources.get_clean_numbers(ids)
     new_status = {
-        "spam_status": _spam_status(ids, tags, clean),
+        "spam_status": _spam_status(ids, tags, signs, clean),
         "decision_due_at": SQLCase(
             When(Q(Exists(tags)) | Q(pk__in=in_list(clean)), capability=PhoneNumber.Capability.ON, then=None),
             default=F("decision_due_at"),
@@ -53,7 +63,7 @@ def recompute(ids: Sequence[int]) -> None:
     PhoneNumber.objects.filter(pk__in=in_list(pk for pk in ids if pk not in same)).update(**new_status, **new_times)
 
 
-def _spam_status(ids: Sequence[int], tags: QuerySet[Tag], clean: Sequence[int]) -> SQLCase:
+def _spam_status(ids: Sequence[int], tags: QuerySet[Tag], signs: QuerySet[Check], clean: Sequence[int]) -> SQLCase:
     """The status as an expression: the first condition that holds."""
     last_case = Case.objects.filter(number=OuterRef("pk")).order_by("-opened_at", "-pk")
     is_on = Q(capability=PhoneNumber.Capability.ON)
@@ -64,10 +74,12 @@ def _spam_status(ids: Sequence[int], tags: QuerySet[Tag], clean: Sequence[int]) 
         When(Q(pk__in=in_list(_numbers_with_failed_case(ids))), then=Value(Status.FAILED)),
         default=Value(Status.TAGGED),
     )
+    was_labelled = Q(decision_due_at__isnull=False) & ~Q(pk__in=in_list(clean))
     return SQLCase(
         When(is_on & Q(Exists(tags)), then=of_tagged),
+        When(was_labelled, then=Value(Status.LAST_SEEN)),
+        When(is_on & Q(Exists(signs)), then=Value(Status.AT_RISK)),
         When(is_on & Q(pk__in=in_list(clean)), then=Value(Status.CLEAN)),
-        When(decision_due_at__isnull=False, then=Value(Status.LAST_SEEN)),
         When(is_on, then=Value(Status.UNKNOWN)),
         default=Value(Status.NOT_MONITORED),
         output_field=CharField(),
@@ -78,11 +90,3 @@ def _numbers_with_failed_case(ids: Sequence[int]) -> list[int]:
     """The ids of the numbers with an active tag whose case failed."""
     failed = Tag.objects.active().filter(number__in=in_list(ids), case__state=Case.State.FAILED)
     return list(failed.values_list("number_id", flat=True).distinct())
-
-
-def _numbers_checked_by_all_engines(ids: Sequence[int]) -> list[int]:
-    """The ids of the numbers of which each engine in use has a current check."""
-    engines = Engine.objects.filter(in_use=True).count()
-    current = Check.objects.filter(number__in=in_list(ids), is_current=True, engine__in_use=True)
-    answered = current.order_by().values("number").annotate(answers=Count("pk")).filter(answers__gte=max(engines, 1))
-    return list(answered.values_list("number", flat=True))

@@ -1,77 +1,60 @@
-"""The engine "FTC complaints", which labels a number with enough recent complaints.
+"""The provider of complaints to the FTC, whose source is the portal's own table (`manage.py load_complaints`).
 
-Its source is the portal's own table, filled by `manage.py load_complaints`. The FTC removes no complaints: the label
-ends when they age out.
+Complaints are no labels: enough recent ones put a number at risk, and none of them mean nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from django.conf import settings
 from django.utils import timezone
 
 from reputation import complaints
-from reputation.providers.protocol import EngineInfo, EngineResponse, Limits, Observation, Stage, SubmitRequest
+from reputation.complaints import ComplaintCount
+from reputation.providers.protocol import (
+    ConnectionSettings,
+    EngineInfo,
+    Evidence,
+    Limits,
+    Observation,
+    Prices,
+    Role,
+    Verdict,
+)
 
-ENGINE = EngineInfo("ftc-complaints", "FTC complaints")
-LABEL = "Reported to the FTC"
-REFERENCE_PREFIX = "ftc:"
+ENGINE = EngineInfo("ftc-complaints", "FTC complaints", evidence=Evidence.COMPLAINTS)
 
 
 class ComplaintsProvider:
-    name = "complaints"
-    limits = Limits(verify=1_000, look_up=1_000, submit=1_000, poll=1_000, withdraw=1_000)
+    name: ClassVar[str] = "complaints"
+    roles: ClassVar[frozenset[Role]] = frozenset({Role.LOOK_UP})
+    limits: ClassVar[Limits] = Limits(look_up=1_000)
+    prices: ClassVar[Prices] = Prices()
 
-    def engines(self) -> list[EngineInfo]:
+    def __init__(self, connection: ConnectionSettings) -> None:
+        """There is nothing to connect to."""
+
+    @classmethod
+    def engines(cls) -> list[EngineInfo]:
         return [ENGINE]
 
-    def verify(self, numbers: Sequence[str]) -> list[EngineResponse]:
-        return [EngineResponse(Stage.DONE, number=number, engine=ENGINE.slug) for number in numbers]
-
     def look_up(self, numbers: Sequence[str]) -> list[Observation]:
-        now = timezone.now()
-        return [
-            Observation(
-                number,
-                ENGINE.slug,
-                tagged=count.reaches_threshold,
-                label=LABEL if count.reaches_threshold else "",
-                raw_response={"complaints": count.complaints, "within_days": settings.COMPLAINTS_WINDOW_DAYS},
-                learnt_by="complaints",
-            )
-            for number, count in complaints.count_by_number(numbers, now=now).items()
-        ]
-
-    def submit(self, requests: Sequence[SubmitRequest]) -> list[EngineResponse]:
-        """Answer when the label expires, since there is nobody to ask."""
-        counts = complaints.count_by_number([request.number for request in requests], now=timezone.now())
-        return [
-            _removal_response(request.number, counts[request.number], key=request.idempotency_key)
-            for request in requests
-        ]
-
-    def poll(self, references: Sequence[str]) -> list[EngineResponse]:
-        numbers = [
-            reference.removeprefix(REFERENCE_PREFIX)
-            for reference in references
-            if reference.startswith(REFERENCE_PREFIX)
-        ]
         counts = complaints.count_by_number(numbers, now=timezone.now())
-        return [_removal_response(number, count) for number, count in counts.items()]
-
-    def withdraw(self, references: Sequence[str]) -> list[EngineResponse]:
-        return [EngineResponse(Stage.WITHDRAWN, reference=reference) for reference in references]
+        return [_build_observation(number, count) for number, count in counts.items()]
 
 
-def _removal_response(number: str, count: complaints.ComplaintCount, *, key: str = "") -> EngineResponse:
-    within = f"{count.complaints} within {settings.COMPLAINTS_WINDOW_DAYS} days"
-    return EngineResponse(
-        Stage.AGEING if count.reaches_threshold else Stage.DONE,
-        idempotency_key=key,
-        number=number,
-        engine=ENGINE.slug,
-        reference=f"{REFERENCE_PREFIX}{number}",
-        reason=f"The FTC removes no complaints; they age out. There are {within}.",
-        expected_by=count.ages_out_at,
+def _build_observation(number: str, count: ComplaintCount) -> Observation:
+    return Observation(
+        number,
+        ENGINE.slug,
+        Verdict.WARNING if count.reaches_threshold else Verdict.CLEAN,
+        evidence=Evidence.COMPLAINTS,
+        expires_at=count.ends_at if count.reaches_threshold else None,
+        raw_response={
+            "complaints": count.complaints,
+            "probably_spoofed": count.probably_spoofed,
+            "within_days": settings.COMPLAINTS_WINDOW_DAYS,
+        },
     )

@@ -1,5 +1,8 @@
 """The interface of a provider: lists in, lists out, of plain values. A provider does not use the portal's models.
 
+A provider declares roles, and has the operations of those only. One is created for each connection: an account's or
+the operator's way to reach the vendor, with its settings.
+
 Vendors differ in how many numbers a call takes, and in whether they answer at once or weeks later, for all numbers or
 for some. Every answer names its number or reference, so a list may be returned in any order and incomplete; the portal
 asks about missing items again later. docs/providers.md has a small complete provider.
@@ -7,12 +10,13 @@ asks about missing items again later. docs/providers.md has a small complete pro
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Protocol, runtime_checkable
+from types import MappingProxyType
+from typing import Any, ClassVar, Protocol
 
 # Failures of a whole call ---------------------------------------------------------------------------------------------
 
@@ -49,16 +53,84 @@ class ProviderMisconfigured(ProviderError):
     """A key, a contract or an accepted agreement is missing or wrong. An operator has to act."""
 
 
-# Values ---------------------------------------------------------------------------------------------------------------
+# Declarations ---------------------------------------------------------------------------------------------------------
+
+
+class Role(Enum):
+    """What a provider does for its engines."""
+
+    LOOK_UP = "look_up"
+    REGISTER = "register"
+    REMEDIATE = "remediate"
+    RECEIVE_WEBHOOKS = "receive_webhooks"
+
+
+# The operations that a provider with the role must have. RECEIVE_WEBHOOKS needs none of its own yet: a webhook is a
+# hint, after which the portal looks up or polls.
+OPERATIONS: Mapping[Role, tuple[str, ...]] = MappingProxyType(
+    {
+        Role.LOOK_UP: ("look_up",),
+        Role.REGISTER: ("verify", "poll", "withdraw"),
+        Role.REMEDIATE: ("submit", "poll", "withdraw"),
+        Role.RECEIVE_WEBHOOKS: (),
+    }
+)
+ALL_OPERATIONS = ("verify", "look_up", "submit", "poll", "withdraw")
+
+
+def get_operations(roles: Iterable[Role]) -> set[str]:
+    """The operations that a provider with these roles has."""
+    return {operation for role in roles for operation in OPERATIONS[role]}
+
+
+class Evidence(Enum):
+    """What an observation is based on."""
+
+    ENGINE_DATA = "engine_data"  # the engine's own data
+    HANDSET = "handset"  # a person saw it on a telephone
+    NETWORK_BLOCK = "network_block"  # a network did not deliver the call
+    COMPLAINTS = "complaints"  # people complained; nobody has labelled the number for that
+    APP_LIST = "app_list"  # the list of one telephone app
 
 
 @dataclass(frozen=True)
 class EngineInfo:
-    """An engine of the provider. `slug` is unique and never changes; `carriers` are those whose calls it labels."""
+    """An engine that the provider speaks for. `slug` is the same for every provider of the engine, and never changes.
+
+    `carriers` are those whose calls it labels. `evidence` is what the provider's look-ups at this engine are based on.
+    """
 
     slug: str
     name: str
     carriers: tuple[str, ...] = ()
+    evidence: Evidence = Evidence.ENGINE_DATA
+
+
+@dataclass(frozen=True)
+class Prices:
+    """US dollars for one item of an operation, known before a call. A fixed price a month is in `monthly`."""
+
+    look_up: Decimal = Decimal(0)
+    verify: Decimal = Decimal(0)
+    submit: Decimal = Decimal(0)
+    monthly: Decimal = Decimal(0)
+
+    def get_price(self, operation: str, count: int) -> Decimal:
+        """The price of one operation with `count` items. Polling and withdrawing are free."""
+        by_operation = {"look_up": self.look_up, "verify": self.verify, "submit": self.submit}
+        return by_operation.get(operation, Decimal(0)) * count
+
+
+@dataclass(frozen=True)
+class ConnectionSettings:
+    """The connection that a provider is created for. `account_id` is None if it is the operator's.
+
+    `values` are the settings of the connection, by name, such as a key or an address.
+    """
+
+    connection_id: int = 0
+    account_id: int | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -132,49 +204,86 @@ class EngineResponse:
     cost: Decimal = Decimal(0)
 
 
+class Verdict(Enum):
+    """What an observation says about a number. A missing field means UNKNOWN, never CLEAN."""
+
+    CLEAN = "clean"
+    WARNING = "warning"  # a medium risk: no label now, but signs of one
+    LABELLED = "labelled"
+    BLOCKED = "blocked"  # confirmed: calls from the number do not arrive
+    PENDING = "pending"  # the engine is still looking
+    UNKNOWN = "unknown"
+
+
+class Severity(Enum):
+    """What a label says. A category names a kind of call without calling it unwanted, as in *Telemarketer*."""
+
+    SCAM = "scam"
+    SPAM = "spam"
+    CATEGORY = "category"
+
+
 @dataclass(frozen=True)
 class Observation:
-    """One engine's answer about one number (E.164).
+    """One answer about one number (E.164).
 
-    `observed_at` is when the engine itself looked, if that is earlier than the answer (a cached one). `raw_response`
-    is the answer as plain JSON values. `learnt_by` names the source.
+    `engine` is empty if it is not known who labels; `carrier` is where the label was seen, if only there. `severity`
+    is left out if only the text of the label is known. `observed_at` is when the engine itself looked, if that is
+    earlier than the answer (a cached one). `expires_at` is until when the answer may be relied on, if not for the
+    usual time. `raw_response` is the answer as plain JSON values.
     """
 
     number: str
-    engine: str
-    tagged: bool
+    engine: str = ""
+    verdict: Verdict = Verdict.UNKNOWN
     label: str = ""
+    severity: Severity | None = None
+    carrier: str = ""
+    evidence: Evidence = Evidence.ENGINE_DATA
     raw_response: dict[str, Any] = field(default_factory=dict)
     observed_at: datetime | None = None
-    learnt_by: str = "look-up"
+    expires_at: datetime | None = None
     cost: Decimal = Decimal(0)
 
 
-@runtime_checkable
 class Provider(Protocol):
-    """The operations of a provider.
+    """A provider: a class that is called with a ConnectionSettings.
 
-    Each takes at most `limits` items, ends within `limits.timeout` seconds, and may raise the exceptions above. Each
-    must be safe to repeat: the portal repeats a call whenever an answer may have been lost.
+    It has the operations of its `roles` (see OPERATIONS); the others are never called. Each takes at most `limits`
+    items, ends within `limits.timeout` seconds, and may raise the exceptions above. Each must be safe to repeat: the
+    portal repeats a call whenever an answer may have been lost.
     """
 
-    name: str
-    limits: Limits
+    name: ClassVar[str]
+    roles: ClassVar[frozenset[Role]]
+    limits: ClassVar[Limits]
+    prices: ClassVar[Prices]
 
-    def engines(self) -> list[EngineInfo]:
+    def __init__(self, connection: ConnectionSettings) -> None:
+        """Makes no network call. A new instance is created once the settings of the connection have changed."""
+        ...
+
+    @classmethod
+    def engines(cls) -> list[EngineInfo]:
         """The provider's engines. Called at every start, so it makes no network call."""
+        ...
 
     def verify(self, numbers: Sequence[str]) -> list[EngineResponse]:
         """Asks every engine to monitor these numbers (E.164); a response for each number and engine."""
+        ...
 
     def look_up(self, numbers: Sequence[str]) -> list[Observation]:
-        """Asks how each engine labels these numbers now."""
+        """Asks how each engine labels these numbers now. One number may have several answers, one or none."""
+        ...
 
     def submit(self, requests: Sequence[SubmitRequest]) -> list[EngineResponse]:
         """Asks the engines to remove labels."""
+        ...
 
     def poll(self, references: Sequence[str]) -> list[EngineResponse]:
-        """Asks for the progress of the requests with these references."""
+        """Asks for the progress of the requests with these references. Leaves out unknown ones."""
+        ...
 
     def withdraw(self, references: Sequence[str]) -> list[EngineResponse]:
         """Withdraws registrations after monitoring was disabled, and all requests after the number was removed."""
+        ...

@@ -15,12 +15,16 @@ from django.conf import settings
 from django.utils import timezone
 
 from reputation.providers.protocol import (
+    ConnectionSettings,
     EngineInfo,
     EngineResponse,
     Limits,
     Observation,
+    Prices,
+    Role,
     Stage,
     SubmitRequest,
+    Verdict,
 )
 from reputation.providers.simulated_store import RequestStore, open_store
 from reputation.providers.simulation import (
@@ -36,22 +40,33 @@ from reputation.service_clock import days
 
 
 class SimulatedProvider:
-    """The provider of the three engines. Tests pass `path` and `clock`, and set `error_to_raise`."""
+    """The provider of the three engines, which are the same for every connection."""
 
     name = "simulated"
+    roles = frozenset({Role.LOOK_UP, Role.REGISTER, Role.REMEDIATE})
     limits = Limits(verify=100, look_up=100, submit=200, poll=200, withdraw=200, timeout=10)
+    prices = Prices()
+    clock: Callable[[], datetime] = staticmethod(timezone.now)
 
-    def __init__(self, *, path: Path | None = None, clock: Callable[[], datetime] = timezone.now) -> None:
+    def __init__(
+        self,
+        connection: ConnectionSettings | None = None,
+        *,
+        path: Path | None = None,
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
+        """Tests pass the `path` of the store and a `clock`."""
         self._path = path
-        self.clock = clock
-        self.error_to_raise: Exception | None = None
+        if clock:
+            self.clock = clock
 
-    def engines(self) -> list[EngineInfo]:
+    @classmethod
+    def engines(cls) -> list[EngineInfo]:
         return list(ENGINES)
 
     def verify(self, numbers: Sequence[str]) -> list[EngineResponse]:
         """Repeats the earlier request of a number, unless that was refused or withdrawn."""
-        now = self._start_call()
+        now = self.clock()
         with self._open_store() as store:
             store.get_first_seen(numbers, now)
             earlier = store.get_requests("verify", numbers)
@@ -61,7 +76,7 @@ class SimulatedProvider:
         return [_verification_response(requests[pair][-1], now) for pair in pairs]
 
     def look_up(self, numbers: Sequence[str]) -> list[Observation]:
-        now = self._start_call()
+        now = self.clock()
         with self._open_store() as store:
             first_seen = store.get_first_seen(numbers, now)
             removals = store.get_requests("remove", numbers)
@@ -72,7 +87,7 @@ class SimulatedProvider:
         ]
 
     def submit(self, requests: Sequence[SubmitRequest]) -> list[EngineResponse]:
-        now = self._start_call()
+        now = self.clock()
         numbers = sorted({request.number for request in requests})
         with self._open_store() as store:
             first_seen = store.get_first_seen(numbers, now)
@@ -89,7 +104,7 @@ class SimulatedProvider:
         return responses
 
     def poll(self, references: Sequence[str]) -> list[EngineResponse]:
-        now = self._start_call()
+        now = self.clock()
         with self._open_store() as store:
             requests = store.get_by_reference(references)
             numbers = sorted({request.number for request in requests})
@@ -103,16 +118,10 @@ class SimulatedProvider:
         ]
 
     def withdraw(self, references: Sequence[str]) -> list[EngineResponse]:
-        now = self._start_call()
+        now = self.clock()
         with self._open_store() as store:
             store.withdraw(references, now)
         return [EngineResponse(Stage.WITHDRAWN, reference=reference) for reference in references]
-
-    def _start_call(self) -> datetime:
-        """The time of the call. Raises `error_to_raise`, if set."""
-        if self.error_to_raise:
-            raise self.error_to_raise
-        return self.clock()
 
     def _open_store(self) -> AbstractContextManager[RequestStore]:
         path = self._path or Path(settings.SIMULATED_DIR) / "engines.sqlite3"
@@ -177,5 +186,5 @@ def _observation(
 ) -> Observation:
     if period := label_period_at(now, number, engine, first_seen, removals):
         raw_response = {"spam_risk": "high", "spam_category": period.label}
-        return Observation(number, engine, tagged=True, label=period.label, raw_response=raw_response)
-    return Observation(number, engine, tagged=False, raw_response={"spam_risk": "low"})
+        return Observation(number, engine, Verdict.LABELLED, period.label, raw_response=raw_response)
+    return Observation(number, engine, Verdict.CLEAN, raw_response={"spam_risk": "low"})

@@ -119,5 +119,5 @@ def _transition(case_ids: Sequence[int], *, to: State, context: Context, reason:
         )
         closing = {"closed_at": context.now, "outcome": reason[:300], "next_action_at": None, **RELEASED}
         cases.update(state=to, state_since=context.now, **({} if to in Case.UNFINISHED else closing))
-        spam_status.recompute(list(moved.values()))
+        spam_status.recompute(list(moved.values()), now=context.now)
     return list(moved)

@@ -6,7 +6,7 @@ clearing them. So nothing but a look-up ends a tag of a monitored number.
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -19,19 +19,12 @@ from reputation.models import Case, Submission, Tag
 from reputation.remediation import cases
 
 
-def end_cleared_tags(number_ids: Sequence[int], clean: Set[tuple[int, int]], *, now: datetime) -> list[int]:
-    """Ends the active tags of these numbers that a look-up no longer found.
+def end_cleared_tags(ids: Sequence[int], *, now: datetime) -> list[int]:
+    """Ends these active tags, whose label a look-up no longer found; returns the number id of each.
 
-    `clean` has the pairs of number id and engine id that were looked up without a label. Returns the id of the number
-    of each tag that ended. Call `close_cases_without_tags` with them afterwards.
+    Call `close_cases_without_tags` with the numbers afterwards.
     """
-    active = Tag.objects.active().filter(number__in=in_list(number_ids))
-    cleared = {
-        pk: number
-        for pk, number, engine in active.values_list("pk", "number_id", "engine_id")
-        if (number, engine) in clean
-    }
-    tags = Tag.objects.filter(pk__in=in_list(cleared))
+    tags = Tag.objects.filter(pk__in=in_list(ids))
     # Update before recording: webhooks tell whether the number has other active tags, and several may end at once.
     tags.update(ended_at=now, end_reason=Tag.EndReason.CLEARED)
     audit.record_changes(
@@ -42,7 +35,7 @@ def end_cleared_tags(number_ids: Sequence[int], clean: Set[tuple[int, int]], *, 
         before="label",
         reason=F("engine__name"),
     )
-    return list(cleared.values())
+    return list(tags.values_list("number_id", flat=True))
 
 
 def close_cases_without_tags(number_ids: Sequence[int], *, now: datetime) -> list[int]:
@@ -62,8 +55,8 @@ def close_cases_without_tags(number_ids: Sequence[int], *, now: datetime) -> lis
         submissions.update(state=Submission.State.MOOT, next_action_at=None)
         tags = Tag.objects.filter(case=OuterRef("pk"))
         without_tags = Case.objects.unfinished().filter(~Exists(tags.active()), number__in=in_list(number_ids))
-        not_monitored = Exists(tags.filter(end_reason=Tag.EndReason.NOT_MONITORED))
-        cancelled = list(without_tags.filter(not_monitored).values_list("pk", flat=True))
-        cleared = list(without_tags.exclude(not_monitored).values_list("pk", flat=True))
-        cases.cancel(cancelled, context=Context.system(now), reason="The engine is no longer asked.")
+        not_counted = Exists(tags.filter(end_reason__in=(Tag.EndReason.NOT_MONITORED, Tag.EndReason.RETIRED)))
+        cancelled = list(without_tags.filter(not_counted).values_list("pk", flat=True))
+        cleared = list(without_tags.exclude(not_counted).values_list("pk", flat=True))
+        cases.cancel(cancelled, context=Context.system(now), reason="The label does not count any more.")
         return cases.clear(cleared, now=now)

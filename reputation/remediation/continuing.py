@@ -71,7 +71,7 @@ def _get_former_requests(number_ids: Sequence[int], new_ids: set[int]) -> list[S
     seen_clean = Check.objects.filter(
         number=OuterRef("case__number"),
         engine=OuterRef("engine"),
-        result=Check.Result.CLEAN,
+        effect=Check.Effect.CLEARS,
         last_at__gt=OuterRef("case__closed_at"),
     )
     former = Submission.objects.filter(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -15,10 +15,10 @@ from django.db.models import OuterRef, Subquery
 from portal.db.bulk import update_rows
 from portal.jobs.claims import RELEASED, claim
 from portal.text import join_names
-from reputation.models import Case, PhoneNumber, Submission, Tag
+from reputation.models import Case, Connection, EngineRole, PhoneNumber, Submission, Tag
 from reputation.providers.client import ProviderClient
+from reputation.providers.connections import get_assigned_providers, group_by_connection
 from reputation.providers.protocol import EngineResponse, SubmitRequest
-from reputation.providers.registry import get_providers
 from reputation.providers.withdrawal import withdraw_chunk
 from reputation.remediation import cases
 from reputation.remediation.cases import OPEN_SUBMISSION_STATES
@@ -64,25 +64,15 @@ def advance_due(now: datetime) -> int:
     if not ids:
         return 0
     due = _load_cases(ids)
-    client = ProviderClient(get_providers(), now)
-    responses: dict[int, EngineResponse] = {}
-    for name in client.providers:
-        submissions = [
-            submission
-            for due_case in due.values()
-            for submission in due_case.submissions
-            if submission.engine.provider == name and submission.is_due(now)
-        ]
-        # Without a reference, polling is impossible: the request is repeated with the same idempotency key.
-        responses |= _submit([submission for submission in submissions if not submission.reference], name, client, due)
-        responses |= _poll([submission for submission in submissions if submission.reference], name, client)
+    responses = _request_removals(due, now)
+    providers = get_assigned_providers(EngineRole.Role.REMEDIATE)
     with transaction.atomic():
         locked = Case.objects.filter(pk__in=ids, lease_token=token).select_for_update().order_by("pk")
         locked_ids = set(locked.values_list("pk", flat=True))
         claimed = save_responses(
             (submission for due_case in due.values() for submission in due_case.submissions), responses, now
         )
-        counts = _transition_cases([due_case for pk, due_case in due.items() if pk in locked_ids], now)
+        counts = _transition_cases([due_case for pk, due_case in due.items() if pk in locked_ids], providers, now)
         # Look the numbers up at once, to confirm or refute the claims that their labels are gone.
         claimed_numbers = {due[case_id].case.number_id for case_id in claimed}
         on = PhoneNumber.objects.filter(pk__in=claimed_numbers, capability=PhoneNumber.Capability.ON)
@@ -90,6 +80,21 @@ def advance_due(now: datetime) -> int:
     summary = ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "none moved"
     logger.info("advance cases: %s due, %s", len(ids), summary)
     return len(ids)
+
+
+def _request_removals(due: dict[int, _DueCase], now: datetime) -> dict[int, EngineResponse]:
+    """Submits and polls what is due; returns the responses by submission id."""
+    client = ProviderClient(now)
+    responses: dict[int, EngineResponse] = {}
+    due_submissions = [
+        submission for due_case in due.values() for submission in due_case.submissions if submission.is_due(now)
+    ]
+    for connection, submissions in group_by_connection(due_submissions, EngineRole.Role.REMEDIATE).items():
+        # Without a reference, polling is impossible: the request is repeated with the same idempotency key.
+        new = [submission for submission in submissions if not submission.reference]
+        responses |= _submit(new, connection, client, due)
+        responses |= _poll([submission for submission in submissions if submission.reference], connection, client)
+    return responses
 
 
 def _load_cases(ids: Sequence[int]) -> dict[int, _DueCase]:
@@ -102,7 +107,7 @@ def _load_cases(ids: Sequence[int]) -> dict[int, _DueCase]:
             label=Subquery(active_tags.values("label")[:1]),
             detected_at=Subquery(active_tags.values("detected_at")[:1]),
         )
-        .select_related("engine")
+        .select_related("engine", "case")
         .order_by("pk")
     )
     for submission in submissions:
@@ -111,7 +116,7 @@ def _load_cases(ids: Sequence[int]) -> dict[int, _DueCase]:
 
 
 def _submit(
-    submissions: Sequence[_TaggedSubmission], name: str, client: ProviderClient, due: dict[int, _DueCase]
+    submissions: Sequence[_TaggedSubmission], connection: Connection, client: ProviderClient, due: dict[int, _DueCase]
 ) -> dict[int, EngineResponse]:
     """Requests the removal of the labels; returns the responses by submission id."""
     by_key = {submission.idempotency_key: submission.pk for submission in submissions}
@@ -125,26 +130,28 @@ def _submit(
         )
         for submission in submissions
     ]
-    result = client.call(name, "submit", requests)
+    result = client.call(connection, "submit", requests)
     responses = {
         by_key[answer.idempotency_key]: answer for answer in result.answers if answer.idempotency_key in by_key
     }
     return responses | {by_key[request.idempotency_key]: refusal for request, refusal in result.iter_refusals()}
 
 
-def _poll(submissions: Sequence[Submission], name: str, client: ProviderClient) -> dict[int, EngineResponse]:
+def _poll(
+    submissions: Sequence[Submission], connection: Connection, client: ProviderClient
+) -> dict[int, EngineResponse]:
     """Asks for the progress of the requests; returns the responses by submission id."""
     by_reference: dict[str, list[int]] = defaultdict(list)
     for submission in submissions:
         by_reference[submission.reference].append(submission.pk)
-    result = client.call(name, "poll", list(by_reference))
+    result = client.call(connection, "poll", list(by_reference))
     responses: dict[int, EngineResponse] = {}
     for answer in result.answers:
         responses |= dict.fromkeys(by_reference.get(answer.reference, ()), answer)
     return responses | {pk: refusal for reference, refusal in result.iter_refusals() for pk in by_reference[reference]}
 
 
-def _transition_cases(due: Sequence[_DueCase], now: datetime) -> dict[str, int]:
+def _transition_cases(due: Sequence[_DueCase], providers: Container[int], now: datetime) -> dict[str, int]:
     """Moves each case to the state that its submissions imply, and schedules its next action; returns the counts."""
     submitted: list[int] = []
     in_review: list[int] = []
@@ -153,7 +160,7 @@ def _transition_cases(due: Sequence[_DueCase], now: datetime) -> dict[str, int]:
     schedule = []
     for due_case in due:
         states = {submission.state for submission in due_case.submissions}
-        if reason := _failure_reason(due_case, now):
+        if reason := _failure_reason(due_case, providers, now):
             failing[reason].append(due_case.case.pk)
             continue
         if states - {State.WAITING}:
@@ -173,14 +180,17 @@ def _transition_cases(due: Sequence[_DueCase], now: datetime) -> dict[str, int]:
     }
 
 
-def _failure_reason(due_case: _DueCase, now: datetime) -> str:
-    """Why the case fails now; empty if it goes on."""
+def _failure_reason(due_case: _DueCase, providers: Container[int], now: datetime) -> str:
+    """Why the case fails now; empty if it goes on. `providers` has the engines for which a provider remediates."""
     requested = due_case.requested
     if not requested:
         return ""
-    if all(submission.state == State.REFUSED for submission in requested):
-        reasons = (submission.reason or f"{submission.engine} refused." for submission in requested)
-        return " ".join(dict.fromkeys(reasons))[:300]
+    unsendable = [submission for submission in requested if _is_unsendable(submission, providers)]
+    refused = [submission for submission in requested if submission.state == State.REFUSED]
+    nobody_asks = _describe_unsendable(unsendable)
+    if len(refused) + len(unsendable) == len(requested):
+        reasons = [submission.reason or f"{submission.engine} refused." for submission in refused]
+        return " ".join(filter(None, [*dict.fromkeys(reasons), nobody_asks]))[:300]
     done = [submission for submission in requested if submission.state == State.DONE]
     # A look-up needs time to confirm a claim that arrived just before the deadline.
     confirmed_by = [
@@ -192,7 +202,19 @@ def _failure_reason(due_case: _DueCase, now: datetime) -> str:
         names = join_names([submission.engine.name for submission in done])
         return f"{names} answered that the label was removed, but it still shows."
     names = join_names([submission.engine.name for submission in requested])
-    return f"The label still shows, and the time for removing it is over. Open at: {names}."
+    return f"The label still shows, and the time for removing it is over. Open at: {names}. {nobody_asks}".strip()
+
+
+def _is_unsendable(submission: Submission, providers: Container[int]) -> bool:
+    """Whether the request was never sent, and no provider in use would send it."""
+    return submission.state == State.WAITING and not submission.reference and submission.engine_id not in providers
+
+
+def _describe_unsendable(submissions: Sequence[Submission]) -> str:
+    if not submissions:
+        return ""
+    names = join_names([submission.engine.name for submission in submissions])
+    return f"No provider that is set up here can ask {names} to remove a label."
 
 
 def _schedule_row(due_case: _DueCase, now: datetime) -> dict[str, object]:
@@ -220,5 +242,12 @@ def _schedule_row(due_case: _DueCase, now: datetime) -> dict[str, object]:
 
 def withdraw_due(now: datetime) -> int:
     """Withdraws one chunk of the requests of removed numbers at their engines; returns how many it tried."""
-    withdrawing = Submission.objects.filter(state=State.WITHDRAWING)
-    return withdraw_chunk(withdrawing, now=now, limit=CHUNK, retry_days=POLL_INTERVAL_DAYS, answered_at=now)
+    withdrawing = Submission.objects.filter(state=State.WITHDRAWING).select_related("case")
+    return withdraw_chunk(
+        withdrawing,
+        role=EngineRole.Role.REMEDIATE,
+        now=now,
+        limit=CHUNK,
+        retry_days=POLL_INTERVAL_DAYS,
+        answered_at=now,
+    )

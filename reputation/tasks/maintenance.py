@@ -9,7 +9,7 @@ from django.utils import timezone
 from portal.jobs.runner import run_until_done, task
 from portal.models import Heartbeat
 from reputation import retention
-from reputation.monitoring import engines
+from reputation.monitoring import engines, retirement
 from reputation.numbers import count_triggers
 
 # The heartbeat that pages read to tell whether tasks run.
@@ -26,7 +26,7 @@ def record_heartbeat() -> None:
 def sync_engines() -> None:
     engines.sync_engines()
     run_until_done("register with new engines", lambda: engines.backfill_new_engines(timezone.now()))
-    run_until_done("let go of unused engines", lambda: engines.retire_unused_engines(timezone.now()))
+    run_until_done("retire engines", lambda: retirement.retire_engines(timezone.now()))
 
 
 @task

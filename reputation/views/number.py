@@ -11,6 +11,7 @@ from portal.accounts.access import MemberRequest, get_account_object_or_404, mem
 from portal.db.keyset import parse_id
 from portal.models import today_of
 from reputation import complaints
+from reputation.labels import get_check_label
 from reputation.matching import statistics
 from reputation.models import Campaign, Case, Check, Engine, PhoneNumber, Registration, Tag
 from reputation.number_table.alerts import NumberRow, build_rows
@@ -67,6 +68,7 @@ def _get_engine_rows(
             "engine": engine,
             "registration": registrations.get(engine.pk),
             "check": current.get(engine.pk),
+            "check_label": get_check_label(current[engine.pk]) if engine.pk in current else None,
             "tag": active.get(engine.pk),
             "last_seen": last_seen.get(engine.pk),
         }

@@ -64,7 +64,7 @@ def alert_locations(open_page, live_url, viewer, number) -> dict[str, tuple[Page
 
 
 def publish_change(number: PhoneNumber, code: str, tag: Tag) -> None:
-    spam_status.recompute([number.pk])
+    spam_status.recompute([number.pk], now=timezone.now())
     audit.record_event(account=number.account, context=Context.system(timezone.now()), code=code, subject=tag)
 
 

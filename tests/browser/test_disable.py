@@ -39,7 +39,7 @@ def number(admin) -> PhoneNumber:
     case = CaseFactory(account=account, number=number, state=Case.State.SUBMITTED)
     TagFactory(account=account, number=number, engine=engine, case=case)
     SubmissionFactory(case=case, engine=engine, state="submitted", reference="HY-1", sent_at=now)
-    spam_status.recompute([number.pk])
+    spam_status.recompute([number.pk], now=timezone.now())
     MonitoredNumberFactory(account=account, e164="+12535550178")
     return number
 

@@ -1,22 +1,15 @@
 """FTC complaints: files are loaded once, and monitored numbers that are reported are tagged."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import time_machine
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from django.urls import reverse
 
-from portal.audit import Context
 from reputation import complaint_files, complaints
-from reputation.models import Case, Complaint, ComplaintFile, PhoneNumber, Tag
-from reputation.monitoring import capability, lookups, verification
-from reputation.remediation import next_step, sweep
-from tests.factories import ComplaintFactory, MonitoredNumberFactory, PhoneNumberFactory
-from tests.support.pages import get_html
+from reputation.models import Complaint, ComplaintFile
 
 pytestmark = pytest.mark.django_db
 
@@ -198,142 +191,3 @@ def test_query_count_is_the_same_for_5_and_500_rows(write_file):
             complaint_files.load_file(path, now=NOW)
         counts.append(len(queries))
     assert counts[0] == counts[1]
-
-
-# Effects --------------------------------------------------------------------------------------------------------------
-
-
-def test_reported_number_is_tagged_and_cleared_when_its_complaints_age_out(
-    complaints_provider_only, write_file, account, viewer, client_for, settings
-):
-    """From the file of the FTC to the tag, its case and the page."""
-
-    def page() -> str:
-        return get_html(client_for(viewer).get(reverse("number", args=[reported.pk])))
-
-    settings.COMPLAINTS_THRESHOLD, settings.COMPLAINTS_WINDOW_DAYS = 3, 30
-    reported = PhoneNumberFactory(account=account, e164=NUMBER)
-    other = PhoneNumberFactory(account=account)
-    with time_machine.travel(NOW, tick=False) as clock:
-        capability.enable([reported.pk, other.pk], context=Context.system(NOW))
-        verification.verify_due(NOW)
-        lookups.look_up_due(NOW)
-        reported.refresh_from_db()
-        assert reported.spam_status == "clean"
-        assert "Complaints at the FTC" not in page()
-
-        clock.shift(3600)
-        now = NOW + timedelta(hours=1)
-        dates = ("2026-11-10 10:00:00", "2026-11-12 10:00:00", "2026-11-20 10:00:00", "2026-11-22 10:00:00")
-        file = write_file(*(csv_row(created=date) for date in dates), csv_row(number="", created=dates[0]))
-        call_command("load_complaints", str(file))
-        call_command("load_complaints", str(file))
-        assert Complaint.objects.count() == 4
-        assert lookups.look_up_due(now) == 1
-        reported.refresh_from_db()
-        assert reported.spam_status == "tagged"
-        tag = Tag.objects.get()
-        assert (tag.engine.name, tag.label) == ("FTC complaints", "Reported to the FTC")
-        assert [complaint.created_at.day for complaint in complaints.get_complaints(NUMBER)] == [22, 20, 12, 10]
-        shown = page()
-        for expected in ("is labelled as spam by FTC complaints", "Complaints at the FTC", "22 Nov 2026", "Denver"):
-            assert expected in shown
-
-        sweep.advance_due(now)
-        case = Case.objects.get()
-        ages_out = datetime(2026, 12, 12, 10, tzinfo=UTC)  # without that of 12 November, only two are left
-        step = next_step.get_next_step(case, now)
-        assert (case.state, case.expected_by) == ("in_review", ages_out)
-        assert (step.sentence.split(",")[0], step.expected_by) == ("The complaints age out", ages_out)
-
-        for day in range(1, 18):  # longer than a week: such a case does not fail
-            now = NOW + timedelta(days=day)
-            clock.move_to(now)
-            lookups.look_up_due(now)
-            sweep.advance_due(now)
-        assert Case.objects.get().state == "in_review"
-
-        now = ages_out + timedelta(hours=2)
-        clock.move_to(now)
-        sweep.advance_due(now)
-        lookups.look_up_due(now + timedelta(seconds=1))
-        reported.refresh_from_db()
-        assert Case.objects.get().state == "cleared"
-        assert Tag.objects.get().end_reason == "cleared"
-        assert reported.spam_status == "clean"
-        assert complaints.get_complaints(NUMBER).count() == 4
-        shown = page()
-        assert "is labelled as spam" not in shown
-        assert "Spam label gone" in shown
-
-
-def test_number_with_fewer_complaints_than_the_threshold_is_not_tagged(
-    complaints_provider_only, write_file, account, settings
-):
-    settings.COMPLAINTS_THRESHOLD = 3
-    number = MonitoredNumberFactory(account=account, e164=NUMBER, next_action_at=NOW)
-    with time_machine.travel(NOW, tick=False):
-        complaint_files.load_file(write_file(csv_row(second=1), csv_row(second=2)), now=NOW)
-        lookups.look_up_due(NOW)
-    number.refresh_from_db()
-    assert number.spam_status == "clean"
-
-
-def test_complaints_older_than_the_window_are_not_counted(settings):
-    settings.COMPLAINTS_WINDOW_DAYS, settings.COMPLAINTS_THRESHOLD = 30, 1
-    ComplaintFactory(e164=NUMBER, created_at=NOW - timedelta(days=31))
-    assert not complaints.count_by_number([NUMBER], now=NOW)[NUMBER].reaches_threshold
-    ComplaintFactory(e164=NUMBER, created_at=NOW - timedelta(days=29))
-    assert complaints.count_by_number([NUMBER], now=NOW)[NUMBER].complaints == 1
-
-
-def test_new_complaints_postpone_the_ageing_out(settings):
-    settings.COMPLAINTS_THRESHOLD, settings.COMPLAINTS_WINDOW_DAYS = 1, 30
-    ComplaintFactory(e164=NUMBER, created_at=NOW - timedelta(days=20))
-    ComplaintFactory(e164=NUMBER, created_at=NOW - timedelta(days=2))
-    tally = complaints.count_by_number([NUMBER], now=NOW)[NUMBER]
-    assert tally.ages_out_at == NOW + timedelta(days=28)
-
-
-def test_complaint_ages_from_the_loading_of_its_file_on_a_fast_clock(write_file, settings):
-    """A demo day lasts 20 seconds. The complaint is three days old when loaded, and ages out after 27 demo days."""
-    settings.SERVICE_DAY = timedelta(seconds=20)
-    settings.COMPLAINTS_THRESHOLD, settings.COMPLAINTS_WINDOW_DAYS = 1, 30
-    complaint_files.load_file(write_file(csv_row(created="2026-11-21 12:00:00")), now=NOW)
-    assert complaints.get_complaints(NUMBER).get().created_at == NOW - timedelta(days=3)
-    tally = complaints.count_by_number([NUMBER], now=NOW + timedelta(seconds=60))[NUMBER]
-    assert tally.reaches_threshold
-    assert tally.ages_out_at == NOW + 27 * timedelta(seconds=20)
-
-
-def test_number_enabled_after_it_was_reported_is_tagged_by_its_first_look_up(
-    complaints_provider_only, write_file, account, settings
-):
-    settings.COMPLAINTS_THRESHOLD = 2
-    with time_machine.travel(NOW, tick=False):
-        complaint_files.load_file(write_file(csv_row(second=1), csv_row(second=2)), now=NOW)
-        number = MonitoredNumberFactory(account=account, e164=NUMBER, next_action_at=NOW)
-        lookups.look_up_due(NOW)
-    number.refresh_from_db()
-    assert number.spam_status == PhoneNumber.SpamStatus.TAGGED
-
-
-def test_loading_schedules_look_ups_of_monitored_numbers_over_the_threshold(write_file, account, settings):
-    settings.COMPLAINTS_THRESHOLD = 2
-    later = NOW + timedelta(days=1)
-    on = MonitoredNumberFactory(account=account, e164=NUMBER, next_action_at=later)
-    once = MonitoredNumberFactory(account=account, e164="+12067824022", next_action_at=later)
-    PhoneNumberFactory(e164=NUMBER)
-    path = write_file(csv_row(second=1), csv_row(second=2), csv_row(number="2067824022"))
-    assert complaint_files.load_file(path, now=NOW).scheduled_lookups == 1
-    on.refresh_from_db()
-    once.refresh_from_db()
-    assert (on.next_action_at, once.next_action_at) == (NOW, later)
-
-
-def test_counting_takes_one_query_for_any_number_of_numbers(django_assert_num_queries):
-    numbers = [f"+1206782{n:04}" for n in range(200)]
-    for number in numbers[:20]:
-        ComplaintFactory(e164=number)
-    with django_assert_num_queries(1):
-        assert len(complaints.count_by_number(numbers, now=NOW)) == 200

@@ -123,7 +123,15 @@ def test_query_count_of_a_chunk_is_the_same_for_5_and_500_rows(settings, now):
     counts = []
     for count in (5, 500):
         rows = Check.objects.filter(pk=check.pk).values(
-            "account_id", "number_id", "engine_id", "result", "learnt_by", "first_at", "last_at", "valid_until"
+            "account_id",
+            "number_id",
+            "engine_id",
+            "provider",
+            "verdict",
+            "effect",
+            "first_at",
+            "last_at",
+            "valid_until",
         )[0]
         Check.objects.bulk_create([Check(is_current=False, **rows) for _ in range(count)])
         with CaptureQueriesContext(connection) as queries:

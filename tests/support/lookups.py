@@ -1,11 +1,11 @@
-"""Numbers that are due for a look-up, and the look-up of all of them."""
+"""Numbers that are due for a look-up, the look-up of all of them, and the connection that it goes over."""
 
 from datetime import datetime, timedelta
 
 from django.utils import timezone
 
 from portal.models import Account
-from reputation.models import PhoneNumber
+from reputation.models import Connection, PhoneNumber
 from reputation.monitoring import lookups
 from tests.factories import MonitoredNumberFactory
 
@@ -22,3 +22,8 @@ def look_up_all(now: datetime) -> int:
     while looked_up := lookups.look_up_due(now):
         done += looked_up
     return done
+
+
+def get_connection(provider: str = "vendor") -> Connection:
+    """Return the operator's connection to a provider."""
+    return Connection.objects.get(provider=provider, account=None)

@@ -1,22 +1,34 @@
 """A provider in memory with the engines Alpha and Beta. Tests set its responses."""
 
-from reputation.providers.protocol import EngineInfo, EngineResponse, Limits, Observation, Stage
+from reputation.providers.protocol import (
+    ConnectionSettings,
+    EngineInfo,
+    EngineResponse,
+    Limits,
+    Observation,
+    Prices,
+    Role,
+    Stage,
+    Verdict,
+)
 
 
-class FakeProvider:
-    name = "vendor"
-    limits = Limits(verify=1_000, look_up=1_000, submit=1_000, poll=1_000, withdraw=1_000)
+class FakeVendor:
+    """What all instances of a FakeProvider call. The fixture `provider` has a new one for each test.
 
-    def __init__(self):
+    Tests may replace its operations.
+    """
+
+    def __init__(self, *cards):
         self.labels = {}  # (number, engine): label
         self.answers = {}  # operation: fields of each answer that differ from the default
         self.failures = {}  # operation: the exception it raises
         self.omitted = set()  # numbers that look_up omits
         self.calls = []  # (operation, items)
-        self.cards = [EngineInfo("alpha", "Alpha"), EngineInfo("beta", "Beta")]
-
-    def engines(self):
-        return self.cards
+        self.asked_by = []  # (the account of the connection or None, operation, items)
+        self.cards = list(cards) or [EngineInfo("alpha", "Alpha"), EngineInfo("beta", "Beta")]
+        self.limits = Limits(verify=1_000, look_up=1_000, submit=1_000, poll=1_000, withdraw=1_000)
+        self.prices = Prices()
 
     def called(self, operation):
         return [items for name, items in self.calls if name == operation]
@@ -32,12 +44,17 @@ class FakeProvider:
 
     def look_up(self, numbers):
         self._record("look_up", numbers)
+        fields = self.answers.get("look_up", {})
         return [
             Observation(
                 number,
                 card.slug,
-                tagged=(number, card.slug) in self.labels,
-                label=self.labels.get((number, card.slug), ""),
+                **{
+                    "verdict": Verdict.LABELLED if (number, card.slug) in self.labels else Verdict.CLEAN,
+                    "label": self.labels.get((number, card.slug), ""),
+                    "evidence": card.evidence,
+                }
+                | fields,
             )
             for number in numbers
             for card in self.cards
@@ -67,3 +84,57 @@ class FakeProvider:
         self.calls.append((operation, list(items)))
         if failure := self.failures.get(operation):
             raise failure
+
+
+class FromVendor:
+    """A class attribute with the present value of the vendor's attribute of the same name."""
+
+    def __set_name__(self, owner, name):
+        self.name = name
+
+    def __get__(self, instance, owner):
+        return getattr(owner.vendor, self.name)
+
+
+class FakeLookUps:
+    """A provider that only looks up."""
+
+    name = "look-ups"
+    roles = frozenset({Role.LOOK_UP})
+    limits = FromVendor()
+    prices = FromVendor()
+    vendor = FakeVendor()
+
+    def __init__(self, connection: ConnectionSettings):
+        self.connection = connection
+
+    @classmethod
+    def engines(cls):
+        return cls.vendor.cards
+
+    def look_up(self, numbers):
+        return self._call("look_up", numbers)
+
+    def _call(self, operation, items):
+        self.vendor.asked_by.append((self.connection.account_id, operation, list(items)))
+        return getattr(self.vendor, operation)(items)
+
+
+class FakeProvider(FakeLookUps):
+    """A provider with all roles that call a vendor."""
+
+    name = "vendor"
+    roles = frozenset({Role.LOOK_UP, Role.REGISTER, Role.REMEDIATE})
+    vendor = FakeVendor()
+
+    def verify(self, numbers):
+        return self._call("verify", numbers)
+
+    def submit(self, requests):
+        return self._call("submit", requests)
+
+    def poll(self, references):
+        return self._call("poll", references)
+
+    def withdraw(self, references):
+        return self._call("withdraw", references)

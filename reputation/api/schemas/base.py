@@ -47,7 +47,8 @@ _Status = PhoneNumber.SpamStatus
 SpamStatus = Annotated[
     str,
     Choices(
-        *(_Status.TAGGED, _Status.CLEAN, PhoneNumber.STALE, _Status.UNKNOWN, _Status.LAST_SEEN, _Status.NOT_MONITORED)
+        *(_Status.TAGGED, _Status.AT_RISK, _Status.CLEAN, PhoneNumber.STALE, _Status.UNKNOWN),
+        *(_Status.LAST_SEEN, _Status.NOT_MONITORED),
     ),
 ]
 # By stored status.

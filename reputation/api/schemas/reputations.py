@@ -22,13 +22,17 @@ class RegistrationResponse(ResponseSchema):
 
 
 class CheckResponse(ResponseSchema):
-    """A run of equal answers of one engine, from its first look to its last."""
+    """A run of equal answers of one source, from its first look to its last."""
 
     id: int
     engine: EngineResponse
-    result: Annotated[str, Choices(*Check.Result.values)]
+    provider: str
+    carrier: str = Field(description="Where it was seen, if only there.")
+    verdict: Annotated[str, Choices(*Check.Verdict.values)]
+    effect: Annotated[str, Choices(*Check.Effect.values)] = Field(description="What it does to the number.")
+    evidence: Annotated[str, Choices(*Check.Evidence.values)] = Field(description="What the answer is based on.")
     label: str
-    learnt_by: str
+    severity: str = Field(description="Of a label: scam, spam or category.")
     first_at: datetime
     last_at: datetime
     looks: int
@@ -39,8 +43,12 @@ class CheckResponse(ResponseSchema):
 class TagResponse(ResponseSchema):
     id: int
     engine: EngineResponse
+    carrier: str = Field(description="Whose telephones show it, if only those.")
     label: str
+    severity: str = Field(description="Scam, spam or category.")
+    evidence: Annotated[str, Choices(*Check.Evidence.values)]
     detected_at: datetime
+    last_seen_at: datetime | None = Field(description="When it was last found.")
     ended_at: datetime | None
     case_id: int | None
 
@@ -54,7 +62,7 @@ class LastSeenLabel(ResponseSchema):
 class EngineReputation(ResponseSchema):
     engine: EngineResponse
     registration: RegistrationResponse | None = Field(description="Whether the engine took the number on.")
-    check: CheckResponse | None = Field(description="Its current answer, if there is one.")
+    checks: list[CheckResponse] = Field(description="The current answers about it, of each provider.")
 
 
 class ReputationResponse(ResponseSchema):
@@ -64,6 +72,7 @@ class ReputationResponse(ResponseSchema):
     remediation: Remediation
     is_tagged: bool
     tagged_since: datetime | None
+    at_risk_until: datetime | None = Field(description="When the last sign of a label expires.")
     checked_at: datetime | None
     fresh_until: datetime | None
     capability: Capability
@@ -89,8 +98,12 @@ def serialize_tag(tag: Tag) -> TagResponse:
     return TagResponse(
         id=tag.pk,
         engine=serialize_engine(tag.engine),
+        carrier=tag.carrier,
         label=tag.label,
+        severity=tag.severity,
+        evidence=tag.evidence,
         detected_at=tag.detected_at,
+        last_seen_at=tag.last_seen_at,
         ended_at=tag.ended_at,
         case_id=tag.case_id,
     )
@@ -112,9 +125,13 @@ def serialize_check(check: Check) -> CheckResponse:
     return CheckResponse(
         id=check.pk,
         engine=serialize_engine(check.engine),
-        result=check.result,
+        provider=check.provider,
+        carrier=check.carrier,
+        verdict=check.verdict,
+        effect=check.effect,
+        evidence=check.evidence,
         label=check.label,
-        learnt_by=check.learnt_by,
+        severity=check.severity,
         first_at=check.first_at,
         last_at=check.last_at,
         looks=check.looks,

@@ -52,7 +52,8 @@ def test_example_payload_is_what_is_sent(provider):
     )
     alpha = Engine.objects.get(slug="alpha")
     before = at - settings.SERVICE_DAY
-    CheckFactory(number=number, engine=alpha, result="tagged", label="Spam Likely", first_at=before, valid_until=at)
+    label = {"provider": "vendor", "verdict": "labelled", "label": "Spam Likely"}
+    CheckFactory(number=number, engine=alpha, first_at=before, valid_until=at, **label)
     TagFactory(pk=4310, number=number, account=account, engine=alpha, detected_at=before)
     lookups.look_up_due(at)
     assert not Tag.objects.active().exists()

@@ -1,6 +1,7 @@
 """Reputation, checks and history of a number."""
 
 import pytest
+from django.utils import timezone
 
 from portal import audit
 from portal.audit import Context
@@ -24,16 +25,20 @@ def test_reputation_has_the_check_of_each_engine(api_client, account):
     number = MonitoredNumberFactory(account=account)
     case = CaseFactory(number=number)
     CheckFactory(number=number, engine=alpha)
-    CheckFactory(number=number, engine=beta, result=Check.Result.TAGGED, label="Spam Likely")
+    CheckFactory(number=number, engine=beta, verdict=Check.Verdict.LABELLED, label="Spam Likely")
     tag = TagFactory(number=number, engine=beta, case=case)
-    spam_status.recompute([number.pk])
+    spam_status.recompute([number.pk], now=timezone.now())
     said = get_json(api_client, f"/numbers/{number.pk}/reputation")
     assert (said["spam_status"], said["is_tagged"], said["case_id"]) == ("tagged", True, case.pk)
     assert [(one["id"], one["engine"]["name"], one["label"]) for one in said["tags"]] == [
         (tag.pk, "Beta", "Spam Likely")
     ]
-    results = {one["engine"]["name"]: one["check"] and one["check"]["result"] for one in said["engines"]}
-    assert (results["Alpha"], results["Beta"]) == ("clean", "tagged")
+    answers = {
+        one["engine"]["name"]: [(check["verdict"], check["effect"], check["evidence"]) for check in one["checks"]]
+        for one in said["engines"]
+    }
+    assert answers["Alpha"] == [("clean", "clears", "engine_data")]
+    assert answers["Beta"] == [("labelled", "tags", "engine_data")]
     checks = get_json(api_client, f"/numbers/{number.pk}/checks")["items"]
     assert [one["engine"]["name"] for one in checks] == ["Beta", "Alpha"]
 

@@ -10,9 +10,9 @@ import pytest
 from django.db.models import Sum
 from django.utils import timezone
 
-from reputation.models import NumberCalls
+from reputation.models import Connection, NumberCalls
 from reputation.monitoring import observations
-from reputation.providers.protocol import Observation
+from reputation.providers.protocol import Observation, Verdict
 from tests.factories import CampaignFactory, EngineFactory, MonitoredNumberFactory
 from tests.support.processes import start_python
 
@@ -81,5 +81,7 @@ def test_no_process_shows_a_tagged_number_and_numbers_take_equal_turns(account, 
 
 
 def _apply_observations(slug: str, numbers: list, *, tagged: bool) -> None:
-    said = [Observation(number=number.e164, engine=slug, tagged=tagged, label="Spam Likely") for number in numbers]
-    observations.apply_observations(said, now=timezone.now())
+    verdict, label = (Verdict.LABELLED, "Spam Likely") if tagged else (Verdict.CLEAN, "")
+    said = [Observation(number.e164, slug, verdict, label) for number in numbers]
+    connection = Connection.objects.get_or_create(provider="simulated", account=None)[0]
+    observations.apply_observations(said, connection=connection, now=timezone.now())

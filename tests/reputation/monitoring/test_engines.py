@@ -5,11 +5,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from portal.models import AuditEvent
-from reputation.models import Case, Engine, PhoneNumber, Registration, Tag
-from reputation.monitoring import engines, lookups, verification
+from reputation.models import CarrierEngine, Case, Connection, Engine, EngineRole, PhoneNumber, Registration, Tag
+from reputation.monitoring import engines, lookups, retirement, verification
 from reputation.providers.protocol import EngineInfo
 from reputation.service_clock import days
 from tests.factories import MonitoredNumberFactory, PhoneNumberFactory
+from tests.support.provider import FakeLookUps, FakeProvider
 
 pytestmark = pytest.mark.django_db
 
@@ -30,16 +31,17 @@ def test_migrations_create_the_engines_of_the_providers():
 
 
 def test_names_of_simulated_engines_say_simulated():
-    names = Engine.objects.filter(provider="simulated").values_list("name", flat=True)
+    names = Engine.objects.filter(roles__provider="simulated").distinct().values_list("name", flat=True)
     assert len(names) == 3
     assert all("(simulated)" in name for name in names)
 
 
 def test_second_sync_changes_nothing(provider, django_assert_num_queries):
-    before = list(Engine.objects.values())
-    with django_assert_num_queries(1):
+    tables = (Engine, EngineRole, Connection, CarrierEngine)
+    before = [list(table.objects.values()) for table in tables]
+    with django_assert_num_queries(4):
         engines.sync_engines()
-    assert list(Engine.objects.values()) == before
+    assert [list(table.objects.values()) for table in tables] == before
 
 
 def test_engine_without_a_provider_is_out_of_use_until_a_provider_offers_it_again(provider):
@@ -57,18 +59,26 @@ def test_engine_is_retired_once(provider, account, now, django_assert_num_querie
     lookups.look_up_due(now)
     provider.cards.pop()
     engines.sync_engines()
-    assert engines.retire_unused_engines(now) == 1
-    assert engines.retire_unused_engines(now) == 0
+    assert retirement.retire_engines(now) == 1
+    assert retirement.retire_engines(now) == 0
     with django_assert_num_queries(1):
-        assert engines.retire_unused_engines(now) == 0
+        assert retirement.retire_engines(now) == 0
 
 
-def test_carriers_changed_by_an_operator_are_kept(provider):
-    Engine.objects.filter(slug="alpha").update(carriers="Verizon")
-    provider.cards[0] = EngineInfo("alpha", "Alpha Renamed", ("AT&T",))
+def test_operators_connection_of_each_provider_is_created_once_and_kept(provider):
+    connection = Connection.objects.get(provider="vendor")
+    assert (connection.account, connection.settings, connection.is_active) == (None, {}, True)
+    Connection.objects.update(is_active=False)
     engines.sync_engines()
-    alpha = Engine.objects.get(slug="alpha")
-    assert (alpha.name, alpha.carriers) == ("Alpha Renamed", "Verizon")
+    assert not Connection.objects.get(provider="vendor").is_active
+
+
+def test_several_providers_may_speak_for_one_engine(use_providers):
+    first, second = use_providers(FakeProvider, FakeLookUps)
+    first.cards[0] = EngineInfo("alpha", "Alpha of the first")
+    second.cards[0] = EngineInfo("alpha", "Alpha of the second")
+    engines.sync_engines()
+    assert Engine.objects.get(slug="alpha").name == "Alpha of the first"
 
 
 def test_monitored_numbers_are_registered_with_a_new_engine(provider, account, now, after_enabling):
@@ -129,10 +139,10 @@ def test_retired_engine_ends_its_tags_as_not_monitored_and_cancels_their_cases(p
     provider.cards.pop()
     engines.sync_engines()
     later = now + days(1)
-    assert engines.retire_unused_engines(later) == 1
-    assert engines.retire_unused_engines(later) == 0
+    assert retirement.retire_engines(later) == 1
+    assert retirement.retire_engines(later) == 0
     number.refresh_from_db()
-    assert Tag.objects.get().end_reason == "not_monitored"
+    assert Tag.objects.get().end_reason == "retired"
     assert Case.objects.get().state == "cancelled"
     assert number.spam_status == PhoneNumber.SpamStatus.CLEAN
     assert AuditEvent.objects.filter(code="tag.unwatched", account=account).count() == 1
@@ -153,7 +163,7 @@ def test_query_count_of_backfill_and_retirement_is_the_same_for_5_and_500_number
         lookups.look_up_due(now)
         Engine.objects.filter(slug="beta").update(in_use=False, needs_retirement=True)
         with CaptureQueriesContext(connection) as letting_go:
-            assert engines.retire_unused_engines(now) == count
+            assert retirement.retire_engines(now) == count
         Engine.objects.filter(slug="beta").update(in_use=True)
         counts.append((len(registering), len(letting_go)))
     assert counts[0] == counts[1]

@@ -13,10 +13,11 @@ from reputation.monitoring import capability, lookups, observations
 from reputation.providers.protocol import (
     Limits,
     Observation,
+    Verdict,
 )
 from reputation.service_clock import days
 from tests.factories import MonitoredNumberFactory, PhoneNumberFactory
-from tests.support.lookups import create_due_numbers, look_up_all
+from tests.support.lookups import create_due_numbers, get_connection, look_up_all
 
 pytestmark = pytest.mark.django_db
 
@@ -30,7 +31,7 @@ def test_due_number_is_looked_up_and_is_clean_when_no_engine_labels_it(provider,
     assert number.spam_status == Status.CLEAN
     assert number.checked_at == now
     assert number.fresh_until == now + days(2)
-    assert Check.objects.filter(number=number, result="clean", is_current=True).count() == 2
+    assert Check.objects.filter(number=number, verdict="clean", is_current=True).count() == 2
 
 
 def test_a_number_is_looked_up_once_a_day(provider, account, now):
@@ -104,9 +105,9 @@ def test_equal_observations_extend_a_check_and_a_different_one_starts_another(pr
     provider.labels[number.e164, "alpha"] = "Spam Likely"
     look_up_all(now + days(3))
     runs = Check.objects.filter(number=number, engine__slug="alpha").order_by("pk")
-    assert [(run.result, run.looks, run.first_at, run.last_at, run.is_current) for run in runs] == [
+    assert [(run.verdict, run.looks, run.first_at, run.last_at, run.is_current) for run in runs] == [
         ("clean", 3, now, now + days(2), False),
-        ("tagged", 1, now + days(3), now + days(3), True),
+        ("labelled", 1, now + days(3), now + days(3), True),
     ]
 
 
@@ -120,7 +121,11 @@ def test_equal_observation_after_a_gap_starts_a_new_check(provider, account, now
 def test_check_uses_the_time_at_which_the_engine_observed(provider, account, now):
     (number,) = create_due_numbers(account, 1)
     observed_at = now - days(1.5)
-    observations.apply_observations([Observation(number.e164, "alpha", tagged=False, observed_at=observed_at)], now=now)
+    observations.apply_observations(
+        [Observation(number.e164, "alpha", Verdict.CLEAN, observed_at=observed_at)],
+        connection=get_connection(),
+        now=now,
+    )
     check = Check.objects.get()
     assert (check.last_at, check.valid_until) == (observed_at, observed_at + days(2))
 
@@ -130,7 +135,9 @@ def test_observation_older_than_the_last_one_changes_nothing(provider, account, 
     provider.labels[number.e164, "alpha"] = "Spam Likely"
     look_up_all(now)
     observations.apply_observations(
-        [Observation(number.e164, "alpha", tagged=False, observed_at=now - timedelta(hours=1))], now=now
+        [Observation(number.e164, "alpha", Verdict.CLEAN, observed_at=now - timedelta(hours=1))],
+        connection=get_connection(),
+        now=now,
     )
     assert Tag.objects.active().count() == 1
 
@@ -191,9 +198,10 @@ def test_observations_of_unknown_numbers_and_engines_are_ignored(provider, accou
     with caplog.at_level("INFO"):
         done = observations.apply_observations(
             [
-                Observation("+12065550199", "alpha", tagged=True),
-                Observation(number.e164, "nobody", tagged=True),
+                Observation("+12065550199", "alpha", Verdict.LABELLED),
+                Observation(number.e164, "nobody", Verdict.LABELLED),
             ],
+            connection=get_connection(),
             now=now,
         )
     assert done == {}
@@ -205,7 +213,9 @@ def test_observations_of_unknown_numbers_and_engines_are_ignored(provider, accou
 def test_observation_of_a_disabled_number_is_ignored(provider, account, now):
     (number,) = create_due_numbers(account, 1)
     capability.disable([number.pk], context=Context.system(now))
-    observations.apply_observations([Observation(number.e164, "alpha", tagged=True)], now=now)
+    observations.apply_observations(
+        [Observation(number.e164, "alpha", Verdict.LABELLED)], connection=get_connection(), now=now
+    )
     assert not Tag.objects.exists()
     assert not Check.objects.exists()
 

@@ -15,6 +15,6 @@ def test_a_number_with_an_active_tag_and_a_failed_case_has_the_status_failed(acc
     number = MonitoredNumberFactory(account=account)
     case = CaseFactory(account=account, number=number, state=State.FAILED)
     TagFactory(account=account, number=number, case=case)
-    spam_status.recompute([number.pk])
+    spam_status.recompute([number.pk], now=now)
     number.refresh_from_db()
     assert number.spam_status == PhoneNumber.SpamStatus.FAILED

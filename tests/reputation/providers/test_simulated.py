@@ -1,96 +1,19 @@
-"""Providers: the registry, the simulated engines, and the example of the documentation."""
+"""The simulated engines."""
 
-import re
 import threading
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
-import time_machine
-from django.core.exceptions import ImproperlyConfigured
-from django.core.management import call_command
-from django.core.management.base import SystemCheckError
 
-from portal.audit import Context
-from reputation.models import Case, PhoneNumber
-from reputation.monitoring import capability, engines, lookups, verification
-from reputation.providers import registry
-from reputation.providers.protocol import Provider, Stage, SubmitRequest
+from reputation.providers.protocol import Stage, SubmitRequest, Verdict
 from reputation.providers.simulated import SimulatedProvider
 from reputation.providers.simulated_store import open_store
 from reputation.providers.simulation import ENGINES, PARAMETERS, get_removal_outcome
-from reputation.remediation import sweep
-from reputation.service_clock import days
-from tests.factories import PhoneNumberFactory
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 NUMBERS = [f"+1206782{n:04}" for n in range(400)]
 DAY = timedelta(days=1)
-
-
-# The registry ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", registry.BUILT_IN)
-def test_built_in_provider_implements_the_protocol(settings, name):
-    settings.PROVIDERS = [name]
-    assert isinstance(registry.get_providers()[name], Provider)
-
-
-@pytest.mark.parametrize(
-    ("names", "said"),
-    [
-        (["simulatd"], "names 'simulatd', which is neither built in .simulated, complaints."),
-        (["nowhere.Provider"], "nor the dotted path"),
-        (["datetime.datetime.now"], "nor the dotted path"),
-        (["collections.OrderedDict"], "which is no provider"),
-        (["simulated", "reputation.providers.simulated.SimulatedProvider"], "names the provider simulated twice"),
-        (["simulated", f"{__name__}.ConflictingProvider"], "both simulated and rival speak for the engine sim-hiya"),
-    ],
-)
-def test_invalid_provider_setting_raises_a_clear_error(settings, names, said):
-    settings.PROVIDERS = names
-    with pytest.raises(ImproperlyConfigured, match=said):
-        registry.get_providers()
-
-
-def test_invalid_provider_setting_fails_the_system_check(settings):
-    settings.PROVIDERS = ["simulatd"]
-    with pytest.raises(SystemCheckError, match="names 'simulatd'"):
-        call_command("check")
-
-
-class ConflictingProvider(SimulatedProvider):
-    name = "rival"
-
-
-@pytest.mark.django_db
-def test_example_of_the_documentation_works_unchanged(settings, account, tmp_path, monkeypatch):
-    page = (Path(settings.BASE_DIR) / "docs" / "providers.md").read_text()
-    code = re.search(r"```python\n(.*?)```", page, re.DOTALL)[1]
-    (tmp_path / "acme_reputation.py").write_text(code)
-    monkeypatch.syspath_prepend(tmp_path)
-    settings.PROVIDERS = ["acme_reputation.Acme"]
-    engines.sync_engines()
-    number = PhoneNumberFactory(account=account, e164="+12067824021")
-    with time_machine.travel(NOW, tick=False) as clock:
-        capability.enable([number.pk], context=Context.system(NOW))
-        verification.verify_due(NOW)
-        lookups.look_up_due(NOW)
-        case = Case.objects.get(number=number)
-        assert case.state == "open"
-        sweep.advance_due(NOW)
-        later = NOW + days(1)
-        clock.move_to(later)
-        sweep.advance_due(later)
-        lookups.look_up_due(later)
-    case.refresh_from_db()
-    number.refresh_from_db()
-    assert (case.state, number.spam_status) == ("cleared", PhoneNumber.SpamStatus.CLEAN)
-
-
-# The simulated engines ------------------------------------------------------------------------------------------------
 
 
 class FakeClock:
@@ -117,7 +40,7 @@ def simulated(path, clock):
 
 
 def tagged_observations(simulated, numbers):
-    return [observation for observation in simulated.look_up(numbers) if observation.tagged]
+    return [observation for observation in simulated.look_up(numbers) if observation.verdict is Verdict.LABELLED]
 
 
 def submit_request(observation, key="k"):

@@ -22,7 +22,7 @@ import os, sys, time
 import django; django.setup()
 from portal.jobs import runner
 from reputation.monitoring import lookups
-from reputation.providers.protocol import Observation
+from reputation.providers.protocol import Observation, Verdict
 from reputation.providers.simulated import SimulatedProvider
 from reputation.providers.simulation import ENGINES
 from reputation.tasks.lookups import look_up_numbers
@@ -31,7 +31,7 @@ def look_up(self, numbers):
     with open(sys.argv[1], "a") as asked:
         asked.write("".join(f"{os.getpid()} {number}\\n" for number in numbers))
     time.sleep(0.02)
-    return [Observation(number=number, engine=engine.slug, tagged=False) for number in numbers for engine in ENGINES]
+    return [Observation(number, engine.slug, Verdict.CLEAN) for number in numbers for engine in ENGINES]
 
 SimulatedProvider.look_up = look_up
 lookups.CHUNK = 20

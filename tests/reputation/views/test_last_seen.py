@@ -32,11 +32,11 @@ Status = PhoneNumber.SpamStatus
 
 
 @pytest.fixture
-def tagged(account):
+def tagged(account, now):
     campaign = CampaignFactory(account=account, name="Renewals")
     number = MonitoredNumberFactory(account=account, e164="+12065550143", campaign=campaign)
     TagFactory(account=account, number=number, engine=EngineFactory(slug="hiya", name="Hiya"))
-    spam_status.recompute([number.pk])
+    spam_status.recompute([number.pk], now=now)
     return number
 
 
@@ -214,7 +214,7 @@ def failed_case(account, tagged, now):
     )
     tagged.tags.update(case=failed)
     CaseFactory(account=account, number=tagged, state=Case.State.CLEARED, opened_at=now - days(1), closed_at=now)
-    spam_status.recompute([tagged.pk])
+    spam_status.recompute([tagged.pk], now=now)
     return failed
 
 

@@ -90,7 +90,7 @@ def test_daily_history_has_the_result_of_each_engine_and_day(number, account, no
         account=account,
         number=number,
         engine=engine,
-        result=Check.Result.CLEAN,
+        verdict=Check.Verdict.CLEAN,
         first_at=now - timedelta(days=10),
         last_at=now - timedelta(days=1),
         valid_until=now + timedelta(days=1),

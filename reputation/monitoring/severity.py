@@ -1,0 +1,106 @@
+"""What an observation does to a number: the one place for the rules about labels, risks and evidence.
+
+- A scam label, a spam label and a confirmed block tag the number.
+- A category, such as *Telemarketer*, tags it only if it contradicts the purpose that the account declared when it
+  enrolled. Otherwise the number is at risk.
+- An app's list tags it when two apps agree. One alone is a risk.
+- A medium risk and complaints put it at risk. Complaints never show that a number is clean.
+- An unknown or pending answer says nothing.
+
+Engines each serve one network, so nothing asks several engines to agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+from enrollment.choices import UseCase
+from reputation.models import Check
+from reputation.providers.protocol import Evidence, Observation, Severity, Verdict
+from reputation.service_clock import days
+
+Effect = Check.Effect
+
+# How long an answer may be relied on, in days of the service's clock. A clean answer: two, so that one missed look-up
+# leaves no gap. A label does not expire; after this time pages say when it was last seen. A risk ends without a new
+# sign.
+VALIDITY_DAYS = {Effect.CLEARS: 2, Effect.NONE: 2, Effect.TAGS: 14, Effect.RISK: 30}
+# So many apps have to list a number.
+AGREEING_APPS = 2
+
+# Words in labels, in the order in which they are looked for. A label without any of them counts as spam.
+SEVERITY_BY_WORD = (
+    (Severity.SCAM, ("scam", "fraud", "phish")),
+    (Severity.SPAM, ("spam", "nuisance", "robocall", "junk", "suspected", "unwanted")),
+    (
+        Severity.CATEGORY,
+        (
+            *("telemarket", "sales", "survey", "debt", "collect", "nonprofit", "non-profit", "charity", "political"),
+            *("fundrais", "informational", "customer service", "prison"),
+        ),
+    ),
+)
+# The purposes that a category agrees with, by a word in its name. An unknown category contradicts none.
+PURPOSES_BY_CATEGORY: tuple[tuple[str, Collection[str]], ...] = (
+    ("telemarket", {UseCase.TELEMARKETING, UseCase.LEAD_GENERATION, UseCase.FUNDRAISING}),
+    ("sales", {UseCase.TELEMARKETING, UseCase.LEAD_GENERATION}),
+    ("survey", {UseCase.SURVEYS}),
+    ("debt", {UseCase.DEBT_COLLECTION}),
+    ("collect", {UseCase.DEBT_COLLECTION}),
+    ("nonprofit", {UseCase.FUNDRAISING}),
+    ("non-profit", {UseCase.FUNDRAISING}),
+    ("charity", {UseCase.FUNDRAISING}),
+    ("fundrais", {UseCase.FUNDRAISING}),
+    ("political", {UseCase.POLITICAL}),
+)
+
+
+def get_severity(observation: Observation) -> Severity | None:
+    """What the label says; None if the observation has no label."""
+    if observation.verdict is not Verdict.LABELLED:
+        return None
+    return observation.severity or classify_label(observation.label)
+
+
+def classify_label(label: str) -> Severity:
+    """What the text of a label says, as a telephone shows it."""
+    text = label.lower()
+    for severity, words in SEVERITY_BY_WORD:
+        if any(word in text for word in words):
+            return severity
+    return Severity.SPAM
+
+
+def contradicts_purpose(category: str, purpose: str) -> bool:
+    """Whether calls for this declared purpose (a UseCase, or empty if none is known) cannot be of this category."""
+    if purpose in ("", UseCase.OTHER):
+        return False
+    text = category.lower()
+    return any(word in text and purpose not in purposes for word, purposes in PURPOSES_BY_CATEGORY)
+
+
+def get_effect(observation: Observation, *, purpose: str = "") -> Effect:
+    """What one observation does to the number of an account with this declared purpose.
+
+    That of an app's list is a risk until another app agrees; see AGREEING_APPS.
+    """
+    match observation.verdict:
+        case Verdict.CLEAN:
+            return Effect.NONE if observation.evidence is Evidence.COMPLAINTS else Effect.CLEARS
+        case Verdict.WARNING:
+            return Effect.RISK
+        case Verdict.LABELLED | Verdict.BLOCKED if observation.evidence in (Evidence.COMPLAINTS, Evidence.APP_LIST):
+            return Effect.RISK
+        case Verdict.BLOCKED:
+            return Effect.TAGS
+        case Verdict.LABELLED:
+            is_category = get_severity(observation) is Severity.CATEGORY
+            return Effect.RISK if is_category and not contradicts_purpose(observation.label, purpose) else Effect.TAGS
+        case Verdict.PENDING | Verdict.UNKNOWN:
+            return Effect.NONE
+
+
+def get_expiry(observation: Observation, effect: Effect, observed_at: datetime) -> datetime:
+    """Until when the observation may be relied on."""
+    return observation.expires_at or observed_at + days(VALIDITY_DAYS[effect])
