@@ -9,6 +9,7 @@ from pathlib import Path
 from csp.constants import NONE, SELF
 
 from portal.environment import BASE_DIR, DEMO_SECRET_KEY, EnvironmentReader
+from portal.fcc_settings import read_fcc_settings
 
 environment = EnvironmentReader()
 read = environment.read
@@ -160,7 +161,6 @@ FORM_RENDERER = "portal.form_renderer.FormRenderer"
 # People
 
 AUTH_USER_MODEL = "portal.User"
-AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
@@ -171,7 +171,6 @@ LOGIN_REDIRECT_URL = "overview"
 LOGOUT_REDIRECT_URL = "sign-in"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
-LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False  # English only, and numbers on pages render faster
@@ -197,7 +196,6 @@ REVIEW_WORKING_DAYS = environment.require_minimum(0, "REVIEW_WORKING_DAYS", read
 # Security
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = USES_HTTPS
-SESSION_COOKIE_HTTPONLY = True
 SECURE_HSTS_SECONDS = 31_536_000 if USES_HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = USES_HTTPS
 if read("bool", "BEHIND_PROXY", False):
@@ -235,6 +233,7 @@ SIMULATED_DIR = DATA_DIR / "simulated"
 RECORD_DECISIONS = environment.require_minimum(0, "RECORD_DECISIONS", read("int", "RECORD_DECISIONS", 1))
 COMPLAINTS_THRESHOLD = read("int", "COMPLAINTS_THRESHOLD", 2)
 COMPLAINTS_WINDOW_DAYS = read("int", "COMPLAINTS_WINDOW_DAYS", 30)
+FCC = read_fcc_settings(environment, is_demo=DEMO)
 CHECKS_KEPT_DAYS = read("int", "CHECKS_KEPT_DAYS", 400)
 # Webhooks go to public addresses only. The demo also allows the local machine.
 WEBHOOK_PRIVATE_ADDRESSES = read("bool", "WEBHOOK_PRIVATE_ADDRESSES", DEMO)

@@ -5,13 +5,22 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django_q.models import Failure
 
 from portal.api import idempotency
 from portal.models import WebhookDelivery, WebhookMessage
 from reputation.matching.statistics import WINDOW_DAYS
-from reputation.models import BulkAction, BulkActionNumber, CampaignCalls, Check, Complaint, NumberCalls
+from reputation.models import (
+    BulkAction,
+    BulkActionNumber,
+    CampaignCalls,
+    Check,
+    Complaint,
+    FccNumber,
+    NumberCalls,
+    PhoneNumber,
+)
 from reputation.service_clock import days
 
 CHUNK = 2_000
@@ -28,6 +37,13 @@ def delete_old_complaints(now: datetime) -> int:
     """Deletes one chunk of complaints that are older than CHECKS_KEPT_DAYS and no longer count."""
     kept = max(settings.CHECKS_KEPT_DAYS, settings.COMPLAINTS_WINDOW_DAYS)
     return _delete_chunk(Complaint.objects.filter(counts_from__lt=now - days(kept)))
+
+
+def delete_old_fcc_numbers(now: datetime) -> int:
+    """Deletes one chunk of numbers that no account monitors and the FCC was not asked about for CHECKS_KEPT_DAYS."""
+    monitored = PhoneNumber.objects.looked_up().filter(e164=OuterRef("e164"))
+    not_asked = Q(asked_at__isnull=True) | Q(asked_at__lt=now - days(settings.CHECKS_KEPT_DAYS))
+    return _delete_chunk(FccNumber.objects.filter(not_asked, ~Exists(monitored)))
 
 
 def delete_old_number_calls(now: datetime) -> int:
@@ -78,6 +94,7 @@ def delete_old_webhook_messages(now: datetime) -> int:
 STEPS = {
     "prune checks": delete_old_checks,
     "prune complaints": delete_old_complaints,
+    "prune complaints to the FCC": delete_old_fcc_numbers,
     "prune calls of numbers": delete_old_number_calls,
     "prune calls of campaigns": delete_old_campaign_calls,
     "prune confirmed numbers": delete_old_bulk_action_numbers,

@@ -1,7 +1,7 @@
 """Factories of model instances. Phone numbers are valid numbers of the United States by default."""
 
 import uuid
-from datetime import timedelta
+from datetime import date, timedelta
 
 import factory
 from django.utils import timezone
@@ -12,7 +12,19 @@ from portal.accounts.licensing import Product
 from portal.models import Account, Licence, Member, User, WebhookEndpoint
 from portal.phone.numbers import parse_number
 from portal.webhooks.events import EVENT_TYPES
-from reputation.models import Campaign, Case, Check, Complaint, ComplaintFile, Engine, PhoneNumber, Submission, Tag
+from reputation.models import (
+    Campaign,
+    Case,
+    Check,
+    Complaint,
+    ComplaintFile,
+    Engine,
+    FccComplaintCount,
+    FccNumber,
+    PhoneNumber,
+    Submission,
+    Tag,
+)
 
 
 class UserFactory(DjangoModelFactory):
@@ -195,3 +207,29 @@ class ComplaintFactory(DjangoModelFactory):
     )
     fingerprint = factory.LazyFunction(uuid.uuid4)
     occurrence = 0
+
+
+class FccNumberFactory(DjangoModelFactory):
+    """A number that the FCC was asked about now, with the data of 3 October 2026."""
+
+    class Meta:
+        model = FccNumber
+
+    e164 = "+12065550143"
+    rows_updated_at = 1_791_003_647
+    asked_at = factory.LazyFunction(timezone.now)
+
+
+class FccComplaintCountFactory(DjangoModelFactory):
+    """One complaint of 3 October 2026."""
+
+    class Meta:
+        model = FccComplaintCount
+
+    number = factory.SubFactory(FccNumberFactory)
+    issue = "Unwanted Calls"
+    call_type = "Prerecorded Voice"
+    is_spoofing_report = False
+    count = 1
+    first_day = date(2026, 10, 3)
+    last_day = factory.SelfAttribute("first_day")

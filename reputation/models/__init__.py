@@ -7,6 +7,7 @@ from reputation.models.connections import CarrierEngine, CircuitBreaker, Connect
 from reputation.models.counts import NumberCount
 from reputation.models.coverage import CoverageLoss
 from reputation.models.engines import Check, Engine, Registration, Tag
+from reputation.models.fcc import FccComplaintCount, FccComplaintDay, FccDataset, FccNumber
 from reputation.models.imports import ColumnChoice, ImportRow, NumberImport
 from reputation.models.numbers import PhoneNumber
 
@@ -26,6 +27,10 @@ __all__ = [
     "CoverageLoss",
     "Engine",
     "EngineRole",
+    "FccComplaintCount",
+    "FccComplaintDay",
+    "FccDataset",
+    "FccNumber",
     "ImportRow",
     "NumberCalls",
     "NumberCount",

@@ -20,10 +20,10 @@ REQUIRED_VARIABLES = ("SECRET_KEY", "ALLOWED_HOSTS", "PUBLIC_URL", "EMAIL_URL", 
 
 
 def variables_in_settings() -> set[str]:
-    """The variables that portal/settings.py reads: read("kind", "NAME", default)."""
-    calls = (
-        node for node in ast.walk(ast.parse((ROOT / "portal/settings.py").read_text())) if isinstance(node, ast.Call)
-    )
+    """The variables that the modules of settings read: read("kind", "NAME", default)."""
+    modules = (ROOT / "portal" / name for name in ("settings.py", "fcc_settings.py"))
+    nodes = (node for module in modules for node in ast.walk(ast.parse(module.read_text())))
+    calls = (node for node in nodes if isinstance(node, ast.Call))
     return {call.args[1].value for call in calls if getattr(call.func, "id", "") == "read"}
 
 
@@ -92,6 +92,12 @@ INVALID_VALUES = {
     "UPLOAD_LIMIT_MB": ("many", "UPLOAD_LIMIT_MB cannot be read"),
     "WORKERS": ("0", "WORKERS is 0; it must be 1 or more"),
     "Q_BROKER_URL": ("localhost", "Q_BROKER_URL is not the address of a Redis"),
+    "FCC_URL": ("opendata.fcc.gov", "FCC_URL is opendata.fcc.gov; it must be an address"),
+    "FCC_BATCH_SIZE": ("101", "FCC_BATCH_SIZE is 101; it must be from 1 to 100"),
+    "FCC_REQUESTS_PER_HOUR": ("0", "FCC_REQUESTS_PER_HOUR is 0; it must be 10 or more. FCC_FETCH=0 asks nothing."),
+    "FCC_TIMEOUT": ("300", "FCC_TIMEOUT is 300; it must be from 1 to 30 seconds"),
+    "FCC_CHECK_MINUTES": ("5", "FCC_CHECK_MINUTES is 5; it must be 60 or more"),
+    "FCC_APP_TOKEN": ("two words", "FCC_APP_TOKEN has characters that no token has"),
     "LOG_LEVEL": ("LOUD", "LOG_LEVEL is LOUD"),
     "DAY_SECONDS": ("20", "in production a day has 86400 seconds"),
 }
