@@ -19,6 +19,7 @@ from django.urls import resolve, reverse
 
 from portal.accounts.roles import API_SCOPES, MEMBER_ROLES, STAFF_ROLES, Permission
 from portal.models import Account, AuditEvent, Member, User
+from reputation.fcc.dataset import get_dataset
 from tests.factories import AccountFactory, ApplicationFactory, LicenceFactory, MemberFactory, UserFactory
 from tests.support.urls import POST_DATA, POST_NEEDS, PUBLIC_URLS, all_api_operations, all_page_urls
 
@@ -71,6 +72,11 @@ ADMIN_VIEWS: dict[str, tuple[frozenset[Permission], frozenset[Permission]]] = {
     "portal_auditevent_change": (need(P.READ_AUDIT_TRAIL), NOBODY),
     "portal_auditevent_history": (need(P.READ_AUDIT_TRAIL), need(P.READ_AUDIT_TRAIL)),
     "portal_auditevent_delete": (NOBODY, NOBODY),
+    "reputation_fccdataset_changelist": (need(P.READ_ACCOUNTS), need(P.READ_ACCOUNTS)),
+    "reputation_fccdataset_add": (NOBODY, NOBODY),
+    "reputation_fccdataset_change": (need(P.READ_ACCOUNTS), need(P.CHANGE_ACCOUNTS)),
+    "reputation_fccdataset_history": (need(P.READ_ACCOUNTS), need(P.READ_ACCOUNTS)),
+    "reputation_fccdataset_delete": (NOBODY, NOBODY),
     "enrollment_application_changelist": (need(P.DECIDE_APPLICATIONS), need(P.DECIDE_APPLICATIONS)),
     "enrollment_application_add": (NOBODY, NOBODY),
     "enrollment_application_change": (need(P.DECIDE_APPLICATIONS), NOBODY),
@@ -181,6 +187,7 @@ ADMIN_OBJECTS: dict[str, Callable[[Account], Model]] = {
         account=account, at=account.created_at, via="task", code="account.added", subject_type="account", subject_id=1
     ),
     "application": lambda account: ApplicationFactory(account=account, state="submitted"),
+    "fccdataset": lambda account: get_dataset(),
 }
 
 

@@ -11,6 +11,7 @@ from portal.accounts.access import MemberRequest, get_account_object_or_404, mem
 from portal.db.keyset import parse_id
 from portal.models import today_of
 from reputation import complaints
+from reputation.fcc import counts as fcc_counts
 from reputation.labels import get_check_label
 from reputation.matching import statistics
 from reputation.models import Campaign, Case, Check, Engine, PhoneNumber, Registration, Tag
@@ -46,6 +47,7 @@ def number_detail(request: MemberRequest, pk: int) -> HttpResponse:
         "older": events[history.EVENTS_SHOWN - 1].pk if len(events) > history.EVENTS_SHOWN else None,
         "complaints": list(complaints.get_complaints(number.e164)[: MAX_COMPLAINTS + 1]),
         "complaints_shown": MAX_COMPLAINTS,
+        "fcc": fcc_counts.get_report(number.e164, is_monitored=number.capability == PhoneNumber.Capability.ON),
         "calls": statistics.get_number_statistics(number, today_of(request.account, now)),
         "sampling_rate": settings.RECORD_DECISIONS,
         "default_of": list(Campaign.objects.for_account(request.account).filter(default_number=number)),

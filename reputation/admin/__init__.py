@@ -1,0 +1,5 @@
+"""Django admin: the state of the sources of complaints. For operators."""
+
+from reputation.admin import fcc
+
+__all__ = ["fcc"]
