@@ -12,7 +12,7 @@ from datetime import date, datetime
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, F, Min, OuterRef
+from django.db.models import Exists, F, OuterRef
 
 from portal.db.bulk import insert_rows
 from portal.db.in_list import in_list
@@ -42,12 +42,17 @@ class _Answer:
     days: dict[tuple[str, date], int] = field(default_factory=dict)
 
 
-def add_numbers() -> int:
-    """Add one chunk of the monitored numbers that are not known here yet; return how many."""
+def add_numbers(after: str) -> tuple[int, str]:
+    """Add one chunk of the monitored numbers that are not known here yet, in order, beginning after the number `after`.
+
+    Returns how many, and the last one, after which the next chunk begins.
+    """
     known = FccNumber.objects.filter(e164=OuterRef("e164"))
-    missing = PhoneNumber.objects.looked_up().filter(~Exists(known), e164__startswith="+1")
-    rows = [{"e164": e164} for e164 in sorted(set(missing.values_list("e164", flat=True)[:CHUNK]))]
-    return insert_rows(FccNumber, rows, ignore_conflicts=True)
+    # Only numbers of +1 have the form of the FCC's.
+    missing = PhoneNumber.objects.looked_up().filter(~Exists(known), e164__startswith="+1", e164__gt=after)
+    found = list(missing.order_by("e164").values_list("e164", flat=True).distinct()[:CHUNK])
+    insert_rows(FccNumber, [{"e164": e164} for e164 in found], ignore_conflicts=True)
+    return len(found), found[-1] if found else after
 
 
 def ask_batch(now: datetime) -> int:
@@ -60,7 +65,8 @@ def ask_batch(now: datetime) -> int:
     if not dataset.may_be_asked(now) or not dataset.rows_updated_at:
         return 0
     waiting = FccNumber.objects.waiting_for(dataset.rows_updated_at)
-    attempts = waiting.filter(unclaimed(now)).aggregate(fewest=Min("attempts"))["fewest"]
+    first = waiting.filter(unclaimed(now)).order_by("attempts", "rows_updated_at")
+    attempts = first.values_list("attempts", flat=True).first()
     if attempts is None:
         return 0
     size = max(settings.FCC.batch_size >> attempts, 1)

@@ -44,7 +44,7 @@ class Migration(migrations.Migration):
                 ('attempts', models.PositiveSmallIntegerField(default=0)),
             ],
             options={
-                'indexes': [models.Index(fields=['rows_updated_at'], name='fcc_number_by_version')],
+                'indexes': [models.Index(fields=['attempts', 'rows_updated_at', 'id'], name='fcc_number_waiting')],
             },
         ),
         migrations.CreateModel(

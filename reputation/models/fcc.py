@@ -89,7 +89,8 @@ class FccNumber(Claimable):
     objects = FccNumberQuerySet.as_manager()
 
     class Meta:
-        indexes = [models.Index(fields=["rows_updated_at"], name="fcc_number_by_version")]
+        # The order in which numbers are asked about: those of a failed batch last, those without an answer first.
+        indexes = [models.Index(fields=["attempts", "rows_updated_at", "id"], name="fcc_number_waiting")]
 
     def __str__(self) -> str:
         return self.e164

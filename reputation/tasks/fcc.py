@@ -9,7 +9,19 @@ from reputation.fcc import asking, dataset
 
 @task
 def ask_fcc() -> None:
+    """Do nothing if a setting turns it off."""
     if settings.FCC.fetch:
         dataset.check_version(timezone.now())
-        run_until_done("add numbers for the FCC", asking.add_numbers)
+        _add_numbers()
         run_until_done("ask the FCC", lambda: asking.ask_batch(timezone.now()))
+
+
+def _add_numbers() -> None:
+    last = ""
+
+    def step() -> int:
+        nonlocal last
+        added, last = asking.add_numbers(after=last)
+        return added
+
+    run_until_done("add numbers for the FCC", step)

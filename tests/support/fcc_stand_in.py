@@ -63,7 +63,8 @@ def run_query(rows: list[Row], parameters: list[tuple[str, str]]) -> list[Row]:
     limit, offset = read_number(query, "$limit", DEFAULT_LIMIT), read_number(query, "$offset", 0)
     if limit > MAX_LIMIT:
         raise bad_query(f"Cannot have $limit over {MAX_LIMIT}")
-    found = [row for row in rows if read_where(query.get("$where", ""))(row)]
+    matches = read_where(query.get("$where", ""))
+    found = [row for row in rows if matches(row)]
     groups = read_columns(query.get("$group", ""))
     found = select(found, query.get("$select", ""), groups)
     for column in reversed(read_columns(query.get("$order", ""))):

@@ -215,7 +215,7 @@ def test_turning_it_off_stops_a_run_after_the_batch_in_progress(fcc, settings, n
     settings.FCC = replace(settings.FCC, batch_size=1)
     monitor_many(2)
     dataset.check_version(now)
-    asking.add_numbers()
+    asking.add_numbers(after="")
     assert asking.ask_batch(now) == 1
     FccDataset.objects.update(is_enabled=False)
     assert asking.ask_batch(now) == 0
@@ -244,7 +244,7 @@ def test_failure_stores_nothing_and_pauses_all_questions(fcc, now, fault, minute
     monitor(NUMBER)
     fcc.set(rows=[make_complaint(NUMBER, date(2026, 10, 3))], faults=[fault | {"on": "rows"}])
     dataset.check_version(now)
-    asking.add_numbers()
+    asking.add_numbers(after="")
     assert asking.ask_batch(now) == 0
     state = FccDataset.objects.get()
     assert (state.failures, state.failed_at, state.next_action_at) == (1, now, now + timedelta(minutes=minutes))
@@ -263,7 +263,7 @@ def test_failure_stores_nothing_and_pauses_all_questions(fcc, now, fault, minute
 def test_pause_doubles_with_each_failure_up_to_six_hours(fcc, now):
     monitor(NUMBER)
     dataset.check_version(now)
-    asking.add_numbers()
+    asking.add_numbers(after="")
     fcc.set(faults=[{"status": 500, "stays": True}])
     pauses = []
     for _ in range(9):
@@ -360,7 +360,7 @@ def test_query_count_is_the_same_for_1_and_100_numbers(fcc, settings, now):
         numbers = monitor_many(count)
         fcc.set(rows=[make_complaint(number, now.date()) for number in numbers])
         with CaptureQueriesContext(connection) as queries:
-            assert asking.add_numbers() == count
+            assert asking.add_numbers(after="")[0] == count
             assert asking.ask_batch(now) == count
         counts.append(len(queries))
     assert counts[0] == counts[1] <= 24
@@ -371,6 +371,7 @@ def test_idle_run_writes_nothing(fcc, now):
     ask_fcc()
     with CaptureQueriesContext(connection) as queries:
         dataset.check_version(now)
-        assert asking.add_numbers() == asking.ask_batch(now) == 0
+        assert asking.add_numbers(after="") == (0, "")
+        assert asking.ask_batch(now) == 0
     assert [query["sql"] for query in queries if not query["sql"].startswith("SELECT")] == []
     assert len(queries) <= 4

@@ -37,7 +37,7 @@ def start_worker(fcc, code: str, **environment: str):
 
 def test_workers_share_the_numbers_and_the_throttle(fcc, numbers):
     dataset.check_version(timezone.now())
-    asking.add_numbers()
+    asking.add_numbers(after="")
     workers = [start_worker(fcc, ASK, FCC_REQUESTS_PER_HOUR="12") for _ in range(3)]
     assert [worker.wait(60) for worker in workers] == [0, 0, 0]
     assert len(fcc.requests()) == 12, "the question for the version counts as well"
@@ -70,7 +70,7 @@ def test_worker_that_outlives_its_claim_stores_nothing(fcc, settings, account, m
     number = MonitoredNumberFactory(account=account)
     now = timezone.now()
     dataset.check_version(now)
-    asking.add_numbers()
+    asking.add_numbers(after="")
     fetch = asking.client.fetch_kinds
 
     def fetch_slowly(config, numbers):
@@ -97,6 +97,6 @@ def test_question_is_sent_outside_a_transaction(fcc, settings, account, monkeypa
 
     monkeypatch.setattr(asking.client, "_request", watch)
     dataset.check_version(timezone.now())
-    asking.add_numbers()
+    asking.add_numbers(after="")
     asking.ask_batch(timezone.now())
     assert in_transaction == [False, False]
