@@ -187,6 +187,10 @@ class Handler(BaseHTTPRequestHandler):
             content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
             self.answer(fault.get("status", 200), content, **fault.get("headers", {}))
             return
+        if fault.get("hangs"):
+            self.connection.recv(1)  # returns once the client has hung up
+            self.close_connection = True
+            return
         if fault.get("drips"):
             self.drip()
             return

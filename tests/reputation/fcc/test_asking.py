@@ -274,12 +274,25 @@ def test_pause_doubles_with_each_failure_up_to_six_hours(fcc, now):
     assert pauses == [5, 10, 20, 40, 80, 160, 320, 360, 360]
 
 
-def test_failure_of_the_description_pauses_too(fcc, now):
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"status": 503},
+        {"status": 403},
+        {"status": 404},
+        {"status": 429},
+        {"body": "<html>"},
+        {"body": "[]"},
+        {"body": "{}"},
+    ],
+)
+def test_failure_of_the_description_pauses_too(fcc, fault):
     monitor(NUMBER)
-    fcc.set(faults=[{"on": "metadata", "status": 503}])
+    fcc.set(faults=[fault | {"on": "metadata"}])
+    ask_fcc()
     ask_fcc()
     assert [request["on"] for request in fcc.requests()] == ["metadata"]
-    assert "503" in FccDataset.objects.get().last_failure
+    assert FccDataset.objects.get().failures == 1
     ask_again(fcc)
     assert len(asked_for(fcc)) == 1
 
