@@ -37,7 +37,7 @@ def get_dataset() -> FccDataset:
 
 def is_on() -> bool:
     """Whether the FCC is asked, and pages show its complaints. One query; none if a setting turns it off."""
-    return settings.FCC.fetch and not FccDataset.objects.filter(pk=client.DATASET, is_enabled=False).exists()
+    return FccDataset.is_on()
 
 
 def check_version(now: datetime) -> None:

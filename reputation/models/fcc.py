@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Exists, Max, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
@@ -48,6 +49,11 @@ class FccDataset(Claimable):
     @property
     def updated_at(self) -> datetime | None:
         return version_time(self.rows_updated_at) if self.rows_updated_at else None
+
+    @classmethod
+    def is_on(cls) -> bool:
+        """Whether the FCC is asked, and its complaints count. One query; none if a setting turns it off."""
+        return settings.FCC.fetch and not cls.objects.filter(is_enabled=False).exists()
 
     def may_be_asked(self, now: datetime) -> bool:
         return self.is_enabled and (self.next_action_at is None or self.next_action_at <= now)

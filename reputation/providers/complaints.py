@@ -1,18 +1,20 @@
-"""The provider of complaints to the FTC, whose source is the portal's own table (`manage.py load_complaints`).
+"""The providers of complaints: `complaints` (the FTC's files) and `fcc` (the FCC's data service).
 
-Complaints are no labels: enough recent ones put a number at risk, and none of them mean nothing.
+Their source is the portal's own tables, which tasks fill. Complaints are no labels: enough recent ones put a number at
+risk, and none of them mean nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.utils import timezone
 
-from reputation import complaints
-from reputation.complaints import ComplaintCount
+from reputation.complaints import ComplaintCount, Source, count_by_number
+from reputation.fcc.counts import get_recent_counts
+from reputation.fcc.dataset import is_on
 from reputation.providers.protocol import (
     ConnectionSettings,
     EngineInfo,
@@ -24,37 +26,60 @@ from reputation.providers.protocol import (
     Verdict,
 )
 
-ENGINE = EngineInfo("ftc-complaints", "FTC complaints", evidence=Evidence.COMPLAINTS)
 
-
-class ComplaintsProvider:
-    name: ClassVar[str] = "complaints"
+class _ComplaintSource:
     roles: ClassVar[frozenset[Role]] = frozenset({Role.LOOK_UP})
     limits: ClassVar[Limits] = Limits(look_up=1_000)
     prices: ClassVar[Prices] = Prices()
+    engine: ClassVar[EngineInfo]
 
     def __init__(self, connection: ConnectionSettings) -> None:
         """There is nothing to connect to."""
 
     @classmethod
     def engines(cls) -> list[EngineInfo]:
-        return [ENGINE]
+        return [cls.engine]
+
+    def _observe(self, number: str, count: ComplaintCount, **more: Any) -> Observation:
+        return Observation(
+            number,
+            self.engine.slug,
+            Verdict.WARNING if count.is_risk else Verdict.CLEAN,
+            evidence=Evidence.COMPLAINTS,
+            expires_at=count.ends_at if count.is_risk else None,
+            raw_response={
+                "complaints": count.complaints,
+                "probably_spoofed": count.probably_spoofed,
+                "within_days": settings.COMPLAINTS_WINDOW_DAYS,
+                **more,
+            },
+        )
+
+
+class ComplaintsProvider(_ComplaintSource):
+    """Complaints to the FTC, from the files that are fetched or loaded with `manage.py load_complaints`."""
+
+    name: ClassVar[str] = "complaints"
+    engine = EngineInfo("ftc-complaints", "FTC complaints", evidence=Evidence.COMPLAINTS)
 
     def look_up(self, numbers: Sequence[str]) -> list[Observation]:
-        counts = complaints.count_by_number(numbers, now=timezone.now())
-        return [_build_observation(number, count) for number, count in counts.items()]
+        counts = count_by_number(numbers, source=Source.FTC, now=timezone.now())
+        return [self._observe(number, count) for number, count in counts.items()]
 
 
-def _build_observation(number: str, count: ComplaintCount) -> Observation:
-    return Observation(
-        number,
-        ENGINE.slug,
-        Verdict.WARNING if count.reaches_threshold else Verdict.CLEAN,
-        evidence=Evidence.COMPLAINTS,
-        expires_at=count.ends_at if count.reaches_threshold else None,
-        raw_response={
-            "complaints": count.complaints,
-            "probably_spoofed": count.probably_spoofed,
-            "within_days": settings.COMPLAINTS_WINDOW_DAYS,
-        },
-    )
+class FccProvider(_ComplaintSource):
+    """Complaints to the FCC. A number about which the FCC was not asked is unknown."""
+
+    name: ClassVar[str] = "fcc"
+    engine = EngineInfo("fcc-complaints", "FCC complaints", evidence=Evidence.COMPLAINTS)
+
+    def look_up(self, numbers: Sequence[str]) -> list[Observation]:
+        now = timezone.now()
+        counts = count_by_number(numbers, source=Source.FCC, now=now)
+        asked = get_recent_counts(numbers, now=now) if is_on() else {}
+        return [
+            self._observe(number, counts[number], spoofing_reports=asked[number].spoofing_reports)
+            if number in asked
+            else Observation(number, self.engine.slug, Verdict.UNKNOWN, evidence=Evidence.COMPLAINTS)
+            for number in numbers
+        ]

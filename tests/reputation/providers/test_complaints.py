@@ -1,5 +1,6 @@
 """Complaints to the FTC: what counts, what is probably spoofed, and numbers at risk."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,9 +8,22 @@ import time_machine
 from django.urls import reverse
 
 from reputation import complaints
-from reputation.models import CampaignCalls, Case, NumberCalls, PhoneNumber, Tag
+from reputation.complaints import Source
+from reputation.models import (
+    CampaignCalls,
+    Case,
+    FccComplaintCount,
+    FccComplaintDay,
+    FccDataset,
+    FccNumber,
+    NumberCalls,
+    PhoneNumber,
+    Tag,
+)
 from reputation.monitoring import engines, lookups
 from reputation.numbers import at_risk
+from reputation.providers.complaints import ComplaintsProvider, FccProvider
+from reputation.providers.protocol import ConnectionSettings, Observation, Verdict
 from tests.factories import CampaignFactory, ComplaintFactory, MonitoredNumberFactory, PhoneNumberFactory
 from tests.support.pages import get_html
 
@@ -37,7 +51,7 @@ def complain(*ages_in_days: float, number: str = NUMBER) -> None:
 
 
 def count() -> complaints.ComplaintCount:
-    return complaints.count_by_number([NUMBER], now=NOW)[NUMBER]
+    return complaints.count_by_number([NUMBER], source=Source.FTC, now=NOW)[NUMBER]
 
 
 def record_calls(number: PhoneNumber, age_in_days: int, *, calls: int = 1) -> None:
@@ -56,12 +70,12 @@ def record_calls(number: PhoneNumber, age_in_days: int, *, calls: int = 1) -> No
 
 def test_complaints_older_than_the_window_are_not_counted():
     complain(31, 29)
-    assert (count().complaints, count().reaches_threshold) == (1, False)
+    assert (count().complaints, count().is_risk) == (1, False)
 
 
 def test_a_risk_ends_when_the_last_complaint_leaves_the_window():
     complain(20, 2)
-    assert count().reaches_threshold
+    assert count().is_risk
     assert count().ends_at == NOW + timedelta(days=28)
 
 
@@ -107,13 +121,14 @@ def test_complaint_ages_on_a_fast_clock(settings):
     assert count().ends_at == NOW + 27 * timedelta(seconds=20)
 
 
-def test_counting_takes_four_queries_for_any_number_of_numbers(account, django_assert_num_queries):
+def test_counting_takes_six_queries_for_any_number_of_numbers(account, settings, django_assert_num_queries):
+    settings.FCC = replace(settings.FCC, fetch=True)
     numbers = [f"+1206782{n:04}" for n in range(200)]
     for number in numbers[:20]:
         ComplaintFactory(e164=number)
         MonitoredNumberFactory(account=account, e164=number)
-    with django_assert_num_queries(4):
-        assert len(complaints.count_by_number(numbers, now=NOW)) == 200
+    with django_assert_num_queries(6):
+        assert len(complaints.count_by_number(numbers, source=Source.FTC, now=NOW)) == 200
 
 
 # From the complaint to the page
@@ -151,3 +166,59 @@ def test_one_complaint_says_nothing_and_no_complaints_do_not_make_a_number_clean
         assert number.spam_status == Status.UNKNOWN
     page = get_html(as_viewer.get(reverse("number", args=[other.pk])))
     assert "No complaints found" in page
+
+
+# The FCC
+
+
+@pytest.fixture
+def both_providers(settings) -> None:
+    settings.PROVIDERS = ["complaints", "fcc"]
+    settings.FCC = replace(settings.FCC, fetch=True)
+    engines.sync_engines()
+
+
+def complain_to_fcc(number: str, *ages_in_days: int, spoofing_reports: int = 0) -> None:
+    asked = FccNumber.objects.create(e164=number, asked_at=NOW, rows_updated_at=1_791_003_647)
+    for age in ages_in_days:
+        FccComplaintDay.objects.create(number=asked, day=NOW.date() - timedelta(days=age), count=1)
+    FccComplaintCount.objects.create(
+        number=asked, issue="My own number is being spoofed", is_spoofing_report=True, count=spoofing_reports
+    )
+
+
+def look_up(provider: type[FccProvider | ComplaintsProvider]) -> Observation:
+    with time_machine.travel(NOW, tick=False):
+        [observation] = provider(ConnectionSettings()).look_up([NUMBER])
+    return observation
+
+
+def test_one_complaint_at_each_source_puts_a_number_at_risk(both_providers, account):
+    number = MonitoredNumberFactory(account=account, e164=NUMBER, next_action_at=NOW)
+    complain(2)
+    complain_to_fcc(NUMBER, 9)
+    assert [look_up(one).verdict for one in (ComplaintsProvider, FccProvider)] == [Verdict.WARNING] * 2
+    with time_machine.travel(NOW, tick=False):
+        lookups.look_up_due(NOW)
+    number.refresh_from_db()
+    assert number.spam_status == Status.AT_RISK
+
+
+def test_reports_of_the_owner_that_a_number_is_spoofed_are_counted_apart(both_providers):
+    complain_to_fcc(NUMBER, 9, spoofing_reports=4)
+    observation = look_up(FccProvider)
+    assert observation.verdict is Verdict.CLEAN
+    assert (observation.raw_response["complaints"], observation.raw_response["spoofing_reports"]) == (1, 4)
+
+
+def test_a_number_about_which_the_fcc_was_not_asked_is_unknown(both_providers):
+    assert look_up(FccProvider).verdict is Verdict.UNKNOWN
+
+
+def test_complaints_to_the_fcc_do_not_count_once_an_operator_has_turned_it_off(both_providers):
+    complain(2)
+    complain_to_fcc(NUMBER, 9, 10)
+    assert look_up(FccProvider).verdict is Verdict.WARNING
+    FccDataset.objects.update_or_create(pk="vakf-fz8e", defaults={"is_enabled": False})
+    assert look_up(FccProvider).verdict is Verdict.UNKNOWN
+    assert look_up(ComplaintsProvider).verdict is Verdict.CLEAN

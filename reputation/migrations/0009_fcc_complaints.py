@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('reputation', '0006_import_columns'),
+        ('reputation', '0008_engine_roles'),
     ]
 
     operations = [
