@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -26,7 +25,7 @@ from portal.db.bulk import insert_rows
 from portal.files.records import Record, UnreadableFile
 from portal.files.tables import Table, TableRules, open_table
 from portal.jobs.runner import pause
-from reputation.complaint_rows import COLUMNS, RowSkipped, parse_row
+from reputation.complaint_rows import COLUMNS, RowSkipped, get_fingerprint, parse_row
 from reputation.complaints import get_window_start
 from reputation.models import Complaint, ComplaintFile, PhoneNumber
 
@@ -54,6 +53,7 @@ class LoadResult:
     """
 
     name: str
+    file: ComplaintFile | None = None
     is_already_loaded: bool = False
     rows: int = 0
     loaded: int = 0
@@ -67,6 +67,12 @@ class LoadResult:
         lines = self.skipped_lines.setdefault(str(reason), [])
         if len(lines) < MAX_NAMED_LINES:
             lines.append(f"line {record.first_line}" + (f" ({reason.detail})" if reason.detail else ""))
+
+    def describe_skipped(self) -> dict[str, dict[str, Any]]:
+        """The reasons, the most frequent first, each with how many rows it concerns and the first lines."""
+        return {
+            reason: {"rows": count, "lines": self.skipped_lines[reason]} for reason, count in self.skipped.most_common()
+        }
 
 
 def load_file(path: Path, *, now: datetime) -> LoadResult:
@@ -86,22 +92,35 @@ def load_file(path: Path, *, now: datetime) -> LoadResult:
         raise UnreadableFile(f"{path} cannot be opened: {error.strerror}.") from error
 
 
+def get_day(name: str) -> date | None:
+    """The day in the name of a file, as in DNC_Complaint_Numbers_2026-11-23_0.csv; None if it has none."""
+    match = re.search(r"(?<!\d)\d{4}-\d{2}-\d{2}(?!\d)", name)
+    try:
+        return date.fromisoformat(match[0]) if match else None
+    except ValueError:
+        return None
+
+
 def _load_open_file(file: BinaryIO, name: str, now: datetime) -> LoadResult:
     sha256 = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # BinaryIO has readinto
-    if ComplaintFile.objects.filter(sha256=sha256, done_at__isnull=False).exists():
-        return LoadResult(name, is_already_loaded=True)
+    if done := ComplaintFile.objects.filter(sha256=sha256, done_at__isnull=False).first():
+        return LoadResult(name, done, is_already_loaded=True)
     with _open_complaints(file, name) as (table, records):
         stored_file, _ = ComplaintFile.objects.get_or_create(
-            sha256=sha256, defaults={"name": name[:200], "started_at": now}
+            sha256=sha256, defaults={"name": name[:200], "day": get_day(name), "started_at": now}
         )
-        result = LoadResult(name)
+        result = LoadResult(name, stored_file)
         _load_records(table, records, stored_file, result, now)
     with transaction.atomic():
         # Counted in the table, because an earlier run that was killed may have loaded some of them.
         result.loaded = stored_file.complaints.count()
         result.duplicates = result.rows - result.loaded - result.skipped.total()
         ComplaintFile.objects.filter(pk=stored_file.pk).update(
-            done_at=now, row_count=result.rows, loaded_count=result.loaded
+            done_at=now,
+            row_count=result.rows,
+            loaded_count=result.loaded,
+            skipped_count=result.skipped.total(),
+            skipped=result.describe_skipped(),
         )
         result.scheduled_lookups = _schedule_lookups(stored_file, now)
     return result
@@ -122,9 +141,9 @@ def _load_records(
         except RowSkipped as reason:
             result.skip(record, reason)
             continue
-        fingerprint = hashlib.blake2b("\x1f".join(cells).encode(), digest_size=16).digest()
-        identity = {"fingerprint": uuid.UUID(bytes=fingerprint), "occurrence": occurrences[fingerprint]}
-        occurrences[fingerprint] += 1
+        fingerprint = get_fingerprint(complaint)
+        identity = {"fingerprint": fingerprint, "occurrence": occurrences[fingerprint.bytes]}
+        occurrences[fingerprint.bytes] += 1
         chunk.append(complaint | identity | {"file_id": file.pk})
         if len(chunk) >= CHUNK:
             _insert_chunk(chunk)

@@ -6,8 +6,10 @@ bytes that could not be read, with cells that are shifted, or with a date that h
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Sequence
+import uuid
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -73,6 +75,20 @@ def parse_row(cells: Sequence[str], *, now: datetime) -> dict[str, Any]:
         "subject": " ".join(subject.split())[:200],
         "is_robocall": ROBOCALL_ANSWERS[robocall.lower()],
     }
+
+
+def get_fingerprint(complaint: Mapping[str, Any]) -> uuid.UUID:
+    """Return the hash by which a complaint is recognised in another file.
+
+    It is made of what a spreadsheet keeps when it saves the file: the time to the minute, because seconds get lost, and
+    without the time of the call, which may have two meanings afterwards. Equal complaints of one file are told apart by
+    `Complaint.occurrence`.
+    """
+    robocall = {True: "Y", False: "N", None: ""}[complaint["is_robocall"]]
+    created = complaint["created_at"].astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+    places = [complaint[name] for name in ("city", "state", "area_code", "subject")]
+    parts = "\x1f".join([complaint["e164"], created, *places, robocall])
+    return uuid.UUID(bytes=hashlib.blake2b(parts.encode(), digest_size=16).digest())
 
 
 def _check_alignment(cells: Sequence[str]) -> None:

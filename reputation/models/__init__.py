@@ -8,6 +8,7 @@ from reputation.models.counts import NumberCount
 from reputation.models.coverage import CoverageLoss
 from reputation.models.engines import Check, Engine, Registration, Tag
 from reputation.models.fcc import FccComplaintCount, FccComplaintDay, FccDataset, FccNumber
+from reputation.models.ftc import FtcFile, FtcIndexPage
 from reputation.models.imports import ColumnChoice, ImportRow, NumberImport
 from reputation.models.numbers import PhoneNumber
 
@@ -31,6 +32,8 @@ __all__ = [
     "FccComplaintDay",
     "FccDataset",
     "FccNumber",
+    "FtcFile",
+    "FtcIndexPage",
     "ImportRow",
     "NumberCalls",
     "NumberCount",

@@ -8,17 +8,28 @@ from django.db import models
 
 
 class ComplaintFile(models.Model):
-    """A loaded file of complaints, identified by its content."""
+    """A loaded file of complaints, identified by its content.
+
+    Rows are loaded, skipped, or in another file already.
+    """
 
     sha256 = models.CharField(max_length=64, unique=True)
     name = models.CharField(max_length=200)
+    day = models.DateField(null=True, help_text="The day in the file's name.")
     started_at = models.DateTimeField()
     done_at = models.DateTimeField(null=True)
     row_count = models.PositiveIntegerField(default=0)
     loaded_count = models.PositiveIntegerField(default=0)
+    # Null for files that were loaded before it was counted.
+    skipped_count = models.PositiveIntegerField(null=True)
+    skipped = models.JSONField(default=dict, help_text="By reason: how many rows, and the first lines.")
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def duplicate_count(self) -> int | None:
+        return None if self.skipped_count is None else self.row_count - self.loaded_count - self.skipped_count
 
 
 class ComplaintQuerySet(models.QuerySet["Complaint"]):
@@ -44,7 +55,8 @@ class Complaint(models.Model):
     # A recorded message or is_robocall; null where the consumer did not say.
     is_robocall = models.BooleanField(null=True)
     file = models.ForeignKey(ComplaintFile, models.CASCADE, related_name="complaints")
-    # A hash of the row, and its index among the equal rows of a file. Rows have no id of their own.
+    # A hash of the complaint (complaint_rows.get_fingerprint), and its index among the equal rows of a file. Rows have
+    # no id of their own.
     fingerprint = models.UUIDField()
     occurrence = models.PositiveIntegerField()
 

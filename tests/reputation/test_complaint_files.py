@@ -1,6 +1,6 @@
 """The FTC's files as people really have them: which rows count, and which are skipped by name."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -8,7 +8,7 @@ import time_machine
 from django.core.management import CommandError, call_command
 
 from reputation import complaint_files
-from reputation.complaint_files import UnreadableFile, load_file
+from reputation.complaint_files import UnreadableFile, get_day, load_file
 from reputation.complaint_rows import COLUMNS, RowSkipped, parse_time
 from reputation.models import Complaint, ComplaintFile
 
@@ -222,6 +222,95 @@ def test_a_row_with_a_date_of_two_meanings_is_named_with_the_date(load):
 def test_the_time_of_the_call_may_have_two_meanings_because_nothing_is_counted_by_it(load):
     assert load(ROW.replace("2026-11-19 10:00:00", "11/12/2026")).loaded == 1
     assert Complaint.objects.get().violated_at is None
+
+
+# Resaved by a spreadsheet ---------------------------------------------------------------------------------------------
+
+RESAVED = "2067824021,11/20/2026 13:05,11/19/2026 10:00,Denver,Colorado,303,Other,Y"
+
+
+def test_a_row_that_a_spreadsheet_has_saved_again_is_the_same_complaint(load):
+    load(ROW)
+    result = load(RESAVED)
+    assert (result.loaded, result.duplicates) == (0, 1)
+    assert Complaint.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "resaved",
+    [
+        RESAVED.replace("2067824021", "2.067824021E+09"),
+        RESAVED.replace("2067824021", "(206) 782-4021"),
+        RESAVED.replace("11/20/2026 13:05", "20.11.2026 13:05"),
+        RESAVED.replace("11/20/2026 13:05", "11/20/2026 1:05 PM"),
+        RESAVED.replace("11/19/2026 10:00", "11/12/2026 10:00"),
+        RESAVED.replace("303", "303.0"),
+        RESAVED.replace("Y", "yes").replace("Other", " Other "),
+    ],
+)
+def test_whatever_the_spreadsheet_writes_differently(load, resaved):
+    load(ROW)
+    assert load(resaved).duplicates == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        ROW.replace("2067824021", "2067824022"),
+        ROW.replace("13:05:22", "13:06:22"),
+        ROW.replace("Denver", "Boulder"),
+        ROW.replace("Colorado", "Utah"),
+        ROW.replace("303", "720"),
+        ROW.replace("Other", "Debt relief"),
+        ROW.replace(",Y", ",N"),
+        ROW.replace(",Y", ","),
+    ],
+)
+def test_rows_that_differ_are_different_complaints(load, other):
+    load(ROW)
+    assert load(other).loaded == 1
+    assert Complaint.objects.count() == 2
+
+
+def test_complaints_of_the_same_minute_in_one_file_are_all_counted(load):
+    rows = [ROW, ROW.replace("13:05:22", "13:05:40"), ROW]
+    assert load(*rows).loaded == 3
+    resaved = load(RESAVED, RESAVED, RESAVED)
+    assert (resaved.loaded, resaved.duplicates) == (0, 3)
+
+
+def test_a_file_from_the_field_and_its_copy_from_a_spreadsheet_share_their_complaint():
+    load_file(CASES / "ftc-stray-quote.csv", now=NOW)
+    result = load_file(CASES / "ftc-resaved-by-excel.csv", now=NOW)
+    assert (result.loaded, result.duplicates) == (2, 1)
+
+
+# What operators see ---------------------------------------------------------------------------------------------------
+
+
+def test_the_file_keeps_which_rows_were_skipped_and_why(load):
+    load(ROW, ROW, *[f",{ROW.partition(',')[2]}"] * 7, ROW.replace("2026-11-20", "2027-11-20"))
+    file = ComplaintFile.objects.get()
+    assert (file.row_count, file.loaded_count, file.skipped_count, file.duplicate_count) == (10, 2, 8, 0)
+    assert file.skipped == {
+        "without a number": {"rows": 7, "lines": [f"line {line}" for line in range(4, 9)]},
+        "dated in the future": {"rows": 1, "lines": ["line 11 (2027-11-20 13:05:22)"]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "day"),
+    [
+        ("DNC_Complaint_Numbers_2026-11-23.csv", date(2026, 11, 23)),
+        ("DNC_Complaint_Numbers_2026-11-23_0.csv", date(2026, 11, 23)),
+        ("DNC_Complaint_Numbers_2026-11-23 (1).csv", date(2026, 11, 23)),
+        ("DNC_Complaint_Numbers_2026-13-45.csv", None),
+        ("complaints.csv", None),
+        ("12026-11-233.csv", None),
+    ],
+)
+def test_the_day_of_a_file_is_in_its_name(name, day):
+    assert get_day(name) == day
 
 
 # The command ----------------------------------------------------------------------------------------------------------

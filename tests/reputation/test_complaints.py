@@ -107,10 +107,9 @@ def test_two_equal_rows_of_a_file_are_two_complaints(write_file):
 
 
 def test_row_shared_by_overlapping_files_is_loaded_once(write_file):
-    complaint_files.load_file(write_file(csv_row(), csv_row(), csv_row(second=1)), now=NOW)
-    taken = complaint_files.load_file(
-        write_file(csv_row(), csv_row(), csv_row(), csv_row(second=2), name="corrected.csv"), now=NOW
-    )
+    earlier, later = csv_row(created="2026-11-20 13:01:00"), csv_row(created="2026-11-20 13:02:00")
+    complaint_files.load_file(write_file(csv_row(), csv_row(), earlier), now=NOW)
+    taken = complaint_files.load_file(write_file(csv_row(), csv_row(), csv_row(), later, name="corrected.csv"), now=NOW)
     assert (taken.loaded, taken.duplicates) == (2, 2)
     assert Complaint.objects.count() == 5
 
