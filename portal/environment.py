@@ -61,3 +61,7 @@ def _parse_bool(text: str) -> bool:
     if word in ("", "false", "off", "no", "n", "0"):
         return False
     raise ValueError(f"{text!r} is neither 1 nor 0")
+
+
+# Shared by all modules of settings, so that one failed start names the errors of all.
+environment = EnvironmentReader()

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from csp.constants import NONE, SELF
 
-from portal.environment import BASE_DIR, DEMO_SECRET_KEY, EnvironmentReader
+from portal.environment import BASE_DIR, DEMO_SECRET_KEY, environment
 from portal.fcc_settings import read_fcc_settings
+from portal.ftc_settings import *  # noqa: F403
 
-environment = EnvironmentReader()
 read = environment.read
 
 DEMO = read("bool", "DEMO", False)

@@ -39,6 +39,10 @@ SCHEDULES = (
     ScheduleEntry("continue imports", "reputation.tasks.imports.continue_imports"),
     ScheduleEntry("send enrollment mails", "enrollment.tasks.send_due_mails"),
     ScheduleEntry("send digests", "reputation.tasks.digests.send_digests"),
+    # Not in the demo loop: the FTC publishes by real days.
+    ScheduleEntry(
+        "fetch complaint files", "reputation.tasks.complaint_files.fetch_complaint_files", in_demo_loop=False
+    ),
     # Not in the demo loop: it may wait for slow receivers, and each change enqueues it anyway.
     ScheduleEntry("deliver webhooks", "portal.webhooks.tasks.deliver_webhooks", in_demo_loop=False),
     # Often, because new numbers are asked about at once. The FCC is asked for newer data once an hour at most.

@@ -21,9 +21,8 @@ REQUIRED_VARIABLES = ("SECRET_KEY", "ALLOWED_HOSTS", "PUBLIC_URL", "EMAIL_URL", 
 
 def variables_in_settings() -> set[str]:
     """The variables that the modules of settings read: read("kind", "NAME", default)."""
-    modules = (ROOT / "portal" / name for name in ("settings.py", "fcc_settings.py"))
-    nodes = (node for module in modules for node in ast.walk(ast.parse(module.read_text())))
-    calls = (node for node in nodes if isinstance(node, ast.Call))
+    modules = [ast.parse(path.read_text()) for path in (ROOT / "portal").glob("*settings.py")]
+    calls = (node for module in modules for node in ast.walk(module) if isinstance(node, ast.Call))
     return {call.args[1].value for call in calls if getattr(call.func, "id", "") == "read"}
 
 
@@ -100,6 +99,12 @@ INVALID_VALUES = {
     "FCC_APP_TOKEN": ("two words", "FCC_APP_TOKEN has characters that no token has"),
     "LOG_LEVEL": ("LOUD", "LOG_LEVEL is LOUD"),
     "DAY_SECONDS": ("20", "in production a day has 86400 seconds"),
+    "FTC_INDEX_URL": ("http://www.ftc.gov/page", "FTC_INDEX_URL is not https"),
+    "FTC_PUBLISHED_BY_HOUR": ("24", "FTC_PUBLISHED_BY_HOUR is 24; it must be an hour from 0 to 23"),
+    "FTC_PAUSE_SECONDS": ("-1", "FTC_PAUSE_SECONDS is -1.0; it must be 0 or more"),
+    "FTC_TIMEOUT_SECONDS": ("76", "FTC_TIMEOUT_SECONDS is 76.0; it must be more than 0, and at most 75"),
+    "FTC_RETRY_HOURS": ("0", "FTC_RETRY_HOURS is 0.0; it must be more than 0"),
+    "FTC_MAX_FILE_MB": ("0", "FTC_MAX_FILE_MB is 0; it must be 1 or more"),
 }
 
 

@@ -1,0 +1,94 @@
+"""Which weekdays' complaint files are loaded and which are missing, by the calendar of the FTC.
+
+The FTC publishes a file each weekday by noon in Washington. Whether it does so on federal holidays is not known, so a
+holiday without a file is listed as missing, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db.models import Max, Min
+
+from reputation.models import ComplaintFile, FtcFile
+
+EASTERN = ZoneInfo("America/New_York")
+DAY = timedelta(days=1)
+NOT_LISTED = "The FTC's page lists no file of this day."
+
+
+@dataclass(frozen=True)
+class MissingDay:
+    """A weekday without a loaded file. `is_over`: the page no longer lists files of that time, so none will come."""
+
+    day: date
+    reason: str
+    next_try_at: datetime | None
+    is_over: bool
+
+
+def get_loaded_through() -> date | None:
+    """The last day whose file is loaded, as in "files to 25 Nov"; None if no file is. Earlier days may be missing."""
+    newest = (
+        ComplaintFile.objects.filter(done_at__isnull=False, day__isnull=False).aggregate(day=Max("day"))["day"],
+        FtcFile.objects.loaded().aggregate(day=Max("day"))["day"],
+    )
+    return max(filter(None, newest), default=None)
+
+
+def get_missing_days(now: datetime) -> list[MissingDay]:
+    """The weekdays without a loaded file, newest first: since the first day that the page has ever listed.
+
+    Days whose complaints would be deleted by now are left out.
+    """
+    first = FtcFile.objects.aggregate(day=Min("day"))["day"]
+    if first is None:
+        return []
+    first = max(first, now.date() - timedelta(days=settings.CHECKS_KEPT_DAYS))
+    loaded = set(ComplaintFile.objects.filter(done_at__isnull=False, day__gte=first).values_list("day", flat=True))
+    loaded.update(FtcFile.objects.loaded().filter(day__gte=first).values_list("day", flat=True))
+    oldest_listed = FtcFile.objects.filter(is_listed=True).aggregate(day=Min("day"))["day"] or first
+    files = {file.day: file for file in FtcFile.objects.not_loaded().filter(day__gte=first).order_by("pk")}
+    return [
+        _describe(day, files.get(day), oldest_listed)
+        for day in _iterate_weekdays(get_last_published(now), first)
+        if day not in loaded
+    ]
+
+
+def get_last_published(now: datetime) -> date:
+    """The last weekday whose file should be published by now."""
+    local = now.astimezone(EASTERN)
+    day = local.date() if local.hour >= settings.FTC_PUBLISHED_BY_HOUR else local.date() - DAY
+    return next(_iterate_weekdays(day, day - 3 * DAY))
+
+
+def get_next_publication(now: datetime) -> datetime:
+    """When the next file should be published."""
+    day = get_last_published(now) + DAY
+    while not is_weekday(day):
+        day += DAY
+    return datetime.combine(day, time(settings.FTC_PUBLISHED_BY_HOUR), EASTERN)
+
+
+def is_weekday(day: date) -> bool:
+    return day.weekday() < 5
+
+
+def _iterate_weekdays(last: date, first: date) -> Iterator[date]:
+    """The weekdays from `last` back to `first`."""
+    while last >= first:
+        if is_weekday(last):
+            yield last
+        last -= DAY
+
+
+def _describe(day: date, file: FtcFile | None, oldest_listed: date) -> MissingDay:
+    if file is None:
+        return MissingDay(day, NOT_LISTED, next_try_at=None, is_over=day < oldest_listed)
+    reason = file.problem or f"{file.get_state_display()}."
+    return MissingDay(day, reason, next_try_at=file.next_action_at, is_over=file.next_action_at is None)

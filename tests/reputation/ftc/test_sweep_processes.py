@@ -1,0 +1,55 @@
+"""Several workers, and a worker that is killed while it fetches. Against a stand-in for the FTC's site."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from portal.jobs.claims import LEASE_DURATION
+from reputation.ftc import sweep
+from reputation.models import Complaint, FtcFile
+from tests.reputation.ftc.conftest import name_of, write_file, write_row
+from tests.support.processes import start_python
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+FETCH = """
+import django; django.setup()
+from django.utils import timezone
+from reputation.ftc import sweep
+sweep.fetch_due(clock=timezone.now, budget_seconds=60)
+"""
+DAYS = [f"2026-11-{day}" for day in (16, 17, 18, 19, 20, 23, 24, 25)]
+
+
+def start_worker(site):
+    return start_python(FETCH, FTC_INDEX_URL=site.url, FTC_PAUSE_SECONDS="0", NO_PROXY="127.0.0.1")
+
+
+def test_several_workers_fetch_each_file_once(site):
+    for day in DAYS:
+        site.publish(name_of(day), write_file(*(write_row("2065550143", day, minute) for minute in range(20))))
+    workers = [start_worker(site) for _ in range(3)]
+    assert [worker.wait(60) for worker in workers] == [0, 0, 0]
+    assert site.get_answers() == [200]
+    assert [site.get_answers(name_of(day)) for day in DAYS] == [[200]] * len(DAYS)
+    assert Complaint.objects.count() == 20 * len(DAYS)
+
+
+def test_a_killed_worker_is_followed_when_its_claim_ends(site):
+    name = name_of(DAYS[0])
+    site.publish(name, write_file(write_row("2065550143")))
+    site.set_fault(name, "hang")
+    worker = start_worker(site)
+    wait_until(lambda: site.get_answers(name))
+    worker.kill()
+    worker.wait()
+    site.mend(name)
+
+    now = timezone.now()
+    assert sweep.fetch_due(clock=lambda: now) == 0, "the claim of the killed worker holds"
+    later = now + LEASE_DURATION + timedelta(seconds=1)
+    assert sweep.fetch_due(clock=lambda: later) == 1
+    assert FtcFile.objects.get().state == FtcFile.State.LOADED
+    assert Complaint.objects.count() == 1
