@@ -20,7 +20,14 @@ from django.urls import resolve, reverse
 from portal.accounts.roles import API_SCOPES, MEMBER_ROLES, STAFF_ROLES, Permission
 from portal.models import Account, AuditEvent, Member, User
 from reputation.fcc.dataset import get_dataset
-from tests.factories import AccountFactory, ApplicationFactory, LicenceFactory, MemberFactory, UserFactory
+from tests.factories import (
+    AccountFactory,
+    ApplicationFactory,
+    ComplaintFactory,
+    LicenceFactory,
+    MemberFactory,
+    UserFactory,
+)
 from tests.support.urls import POST_DATA, POST_NEEDS, PUBLIC_URLS, all_api_operations, all_page_urls
 
 pytestmark = pytest.mark.django_db
@@ -77,6 +84,11 @@ ADMIN_VIEWS: dict[str, tuple[frozenset[Permission], frozenset[Permission]]] = {
     "reputation_fccdataset_change": (need(P.READ_ACCOUNTS), need(P.CHANGE_ACCOUNTS)),
     "reputation_fccdataset_history": (need(P.READ_ACCOUNTS), need(P.READ_ACCOUNTS)),
     "reputation_fccdataset_delete": (NOBODY, NOBODY),
+    "reputation_complaintfile_changelist": (need(P.READ_COMPLAINT_FILES), need(P.READ_COMPLAINT_FILES)),
+    "reputation_complaintfile_add": (NOBODY, NOBODY),
+    "reputation_complaintfile_change": (need(P.READ_COMPLAINT_FILES), NOBODY),
+    "reputation_complaintfile_history": (need(P.READ_COMPLAINT_FILES), need(P.READ_COMPLAINT_FILES)),
+    "reputation_complaintfile_delete": (NOBODY, NOBODY),
     "enrollment_application_changelist": (need(P.DECIDE_APPLICATIONS), need(P.DECIDE_APPLICATIONS)),
     "enrollment_application_add": (NOBODY, NOBODY),
     "enrollment_application_change": (need(P.DECIDE_APPLICATIONS), NOBODY),
@@ -183,6 +195,7 @@ ADMIN_OBJECTS: dict[str, Callable[[Account], Model]] = {
     "account": lambda account: account,
     "licence": lambda account: LicenceFactory(account=account),
     "user": lambda account: UserFactory(),
+    "complaintfile": lambda account: ComplaintFactory().file,
     "auditevent": lambda account: AuditEvent.objects.create(
         account=account, at=account.created_at, via="task", code="account.added", subject_type="account", subject_id=1
     ),

@@ -28,6 +28,7 @@ class Permission(StrEnum):
     CHANGE_ACCOUNTS = "change_accounts"  # accounts and their licences
     CHANGE_MEMBERS = "change_members"
     READ_AUDIT_TRAIL = "read_audit_trail"  # names members and their e-mail addresses
+    READ_COMPLAINT_FILES = "read_complaint_files"
     MANAGE_USERS = "manage_users"
     # API keys, for their account.
     MATCH_BY_API = "match_by_api"
@@ -50,6 +51,7 @@ STAFF_ROLES: dict[str, frozenset[Permission]] = {
             Permission.CHANGE_ACCOUNTS,
             Permission.CHANGE_MEMBERS,
             Permission.READ_AUDIT_TRAIL,
+            Permission.READ_COMPLAINT_FILES,
         }
     ),
     User.StaffRole.SUPERUSER: frozenset(
@@ -59,6 +61,7 @@ STAFF_ROLES: dict[str, frozenset[Permission]] = {
             Permission.CHANGE_ACCOUNTS,
             Permission.CHANGE_MEMBERS,
             Permission.READ_AUDIT_TRAIL,
+            Permission.READ_COMPLAINT_FILES,
             Permission.MANAGE_USERS,
         }
     ),
