@@ -12,6 +12,7 @@ from django.utils.html import format_html_join
 
 from portal.accounts.roles import Permission
 from portal.admin.permissions import RolePermissionsMixin
+from portal.templatetags.formatting import exact
 from reputation.ftc import days
 from reputation.models import ComplaintFile, FtcIndexPage
 
@@ -19,7 +20,8 @@ from reputation.models import ComplaintFile, FtcIndexPage
 @admin.register(ComplaintFile)
 class ComplaintFileAdmin(RolePermissionsMixin, admin.ModelAdmin):
     read_permission = Permission.READ_COMPLAINT_FILES
-    list_display = ["name", "day", "loaded", "rows", "complaints", "duplicates", "skipped_rows"]
+    list_display = ["day", "name", "loaded", "rows", "complaints", "duplicates", "skipped_rows"]
+    list_display_links = ["name"]
     ordering = ["-day", "-pk"]
     search_fields = ["name"]
     show_full_result_count = False
@@ -42,22 +44,22 @@ class ComplaintFileAdmin(RolePermissionsMixin, admin.ModelAdmin):
         return super().changelist_view(request, context | (extra_context or {}))
 
     @admin.display(description="loaded", ordering="done_at")
-    def loaded(self, file: ComplaintFile) -> Any:
-        return file.done_at or "not completely"
+    def loaded(self, file: ComplaintFile) -> str:
+        return exact(file.done_at) or "not completely"
 
     @admin.display(description="rows", ordering="row_count")
     def rows(self, file: ComplaintFile) -> str:
         return f"{file.row_count:,}"
 
-    @admin.display(description="new complaints", ordering="loaded_count")
+    @admin.display(description="complaints", ordering="loaded_count")
     def complaints(self, file: ComplaintFile) -> str:
         return f"{file.loaded_count:,}"
 
-    @admin.display(description="in another file already")
+    @admin.display(description="duplicates")
     def duplicates(self, file: ComplaintFile) -> str:
         return _format_count(file.duplicate_count)
 
-    @admin.display(description="skipped rows", ordering="skipped_count")
+    @admin.display(description="skipped", ordering="skipped_count")
     def skipped_rows(self, file: ComplaintFile) -> str:
         return _format_count(file.skipped_count)
 
@@ -66,7 +68,7 @@ class ComplaintFileAdmin(RolePermissionsMixin, admin.ModelAdmin):
         reasons = sorted(file.skipped.items(), key=lambda item: -item[1]["rows"])
         return format_html_join(
             "",
-            "<p>{}: {} ({}{})</p>",
+            "<p>{}: {}<br>{}{}</p>",
             (
                 (f"{skipped['rows']:,}", reason, ", ".join(skipped["lines"]), _more(skipped))
                 for reason, skipped in reasons

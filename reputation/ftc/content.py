@@ -31,14 +31,14 @@ def check_content(path: Path) -> None:
         file.seek(max(path.stat().st_size - MAX_LINE_BYTES, 0))
         tail = file.read()
     if path.stat().st_size <= len(first) + len(BOM):
-        raise CutOff("It has no rows.")
+        raise CutOff("It is cut off: it has no rows.")
     *_, last = tail.removesuffix(b"\n").removesuffix(b"\r").rsplit(b"\n", 1)
     width, cells = len(_parse_line(first)), len(_parse_line(last))
     # With a stray quotation mark, the rest of the line is one cell. Such a row is skipped, and the file is whole.
     if max(cells, last.count(b",") + 1) < width:
-        raise CutOff(f"The last line has {cells} of {width} cells.")
+        raise CutOff(f"It is cut off: its last line has {cells} of {width} cells.")
     if not tail.endswith(b"\n"):
-        raise CutOff("The last line has no end.", lacks_line_end_only=cells >= width)
+        raise CutOff("It may be cut off: its last line has no end.", lacks_line_end_only=cells >= width)
 
 
 def _check_first_line(line: bytes) -> None:

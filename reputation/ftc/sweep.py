@@ -19,6 +19,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 
+from portal.db.bulk import insert_rows, update_rows
 from portal.files.records import UnreadableFile
 from portal.jobs.claims import RELEASED, RowClaim, claim, claim_row
 from portal.jobs.runner import BUDGET_SECONDS
@@ -126,11 +127,14 @@ def _record_failure(claimed: RowClaim[FtcIndexPage], page: FtcIndexPage, answer:
 
 def _record_files(files: list[ListedFile], now: datetime) -> None:
     """Add new files, due now. Files that are not loaded and have left the page are not asked for again."""
-    rows = [FtcFile(name=file.name, day=file.day, url=file.url, next_action_at=now) for file in files]
-    FtcFile.objects.bulk_create(rows, update_conflicts=True, unique_fields=["name"], update_fields=["url", "is_listed"])
-    names = [file.name for file in files]
-    FtcFile.objects.filter(name__in=names, next_action_at=None).not_loaded().update(next_action_at=now)
-    unlisted = FtcFile.objects.exclude(name__in=names).filter(is_listed=True)
+    by_name = {file.name: file for file in files}
+    rows = [{"name": file.name, "day": file.day, "url": file.url, "next_action_at": now} for file in files]
+    insert_rows(FtcFile, rows, ignore_conflicts=True)
+    listed = FtcFile.objects.filter(name__in=by_name)
+    known = listed.values_list("pk", "name")
+    update_rows(FtcFile, [{"id": pk, "url": by_name[name].url, "is_listed": True} for pk, name in known])
+    listed.filter(next_action_at=None).not_loaded().update(next_action_at=now)
+    unlisted = FtcFile.objects.exclude(name__in=by_name).filter(is_listed=True)
     unlisted.exclude(state=State.WAITING).update(next_action_at=None)
     unlisted.update(is_listed=False)
 

@@ -83,7 +83,7 @@ def test_it_is_said_if_files_are_not_fetched(as_operator, settings):
 
 def test_the_page_of_a_file_has_the_reasons_why_rows_were_skipped(as_operator, loaded):
     shown = show(as_operator, reverse("admin:reputation_complaintfile_change", args=[loaded.pk]))
-    assert "<p>12: without a number (line 3, …)</p><p>1: dated in the future (line 9)</p>" in shown
+    assert "<p>12: without a number<br>line 3, …</p><p>1: dated in the future<br>line 9</p>" in shown
 
 
 def test_files_that_were_loaded_before_rows_were_counted_say_so(as_operator, loaded):

@@ -52,11 +52,11 @@ def test_something_else_is_refused_by_name(check, content, problem):
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (ROWS[:-30], "The last line has 4 of 8 cells"),
-        (ROWS.replace(b"Other", b'"a, b, c, d')[:-6], "The last line has no end"),
-        (ROWS[: ROWS.rindex(b"2065550144") + 4], "The last line has 1 of 8 cells"),
-        (HEADINGS.encode() + b"\r\n", "It has no rows"),
-        (HEADINGS.encode(), "It has no rows"),
+        (ROWS[:-30], "its last line has 4 of 8 cells"),
+        (ROWS.replace(b"Other", b'"a, b, c, d')[:-6], "its last line has no end"),
+        (ROWS[: ROWS.rindex(b"2065550144") + 4], "its last line has 1 of 8 cells"),
+        (HEADINGS.encode() + b"\r\n", "it has no rows"),
+        (HEADINGS.encode(), "it has no rows"),
     ],
 )
 def test_a_file_without_its_end_is_cut_off(check, content, problem):
@@ -66,6 +66,6 @@ def test_a_file_without_its_end_is_cut_off(check, content, problem):
 
 
 def test_a_last_line_without_an_end_is_told_apart_because_it_may_be_meant(check):
-    with pytest.raises(CutOff, match="The last line has no end") as refusal:
+    with pytest.raises(CutOff, match="its last line has no end") as refusal:
         check(ROWS.removesuffix(b"\r\n"))
     assert refusal.value.lacks_line_end_only

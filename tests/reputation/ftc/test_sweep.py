@@ -28,6 +28,11 @@ def get_numbers() -> list[str]:
     return sorted(Complaint.objects.values_list("e164", flat=True))
 
 
+def get_known() -> set[tuple]:
+    """What is known of the files on the page."""
+    return set(FtcFile.objects.values_list("name", "url", "is_listed", "state", "problem", "complaint_file"))
+
+
 def get_missing(now) -> dict[date, str]:
     return {day.day: day.reason for day in days.get_missing_days(now)}
 
@@ -232,16 +237,13 @@ def test_the_page_is_read_each_hour_while_the_file_of_the_day_is_not_on_it(site,
 )
 def test_a_page_that_cannot_be_read_changes_nothing_and_is_read_later(week, fetch, clock, fault, problem):
     fetch()
-    before = list(FtcFile.objects.values())
+    before = get_known()
     week.set_fault(week.url.partition(f":{week.port}")[2], **fault)
     clock.shift(days=1)
     fetch()
     page = FtcIndexPage.objects.get()
     assert (page.problem, page.attempts, page.next_action_at) == (problem, 1, clock.now + timedelta(hours=2))
-    changing = {"attempts", "next_action_at"}
-    assert [{k: v for k, v in row.items() if k not in changing} for row in FtcFile.objects.values()] == [
-        {k: v for k, v in row.items() if k not in changing} for row in before
-    ]
+    assert get_known() == before
     week.mend(week.url.partition(f":{week.port}")[2])
     clock.shift(hours=2)
     fetch()
@@ -302,7 +304,7 @@ def test_an_idle_run_takes_few_queries_and_no_request(week, fetch, django_assert
 def test_query_count_of_reading_the_page_is_the_same_for_2_and_200_files(site, clock, settings):
     settings.FTC_PAUSE_SECONDS = 3600  # only the page
     counts = []
-    for count in (2, 200):
+    for count in (1, 2, 200):  # the first run also adds the row of the page
         start = date(2026, 11, 25)
         site.links = [f"{FOLDER}{name_of((start - timedelta(days=n)).isoformat())}" for n in range(count)]
         site.save()
@@ -312,4 +314,4 @@ def test_query_count_of_reading_the_page_is_the_same_for_2_and_200_files(site, c
         clock.shift(days=1)
         FtcFile.objects.all().delete()
         FtcIndexPage.objects.update(etag="", next_action_at=clock.now)
-    assert counts[0] == counts[1]
+    assert counts[1] == counts[2]
