@@ -35,6 +35,7 @@ logger = logging.getLogger(__name__)
 Clock = Callable[[], datetime]
 State = FtcFile.State
 
+UNEXPECTED = "An error that was not expected. The log of the worker has it."
 MAX_RETRY_DELAY = timedelta(days=2)
 # How often the page is read while the file of the last weekday is not on it.
 READ_AGAIN = timedelta(hours=1)
@@ -43,6 +44,8 @@ READ_AGAIN = timedelta(hours=1)
 def fetch_due(*, clock: Clock, budget_seconds: float = BUDGET_SECONDS) -> int:
     """Do what is due until the time is up. Returns the number of requests."""
     page, _ = FtcIndexPage.objects.get_or_create(url=settings.FTC_INDEX_URL, defaults={"next_action_at": clock()})
+    if not _is_anything_due(page, clock()):
+        return 0  # before a client is made, which reads all certificates
     requests, until = 0, time.monotonic() + budget_seconds
     with FtcClient() as client:
         while _is_anything_due(page, clock()) and _wait_for_turn(page, clock(), until):
@@ -87,17 +90,19 @@ def _read_page(client: FtcClient, page: FtcIndexPage, clock: Clock) -> bool:
     claimed = claim_row(due, page.pk, now=clock(), attempts=F("attempts") + 1)
     if claimed is None:
         return False
-    # Whatever happens: a page that this version cannot read is not asked for every few minutes.
-    claimed.update(next_action_at=clock() + get_retry_delay(page.attempts + 1))
     content = BytesIO()
-    answer = client.fetch(page.url, content, etag=page.etag, last_modified=page.last_modified)
-    _keep_quiet(page, answer, clock())
-    is_received = answer.outcome is Outcome.RECEIVED
-    files = find_files(content.getvalue().decode(errors="replace"), answer.url) if is_received else []
-    if files or answer.outcome is Outcome.UNCHANGED:
-        _record_page(claimed, answer, files, clock())
-    else:
-        _record_failure(claimed, page, answer, clock())
+    try:
+        answer = client.fetch(page.url, content, etag=page.etag, last_modified=page.last_modified)
+        _keep_quiet(page, answer, clock())
+        is_received = answer.outcome is Outcome.RECEIVED
+        files = find_files(content.getvalue().decode(errors="replace"), answer.url) if is_received else []
+        if files or answer.outcome is Outcome.UNCHANGED:
+            _record_page(claimed, answer, files, clock())
+            return True
+    except Exception:
+        _record_failure(claimed, page, Answer(Outcome.FAILED, UNEXPECTED), clock())
+        raise
+    _record_failure(claimed, page, answer, clock())
     return True
 
 
@@ -163,8 +168,7 @@ def _fetch_file(client: FtcClient, page: FtcIndexPage, clock: Clock) -> bool:
             _keep_quiet(page, answer, clock())
             values = _take(answer, path, file, clock())
     except Exception:
-        values = _failed(State.FAILED, "It could not be loaded. The log of the worker has the reason.")
-        _record(file, token, values, clock())
+        _record(file, token, _failed(State.FAILED, UNEXPECTED), clock())
         raise
     _record(file, token, values, clock())
     return True

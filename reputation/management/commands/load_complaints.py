@@ -10,7 +10,8 @@ from reputation.complaint_files import LoadResult, UnreadableFile, load_file
 
 class Command(BaseCommand):
     help = (
-        "Load files of the FTC's public Do Not Call Reported Calls (CSV). Loading a file again changes nothing. "
+        "Load files of the FTC's public Do Not Call Reported Calls (CSV), which the workers fetch each weekday unless "
+        "FTC_FETCH is 0. Loading a file again changes nothing. "
         "A row that cannot be read is skipped and named. "
         "The engine FTC complaints tags monitored numbers with enough complaints within a minute."
     )

@@ -13,7 +13,7 @@ from reputation.ftc import days, sweep
 from reputation.models import Complaint, ComplaintFile, FtcFile, FtcIndexPage
 from reputation.tasks.complaint_files import fetch_complaint_files
 from tests.reputation.ftc.conftest import NOW, name_of, write_file, write_row
-from tests.support.ftc_site import FOLDER
+from tests.support.ftc_site import FOLDER, PAGE
 
 pytestmark = pytest.mark.django_db
 
@@ -161,6 +161,28 @@ def test_a_file_with_other_columns_is_no_complaint_file(site, fetch):
     assert "it has no Violation_Date" in file.problem
 
 
+def test_rows_that_the_ftc_writes_wrongly_are_skipped_by_name_and_the_others_loaded(site, fetch):
+    row = write_row("2065550143")
+    faulty = [
+        f",{row.partition(',')[2]}",  # no number
+        row.replace("2065550143", "anonymous"),
+        row.replace("2065550143,", ""),  # shifted: a date where the number belongs
+        row.replace("Seattle", '"Seattle'),
+    ]
+    good = [
+        row.replace("Other", '"Reducing your debt (credit cards, mortgage, student loans)"'),
+        row.removesuffix("Y"),
+        row.replace("Seattle", "Ca\u00f1on City"),
+    ]
+    site.publish(NAME, write_file(*faulty, *good).decode().encode("cp1252"))
+    fetch()
+    file = ComplaintFile.objects.get()
+    assert (file.row_count, file.loaded_count, file.skipped_count) == (7, 3, 4)
+    lines = sorted(line.partition(" (")[0] for reason in file.skipped.values() for line in reason["lines"])
+    assert lines == ["line 2", "line 3", "line 4", "line 5"]
+    assert Complaint.objects.filter(city="Ca\u00f1on City").exists()
+
+
 def test_a_file_that_has_left_the_page_stays_missing_and_is_not_asked_for_again(week, fetch, clock):
     fetch()
     asked = week.get_answers(name_of("2026-11-23"))
@@ -226,6 +248,14 @@ def test_the_page_is_read_each_hour_while_the_file_of_the_day_is_not_on_it(site,
     assert FtcIndexPage.objects.get().next_action_at == NOW + timedelta(hours=1)
 
 
+def test_the_page_may_have_moved_within_the_site(site, fetch, settings):
+    site.publish(NAME, WHOLE)
+    site.set_fault("/old-page", "redirect", to=PAGE)
+    settings.FTC_INDEX_URL = f"http://127.0.0.1:{site.port}/old-page"
+    fetch()
+    assert get_states() == {NAME: State.LOADED}
+
+
 @pytest.mark.parametrize(
     ("fault", "problem"),
     [
@@ -238,17 +268,28 @@ def test_the_page_is_read_each_hour_while_the_file_of_the_day_is_not_on_it(site,
 def test_a_page_that_cannot_be_read_changes_nothing_and_is_read_later(week, fetch, clock, fault, problem):
     fetch()
     before = get_known()
-    week.set_fault(week.url.partition(f":{week.port}")[2], **fault)
+    week.set_fault(PAGE, **fault)
     clock.shift(days=1)
     fetch()
     page = FtcIndexPage.objects.get()
     assert (page.problem, page.attempts, page.next_action_at) == (problem, 1, clock.now + timedelta(hours=2))
     assert get_known() == before
-    week.mend(week.url.partition(f":{week.port}")[2])
+    week.mend(PAGE)
     clock.shift(hours=2)
     fetch()
     page.refresh_from_db()
     assert (page.problem, page.attempts) == ("", 0)
+
+
+def test_an_error_while_reading_the_page_is_recorded_and_the_page_is_read_later(week, fetch, clock, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(sweep, "find_files", lambda html, url: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            fetch()
+    page = FtcIndexPage.objects.get()
+    assert (page.problem, page.next_action_at) == (sweep.UNEXPECTED, NOW + timedelta(hours=2))
+    clock.shift(hours=2)
+    assert fetch() == 5
 
 
 # Politeness -----------------------------------------------------------------------------------------------------------
