@@ -1,5 +1,5 @@
 """Django admin: the state of the sources of complaints. For operators."""
 
-from reputation.admin import fcc
+from reputation.admin import complaint_files, fcc
 
-__all__ = ["fcc"]
+__all__ = ["complaint_files", "fcc"]
