@@ -73,7 +73,7 @@ def test_request_that_was_sent_before_its_provider_was_removed_waits_for_a_look_
     Submission.objects.update(state="done", answered_at=now)
     use_providers(FakeLookUps)
     sweep.advance_due(now + days(1))
-    assert Case.objects.get().state == "submitted"
+    assert Case.objects.get().state == "in_review"
 
 
 def test_removals_are_requested_polled_and_withdrawn_over_the_accounts_connection(provider, account, actor, now):
@@ -84,12 +84,10 @@ def test_removals_are_requested_polled_and_withdrawn_over_the_accounts_connectio
     sweep.advance_due(now)
     sweep.advance_due(now + days(1))
     for number in numbers:
-        phone_numbers.remove(number.account, [number.pk], context=Context(actor, now))
+        phone_numbers.remove([number.pk], context=Context(actor, now))
     sweep.withdraw_due(now)
     assert [(asked_by, operation) for asked_by, operation, _ in provider.asked_by] == [
-        (asked_by, operation)
-        for operation in ("submit", "poll", "withdraw")
-        for asked_by in (None, own_account.pk)
+        (asked_by, operation) for operation in ("submit", "poll", "withdraw") for asked_by in (None, own_account.pk)
     ]
 
 
