@@ -61,7 +61,7 @@ class _Complaints(NamedTuple):
     source: Source
     counts_from: datetime
     day: date
-    count: int
+    complaints: int
 
 
 class _Owner(NamedTuple):
@@ -88,11 +88,11 @@ def count_by_number(numbers: Iterable[str], *, source: Source, now: datetime) ->
     for e164, of_number in rows.items():
         counting = [one for one in of_number if not calls.shows_spoofing(e164, one.day)]
         own = [one for one in counting if one.source is source]
-        complaints = sum(one.count for one in own)
+        complaints = sum(one.complaints for one in own)
         counts[e164] = ComplaintCount(
             complaints=complaints,
-            probably_spoofed=sum(one.count for one in of_number if one.source is source) - complaints,
-            total=sum(one.count for one in counting),
+            probably_spoofed=sum(one.complaints for one in of_number if one.source is source) - complaints,
+            total=sum(one.complaints for one in counting),
             ends_at=max(one.counts_from for one in own) + days(settings.COMPLAINTS_WINDOW_DAYS) if own else None,
         )
     return counts

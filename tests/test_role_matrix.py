@@ -20,6 +20,7 @@ from django.urls import resolve, reverse
 from portal.accounts.roles import API_SCOPES, MEMBER_ROLES, STAFF_ROLES, Permission
 from portal.models import Account, AuditEvent, Member, User
 from reputation.fcc.dataset import get_dataset
+from reputation.models import CarrierEngine, CircuitBreaker, Connection, Engine, EngineRole
 from tests.factories import (
     AccountFactory,
     ApplicationFactory,
@@ -89,6 +90,26 @@ ADMIN_VIEWS: dict[str, tuple[frozenset[Permission], frozenset[Permission]]] = {
     "reputation_complaintfile_change": (need(P.READ_COMPLAINT_FILES), NOBODY),
     "reputation_complaintfile_history": (need(P.READ_COMPLAINT_FILES), need(P.READ_COMPLAINT_FILES)),
     "reputation_complaintfile_delete": (NOBODY, NOBODY),
+    "reputation_connection_changelist": (need(P.MANAGE_PROVIDERS), need(P.MANAGE_PROVIDERS)),
+    "reputation_connection_add": (need(P.MANAGE_PROVIDERS), need(P.MANAGE_PROVIDERS)),
+    "reputation_connection_change": (need(P.MANAGE_PROVIDERS), need(P.MANAGE_PROVIDERS)),
+    "reputation_connection_history": (need(P.MANAGE_PROVIDERS), need(P.MANAGE_PROVIDERS)),
+    "reputation_connection_delete": (need(P.MANAGE_PROVIDERS), need(P.MANAGE_PROVIDERS)),
+    "reputation_enginerole_changelist": (need(P.MANAGE_PROVIDERS), need(P.MANAGE_PROVIDERS)),
+    "reputation_enginerole_add": (NOBODY, NOBODY),
+    "reputation_enginerole_change": (need(P.MANAGE_PROVIDERS), need(P.MANAGE_PROVIDERS)),
+    "reputation_enginerole_history": (need(P.MANAGE_PROVIDERS), need(P.MANAGE_PROVIDERS)),
+    "reputation_enginerole_delete": (NOBODY, NOBODY),
+    "reputation_carrierengine_changelist": (need(P.MANAGE_PROVIDERS), need(P.MANAGE_PROVIDERS)),
+    "reputation_carrierengine_add": (need(P.MANAGE_PROVIDERS), need(P.MANAGE_PROVIDERS)),
+    "reputation_carrierengine_change": (need(P.MANAGE_PROVIDERS), need(P.MANAGE_PROVIDERS)),
+    "reputation_carrierengine_history": (need(P.MANAGE_PROVIDERS), need(P.MANAGE_PROVIDERS)),
+    "reputation_carrierengine_delete": (need(P.MANAGE_PROVIDERS), need(P.MANAGE_PROVIDERS)),
+    "reputation_circuitbreaker_changelist": (need(P.MANAGE_PROVIDERS), need(P.MANAGE_PROVIDERS)),
+    "reputation_circuitbreaker_add": (NOBODY, NOBODY),
+    "reputation_circuitbreaker_change": (need(P.MANAGE_PROVIDERS), NOBODY),
+    "reputation_circuitbreaker_history": (need(P.MANAGE_PROVIDERS), need(P.MANAGE_PROVIDERS)),
+    "reputation_circuitbreaker_delete": (NOBODY, NOBODY),
     "enrollment_application_changelist": (need(P.DECIDE_APPLICATIONS), need(P.DECIDE_APPLICATIONS)),
     "enrollment_application_add": (NOBODY, NOBODY),
     "enrollment_application_change": (need(P.DECIDE_APPLICATIONS), NOBODY),
@@ -201,6 +222,17 @@ ADMIN_OBJECTS: dict[str, Callable[[Account], Model]] = {
     ),
     "application": lambda account: ApplicationFactory(account=account, state="submitted"),
     "fccdataset": lambda account: get_dataset(),
+    "connection": lambda account: Connection.objects.create(provider="simulated", account=account),
+    "enginerole": lambda account: EngineRole.objects.filter(role="register").earliest("pk"),
+    "carrierengine": lambda account: CarrierEngine.objects.get_or_create(
+        carrier="Example Mobile", defaults={"engine": Engine.objects.earliest("pk"), "read_on": account.created_at}
+    )[0],
+    "circuitbreaker": lambda account: CircuitBreaker.objects.create(
+        connection=Connection.objects.create(provider="simulated", account=account),
+        operation="look_up",
+        opened_at=account.created_at,
+        retry_at=account.created_at,
+    ),
 }
 
 

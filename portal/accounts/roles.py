@@ -30,6 +30,7 @@ class Permission(StrEnum):
     READ_AUDIT_TRAIL = "read_audit_trail"  # names members and their e-mail addresses
     READ_COMPLAINT_FILES = "read_complaint_files"
     MANAGE_USERS = "manage_users"
+    MANAGE_PROVIDERS = "manage_providers"  # connections, which provider acts for an engine, and the table of carriers
     # API keys, for their account.
     MATCH_BY_API = "match_by_api"
     READ_BY_API = "read_by_api"
@@ -52,6 +53,7 @@ STAFF_ROLES: dict[str, frozenset[Permission]] = {
             Permission.CHANGE_MEMBERS,
             Permission.READ_AUDIT_TRAIL,
             Permission.READ_COMPLAINT_FILES,
+            Permission.MANAGE_PROVIDERS,
         }
     ),
     User.StaffRole.SUPERUSER: frozenset(
@@ -63,6 +65,7 @@ STAFF_ROLES: dict[str, frozenset[Permission]] = {
             Permission.READ_AUDIT_TRAIL,
             Permission.READ_COMPLAINT_FILES,
             Permission.MANAGE_USERS,
+            Permission.MANAGE_PROVIDERS,
         }
     ),
 }

@@ -86,6 +86,13 @@ EVENT_LABELS: dict[str, EventLabel] = {
     "licence.added": EventLabel("Licence added", shows_values=True),
     "licence.changed": EventLabel("Licence changed", shows_values=True),
     "licence.removed": EventLabel("Licence removed"),
+    "connection.added": EventLabel("Connection to a provider added", shows_values=True),
+    "connection.changed": EventLabel("Connection to a provider changed", shows_values=True),
+    "connection.removed": EventLabel("Connection to a provider removed"),
+    "engine_role.changed": EventLabel("Provider of an engine changed", shows_values=True),
+    "carrier_engine.added": EventLabel("Engine of a carrier added", shows_values=True),
+    "carrier_engine.changed": EventLabel("Engine of a carrier changed", shows_values=True),
+    "carrier_engine.removed": EventLabel("Engine of a carrier removed"),
 }
 
 # The kinds that the trail can be filtered by: name in the query string -> label, prefixes of its codes.
@@ -97,7 +104,10 @@ EVENT_KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "enrollment": ("Enrollment", ("application.",)),
     "webhooks": ("Webhooks", ("webhook.",)),
     "members": ("Members", ("member.",)),
-    "account": ("Account, licences and API keys", ("account.", "licence.", "api_key.")),
+    "account": (
+        "Account, licences, connections and API keys",
+        ("account.", "licence.", "api_key.", "connection.", "engine_role.", "carrier_engine."),
+    ),
 }
 
 VIA_LABELS = {
