@@ -7,6 +7,7 @@ risk, and none of them mean nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -15,6 +16,7 @@ from django.utils import timezone
 from reputation.complaints import ComplaintCount, Source, count_by_number
 from reputation.fcc.counts import get_recent_counts
 from reputation.fcc.dataset import is_on
+from reputation.ftc.days import get_loaded_through
 from reputation.providers.protocol import (
     ConnectionSettings,
     EngineInfo,
@@ -40,7 +42,8 @@ class _ComplaintSource:
     def engines(cls) -> list[EngineInfo]:
         return [cls.engine]
 
-    def _observe(self, number: str, count: ComplaintCount, **more: Any) -> Observation:
+    def _observe(self, number: str, count: ComplaintCount, *, through: date | None, **more: Any) -> Observation:
+        """`through` is the last day that the source covers."""
         return Observation(
             number,
             self.engine.slug,
@@ -51,6 +54,7 @@ class _ComplaintSource:
                 "complaints": count.complaints,
                 "probably_spoofed": count.probably_spoofed,
                 "within_days": settings.COMPLAINTS_WINDOW_DAYS,
+                "through": through.isoformat() if through else None,
                 **more,
             },
         )
@@ -64,7 +68,8 @@ class ComplaintsProvider(_ComplaintSource):
 
     def look_up(self, numbers: Sequence[str]) -> list[Observation]:
         counts = count_by_number(numbers, source=Source.FTC, now=timezone.now())
-        return [self._observe(number, count) for number, count in counts.items()]
+        through = get_loaded_through()
+        return [self._observe(number, count, through=through) for number, count in counts.items()]
 
 
 class FccProvider(_ComplaintSource):
@@ -78,8 +83,10 @@ class FccProvider(_ComplaintSource):
         counts = count_by_number(numbers, source=Source.FCC, now=now)
         asked = get_recent_counts(numbers, now=now) if is_on() else {}
         return [
-            self._observe(number, counts[number], spoofing_reports=asked[number].spoofing_reports)
-            if number in asked
+            self._observe(
+                number, counts[number], through=known.data_until.date(), spoofing_reports=known.spoofing_reports
+            )
+            if (known := asked.get(number))
             else Observation(number, self.engine.slug, Verdict.UNKNOWN, evidence=Evidence.COMPLAINTS)
             for number in numbers
         ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -71,11 +73,19 @@ def _get_engine_rows(
             "registration": registrations.get(engine.pk),
             "check": current.get(engine.pk),
             "check_label": get_check_label(current[engine.pk]) if engine.pk in current else None,
+            "complaints_through": _get_complaints_through(current.get(engine.pk)),
             "tag": active.get(engine.pk),
             "last_seen": last_seen.get(engine.pk),
         }
         for engine in engines
     ]
+
+
+def _get_complaints_through(check: Check | None) -> date | None:
+    """The last day that the source of a check of complaints covers."""
+    is_of_complaints = check is not None and check.evidence == Check.Evidence.COMPLAINTS
+    through = check.raw_response.get("through") if check and is_of_complaints else None
+    return date.fromisoformat(through) if through else None
 
 
 urls = [path("number-management/number-reputation/<int:pk>/", number_detail, name="number")]

@@ -1,7 +1,7 @@
 """Complaints to the FTC: what counts, what is probably spoofed, and numbers at risk."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 import time_machine
@@ -12,6 +12,7 @@ from reputation.complaints import Source
 from reputation.models import (
     CampaignCalls,
     Case,
+    ComplaintFile,
     FccComplaintCount,
     FccComplaintDay,
     FccDataset,
@@ -159,6 +160,9 @@ def test_one_complaint_says_nothing_and_no_complaints_do_not_make_a_number_clean
 ):
     reported, other = (MonitoredNumberFactory(account=account, next_action_at=NOW) for _ in range(2))
     complain(1, number=reported.e164)
+    ComplaintFile.objects.create(
+        sha256="25", name="DNC_2026-11-25.csv", started_at=NOW, done_at=NOW, day=date(2026, 11, 25)
+    )
     with time_machine.travel(NOW, tick=False):
         lookups.look_up_due(NOW)
     for number in (reported, other):
@@ -166,6 +170,7 @@ def test_one_complaint_says_nothing_and_no_complaints_do_not_make_a_number_clean
         assert number.spam_status == Status.UNKNOWN
     page = get_html(as_viewer.get(reverse("number", args=[other.pk])))
     assert "No complaints found" in page
+    assert "files to 25 Nov" in page
 
 
 # The FCC

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from reputation.providers.complaints import ComplaintsProvider, FccProvider
 from reputation.providers.conformance import Fault, ProviderConformance
 from reputation.providers.simulated import SimulatedProvider
 
@@ -39,6 +40,22 @@ class TestSimulated(ProviderConformance):
             lock.close()
         self.locks.append(sqlite3.connect(self.path, isolation_level=None))
         self.locks[-1].execute("BEGIN IMMEDIATE")
+
+
+@pytest.mark.django_db
+class TestComplaints(ProviderConformance):
+    provider_class = ComplaintsProvider
+    impossible = dict.fromkeys(Fault, "It answers from the portal's own tables, which a task fills from files.")
+
+
+@pytest.mark.django_db
+class TestFcc(ProviderConformance):
+    provider_class = FccProvider
+    impossible = dict.fromkeys(Fault, "It answers from the portal's own tables, which a task fills. See tests of fcc/.")
+
+    @pytest.fixture(autouse=True)
+    def _turn_on(self, settings):
+        settings.FCC = replace(settings.FCC, fetch=True)
 
 
 class TestDocumentedExample(ProviderConformance):
