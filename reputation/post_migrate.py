@@ -18,7 +18,12 @@ def set_up_database(apps: Apps = current_apps, **kwargs: object) -> None:
     if "reputation.NumberCount" in installed:
         count_triggers.install_triggers()
         search_index.install_index()
-    if "reputation.Engine" in installed:
+    if "reputation.EngineRole" in installed and not _has_field(apps, "Engine", "provider"):
         engines.sync_engines()
     if "django_q.Schedule" in installed:
         schedules.sync_schedules()
+
+
+def _has_field(apps: Apps, model: str, name: str) -> bool:
+    """Whether the model has a field that a later migration removes."""
+    return any(field.name == name for field in apps.get_model("reputation", model)._meta.get_fields())

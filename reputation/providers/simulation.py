@@ -23,7 +23,7 @@ ENGINES = (
     EngineInfo("sim-tns", "TNS (simulated)", ("Verizon", "UScellular")),
 )
 ENGINE_NAMES = {engine.slug: engine.name for engine in ENGINES}
-LABELS = ("Spam Likely", "Scam Likely", "Telemarketer", "Potential Spam")
+LABELS = ("Spam Likely", "Scam Likely", "Potential Spam", "Telemarketer")
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from reputation.models import Case, Check, PhoneNumber, Registration, Tag
 from reputation.monitoring import capability, lookups, observations, verification
 from tests.factories import MonitoredNumberFactory, PhoneNumberFactory
 from tests.support import processes as child_processes
+from tests.support.lookups import get_connection
 from tests.support.waiting import wait_until
 
 
@@ -83,7 +84,8 @@ def test_same_observations_applied_concurrently_create_each_tag_once(provider, a
     numbers = [MonitoredNumberFactory(account=account) for _ in range(20)]
     provider.labels |= {(number.e164, "alpha"): "Spam Likely" for number in numbers}
     said = provider.look_up([number.e164 for number in numbers])
-    run_in_threads(3, lambda: observations.apply_observations(said, now=now))
+    of_operator = get_connection()
+    run_in_threads(3, lambda: observations.apply_observations(said, connection=of_operator, now=now))
     assert Tag.objects.count() == Case.objects.count() == AuditEvent.objects.filter(code="case.opened").count() == 20
 
 
@@ -147,7 +149,8 @@ def test_cluster_runs_queued_sweeps(account, tmp_path):
         cluster.terminate()
         cluster.wait(30)
     assert Heartbeat.objects.get(name="tasks").at
-    assert Registration.objects.filter(engine__provider="simulated", state="pending").count() == 3 * len(numbers)
+    of_simulated = Registration.objects.filter(engine__roles__provider="simulated", engine__roles__role="register")
+    assert of_simulated.filter(state="pending").count() == 3 * len(numbers)
     assert not OrmQ.objects.exists()
 
 
