@@ -36,7 +36,7 @@ EVENT_LABELS: dict[str, EventLabel] = {
     "import.cancelled": EventLabel("Import cancelled"),
     "import.expired": EventLabel("Import not confirmed in time"),
     "capability.verifying": EventLabel("Monitoring enabled: verification begun", "wait"),
-    "capability.on": EventLabel("Verified: monitoring is on", "good"),
+    "capability.on": EventLabel("Monitoring is on", "good"),
     "capability.failed": EventLabel("Verification failed", "bad"),
     "capability.off": EventLabel("Monitoring disabled"),
     "tag.detected": EventLabel("Spam label detected", "bad", shows_values=True),

@@ -82,6 +82,9 @@ def _remove(rows: Iterable[EngineRole]) -> None:
         for row in rows:
             row.delete()
             _send_again(row.engine_id, row.role, now)
+            if row.role == EngineRole.Role.LOOK_UP:
+                # What it answered is not renewed any more (see retirement.py).
+                Engine.objects.filter(pk=row.engine_id).update(needs_retirement=True)
             logger.info("Engine %s: %s has the role %s no more.", row.engine_id, row.provider, row.role)
 
 

@@ -72,8 +72,9 @@ def test_an_upgrade_keeps_skipping_numbers_whose_label_was_hidden(migrate):
     assert list(PhoneNumber.objects.search("5550100")) == [hidden]
 
 
-def test_a_status_keeps_its_digit_and_one_is_left_for_another():
+def test_a_status_keeps_its_digit():
     digits = {status: digit for digit, status in enumerate(PhoneNumber.STATUSES_BY_FACET)}
     assert set(digits) == set(PhoneNumber.STATUSES_BY_URGENCY) == set(PhoneNumber.SpamStatus)
     assert [digits[status] for status in ("failed", "tagged_again", "tagged", "in_remediation")] == [0, 1, 2, 3]
     assert [digits[status] for status in ("unknown", "clean", "not_monitored", "last_seen")] == [4, 5, 6, 7]
+    assert digits["at_risk"] == 8

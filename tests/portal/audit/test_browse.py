@@ -184,7 +184,7 @@ def test_a_sentence_contains_the_values_only_if_the_label_shows_them(create_even
     )
     assert (
         describe_event(create_event(code="capability.on", before="verifying", after="on")).sentence
-        == "Verified: monitoring is on"
+        == "Monitoring is on"
     )
 
 

@@ -62,7 +62,7 @@ def test_example_payload_is_what_is_sent(provider):
 
 
 def test_every_event_type_is_listed_with_its_description():
-    listed = dict(re.findall(r"^\| `([a-z.]+)` \| (.+) \|$", WEBHOOKS_DOC, re.MULTILINE))
+    listed = dict(re.findall(r"^\| `([a-z_.]+)` \| (.+) \|$", WEBHOOKS_DOC, re.MULTILINE))
     assert listed == EVENT_TYPES
 
 
