@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
 from email.utils import parsedate_to_datetime
@@ -123,7 +124,9 @@ class _Response:
 def _fetch(config: FccSettings, path: str, query: dict[str, str]) -> Any:
     """The JSON at this path. Raises FccError, in whose message the token does not occur."""
     try:
-        response = asyncio.run(_request(config, path, query))
+        # In a thread of its own: the caller's may run an event loop already.
+        with ThreadPoolExecutor(max_workers=1) as thread:
+            response = thread.submit(asyncio.run, _request(config, path, query)).result()
         _raise_for_status(response)
         return _parse_json(response.body)
     except (TimeoutError, httpx.TimeoutException):

@@ -1,5 +1,6 @@
 """The questions to the FCC's data service, and each way in which an answer can be wrong."""
 
+import asyncio
 import re
 import time
 from dataclasses import replace
@@ -33,6 +34,13 @@ def config(fcc, settings):
 def test_version_is_rows_updated_at(fcc, config):
     fcc.set(version=1_791_003_647)
     assert client.fetch_rows_updated_at(config) == 1_791_003_647
+
+
+def test_it_can_be_called_where_an_event_loop_runs(fcc, config):
+    async def call() -> int:
+        return client.fetch_rows_updated_at(config)
+
+    assert asyncio.run(call()) > 0
 
 
 def test_complaints_are_counted_by_number_issue_and_type_of_call(fcc, config):
