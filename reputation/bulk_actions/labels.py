@@ -17,6 +17,8 @@ class ActionLabels:
     will: str
     done: str
     afterwards: str
+    # The same about one number.
+    afterwards_of_one: str
     notes: tuple[str, ...]
     icon: str
     is_dangerous: bool = False
@@ -33,6 +35,7 @@ ACTION_LABELS: dict[str, ActionLabels] = {
         will="will be verified and then monitored",
         done="Enabled",
         afterwards="They are being verified, which may take several days; see Capability.",
+        afterwards_of_one="It is being verified, which may take several days; see Capability.",
         notes=(
             "Take a number out with the X next to it.",
             "Spam monitoring is for outbound dialer numbers. One that is in no campaign takes a seat of the Spam "
@@ -48,6 +51,7 @@ ACTION_LABELS: dict[str, ActionLabels] = {
         will="will no longer be monitored",
         done="Disabled",
         afterwards="Nobody watches them any more.",
+        afterwards_of_one="Nobody watches it any more.",
         notes=(
             "Take a number out with the X next to it.",
             "Once disabled, monitoring and remediation are not provided for these numbers.",
@@ -64,6 +68,7 @@ ACTION_LABELS: dict[str, ActionLabels] = {
         will="will be assigned to the campaign",
         done="Assigned",
         afterwards="",
+        afterwards_of_one="",
         notes=("A number is in one campaign at a time: one that is in another is moved.",),
         icon="plus",
     ),
@@ -74,6 +79,7 @@ ACTION_LABELS: dict[str, ActionLabels] = {
         will="will be taken out of the campaign",
         done="Took out",
         afterwards="",
+        afterwards_of_one="",
         notes=(
             "A monitored number that is in no campaign takes a seat of the Spam Monitoring and Remediation licence. "
             "Monitoring goes on while a seat is free.",
@@ -87,6 +93,7 @@ ACTION_LABELS: dict[str, ActionLabels] = {
         will="will be used again",
         done="Released",
         afterwards="Matching may show them again. Nobody watches them until monitoring is enabled.",
+        afterwards_of_one="Matching may show it again. Nobody watches it until monitoring is enabled.",
         notes=(
             "Take a number out with the X next to it.",
             "These numbers carried a spam label when monitoring ended, and nobody has looked since. Calls from a "

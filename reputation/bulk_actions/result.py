@@ -41,7 +41,10 @@ def get_result(bulk_action: BulkAction) -> BulkActionResult:
 def _get_follow_up(bulk_action: BulkAction) -> str:
     if bulk_action.ended_count:
         return f"Monitoring ended for {format_number_count(bulk_action.ended_count)}: no seat was free."
-    return ACTION_LABELS[bulk_action.action].afterwards if bulk_action.applied_count else ""
+    if not bulk_action.applied_count:
+        return ""
+    labels = ACTION_LABELS[bulk_action.action]
+    return labels.afterwards_of_one if bulk_action.applied_count == 1 else labels.afterwards
 
 
 def describe_progress(bulk_action: BulkAction) -> str:

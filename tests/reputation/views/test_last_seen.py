@@ -100,6 +100,8 @@ def test_a_number_is_used_again_with_a_reason_after_the_window(as_admin, admin, 
     event = AuditEvent.objects.get(code="number.released")
     assert (event.actor, event.reason) == (admin.user, "The carrier removed it.")
     assert "The carrier removed it." in get_html(as_admin.get(reverse("number", args=[last_seen.pk])))
+    result = get_html(as_admin.get(location))
+    assert "Released 1 number.</strong> Matching may show it again. Nobody watches it until monitoring" in result
 
 
 def test_a_viewer_cannot_release(as_viewer, last_seen):
