@@ -13,7 +13,7 @@ class Command(BaseCommand):
         "Load files of the FTC's public Do Not Call Reported Calls (CSV), which the workers fetch each weekday unless "
         "FTC_FETCH is 0. Loading a file again changes nothing. "
         "A row that cannot be read is skipped and named. "
-        "The engine FTC complaints tags monitored numbers with enough complaints within a minute."
+        "Monitored numbers with enough complaints become at risk within a minute."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
