@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from portal.text import pluralize
 from reputation.models import Case, Check, NumberImport, PhoneNumber, Submission
@@ -104,12 +106,38 @@ COUNTED_STATUSES = (
 
 
 def get_check_label(check: Check) -> StatusLabel:
-    """The label of a source's current answer. No complaints do not make a number clean."""
+    """The label of a source's current answer. Complaints that are too few, or none, do not make a number clean."""
     if check.effect != Check.Effect.NONE:
         return CHECK_LABELS[check.effect]
-    if check.evidence == Check.Evidence.COMPLAINTS:
-        return NO_COMPLAINTS
+    if check.evidence == Check.Evidence.COMPLAINTS and check.verdict == Check.Verdict.CLEAN:
+        return _get_complaints_label(check.raw_response)
     return PENDING_CHECK if check.verdict == Check.Verdict.PENDING else NO_ANSWER
+
+
+def _get_complaints_label(answer: Mapping[str, Any]) -> StatusLabel:
+    """The label of complaints that do not put the number at risk."""
+    if complaints := answer.get("complaints", 0):
+        return replace(NO_COMPLAINTS, word=pluralize(complaints, "complaint"))
+    return replace(NO_COMPLAINTS, word="Probably spoofed") if answer.get("probably_spoofed") else NO_COMPLAINTS
+
+
+def describe_complaints(answer: Mapping[str, Any], *, source: str = "") -> str:
+    """What a source of complaints found: "2 complaints in 30 days; 1 more probably about spoofed calls"."""
+    complaints, spoofed = answer.get("complaints", 0), answer.get("probably_spoofed", 0)
+    window = f" in {answer['within_days']} days" if "within_days" in answer else ""
+    if not complaints and not spoofed:
+        return f"{NO_COMPLAINTS.word}{source}"
+    if not complaints:
+        return f"{pluralize(spoofed, 'complaint')}{window}{source}, probably about spoofed calls"
+    more = f"; {spoofed:,} more probably about spoofed calls" if spoofed else ""
+    return f"{pluralize(complaints, 'complaint')}{window}{source}{more}"
+
+
+def describe_check(check: Check) -> str:
+    """The answer in words, as in the list of checks. A source of complaints calls no number clean."""
+    if check.evidence == Check.Evidence.COMPLAINTS and check.verdict in (Check.Verdict.CLEAN, Check.Verdict.WARNING):
+        return describe_complaints(check.raw_response)
+    return f"{check.get_verdict_display()}: {check.label}" if check.label else check.get_verdict_display()
 
 
 def describe_submission_state(submission: Submission) -> str:

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import Sum
 
 from portal.db.in_list import in_list
-from portal.text import pluralize
+from reputation.labels import describe_complaints
 from reputation.models import Check, NumberCalls, PhoneNumber
 from reputation.numbers import spam_status
 
@@ -53,12 +53,9 @@ class Sign:
         return f"{name} sees a medium risk"
 
     def _describe_complaints(self) -> str:
-        answer = self.check.raw_response
-        count, days_counted = answer.get("complaints", 0), answer.get("within_days", 0)
+        count = self.check.raw_response.get("complaints", 0)
         rate = f", {count * 1000 / self.calls:,.1f} per 1,000 calls" if self.calls else ""
-        spoofed = answer.get("probably_spoofed", 0)
-        apart = f"; {spoofed:,} more probably about spoofed calls" if spoofed else ""
-        return f"{pluralize(count, 'complaint')} in {days_counted} days ({self.check.engine.name}{rate}){apart}"
+        return describe_complaints(self.check.raw_response, source=f" ({self.check.engine.name}{rate})")
 
 
 def get_signs(numbers: Iterable[int], now: datetime) -> dict[int, list[Sign]]:

@@ -12,12 +12,14 @@ from reputation.labels import (
     CASE_LABELS,
     IMPORT_LABELS,
     StatusLabel,
+    describe_check,
     describe_submission_reason,
     describe_submission_state,
 )
 from reputation.models import Campaign, Case, NumberImport, PhoneNumber
 
 register = template.Library()
+register.filter("check_answer", describe_check)
 register.filter("submission_state", describe_submission_state)
 register.filter("submission_reason", describe_submission_reason)
 

@@ -14,7 +14,7 @@ from portal.db.keyset import parse_id
 from portal.models import today_of
 from reputation import complaints
 from reputation.fcc import counts as fcc_counts
-from reputation.labels import get_check_label
+from reputation.labels import describe_complaints, get_check_label
 from reputation.matching import statistics
 from reputation.models import Campaign, Case, Check, Engine, PhoneNumber, Registration, Tag
 from reputation.number_table.alerts import NumberRow, build_rows
@@ -73,12 +73,20 @@ def _get_engine_rows(
             "registration": registrations.get(engine.pk),
             "check": current.get(engine.pk),
             "check_label": get_check_label(current[engine.pk]) if engine.pk in current else None,
+            "complaints_found": _get_complaints_found(current.get(engine.pk)),
             "complaints_through": _get_complaints_through(current.get(engine.pk)),
             "tag": active.get(engine.pk),
             "last_seen": last_seen.get(engine.pk),
         }
         for engine in engines
     ]
+
+
+def _get_complaints_found(check: Check | None) -> str:
+    """What a source of complaints found, if anything. The label of the check says that there are none."""
+    answer = check.raw_response if check and check.evidence == Check.Evidence.COMPLAINTS else {}
+    found = answer.get("complaints") or answer.get("probably_spoofed")
+    return describe_complaints(answer) if found else ""
 
 
 def _get_complaints_through(check: Check | None) -> date | None:

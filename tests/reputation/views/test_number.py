@@ -11,7 +11,7 @@ from portal import audit
 from portal.audit import Context
 from reputation.models import Case, Check, PhoneNumber, Tag
 from reputation.monitoring import capability
-from reputation.numbers import history
+from reputation.numbers import history, spam_status
 from tests.factories import (
     CampaignFactory,
     CaseFactory,
@@ -172,3 +172,42 @@ def test_query_count_does_not_grow_with_the_history(as_viewer, number, account, 
     few = queries()
     more(95)
     assert queries() == few
+
+
+@pytest.mark.parametrize(
+    ("complaints", "spoofed", "label", "sentence"),
+    [
+        (0, 0, "No complaints found", "No complaints found"),
+        (1, 0, "1 complaint", "1 complaint in 30 days"),
+        (1, 1, "1 complaint", "1 complaint in 30 days; 1 more probably about spoofed calls"),
+        (0, 2, "Probably spoofed", "2 complaints in 30 days, probably about spoofed calls"),
+    ],
+)
+def test_too_few_complaints_are_counted_and_are_never_called_clean(
+    as_viewer, number, complaints, spoofed, label, sentence
+):
+    answer = {"complaints": complaints, "probably_spoofed": spoofed, "within_days": 30}
+    CheckFactory(number=number, evidence=Check.Evidence.COMPLAINTS, effect=Check.Effect.NONE, raw_response=answer)
+    page = get_page(as_viewer, number)
+    assert f"{label}</span>" in page
+    assert f"<td>{sentence}</td>" in page
+    assert "<td>Clean</td>" not in page
+    assert ("No complaints found" in page) == (complaints + spoofed == 0)
+
+
+def test_a_source_of_complaints_without_an_answer_does_not_say_that_there_are_none(as_viewer, number):
+    unknown = {"verdict": Check.Verdict.UNKNOWN, "effect": Check.Effect.NONE}
+    CheckFactory(number=number, evidence=Check.Evidence.COMPLAINTS, **unknown)
+    page = get_page(as_viewer, number)
+    assert "No complaints found" not in page
+    assert "No answer" in page
+
+
+def test_number_at_risk_has_no_spam_label_and_says_nothing_of_remediation(as_viewer, number, now):
+    risk = {"verdict": Check.Verdict.LABELLED, "effect": Check.Effect.RISK, "label": "Telemarketer"}
+    CheckFactory(number=number, valid_until=now + timedelta(days=30), **risk)
+    spam_status.recompute([number.pk], now=now)
+    page = get_page(as_viewer, number)
+    assert "shows “Telemarketer”. No spam label of it is known, so calls still show it" in page
+    assert "emediation has started" not in page
+    assert not Case.objects.exists()
