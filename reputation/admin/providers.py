@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from portal import audit
 from portal.accounts.roles import Permission
 from portal.admin.permissions import RolePermissionsMixin, get_context
-from reputation.models import CarrierEngine, CircuitBreaker, Connection, EngineRole
+from reputation.models import CarrierEngine, Check, CircuitBreaker, Connection, EngineRole
 from reputation.monitoring import roles
 from reputation.providers.registry import get_providers
 
@@ -56,8 +56,10 @@ class ConnectionForm(forms.ModelForm):
         model = Connection
         fields = ["provider", "account", "settings", "is_active"]
         help_texts = {
+            "account": "Leave it empty for the operator's connection, which every account without its own uses.",
+            "is_active": "If it is off, the provider is asked nothing over this connection.",
             "settings": "What the provider needs to know, by name, as JSON. Stored and shown as plain text: put no key "
-            "or password here."
+            "or password here.",
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -120,9 +122,9 @@ class EngineRoleAdmin(AuditedAdmin):
     """Rows follow from what providers declare. An operator chooses who registers and who remediates."""
 
     form = EngineRoleForm
-    fields = ["engine", "role", "provider", "evidence"]
-    readonly_fields = ["engine", "role", "evidence"]
-    list_display = ["engine", "role", "provider", "evidence"]
+    fields = ["engine", "role", "provider", "evidence_name"]
+    readonly_fields = ["engine", "role", "evidence_name"]
+    list_display = ["engine", "role", "provider", "evidence_name"]
     list_filter = ["role", "provider"]
     list_select_related = ["engine"]
     event_prefix = "engine_role"
@@ -137,6 +139,10 @@ class EngineRoleAdmin(AuditedAdmin):
         """Every provider that declares it looks up, so there is nothing to choose."""
         looks_up = obj is not None and obj.role == EngineRole.Role.LOOK_UP
         return super().has_change_permission(request, obj) and not looks_up
+
+    @admin.display(description="evidence of look-ups")
+    def evidence_name(self, role: EngineRole) -> str:
+        return str(Check.Evidence(role.evidence).label) if role.evidence else ""
 
     def save(self, request: HttpRequest, obj: EngineRole) -> None:
         roles.choose_provider(obj, obj.provider, now=get_context(request).now)
@@ -166,7 +172,7 @@ class CarrierEngineForm(forms.ModelForm):
 @admin.register(CarrierEngine)
 class CarrierEngineAdmin(AuditedAdmin):
     form = CarrierEngineForm
-    list_display = ["__str__", "carrier", "device", "engine", "source", "read_on"]
+    list_display = ["__str__", "source", "read_on"]
     list_filter = ["engine"]
     list_select_related = ["engine"]
     search_fields = ["carrier", "device", "source"]

@@ -106,4 +106,4 @@ class CarrierEngine(models.Model):
         ordering = ["carrier", "device"]
 
     def __str__(self) -> str:
-        return f"{self.carrier}{f' on {self.device}' if self.device else ''}: {self.engine}"
+        return f"{self.carrier or 'Any carrier'}{f' on {self.device}' if self.device else ''}: {self.engine}"

@@ -110,3 +110,18 @@ def test_lists_have_a_fixed_number_of_queries(as_operator, provider, account, no
     for name in ("connection", "enginerole", "carrierengine", "circuitbreaker"):
         with django_assert_max_num_queries(9):
             assert as_operator.get(reverse(f"admin:reputation_{name}_changelist")).status_code == 200
+
+
+def test_lists_say_in_words_what_a_row_means(as_operator, provider):
+    roles = get_html(as_operator.get(reverse("admin:reputation_enginerole_changelist")))
+    assert "Engine's own data" in roles.replace("&#x27;", "'")
+    assert "engine_data" not in roles
+    assert "Any carrier on Samsung: Hiya" in get_html(
+        as_operator.get(reverse("admin:reputation_carrierengine_changelist"))
+    )
+
+
+def test_form_of_a_connection_says_what_an_empty_account_means(as_operator):
+    form = get_html(as_operator.get(reverse("admin:reputation_connection_add")))
+    assert "Leave it empty for the operator" in form
+    assert "asked nothing over this connection" in form
