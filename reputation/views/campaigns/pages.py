@@ -113,7 +113,7 @@ def render_campaign(request: MemberRequest, campaign: Campaign, form: CampaignFo
         "cost": cost,
         "sampling_rate": settings.RECORD_DECISIONS,
         "default": build_rows([default], now)[0] if default else None,
-        "default_note": f"{TAGGED_DEFAULT_NOTES[campaign.automatic_matching]} {cost.default_sentence}",
+        "default_note": f"{_get_default_note(campaign, default)} {cost.default_sentence}",
         "table": table,
         "tagged": [tally for tally in table.status_counts if tally.count and tally.value in PARTS_OF_TAGGED],
         "tagged_count": counts[Status.TAGGED],
@@ -123,6 +123,13 @@ def render_campaign(request: MemberRequest, campaign: Campaign, form: CampaignFo
         "bulk_actions": BulkAction.objects.for_account(request.account).in_progress(),
     }
     return render(request, "reputation/campaign.html", context)
+
+
+def _get_default_note(campaign: Campaign, default: PhoneNumber | None) -> str:
+    """What the alert about the default caller ID adds. A number at risk is not skipped, so nothing is special."""
+    if default and default.is_at_risk:
+        return "It is the default caller ID of this campaign."
+    return TAGGED_DEFAULT_NOTES[campaign.automatic_matching]
 
 
 def _run_match_test(

@@ -51,6 +51,15 @@ def test_page_warns_that_every_call_shows_a_tagged_default_with_matching_off(as_
     assert "automatic matching is off: every call will still show it" in page
 
 
+def test_alert_of_a_default_at_risk_does_not_speak_of_tagged_numbers(as_viewer, account, campaign, now):
+    number = MonitoredNumberFactory(account=account, spam_status=Status.AT_RISK)
+    Campaign.objects.filter(pk=campaign.pk).update(default_number=number)
+    page = get_html(as_viewer.get(reverse("campaign", args=[campaign.pk])))
+    assert "is at risk of a spam label" in page
+    assert "It is the default caller ID of this campaign." in page
+    assert "skips tagged numbers" not in page
+
+
 def test_search_finds_numbers_of_the_account_by_a_part_of_number_or_label(as_admin, account, campaign):
     PhoneNumberFactory(account=account, e164="+12065550143", label="Front desk")
     PhoneNumberFactory(account=account, e164="+13035550199")
