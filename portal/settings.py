@@ -11,6 +11,7 @@ from csp.constants import NONE, SELF
 from portal.environment import BASE_DIR, DEMO_SECRET_KEY, environment
 from portal.fcc_settings import read_fcc_settings
 from portal.ftc_settings import *  # noqa: F403
+from portal.observation_settings import *  # noqa: F403
 
 read = environment.read
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from django.conf import settings
 from django.db.models import Count
 
 from portal.db.in_list import in_list
 from reputation.models import Check
 from reputation.monitoring.check_runs import Seen
-from reputation.monitoring.severity import AGREEING_APPS
 from reputation.providers.protocol import Evidence
 
 
@@ -25,7 +25,7 @@ def settle(seen: Iterable[Seen]) -> set[int]:
         verdict__in=(Check.Verdict.LABELLED, Check.Verdict.BLOCKED),
     )
     counted = listing.order_by().values("number").annotate(apps=Count("engine", distinct=True))
-    agreed = list(counted.filter(apps__gte=AGREEING_APPS).values_list("number", flat=True))
+    agreed = list(counted.filter(apps__gte=settings.AGREEING_APPS).values_list("number", flat=True))
     listing.filter(number__in=in_list(agreed)).exclude(effect=Check.Effect.TAGS).update(effect=Check.Effect.TAGS)
     alone = listing.exclude(number__in=in_list(agreed)).filter(effect=Check.Effect.TAGS)
     alone.update(effect=Check.Effect.RISK)

@@ -13,7 +13,9 @@ Engines each serve one network, so nothing asks several engines to agree.
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
+
+from django.conf import settings
 
 from enrollment.choices import UseCase
 from reputation.models import Check
@@ -22,12 +24,6 @@ from reputation.service_clock import days
 
 Effect = Check.Effect
 
-# How long an answer may be relied on, in days of the service's clock. A clean answer: two, so that one missed look-up
-# leaves no gap. A label does not expire; after this time pages say when it was last seen. A risk ends without a new
-# sign.
-VALIDITY_DAYS = {Effect.CLEARS: 2, Effect.NONE: 2, Effect.TAGS: 14, Effect.RISK: 30}
-# So many apps have to list a number.
-AGREEING_APPS = 2
 
 # Words in labels, in the order in which they are looked for. A label without any of them counts as spam.
 SEVERITY_BY_WORD = (
@@ -83,7 +79,7 @@ def contradicts_purpose(category: str, purpose: str) -> bool:
 def get_effect(observation: Observation, *, purpose: str = "") -> Effect:
     """What one observation does to the number of an account with this declared purpose.
 
-    That of an app's list is a risk until another app agrees; see AGREEING_APPS.
+    That of an app's list is a risk until another app agrees; see app_lists.py.
     """
     match observation.verdict:
         case Verdict.CLEAN:
@@ -101,6 +97,16 @@ def get_effect(observation: Observation, *, purpose: str = "") -> Effect:
             return Effect.NONE
 
 
+def get_validity(effect: Effect) -> timedelta:
+    """How long an answer may be relied on, on the service's clock.
+
+    A clean answer: longer than until the next look-up, so that one that is missed leaves no gap. A label does not
+    expire; after this time pages say when it was last seen. A risk ends without a new sign.
+    """
+    valid_days = {Effect.TAGS: settings.LABEL_SEEN_DAYS, Effect.RISK: settings.RISK_DAYS}
+    return days(valid_days.get(effect, settings.CLEAN_DAYS))
+
+
 def get_expiry(observation: Observation, effect: Effect, observed_at: datetime) -> datetime:
     """Until when the observation may be relied on."""
-    return observation.expires_at or observed_at + days(VALIDITY_DAYS[effect])
+    return observation.expires_at or observed_at + get_validity(effect)

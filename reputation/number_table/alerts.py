@@ -17,11 +17,10 @@ from reputation import labels
 from reputation.labels import StatusLabel
 from reputation.models import Case, Check, PhoneNumber, Submission, Tag
 from reputation.monitoring import verification
-from reputation.monitoring.severity import VALIDITY_DAYS
+from reputation.monitoring.severity import get_validity
 from reputation.numbers.at_risk import Sign, get_signs
 from reputation.numbers.last_seen import get_last_seen_tags
 from reputation.remediation.continuing import get_waiting_requests
-from reputation.service_clock import days
 
 
 @dataclass
@@ -138,7 +137,7 @@ def build_rows(numbers: Iterable[PhoneNumber], now: datetime) -> list[NumberRow]
 def _get_old_sighting(tags: Sequence[Tag], now: datetime) -> datetime | None:
     """Return when a label was last found, if that is so long ago that pages say so."""
     newest = max((tag.last_seen_at or tag.detected_at for tag in tags), default=now)
-    return newest if newest <= now - days(VALIDITY_DAYS[Check.Effect.TAGS]) else None
+    return newest if newest <= now - get_validity(Check.Effect.TAGS) else None
 
 
 def _get_cases(number_ids: list[int]) -> list[Case]:

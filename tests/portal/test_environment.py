@@ -105,6 +105,10 @@ INVALID_VALUES = {
     "FTC_TIMEOUT_SECONDS": ("76", "FTC_TIMEOUT_SECONDS is 76.0; it must be more than 0, and at most 75"),
     "FTC_RETRY_HOURS": ("0", "FTC_RETRY_HOURS is 0.0; it must be more than 0"),
     "FTC_MAX_FILE_MB": ("0", "FTC_MAX_FILE_MB is 0; it must be 1 or more"),
+    "CLEAN_DAYS": ("0", "CLEAN_DAYS is 0; it must be 1 or more"),
+    "LABEL_SEEN_DAYS": ("0", "LABEL_SEEN_DAYS is 0; it must be 1 or more"),
+    "RISK_DAYS": ("0", "RISK_DAYS is 0; it must be 1 or more"),
+    "AGREEING_APPS": ("0", "AGREEING_APPS is 0; it must be 1 or more"),
 }
 
 
