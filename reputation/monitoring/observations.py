@@ -108,7 +108,7 @@ def _apply_chunk(ids: list[int], by_number: _ByNumber, provider: str, now: datet
         new_risks = write_checks(current, seen, provider=provider, now=now)
         changed = app_lists.settle(seen)
         tagged, cleared = tagging.update_tags(ids, seen, changed, now=now)
-        risk_events.record_new_risks(new_risks, now=now)
+        risk_events.record_new_risks(new_risks, provider=provider, now=now)
         opening.open_cases(tagged, now=now)
         clearing.close_cases_without_tags(cleared, now=now)
         spam_status.recompute(ids, now=now)

@@ -238,7 +238,7 @@ def test_query_count_is_the_same_for_5_and_200_numbers_with_every_verdict(provid
     def count_queries(count: int) -> int:
         numbers = [MonitoredNumberFactory(account=account) for _ in range(count)]
         observations = [
-            Observation(number.e164, engine, verdicts[index % len(verdicts)], evidence=evidence)
+            Observation(number.e164, engine, verdicts[index % len(verdicts)], f"Spam {index}", evidence=evidence)
             for index, number in enumerate(numbers)
             for engine, evidence in (("alpha", Evidence.ENGINE_DATA), ("beta", Evidence.APP_LIST))
         ]
