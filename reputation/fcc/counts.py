@@ -12,8 +12,7 @@ from datetime import date, datetime
 
 from portal.db.in_list import in_list
 from reputation.complaints import get_window_start
-from reputation.fcc.dataset import is_on
-from reputation.models import FccComplaintCount, FccNumber
+from reputation.models import FccComplaintCount, FccDataset, FccNumber
 from reputation.models.fcc import version_time
 
 
@@ -68,7 +67,7 @@ def get_report(e164: str, *, is_monitored: bool) -> NumberReport | None:
 
     Three queries; none if a setting turns the FCC off.
     """
-    if not is_on():
+    if not FccDataset.is_on():
         return None
     number = FccNumber.objects.asked().filter(e164=e164).first()
     rows = list(FccComplaintCount.objects.filter(number=number).order_by("-count", "issue", "call_type"))

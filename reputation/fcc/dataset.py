@@ -35,11 +35,6 @@ def get_dataset() -> FccDataset:
     return dataset
 
 
-def is_on() -> bool:
-    """Whether the FCC is asked, and pages show its complaints. One query; none if a setting turns it off."""
-    return FccDataset.is_on()
-
-
 def check_version(now: datetime) -> None:
     """Ask for the version of the data, unless it was asked for within settings.FCC.check_minutes."""
     dataset = get_dataset()

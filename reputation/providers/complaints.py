@@ -15,8 +15,8 @@ from django.utils import timezone
 
 from reputation.complaints import ComplaintCount, Source, count_by_number
 from reputation.fcc.counts import get_recent_counts
-from reputation.fcc.dataset import is_on
 from reputation.ftc.days import get_loaded_through
+from reputation.models import FccDataset
 from reputation.providers.protocol import (
     ConnectionSettings,
     EngineInfo,
@@ -81,7 +81,7 @@ class FccProvider(_ComplaintSource):
     def look_up(self, numbers: Sequence[str]) -> list[Observation]:
         now = timezone.now()
         counts = count_by_number(numbers, source=Source.FCC, now=now)
-        asked = get_recent_counts(numbers, now=now) if is_on() else {}
+        asked = get_recent_counts(numbers, now=now) if FccDataset.is_on() else {}
         return [
             self._observe(
                 number, counts[number], through=known.data_until.date(), spoofing_reports=known.spoofing_reports

@@ -58,23 +58,23 @@ def test_page_has_version_last_question_numbers_requests_and_last_failure(as_ope
 def test_operator_turns_it_off_and_on(as_operator):
     as_operator.get(LIST)
     as_operator.post(PAGE, {})
-    assert not dataset.is_on()
+    assert not FccDataset.is_on()
     assert "Off" in get_html(as_operator.get(LIST))
     as_operator.post(PAGE, {"is_enabled": "on"})
-    assert dataset.is_on()
+    assert FccDataset.is_on()
 
 
 def test_state_says_that_the_setting_turned_it_off(as_operator, settings):
     settings.FCC = replace(settings.FCC, fetch=False)
     assert "Off: FCC_FETCH is 0" in get_html(as_operator.get(LIST))
-    assert not dataset.is_on()
+    assert not FccDataset.is_on()
 
 
 def test_reviewer_reads_and_does_not_change(as_staff):
     client = as_staff(User.StaffRole.REVIEWER)
     assert client.get(LIST).status_code == 200
     assert client.post(PAGE, {}).status_code == 403
-    assert dataset.is_on()
+    assert FccDataset.is_on()
 
 
 def test_token_is_not_shown(as_operator, settings):
