@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from portal.jobs import runner
 from tests.support.fcc_stand_in import FccStandIn, run_fcc_stand_in
 
 
@@ -20,3 +21,8 @@ def fcc(fcc_process, settings) -> FccStandIn:
     fcc_process.set()
     settings.FCC = replace(settings.FCC, fetch=True, url=fcc_process.url, timeout=10.0, app_token="")
     return fcc_process
+
+
+@pytest.fixture(autouse=True)
+def _no_pause(monkeypatch):
+    monkeypatch.setattr(runner, "PAUSE_SECONDS", 0)

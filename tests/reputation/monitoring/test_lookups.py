@@ -1,4 +1,4 @@
-"""Due numbers are looked up, and observations of the engines become checks, tags and cases."""
+"""Due numbers are looked up in rounds, and what sources answer is stored."""
 
 from datetime import timedelta
 
@@ -7,8 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from portal.audit import Context
-from portal.models import AuditEvent
-from reputation.models import Case, Check, PhoneNumber, Submission, Tag
+from reputation.models import Check, PhoneNumber, Tag
 from reputation.monitoring import capability, lookups, observations
 from reputation.providers.protocol import (
     Limits,
@@ -54,131 +53,6 @@ def test_numbers_that_are_off_verifying_or_removed_are_not_looked_up(provider, a
     MonitoredNumberFactory(account=account, removed_at=now)
     assert look_up_all(now) == 0
     assert provider.calls == []
-
-
-def test_detected_label_creates_a_tag_a_case_and_audit_events(provider, account, now):
-    (number,) = create_due_numbers(account, 1)
-    provider.labels[number.e164, "alpha"] = "Spam Likely"
-    look_up_all(now)
-    number.refresh_from_db()
-    tag = Tag.objects.get(number=number)
-    assert (tag.engine.slug, tag.label, tag.detected_at, tag.case.state) == ("alpha", "Spam Likely", now, "open")
-    assert (number.spam_status, number.tagged_since) == (Status.TAGGED, now)
-    event = AuditEvent.objects.get(code="tag.detected")
-    assert (event.account, event.subject_id, event.subject_label, event.after, event.reason) == (
-        account,
-        tag.pk,
-        number.e164,
-        "Spam Likely",
-        "Alpha",
-    )
-    assert AuditEvent.objects.get(code="case.opened").subject_id == tag.case.pk
-
-
-def test_existing_label_is_detected_once(provider, account, now):
-    (number,) = create_due_numbers(account, 1)
-    provider.labels[number.e164, "alpha"] = "Spam Likely"
-    for day in range(3):
-        look_up_all(now + days(day))
-    assert Tag.objects.count() == Case.objects.count() == AuditEvent.objects.filter(code="tag.detected").count() == 1
-
-
-def test_cleared_label_ends_the_tag_and_clears_the_case(provider, account, now):
-    (number,) = create_due_numbers(account, 1)
-    provider.labels[number.e164, "alpha"] = "Spam Likely"
-    look_up_all(now)
-    provider.labels.clear()
-    look_up_all(now + days(1))
-    number.refresh_from_db()
-    tag = Tag.objects.get()
-    assert (tag.ended_at, tag.end_reason) == (now + days(1), "cleared")
-    assert (tag.case.state, tag.case.closed_at) == ("cleared", now + days(1))
-    assert (number.spam_status, number.tagged_since) == (Status.CLEAN, None)
-    assert AuditEvent.objects.filter(code="tag.cleared", subject_label=number.e164).count() == 1
-    assert AuditEvent.objects.filter(code="case.cleared", subject_label=number.e164).count() == 1
-
-
-def test_equal_observations_extend_a_check_and_a_different_one_starts_another(provider, account, now):
-    (number,) = create_due_numbers(account, 1)
-    for day in range(3):
-        look_up_all(now + days(day))
-    provider.labels[number.e164, "alpha"] = "Spam Likely"
-    look_up_all(now + days(3))
-    runs = Check.objects.filter(number=number, engine__slug="alpha").order_by("pk")
-    assert [(run.verdict, run.looks, run.first_at, run.last_at, run.is_current) for run in runs] == [
-        ("clean", 3, now, now + days(2), False),
-        ("labelled", 1, now + days(3), now + days(3), True),
-    ]
-
-
-def test_equal_observation_after_a_gap_starts_a_new_check(provider, account, now):
-    (number,) = create_due_numbers(account, 1)
-    look_up_all(now)
-    look_up_all(now + days(5))
-    assert Check.objects.filter(number=number, engine__slug="alpha").count() == 2
-
-
-def test_check_uses_the_time_at_which_the_engine_observed(provider, account, now):
-    (number,) = create_due_numbers(account, 1)
-    observed_at = now - days(1.5)
-    observations.apply_observations(
-        [Observation(number.e164, "alpha", Verdict.CLEAN, observed_at=observed_at)],
-        connection=get_connection(),
-        now=now,
-    )
-    check = Check.objects.get()
-    assert (check.last_at, check.valid_until) == (observed_at, observed_at + days(2))
-
-
-def test_observation_older_than_the_last_one_changes_nothing(provider, account, now):
-    (number,) = create_due_numbers(account, 1)
-    provider.labels[number.e164, "alpha"] = "Spam Likely"
-    look_up_all(now)
-    observations.apply_observations(
-        [Observation(number.e164, "alpha", Verdict.CLEAN, observed_at=now - timedelta(hours=1))],
-        connection=get_connection(),
-        now=now,
-    )
-    assert Tag.objects.active().count() == 1
-
-
-def test_label_of_a_second_engine_joins_the_open_case(provider, account, now):
-    (number,) = create_due_numbers(account, 1)
-    provider.labels[number.e164, "alpha"] = "Spam Likely"
-    look_up_all(now)
-    provider.labels[number.e164, "beta"] = "Scam Likely"
-    look_up_all(now + days(0.25))
-    case = Case.objects.get()
-    assert set(case.tags.values_list("engine__slug", flat=True)) == {"alpha", "beta"}
-    assert set(case.submissions.values_list("engine__slug", flat=True)) == {"alpha", "beta"}
-    assert case.deadline_at == now + days(7.25)
-    assert AuditEvent.objects.filter(code="case.joined").count() == 1
-
-
-def test_case_stays_open_until_the_last_label_is_cleared(provider, account, now):
-    (number,) = create_due_numbers(account, 1)
-    provider.labels |= {(number.e164, "alpha"): "Spam", (number.e164, "beta"): "Spam"}
-    look_up_all(now)
-    del provider.labels[number.e164, "alpha"]
-    look_up_all(now + days(0.25))
-    assert Case.objects.get().is_unfinished
-    assert Submission.objects.get(engine__slug="alpha").state == "moot"
-    assert Submission.objects.get(engine__slug="beta").state == "waiting"
-    provider.labels.clear()
-    look_up_all(now + days(0.5))
-    assert Case.objects.get().state == "cleared"
-
-
-def test_number_tagged_again_gets_a_new_case_linked_to_the_former(provider, account, now):
-    (number,) = create_due_numbers(account, 1)
-    for day, labelled in enumerate((True, False, True)):
-        provider.labels = {(number.e164, "alpha"): "Spam Likely"} if labelled else {}
-        look_up_all(now + days(day))
-    number.refresh_from_db()
-    former, again = Case.objects.order_by("pk")
-    assert (former.state, again.state, again.former) == ("cleared", "open", former)
-    assert number.spam_status == Status.TAGGED_AGAIN
-    assert "Tagged again" in AuditEvent.objects.filter(code="case.opened").latest("pk").reason
 
 
 def test_same_number_in_two_accounts_is_looked_up_once_for_both(provider, account, now):
