@@ -11,7 +11,9 @@ from csp.constants import NONE, SELF
 from portal.environment import BASE_DIR, DEMO_SECRET_KEY, environment
 from portal.fcc_settings import read_fcc_settings
 from portal.ftc_settings import *  # noqa: F403
+from portal.logging_settings import *  # noqa: F403
 from portal.observation_settings import *  # noqa: F403
+from portal.test_call_settings import TEST_CALLS  # noqa: F401
 
 read = environment.read
 
@@ -227,7 +229,7 @@ environment.require(
 )
 # The function that creates the demo data: called with `now`, returns a portal.demo.data.DemoData.
 DEMO_DATA_LOADER = "reputation.demo.data.seed"
-PROVIDERS = read("list", "PROVIDERS", ["simulated", "complaints"] if DEMO else ["complaints", "fcc"])
+PROVIDERS = read("list", "PROVIDERS", ["simulated", "complaints"] if DEMO else ["complaints", "fcc", "handset"])
 SIMULATED_SEED = read("str", "SIMULATED_SEED", "demo")
 SIMULATED_DIR = DATA_DIR / "simulated"
 # Record one in this many match requests for the statistics: 1 records all, 0 none.
@@ -278,23 +280,5 @@ if Q_BROKER_URL := read("str", "Q_BROKER_URL", ""):
     # A request waits for a Redis that is down for one second, then goes on: the schedules find the work.
     redis_timeouts = "socket_connect_timeout=1&socket_timeout=5"
     Q_CLUSTER |= {"redis": f"{Q_BROKER_URL}{'&' if '?' in Q_BROKER_URL else '?'}{redis_timeouts}", "orm": None}
-
-LOG_LEVEL = read("str", "LOG_LEVEL", "INFO").upper()
-environment.require(
-    LOG_LEVEL in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"),
-    f"LOG_LEVEL is {LOG_LEVEL}; it must be DEBUG, INFO, WARNING, ERROR or CRITICAL.",
-)
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": "WARNING"},
-    "loggers": {
-        **{name: {"level": LOG_LEVEL} for name in ("portal", "enrollment", "reputation")},
-        # Tasks of the demo start every few seconds: their lines would hide the mails.
-        "django-q": {"level": "WARNING" if DEMO else LOG_LEVEL},
-    },
-}
 
 environment.raise_errors()

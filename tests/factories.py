@@ -24,6 +24,7 @@ from reputation.models import (
     PhoneNumber,
     Submission,
     Tag,
+    Telephone,
 )
 
 
@@ -233,3 +234,16 @@ class FccComplaintCountFactory(DjangoModelFactory):
     count = 1
     first_day = date(2026, 10, 3)
     last_day = factory.SelfAttribute("first_day")
+
+
+class TelephoneFactory(DjangoModelFactory):
+    """A postpaid telephone on T-Mobile that is proven for the next 90 days."""
+
+    class Meta:
+        model = Telephone
+
+    account = factory.SubFactory(AccountFactory)
+    name = factory.Sequence(lambda n: f"Phone {n}")
+    e164 = factory.Sequence(lambda n: f"+1425{2_000_000 + n}")
+    carrier = "T-Mobile"
+    proven_until = factory.LazyFunction(lambda: timezone.now() + timedelta(days=90))

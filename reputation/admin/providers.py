@@ -136,9 +136,9 @@ class EngineRoleAdmin(AuditedAdmin):
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: EngineRole | None = None) -> bool:
-        """Every provider that declares it looks up, so there is nothing to choose."""
-        looks_up = obj is not None and obj.role == EngineRole.Role.LOOK_UP
-        return super().has_change_permission(request, obj) and not looks_up
+        """Every provider that declares it looks up or observes, so there is nothing to choose."""
+        may_choose = obj is None or obj.role in EngineRole.EXCLUSIVE
+        return super().has_change_permission(request, obj) and may_choose
 
     @admin.display(description="evidence of look-ups")
     def evidence_name(self, role: EngineRole) -> str:

@@ -11,6 +11,15 @@ from reputation.models.fcc import FccComplaintCount, FccComplaintDay, FccDataset
 from reputation.models.ftc import FtcFile, FtcIndexPage
 from reputation.models.imports import ColumnChoice, ImportRow, NumberImport
 from reputation.models.numbers import PhoneNumber
+from reputation.models.test_calls import (
+    ControlCall,
+    LabelPhoto,
+    LabelReport,
+    Telephone,
+    TestCall,
+    Tester,
+    TestRound,
+)
 
 __all__ = [
     "BulkAction",
@@ -25,6 +34,7 @@ __all__ = [
     "Complaint",
     "ComplaintFile",
     "Connection",
+    "ControlCall",
     "CoverageLoss",
     "Engine",
     "EngineRole",
@@ -35,6 +45,8 @@ __all__ = [
     "FtcFile",
     "FtcIndexPage",
     "ImportRow",
+    "LabelPhoto",
+    "LabelReport",
     "NumberCalls",
     "NumberCount",
     "NumberImport",
@@ -42,4 +54,8 @@ __all__ = [
     "Registration",
     "Submission",
     "Tag",
+    "Telephone",
+    "TestCall",
+    "TestRound",
+    "Tester",
 ]

@@ -63,7 +63,7 @@ class CircuitBreaker(models.Model):
 
 
 class EngineRole(models.Model):
-    """What a provider does for an engine: several may look up, one registers, and one remediates.
+    """What a provider does for an engine: several may look up or observe, one registers, and one remediates.
 
     `sync_engines` assigns the roles that providers declare. Which provider registers or remediates is kept once it is
     assigned, because an operator may choose another.
@@ -73,17 +73,23 @@ class EngineRole(models.Model):
         LOOK_UP = "look_up", "Looks up"
         REGISTER = "register", "Registers"
         REMEDIATE = "remediate", "Remediates"
+        OBSERVE = "observe", "Observes"
+
+    # One provider of each engine has such a role. All that look up or observe do so.
+    EXCLUSIVE = (Role.REGISTER, Role.REMEDIATE)
 
     engine = models.ForeignKey(Engine, models.CASCADE, related_name="roles", db_index=False)
     provider = models.CharField(max_length=40)
     role = models.CharField(max_length=10, choices=Role)
-    evidence = models.CharField(max_length=15, blank=True, help_text="What the provider's look-ups are based on.")
+    evidence = models.CharField(max_length=15, blank=True, help_text="What the provider's answers are based on.")
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["engine", "provider", "role"], name="engine_role_once"),
             models.UniqueConstraint(
-                fields=["engine", "role"], condition=~Q(role="look_up"), name="engine_role_one_provider"
+                fields=["engine", "role"],
+                condition=Q(role__in=("register", "remediate")),
+                name="engine_role_one_provider",
             ),
         ]
         ordering = ["engine", "role", "provider"]

@@ -97,6 +97,7 @@ class Check(models.Model):
         NETWORK_BLOCK = "network_block", "Blocked by a network"
         COMPLAINTS = "complaints", "Complaints"
         APP_LIST = "app_list", "A telephone app's list"
+        REPORT = "report", "Reported by a person"
 
     class Effect(models.TextChoices):
         """What the observation does to the number (see monitoring/severity.py)."""
@@ -106,8 +107,8 @@ class Check(models.Model):
         TAGS = "tags", "Tagged"
         NONE = "none", "Says nothing"
 
-    # Complaints are no labels. A number whose only source they are is not known.
-    LABEL_EVIDENCE = tuple(evidence for evidence in Evidence if evidence != "complaints")
+    # Complaints are no labels, and reports come unasked. A number whose only sources they are is not known.
+    LABEL_EVIDENCE = tuple(evidence for evidence in Evidence if evidence not in ("complaints", "report"))
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="+", db_index=False)
     number = models.ForeignKey(PhoneNumber, models.CASCADE, related_name="checks", db_index=False)

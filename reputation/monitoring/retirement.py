@@ -16,23 +16,26 @@ from reputation.remediation import clearing
 
 CHUNK = 500
 
-_LOOK_UPS = EngineRole.objects.filter(
-    engine=OuterRef("engine"), provider=OuterRef("provider"), role=EngineRole.Role.LOOK_UP, engine__in_use=True
+_SOURCES = EngineRole.objects.filter(
+    engine=OuterRef("engine"),
+    provider=OuterRef("provider"),
+    role__in=(EngineRole.Role.LOOK_UP, EngineRole.Role.OBSERVE),
+    engine__in_use=True,
 )
 
 
 def retire_engines(now: datetime) -> int:
     """Ends one chunk of the tags and checks that do not count any more; returns how many numbers.
 
-    These are the checks of providers that no longer look the engine up, and the tags that no other check supports. Each
-    engine is retired once, because finding that nothing is left scans all checks.
+    These are the checks of providers that no longer look the engine up or observe it, and the tags that no other check
+    supports. Each engine is retired once, because finding that nothing is left scans all checks.
     """
     retired = list(Engine.objects.filter(needs_retirement=True).values_list("pk", flat=True))
     if not retired:
         return 0
-    checks = Check.objects.filter(~Exists(_LOOK_UPS), is_current=True, engine__in=retired)
+    checks = Check.objects.filter(~Exists(_SOURCES), is_current=True, engine__in=retired)
     supporting = Check.objects.filter(
-        Exists(_LOOK_UPS),
+        Exists(_SOURCES),
         number=OuterRef("number"),
         engine=OuterRef("engine"),
         carrier=OuterRef("carrier"),

@@ -1,4 +1,4 @@
-"""What each provider does for each engine: several look up, one registers numbers, and one asks for removals."""
+"""What each provider does for each engine: several look up or observe, one registers, and one asks for removals."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from reputation.providers.registry import get_providers
 
 logger = logging.getLogger(__name__)
 
-ASSIGNED_ROLES = (Role.LOOK_UP, Role.REGISTER, Role.REMEDIATE)
+ASSIGNED_ROLES = (Role.LOOK_UP, Role.REGISTER, Role.REMEDIATE, Role.OBSERVE)
 
 # Engine id, provider and role.
 _Key = tuple[int, str, str]
@@ -26,20 +26,20 @@ def sync_roles(declared: Sequence[tuple[str, EngineInfo]], engine_ids: Mapping[s
     """Assigns the roles that providers declare. Who registers or remediates stays while that provider declares it."""
     assigned = {(row.engine_id, row.provider, row.role): row for row in EngineRole.objects.all()}
     wanted = {
-        (engine_ids[info.slug], provider, role): info.evidence.value if role == EngineRole.Role.LOOK_UP else ""
+        (engine_ids[info.slug], provider, role): "" if role in EngineRole.EXCLUSIVE else info.evidence.value
         for provider, info in declared
         for role in _get_roles(provider)
     }
     if obsolete := assigned.keys() - wanted.keys():
         _remove(assigned[key] for key in obsolete)
-    taken = {(engine, role) for engine, _, role in assigned.keys() & wanted.keys() if role != EngineRole.Role.LOOK_UP}
+    taken = {(engine, role) for engine, _, role in assigned.keys() & wanted.keys() if role in EngineRole.EXCLUSIVE}
     for key, evidence in wanted.items():
         engine, _, role = key
         if row := assigned.get(key):
             if row.evidence != evidence:
                 EngineRole.objects.filter(pk=row.pk).update(evidence=evidence)
         elif (engine, role) not in taken:
-            if role != EngineRole.Role.LOOK_UP:
+            if role in EngineRole.EXCLUSIVE:
                 taken.add((engine, role))
             _assign(key, evidence)
 

@@ -63,16 +63,19 @@ class Role(Enum):
     REGISTER = "register"
     REMEDIATE = "remediate"
     RECEIVE_WEBHOOKS = "receive_webhooks"
+    OBSERVE = "observe"
 
 
 # The operations that a provider with the role must have. RECEIVE_WEBHOOKS needs none of its own yet: a webhook is a
-# hint, after which the portal looks up or polls.
+# hint, after which the portal looks up or polls. OBSERVE has none: people or machines bring the observations, about
+# monitored numbers and others, and nobody is asked for them. So no round of look-ups waits for such a provider.
 OPERATIONS: Mapping[Role, tuple[str, ...]] = MappingProxyType(
     {
         Role.LOOK_UP: ("look_up",),
         Role.REGISTER: ("verify", "poll", "withdraw"),
         Role.REMEDIATE: ("submit", "poll", "withdraw"),
         Role.RECEIVE_WEBHOOKS: (),
+        Role.OBSERVE: (),
     }
 )
 ALL_OPERATIONS = ("verify", "look_up", "submit", "poll", "withdraw")
@@ -91,13 +94,14 @@ class Evidence(Enum):
     NETWORK_BLOCK = "network_block"  # a network did not deliver the call
     COMPLAINTS = "complaints"  # people complained; nobody has labelled the number for that
     APP_LIST = "app_list"  # the list of one telephone app
+    REPORT = "report"  # a person says so; a warning until somebody or something confirms it
 
 
 @dataclass(frozen=True)
 class EngineInfo:
     """An engine that the provider speaks for. `slug` is the same for every provider of the engine, and never changes.
 
-    `carriers` are those whose calls it labels. `evidence` is what the provider's look-ups at this engine are based on.
+    `carriers` are those whose calls it labels. `evidence` is what the provider's answers about it are based on.
     """
 
     slug: str

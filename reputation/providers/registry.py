@@ -34,6 +34,7 @@ BUILT_IN = {
     "simulated": "reputation.providers.simulated.SimulatedProvider",
     "complaints": "reputation.providers.complaints.ComplaintsProvider",
     "fcc": "reputation.providers.complaints.FccProvider",
+    "handset": "reputation.providers.handset.HandsetProvider",
 }
 MAX_NAME_LENGTH: int = Connection._meta.get_field("provider").max_length or 0
 MAX_SLUG_LENGTH: int = Engine._meta.get_field("slug").max_length or 0

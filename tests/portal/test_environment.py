@@ -97,6 +97,8 @@ INVALID_VALUES = {
     "FCC_TIMEOUT": ("300", "FCC_TIMEOUT is 300; it must be from 1 to 30 seconds"),
     "FCC_CHECK_MINUTES": ("5", "FCC_CHECK_MINUTES is 5; it must be 60 or more"),
     "FCC_APP_TOKEN": ("two words", "FCC_APP_TOKEN has characters that no token has"),
+    "TEST_CALL_PROVEN_DAYS": ("0", "TEST_CALL_PROVEN_DAYS is 0; it must be 1 or more"),
+    "TEST_CALL_RELOOK_DAYS": ("3,soon", "TEST_CALL_RELOOK_DAYS is 3,soon; it must be days from 1 on, such as 3,7,14."),
     "LOG_LEVEL": ("LOUD", "LOG_LEVEL is LOUD"),
     "DAY_SECONDS": ("20", "in production a day has 86400 seconds"),
     "FTC_INDEX_URL": ("http://www.ftc.gov/page", "FTC_INDEX_URL is not https"),

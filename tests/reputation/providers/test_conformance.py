@@ -8,6 +8,7 @@ import pytest
 
 from reputation.providers.complaints import ComplaintsProvider, FccProvider
 from reputation.providers.conformance import Fault, ProviderConformance
+from reputation.providers.handset import HandsetProvider
 from reputation.providers.simulated import SimulatedProvider
 
 
@@ -15,6 +16,11 @@ class QuickSimulated(SimulatedProvider):
     """Does not wait long for its file."""
 
     limits = replace(SimulatedProvider.limits, timeout=0.2)
+
+
+class TestHandset(ProviderConformance):
+    provider_class = HandsetProvider
+    impossible = dict.fromkeys(Fault, "Nobody is asked: people bring what they see.")
 
 
 class TestSimulated(ProviderConformance):
