@@ -154,8 +154,9 @@ class TagQuerySet(AccountQuerySet):
         return self.filter(ended_at__isnull=True)
 
     def last_seen(self) -> TagQuerySet:
-        """Tags that were active when monitoring of their number ended."""
-        return self.filter(end_reason=Tag.EndReason.NOT_MONITORED, last_seen_at__isnull=False)
+        """Tags that were active when monitoring of their number ended, and those of numbers that are not monitored."""
+        ended = Q(end_reason=Tag.EndReason.NOT_MONITORED, last_seen_at__isnull=False)
+        return self.filter(ended | Q(ended_at__isnull=True) & ~Q(number__capability=PhoneNumber.Capability.ON))
 
 
 class Tag(models.Model):

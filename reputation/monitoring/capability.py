@@ -22,7 +22,7 @@ from portal.jobs.claims import RELEASED
 from reputation.models import Check, PhoneNumber, Registration, Tag
 from reputation.monitoring import engines
 from reputation.numbers import spam_status
-from reputation.remediation import cases
+from reputation.remediation import cases, opening
 from reputation.service_clock import days
 
 CHUNK = 10_000
@@ -61,13 +61,17 @@ def enable(ids: Sequence[int], *, context: Context) -> list[int]:
 
 
 def accept(ids: Sequence[int], *, context: Context) -> list[int]:
-    """Every engine that had to accept the numbers did. They are monitored from now on, and looked up at once."""
+    """Every engine that had to accept the numbers did. They are monitored from now on, and looked up at once.
+
+    A label that was seen while they were not monitored gets its case.
+    """
     with transaction.atomic(savepoint=False):
         moved = _transition(ids, to=Capability.ON, context=context, next_action_at=context.now)
         unanswered = Registration.objects.filter(number__in=in_list(moved), state__in=Registration.UNANSWERED)
         unanswered.update(
             state=Registration.State.ACCEPTED, answered_at=context.now, next_action_at=None, lease_token=""
         )
+        opening.open_cases(moved, now=context.now)
         spam_status.recompute(moved, now=context.now)
     return moved
 

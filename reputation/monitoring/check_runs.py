@@ -10,7 +10,7 @@ from portal.db.bulk import insert_rows, update_rows
 from portal.db.in_list import in_list
 from reputation.models import Check
 from reputation.monitoring.severity import get_expiry, get_severity
-from reputation.providers.protocol import Observation
+from reputation.providers.protocol import Evidence, Observation
 
 Effect = Check.Effect
 # Engine id and carrier. With a provider and a number, they identify a run.
@@ -80,6 +80,8 @@ def write_checks(
 
 def _says_nothing_new(one: Seen, check: CurrentCheck) -> bool:
     """Whether the source has no answer now, and its last one still holds. A label holds until another answer."""
+    if one.observation.evidence is Evidence.REPORT and one.effect == Effect.RISK and check.effect == Effect.TAGS:
+        return True  # a report of a label that is known
     is_answer = one.effect != Effect.NONE or one.observation.verdict.value == Check.Verdict.CLEAN
     holds = check.effect == Effect.TAGS or (check.effect != Effect.NONE and one.observed_at <= check.valid_until)
     return not is_answer and holds

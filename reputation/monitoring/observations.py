@@ -17,7 +17,8 @@ from reputation.monitoring import app_lists, risk_events, tagging
 from reputation.monitoring.check_runs import CurrentCheck, Seen, Source, write_checks
 from reputation.monitoring.severity import get_effect
 from reputation.numbers import spam_status
-from reputation.providers.protocol import Observation
+from reputation.providers.protocol import Observation, Role
+from reputation.providers.registry import get_providers
 from reputation.remediation import clearing, opening
 
 logger = logging.getLogger(__name__)
@@ -32,17 +33,22 @@ Effect = Check.Effect
 _ByNumber = Mapping[str, Mapping[Source, Observation]]
 
 
-def apply_observations(observations: Sequence[Observation], *, connection: Connection, now: datetime) -> dict[str, int]:
+def apply_observations(
+    observations: Sequence[Observation], *, connection: Connection, now: datetime, account_id: int | None = None
+) -> dict[str, int]:
     """Stores the observations that came over a connection, and returns how many tags were detected and cleared.
 
-    Ignores observations by engines that are not in use, of numbers that are not monitored, and of other accounts' than
-    the connection's. Writes APPLY_CHUNK numbers in each transaction, with the same number of statements for any size of
-    chunk.
+    With `account_id`, only of this account's numbers: another may have the same number, and what the people of one
+    account see is not for the other.
+
+    Ignores observations by engines that are not in use, of numbers that the provider may not tell about (see
+    `_get_numbers`), and of other accounts' than the connection's. Writes APPLY_CHUNK numbers in each transaction, with
+    the same number of statements for any size of chunk.
     """
     by_number = _group(observations)
     changes: dict[str, int] = defaultdict(int)
     # In order of insertion, so that the rows of a chunk are adjacent on disk.
-    ids = sorted(_monitored_ids(list(by_number), connection))
+    ids = sorted(_find_ids(list(by_number), connection, account_id))
     for chunk in (ids[start : start + APPLY_CHUNK] for start in range(0, len(ids), APPLY_CHUNK)):
         for change, count in _apply_chunk(chunk, by_number, connection.provider, now).items():
             changes[change] += count
@@ -75,20 +81,32 @@ def _supersedes(later: Observation, earlier: Observation) -> bool:
     return _WORST_FIRST.index(get_effect(later)) <= _WORST_FIRST.index(get_effect(earlier))
 
 
+def _get_numbers(provider: str) -> PhoneNumberQuerySet:
+    """The numbers that this provider may tell about.
+
+    Those of a provider that observes need not be monitored: people call or report any number of their account. Its
+    labels tag such a number without a case, and matching skips the number. Risks show only once it is monitored.
+    """
+    observes = Role.OBSERVE in get_providers()[provider].roles if provider in get_providers() else False
+    return PhoneNumber.objects.present() if observes else PhoneNumber.objects.looked_up()
+
+
 def _select_numbers(connection: Connection) -> PhoneNumberQuerySet:
-    """The monitored numbers that this connection is for."""
-    numbers = PhoneNumber.objects.looked_up()
+    """The numbers that this connection is for."""
+    numbers = _get_numbers(connection.provider)
     if connection.account_id:
         return numbers.filter(account=connection.account_id)
     own = Connection.objects.active().filter(provider=connection.provider, account__isnull=False)
     return numbers.exclude(account__in=own.values("account")) if own.exists() else numbers
 
 
-def _monitored_ids(e164s: Sequence[str], connection: Connection) -> Iterator[int]:
-    """The ids of these numbers whose capability is on, in the accounts that the connection is for."""
+def _find_ids(e164s: Sequence[str], connection: Connection, account_id: int | None) -> Iterator[int]:
+    """The ids of these numbers that the provider may tell about, in the accounts that the connection is for."""
     if not e164s:
         return
     selected = _select_numbers(connection)
+    if account_id is not None:
+        selected = selected.filter(account=account_id)
     for start in range(0, len(e164s), APPLY_CHUNK):
         chunk = e164s[start : start + APPLY_CHUNK]
         monitored = list(selected.filter(e164__in=in_list(chunk)).values_list("pk", "e164"))
@@ -100,7 +118,7 @@ def _monitored_ids(e164s: Sequence[str], connection: Connection) -> Iterator[int
 def _apply_chunk(ids: list[int], by_number: _ByNumber, provider: str, now: datetime) -> dict[str, int]:
     with transaction.atomic():
         # The lock keeps other transactions from disabling the numbers.
-        locked = PhoneNumber.objects.looked_up().filter(pk__in=in_list(ids)).select_for_update().order_by("pk")
+        locked = _get_numbers(provider).filter(pk__in=in_list(ids)).select_for_update().order_by("pk")
         numbers = list(locked.values_list("pk", "account_id", "e164"))
         ids = [pk for pk, _, _ in numbers]
         current = _get_current_checks(ids, by_number, provider)
@@ -109,7 +127,8 @@ def _apply_chunk(ids: list[int], by_number: _ByNumber, provider: str, now: datet
         changed = app_lists.settle(seen)
         tagged, cleared = tagging.update_tags(ids, seen, changed, now=now)
         risk_events.record_new_risks(new_risks, provider=provider, now=now)
-        opening.open_cases(tagged, now=now)
+        monitored = PhoneNumber.objects.looked_up().filter(pk__in=in_list(tagged))
+        opening.open_cases(list(monitored.values_list("pk", flat=True)) if tagged else [], now=now)
         clearing.close_cases_without_tags(cleared, now=now)
         spam_status.recompute(ids, now=now)
     return {"tags detected": len(tagged), "tags cleared": len(cleared)}

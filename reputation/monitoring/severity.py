@@ -6,6 +6,7 @@
 - An app's list tags it when two apps agree. One alone is a risk.
 - A medium risk and complaints put it at risk. Complaints never show that a number is clean.
 - An unknown or pending answer says nothing.
+- A person's report is a warning until it is confirmed, and then does what the label does.
 
 Engines each serve one network, so nothing asks several engines to agree.
 """
@@ -13,6 +14,7 @@ Engines each serve one network, so nothing asks several engines to agree.
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -50,6 +52,26 @@ PURPOSES_BY_CATEGORY: tuple[tuple[str, Collection[str]], ...] = (
     ("fundrais", {UseCase.FUNDRAISING}),
     ("political", {UseCase.POLITICAL}),
 )
+
+
+@dataclass(frozen=True)
+class ClearingRule:
+    """What ends a label: so many observations of its source without it, the first and the last so far apart."""
+
+    times: int = 1
+    apart: timedelta = timedelta()
+
+
+def get_clearing_rule(evidence: str) -> ClearingRule:
+    """What ends a label that was found on this evidence.
+
+    An engine knows its own data, so one answer is enough. One call shows what one telephone showed once, so a label
+    that was seen on a telephone ends after several calls on its network.
+    """
+    if evidence in (Check.Evidence.HANDSET, Check.Evidence.REPORT):
+        config = settings.TEST_CALLS
+        return ClearingRule(config.clean_calls, timedelta(hours=config.clean_hours_apart))
+    return ClearingRule()
 
 
 def get_severity(observation: Observation) -> Severity | None:

@@ -6,12 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from django.db import transaction
-from django.db.models import Value
+from django.db.models import F, Value
+from django.db.models.functions import Coalesce
 
 from portal import audit
 from portal.audit import Context
 from portal.db.in_list import in_list
-from reputation.models import PhoneNumber, Tag
+from reputation.models import Check, PhoneNumber, Tag
 from reputation.numbers import spam_status
 
 
@@ -23,7 +24,7 @@ def get_last_seen_tags(numbers: Iterable[PhoneNumber]) -> dict[int, list[Tag]]:
     ids = [number.pk for number in numbers if number.was_labelled]
     tags_by_number: dict[int, list[Tag]] = defaultdict(list)
     tags = Tag.objects.last_seen().filter(number__in=in_list(ids)).select_related("engine")
-    for tag in tags.order_by("-ended_at", "engine__name"):
+    for tag in tags.order_by(F("ended_at").desc(nulls_first=True), "engine__name"):
         latest = tags_by_number[tag.number_id]
         if not latest or latest[0].ended_at == tag.ended_at:
             latest.append(tag)
@@ -41,5 +42,14 @@ def release(ids: Sequence[int], *, context: Context, reason: str) -> list[int]:
         numbers = PhoneNumber.objects.filter(pk__in=in_list(released))
         audit.record_changes(numbers, context=context, code="number.released", label="e164", reason=Value(reason[:300]))
         numbers.update(decision_due_at=None)
+        # What a test call or a report showed while the number was not monitored.
+        tags = Tag.objects.active().filter(number__in=in_list(released))
+        tags.update(
+            ended_at=context.now,
+            end_reason=Tag.EndReason.NOT_MONITORED,
+            last_seen_at=Coalesce("last_seen_at", "detected_at"),
+        )
+        labels = Check.objects.filter(number__in=in_list(released), is_current=True, effect=Check.Effect.TAGS)
+        labels.exclude(number__capability=PhoneNumber.Capability.ON).update(is_current=False)
         spam_status.recompute(released, now=context.now)
     return released

@@ -21,7 +21,8 @@ def recompute(ids: Sequence[int], *, now: datetime) -> None:
 
     Call it in the transaction that changed a tag, a case, a check or the capability. A number is clean only while each
     source that can show labels has a current clean check of it; otherwise its status is not yet known. A number that
-    was labelled when last seen (decision_due_at is set) keeps that status until it is tagged or clean.
+    was labelled when last seen (decision_due_at is set) keeps that status until it is tagged or clean. So does a number
+    that is not monitored while a test call or a report has tagged it.
 
     Numbers whose status stays the same, as after most look-ups, get only new times: the status is in seven indexes.
     """
@@ -30,24 +31,32 @@ def recompute(ids: Sequence[int], *, now: datetime) -> None:
         number=OuterRef("pk"), is_current=True, engine__in_use=True, evidence__in=Check.LABEL_EVIDENCE
     ).order_by()
     of_checks = checks.values("number")
+    of_answers = checks.exclude(evidence=Check.Evidence.HANDSET, effect=Check.Effect.NONE).values("number")
     signs = Check.objects.filter(number=OuterRef("pk"), effect=Check.Effect.RISK, valid_until__gt=now).order_by()
     at_risk = Q(Exists(signs), capability=PhoneNumber.Capability.ON)
     new_times = {
         "checked_at": Coalesce(Subquery(of_checks.annotate(at=Min("last_at")).values("at")), F("checked_at")),
-        "fresh_until": Subquery(of_checks.annotate(at=Min("valid_until")).values("at")),
+        # A call that told nothing is no answer that could expire.
+        "fresh_until": Subquery(of_answers.annotate(at=Min("valid_until")).values("at")),
         "at_risk_since": SQLCase(When(at_risk, then=Coalesce(F("at_risk_since"), Value(now)))),
         "at_risk_until": SQLCase(
             When(at_risk, then=Subquery(signs.values("number").annotate(at=Max("valid_until")).values("at"))),
         ),
     }
-    clean = sources.get_clean_numbers(ids)
+    clean = sources.get_clean_numbers(ids, now=now)
     new_status = {
         "spam_status": _spam_status(ids, tags, signs, clean),
         "decision_due_at": SQLCase(
             When(Q(Exists(tags)) | Q(pk__in=in_list(clean)), capability=PhoneNumber.Capability.ON, then=None),
             default=F("decision_due_at"),
         ),
-        "tagged_since": Subquery(tags.order_by().values("number").annotate(at=Min("detected_at")).values("at")),
+        "tagged_since": Subquery(
+            tags.filter(number__capability=PhoneNumber.Capability.ON)
+            .order_by()
+            .values("number")
+            .annotate(at=Min("detected_at"))
+            .values("at")
+        ),
         "ever_checked": Q(ever_checked=True) | Exists(checks),
     }
     numbers = PhoneNumber.objects.filter(pk__in=in_list(ids))
@@ -74,7 +83,7 @@ def _spam_status(ids: Sequence[int], tags: QuerySet[Tag], signs: QuerySet[Check]
         When(Q(pk__in=in_list(_numbers_with_failed_case(ids))), then=Value(Status.FAILED)),
         default=Value(Status.TAGGED),
     )
-    was_labelled = Q(decision_due_at__isnull=False) & ~Q(pk__in=in_list(clean))
+    was_labelled = Q(decision_due_at__isnull=False) & ~Q(pk__in=in_list(clean)) | Q(Exists(tags))
     return SQLCase(
         When(is_on & Q(Exists(tags)), then=of_tagged),
         When(was_labelled, then=Value(Status.LAST_SEEN)),
