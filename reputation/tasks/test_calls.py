@@ -1,0 +1,11 @@
+"""Test calls: count the results that can no longer be undone."""
+
+from django.utils import timezone
+
+from portal.jobs.runner import run_until_done, task
+from reputation.test_calls import results
+
+
+@task
+def count_results() -> None:
+    run_until_done("count test calls", lambda: results.count_results(timezone.now()))

@@ -1,0 +1,164 @@
+"""Which numbers a round calls: the order of the specification, with a fixed number of queries for any number of rows.
+
+A round has at most one call to each number, so that the week's calls last for the proof of a label's end. The next
+round shows the number to another network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models.expressions import Combinable
+
+from portal.db.in_list import in_list
+from portal.models import Account, today_of
+from reputation.models import (
+    Campaign,
+    Case,
+    Check,
+    LabelReport,
+    NumberCalls,
+    PhoneNumber,
+    Submission,
+    Tag,
+    Telephone,
+    TestCall,
+)
+from reputation.models.numbers import PhoneNumberQuerySet
+
+Reason = TestCall.Reason
+# Days of calls that decide which numbers show the most.
+VOLUME_DAYS = 7
+# Reports ask for a call for so long: then the number is no longer at risk by them.
+REPORT_WAITS = timedelta(days=30)
+# So long after its last day, a look at a number whose label ended is still worth it.
+RELOOK_WAITS = timedelta(days=14)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A number to call and why. `carrier` is the network to call it on; empty: any."""
+
+    number_id: int
+    reason: Reason
+    carrier: str = ""
+
+
+def choose_numbers(account: Account, telephones: Sequence[Telephone], size: int, now: datetime) -> list[Choice]:
+    """Up to `size` numbers in the order of a round, the share chosen at random last; eight queries at most."""
+    candidates = _get_candidates(account, telephones, now)
+    random_size = size // settings.TEST_CALLS.random_one_in
+    chosen: dict[int, Choice] = {}
+    for reason, found in _find_in_order(account, candidates, telephones, now):
+        room = size - random_size - len(chosen)
+        for number_id, network in found.exclude(pk__in=in_list(chosen))[: max(room, 0)]:
+            chosen[number_id] = Choice(number_id, reason, network)
+    at_random = candidates.exclude(pk__in=in_list(chosen)).order_by("?").values_list("pk", flat=True)
+    return [*chosen.values(), *(Choice(pk, Reason.RANDOM) for pk in at_random[:random_size])]
+
+
+def _get_candidates(account: Account, telephones: Sequence[Telephone], now: datetime) -> PhoneNumberQuerySet:
+    """The account's numbers that may be called: not called too often, and without a request that waits for its date."""
+    today = today_of(account, now)
+    numbers = PhoneNumber.objects.for_account(account)
+    calls = TestCall.objects.for_account(account).exclude(state=TestCall.State.DROPPED).order_by().values("number")
+    this_week = calls.filter(day__gt=today - timedelta(days=7)).annotate(count=Count("pk"))
+    today_everywhere = (
+        calls.filter(day=today, telephone__in=telephones)
+        .annotate(count=Count("telephone", distinct=True))
+        .filter(count__gte=len(telephones))
+    )
+    waiting = Case.objects.for_account(account).filter(
+        Exists(Submission.objects.filter(case=OuterRef("pk"), state__in=Submission.UNANSWERED, expected_by__gt=now)),
+        state__in=Case.UNFINISHED,
+    )
+    return (
+        numbers.exclude(pk__in=this_week.filter(count__gte=settings.TEST_CALLS.calls_per_week).values("number"))
+        .exclude(pk__in=today_everywhere.values("number"))
+        .exclude(pk__in=waiting.values("number"))
+    )
+
+
+def _find_in_order(
+    account: Account, numbers: PhoneNumberQuerySet, telephones: Sequence[Telephone], now: datetime
+) -> Iterator[tuple[Reason, QuerySet]]:
+    """Each reason with its numbers, the first to call first, as pairs of id and network."""
+    running = Campaign.objects.for_account(account).filter(is_paused=False, default_number__isnull=False)
+    seen = TestCall.objects.filter(number=OuterRef("pk"), state__in=TestCall.ANSWERED).order_by().values("number")
+    unseen_first = numbers.annotate(
+        seen_at=Subquery(seen.annotate(at=Max("answered_at")).values("at")), network=Value("")
+    ).order_by(F("seen_at").asc(nulls_first=True), "pk")
+    shown = NumberCalls.objects.filter(
+        number=OuterRef("pk"), day__gt=today_of(account, now) - timedelta(days=VOLUME_DAYS)
+    )
+    volume = Subquery(shown.order_by().values("number").annotate(total=Sum("calls")).values("total"))
+    unused = ~Exists(NumberCalls.objects.filter(number=OuterRef("pk")))
+    yield Reason.DEFAULT_CALLER_ID, _pairs(unseen_first.filter(pk__in=running.values("default_number")))
+    yield Reason.REPORT, _pairs(_reported(account, numbers, telephones, now))
+    yield Reason.PROOF, _pairs(_due_for_proof(account, numbers, telephones, now))
+    yield Reason.AT_RISK, _pairs(unseen_first.filter(at_risk_until__gt=now))
+    yield Reason.MOST_CALLS, _pairs(unseen_first.alias(volume=volume).filter(volume__gt=0).order_by("-volume", "pk"))
+    yield Reason.NEW, _pairs(unseen_first.filter(unused, seen_at__isnull=True))
+    yield Reason.LONGEST_UNSEEN, _pairs(unseen_first)
+
+
+def _pairs(numbers: QuerySet) -> QuerySet:
+    return numbers.values_list("pk", "network")
+
+
+def _reported(
+    account: Account, numbers: PhoneNumberQuerySet, telephones: Sequence[Telephone], now: datetime
+) -> QuerySet:
+    """Numbers with an unconfirmed report that no call has looked into, with the network that it names."""
+    looked = TestCall.objects.filter(
+        number=OuterRef("number"), answered_at__gte=OuterRef("reported_at"), result__in=TestCall.SEEN
+    )
+    reports = LabelReport.objects.for_account(account).open()
+    due = reports.filter(
+        Q(carrier="") & ~Exists(looked)
+        | Q(carrier__in={telephone.carrier for telephone in telephones})
+        & ~Exists(looked.filter(telephone__carrier=OuterRef("carrier"))),
+        reported_at__gt=now - REPORT_WAITS,
+    )
+    first = due.filter(number=OuterRef("pk")).order_by("reported_at", "pk")
+    reported = numbers.filter(pk__in=due.values("number"))
+    return reported.annotate(
+        since=Subquery(first.values("reported_at")[:1]), network=Subquery(first.values("carrier")[:1])
+    ).order_by("since", "pk")
+
+
+def _due_for_proof(
+    account: Account, numbers: PhoneNumberQuerySet, telephones: Sequence[Telephone], now: datetime
+) -> QuerySet:
+    """Numbers whose label is to be looked at on its network: to prove that it is gone, or that it stayed away.
+
+    Only proven telephones prove that. A label that ended is looked for again on the days of `relook_days`.
+    """
+    config = settings.TEST_CALLS
+    networks = {telephone.carrier for telephone in telephones if telephone.proves_absence(now)}
+    on_network = TestCall.objects.filter(
+        number=OuterRef("number"), telephone__carrier=OuterRef("carrier"), state__in=TestCall.ANSWERED
+    )
+    apart = timedelta(hours=config.clean_hours_apart)
+    due: Q | Combinable = Q(ended_at__isnull=True) & ~Exists(on_network.filter(answered_at__gt=now - apart))
+    for day in config.relook_days:
+        after = timedelta(days=day)
+        looked = on_network.filter(answered_at__gte=OuterRef("ended_at") + after)
+        due |= Q(ended_at__lte=now - after, end_reason=Tag.EndReason.CLEARED) & ~Exists(looked)
+    oldest = now - timedelta(days=max(config.relook_days)) - RELOOK_WAITS
+    tags = Tag.objects.for_account(account).filter(
+        due,
+        Q(ended_at__isnull=True) | Q(ended_at__gte=oldest),
+        evidence__in=(Check.Evidence.HANDSET, Check.Evidence.REPORT),
+        carrier__in=networks,
+    )
+    first = tags.filter(number=OuterRef("pk")).order_by("detected_at", "pk")
+    return (
+        numbers.filter(pk__in=tags.values("number"))
+        .annotate(since=Subquery(first.values("detected_at")[:1]), network=Subquery(first.values("carrier")[:1]))
+        .order_by("since", "pk")
+    )

@@ -1,0 +1,200 @@
+"""Rounds of test calls: create one for the minutes available, take its calls one by one, and end it.
+
+Several people share a round. Each takes a call before making it, so no call is made twice, and no telephone is called
+by two people at once. A call that was taken and got no result is free again after `claim_minutes`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
+
+from portal import audit
+from portal.audit import Context
+from portal.db.in_list import in_list
+from portal.jobs.claims import RELEASED, claim
+from portal.models import Account, User, today_of
+from reputation.models import Telephone, TestCall, Tester, TestRound
+from reputation.test_calls.ordering import Choice, choose_numbers
+
+Reason = TestCall.Reason
+State = TestCall.State
+
+
+class NoCalls(Exception):
+    """No round was created; the message says why."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who makes a call: a user of the account, or an invited tester. Neither: a program, which keeps its token."""
+
+    user: User | None = None
+    tester: Tester | None = None
+
+
+def get_size(minutes: int) -> int:
+    """How many calls fit into so many minutes: about one a minute."""
+    return max(minutes * 60 // settings.TEST_CALLS.seconds_per_call, 1)
+
+
+def create_round(
+    account: Account, minutes: int, *, context: Context, telephones: Sequence[Telephone] | None = None
+) -> TestRound:
+    """Plans the calls for so many minutes to these telephones of the account (default: all). Raises NoCalls.
+
+    The account is locked, so that two rounds at once do not plan the same call.
+    """
+    with transaction.atomic():
+        account = Account.objects.select_for_update().get(pk=account.pk)
+        usable = Telephone.objects.for_account(account).in_use()
+        if telephones is not None:
+            usable = usable.filter(pk__in=in_list(telephone.pk for telephone in telephones))
+        available = list(usable)
+        if not available:
+            raise NoCalls("There is no telephone to call. Add one first.")
+        choices = choose_numbers(account, available, get_size(minutes), context.now)
+        planned = _assign_telephones(account, choices, available, context.now)
+        if not planned:
+            raise NoCalls(
+                "No number may be called now: each was called today on every telephone, was called as often as a week "
+                "allows, or has a request out."
+            )
+        new = TestRound.objects.create(
+            account=account, created_by=context.actor.user, minutes=minutes, created_at=context.now
+        )
+        today = today_of(account, context.now)
+        TestCall.objects.bulk_create(
+            TestCall(
+                account=account,
+                round=new,
+                number_id=choice.number_id,
+                telephone=telephone,
+                position=position,
+                reason=choice.reason,
+                day=today,
+            )
+            for position, (choice, telephone) in enumerate(planned, 1)
+        )
+        audit.record_event(
+            account=account, context=context, code="test_round.created", subject=new, after=f"{len(planned)} calls"
+        )
+    return new
+
+
+def _assign_telephones(
+    account: Account, choices: Sequence[Choice], telephones: Sequence[Telephone], now: datetime
+) -> list[tuple[Choice, Telephone]]:
+    """The telephone for each number: of its network, not called from it today, and longest without a call from it.
+
+    Of equal ones the proven telephone with the fewest calls in the round. A call that is to prove something goes to a
+    proven telephone only. One query.
+    """
+    calls = TestCall.objects.for_account(account).filter(number__in=in_list(c.number_id for c in choices))
+    today = today_of(account, now)
+    called_today: set[tuple[int, int]] = set()
+    last_day: dict[tuple[int, str], int] = {}
+    made = calls.exclude(state=State.DROPPED).values_list("number", "telephone", "telephone__carrier", "day")
+    for number, telephone_id, carrier, day in made:
+        if day == today:
+            called_today.add((number, telephone_id))
+        last_day[number, carrier] = max(day.toordinal(), last_day.get((number, carrier), 0))
+    load: dict[int, int] = defaultdict(int)
+    planned = []
+    for choice in choices:
+        fitting = [
+            telephone
+            for telephone in telephones
+            if choice.carrier in ("", telephone.carrier)
+            and (choice.number_id, telephone.pk) not in called_today
+            and (choice.reason != Reason.PROOF or telephone.proves_absence(now))
+        ]
+        if not fitting:
+            continue
+        number = choice.number_id
+        chosen = min(
+            fitting,
+            key=lambda telephone, number=number: (  # type: ignore[misc]
+                last_day.get((number, telephone.carrier), 0),
+                not telephone.proves_absence(now),
+                load[telephone.pk],
+                telephone.pk,
+            ),
+        )
+        load[chosen.pk] += 1
+        planned.append((choice, chosen))
+    return planned
+
+
+def get_calls(test_round: TestRound) -> QuerySet[TestCall]:
+    """The calls of the round in their order, with numbers and telephones."""
+    return test_round.calls.select_related("number__campaign", "telephone").order_by("position")
+
+
+def take_call(
+    account: Account, *, caller: Caller, now: datetime, test_round: TestRound | None = None
+) -> TestCall | None:
+    """The next call for this person: the one that they took and not finished yet, or else the next free one.
+
+    Of this round, or of any open one. A tester gets calls to their own telephone only. None if no call is free now.
+    """
+    calls = _get_calls_for(account, caller, test_round)
+    with transaction.atomic():
+        # One person after the other: the telephones that others call now are known then.
+        Account.objects.select_for_update().get(pk=account.pk)
+        if (caller.user or caller.tester) and (mine := _get_taken(calls, caller, now)):
+            return mine
+        taken = TestCall.objects.filter(telephone=OuterRef("telephone"), state=State.PLANNED, lease_until__gt=now)
+        free = calls.filter(~Exists(taken), state=State.PLANNED, round__ended_at__isnull=True)
+        lease = timedelta(minutes=settings.TEST_CALLS.claim_minutes)
+        _token, ids = claim(free, now=now, limit=1, order_by="position", attempts="", lease=lease)
+        if not ids:
+            return None
+        TestCall.objects.filter(pk__in=ids).update(claimed_by=caller.user, tester=caller.tester)
+    return TestCall.objects.select_related("number__campaign", "telephone", "round").get(pk=ids[0])
+
+
+def give_back(call: TestCall) -> bool:
+    """Lets somebody else make the call. Returns whether it was still taken by the one who holds its token."""
+    held = TestCall.objects.filter(pk=call.pk, lease_token=call.lease_token, state=State.PLANNED)
+    return bool(held.update(claimed_by=None, tester=None, **RELEASED))
+
+
+def _get_calls_for(account: Account, caller: Caller, test_round: TestRound | None) -> QuerySet[TestCall]:
+    calls = TestCall.objects.for_account(account)
+    if test_round is not None:
+        calls = calls.filter(round=test_round)
+    return calls.filter(telephone=caller.tester.telephone_id) if caller.tester else calls
+
+
+def _get_taken(calls: QuerySet[TestCall], caller: Caller, now: datetime) -> TestCall | None:
+    mine = calls.filter(state=State.PLANNED, lease_until__gt=now, claimed_by=caller.user, tester=caller.tester)
+    return mine.select_related("number__campaign", "telephone", "round").order_by("position").first()
+
+
+def end_round(test_round: TestRound, *, context: Context) -> bool:
+    """Ends the round: its results count from now on, and calls that were not made may be planned again.
+
+    Returns False if it has ended already.
+    """
+    with transaction.atomic():
+        open_rounds = TestRound.objects.filter(pk=test_round.pk, ended_at__isnull=True)
+        if not open_rounds.update(ended_at=context.now):
+            return False
+        test_round.calls.filter(state=State.PLANNED).update(state=State.DROPPED, **RELEASED)
+        made = test_round.calls.filter(state__in=TestCall.ANSWERED).count()
+        audit.record_event(
+            account=test_round.account,
+            context=context,
+            code="test_round.ended",
+            subject=test_round,
+            after=f"{made} calls",
+        )
+    test_round.refresh_from_db()
+    return True

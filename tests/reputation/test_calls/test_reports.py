@@ -1,0 +1,132 @@
+"""Reports of labels: when they put a number at risk, and when they tag it."""
+
+from datetime import timedelta
+
+import pytest
+
+from portal.audit import Context
+from reputation.models import Case, Check, PhoneNumber, Tag
+from reputation.numbers.at_risk import get_signs
+from reputation.test_calls import reports
+from tests.factories import AccountFactory, MonitoredNumberFactory
+
+pytestmark = pytest.mark.django_db
+
+Status = PhoneNumber.SpamStatus
+DAY = timedelta(days=1)
+ANNA, BERTA = "(206) 555-0143", "(206) 555-0144"
+
+
+@pytest.fixture
+def report(number, actor, now):
+    def add(label="Scam Likely", at=now, **more):
+        added = reports.add_report(number, label, context=Context(actor, at), **more)
+        number.refresh_from_db()
+        return added
+
+    return add
+
+
+def test_one_report_puts_the_number_at_risk_and_its_network_may_be_unknown(number, report, now):
+    report(called_number=ANNA)
+    assert (number.spam_status, number.at_risk_until) == (Status.AT_RISK, now + timedelta(days=30))
+    assert not Tag.objects.exists()
+    assert [sign.sentence for sign in get_signs([number.pk], now)[number.pk]] == [
+        "Somebody reports “Scam Likely”; not confirmed"
+    ]
+
+
+def test_a_second_called_person_within_7_days_tags_the_number(number, report, now):
+    first = report(called_number=ANNA, carrier="T-Mobile")
+    report(called_number=BERTA, carrier="T-Mobile", at=now + 6.9 * DAY)
+    first.refresh_from_db()
+    assert (first.state, first.confirmed_by) == ("confirmed", "second_person")
+    assert (number.spam_status, Tag.objects.get().carrier) == (Status.TAGGED, "T-Mobile")
+    assert (Tag.objects.get().engine.slug, Case.objects.get().state) == ("first-orion", "open")
+
+
+@pytest.mark.parametrize(("called", "days"), [(ANNA, 1), ("", 1), (BERTA, 7.1)])
+def test_the_same_person_somebody_unknown_or_a_late_one_does_not(number, report, now, called, days):
+    report(called_number=ANNA)
+    report(called_number=called, at=now + days * DAY)
+    assert (number.spam_status, Tag.objects.count()) == (Status.AT_RISK, 0)
+
+
+def test_an_owner_or_admin_confirms_a_report_once(number, report, actor, now):
+    added = report()
+    assert reports.confirm_report(added, context=Context(actor, now))
+    assert not reports.confirm_report(added, context=Context(actor, now))
+    number.refresh_from_db()
+    assert (number.spam_status, Tag.objects.get().evidence) == (Status.TAGGED, "report")
+
+
+def test_a_confirmed_category_that_fits_only_puts_at_risk(number, report, actor, now):
+    reports.confirm_report(report("Telemarketer"), context=Context(actor, now))
+    number.refresh_from_db()
+    assert (number.spam_status, Tag.objects.count()) == (Status.AT_RISK, 0)
+
+
+def test_a_test_call_that_shows_a_label_confirms_and_one_without_does_not(number, report, telephone, call, now):
+    added = report()
+    call(number, telephone, "no_label", now + DAY)
+    added.refresh_from_db()
+    assert added.state == "open"
+    call(number, telephone, "Scam Likely", now + 2 * DAY)
+    added.refresh_from_db()
+    assert (added.state, added.confirmed_by) == ("confirmed", "test_call")
+    assert (number.spam_status, Tag.objects.get().carrier) == (Status.TAGGED, "T-Mobile")
+
+
+def test_a_call_on_another_network_does_not_confirm(number, report, telephone, call, now):
+    added = report(carrier="Verizon")
+    call(number, telephone, "Scam Likely", now + DAY)
+    added.refresh_from_db()
+    assert added.state == "open"
+
+
+def test_a_dismissed_report_confirms_no_other(number, report, actor, now):
+    assert reports.dismiss_report(report(called_number=ANNA), context=Context(actor, now))
+    report(called_number=BERTA)
+    assert not Tag.objects.exists()
+
+
+def test_a_report_ends_a_no_label_at_once(number, report, telephone, call, now):
+    call(number, telephone, "no_label", now)
+    assert number.spam_status == Status.CLEAN
+    report(at=now + DAY)
+    assert number.fresh_until <= now + DAY
+    assert number.spam_status == Status.AT_RISK
+
+
+def test_no_case_closes_by_calls_before_a_later_report(number, report, telephone, call, now):
+    call(number, telephone, "Scam Likely", now)
+    call(number, telephone, "no_label", now + DAY)
+    report(at=now + 1.5 * DAY)
+    call(number, telephone, "no_label", now + 2 * DAY)
+    assert Tag.objects.active().exists()
+    call(number, telephone, "no_label", now + 3 * DAY)
+    assert not Tag.objects.active().exists()
+
+
+def test_a_report_of_a_known_label_keeps_the_tag_and_its_check(number, report, telephone, call, now):
+    call(number, telephone, "Scam Likely", now)
+    report(carrier="T-Mobile", at=now + DAY)
+    assert Tag.objects.active().count() == 1
+    assert Check.objects.get(number=number, is_current=True).evidence == "handset"
+
+
+def test_a_tag_of_confirmed_reports_ends_by_two_calls_on_its_network(number, report, actor, telephone, call, now):
+    reports.confirm_report(report(carrier="T-Mobile"), context=Context(actor, now))
+    for days in (1, 2):
+        assert Tag.objects.active().exists()
+        call(number, telephone, "no_label", now + days * DAY)
+    assert not Tag.objects.active().exists()
+
+
+def test_a_report_without_a_label_stores_nothing_and_other_accounts_learn_nothing(number, report):
+    other = MonitoredNumberFactory(account=AccountFactory(), e164=number.e164)
+    with pytest.raises(reports.ReportRefused):
+        report(" ")
+    report()
+    other.refresh_from_db()
+    assert other.spam_status == Status.UNKNOWN
