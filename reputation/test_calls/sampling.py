@@ -1,0 +1,96 @@
+"""What the calls at random say about all numbers of an account: the share with a label, and its 95 % interval."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from portal.models import Account
+from reputation.models import PhoneNumber, TestCall
+
+CONFIDENCE = 0.95
+# Older calls say little about the present.
+SAMPLE_DAYS = 30
+
+
+@dataclass(frozen=True)
+class Interval:
+    """`labelled` of `size` numbers had a label. `low` and `high` bound the share of all numbers, from 0 to 1."""
+
+    size: int
+    labelled: int
+    low: float
+    high: float
+
+
+def get_interval(labelled: int, size: int, *, confidence: float = CONFIDENCE) -> Interval:
+    """The exact (Clopper-Pearson) interval. Without a label, or with nothing else, it is one-sided.
+
+    So 60 numbers without a label give at most 5 %, as the rule of three has it (3 / 60).
+    """
+    if not 0 <= labelled <= size:
+        raise ValueError(f"{labelled} of {size} is no sample.")
+    if size == 0:
+        return Interval(0, 0, 0.0, 1.0)
+    tail = 1 - confidence
+    if labelled == 0:
+        return Interval(size, 0, 0.0, 1 - tail ** (1 / size))
+    if labelled == size:
+        return Interval(size, size, tail ** (1 / size), 1.0)
+    low = _solve(lambda share: 1 - _get_cumulative(labelled - 1, size, share), tail / 2, is_rising=True)
+    high = _solve(lambda share: _get_cumulative(labelled, size, share), tail / 2, is_rising=False)
+    return Interval(size, labelled, low, high)
+
+
+def get_sample(account: Account, now: datetime) -> Interval | None:
+    """The sample of an account with more than `sample_from` numbers; None for a smaller one. Two queries.
+
+    It has the last call at random of each number that showed something that counts. A *no label* of a telephone that
+    proves no absence is left out.
+    """
+    if PhoneNumber.objects.for_account(account).count() <= settings.TEST_CALLS.sample_from:
+        return None
+    calls = TestCall.objects.for_account(account).filter(
+        reason=TestCall.Reason.RANDOM,
+        state=TestCall.State.COUNTED,
+        result__in=TestCall.SEEN,
+        answered_at__gt=now - timedelta(days=SAMPLE_DAYS),
+        number__removed_at__isnull=True,
+    )
+    last: dict[int, bool] = {}
+    for call in calls.select_related("telephone").order_by("answered_at", "pk"):
+        is_labelled = call.result == TestCall.Result.LABEL
+        if is_labelled or (call.answered_at and call.telephone.proves_absence(call.answered_at)):
+            last[call.number_id] = is_labelled
+    return get_interval(sum(last.values()), len(last))
+
+
+def _get_cumulative(count: int, size: int, share: float) -> float:
+    """The probability of at most `count` labels among `size` numbers, if this share of all has one."""
+    if share <= 0 or share >= 1:
+        return float(share <= 0)
+    logs = (
+        math.lgamma(size + 1)
+        - math.lgamma(k + 1)
+        - math.lgamma(size - k + 1)
+        + k * math.log(share)
+        + (size - k) * math.log1p(-share)
+        for k in range(count + 1)
+    )
+    return min(math.fsum(map(math.exp, logs)), 1.0)
+
+
+def _solve(function: Callable[[float], float], wanted: float, *, is_rising: bool) -> float:
+    """The share at which a monotonic function has this value, by bisection."""
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        if (function(middle) < wanted) == is_rising:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
