@@ -134,6 +134,8 @@ class TesterQuerySet(AccountQuerySet):
 class Tester(models.Model):
     """Somebody without an account who answers the test calls to one telephone, by a link. Only its hash is stored."""
 
+    __test__ = False
+
     account = models.ForeignKey(Account, models.CASCADE, related_name="testers")
     telephone = models.ForeignKey(Telephone, models.CASCADE, related_name="testers")
     name = models.CharField(max_length=80)
