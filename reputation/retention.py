@@ -22,6 +22,8 @@ from reputation.models import (
     PhoneNumber,
 )
 from reputation.service_clock import days
+from reputation.test_calls.cleanup import delete_called_numbers
+from reputation.test_calls.photos import delete_old_photos
 
 CHUNK = 2_000
 # Of bulk actions, deliveries and failed tasks.
@@ -103,6 +105,8 @@ STEPS = {
     "prune webhook deliveries": delete_old_webhook_deliveries,
     "prune webhook messages": delete_old_webhook_messages,
     "prune API answers": idempotency.prune,
+    "prune photos of labels": delete_old_photos,
+    "prune called numbers": delete_called_numbers,
 }
 
 

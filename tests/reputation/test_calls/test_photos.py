@@ -1,0 +1,74 @@
+"""Photos of labels: which files are taken, and that nothing but pixels is kept."""
+
+from datetime import timedelta
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from reputation import retention
+from reputation.models import LabelPhoto
+from reputation.test_calls import photos
+from tests.factories import AccountFactory
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def media(settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path
+    return tmp_path
+
+
+def draw(kind: str, **options) -> BytesIO:
+    file = BytesIO()
+    Image.new("RGB", (40, 20), "red").save(file, kind, **options)
+    file.seek(0)
+    return file
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_a_photo_is_stored_as_a_jpeg_under_its_account_with_a_random_name(account, media, now, kind):
+    first, second = (photos.store_photo(account, draw(kind), now=now) for _ in range(2))
+    assert Path(first.file.path).parent == media / "label-photos" / str(account.pk)
+    assert first.file.name != second.file.name
+    with Image.open(first.file.path) as image:
+        assert (image.format, image.size) == ("JPEG", (40, 20))
+    assert not LabelPhoto.objects.for_account(AccountFactory()).exists()
+
+
+def test_metadata_is_removed_and_the_picture_is_upright(account, now):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by 90 degrees
+    exif[0x010F] = "Secret Camera"
+    photo = photos.store_photo(account, draw("JPEG", exif=exif, comment=b"at home"), now=now)
+    content = Path(photo.file.path).read_bytes()
+    assert b"Secret Camera" not in content
+    assert b"at home" not in content
+    with Image.open(photo.file.path) as image:
+        assert image.size == (20, 40)
+        assert not image.getexif()
+
+
+@pytest.mark.parametrize("content", [b"", b"<svg/>", b"\xff\xd8\xff cut off", draw("GIF").getvalue()])
+def test_other_files_are_refused(account, media, now, content):
+    with pytest.raises(photos.PhotoRefused, match="no JPEG, PNG or WebP"):
+        photos.store_photo(account, BytesIO(content), now=now)
+    assert list(media.iterdir()) == []
+
+
+def test_a_file_of_more_than_10_mb_or_with_too_many_pixels_is_refused(account, now, monkeypatch):
+    with pytest.raises(photos.PhotoRefused, match="larger than 10 MB"):
+        photos.store_photo(account, BytesIO(b"0" * (10 * 1024 * 1024 + 1)), now=now)
+    monkeypatch.setattr(photos, "MAX_PIXELS", 700)
+    with pytest.raises(photos.PhotoRefused, match="too many pixels"):
+        photos.store_photo(account, draw("PNG"), now=now)
+
+
+def test_photos_are_deleted_after_400_days(account, now, django_capture_on_commit_callbacks):
+    _old, kept = (photos.store_photo(account, draw("PNG"), now=now - timedelta(days=days)) for days in (401, 399))
+    with django_capture_on_commit_callbacks(execute=True):
+        assert retention.STEPS["prune photos of labels"](now) == 1
+    assert LabelPhoto.objects.get() == kept
+    assert [path.name for path in Path(kept.file.path).parent.iterdir()] == [Path(kept.file.path).name]
