@@ -1,11 +1,12 @@
-"""Test calls: count the results that can no longer be undone."""
+"""Test calls: end forgotten rounds, and count the results that can no longer be undone."""
 
 from django.utils import timezone
 
 from portal.jobs.runner import run_until_done, task
-from reputation.test_calls import results
+from reputation.test_calls import results, rounds
 
 
 @task
 def count_results() -> None:
+    run_until_done("end rounds of test calls", lambda: rounds.end_stale_rounds(timezone.now()))
     run_until_done("count test calls", lambda: results.count_results(timezone.now()))

@@ -136,7 +136,8 @@ def _due_for_proof(
 ) -> QuerySet:
     """Numbers whose label is to be looked at on its network: to prove that it is gone, or that it stayed away.
 
-    Only proven telephones prove that. A label that ended is looked for again on the days of `relook_days`.
+    Only proven telephones prove that, on any network if nobody knows where the label was shown. A label that ended is
+    looked for again on the days of `relook_days`.
     """
     config = settings.TEST_CALLS
     networks = {telephone.carrier for telephone in telephones if telephone.proves_absence(now)}
@@ -154,7 +155,7 @@ def _due_for_proof(
         due,
         Q(ended_at__isnull=True) | Q(ended_at__gte=oldest),
         evidence__in=(Check.Evidence.HANDSET, Check.Evidence.REPORT),
-        carrier__in=networks,
+        carrier__in={*networks, ""} if networks else (),
     )
     first = tags.filter(number=OuterRef("pk")).order_by("detected_at", "pk")
     return (

@@ -8,7 +8,8 @@ from portal.audit import Context
 from reputation.models import Case, Check, PhoneNumber, Tag
 from reputation.numbers.at_risk import get_signs
 from reputation.test_calls import reports
-from tests.factories import AccountFactory, MonitoredNumberFactory
+from reputation.test_calls.ordering import choose_numbers
+from tests.factories import AccountFactory, MonitoredNumberFactory, TelephoneFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -130,3 +131,18 @@ def test_a_report_without_a_label_stores_nothing_and_other_accounts_learn_nothin
     report()
     other.refresh_from_db()
     assert other.spam_status == Status.UNKNOWN
+
+
+def test_a_label_of_an_unknown_network_ends_once_it_is_gone_from_each_proven_network(
+    account, number, report, actor, telephone, call, now
+):
+    reports.confirm_report(report(), context=Context(actor, now))
+    verizon = TelephoneFactory(account=account, carrier="Verizon")
+    TelephoneFactory(account=account, carrier="AT&T", proven_until=None)
+    for days in (1, 2):
+        call(number, telephone, "no_label", now + days * DAY)
+    assert choose_numbers(account, [verizon], 1, now + 3 * DAY)[0].reason == "proof"
+    call(number, verizon, "no_label", now + 3 * DAY)
+    assert Tag.objects.active().exists()
+    call(number, verizon, "no_label", now + 4 * DAY)
+    assert not Tag.objects.active().exists()

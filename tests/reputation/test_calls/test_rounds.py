@@ -52,6 +52,13 @@ def test_a_round_ends_once_and_its_open_calls_may_be_planned_again(account, shar
     assert create_round().calls.count() == 12
 
 
+@pytest.mark.django_db
+def test_a_round_that_nobody_ends_does_so_after_a_day(shared, now):
+    assert rounds.end_stale_rounds(now + timedelta(hours=23)) == 0
+    assert rounds.end_stale_rounds(now + timedelta(days=1)) == 1
+    assert shared.calls.filter(state="dropped").count() == 12
+
+
 @pytest.mark.django_db(transaction=True)
 def test_two_people_at_once_share_60_calls_without_repeating_one(account, actor):
     now = timezone.now()
