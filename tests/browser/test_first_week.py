@@ -1,0 +1,128 @@
+"""The first week of a one-person business, on a fresh production install without a contract (docs/first-week.md)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from enrollment.questions import QUESTIONS
+from tests.browser.helpers import fill_field, screenshot
+from tests.enrollment.form_data import BUSINESS
+from tests.support.production import PASSWORD, SUPERUSER, ProductionPortal, production_portal
+
+OWNER = "dana@cascadesolar.example"
+TABLE = "/number-management/number-reputation/"
+ENABLE = "Enable spam monitoring and remediation"
+NUMBERS = [f"206555{last:04}" for last in range(100, 140)]
+# Timeout of what the workers do, in milliseconds. Only a failing test waits this long.
+WORKERS_TIMEOUT = 90_000
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory) -> Iterator[ProductionPortal]:
+    with production_portal(tmp_path_factory.mktemp("production") / "data") as portal:
+        yield portal
+
+
+def test_the_first_week_without_a_contract(installed, open_page):
+    operator = open_page(installed.url)
+    add_account(operator)
+    owner = open_page(installed.url)
+    choose_password(owner, installed)
+    enroll(owner)
+    approve(operator)
+    add_campaign(owner)
+    import_numbers(owner)
+    enable_all(owner)
+
+
+def add_account(page: Page) -> None:
+    """The operator adds the account: its licence, and its owner, who gets a mail."""
+    page.goto("/admin/portal/account/add/")
+    page.get_by_label("E-mail").fill(SUPERUSER)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_label("Name:").fill("Cascade Solar")
+    page.get_by_text("Add another Licence").click()
+    page.locator("[name=licences-0-product]").select_option("contact_center_elite")
+    page.locator("[name=licences-0-seats]").fill("5")
+    page.get_by_text("Add another Member").click()
+    page.locator("[name=members-0-email]").fill(OWNER)
+    page.locator("[name=members-0-role]").select_option("owner")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator("body")).to_contain_text("was added successfully")
+
+
+def choose_password(page: Page, portal: ProductionPortal) -> None:
+    """The owner follows the link of the invitation, and signs in."""
+    [link] = [link for link in portal.read_links(OWNER) if "/password/set/" in link]
+    page.goto(link)
+    for field in page.locator("main input[type=password]").all():
+        field.fill(PASSWORD)
+    page.locator("main button[type=submit]").click()
+    page.goto("/sign-in/")
+    page.get_by_label("E-mail").fill(OWNER)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("/")
+
+
+def enroll(page: Page) -> None:
+    page.goto("/enrollment/")
+    page.locator("main").get_by_role("link", name=ENABLE).click()
+    for name, value in BUSINESS.items():
+        fill_field(page.locator(f"#enrollment-form [name={name}]"), value)
+    page.get_by_role("button", name=re.compile("continue", re.I)).click()
+    for question in QUESTIONS:
+        page.locator(f"[name={question.id}-answer][value=yes]").check()
+    page.get_by_role("button", name=re.compile("continue", re.I)).click()
+    page.get_by_label("Your full name").fill("Dana Reyes")
+    page.get_by_label("I may speak for this business").check()
+    page.get_by_role("button", name="Send for review").click()
+    expect(page.get_by_text("Under review").first).to_be_visible()
+
+
+def approve(page: Page) -> None:
+    page.goto("/admin/enrollment/application/")
+    page.get_by_role("link", name=BUSINESS["legal_name"]).first.click()
+    page.get_by_role("link", name="Approve").click()
+    page.get_by_label(re.compile("^Reason")).fill("Invoices and a test call seen.")
+    page.get_by_role("button", name="Approve").click()
+    expect(page.get_by_text(re.compile("approved", re.I)).first).to_be_visible()
+
+
+def add_campaign(page: Page) -> None:
+    page.goto("/outbound-dialer/campaigns/")
+    page.get_by_role("link", name=re.compile("Add")).first.click()
+    page.get_by_label("Name").fill("Recall calls")
+    page.locator("main button[type=submit]").click()
+    expect(page.get_by_role("heading", name="Recall calls")).to_be_visible()
+
+
+def import_numbers(page: Page) -> None:
+    lines = ["Phone Number,Campaign", *(f"{number},Recall calls" for number in NUMBERS)]
+    page.goto("/number-management/phone-numbers/")
+    page.get_by_role("link", name=re.compile("Import")).first.click()
+    page.locator("input[type=file]").set_input_files(
+        {"name": "numbers.csv", "mimeType": "text/csv", "buffer": "\n".join(lines).encode()}
+    )
+    page.get_by_role("button", name="Read the file").click()
+    confirm = page.get_by_role("button", name="Import 40 numbers")
+    expect(confirm).to_be_visible(timeout=WORKERS_TIMEOUT)
+    confirm.click()
+    expect(page.get_by_role("heading", name="This was done")).to_be_visible(timeout=WORKERS_TIMEOUT)
+
+
+def enable_all(page: Page) -> None:
+    """Nobody registers numbers, so monitoring is on at once. Nothing was seen of any number yet."""
+    page.goto(TABLE)
+    page.get_by_label(re.compile("Select all")).check()
+    page.get_by_role("button", name=ENABLE).click()
+    window = page.get_by_role("dialog", name=ENABLE)
+    window.get_by_role("button", name="Enable 40 numbers").click()
+    expect(window.get_by_text("Enabled 40 numbers.")).to_be_visible(timeout=WORKERS_TIMEOUT)
+    window.get_by_role("button", name="Close").last.click()
+    screenshot(page, "first-week-enabled")
