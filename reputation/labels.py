@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from portal.text import pluralize
-from reputation.models import Case, Check, NumberImport, PhoneNumber, Submission
+from reputation.models import Case, Check, NumberImport, PhoneNumber, Submission, TestCall
 
 Status = PhoneNumber.SpamStatus
 Capability = PhoneNumber.Capability
@@ -90,6 +90,34 @@ IMPORT_LABELS: dict[str, StatusLabel] = {
     NumberImport.State.EXPIRED: StatusLabel("Not confirmed in time", "calm", "circle-minus"),
 }
 
+# What a call showed on one telephone once. *No label* is no good news about the number, so its tone is calm.
+RESULT_LABELS: dict[str, StatusLabel] = {
+    TestCall.Result.NO_LABEL: StatusLabel("No label", "calm", "circle-minus"),
+    TestCall.Result.LABEL: StatusLabel("Label", "bad", "triangle-alert"),
+    TestCall.Result.NAME_RIGHT: StatusLabel("Name shown: right", "calm", "contact"),
+    TestCall.Result.NAME_WRONG: StatusLabel("Name shown: wrong", "wait", "contact"),
+    TestCall.Result.SCREENED: StatusLabel("Screened", "wait", "circle-question-mark"),
+    TestCall.Result.VOICEMAIL: StatusLabel("Straight to voicemail", "wait", "voicemail"),
+    TestCall.Result.NOT_ARRIVED: StatusLabel("Did not arrive", "wait", "phone-missed"),
+}
+CALL_LABELS: dict[str, StatusLabel] = {
+    TestCall.State.PLANNED: StatusLabel("To be made", "calm", "clock"),
+    TestCall.State.DROPPED: StatusLabel("Not made", "calm", "circle-minus"),
+}
+CALL_TAKEN = StatusLabel("Being made", "wait", "phone-call")
+
+# Why a number is called in a round, in the order of a round.
+REASON_TEXTS: dict[str, str] = {
+    TestCall.Reason.DEFAULT_CALLER_ID: "Default caller IDs of running campaigns, which matching never skips",
+    TestCall.Reason.REPORT: "Somebody reported a label, and no call has looked since",
+    TestCall.Reason.PROOF: "A label was seen: is it gone, and does it stay away?",
+    TestCall.Reason.AT_RISK: "At risk: there was a sign of a label in the last 30 days",
+    TestCall.Reason.MOST_CALLS: "Shown in the most calls of the last 7 days",
+    TestCall.Reason.NEW: "New, looked at before the first use",
+    TestCall.Reason.LONGEST_UNSEEN: "Longest without a test call",
+    TestCall.Reason.RANDOM: "At random, so that some calls speak for all numbers",
+}
+
 # The statuses that are counted above the table, in this order. Each is a filter. Tagged numbers are also counted by two
 # states of remediation, so the counts add up to more than all numbers.
 COUNTED_STATUSES = (
@@ -145,6 +173,13 @@ def describe_submission_state(submission: Submission) -> str:
     if submission.ended_without_answer:
         return _ENDED_SUBMISSION_WORDS[submission.state]
     return submission.get_state_display()
+
+
+def get_call_label(call: TestCall) -> StatusLabel:
+    """What the test call showed, or where it is. A label is named by its text."""
+    if call.result == TestCall.Result.LABEL:
+        return replace(RESULT_LABELS[call.result], word=f"Label: {call.label}")
+    return RESULT_LABELS.get(call.result) or CALL_LABELS[call.state]
 
 
 def describe_submission_reason(submission: Submission) -> str:

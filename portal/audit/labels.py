@@ -54,6 +54,7 @@ EVENT_LABELS: dict[str, EventLabel] = {
     "case.ticket": EventLabel("Support ticket noted", shows_values=True),
     "telephone.added": EventLabel("Telephone for test calls added", shows_values=True),
     "telephone.changed": EventLabel("Telephone for test calls changed", shows_values=True),
+    "telephone.proven": EventLabel("A caller's label was seen on a telephone for test calls", shows_values=True),
     "telephone.removed": EventLabel("Telephone for test calls removed"),
     "test_round.created": EventLabel("Round of test calls begun", shows_values=True),
     "test_round.ended": EventLabel("Round of test calls ended", shows_values=True),

@@ -11,10 +11,13 @@ from reputation.labels import (
     CAMPAIGN_RUNNING,
     CASE_LABELS,
     IMPORT_LABELS,
+    REASON_TEXTS,
+    RESULT_LABELS,
     StatusLabel,
     describe_check,
     describe_submission_reason,
     describe_submission_state,
+    get_call_label,
 )
 from reputation.models import Campaign, Case, NumberImport, PhoneNumber
 
@@ -22,6 +25,9 @@ register = template.Library()
 register.filter("check_answer", describe_check)
 register.filter("submission_state", describe_submission_state)
 register.filter("submission_reason", describe_submission_reason)
+register.filter("call_label", get_call_label)
+register.filter("call_reason", REASON_TEXTS.get)
+register.filter("result_label", RESULT_LABELS.get)
 
 
 @register.filter

@@ -46,6 +46,29 @@ def get_size(minutes: int) -> int:
     return max(minutes * 60 // settings.TEST_CALLS.seconds_per_call, 1)
 
 
+def plan_calls(
+    account: Account, minutes: int, *, now: datetime, telephones: Sequence[Telephone] | None = None
+) -> list[tuple[Choice, Telephone]]:
+    """The calls that a round of so many minutes to these telephones (default: all) has, in their order. Raises NoCalls.
+
+    Stores nothing. The share at random is chosen anew each time.
+    """
+    usable = Telephone.objects.for_account(account).in_use()
+    if telephones is not None:
+        usable = usable.filter(pk__in=in_list(telephone.pk for telephone in telephones))
+    available = list(usable)
+    if not available:
+        raise NoCalls("There is no telephone to call. Add one first.")
+    choices = choose_numbers(account, available, get_size(minutes), now)
+    planned = _assign_telephones(account, choices, available, now)
+    if not planned:
+        raise NoCalls(
+            "No number may be called now: each was called today on every telephone, was called as often as a week "
+            "allows, or has a request out."
+        )
+    return planned
+
+
 def create_round(
     account: Account, minutes: int, *, context: Context, telephones: Sequence[Telephone] | None = None
 ) -> TestRound:
@@ -55,19 +78,7 @@ def create_round(
     """
     with transaction.atomic():
         account = Account.objects.select_for_update().get(pk=account.pk)
-        usable = Telephone.objects.for_account(account).in_use()
-        if telephones is not None:
-            usable = usable.filter(pk__in=in_list(telephone.pk for telephone in telephones))
-        available = list(usable)
-        if not available:
-            raise NoCalls("There is no telephone to call. Add one first.")
-        choices = choose_numbers(account, available, get_size(minutes), context.now)
-        planned = _assign_telephones(account, choices, available, context.now)
-        if not planned:
-            raise NoCalls(
-                "No number may be called now: each was called today on every telephone, was called as often as a week "
-                "allows, or has a request out."
-            )
+        planned = plan_calls(account, minutes, now=context.now, telephones=telephones)
         new = TestRound.objects.create(
             account=account, created_by=context.actor.user, minutes=minutes, created_at=context.now
         )
@@ -140,11 +151,17 @@ def get_calls(test_round: TestRound) -> QuerySet[TestCall]:
 
 
 def take_call(
-    account: Account, *, caller: Caller, now: datetime, test_round: TestRound | None = None
+    account: Account,
+    *,
+    caller: Caller,
+    now: datetime,
+    test_round: TestRound | None = None,
+    telephone_id: int | None = None,
 ) -> TestCall | None:
     """The next call for this person: the one that they took and not finished yet, or else the next free one.
 
-    Of this round, or of any open one. A tester gets calls to their own telephone only. None if no call is free now.
+    Of this round, or of any open one; to this telephone, or to any. A tester gets calls to their own telephone only.
+    None if no call is free now.
     """
     calls = _get_calls_for(account, caller, test_round)
     with transaction.atomic():
@@ -152,14 +169,32 @@ def take_call(
         Account.objects.select_for_update().get(pk=account.pk)
         if (caller.user or caller.tester) and (mine := _get_taken(calls, caller, now)):
             return mine
-        taken = TestCall.objects.filter(telephone=OuterRef("telephone"), state=State.PLANNED, lease_until__gt=now)
-        free = calls.filter(~Exists(taken), state=State.PLANNED, round__ended_at__isnull=True)
+        free = _get_free(calls.filter(telephone=telephone_id) if telephone_id else calls, now)
         lease = timedelta(minutes=settings.TEST_CALLS.claim_minutes)
         _token, ids = claim(free, now=now, limit=1, order_by="position", attempts="", lease=lease)
         if not ids:
             return None
         TestCall.objects.filter(pk__in=ids).update(claimed_by=caller.user, tester=caller.tester)
     return TestCall.objects.select_related("number__campaign", "telephone", "round").get(pk=ids[0])
+
+
+def get_current_call(
+    account: Account, *, caller: Caller, now: datetime, test_round: TestRound | None = None
+) -> TestCall | None:
+    """The call that this person took and not finished yet, without taking one."""
+    return _get_taken(_get_calls_for(account, caller, test_round), caller, now)
+
+
+def renew_call(call: TestCall, *, now: datetime) -> bool:
+    """Keeps a call whose claim ran out for the same person. Returns False if somebody else needs it meanwhile.
+
+    `call` is as take_call returned it. Somebody else may have taken the call, or another one to the same telephone.
+    """
+    with transaction.atomic():
+        Account.objects.select_for_update().get(pk=call.account_id)
+        free = _get_free(TestCall.objects.filter(pk=call.pk).exclude(lease_token=""), now)
+        lease_until = now + timedelta(minutes=settings.TEST_CALLS.claim_minutes)
+        return bool(free.filter(lease_token=call.lease_token).update(lease_until=lease_until))
 
 
 def give_back(call: TestCall) -> bool:
@@ -173,6 +208,12 @@ def _get_calls_for(account: Account, caller: Caller, test_round: TestRound | Non
     if test_round is not None:
         calls = calls.filter(round=test_round)
     return calls.filter(telephone=caller.tester.telephone_id) if caller.tester else calls
+
+
+def _get_free(calls: QuerySet[TestCall], now: datetime) -> QuerySet[TestCall]:
+    """Those of the calls that may be made now: of an open round, and to a telephone that nobody else calls."""
+    taken = TestCall.objects.filter(telephone=OuterRef("telephone"), state=State.PLANNED, lease_until__gt=now)
+    return calls.filter(~Exists(taken), state=State.PLANNED, round__ended_at__isnull=True)
 
 
 def _get_taken(calls: QuerySet[TestCall], caller: Caller, now: datetime) -> TestCall | None:

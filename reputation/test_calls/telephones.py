@@ -68,9 +68,15 @@ def remove_telephone(telephone: Telephone, *, context: Context) -> None:
         Telephone.objects.filter(pk=telephone.pk, removed_at__isnull=True).update(removed_at=context.now)
 
 
-def confirm_label_seen(telephone: Telephone, seen_at: datetime) -> None:
-    """Somebody saw the label of any caller on the telephone: it is proven from then on."""
-    prove({telephone.pk: seen_at})
+def confirm_label_seen(telephone: Telephone, seen_at: datetime, *, context: Context | None = None) -> None:
+    """Somebody saw the label of any caller on the telephone: it is proven from then on.
+
+    With a context, the audit trail says who confirmed it.
+    """
+    with transaction.atomic():
+        prove({telephone.pk: seen_at})
+        if context:
+            _record("telephone.proven", telephone, context, after=str(telephone))
 
 
 def prove(seen_at_by_id: Mapping[int, datetime]) -> None:
