@@ -16,6 +16,9 @@ from reputation.views import (
     overview,
     phone_numbers,
     services_details,
+    telephones,
+    test_rounds,
+    testers,
 )
 
 urlpatterns = [
@@ -30,6 +33,9 @@ urlpatterns = [
     *number.urls,
     *cases.urls,
     *campaigns.urls,
+    *test_rounds.urls,
+    *telephones.urls,
+    *testers.urls,
     *api_reference.urls,
     path("api/v1/", api.urls),
 ]

@@ -142,6 +142,7 @@ account action after agreed all answer automatic_matching back before call campa
 description digest email engine event_types except expected filter find kind label name new_password1 new_password2 next
 number numbers old_password page password q role shown signed_by sort source state status step ticket_reference
 time_zone url username who
+call common_label carrier label make minutes plan result seen_on system telephone telephones token ios_screening
 """.split()  # noqa: SIM905
 
 

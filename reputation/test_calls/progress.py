@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Count, Q
 
@@ -43,13 +44,13 @@ def get_progress(rounds: Iterable[TestRound], now: datetime) -> dict[int, Progre
         made=Count("pk", filter=Q(state__in=TestCall.ANSWERED)),
         in_progress=Count("pk", filter=Q(state=State.PLANNED, lease_until__gt=now)),
     )
-    rows: dict[int, list[dict]] = {pk: [] for pk in ids}
+    rows: dict[int, list[Mapping[str, Any]]] = {pk: [] for pk in ids}
     for row in counted:
         rows[row["round"]].append(row)
     return {pk: _sum_up(of_round) for pk, of_round in rows.items()}
 
 
-def _sum_up(rows: Sequence[dict]) -> Progress:
+def _sum_up(rows: Sequence[Mapping[str, Any]]) -> Progress:
     results = Counter({row["result"]: row["made"] for row in rows if row["made"]})
     return Progress(
         total=sum(row["total"] for row in rows),

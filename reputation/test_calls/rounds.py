@@ -163,7 +163,7 @@ def take_call(
     Of this round, or of any open one; to this telephone, or to any. A tester gets calls to their own telephone only.
     None if no call is free now.
     """
-    calls = _get_calls_for(account, caller, test_round)
+    calls = get_calls_for(account, caller, test_round)
     with transaction.atomic():
         # One person after the other: the telephones that others call now are known then.
         Account.objects.select_for_update().get(pk=account.pk)
@@ -182,7 +182,17 @@ def get_current_call(
     account: Account, *, caller: Caller, now: datetime, test_round: TestRound | None = None
 ) -> TestCall | None:
     """The call that this person took and not finished yet, without taking one."""
-    return _get_taken(_get_calls_for(account, caller, test_round), caller, now)
+    return _get_taken(get_calls_for(account, caller, test_round), caller, now)
+
+
+def has_free_call(calls: QuerySet[TestCall], now: datetime) -> bool:
+    """Whether one of the calls can be taken now."""
+    return _get_free(calls, now).exists()
+
+
+def has_planned_call(calls: QuerySet[TestCall]) -> bool:
+    """Whether one of the calls is still to be made, although somebody else may be making it."""
+    return calls.filter(state=State.PLANNED, round__ended_at__isnull=True).exists()
 
 
 def renew_call(call: TestCall, *, now: datetime) -> bool:
@@ -203,7 +213,8 @@ def give_back(call: TestCall) -> bool:
     return bool(held.update(claimed_by=None, tester=None, **RELEASED))
 
 
-def _get_calls_for(account: Account, caller: Caller, test_round: TestRound | None) -> QuerySet[TestCall]:
+def get_calls_for(account: Account, caller: Caller, test_round: TestRound | None) -> QuerySet[TestCall]:
+    """The calls of this round, or of all, that this person may make: a tester those to their own telephone."""
     calls = TestCall.objects.for_account(account)
     if test_round is not None:
         calls = calls.filter(round=test_round)

@@ -27,9 +27,17 @@ from portal.models import Account, ApiKey, WebhookDelivery
 from portal.webhooks import endpoints
 from reputation.bulk_actions import actions
 from reputation.imports import pipeline
-from reputation.models import BulkAction, Case, NumberImport, PhoneNumber
+from reputation.models import BulkAction, Case, NumberImport, PhoneNumber, Tester, TestRound
+from reputation.test_calls import rounds, testers
 from reputation.views.api_reference import openapi_document
-from tests.factories import CampaignFactory, MemberFactory, PhoneNumberFactory, WebhookEndpointFactory
+from reputation.views.call_station import ACTIONS
+from tests.factories import (
+    CampaignFactory,
+    MemberFactory,
+    PhoneNumberFactory,
+    TelephoneFactory,
+    WebhookEndpointFactory,
+)
 
 
 @dataclass(frozen=True)
@@ -92,6 +100,19 @@ def create_webhook_delivery(account: Account) -> WebhookDelivery:
     return endpoints.send_test_event(WebhookEndpointFactory(account=account), context=Context(actor, timezone.now()))
 
 
+def create_round(account: Account, count: int = 2) -> TestRound:
+    """A round with so many calls at most, each to another number and all to one new telephone."""
+    TelephoneFactory(account=account)
+    PhoneNumberFactory.create_batch(count, account=account)
+    context = Context(Actor(user=MemberFactory(account=account).user, via="web"), timezone.now())
+    return rounds.create_round(account, 2 * count, context=context)
+
+
+def create_tester(account: Account) -> tuple[Tester, str]:
+    """A tester of a new telephone, and the token of the link."""
+    return testers.invite_tester(TelephoneFactory(account=account), "Anna", context=Context.system(timezone.now()))
+
+
 # By prefix of the URL name, or by name of an id in the API: a function that creates the object for an account.
 OBJECT_FACTORIES: dict[str, Callable[[Account], Model]] = {
     "api-key": lambda account: create_api_key(account)[0],
@@ -103,6 +124,9 @@ OBJECT_FACTORIES: dict[str, Callable[[Account], Model]] = {
     "member": lambda account: MemberFactory(account=account),
     "number": lambda account: PhoneNumberFactory(account=account),
     "phone-number": lambda account: PhoneNumberFactory(account=account),
+    "telephone": lambda account: TelephoneFactory(account=account),
+    "test-round": create_round,
+    "test-tester": lambda account: create_tester(account)[0],
     "webhook": lambda account: WebhookEndpointFactory(account=account),
     "webhook-delivery": create_webhook_delivery,
     "webhook-redeliver": create_webhook_delivery,
@@ -117,6 +141,8 @@ PUBLIC_URLS = {
     "password_reset_confirm",
     "password_reset_complete",
     "openapi",
+    "tester",
+    *(f"tester-{name}" for name in ACTIONS),
 }
 
 # Data without which a POST request gets 404.
