@@ -26,8 +26,6 @@ register.filter("check_answer", describe_check)
 register.filter("submission_state", describe_submission_state)
 register.filter("submission_reason", describe_submission_reason)
 register.filter("call_label", get_call_label)
-register.filter("call_reason", REASON_TEXTS.get)
-register.filter("result_label", RESULT_LABELS.get)
 
 
 @register.filter
@@ -38,6 +36,17 @@ def case_label(case: Case) -> StatusLabel:
 @register.filter
 def campaign_label(campaign: Campaign) -> StatusLabel:
     return CAMPAIGN_PAUSED if campaign.is_paused else CAMPAIGN_RUNNING
+
+
+@register.filter
+def call_reason(reason: str) -> str:
+    """Why a round calls a number, in words."""
+    return REASON_TEXTS[reason]
+
+
+@register.filter
+def result_label(result: str) -> StatusLabel:
+    return RESULT_LABELS[result]
 
 
 @register.filter

@@ -69,8 +69,12 @@ class PlanGroup:
     calls: list[tuple[Choice, Telephone]]
 
     @property
+    def count(self) -> int:
+        return len(self.calls)
+
+    @property
     def last(self) -> int:
-        return self.first + len(self.calls) - 1
+        return self.first + self.count - 1
 
 
 def group_by_reason(planned: Sequence[tuple[Choice, Telephone]]) -> list[PlanGroup]:
