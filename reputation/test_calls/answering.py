@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import IO
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from portal.phone.numbers import parse_number
 from portal.text import pluralize
@@ -100,9 +100,10 @@ def get_recent_calls(calls: QuerySet[TestCall], caller: Caller) -> list[TestCall
 
 
 def get_calls_in_progress(test_round: TestRound, now: datetime) -> list[TestCall]:
-    """The calls of the round that somebody makes or waits for now."""
-    taken = test_round.calls.filter(state=State.PLANNED, lease_until__gt=now)
-    return list(taken.select_related("number", "telephone", "claimed_by", "tester").order_by("position"))
+    """The calls of the round that somebody makes now, and those of all rounds that a tester waits for."""
+    taken = TestCall.objects.filter(account=test_round.account_id, state=State.PLANNED, lease_until__gt=now)
+    shown = taken.filter(Q(round=test_round) | Q(tester__isnull=False))
+    return list(shown.select_related("number", "telephone", "claimed_by", "tester").order_by("position"))
 
 
 def _check_claim(call: TestCall, token: str, now: datetime) -> None:

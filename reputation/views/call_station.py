@@ -20,7 +20,7 @@ from portal.db.keyset import parse_id
 from portal.models import Account
 from portal.phone.numbers import InvalidPhoneNumber, format_national
 from reputation.labels import get_call_label
-from reputation.models import TestCall, TestRound
+from reputation.models import Telephone, TestCall, TestRound
 from reputation.test_calls import answering, rounds
 from reputation.test_calls.photos import PhotoRefused
 from reputation.test_calls.results import ResultRefused
@@ -174,7 +174,7 @@ def _get_size_error() -> str:
 
 def _describe(call: TestCall) -> str:
     """One call is what one telephone showed once, so the sentence names both."""
-    return f"Stored: {call.telephone.name} showed this once for {call.number}: {get_call_label(call).word}."
+    return f"Stored for this one call from {call.number} to {call.telephone.name}: {get_call_label(call).word}."
 
 
 def get_panel_context(station: CallStation, outcome: Outcome | None = None) -> dict[str, Any]:
@@ -190,6 +190,7 @@ def get_panel_context(station: CallStation, outcome: Outcome | None = None) -> d
         "call": current,
         "has_free_call": current is None and rounds.has_free_call(calls, now),
         "has_planned_call": current is None and rounds.has_planned_call(calls),
+        "telephones": _get_called_telephones(station.test_round) if station.test_round else [],
         "recent": recent,
         "control_for": last if last and answering.needs_control_call(last, now) else None,
         "common_labels": COMMON_LABELS,
@@ -197,6 +198,11 @@ def get_panel_context(station: CallStation, outcome: Outcome | None = None) -> d
         "hold_minutes": settings.TEST_CALLS.hold_minutes,
         "control_minutes": settings.TEST_CALLS.control_minutes,
     }
+
+
+def _get_called_telephones(test_round: TestRound) -> list[Telephone]:
+    called = Telephone.objects.filter(pk__in=test_round.calls.order_by().values("telephone"))
+    return list(called.order_by("name", "pk"))
 
 
 def respond(

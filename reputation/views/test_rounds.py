@@ -144,7 +144,6 @@ def render_round(request: MemberRequest, test_round: TestRound, panel: dict[str,
         "round": test_round,
         "progress": progress.get_progress([test_round], now)[test_round.pk],
         "in_progress": answering.get_calls_in_progress(test_round, now),
-        "telephones": _get_called_telephones(test_round),
         **panel,
     }
     return render(request, "reputation/test_round.html", context)
@@ -180,11 +179,6 @@ def end_round(request: MemberRequest, pk: int) -> HttpResponse:
 
 def _get_round(request: MemberRequest, pk: int) -> TestRound:
     return get_account_object_or_404(request, TestRound.objects.select_related("account", "created_by"), pk)
-
-
-def _get_called_telephones(test_round: TestRound) -> list[Telephone]:
-    called = Telephone.objects.filter(pk__in=test_round.calls.order_by().values("telephone"))
-    return list(called.order_by("name", "pk"))
 
 
 def _get_station(request: MemberRequest, test_round: TestRound) -> CallStation:
