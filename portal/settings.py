@@ -8,6 +8,7 @@ from pathlib import Path
 
 from csp.constants import NONE, SELF
 
+from portal.desk_settings import DESKS  # noqa: F401
 from portal.environment import BASE_DIR, DEMO_SECRET_KEY, environment
 from portal.fcc_settings import read_fcc_settings
 from portal.ftc_settings import *  # noqa: F403

@@ -18,6 +18,7 @@ from reputation.models import (
     Check,
     Complaint,
     ComplaintFile,
+    Desk,
     Engine,
     FccComplaintCount,
     FccNumber,
@@ -247,3 +248,24 @@ class TelephoneFactory(DjangoModelFactory):
     e164 = factory.Sequence(lambda n: f"+1425{2_000_000 + n}")
     carrier = "T-Mobile"
     proven_until = factory.LazyFunction(lambda: timezone.now() + timedelta(days=90))
+
+
+class DeskFactory(DjangoModelFactory):
+    """A desk that reviews the labels of the `engines` it is created with."""
+
+    class Meta:
+        model = Desk
+        skip_postgeneration_save = True
+
+    slug = factory.Sequence(lambda n: f"desk-{n}")
+    name = factory.LazyAttribute(lambda desk: desk.slug.title())
+    kind = Desk.Kind.ENGINE
+    form = Desk.Form.HIYA_TEXT
+    answer_days = 7
+    source = "A test."
+    read_on = date(2026, 11, 26)
+    certainty = Desk.Certainty.SECONDARY
+
+    @factory.post_generation
+    def engines(self, create, extracted, **kwargs):
+        self.engines.set(extracted or [])

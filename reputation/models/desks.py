@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from portal.models import Account, AccountQuerySet
@@ -85,6 +85,9 @@ class DeskLetter(models.Model):
     mailbox = models.EmailField("mailbox that receives the answer", blank=True)
     sent_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     attested_by = models.CharField(max_length=120, help_text="Who declared that the business uses the numbers.")
+    answers = models.ForeignKey(
+        "DeskReply", models.SET_NULL, null=True, related_name="answers", help_text="The question that it answers."
+    )
     sent_at = models.DateTimeField()
 
     objects = AccountQuerySet.as_manager()
@@ -101,7 +104,8 @@ class DeskRequestQuerySet(AccountQuerySet):
         return self.filter(closed_at__isnull=True)
 
     def due_first(self) -> DeskRequestQuerySet:
-        return self.order_by("due_at", "pk")
+        """Those without a due date last."""
+        return self.order_by(F("due_at").asc(nulls_last=True), "pk")
 
     def unclaimed(self, user_id: int, now: datetime) -> DeskRequestQuerySet:
         """Those that nobody else works on."""
@@ -128,6 +132,9 @@ class DeskRequest(models.Model):
         BEHAVIOUR = "behaviour", "Because of how the number is used"
         OWNERSHIP = "ownership", "Because ownership was not shown"
         NO_REASON = "no_reason", "Without a reason"
+
+    # Sent, and neither done nor refused yet.
+    WITH_DESK = (State.SENT, State.ACKNOWLEDGED, State.QUESTION)
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="+", db_index=False)
     number = models.ForeignKey(PhoneNumber, models.CASCADE, related_name="desk_requests", db_index=False)
@@ -167,6 +174,15 @@ class DeskRequest(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number} at {self.desk}: {self.get_state_display()}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.closed_at is None
+
+    def is_claimed_by_other(self, user_id: int | None, now: datetime) -> bool:
+        """Whether somebody else works on it now."""
+        is_claimed = self.claimed_until is not None and self.claimed_until > now
+        return is_claimed and self.claimed_by_id != user_id
 
 
 class DeskReply(models.Model):

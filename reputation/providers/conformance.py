@@ -87,7 +87,7 @@ class ProviderConformance:
 
     def test_limits_and_prices_are_positive(self) -> None:
         limits, prices = self.provider_class.limits, self.provider_class.prices
-        counts = [getattr(limits, operation) for operation in get_operations(self.provider_class.roles)]
+        counts = [getattr(limits, operation) for operation in get_operations(self.provider_class)]
         require(all(isinstance(count, int) and count >= 1 for count in counts), "A limit is below 1.")
         require(limits.timeout > 0, "limits.timeout is not positive.")
         values = (prices.look_up, prices.verify, prices.submit, prices.monthly)
@@ -115,13 +115,13 @@ class ProviderConformance:
 
     def test_unknown_reference_is_no_error_and_never_done(self) -> None:
         for operation in ("poll", "withdraw"):
-            if operation in get_operations(self.provider_class.roles):
+            if operation in get_operations(self.provider_class):
                 answers = _call_once(self._create(), operation, [UNKNOWN_REFERENCE])
                 done = [answer for answer in answers if answer.stage is Stage.DONE]
                 require(not done, f"{operation} says of an unknown reference that it is done.")
 
     def test_withdrawal_may_be_repeated(self) -> None:
-        if "withdraw" in get_operations(self.provider_class.roles):
+        if "withdraw" in get_operations(self.provider_class):
             references = sorted({*self._get_references("verify").values(), *self._get_references("submit").values()})
             for _ in range(2):
                 if references:
@@ -206,7 +206,7 @@ class ProviderConformance:
 
     @property
     def _asking(self) -> list[str]:
-        needed = get_operations(self.provider_class.roles)
+        needed = get_operations(self.provider_class)
         return [operation for operation in ASKING if operation in needed]
 
     def _create(self) -> Provider:

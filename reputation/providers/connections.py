@@ -10,6 +10,7 @@ from django.db.models import Q
 
 from portal.db.in_list import in_list
 from reputation.models import Connection, EngineRole, Registration, Submission
+from reputation.providers.protocol import acts_by_people
 from reputation.providers.registry import get_providers
 
 
@@ -47,8 +48,8 @@ Request = TypeVar("Request", bound=Registration | Submission)
 def group_by_connection(requests: Iterable[Request], role: str) -> dict[Connection, list[Request]]:
     """The requests by the connection that they go over: of the provider with the role for their engine.
 
-    Leaves out requests that no provider in use takes, or that have no connection. Select the case of a submission with
-    it. Two queries.
+    Leaves out requests that no provider in use takes, that people make, or that have no connection. Select the case of
+    a submission with it. Two queries.
     """
     requests = list(requests)
     providers = get_assigned_providers(role)
@@ -56,7 +57,11 @@ def group_by_connection(requests: Iterable[Request], role: str) -> dict[Connecti
     grouped: dict[Connection, list[Request]] = {connection: [] for connection in connections}
     for request in requests:
         provider = providers.get(request.engine_id)
-        if provider and (connection := connections.get(provider, _get_account_id(request))):
+        if (
+            provider
+            and not acts_by_people(get_providers()[provider])
+            and (connection := connections.get(provider, _get_account_id(request)))
+        ):
             grouped[connection].append(request)
     return {connection: of_connection for connection, of_connection in grouped.items() if of_connection}
 
@@ -65,6 +70,14 @@ def get_assigned_providers(role: str) -> dict[int, str]:
     """The provider in use that registers, or that remediates, by engine id."""
     assigned = EngineRole.objects.filter(role=role, engine__in_use=True, provider__in=list(get_providers()))
     return dict(assigned.order_by("pk").values_list("engine_id", "provider"))
+
+
+def get_engines_asked_by_people() -> set[int]:
+    """The engines whose labels the account's own people ask to remove. One query, none without such a provider."""
+    if not any(acts_by_people(provider) for provider in get_providers().values()):
+        return set()
+    assigned = get_assigned_providers(EngineRole.Role.REMEDIATE)
+    return {engine for engine, provider in assigned.items() if acts_by_people(get_providers()[provider])}
 
 
 def _get_account_id(request: Registration | Submission) -> int:

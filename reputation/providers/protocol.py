@@ -10,7 +10,7 @@ asks about missing items again later. docs/providers.md has a small complete pro
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -81,8 +81,14 @@ OPERATIONS: Mapping[Role, tuple[str, ...]] = MappingProxyType(
 ALL_OPERATIONS = ("verify", "look_up", "submit", "poll", "withdraw")
 
 
-def get_operations(roles: Iterable[Role]) -> set[str]:
-    """The operations that a provider with these roles has."""
+def acts_by_people(provider: Any) -> bool:
+    """Whether the account's own people ask for the removal of labels where this class of a provider remediates."""
+    return bool(getattr(provider, "by_people", False))
+
+
+def get_operations(provider: Any) -> set[str]:
+    """The operations that this class of a provider needs for its roles."""
+    roles = provider.roles - {Role.REMEDIATE} if acts_by_people(provider) else provider.roles
     return {operation for role in roles for operation in OPERATIONS[role]}
 
 
@@ -256,6 +262,9 @@ class Provider(Protocol):
     It has the operations of its `roles` (see OPERATIONS); the others are never called. Each takes at most `limits`
     items, ends within `limits.timeout` seconds, and may raise the exceptions above. Each must be safe to repeat: the
     portal repeats a call whenever an answer may have been lost.
+
+    A provider that remediates may have the attribute `by_people = True`. The account's own people then ask at desks
+    (reputation/desks/), and the provider has no operations for that role.
     """
 
     name: ClassVar[str]

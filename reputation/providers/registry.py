@@ -35,6 +35,7 @@ BUILT_IN = {
     "complaints": "reputation.providers.complaints.ComplaintsProvider",
     "fcc": "reputation.providers.complaints.FccProvider",
     "handset": "reputation.providers.handset.HandsetProvider",
+    "desk": "reputation.providers.desk.DeskProvider",
 }
 MAX_NAME_LENGTH: int = Connection._meta.get_field("provider").max_length or 0
 MAX_SLUG_LENGTH: int = Engine._meta.get_field("slug").max_length or 0
@@ -78,7 +79,7 @@ def find_faults(provider: Any) -> Iterator[str]:
 
 
 def _find_wrong_operations(provider: Any, roles: frozenset[Role]) -> Iterator[str]:
-    needed = get_operations(roles)
+    needed = get_operations(provider)
     names = ", ".join(sorted(role.value for role in roles))
     for operation in ALL_OPERATIONS:
         has_operation = callable(getattr(provider, operation, None))

@@ -1,0 +1,53 @@
+"""Which desk reviews a label: that of the network which shows it, else that of the engine, else the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from reputation.models import Check, Desk, Engine, Tag
+
+# The engine of labels of which nobody knows who put them on.
+UNKNOWN_ENGINE = "unknown"
+Kind = Desk.Kind
+
+
+def choose_desks(tags: Iterable[Tag]) -> dict[int, Desk]:
+    """The desk of each of these tags by the tag's id, without those that no desk in use reviews. Three queries.
+
+    A block goes to a desk for blocks, if one fits.
+    """
+    desks = list(Desk.objects.filter(in_use=True).prefetch_related("engines").order_by("kind", "pk"))
+    unknown = Engine.objects.filter(slug=UNKNOWN_ENGINE).values_list("pk", flat=True).first()
+    reviewing = [desk for desk in desks if desk.reviews]
+    for_labels = [desk for desk in reviewing if desk.kind != Kind.BLOCK]
+    for_blocks = [desk for desk in reviewing if desk.kind == Kind.BLOCK]
+    registries = [desk for desk in desks if desk.kind == Kind.REGISTRY]
+    chosen = {}
+    for tag in tags:
+        fitting = [
+            *(_find_fitting(tag, for_blocks) if _is_block(tag) else ()),
+            *_find_fitting(tag, for_labels),
+            *(registries if tag.engine_id == unknown else ()),
+        ]
+        if fitting:
+            chosen[tag.pk] = fitting[0]
+    return chosen
+
+
+def _is_block(tag: Tag) -> bool:
+    seen_on_telephone = tag.evidence == Check.Evidence.HANDSET
+    return tag.evidence == Check.Evidence.NETWORK_BLOCK or (seen_on_telephone and not tag.severity)
+
+
+def _find_fitting(tag: Tag, desks: Sequence[Desk]) -> list[Desk]:
+    """The desks of the tag's network, then those of its engine for every network, registries last."""
+    carrier = _normalize(tag.carrier)
+    of_carrier = [desk for desk in desks if carrier and _normalize(desk.carrier) == carrier]
+    of_engine = [
+        desk for desk in desks if not desk.carrier and any(engine.pk == tag.engine_id for engine in desk.engines.all())
+    ]
+    return of_carrier + sorted(of_engine, key=lambda desk: desk.kind == Kind.REGISTRY)
+
+
+def _normalize(name: str) -> str:
+    return "".join(filter(str.isalnum, name.casefold()))
