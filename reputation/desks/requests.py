@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Case as SQLCase
+from django.db.models import Exists, F, OuterRef, Q, Value, When
 
 from portal.audit import Context
 from portal.db.bulk import update_rows
@@ -18,12 +19,9 @@ from portal.db.in_list import in_list
 from portal.models import Account, User
 from reputation.desks import transitions
 from reputation.desks.new_requests import build_row, get_earliest, insert
-from reputation.desks.opening import open_requests
 from reputation.desks.submissions import update_submissions
 from reputation.models import Case, DeskRequest, Tag
 from reputation.models.desks import DeskRequestQuerySet
-
-__all__ = ["NotAskable", "ask_again", "claim", "close", "close_for_cases", "open_requests", "release", "withdraw"]
 
 State = DeskRequest.State
 
@@ -151,11 +149,24 @@ def close_for_cases(case_ids: Collection[int], *, now: datetime) -> None:
     close(DeskRequest.objects.filter(case__in=in_list(case_ids)), now=now)
 
 
+def close_without_label(number_ids: Collection[int], *, now: datetime) -> None:
+    """Closes the open requests about these numbers whose engine no longer labels the number."""
+    labels = Tag.objects.active().filter(case=OuterRef("case"), engine=OuterRef("engine"))
+    close(DeskRequest.objects.filter(~Exists(labels), number__in=in_list(number_ids)), now=now)
+
+
+def close_for_engine(engine_id: int, *, now: datetime) -> None:
+    """Closes the open requests about labels of this engine: another provider asks it from now on."""
+    close(DeskRequest.objects.filter(engine=engine_id), now=now)
+
+
 def close(requests: DeskRequestQuerySet, *, now: datetime) -> None:
     """Closes those that are open, in the transaction of the reason. Only those never sent change their state."""
-    open_ones = requests.open()
     unsent = Q(state=State.TO_SEND)
-    open_ones.filter(unsent).update(
-        state=State.WITHDRAWN, state_since=now, closed_at=now, due_at=None, **transitions.UNCLAIMED
+    requests.open().update(
+        state=SQLCase(When(unsent, then=Value(State.WITHDRAWN)), default=F("state")),
+        state_since=SQLCase(When(unsent, then=Value(now)), default=F("state_since")),
+        closed_at=now,
+        due_at=None,
+        **transitions.UNCLAIMED,
     )
-    open_ones.exclude(unsent).update(closed_at=now, due_at=None, **transitions.UNCLAIMED)

@@ -47,9 +47,9 @@ def update_submissions(case_ids: Collection[int], *, now: datetime) -> None:
     for submission in submissions:
         of_case = requests.get(submission.case_id, [])
         # A desk may serve several engines, and has one request of a number for all of them.
-        own = [request for request in of_case if request.engine_id == submission.engine_id] or of_case
-        if own:
-            rows.append({"id": submission.pk, **_get_columns(submission, own)})
+        own = [request for request in of_case if request.engine_id == submission.engine_id]
+        if of_submission := own or [request for request in of_case if request.is_open]:
+            rows.append({"id": submission.pk, **_get_columns(of_submission)})
     update_rows(Submission, rows)
     cases.update(next_action_at=now)
 
@@ -65,7 +65,7 @@ def _get_requests(case_ids: Collection[int]) -> dict[int, list[DeskRequest]]:
     return by_case
 
 
-def _get_columns(submission: Submission, requests: Sequence[DeskRequest]) -> dict[str, object]:
+def _get_columns(requests: Sequence[DeskRequest]) -> dict[str, object]:
     states = {request.state for request in requests}
     state = next(state for state, of_requests in _STATES if states.intersection(of_requests))
     sent = [request.sent_at for request in requests if request.sent_at]

@@ -103,6 +103,10 @@ class DeskRequestQuerySet(AccountQuerySet):
     def open(self) -> DeskRequestQuerySet:
         return self.filter(closed_at__isnull=True)
 
+    def claimed_done(self) -> DeskRequestQuerySet:
+        """Those that their desk says are done, and nothing has borne out yet."""
+        return self.open().filter(state=DeskRequest.State.DONE)
+
     def due_first(self) -> DeskRequestQuerySet:
         """Those without a due date last."""
         return self.order_by(F("due_at").asc(nulls_last=True), "pk")

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from reputation.desks import requests
 from reputation.models import Engine, EngineRole, Registration, Submission
 from reputation.providers.protocol import EngineInfo, Role
 from reputation.providers.registry import get_providers
@@ -94,6 +95,7 @@ def _send_again(engine: int, role: str, now: datetime) -> None:
         pending = Registration.objects.filter(engine=engine, state=Registration.State.PENDING)
         pending.update(state=Registration.State.WAITING, reference="", next_action_at=now, lease_token="")
     if role == EngineRole.Role.REMEDIATE:
+        requests.close_for_engine(engine, now=now)
         unanswered = Submission.objects.filter(engine=engine, state__in=Submission.UNANSWERED)
         unanswered.update(
             state=Submission.State.WAITING,

@@ -1,4 +1,4 @@
-"""The lifecycle of a case: open, submitted, in review, disputed, cleared, failed or cancelled.
+"""The lifecycle of a case: open, submitted, in review, disputed, cleared, failed or cancelled. Failed cases may reopen.
 
 This is the only module that changes a case's state. Each function takes the ids of one chunk of cases or numbers, moves
 those whose state allows it, writes an audit event for each in the same transaction, and returns the ids it moved. A
@@ -17,6 +17,7 @@ from portal import audit
 from portal.audit import Context
 from portal.db.in_list import in_list
 from portal.jobs.claims import RELEASED
+from reputation.desks import requests
 from reputation.models import Case, Submission
 from reputation.numbers import spam_status
 from reputation.service_clock import days
@@ -28,8 +29,10 @@ USUAL_DAYS = 2
 MAX_DAYS = 7
 
 # The whole lifecycle: for each state, the states from which it can be reached. A label may disappear before its removal
-# was requested (open to cleared), and a case whose engines could not be reached in time fails (open to failed).
+# was requested (open to cleared), and a case whose engines could not be reached in time fails (open to failed). After a
+# failure, somebody may ask again (failed to open).
 TRANSITIONS: dict[str, tuple[str, ...]] = {
+    State.OPEN: (State.FAILED,),
     State.SUBMITTED: (State.OPEN,),
     State.IN_REVIEW: (State.SUBMITTED,),
     State.DISPUTED: (State.IN_REVIEW,),
@@ -68,6 +71,20 @@ def clear(case_ids: Sequence[int], *, now: datetime) -> list[int]:
 def fail(case_ids: Sequence[int], *, now: datetime, reason: str) -> list[int]:
     """The label stays. The account is then offered a support ticket."""
     return _transition(case_ids, to=State.FAILED, context=Context.system(now), reason=reason)
+
+
+def reopen(case_ids: Sequence[int], *, now: datetime) -> list[int]:
+    """Somebody asks again. The numbers must have no other unfinished case."""
+    with transaction.atomic():
+        moved = _transition(case_ids, to=State.OPEN, context=Context.system(now), reason="Asked again.")
+        Case.objects.filter(pk__in=in_list(moved)).update(
+            closed_at=None,
+            outcome="",
+            next_action_at=now,
+            expected_by=now + days(USUAL_DAYS),
+            deadline_at=now + days(MAX_DAYS),
+        )
+    return moved
 
 
 def cancel(case_ids: Sequence[int], *, context: Context, reason: str) -> list[int]:
@@ -119,5 +136,7 @@ def _transition(case_ids: Sequence[int], *, to: State, context: Context, reason:
         )
         closing = {"closed_at": context.now, "outcome": reason[:300], "next_action_at": None, **RELEASED}
         cases.update(state=to, state_since=context.now, **({} if to in Case.UNFINISHED else closing))
+        if to not in Case.UNFINISHED:
+            requests.close_for_cases(list(moved), now=context.now)
         spam_status.recompute(list(moved.values()), now=context.now)
     return list(moved)

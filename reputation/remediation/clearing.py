@@ -15,6 +15,7 @@ from django.db.models import Exists, F, OuterRef
 from portal import audit
 from portal.audit import Context
 from portal.db.in_list import in_list
+from reputation.desks import requests
 from reputation.models import Case, Submission, Tag
 from reputation.remediation import cases
 
@@ -41,8 +42,8 @@ def end_cleared_tags(ids: Sequence[int], *, now: datetime) -> list[int]:
 def close_cases_without_tags(number_ids: Sequence[int], *, now: datetime) -> list[int]:
     """Closes the unfinished cases of these numbers that have no active tag left; returns the ids of those cleared.
 
-    Also closes the open submissions to engines that no longer label the number. A case is cancelled instead of
-    cleared if one of its tags ended because its engine is no longer in use.
+    Also closes the open submissions and requests to engines that no longer label the number. A case is cancelled
+    instead of cleared if one of its tags ended because its engine is no longer in use.
     """
     with transaction.atomic():
         of_engine = Tag.objects.active().filter(case=OuterRef("case"), engine=OuterRef("engine"))
@@ -53,6 +54,7 @@ def close_cases_without_tags(number_ids: Sequence[int], *, now: datetime) -> lis
             state__in=cases.OPEN_SUBMISSION_STATES,
         )
         submissions.update(state=Submission.State.MOOT, next_action_at=None)
+        requests.close_without_label(number_ids, now=now)
         tags = Tag.objects.filter(case=OuterRef("pk"))
         without_tags = Case.objects.unfinished().filter(~Exists(tags.active()), number__in=in_list(number_ids))
         not_counted = Exists(tags.filter(end_reason__in=(Tag.EndReason.NOT_MONITORED, Tag.EndReason.RETIRED)))

@@ -15,7 +15,7 @@ from portal.audit import Context
 from portal.db.bulk import insert_from
 from portal.db.in_list import in_list
 from portal.jobs.claims import RELEASED
-from reputation.desks import requests
+from reputation.desks.opening import open_requests
 from reputation.models import Case, PhoneNumber, Submission, Tag
 from reputation.remediation.cases import MAX_DAYS, USUAL_DAYS, State
 from reputation.remediation.continuing import continue_requests
@@ -52,7 +52,7 @@ def open_cases(number_ids: Sequence[int], *, now: datetime) -> list[int]:
             ),
         )
         _assign_tags_to_cases(new_tags, number_ids, newly_opened=ids, now=now)
-        requests.open_requests(number_ids, now=now)
+        open_requests(number_ids, now=now)
     return list(opened.values_list("pk", flat=True))
 
 

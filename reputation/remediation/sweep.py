@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Container, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -15,10 +15,12 @@ from django.db.models import OuterRef, Subquery
 from portal.db.bulk import update_rows
 from portal.jobs.claims import RELEASED, claim
 from portal.text import join_names
-from reputation.models import Case, Connection, EngineRole, PhoneNumber, Submission, Tag
+from reputation.desks.opening import open_requests
+from reputation.models import Case, Connection, DeskRequest, EngineRole, PhoneNumber, Submission, Tag
 from reputation.providers.client import ProviderClient
 from reputation.providers.connections import get_assigned_providers, group_by_connection
-from reputation.providers.protocol import EngineResponse, SubmitRequest
+from reputation.providers.protocol import EngineResponse, SubmitRequest, acts_by_people
+from reputation.providers.registry import get_providers
 from reputation.providers.withdrawal import withdraw_chunk
 from reputation.remediation import cases
 from reputation.remediation.cases import OPEN_SUBMISSION_STATES
@@ -41,16 +43,27 @@ logger = logging.getLogger(__name__)
 CHUNK = 500
 # After its deadline, a case waits so long for a look-up to confirm an engine's claim that the label is removed.
 CLAIM_CONFIRMATION_DAYS = 1
+# How often a case is looked at while people ask a desk. Each step that somebody records makes it due at once.
+PEOPLE_INTERVAL_DAYS = 1
 # A case is in review once a submission has reached one of these states.
 _REVIEW_STATES = {State.IN_REVIEW, State.DISPUTED, State.AGEING, State.DONE, State.REFUSED}
 
 
 @dataclass
 class _DueCase:
-    """A case with its submissions to the engines that still label the number."""
+    """A case with its submissions to the engines that still label the number.
+
+    While people ask a desk, the time of the case is that of the desk.
+    """
 
     case: Case
     submissions: list[_TaggedSubmission] = field(default_factory=list)
+    has_open_request: bool = False
+    request_due_at: datetime | None = None
+
+    def add_open_request(self, due_at: datetime | None) -> None:
+        self.has_open_request = True
+        self.request_due_at = max(filter(None, (self.request_due_at, due_at)), default=None)
 
     @property
     def requested(self) -> list[Submission]:
@@ -63,12 +76,16 @@ def advance_due(now: datetime) -> int:
     token, ids = claim(Case.objects.unfinished().due(now), now=now, limit=CHUNK)
     if not ids:
         return 0
+    # Of engines that people have asked about only since the case opened, or for which a desk was missing.
+    open_requests(list(Case.objects.filter(pk__in=ids).values_list("number_id", flat=True)), now=now)
     due = _load_cases(ids)
     responses = _request_removals(due, now)
     providers = get_assigned_providers(EngineRole.Role.REMEDIATE)
     with transaction.atomic():
         locked = Case.objects.filter(pk__in=ids, lease_token=token).select_for_update().order_by("pk")
         locked_ids = set(locked.values_list("pk", flat=True))
+        for case_id, due_at in DeskRequest.objects.open().filter(case__in=ids).values_list("case_id", "due_at"):
+            due[case_id].add_open_request(due_at)
         claimed = save_responses(
             (submission for due_case in due.values() for submission in due_case.submissions), responses, now
         )
@@ -151,7 +168,7 @@ def _poll(
     return responses | {pk: refusal for reference, refusal in result.iter_refusals() for pk in by_reference[reference]}
 
 
-def _transition_cases(due: Sequence[_DueCase], providers: Container[int], now: datetime) -> dict[str, int]:
+def _transition_cases(due: Sequence[_DueCase], providers: Mapping[int, str], now: datetime) -> dict[str, int]:
     """Moves each case to the state that its submissions imply, and schedules its next action; returns the counts."""
     submitted: list[int] = []
     in_review: list[int] = []
@@ -180,16 +197,16 @@ def _transition_cases(due: Sequence[_DueCase], providers: Container[int], now: d
     }
 
 
-def _failure_reason(due_case: _DueCase, providers: Container[int], now: datetime) -> str:
-    """Why the case fails now; empty if it goes on. `providers` has the engines for which a provider remediates."""
+def _failure_reason(due_case: _DueCase, providers: Mapping[int, str], now: datetime) -> str:
+    """Why the case fails now; empty if it goes on. `providers` has who remediates, by engine."""
     requested = due_case.requested
-    if not requested:
+    if not requested or due_case.has_open_request:
         return ""
     unsendable = [submission for submission in requested if _is_unsendable(submission, providers)]
-    refused = [submission for submission in requested if submission.state == State.REFUSED]
-    nobody_asks = _describe_unsendable(unsendable)
-    if len(refused) + len(unsendable) == len(requested):
-        reasons = [submission.reason or f"{submission.engine} refused." for submission in refused]
+    ended = [submission for submission in requested if submission.state in (State.REFUSED, State.WITHDRAWN)]
+    nobody_asks = _describe_unsendable(unsendable, providers)
+    if len(ended) + len(unsendable) == len(requested):
+        reasons = [_describe_end(submission) for submission in ended]
         return " ".join(filter(None, [*dict.fromkeys(reasons), nobody_asks]))[:300]
     done = [submission for submission in requested if submission.state == State.DONE]
     # A look-up needs time to confirm a claim that arrived just before the deadline.
@@ -205,39 +222,58 @@ def _failure_reason(due_case: _DueCase, providers: Container[int], now: datetime
     return f"The label still shows, and the time for removing it is over. Open at: {names}. {nobody_asks}".strip()
 
 
-def _is_unsendable(submission: Submission, providers: Container[int]) -> bool:
-    """Whether the request was never sent, and no provider in use would send it."""
-    return submission.state == State.WAITING and not submission.reference and submission.engine_id not in providers
+def _is_unsendable(submission: Submission, providers: Mapping[int, str]) -> bool:
+    """Whether the request was never sent, and no provider in use would send it.
+
+    People send none without a desk. With one, the case has an open request.
+    """
+    is_unsent = submission.state == State.WAITING and not submission.reference
+    return is_unsent and (submission.engine_id not in providers or _is_asked_by_people(submission, providers))
 
 
-def _describe_unsendable(submissions: Sequence[Submission]) -> str:
-    if not submissions:
-        return ""
-    names = join_names([submission.engine.name for submission in submissions])
-    return f"No provider that is set up here can ask {names} to remove a label."
+def _is_asked_by_people(submission: Submission, providers: Mapping[int, str]) -> bool:
+    provider = providers.get(submission.engine_id)
+    return provider is not None and acts_by_people(get_providers()[provider])
+
+
+def _describe_unsendable(submissions: Sequence[Submission], providers: Mapping[int, str]) -> str:
+    without_desk = [one.engine.name for one in submissions if _is_asked_by_people(one, providers)]
+    others = [one.engine.name for one in submissions if not _is_asked_by_people(one, providers)]
+    sentences = (
+        f"No provider that is set up here can ask {join_names(others)} to remove a label." if others else "",
+        f"No desk is known here that reviews labels of {join_names(without_desk)}." if without_desk else "",
+    )
+    return " ".join(filter(None, sentences))
+
+
+def _describe_end(submission: Submission) -> str:
+    if submission.state == State.WITHDRAWN:
+        return f"The request about the label of {submission.engine.name} was withdrawn."
+    return submission.reason or f"{submission.engine.name} refused."
 
 
 def _schedule_row(due_case: _DueCase, now: datetime) -> dict[str, object]:
     """The case's next action, when an answer is expected, and the deadline."""
     case, requested = due_case.case, due_case.requested
     planned = [submission.next_action_at for submission in due_case.submissions if submission.next_action_at]
+    interval = PEOPLE_INTERVAL_DAYS if due_case.has_open_request else POLL_INTERVAL_DAYS
     # If a provider could not be reached, its submissions are still due. Do not retry them at once.
-    next_action_at = max(min(planned, default=now + days(POLL_INTERVAL_DAYS)), now + days(POLL_INTERVAL_DAYS / 4))
+    next_action_at = max(min(planned, default=now + days(interval)), now + days(POLL_INTERVAL_DAYS / 4))
     expected = [
         submission.expected_by
         for submission in requested or due_case.submissions
         if submission.state in OPEN_SUBMISSION_STATES and submission.expected_by
     ]
-    expected_by = max(expected, default=case.expected_by)
-    if requested:
+    if due_case.has_open_request:
+        expected_by, deadline_at = max(expected, default=None), max(case.deadline_at, due_case.request_due_at or now)
+    elif requested:
         next_action_at = min(next_action_at, case.deadline_at) if case.deadline_at > now else next_action_at
-        expected_by = min(expected_by, case.deadline_at) if expected_by else case.deadline_at
-    return {
-        "id": case.pk,
-        "next_action_at": next_action_at,
-        "expected_by": expected_by,
-        "deadline_at": case.deadline_at if requested else max(case.deadline_at, expected_by or now),
-    }
+        expected_by = min(max(expected, default=case.expected_by or case.deadline_at), case.deadline_at)
+        deadline_at = case.deadline_at
+    else:
+        expected_by = max(expected, default=case.expected_by)
+        deadline_at = max(case.deadline_at, expected_by or now)
+    return {"id": case.pk, "next_action_at": next_action_at, "expected_by": expected_by, "deadline_at": deadline_at}
 
 
 def withdraw_due(now: datetime) -> int:

@@ -1,5 +1,7 @@
 """Which numbers a round calls: the order of the specification, with a fixed number of queries for any number of rows.
 
+Numbers that a desk says are done come first of all, since only a call can bear that out.
+
 A round has at most one call to each number, so that the week's calls last for the proof of a label's end. The next
 round shows the number to another network.
 """
@@ -20,6 +22,7 @@ from reputation.models import (
     Campaign,
     Case,
     Check,
+    DeskRequest,
     LabelReport,
     NumberCalls,
     PhoneNumber,
@@ -49,7 +52,7 @@ class Choice:
 
 
 def choose_numbers(account: Account, telephones: Sequence[Telephone], size: int, now: datetime) -> list[Choice]:
-    """Up to `size` numbers in the order of a round, the share chosen at random last; eight queries at most."""
+    """Up to `size` numbers in the order of a round, the share chosen at random last; nine queries at most."""
     candidates = _get_candidates(account, telephones, now)
     random_size = size // settings.TEST_CALLS.random_one_in
     chosen: dict[int, Choice] = {}
@@ -74,6 +77,7 @@ def _get_candidates(account: Account, telephones: Sequence[Telephone], now: date
     )
     waiting = Case.objects.for_account(account).filter(
         Exists(Submission.objects.filter(case=OuterRef("pk"), state__in=Submission.UNANSWERED, expected_by__gt=now)),
+        ~Exists(DeskRequest.objects.claimed_done().filter(case=OuterRef("pk"))),
         state__in=Case.UNFINISHED,
     )
     return (
@@ -97,9 +101,13 @@ def _find_in_order(
     )
     volume = Subquery(shown.order_by().values("number").annotate(total=Sum("calls")).values("total"))
     unused = ~Exists(NumberCalls.objects.filter(number=OuterRef("pk")))
+    due_for_proof = _due_for_proof(account, numbers, telephones, now)
+    claimed = DeskRequest.objects.for_account(account).claimed_done().values("number")
+    # A desk says that these are done.
+    yield Reason.PROOF, _pairs(due_for_proof.filter(pk__in=claimed))
     yield Reason.DEFAULT_CALLER_ID, _pairs(unseen_first.filter(pk__in=running.values("default_number")))
     yield Reason.REPORT, _pairs(_reported(account, numbers, telephones, now))
-    yield Reason.PROOF, _pairs(_due_for_proof(account, numbers, telephones, now))
+    yield Reason.PROOF, _pairs(due_for_proof)
     yield Reason.AT_RISK, _pairs(unseen_first.filter(at_risk_until__gt=now))
     yield Reason.MOST_CALLS, _pairs(unseen_first.alias(volume=volume).filter(volume__gt=0).order_by("-volume", "pk"))
     yield Reason.NEW, _pairs(unseen_first.filter(unused, seen_at__isnull=True))

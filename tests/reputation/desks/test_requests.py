@@ -7,6 +7,7 @@ import pytest
 from portal.audit import Context
 from portal.models import AuditEvent
 from reputation.desks import requests
+from reputation.desks.opening import open_requests
 from reputation.models import DeskRequest, Submission, Tag
 from tests.factories import AccountFactory, MonitoredNumberFactory, UserFactory
 
@@ -32,7 +33,7 @@ def test_new_case_has_a_request_that_is_due_in_two_business_days(open_request, d
 
 def test_repeated_opening_opens_no_second_request(open_request, now):
     request = open_request()
-    assert requests.open_requests([request.number_id], now=now + timedelta(hours=1)) == 0
+    assert open_requests([request.number_id], now=now + timedelta(hours=1)) == 0
     assert DeskRequest.objects.count() == 1
 
 

@@ -1,0 +1,56 @@
+"""Asking again about the label of a failed case, from a date on, after the account has changed what caused it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F, Max
+
+from portal.audit import Context
+from portal.db.in_list import in_list
+from reputation.desks import requests
+from reputation.desks.requests import NotAskable
+from reputation.models import Case, DeskRequest, Submission
+from reputation.providers.connections import get_engines_asked_by_people
+from reputation.remediation import reopening
+
+__all__ = ["NotAskable", "ask_again"]
+
+
+def ask_again(case: Case, *, what_changed: str, not_before: datetime | None = None, context: Context) -> None:
+    """Opens the failed case again: people ask their desks, and providers the other engines. Raises NotAskable."""
+    now = context.now
+    with transaction.atomic():
+        if Case.objects.select_for_update().get(pk=case.pk).state != Case.State.FAILED:
+            raise NotAskable("This case did not fail, or is open again already. Nothing was changed.")
+        sent = _send_to_engines_again(case, not_before or now)
+        if ended := _get_last_requests(case):
+            requests.ask_again(case.account, ended, what_changed=what_changed, not_before=not_before, context=context)
+        elif not sent:
+            raise NotAskable("Its label is gone, or nobody can ask its engine. Open a support ticket.")
+        reopening.reopen([case.pk], now=now)
+    case.refresh_from_db()
+
+
+def _send_to_engines_again(case: Case, at: datetime) -> int:
+    """Lets providers ask the engines that still label the number, from this time on; returns how many."""
+    people = get_engines_asked_by_people()
+    refused = case.submissions.with_active_tag().exclude(engine__in=in_list(people))
+    return Submission.objects.filter(pk__in=in_list(list(refused.values_list("pk", flat=True)))).update(
+        state=Submission.State.WAITING,
+        request_count=F("request_count") + 1,
+        continued_key="",
+        reference="",
+        reason="",
+        sent_at=None,
+        expected_by=None,
+        answered_at=None,
+        next_action_at=at,
+    )
+
+
+def _get_last_requests(case: Case) -> list[int]:
+    """The ids of the last request about each label of the case to each desk."""
+    of_case = DeskRequest.objects.filter(case=case).order_by()
+    return list(of_case.values("desk", "engine").annotate(last=Max("pk")).values_list("last", flat=True))
