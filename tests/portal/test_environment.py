@@ -69,6 +69,12 @@ def test_the_example_explains_every_variable():
     assert [name for name, (explanation, _) in env_example().items() if len(explanation) < 15] == []
 
 
+def test_default_providers_are_those_of_the_example(production_env):
+    names = production_env.pop("PROVIDERS")
+    shown = run_python(production_env, "-c", "from django.conf import settings; print(*settings.PROVIDERS, sep=',')")
+    assert shown.stdout.strip() == names == "complaints,fcc,handset,desk"
+
+
 def test_secret_key_of_the_example_is_empty():
     assert env_example()["SECRET_KEY"][1] == ""
 
@@ -98,6 +104,7 @@ INVALID_VALUES = {
     "FCC_CHECK_MINUTES": ("5", "FCC_CHECK_MINUTES is 5; it must be 60 or more"),
     "FCC_APP_TOKEN": ("two words", "FCC_APP_TOKEN has characters that no token has"),
     "TEST_CALL_PROVEN_DAYS": ("0", "TEST_CALL_PROVEN_DAYS is 0; it must be 1 or more"),
+    "DESK_SEND_DAYS": ("0", "DESK_SEND_DAYS is 0; it must be 1 or more"),
     "TEST_CALL_RELOOK_DAYS": ("3,soon", "TEST_CALL_RELOOK_DAYS is 3,soon; it must be days from 1 on, such as 3,7,14."),
     "LOG_LEVEL": ("LOUD", "LOG_LEVEL is LOUD"),
     "DAY_SECONDS": ("20", "in production a day has 86400 seconds"),

@@ -11,7 +11,7 @@ def test_invalid_provider_setting_fails(settings):
         call_command("check")
 
 
-@pytest.mark.parametrize("names", [["simulated", "complaints"], ["complaints", "simulated"]])
+@pytest.mark.parametrize("names", [["simulated", "complaints"], ["desk", "simulated"]])
 def test_simulated_beside_other_providers_fails(settings, names):
     settings.PROVIDERS, settings.DEMO = names, False
     with pytest.raises(SystemCheckError, match="names simulated beside other providers"):
@@ -20,7 +20,7 @@ def test_simulated_beside_other_providers_fails(settings, names):
 
 @pytest.mark.parametrize(
     ("names", "demo"),
-    [(["simulated", "complaints"], True), (["simulated"], False), (["complaints"], False), ([], False)],
+    [(["simulated", "complaints"], True), (["simulated"], False), (["complaints", "desk"], False), ([], False)],
 )
 def test_other_combinations_pass(settings, names, demo):
     settings.PROVIDERS, settings.DEMO = names, demo

@@ -8,6 +8,7 @@ import pytest
 
 from reputation.providers.complaints import ComplaintsProvider, FccProvider
 from reputation.providers.conformance import Fault, ProviderConformance
+from reputation.providers.desk import DeskProvider
 from reputation.providers.handset import HandsetProvider
 from reputation.providers.simulated import SimulatedProvider
 
@@ -21,6 +22,11 @@ class QuickSimulated(SimulatedProvider):
 class TestHandset(ProviderConformance):
     provider_class = HandsetProvider
     impossible = dict.fromkeys(Fault, "Nobody is asked: people bring what they see.")
+
+
+class TestDesk(ProviderConformance):
+    provider_class = DeskProvider
+    impossible = dict.fromkeys(Fault, "Nobody is called: people write to desks.")
 
 
 class TestSimulated(ProviderConformance):
