@@ -78,7 +78,7 @@ def test_an_answer_of_an_ended_round_or_of_another_person_is_refused(account, ac
 
 def test_a_late_answer_stores_nothing_and_keeps_the_call_if_nobody_else_needs_it(account, actor, taken, now):
     late = now + 6 * MINUTE
-    with pytest.raises(ResultRefused, match="more than 5 minutes ago.*it is yours for 5 minutes more"):
+    with pytest.raises(ResultRefused, match="it is yours for 5 minutes more"):
         record(taken, at=late)
     taken.refresh_from_db()
     assert (taken.state, taken.result, taken.lease_until) == ("planned", "", late + 5 * MINUTE)
@@ -115,7 +115,7 @@ def test_a_control_call_is_noted_once_and_only_shortly_after_a_call_did_not_arri
     call = TestCall.objects.select_related("number", "telephone").get()
     assert answering.needs_control_call(call, now)
     for number, at, error, reason in (
-        ("12", now, InvalidPhoneNumber, ""),
+        ("12", now, InvalidPhoneNumber, None),
         (call.number.e164, now, ResultRefused, "from another one"),
         ("(206) 555-9999", now + 6 * MINUTE, ResultRefused, "More than 5 minutes"),
     ):
