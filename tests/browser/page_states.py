@@ -25,10 +25,20 @@ from reputation.bulk_actions import actions
 from reputation.bulk_actions.selection import get_selectable_numbers
 from reputation.demo.dataset import ANSWERS, BUSINESS, CASCADE
 from reputation.imports import pipeline
-from reputation.models import BulkAction, Campaign, Case, NumberImport, PhoneNumber
+from reputation.models import BulkAction, Campaign, Case, NumberImport, PhoneNumber, TestCall
 from reputation.monitoring import capability
-from tests.factories import AccountFactory, LicenceFactory, MemberFactory, PhoneNumberFactory, WebhookEndpointFactory
-from tests.support.urls import Url, all_page_urls, create_api_key, create_case
+from reputation.test_calls import results, rounds
+from reputation.test_calls.testers import invite_tester
+from reputation.views.call_station import ACTIONS
+from tests.factories import (
+    AccountFactory,
+    LicenceFactory,
+    MemberFactory,
+    PhoneNumberFactory,
+    TelephoneFactory,
+    WebhookEndpointFactory,
+)
+from tests.support.urls import Url, all_page_urls, create_api_key, create_case, create_round, create_tester
 
 Action = BulkAction.Action
 SAMPLE_NUMBERS = BASE_DIR / "docs" / "sample-numbers.csv"
@@ -65,7 +75,7 @@ def page_states() -> Iterator[PageState]:
     yield PageState("a page that does not exist", "/no-such-page/", owner)
 
 
-StateRow = tuple[str, str, Member]
+StateRow = tuple[str, str, Member | None]
 
 
 def _numbers(url: Url, account: Account, owner: Member) -> Iterator[StateRow]:
@@ -226,6 +236,53 @@ def _api_keys(url: Url, account: Account, owner: Member) -> Iterator[StateRow]:
     yield "some that work", reverse(url.name), owner
 
 
+def _test_rounds(url: Url, account: Account, owner: Member) -> Iterator[StateRow]:
+    """The round of a member who has a call, with results of each kind, and the same round once it has ended."""
+    test_round = create_round(account, len(TestCall.Result) + 3)
+    caller, now = rounds.Caller(user=owner.user), timezone.now()
+    yield "no call taken", reverse(url.name, args=[test_round.pk]), owner
+    for result in TestCall.Result:
+        call = rounds.take_call(account, caller=caller, now=now, test_round=test_round)
+        results.record_result(call, result, now=now, label="Scam Likely", name="Cascade Solar")
+    yield "after a call that did not arrive", reverse(url.name, args=[test_round.pk]), owner
+    rounds.take_call(account, caller=caller, now=now, test_round=test_round)
+    yield "a call taken", reverse(url.name, args=[test_round.pk]), owner
+    rounds.end_round(test_round, context=Context(Actor(user=owner.user, via="web"), now))
+    yield "ended", reverse(url.name, args=[test_round.pk]), owner
+
+
+def _telephones(url: Url, account: Account, owner: Member) -> Iterator[StateRow]:
+    settings_known = {"android_caller_id": True, "android_filter": True, "samsung_smart_call": True}
+    for name, fields in {
+        "proven": {},
+        "not proven": {"proven_until": None},
+        "prepaid, set up in part": {
+            "plan": "prepaid",
+            "system": "android",
+            "make": "Samsung",
+            "protection": settings_known,
+        },
+    }.items():
+        telephone = TelephoneFactory(account=account, name=f"Telephone that is {name}", **fields)
+        invite_tester(telephone, "Anna", context=Context.system(timezone.now()))
+        yield name, reverse(url.name, args=[telephone.pk]), owner
+
+
+def _tester_pages(url: Url, account: Account, owner: Member) -> Iterator[StateRow]:
+    tester, token = create_tester(account)
+    address, now = reverse(url.name, args=[token]), timezone.now()
+    yield "without a call", address, None
+    if url.name != "tester":
+        return
+    create_round(account, 12)
+    caller = rounds.Caller(tester=tester)
+    if call := rounds.take_call(account, caller=caller, now=now):
+        results.record_result(call, TestCall.Result.NOT_ARRIVED, now=now)
+    rounds.take_call(account, caller=caller, now=now)
+    yield "with a call", address, None
+    yield "the link does not exist", reverse(url.name, args=["no-such-token"]), None
+
+
 # By URL name: a function that yields (state, address, member).
 STATE_BUILDERS: dict[str, Callable[[Url, Account, Member], Iterator[StateRow]]] = {
     "api-keys": _api_keys,
@@ -238,6 +295,10 @@ STATE_BUILDERS: dict[str, Callable[[Url, Account, Member], Iterator[StateRow]]] 
     "bulk-action": _bulk_actions,
     "import": _imports,
     "services-details": _enrollments,
+    "telephone": _telephones,
+    "test-round": _test_rounds,
+    "tester": _tester_pages,
+    **dict.fromkeys((f"tester-{name}" for name in ACTIONS), _tester_pages),
     "webhook": _webhooks,
     "webhook-delivery": _webhook_deliveries,
     **dict.fromkeys(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.urls import reverse
 from playwright.sync_api import Page, expect
@@ -116,21 +118,26 @@ def test_without_javascript_a_round_is_made_as_well(live_url, open_page, account
 def make_next_call(page: Page) -> bool:
     """Make one call with the result *no label*. Returns False once nothing is left to make."""
     heading = page.locator("#call-title")
-    if heading.text_content().strip() == "All calls are made":
+    if page.get_by_role("button", name="Next call").is_visible():
+        page.get_by_role("button", name="Next call").click()
+    # The page may not know yet that the other person has made the last call.
+    expect(heading).to_contain_text(re.compile("Call |All calls are made"))
+    if "All calls are made" in heading.text_content():
         return False
-    page.get_by_role("button", name="Next call").click()
-    expect(heading).to_contain_text("Call ")
     page.get_by_role("button", name="No label").click()
     expect(heading).not_to_contain_text("Call ")
     return True
 
 
-def test_two_people_share_a_round_of_60_calls_without_a_collision(live_url, open_page, owner, admin, shared):
+def test_two_people_share_a_round_of_60_calls_without_a_collision(
+    live_url, open_page, owner, admin, shared, console_errors
+):
+    console_errors.expects.append("422")  # somebody asks for a call after the last one
     pages = [open_page(live_url, as_=member, width=NARROW) for member in (owner, admin)]
     for page in pages:
         open_round(page, shared)
         page.get_by_role("button", name="Next call").click()
-        page.get_by_role("heading", name="Call ").wait_for()
+        expect(page.locator("#call-title")).to_contain_text("Call ")
     first, second = TestCall.objects.exclude(lease_token="")
     assert first.telephone_id != second.telephone_id
     for page in pages:
