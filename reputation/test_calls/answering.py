@@ -67,6 +67,8 @@ def note_control_call(call: TestCall, number: str, *, now: datetime) -> ControlC
     minutes = settings.TEST_CALLS.control_minutes
     if call.result != TestCall.Result.NOT_ARRIVED or not call.answered_at:
         raise ResultRefused("A control call is for a call that did not arrive. Nothing was changed.")
+    if call.state == State.COUNTED or not call.round.is_open:
+        raise ResultRefused("The result counts already, so a control call comes too late. Nothing was changed.")
     if now - call.answered_at > timedelta(minutes=minutes):
         raise ResultRefused(
             f"More than {pluralize(minutes, 'minute')} passed since the call did not arrive, so a control call shows "
@@ -89,8 +91,10 @@ def has_control_call(call: TestCall, now: datetime) -> bool:
 def needs_control_call(call: TestCall, now: datetime) -> bool:
     """Whether a control call now would help to tell a block from a telephone that cannot be reached."""
     minutes = timedelta(minutes=settings.TEST_CALLS.control_minutes)
-    did_not_arrive = call.result == TestCall.Result.NOT_ARRIVED and call.answered_at
-    return bool(did_not_arrive and now - did_not_arrive <= minutes and not has_control_call(call, now))
+    if call.result != TestCall.Result.NOT_ARRIVED or call.state != State.DONE or not call.round.is_open:
+        return False
+    is_recent = bool(call.answered_at and now - call.answered_at <= minutes)
+    return is_recent and not has_control_call(call, now)
 
 
 def get_recent_calls(calls: QuerySet[TestCall], caller: Caller) -> list[TestCall]:

@@ -101,7 +101,8 @@ def take(request: HttpRequest, station: CallStation) -> Outcome:
         telephone_id=station.telephone_id or None,
     )
     if call is None:
-        raise ResultRefused("No call is free now. Nothing was changed.")
+        to_this = " to this telephone" if station.telephone_id else ""
+        raise ResultRefused(f"No call{to_this} is free now. Nothing was changed.")
     return Outcome()
 
 

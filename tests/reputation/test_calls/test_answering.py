@@ -129,6 +129,15 @@ def test_a_control_call_is_noted_once_and_only_shortly_after_a_call_did_not_arri
     assert not answering.needs_control_call(call, now + MINUTE)
 
 
+def test_a_control_call_after_the_end_of_the_round_comes_too_late(actor, taken, now):
+    record(taken, "not_arrived", now)
+    rounds.end_round(taken.round, context=Context(actor, now))
+    call = TestCall.objects.select_related("number", "telephone", "round").get()
+    assert not answering.needs_control_call(call, now)
+    with pytest.raises(ResultRefused, match="comes too late"):
+        answering.note_control_call(call, "(206) 555-9999", now=now)
+
+
 def test_a_call_that_arrived_needs_no_control_call(taken, now):
     record(taken, "no_label", now)
     call = TestCall.objects.select_related("number", "telephone").get()
