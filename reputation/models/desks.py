@@ -107,6 +107,11 @@ class DeskRequestQuerySet(AccountQuerySet):
         """Those that their desk says are done, and nothing has borne out yet."""
         return self.open().filter(state=DeskRequest.State.DONE)
 
+    def your_turn(self, now: datetime) -> DeskRequestQuerySet:
+        """Those with which it is the account's turn: to send, to answer, or to decide after silence."""
+        states = (DeskRequest.State.TO_SEND, DeskRequest.State.QUESTION, DeskRequest.State.SILENT)
+        return self.open().filter(Q(not_before__isnull=True) | Q(not_before__lte=now), state__in=states)
+
     def due_first(self) -> DeskRequestQuerySet:
         """Those without a due date last."""
         return self.order_by(F("due_at").asc(nulls_last=True), "pk")

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from portal.text import join_names
 from reputation import labels
+from reputation.desks.your_turn import Turn, get_turns, join_sentences
 from reputation.labels import StatusLabel
 from reputation.models import Case, Check, PhoneNumber, Submission, Tag
 from reputation.monitoring import verification
@@ -30,7 +31,7 @@ class NumberRow:
     `tags` are its active tags, or those it had when last seen. `label_last_seen_at` is set if no look-up has found a
     label of a tagged number for long. `signs` are those of a number at risk. `case` is the unfinished case of the
     active tags, else the failed one. `failed_case` is the failed case that a support ticket is for. `requests` are
-    those that engines received before monitoring ended.
+    those that engines received before monitoring ended. `turns` tell whose turn it is with requests to desks.
     """
 
     number: PhoneNumber
@@ -41,6 +42,7 @@ class NumberRow:
     case: Case | None = None
     failed_case: Case | None = None
     requests: list[Submission] = field(default_factory=list)
+    turns: list[Turn] = field(default_factory=list)
     verification_progress: str = ""
     is_exhausted: bool = False
 
@@ -69,6 +71,9 @@ class NumberRow:
         if self.number.remediation == PhoneNumber.SpamStatus.FAILED:
             return f"Remediation did not remove the label. {self.ticket_sentence or 'A support ticket may.'}"
         is_relapse = self.number.remediation == PhoneNumber.SpamStatus.TAGGED_AGAIN
+        if self.turns:
+            again = "It came back. " if is_relapse else ""
+            return f"{again}{join_sentences(self.turns)} {self.ticket_sentence}".strip()
         subject = "It came back, so remediation" if is_relapse else "Remediation"
         started = f"{subject} has started automatically and usually takes 1 to 2 days, up to a week in a dispute."
         return f"{started} {self.ticket_sentence}".strip()
@@ -100,7 +105,7 @@ class NumberRow:
 
 
 def build_rows(numbers: Iterable[PhoneNumber], now: datetime) -> list[NumberRow]:
-    """Return rows for the numbers of one page; seven queries, however many numbers there are.
+    """Return rows for the numbers of one page; eight queries, however many numbers there are.
 
     Call it with the account's time zone active: it decides which day is today.
     """
@@ -121,6 +126,8 @@ def build_rows(numbers: Iterable[PhoneNumber], now: datetime) -> list[NumberRow]
         else:
             row.failed_case = case
             row.case = row.case or case
+    for pk, turns in get_turns(tagged, now).items():
+        rows[pk].turns = turns
     for pk, last_seen in get_last_seen_tags(row.number for row in rows.values()).items():
         rows[pk].tags = last_seen
     at_risk = [pk for pk, row in rows.items() if row.number.is_at_risk]

@@ -72,9 +72,14 @@ def get_assigned_providers(role: str) -> dict[int, str]:
     return dict(assigned.order_by("pk").values_list("engine_id", "provider"))
 
 
+def is_anyone_asked_by_people() -> bool:
+    """Whether a provider in use lets the account's own people ask for the removal of labels. No query."""
+    return any(acts_by_people(provider) for provider in get_providers().values())
+
+
 def get_engines_asked_by_people() -> set[int]:
     """The engines whose labels the account's own people ask to remove. One query, none without such a provider."""
-    if not any(acts_by_people(provider) for provider in get_providers().values()):
+    if not is_anyone_asked_by_people():
         return set()
     assigned = get_assigned_providers(EngineRole.Role.REMEDIATE)
     return {engine for engine, provider in assigned.items() if acts_by_people(get_providers()[provider])}

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from portal.text import join_names
-from reputation.models import Case, Submission
+from reputation.desks import your_turn
+from reputation.models import Case, EngineRole, Submission
+from reputation.providers.connections import get_assigned_providers, get_engines_asked_by_people
 
 # The first state that a submission of the case has decides: the least advanced one.
 _SENTENCE_BY_SUBMISSION_STATE = (
@@ -28,7 +31,7 @@ _SENTENCE_BY_SUBMISSION_STATE = (
 
 _SENTENCE_BY_CLOSED_STATE: dict[str, str] = {
     Case.State.CLEARED: "The label is gone. Nothing more to do.",
-    Case.State.FAILED: "The label could not be removed. A support ticket may.",
+    Case.State.FAILED: "The label could not be removed. Ask again, or open a support ticket.",
     Case.State.CANCELLED: "The case was cancelled. Nothing more will happen.",
 }
 
@@ -42,14 +45,45 @@ class NextStep:
 
 
 def get_next_step(case: Case, now: datetime) -> NextStep:
-    """The next step of the case; one query."""
-    if case.ticket_reference:
-        return NextStep(f"The label could not be removed. Support ticket {case.ticket_reference} was opened.", None)
+    """The next step of the case; four queries at most.
+
+    With desks, it says whose turn it is. What providers do follows.
+    """
     if not case.is_unfinished:
+        if case.ticket_reference:
+            return NextStep(f"The label could not be removed. Support ticket {case.ticket_reference} was opened.", None)
         return NextStep(_SENTENCE_BY_CLOSED_STATE[case.state], None)
+    turns = your_turn.get_turns([case.number_id], now).get(case.number_id, [])
+    by_provider = _get_step_of_providers(case, now, has_requests=bool(turns))
+    if not turns:
+        return by_provider or NextStep("The engines are asked to remove the label.", case.expected_by)
+    sentences = [your_turn.join_sentences(turns), by_provider.sentence if by_provider else "", your_turn.DESK_TIMES]
+    return NextStep(" ".join(filter(None, sentences)), turns[0].due_at)
+
+
+def _get_step_of_providers(case: Case, now: datetime, *, has_requests: bool) -> NextStep | None:
+    """What the engines do that a provider asks, and which nobody can ask. None if people ask them all."""
     by_state: dict[str, list[Submission]] = defaultdict(list)
+    nobody_asks = []
+    providers = get_assigned_providers(EngineRole.Role.REMEDIATE)
+    people = get_engines_asked_by_people()
     for submission in case.submissions.with_active_tag().select_related("engine").order_by("engine__name"):
-        by_state[submission.state].append(submission)
+        is_unsent = submission.state == Submission.State.WAITING and not submission.reference
+        if submission.engine_id in people and has_requests:
+            continue
+        if is_unsent and (submission.engine_id not in providers or submission.engine_id in people):
+            nobody_asks.append(submission.engine.name)
+        else:
+            by_state[submission.state].append(submission)
+    step = _get_first_step(by_state, case, now)
+    if not nobody_asks:
+        return step
+    sentence = f"Nobody can ask {join_names(nobody_asks)} to remove the label: no provider that is set up here does, "
+    sentence += "and no desk that is known here reviews it."
+    return NextStep(f"{step.sentence} {sentence}", step.expected_by) if step else NextStep(sentence, None)
+
+
+def _get_first_step(by_state: Mapping[str, Sequence[Submission]], case: Case, now: datetime) -> NextStep | None:
     is_late = case.expected_by is not None and case.expected_by < now
     for state, template in _SENTENCE_BY_SUBMISSION_STATE:
         if not (submissions := by_state.get(state)):
@@ -64,4 +98,4 @@ def get_next_step(case: Case, now: datetime) -> NextStep:
         if is_late:
             return NextStep(f"{sentence} This is late.", case.deadline_at)
         return NextStep(sentence, case.expected_by)
-    return NextStep("The engines are asked to remove the label.", case.expected_by)
+    return None

@@ -23,7 +23,7 @@ State = Case.State
         ("ageing", "The complaints age out"),
     ],
 )
-def test_next_step_of_a_case_has_a_sentence_and_an_expected_time(account, now, state, words):
+def test_next_step_of_a_case_has_a_sentence_and_an_expected_time(provider, account, now, state, words):
     case = _create_case(account, "Alpha", state, state=State.IN_REVIEW)
     step = next_step.get_next_step(case, now)
     assert words in step.sentence

@@ -1,0 +1,87 @@
+"""Whose turn it is with the open requests about a number, as sentences for pages, mails and the API."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django.db.models import Exists, OuterRef
+
+from portal.db.in_list import in_list
+from reputation.desks.new_requests import get_earliest
+from reputation.models import DeskRequest, Tag
+from reputation.providers.connections import is_anyone_asked_by_people
+
+State = DeskRequest.State
+
+# What is known of the time that desks take. None promises one.
+DESK_TIMES = "Desks take 2 to 10 business days, some weeks, and some never answer."
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A sentence about one request: what is to be done, or who has to answer. `due_at` is by when, if that is known."""
+
+    sentence: str
+    is_yours: bool
+    due_at: datetime | None
+
+
+def get_turns(number_ids: Collection[int], now: datetime) -> dict[int, list[Turn]]:
+    """The turns of each number with open requests: the account's first, then by date. One query; none without desks."""
+    if not number_ids or not is_anyone_asked_by_people():
+        return {}
+    still_seen = Tag.objects.active().filter(
+        number=OuterRef("number"), engine=OuterRef("engine"), last_seen_at__gt=OuterRef("state_since")
+    )
+    requests = DeskRequest.objects.open().filter(number__in=in_list(number_ids))
+    turns: dict[int, list[Turn]] = defaultdict(list)
+    for request in (
+        requests.annotate(is_still_seen=Exists(still_seen)).select_related("desk", "account", "former").due_first()
+    ):
+        turns[request.number_id].append(describe_turn(request, now, is_still_seen=request.is_still_seen))
+    return {number: sorted(found, key=lambda turn: not turn.is_yours) for number, found in turns.items()}
+
+
+def describe_turn(request: DeskRequest, now: datetime, *, is_still_seen: bool) -> Turn:
+    """`is_still_seen` tells that the label was found after the last step. Select desk, account and former with it."""
+    desk, due_at = request.desk.name, request.due_at
+    by = f" by {format_day(due_at, request, now)}" if due_at else ""
+    late = " This is late." if due_at and due_at < now else ""
+    match request.state:
+        case State.TO_SEND if request.not_before and request.not_before > now:
+            day = format_day(request.not_before, request, now)
+            return Turn(f"{desk} is not asked again before {day}.", False, request.not_before)
+        case State.TO_SEND if request.former and get_earliest(request.former) and not request.what_changed:
+            return Turn(f"Your turn: note what changed, and send the request to {desk}{by}.{late}", True, due_at)
+        case State.TO_SEND:
+            return Turn(f"Your turn: send the request to {desk}{by}.{late}", True, due_at)
+        case State.QUESTION:
+            return Turn(f"Your turn: answer {_possessive(desk)} question{by}.{late}", True, due_at)
+        case State.SILENT:
+            return Turn(f"Your turn: {desk} did not answer. Ask again or withdraw{by}.{late}", True, due_at)
+        case State.DONE if is_still_seen:
+            return Turn(f"Your turn: {desk} said done, but the label was seen again. Ask again.", True, None)
+        case State.DONE:
+            return Turn(f"{desk} says done. Only test calls or look-ups without the label end the case.", False, None)
+    until = f" until {format_day(due_at, request, now)}" if due_at else ""
+    return Turn(f"Waiting for {desk}{until}.", False, due_at)
+
+
+def join_sentences(turns: Iterable[Turn]) -> str:
+    return " ".join(turn.sentence for turn in turns)
+
+
+def format_day(at: datetime, request: DeskRequest, now: datetime) -> str:
+    """Such as "3 Dec", or "8 Jan 2027" in another year, in the account's time zone."""
+    zone = ZoneInfo(request.account.time_zone)
+    day = at.astimezone(zone)
+    year = "" if day.year == now.astimezone(zone).year else f" {day.year}"
+    return f"{day.day} {day:%b}{year}"
+
+
+def _possessive(name: str) -> str:
+    return f"{name}'" if name.endswith("s") else f"{name}'s"
