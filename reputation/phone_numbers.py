@@ -158,6 +158,24 @@ def change(
     return is_changed or bool(moved)
 
 
+def retire(ids: Sequence[int], *, account_id: int, context: Context) -> list[int]:
+    """Stop using these numbers of the account, and return the ids of those that were present. The history stays.
+
+    Monitoring stops, and campaigns no longer call from the numbers or show them as default. They stay in the account,
+    labelled when last seen.
+    """
+    with transaction.atomic():
+        coverage.lock_account(account_id)
+        present = PhoneNumber.objects.for_account(account_id).present().filter(pk__in=in_list(ids))
+        retired = list(present.select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True))
+        numbers = PhoneNumber.objects.filter(pk__in=in_list(retired))
+        audit.record_changes(numbers, context=context, code="number.retired", label="e164")
+        capability.disable(retired, context=context, reason="The number was retired.")
+        campaigns.clear_default_numbers(retired, context=context)
+        campaigns.unassign(retired, account_id=account_id, context=context)
+    return retired
+
+
 def remove(ids: Sequence[int], *, context: Context) -> list[int]:
     """Remove these numbers (at most a chunk) and return the ids of those that were present. The history stays.
 

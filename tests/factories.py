@@ -19,6 +19,7 @@ from reputation.models import (
     Complaint,
     ComplaintFile,
     Desk,
+    DeskRequest,
     Engine,
     FccComplaintCount,
     FccNumber,
@@ -269,3 +270,18 @@ class DeskFactory(DjangoModelFactory):
     @factory.post_generation
     def engines(self, create, extracted, **kwargs):
         self.engines.set(extracted or [])
+
+
+class DeskRequestFactory(DjangoModelFactory):
+    """A request that is to be sent in the next days."""
+
+    class Meta:
+        model = DeskRequest
+
+    case = factory.SubFactory(CaseFactory)
+    number = factory.SelfAttribute("case.number")
+    account = factory.SelfAttribute("case.account")
+    desk = factory.SubFactory(DeskFactory)
+    engine = factory.SubFactory(EngineFactory)
+    state_since = factory.LazyFunction(timezone.now)
+    due_at = factory.LazyAttribute(lambda request: request.state_since + timedelta(days=2))

@@ -1,6 +1,7 @@
 """Mail about spam tags to the members who want it: what is new since the last mail.
 
-New are tags, cleared tags, failed cases, numbers about which somebody has to decide, and numbers at risk.
+New are tags, cleared tags, failed cases, numbers about which somebody has to decide, numbers at risk, and requests to
+desks with which it is the account's turn.
 
 `Member.digest_sent_at` is the moment up to which a member was told. Workers claim a chunk of members, and move this
 moment on before they hand the mails in, so that nobody is told twice. Members who could not be told get it back.
@@ -25,16 +26,23 @@ from django.utils import timezone
 from portal import mail
 from portal.jobs.claims import LEASE_DURATION, RELEASED, claim
 from portal.models import Member
-from reputation.models import Case, PhoneNumber, Tag
+from portal.text import pluralize
+from reputation.desks.your_turn import describe_turn
+from reputation.models import Case, DeskRequest, PhoneNumber, Tag
 from reputation.service_clock import days
 
 logger = logging.getLogger(__name__)
 
 CHUNK_SIZE = 50
 MAX_LISTED = 50
-NEWS = ("tagged", "cleared", "failed", "undecided", "at_risk")
+NEWS = ("tagged", "cleared", "failed", "undecided", "at_risk", "requests")
 # What is selected with the rows of each kind of news.
-_RELATED: dict[type, list[str]] = {Tag: ["number", "engine"], Case: ["number"], PhoneNumber: ["account"]}
+_RELATED: dict[type, list[str]] = {
+    Tag: ["number", "engine"],
+    Case: ["number"],
+    PhoneNumber: ["account"],
+    DeskRequest: ["number", "desk", "account", "former"],
+}
 
 
 def get_cutoff(now: datetime) -> datetime:
@@ -48,16 +56,17 @@ def get_cutoff(now: datetime) -> datetime:
 
 @dataclass
 class DigestLine:
-    """A number in a mail: who labelled it, and the URL of its page."""
+    """A number in a mail: who labelled it, what to do about it, and the URL of its page."""
 
     number: PhoneNumber
     url: str
     engines: list[str] = field(default_factory=list)
+    to_do: str = ""
 
 
 @dataclass
 class DigestSection:
-    """The first MAX_LISTED numbers of one kind of news, and how many there are in all."""
+    """The first MAX_LISTED numbers or requests of one kind of news, and how many there are in all."""
 
     total: int = 0
     lines: dict[int, DigestLine] = field(default_factory=dict)
@@ -75,6 +84,7 @@ class Digest:
     failed: DigestSection
     undecided: DigestSection
     at_risk: DigestSection
+    requests: DigestSection
 
     @property
     def subject(self) -> str:
@@ -88,8 +98,10 @@ class Digest:
             (self.at_risk.total, "at risk"),
         )
         parts = [f"{total:,} {words}" for total, words in counts if total]
-        first = next(total for total, _ in counts if total)
-        parts[0] = parts[0].replace(" ", " number " if first == 1 else " numbers ", 1)
+        if first := next((total for total, _ in counts if total), 0):
+            parts[0] = parts[0].replace(" ", " number " if first == 1 else " numbers ", 1)
+        if waiting := self.requests.total:
+            parts.append(f"{pluralize(waiting, 'request')} to desks {'waits' if waiting == 1 else 'wait'} for you")
         return f"{self.member.account.name}: {', '.join(parts)}"
 
     def send(self, connection: BaseEmailBackend) -> None:
@@ -172,8 +184,8 @@ def _deliver(digests: Iterable[Digest], untold: dict[int, Member], connection: B
 
 def _query_news(accounts: Q, *, since: Any, until: datetime) -> dict[str, QuerySet]:
     """The news by kind: labels that were detected and remain, numbers that are clean again, failed cases without a
-    ticket, numbers that were labelled when last seen and not monitored for so long that somebody has to decide, and
-    numbers that are at risk of a label."""
+    ticket, numbers that were labelled when last seen and not monitored for so long that somebody has to decide,
+    numbers that are at risk of a label, and requests to desks with which it is the account's turn now."""
     return {
         "tagged": Tag.objects.active().filter(accounts, detected_at__gt=since, detected_at__lte=until),
         "cleared": Tag.objects.filter(
@@ -194,6 +206,10 @@ def _query_news(accounts: Q, *, since: Any, until: datetime) -> dict[str, QueryS
         "at_risk": PhoneNumber.objects.present().filter(
             accounts, spam_status=PhoneNumber.SpamStatus.AT_RISK, at_risk_since__gt=since, at_risk_since__lte=until
         ),
+        "requests": DeskRequest.objects.your_turn(until).filter(
+            accounts,
+            Q(state_since__gt=since, state_since__lte=until) | Q(not_before__gt=since, not_before__lte=until),
+        ),
     }
 
 
@@ -212,21 +228,30 @@ def _build_digests(members: Iterable[Member], *, until: datetime) -> list[Digest
     for kind, rows in news.items():
         with_member = rows.annotate(member=F("account__members"))
         path = "" if rows.model is PhoneNumber else "number__"
-        counted = with_member.order_by().values("member").annotate(total=Count(f"{path}pk", distinct=True))
+        counted_field = "pk" if rows.model is DeskRequest else f"{path}pk"
+        counted = with_member.order_by().values("member").annotate(total=Count(counted_field, distinct=True))
         for pk, total in counted.values_list("member", "total"):
             sections[pk][kind].total = total
-        place = Window(DenseRank(), partition_by=F("member"), order_by=F(f"{path}e164").asc())
+        order = (
+            [F("due_at").asc(nulls_last=True), F("pk").asc()] if rows.model is DeskRequest else F(f"{path}e164").asc()
+        )
+        place = Window(DenseRank(), partition_by=F("member"), order_by=order)
         listed = with_member.annotate(place=place).filter(place__lte=MAX_LISTED).order_by("member", "place", "pk")
         for row in listed.select_related(*_RELATED[rows.model]):
             lines = sections[row.member][kind].lines
             number = row if isinstance(row, PhoneNumber) else row.number
-            line = lines.setdefault(number.pk, DigestLine(number, _get_row_url(row)))
+            key = row.pk if isinstance(row, DeskRequest) else number.pk
+            line = lines.setdefault(key, DigestLine(number, _get_row_url(row)))
+            if isinstance(row, DeskRequest):
+                line.to_do = describe_turn(row, until, is_still_seen=False).sentence
             if isinstance(row, Tag) and row.engine.name not in line.engines:
                 line.engines.append(row.engine.name)
     return [Digest(member, **sections[first_pk]) for member, first_pk in pairs]
 
 
-def _get_row_url(row: Tag | Case | PhoneNumber) -> str:
+def _get_row_url(row: Tag | Case | PhoneNumber | DeskRequest) -> str:
+    if isinstance(row, DeskRequest):
+        return mail.build_url("case", row.case_id)
     if isinstance(row, Case):
         return mail.build_url("case", row.pk)
     return mail.build_url("number", row.pk if isinstance(row, PhoneNumber) else row.number_id)

@@ -1,13 +1,14 @@
-"""The support ticket of a failed case: its prepared text, and the reference that support gave it."""
+"""The support ticket of a failed case: its prepared text, the mail to support, and the reference."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Value
 
-from portal import audit
+from portal import audit, mail
 from portal.audit import Context
 from portal.phone.numbers import format_national
 from reputation.labels import describe_submission_reason, describe_submission_state
@@ -15,7 +16,7 @@ from reputation.models import Case
 
 
 def get_ticket_text(case: Case) -> str:
-    """The text for support, with all it needs to know; two queries."""
+    """The text for support, with all it needs to know; four queries."""
     tags = case.tags.select_related("engine").order_by("detected_at", "pk")
     submissions = case.submissions.select_related("engine", "case").order_by("engine__name")
     lines = [
@@ -41,12 +42,71 @@ def get_ticket_text(case: Case) -> str:
             + (f". It said: {describe_submission_reason(submission)}" if submission.reason else "")
             for submission in submissions
         ),
+        *_describe_requests(case),
     ]
     return "\n".join(lines)
 
 
+def _describe_requests(case: Case) -> list[str]:
+    """Each request to a desk, with what the desk wrote."""
+    requests = case.desk_requests.select_related("desk", "letter").prefetch_related("replies").order_by("pk")
+    lines = []
+    for request in requests:
+        reference = request.letter.reference if request.letter else ""
+        refusal = f" ({request.get_refusal_display().lower()})" if request.refusal else ""
+        lines.append(
+            f"- {request.desk}: {request.get_state_display().lower()}{refusal}; reference {reference or 'none'}; "
+            f"sent {_format_time(request.sent_at)}"
+        )
+        for reply in sorted(request.replies.all(), key=lambda reply: reply.received_at):
+            lines += [f"  It wrote on {_format_time(reply.received_at)}:", *_quote(reply.text)]
+        if request.what_changed:
+            lines += ["  Changed since the former request:", *_quote(request.what_changed)]
+    return ["", "Asked at desks:", *lines] if lines else []
+
+
+def _quote(text: str) -> list[str]:
+    return [f"  > {line}" for line in text.splitlines()]
+
+
 def _format_time(at: datetime | None) -> str:
     return f"{at:%d %b %Y %H:%M} UTC" if at else "never"
+
+
+def mail_ticket(case: Case, *, context: Context) -> bool:
+    """Mails the text to support, and records a reference of its own. Returns False if the case has a ticket already.
+
+    Raises OSError if the mail server does not take the mail. Then nothing is recorded.
+    """
+    reference = f"NR-{case.pk}"
+    failed = Case.objects.filter(pk=case.pk, state=Case.State.FAILED)
+    # Recorded first, so that of two clicks one mails.
+    if not failed.filter(ticket_reference="").update(ticket_reference=reference, ticket_opened_at=context.now):
+        return False
+    user = context.actor.user
+    message = mail.Message(
+        f"[{reference}] Spam label on {format_national(case.number.e164)}, {case.account}",
+        "reputation/mails/ticket.txt",
+        {"text": get_ticket_text(case), "case_url": mail.build_url("case", case.pk), "user": user},
+        to=[settings.SUPPORT_EMAIL],
+        # Support answers the person. Its system must not take the mail for an automatic answer.
+        headers={"Auto-Submitted": "no", **({"Reply-To": user.email} if user else {})},
+    )
+    try:
+        mail.send(message)
+    except OSError:
+        failed.filter(ticket_reference=reference).update(ticket_reference="", ticket_opened_at=None)
+        raise
+    audit.record_changes(
+        Case.objects.filter(pk=case.pk),
+        context=context,
+        code="case.ticket",
+        label=F("number__e164"),
+        after=Value(reference),
+        reason=Value("Mailed to support."),
+    )
+    case.ticket_reference, case.ticket_opened_at = reference, context.now
+    return True
 
 
 def record_ticket(case: Case, *, reference: str, context: Context) -> bool:

@@ -1,4 +1,4 @@
-"""A case's page: its state at each engine, the next step, and the support ticket if it failed."""
+"""A case's page: its state at each engine, the next step, and what it offers if it failed (see failed_cases.py)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.contrib import messages
+from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
@@ -18,6 +19,23 @@ from reputation.labels import CASE_LABELS
 from reputation.models import Case
 from reputation.number_table.alerts import build_rows
 from reputation.remediation import next_step, ticket
+from reputation.remediation.retiring import get_reason_to_retire
+
+
+class AskAgainForm(forms.Form):
+    what_changed = forms.CharField(
+        max_length=4_000,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        label="What changed since the request was refused",
+        help_text="Such as fewer calls a day, or callers who say the business's name. It goes with the request. Asked "
+        "again without a change, desks decide the same.",
+    )
+    not_before = forms.DateField(
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}),
+        label="Ask again from",
+        help_text="Leave it empty to ask as soon as it may be.",
+    )
 
 
 class TicketForm(forms.ModelForm):
@@ -36,19 +54,19 @@ class TicketForm(forms.ModelForm):
 
 @member_required
 def case_detail(request: MemberRequest, pk: int) -> HttpResponse:
-    return _render_case(request, _get_case_or_404(request, pk))
+    return render_case(request, get_case_or_404(request, pk))
 
 
 @require_POST
 @editor_required
 def record_ticket(request: MemberRequest, pk: int) -> HttpResponse:
     """Record the reference of the support ticket. Only a failed case needs one."""
-    case = _get_case_or_404(request, pk)
-    form = TicketForm(request.POST, instance=_get_case_or_404(request, pk))
+    case = get_case_or_404(request, pk)
+    form = TicketForm(request.POST, instance=get_case_or_404(request, pk))
     if case.state != Case.State.FAILED:
         messages.error(request, "This case did not fail, so it needs no support ticket. Nothing was changed.")
     elif not form.is_valid():
-        return _render_case(request, case, form=form)
+        return render_case(request, case, form=form)
     else:
         reference = form.cleaned_data["ticket_reference"]
         ticket.record_ticket(case, reference=reference, context=request.context)
@@ -56,15 +74,20 @@ def record_ticket(request: MemberRequest, pk: int) -> HttpResponse:
     return redirect("case", pk)
 
 
-def _get_case_or_404(request: MemberRequest, pk: int) -> Case:
+def get_case_or_404(request: MemberRequest, pk: int) -> Case:
     return get_account_object_or_404(
         request, Case.objects.select_related("number", "number__campaign", "former", "account"), pk
     )
 
 
-def _render_case(request: MemberRequest, case: Case, *, form: TicketForm | None = None) -> HttpResponse:
+def render_case(
+    request: MemberRequest, case: Case, *, form: TicketForm | None = None, ask_again_form: AskAgainForm | None = None
+) -> HttpResponse:
+    """The page. A form with errors is shown as it was sent."""
     now = request.context.now
     failed = case.state == Case.State.FAILED
+    may_ask_again = failed and case.tags.active().exists()
+    requests = list(case.desk_requests.select_related("desk", "letter", "account").order_by("pk"))
     context = {
         "case": case,
         "label": CASE_LABELS[case.state],
@@ -73,16 +96,22 @@ def _render_case(request: MemberRequest, case: Case, *, form: TicketForm | None 
         "tags": case.tags.select_related("engine").order_by("detected_at"),
         "submissions": case.submissions.select_related("engine", "case").order_by("engine__name"),
         "later": case.later.order_by("pk").first(),
+        "requests": requests,
         "events": AuditEvent.objects.for_account(request.account)
-        .filter(subject_type="case", subject_id=case.pk)
+        .filter(
+            Q(subject_type="case", subject_id=case.pk)
+            | Q(subject_type="deskrequest", subject_id__in=[one.pk for one in requests])
+        )
         .select_related("actor", "api_key")
         .order_by("-pk")[:200],
         "ticket_text": ticket.get_ticket_text(case) if failed else "",
         "ticket_subject": f"Spam label on {case.number}",
         "support_email": settings.SUPPORT_EMAIL,
         "form": (form or TicketForm(instance=case)) if failed else None,
+        "ask_again_form": (ask_again_form or AskAgainForm()) if may_ask_again else None,
+        "reason_to_retire": get_reason_to_retire(case.number_id) if may_ask_again else "",
     }
-    return render(request, "reputation/case.html", context, status=422 if form else 200)
+    return render(request, "reputation/case.html", context, status=422 if form or ask_again_form else 200)
 
 
 urls = [

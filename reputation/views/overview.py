@@ -10,13 +10,14 @@ from enrollment.status import get_enrollment_status
 from portal.accounts.access import MemberRequest, member_required
 from portal.models import today_of
 from reputation.matching.without_caller_id import get_campaigns_without_caller_id
-from reputation.models import BulkAction, Campaign, Case, NumberImport, PhoneNumber
+from reputation.models import BulkAction, Campaign, Case, DeskRequest, NumberImport, PhoneNumber
 from reputation.monitoring.licence_notices import get_licence_notices
 from reputation.notifications.licences import get_reports
 from reputation.number_table.alerts import build_rows
 from reputation.number_table.scope import NumberScope
 from reputation.number_table.table import count_by_status
 from reputation.number_table.unknown_numbers import get_unknown_numbers
+from reputation.providers.connections import is_anyone_asked_by_people
 
 MAX_ROWS = 5
 MAX_REPORTS = 3
@@ -38,6 +39,8 @@ def overview(request: MemberRequest) -> HttpResponse:
     status = get_enrollment_status(request.account)
     cases = Case.objects.for_account(request.account)
     day = today_of(request.account, now)
+    your_turn = DeskRequest.objects.for_account(request.account).your_turn(now)
+    desk_requests = list(your_turn.select_related("number", "desk").due_first()[:MAX_ROWS])
     context = {
         "tallies": tallies,
         "all_numbers": all_numbers,
@@ -54,6 +57,9 @@ def overview(request: MemberRequest) -> HttpResponse:
         "licence_notices": get_licence_notices(request.account, now),
         "loss_reports": get_reports(request.account, now, limit=MAX_REPORTS, max_listed=MAX_ROWS),
         "without_ticket": cases.without_ticket().select_related("number").order_by("-pk")[: MAX_ROWS + 1],
+        "desk_requests": desk_requests,
+        "desk_request_count": your_turn.count() if len(desk_requests) == MAX_ROWS else len(desk_requests),
+        "asked_by_people": is_anyone_asked_by_people(),
         "unconfirmed_imports": NumberImport.objects.for_account(request.account)
         .awaiting_confirmation()
         .order_by("-pk")[:MAX_ROWS],
@@ -64,7 +70,7 @@ def overview(request: MemberRequest) -> HttpResponse:
     }
     tasks = (
         *("asks_for_enrollment", "undecided_count", "without_ticket", "tagged_defaults", "unconfirmed_imports"),
-        *("without_caller_id", "licence_notices", "loss_reports"),
+        *("without_caller_id", "licence_notices", "loss_reports", "desk_requests"),
     )
     context["has_tasks"] = any(context[name] for name in tasks)
     return render(request, "reputation/overview.html", context)

@@ -16,7 +16,13 @@ from portal.models import Member
 from reputation.models import Case, PhoneNumber, Tag
 from reputation.notifications import digests
 from reputation.tasks.digests import send_digests
-from tests.factories import AccountFactory, EngineFactory, MemberFactory, MonitoredNumberFactory
+from tests.factories import (
+    AccountFactory,
+    DeskRequestFactory,
+    EngineFactory,
+    MemberFactory,
+    MonitoredNumberFactory,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -350,3 +356,27 @@ def test_query_count_of_a_chunk_is_the_same_for_5_and_50_members(account, hiya, 
 
     assert send(5, 5) == send(50, 495)
     assert "500 numbers tagged" in mail.outbox[-1].subject
+
+
+def test_requests_to_desks_that_wait_for_the_account_are_listed_due_first(account, member, now):
+    later, first = (
+        DeskRequestFactory(
+            case__account=account,
+            case__number__account=account,
+            state_since=now - HOUR,
+            due_at=now + timedelta(days=days),
+            desk__name="Hiya",
+        )
+        for days in (5, 2)
+    )
+    DeskRequestFactory(case__account=account, case__number__account=account, state="sent", state_since=now - HOUR)
+    digests.send_digests(now=now)
+    (message,) = mail.outbox
+    assert message.subject == f"{account.name}: 2 requests to desks wait for you"
+    assert "Needs you: 2 requests to desks" in message.body
+    assert "Your turn: send the request to Hiya by" in message.body
+    assert message.body.index(reverse("case", args=[first.case_id])) < message.body.index(
+        reverse("case", args=[later.case_id])
+    )
+    digests.send_digests(now=now + timedelta(minutes=1))
+    assert len(mail.outbox) == 1

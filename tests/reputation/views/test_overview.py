@@ -12,6 +12,7 @@ from tests.factories import (
     AccountFactory,
     CampaignFactory,
     CaseFactory,
+    DeskRequestFactory,
     MonitoredNumberFactory,
     PhoneNumberFactory,
     TagFactory,
@@ -172,3 +173,16 @@ def test_numbers_of_another_account_say_nothing_about_this_one(as_viewer, accoun
     create_clean_number(account, checked_at=now, fresh_until=now + timedelta(days=1))
     MonitoredNumberFactory()
     assert ALL_FREE in get_page(as_viewer)
+
+
+def test_page_lists_requests_that_wait_for_you_due_first(as_admin, account, now):
+    later, first, other = (
+        DeskRequestFactory(case__account=account, case__number__account=account, due_at=now + timedelta(days=days))
+        for days in (3, 1, 2)
+    )
+    DeskRequestFactory(case__account=account, case__number__account=account, state="sent")
+    DeskRequestFactory()
+    page = get_page(as_admin)
+    assert "3 requests to desks wait for you." in " ".join(page.split())
+    places = [page.index(request.number.e164) for request in (first, other, later)]
+    assert places == sorted(places)
