@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reputation.models import BulkAction
+from reputation.providers.protocol import Role
+from reputation.providers.registry import get_providers
 
 
 @dataclass(frozen=True)
@@ -104,3 +106,18 @@ ACTION_LABELS: dict[str, ActionLabels] = {
         reason_question="Why may they be used again?",
     ),
 }
+
+
+def get_action_labels(action: str) -> ActionLabels:
+    """The words, as they hold with the providers in use: where nobody registers numbers, they are on at once."""
+    labels = ACTION_LABELS[action]
+    registers = any(Role.REGISTER in provider.roles for provider in get_providers().values())
+    if action != BulkAction.Action.ENABLE or registers:
+        return labels
+    return replace(
+        labels,
+        will="will be monitored",
+        afterwards="They are monitored from now on.",
+        afterwards_of_one="It is monitored from now on.",
+        notes=(*labels.notes[:-1], "Monitoring is on at once: no provider here registers numbers."),
+    )

@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from portal.text import join_names
-from reputation.bulk_actions.labels import ACTION_LABELS, ActionLabels
+from reputation.bulk_actions.labels import ActionLabels, get_action_labels
 from reputation.bulk_actions.selection import count_ending, pending_numbers
 from reputation.campaigns import get_campaigns_with_only_skipped_numbers
 from reputation.labels import format_number_count
@@ -64,7 +64,7 @@ class BulkActionPreview:
 
     @property
     def labels(self) -> ActionLabels:
-        return ACTION_LABELS[self.bulk_action.action]
+        return get_action_labels(self.bulk_action.action)
 
     @property
     def button_label(self) -> str:

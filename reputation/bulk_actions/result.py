@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from reputation.bulk_actions.labels import ACTION_LABELS
+from reputation.bulk_actions.labels import ACTION_LABELS, get_action_labels
 from reputation.bulk_actions.selection import get_matching_numbers
 from reputation.labels import format_number_count
 from reputation.models import BulkAction, BulkActionNumber, PhoneNumber
@@ -43,7 +43,7 @@ def _get_follow_up(bulk_action: BulkAction) -> str:
         return f"Monitoring ended for {format_number_count(bulk_action.ended_count)}: no seat was free."
     if not bulk_action.applied_count:
         return ""
-    labels = ACTION_LABELS[bulk_action.action]
+    labels = get_action_labels(bulk_action.action)
     return labels.afterwards_of_one if bulk_action.applied_count == 1 else labels.afterwards
 
 

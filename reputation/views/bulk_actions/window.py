@@ -17,7 +17,7 @@ from portal.db.keyset import parse_id, parse_ids
 from portal.phone.search import MAX_SEARCH_LENGTH
 from reputation.bulk_actions import actions
 from reputation.bulk_actions.actions import State
-from reputation.bulk_actions.labels import ACTION_LABELS
+from reputation.bulk_actions.labels import get_action_labels
 from reputation.bulk_actions.preview import get_preview
 from reputation.bulk_actions.result import get_result
 from reputation.bulk_actions.selection import count_ending, get_selectable_numbers
@@ -89,7 +89,7 @@ def _render_window(
 ) -> HttpResponse:
     context = {
         "bulk_action": bulk_action,
-        "labels": ACTION_LABELS[bulk_action.action],
+        "labels": get_action_labels(bulk_action.action),
         "back": get_return_url(request, bulk_action),
         "reason": reason[:300],
         "reason_error": reason_error,
