@@ -42,6 +42,7 @@ MENU = (
             MenuItem("Phone Numbers", "phone", ("phone-numbers", "phone-number-", "import")),
             MenuItem("Number Reputation", "shield", ("number-reputation", "number", "case", "bulk-action"), True),
             MenuItem("Test calls", "phone-call", ("test-calls", "test-", "telephone")),
+            MenuItem("Remediation desk", "inbox", ("desks", "desk")),
         ),
     ),
     MenuGroup("Outbound Dialer", (MenuItem("Campaigns", "grip", ("campaigns", "campaign")),)),

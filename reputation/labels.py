@@ -8,6 +8,7 @@ from typing import Any
 
 from portal.text import pluralize
 from reputation.models import Case, Check, NumberImport, PhoneNumber, Submission, TestCall
+from reputation.models import Case, Check, DeskRegistration, DeskRequest, NumberImport, PhoneNumber, Submission
 
 Status = PhoneNumber.SpamStatus
 Capability = PhoneNumber.Capability
@@ -116,6 +117,26 @@ REASON_TEXTS: dict[str, str] = {
     TestCall.Reason.NEW: "New, looked at before the first use",
     TestCall.Reason.LONGEST_UNSEEN: "Longest without a test call",
     TestCall.Reason.RANDOM: "At random, so that some calls speak for all numbers",
+DESK_REQUEST_LABELS: dict[str, StatusLabel] = {
+    DeskRequest.State.TO_SEND: StatusLabel("To be sent", "wait", "send"),
+    DeskRequest.State.SENT: StatusLabel("Sent", "calm", "clock"),
+    DeskRequest.State.ACKNOWLEDGED: StatusLabel("Acknowledged", "calm", "clock"),
+    DeskRequest.State.QUESTION: StatusLabel("Question from the desk", "wait", "circle-question-mark"),
+    DeskRequest.State.DONE: StatusLabel("Desk says done", "calm", "message-square"),
+    DeskRequest.State.REFUSED: StatusLabel("Refused", "bad", "triangle-alert"),
+    DeskRequest.State.SILENT: StatusLabel("No answer", "wait", "circle-alert"),
+    DeskRequest.State.WITHDRAWN: StatusLabel("Withdrawn", "calm", "circle-minus"),
+}
+
+NOT_REGISTERED = StatusLabel("Not registered", "wait", "circle-minus")
+REGISTRATION_LABELS: dict[str, StatusLabel] = {
+    DeskRegistration.State.SENT: StatusLabel("Sent", "calm", "clock"),
+    DeskRegistration.State.PROOF_ASKED: StatusLabel("Proof asked", "wait", "circle-question-mark"),
+    DeskRegistration.State.CONFIRMED: StatusLabel("Registered", "good", "check"),
+    DeskRegistration.State.REFUSED: StatusLabel("Refused", "bad", "triangle-alert"),
+    DeskRegistration.State.SILENT: StatusLabel("No answer", "wait", "circle-alert"),
+    DeskRegistration.State.HELD_BY_OTHER: StatusLabel("Held by another business", "bad", "triangle-alert"),
+    DeskRegistration.State.WITHDRAWN: StatusLabel("Withdrawn", "calm", "circle-minus"),
 }
 
 # The statuses that are counted above the table, in this order. Each is a filter. Tagged numbers are also counted by two

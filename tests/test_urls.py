@@ -138,11 +138,12 @@ MALFORMED_INPUTS = [
     "%00",
 ]
 FORM_FIELDS = """
-account action after agreed all answer automatic_matching back before call campaign capability change daily_limit
-description digest email engine event_types except expected filter find kind label name new_password1 new_password2 next
-number numbers old_password page password q role shown signed_by sort source state status step ticket_reference
-time_zone url username who
-call common_label carrier label make minutes plan result seen_on system telephone telephones token ios_screening
+account action after agreed all answer attested_by automatic_matching back before call campaign capability carrier
+change common_label confirmed count daily_limit declares description digest due_on email engine event_types except
+expected file_content file_name filter find first group ids ios_screening kind label mailbox make minutes name
+new_password1 new_password2 next not_before number numbers old_password page password plan purpose q received_at
+reference refusal request result role seen_on shown signed_by sort source state status step system telephone telephones
+text ticket_reference time_zone token url username what_changed who
 """.split()  # noqa: SIM905
 
 

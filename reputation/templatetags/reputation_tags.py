@@ -1,7 +1,10 @@
 """Template filters for phone numbers and the states of cases, campaigns and imports."""
 
+from datetime import datetime
+
 from django import template
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -10,8 +13,11 @@ from reputation.labels import (
     CAMPAIGN_PAUSED,
     CAMPAIGN_RUNNING,
     CASE_LABELS,
+    DESK_REQUEST_LABELS,
     IMPORT_LABELS,
+    NOT_REGISTERED,
     REASON_TEXTS,
+    REGISTRATION_LABELS,
     RESULT_LABELS,
     StatusLabel,
     describe_check,
@@ -19,7 +25,7 @@ from reputation.labels import (
     describe_submission_state,
     get_call_label,
 )
-from reputation.models import Campaign, Case, NumberImport, PhoneNumber
+from reputation.models import Campaign, Case, DeskRegistration, DeskRequest, NumberImport, PhoneNumber
 
 register = template.Library()
 register.filter("check_answer", describe_check)
@@ -64,3 +70,22 @@ def number_link(number: PhoneNumber) -> SafeString:
         number.e164,
         format_national(number.e164),
     )
+
+
+@register.filter
+def desk_request_label(request: DeskRequest) -> StatusLabel:
+    return DESK_REQUEST_LABELS[request.state]
+
+
+@register.filter
+def registration_label(registration: DeskRegistration | None) -> StatusLabel:
+    return REGISTRATION_LABELS[registration.state] if registration else NOT_REGISTERED
+
+
+@register.filter
+def by_day(at: datetime | None) -> str:
+    """A date by which something is due, in the account's time zone: "by 30 Nov", or "overdue since 25 Nov"."""
+    if at is None:
+        return "—"
+    local = timezone.localtime(at)
+    return f"{'overdue since' if at < timezone.now() else 'by'} {local.day} {local:%b}"

@@ -175,6 +175,9 @@ document.addEventListener("click", (event) => {
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-copy]");
   if (button) navigator.clipboard.writeText(button.dataset.copy).then(() => announce("Copied"));
+  // The text of a field, as it was edited.
+  const source = document.getElementById(event.target.closest("[data-copy-from]")?.dataset.copyFrom ?? "");
+  if (source) navigator.clipboard.writeText(source.value).then(() => announce("Copied"));
 });
 // A number is shown in national format and copied as E.164.
 document.addEventListener("copy", (event) => {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -27,7 +28,17 @@ from portal.models import Account, ApiKey, WebhookDelivery
 from portal.webhooks import endpoints
 from reputation.bulk_actions import actions
 from reputation.imports import pipeline
-from reputation.models import BulkAction, Case, NumberImport, PhoneNumber, Tester, TestRound
+from reputation.models import (
+    BulkAction,
+    Case,
+    Desk,
+    DeskLetter,
+    DeskRequest,
+    NumberImport,
+    PhoneNumber,
+    Tester,
+    TestRound,
+)
 from reputation.test_calls import rounds, testers
 from reputation.views.api_reference import openapi_document
 from reputation.views.call_station import ACTIONS
@@ -38,6 +49,7 @@ from tests.factories import (
     TelephoneFactory,
     WebhookEndpointFactory,
 )
+from tests.support.desks import create_desk, create_request
 
 
 @dataclass(frozen=True)
@@ -113,6 +125,30 @@ def create_tester(account: Account) -> tuple[Tester, str]:
     return testers.invite_tester(TelephoneFactory(account=account), "Anna", context=Context.system(timezone.now()))
 
 
+def create_desk_with_request(account: Account) -> Desk:
+    """A desk to which only this account has a request."""
+    desk = create_desk(slug=uuid.uuid4().hex)
+    create_request(account, desk, now=timezone.now())
+    return desk
+
+
+def create_letter(account: Account) -> DeskLetter:
+    """A letter with a file, that was sent for one request."""
+    now = timezone.now()
+    desk = create_desk_with_request(account)
+    letter = DeskLetter.objects.create(
+        account=account,
+        desk=desk,
+        text="Please review.",
+        file_name="numbers.csv",
+        file_content="number\n2065550143\n",
+        attested_by="Dana Reyes",
+        sent_at=now,
+    )
+    DeskRequest.objects.filter(desk=desk).update(letter=letter, state=DeskRequest.State.SENT, sent_at=now)
+    return letter
+
+
 # By prefix of the URL name, or by name of an id in the API: a function that creates the object for an account.
 OBJECT_FACTORIES: dict[str, Callable[[Account], Model]] = {
     "api-key": lambda account: create_api_key(account)[0],
@@ -120,6 +156,9 @@ OBJECT_FACTORIES: dict[str, Callable[[Account], Model]] = {
     "bulk_action": create_bulk_action,
     "campaign": lambda account: CampaignFactory(account=account),
     "case": create_case,
+    "desk": create_desk_with_request,
+    "desk-letter": create_letter,
+    "desk-request": lambda account: DeskRequest.objects.get(desk=create_desk_with_request(account)),
     "import": create_import,
     "member": lambda account: MemberFactory(account=account),
     "number": lambda account: PhoneNumberFactory(account=account),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from portal.models import Account
@@ -35,6 +35,10 @@ BUILDERS: dict[str, Callable[[Source], Packet]] = {
     Desk.Form.ONE_BY_ONE: one_by_one.build,
     Desk.Form.BLOCK_REDRESS: block_redress.build,
 }
+
+
+# So many numbers are on one page of fields to copy.
+MAX_ONE_BY_ONE = 50
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,8 @@ def choose_requests(
     account: Account, desk: Desk, requests: Sequence[DeskRequest], *, limit: int | None, now: datetime
 ) -> list[DeskRequest]:
     """The requests that one packet may have, of those given: for a desk with a daily limit the most used first."""
+    if desk.form == Desk.Form.ONE_BY_ONE:
+        limit = min(MAX_ONE_BY_ONE, MAX_ONE_BY_ONE if limit is None else limit)
     chosen = list(requests)
     if desk.form == Desk.Form.ONE_BY_ONE or desk.daily_limit:
         calls = count_calls(account, [request.number_id for request in chosen], now)
@@ -75,4 +81,5 @@ def choose_requests(
 
 def build_packet(account: Account, desk: Desk, group: PurposeGroup, *, now: datetime) -> Packet:
     """The packet for these requests, in their order. Reads only."""
-    return BUILDERS[desk.form](read_source(account, desk, group.campaign, group.requests, now))
+    source = read_source(account, desk, group.campaign, group.requests, now)
+    return replace(BUILDERS[desk.form](source), mailbox=source.business.contact_email)

@@ -145,7 +145,7 @@ class NumberFields:
 
 @dataclass(frozen=True)
 class Packet:
-    """What is sent to a desk. The page names what is missing first."""
+    """What is sent to a desk. The page names what is missing first. `mailbox` receives the desk's answers."""
 
     fields: list[Field]
     text: str
@@ -153,6 +153,7 @@ class Packet:
     file_content: str = ""
     missing: tuple[Missing, ...] = ()
     one_by_one: tuple[NumberFields, ...] = ()
+    mailbox: str = ""
 
 
 def build_csv(rows: Iterable[Sequence[str]]) -> str:

@@ -5,7 +5,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from portal.audit import Context
 from reputation.imports import pipeline
-from reputation.models import NumberImport
+from reputation.models import Desk, DeskRequest, NumberImport
+from tests.support.desks import create_desk, create_request
 
 
 @pytest.fixture
@@ -23,3 +24,18 @@ def create_import(account, actor, now, media_root):
         return pipeline.receive(account=of, upload=upload, context=Context(actor, now))
 
     return receive
+
+
+@pytest.fixture
+def desk(db) -> Desk:
+    return create_desk(name="Hiya")
+
+
+@pytest.fixture
+def make_request(account, desk, now):
+    """Return a function that creates a request of the account at the desk, to be sent in two days."""
+
+    def make(**fields) -> DeskRequest:
+        return create_request(fields.pop("of", account), fields.pop("desk", desk), now=now, **fields)
+
+    return make
