@@ -22,7 +22,7 @@ PAGE_SIZE = 50
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WITHOUT_DATE = "-"
 # What pages show of a request.
-RELATED = ("number", "number__campaign", "desk", "engine", "account", "former", "claimed_by", "letter", "case")
+RELATED = ("number", "number__campaign", "desk", "engine", "account", "former", "claimed_by")
 _ENDINGS: dict[str, str] = {
     State.REFUSED: "The desk refused. Fix what led to it, then ask again.",
     State.WITHDRAWN: "Nobody asks any more.",

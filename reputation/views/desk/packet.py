@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 from portal.accounts.access import MemberRequest, editor_required
 from portal.text import pluralize
 from reputation.desks.letters import LetterDraft, NotSendable, get_room_today, send
-from reputation.desks.listing import build_rows, count_unregistered
+from reputation.desks.listing import count_unregistered
 from reputation.desks.packets import Packet, PurposeGroup, build_packet, choose_requests, split_by_purpose
 from reputation.models import Desk, DeskRequest
 from reputation.views.desk.forms import LetterForm
@@ -25,11 +25,9 @@ from reputation.views.desk.selection import (
     get_group,
     get_registrations_url,
     load_requests,
+    load_rows,
     read_ids,
 )
-
-# So many numbers of a packet are listed with their labels. All are in its text or file.
-NUMBERS_SHOWN = 50
 
 
 @editor_required
@@ -105,7 +103,7 @@ def _render(
         "room": room,
         "packet": packet,
         "form": form,
-        "rows": build_rows(chosen[:NUMBERS_SHOWN], request.context.now),
+        "rows": load_rows(request, desk, chosen),
         "unregistered": count_unregistered(chosen),
         "registrations_url": get_registrations_url(),
     }

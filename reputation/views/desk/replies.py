@@ -17,7 +17,6 @@ from portal.accounts.access import MemberRequest, editor_required
 from portal.text import pluralize
 from reputation.desks import requests as desk_requests
 from reputation.desks.letters import LetterDraft, NotSendable, answer
-from reputation.desks.listing import build_rows
 from reputation.desks.replies import ReplyRefused
 from reputation.desks.replies import record_reply as store_reply
 from reputation.models import Desk, DeskReply, DeskRequest
@@ -27,12 +26,12 @@ from reputation.views.desk.selection import (
     describe_claims_of_others,
     get_desk_or_404,
     load_requests,
+    load_rows,
     read_group,
     read_ids,
 )
 
 State = DeskRequest.State
-NUMBERS_SHOWN = 50
 NOTHING_SELECTED = "Nothing is selected, and nothing was changed. Tick the requests first."
 
 
@@ -154,7 +153,7 @@ def _render_step(
         "desk": desk,
         "form": form,
         "requests": requests,
-        "rows": build_rows(requests[:NUMBERS_SHOWN], request.context.now),
+        "rows": load_rows(request, desk, requests),
         "question": DeskReply.objects.filter(requests=requests[0], state=State.QUESTION).order_by("-pk").first()
         if step.template == "answer"
         else None,

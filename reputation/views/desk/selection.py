@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from django.http import Http404
 from django.shortcuts import get_object_or_404
@@ -12,12 +12,14 @@ from django.utils import timezone
 from portal.accounts.access import MemberRequest
 from portal.db.in_list import in_list
 from portal.db.keyset import parse_ids
-from reputation.desks.listing import GROUPS, RELATED, get_condition
+from reputation.desks.listing import GROUPS, RELATED, RequestRow, build_rows, get_condition
 from reputation.models import Desk, DeskRequest
 from reputation.models.desks import DeskRequestQuerySet
 
 # More requests than this are not selected at once.
 MAX_SELECTED = 10_000
+# So many of the selected requests are listed with their labels.
+ROWS_SHOWN = 50
 
 
 def get_desk_or_404(request: MemberRequest, pk: int) -> Desk:
@@ -53,9 +55,21 @@ def read_ids(request: MemberRequest, desk: Desk) -> list[int]:
 
 
 def load_requests(request: MemberRequest, desk: Desk, ids: Iterable[int]) -> list[DeskRequest]:
-    """The requests with what pages show of them, due first."""
+    """The requests with their numbers, campaigns and holders, due first. There may be thousands, so no more is read."""
     rows = get_requests(request, desk).filter(pk__in=in_list(ids)).due_first()
-    return list(rows.select_related(*RELATED))
+    return list(
+        rows.select_related("number__campaign", "claimed_by").only(
+            *("account", "desk", "engine", "state", "not_before", "claimed_until"),
+            *("number__e164", "number__campaign__name", "claimed_by__name", "claimed_by__email"),
+        )
+    )
+
+
+def load_rows(request: MemberRequest, desk: Desk, requests: Sequence[DeskRequest]) -> list[RequestRow]:
+    """What pages show of the first of these requests, in their order."""
+    ids = [one.pk for one in requests[:ROWS_SHOWN]]
+    loaded = get_requests(request, desk).filter(pk__in=in_list(ids)).select_related(*RELATED).in_bulk()
+    return build_rows([loaded[pk] for pk in ids if pk in loaded], request.context.now)
 
 
 def get_registrations_url() -> str:

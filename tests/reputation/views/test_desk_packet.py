@@ -193,7 +193,7 @@ def test_queries_do_not_grow_with_the_packet(as_admin, desk, held, count, django
         as_admin.get(reverse("desk-letter", args=[letter.pk]))
 
 
-PREPARE_QUERIES = 17
+PREPARE_QUERIES = 18
 LETTER_QUERIES = 9
 
 
