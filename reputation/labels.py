@@ -7,8 +7,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from portal.text import pluralize
-from reputation.models import Case, Check, NumberImport, PhoneNumber, Submission, TestCall
-from reputation.models import Case, Check, DeskRegistration, DeskRequest, NumberImport, PhoneNumber, Submission
+from reputation.models import (
+    Case,
+    Check,
+    DeskRegistration,
+    DeskRequest,
+    NumberImport,
+    PhoneNumber,
+    Submission,
+    TestCall,
+)
 
 Status = PhoneNumber.SpamStatus
 Capability = PhoneNumber.Capability
@@ -117,6 +125,8 @@ REASON_TEXTS: dict[str, str] = {
     TestCall.Reason.NEW: "New, looked at before the first use",
     TestCall.Reason.LONGEST_UNSEEN: "Longest without a test call",
     TestCall.Reason.RANDOM: "At random, so that some calls speak for all numbers",
+}
+
 DESK_REQUEST_LABELS: dict[str, StatusLabel] = {
     DeskRequest.State.TO_SEND: StatusLabel("To be sent", "wait", "send"),
     DeskRequest.State.SENT: StatusLabel("Sent", "calm", "clock"),
