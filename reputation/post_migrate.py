@@ -1,9 +1,10 @@
-"""Set-up of the database after each migration: triggers, the search index, engines and schedules."""
+"""Set-up of the database after each migration: triggers, the search index, engines, desks and schedules."""
 
 from django.apps import apps as current_apps
 from django.apps.registry import Apps
 
 from reputation import schedules
+from reputation.desks import known_desks
 from reputation.models import search_index
 from reputation.monitoring import engines
 from reputation.numbers import count_triggers
@@ -20,6 +21,8 @@ def set_up_database(apps: Apps = current_apps, **kwargs: object) -> None:
         search_index.install_index()
     if "reputation.EngineRole" in installed and not _has_field(apps, "Engine", "provider"):
         engines.sync_engines()
+    if "reputation.ShippedDesk" in installed:
+        known_desks.create_known_desks()
     if "django_q.Schedule" in installed:
         schedules.sync_schedules()
 

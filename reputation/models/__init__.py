@@ -6,7 +6,7 @@ from reputation.models.complaints import Complaint, ComplaintFile
 from reputation.models.connections import CarrierEngine, CircuitBreaker, Connection, EngineRole
 from reputation.models.counts import NumberCount
 from reputation.models.coverage import CoverageLoss
-from reputation.models.desks import Desk, DeskLetter, DeskRegistration, DeskReply, DeskRequest
+from reputation.models.desks import Desk, DeskLetter, DeskRegistration, DeskReply, DeskRequest, ShippedDesk
 from reputation.models.engines import Check, Engine, Registration, Tag
 from reputation.models.fcc import FccComplaintCount, FccComplaintDay, FccDataset, FccNumber
 from reputation.models.ftc import FtcFile, FtcIndexPage
@@ -58,6 +58,7 @@ __all__ = [
     "NumberImport",
     "PhoneNumber",
     "Registration",
+    "ShippedDesk",
     "Submission",
     "Tag",
     "Telephone",

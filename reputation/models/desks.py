@@ -73,6 +73,15 @@ class Desk(models.Model):
         return self.certainty in (self.Certainty.EXACT, self.Certainty.PRIMARY)
 
 
+class ShippedDesk(models.Model):
+    """A desk that the portal has written once. It is not written again, so that an operator's deletion lasts."""
+
+    slug = models.SlugField(primary_key=True)
+
+    def __str__(self) -> str:
+        return self.slug
+
+
 class DeskLetter(models.Model):
     """What somebody sent to a desk, exactly as it was sent: one text or file, for one number or many."""
 
