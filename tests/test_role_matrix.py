@@ -20,7 +20,7 @@ from django.urls import resolve, reverse
 from portal.accounts.roles import API_SCOPES, MEMBER_ROLES, STAFF_ROLES, Permission
 from portal.models import Account, AuditEvent, Member, User
 from reputation.fcc.dataset import get_dataset
-from reputation.models import CarrierEngine, CircuitBreaker, Connection, Engine, EngineRole
+from reputation.models import CarrierEngine, CircuitBreaker, Connection, Desk, Engine, EngineRole
 from tests.factories import (
     AccountFactory,
     ApplicationFactory,
@@ -105,6 +105,11 @@ ADMIN_VIEWS: dict[str, tuple[frozenset[Permission], frozenset[Permission]]] = {
     "reputation_carrierengine_change": (need(P.MANAGE_PROVIDERS), need(P.MANAGE_PROVIDERS)),
     "reputation_carrierengine_history": (need(P.MANAGE_PROVIDERS), need(P.MANAGE_PROVIDERS)),
     "reputation_carrierengine_delete": (need(P.MANAGE_PROVIDERS), need(P.MANAGE_PROVIDERS)),
+    "reputation_desk_changelist": (need(P.MANAGE_PROVIDERS), need(P.MANAGE_PROVIDERS)),
+    "reputation_desk_add": (need(P.MANAGE_PROVIDERS), need(P.MANAGE_PROVIDERS)),
+    "reputation_desk_change": (need(P.MANAGE_PROVIDERS), need(P.MANAGE_PROVIDERS)),
+    "reputation_desk_history": (need(P.MANAGE_PROVIDERS), need(P.MANAGE_PROVIDERS)),
+    "reputation_desk_delete": (need(P.MANAGE_PROVIDERS), need(P.MANAGE_PROVIDERS)),
     "reputation_circuitbreaker_changelist": (need(P.MANAGE_PROVIDERS), need(P.MANAGE_PROVIDERS)),
     "reputation_circuitbreaker_add": (NOBODY, NOBODY),
     "reputation_circuitbreaker_change": (need(P.MANAGE_PROVIDERS), NOBODY),
@@ -227,6 +232,9 @@ ADMIN_OBJECTS: dict[str, Callable[[Account], Model]] = {
     "carrierengine": lambda account: CarrierEngine.objects.get_or_create(
         carrier="Example Mobile", defaults={"engine": Engine.objects.earliest("pk"), "read_on": account.created_at}
     )[0],
+    "desk": lambda account: Desk.objects.create(
+        slug=f"desk-{account.pk}", name="Desk", answer_days=5, read_on=account.created_at
+    ),
     "circuitbreaker": lambda account: CircuitBreaker.objects.create(
         connection=Connection.objects.create(provider="simulated", account=account),
         operation="look_up",

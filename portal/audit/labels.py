@@ -113,6 +113,9 @@ EVENT_LABELS: dict[str, EventLabel] = {
     "carrier_engine.added": EventLabel("Engine of a carrier added", shows_values=True),
     "carrier_engine.changed": EventLabel("Engine of a carrier changed", shows_values=True),
     "carrier_engine.removed": EventLabel("Engine of a carrier removed"),
+    "desk.added": EventLabel("Remediation desk added", shows_values=True),
+    "desk.changed": EventLabel("Remediation desk changed", shows_values=True),
+    "desk.removed": EventLabel("Remediation desk removed"),
 }
 
 # The kinds that the trail can be filtered by: name in the query string -> label, prefixes of its codes.
@@ -127,7 +130,7 @@ EVENT_KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "members": ("Members", ("member.",)),
     "account": (
         "Account, licences, connections and API keys",
-        ("account.", "licence.", "api_key.", "connection.", "engine_role.", "carrier_engine."),
+        ("account.", "licence.", "api_key.", "connection.", "engine_role.", "carrier_engine.", "desk."),
     ),
 }
 

@@ -1,5 +1,5 @@
-"""Django admin: connections and roles of providers, and the state of the sources of complaints. For operators."""
+"""Django admin, for operators: connections and roles of providers, remediation desks, and sources of complaints."""
 
-from reputation.admin import complaint_files, fcc, providers
+from reputation.admin import complaint_files, desks, fcc, providers
 
-__all__ = ["complaint_files", "fcc", "providers"]
+__all__ = ["complaint_files", "desks", "fcc", "providers"]

@@ -76,8 +76,9 @@ ENGINE_DESKS = (
         engines=("hiya",),
         address="https://hiyahelp.zendesk.com/hc/en-us/requests/new?ticket_form_id=824667",
         usual_time="3 business days to about a week, as others tell",
-        notes="A web ticket with the e-mail address, a description, the type of requester (business), the business name, "
-        "website and phone numbers, a name, and a consent box. Guided: https://hiyahelp.zendesk.com/hc/en-us/p/screening/. "
+        notes="A web ticket with the e-mail address, a description, the type (business), the business name, "
+        "website and phone numbers, a name, and a consent box. "
+        "Guided: https://hiyahelp.zendesk.com/hc/en-us/p/screening/. "
         "A label belongs to a call, not to a number. Sending the same request again does nothing by itself. "
         "Registration is free at Hiya Connect.",
     ),
@@ -172,8 +173,8 @@ BLOCK_REDRESS = KnownDesk(
     Certainty.SECONDARY,
     address="https://www.ustelecom.org/the-industry-traceback-group-itg/call-labeling-and-blocking-points-of-contact/",
     usual_time="A status within 24 hours, by 47 CFR 64.1200(k)(8)",
-    notes="The address is the directory of all carriers' contacts. A 603+ answer names the carrier's own address: prefer "
-    "that one. The carrier may charge nothing.",
+    notes="The address is the directory of all carriers' contacts. A 603+ answer names the carrier's own address: "
+    "prefer that one. The carrier may charge nothing.",
     source="47 CFR 64.1200(k)(8); the address of the directory from help pages of Telnyx, August 2026.",
 )
 
@@ -223,8 +224,8 @@ APP_DESKS = (
         Certainty.SECONDARY,
         reviews=False,
         address="https://www.truecaller.com/unlisting",
-        notes="It takes a number out of the directory, which is no appeal against a spam mark, and needs the account on "
-        "that number closed first.",
+        notes="It takes a number out of the directory, which is no appeal against a spam mark, and needs the account "
+        "on that number closed first.",
         source="Help pages of other vendors, 2025-26.",
         in_use=False,
     ),
