@@ -48,6 +48,13 @@ SCHEDULES = (
     ScheduleEntry("deliver webhooks", "portal.webhooks.tasks.deliver_webhooks", in_demo_loop=False),
     # Often, because new numbers are asked about at once. The FCC is asked for newer data once an hour at most.
     ScheduleEntry("ask the FCC", "reputation.tasks.fcc.ask_fcc", minutes=10, in_demo_loop=False),
+    # Not in the demo loop: desks answer by real business days.
+    ScheduleEntry(
+        "end silent registrations",
+        "reputation.tasks.desk_registrations.end_silent_registrations",
+        minutes=10,
+        in_demo_loop=False,
+    ),
     ScheduleEntry("canary", "reputation.tasks.maintenance.record_heartbeat", in_demo_loop=False),
     ScheduleEntry("end stale imports", "reputation.tasks.imports.end_stale_imports", minutes=10, in_demo_loop=False),
     ScheduleEntry("keep engines in step", "reputation.tasks.maintenance.sync_engines", minutes=60, in_demo_loop=False),
