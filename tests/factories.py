@@ -252,7 +252,7 @@ class TelephoneFactory(DjangoModelFactory):
 
 
 class DeskFactory(DjangoModelFactory):
-    """A desk that reviews the labels of the `engines` it is created with."""
+    """A desk that reviews the labels of the `engines` it is created with. It replaces a shipped one with its slug."""
 
     class Meta:
         model = Desk
@@ -266,6 +266,11 @@ class DeskFactory(DjangoModelFactory):
     source = "A test."
     read_on = date(2026, 11, 26)
     certainty = Desk.Certainty.SECONDARY
+
+    @classmethod
+    def _create(cls, model_class, *args, **kwargs):
+        model_class.objects.filter(slug=kwargs["slug"]).delete()
+        return super()._create(model_class, *args, **kwargs)
 
     @factory.post_generation
     def engines(self, create, extracted, **kwargs):

@@ -32,7 +32,7 @@ class DeskForm(forms.ModelForm):
             "slug": "A short name for the portal. Leave that of a shipped desk as it is.",
             "form": "What the portal prepares: a sheet, one text, a CSV file, or one number after the other.",
             "engines": "Whose labels it reviews, and with which it registers numbers.",
-            "carrier": "The desk then gets the labels that this carrier's telephones show. Empty: those of its engines.",
+            "carrier": "It then gets the labels that this carrier's telephones show. Empty: those of its engines.",
             "email": "If the desk takes requests by mail.",
             "daily_limit": "How many numbers one account may send a day. Empty: no limit.",
             "batch_limit": "How many numbers go into one letter. Empty: no limit.",

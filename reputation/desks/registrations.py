@@ -20,7 +20,7 @@ from portal.db.in_list import in_list
 from portal.models import Account
 from portal.phone.numbers import US_REGIONS
 from portal.text import join_names, pluralize
-from reputation.desks.business_days import add_business_days
+from reputation.desks.deadlines import add_business_days
 from reputation.models import Desk, DeskLetter, DeskRegistration, Engine, PhoneNumber
 from reputation.models.numbers import PhoneNumberQuerySet
 

@@ -6,7 +6,8 @@ import pytest
 
 from portal.audit import Context
 from reputation.desks import letters, replies
-from reputation.models import DeskRequest, Engine
+from reputation.desks.known_desks import create_known_desks
+from reputation.models import Desk, DeskRequest, Engine, ShippedDesk
 from reputation.monitoring import engines
 from reputation.providers import registry
 from reputation.remediation import opening
@@ -17,6 +18,18 @@ from tests.factories import DeskFactory, MonitoredNumberFactory, TagFactory
 def now() -> datetime:
     """A Tuesday, in the morning in New York."""
     return datetime(2026, 12, 1, 15, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def only_own_desks(db) -> None:
+    """There are no desks but those that a test creates, or the shipped ones if it uses them."""
+    Desk.objects.all().delete()
+
+
+@pytest.fixture
+def shipped_desks(only_own_desks) -> None:
+    ShippedDesk.objects.all().delete()
+    create_known_desks()
 
 
 @pytest.fixture(autouse=True)

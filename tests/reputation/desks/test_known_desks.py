@@ -8,7 +8,7 @@ from reputation.desks.known_desks import KNOWN_DESKS, create_known_desks
 from reputation.models import Desk, ShippedDesk
 from reputation.post_migrate import set_up_database
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("shipped_desks")]
 
 
 def test_shipped_desks_have_source_date_and_certainty():

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.utils import timezone
 
 from portal.audit import Context
 from portal.models import AuditEvent
@@ -15,7 +16,7 @@ from reputation.tasks.desk_registrations import end_silent_registrations
 from tests.factories import MonitoredNumberFactory, PhoneNumberFactory
 from tests.reputation.desks.registering import get_states, send
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("shipped_desks")]
 
 MONDAY = datetime(2026, 11, 23, 18, tzinfo=UTC)
 
@@ -100,9 +101,9 @@ def test_registration_without_an_answer_is_silent_after_the_business_days(accoun
     assert (event.subject_id, event.actor) == (number.pk, None)
 
 
-def test_sweep_marks_all_that_are_silent(account, context, now):
+def test_sweep_marks_all_that_are_silent(account, context):
     send(account, PhoneNumberFactory.create_batch(3, account=account), context)
-    DeskRegistration.objects.update(due_at=now - timedelta(minutes=1))
+    DeskRegistration.objects.update(due_at=timezone.now() - timedelta(minutes=1))
     end_silent_registrations()
     assert set(DeskRegistration.objects.values_list("state", flat=True)) == {"silent"}
 

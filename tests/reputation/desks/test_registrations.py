@@ -7,13 +7,13 @@ import pytest
 from portal.audit import Context
 from portal.models import AuditEvent
 from reputation.desks import registrations
-from reputation.desks.business_days import add_business_days
+from reputation.desks.deadlines import add_business_days
 from reputation.desks.registrations import NotRegistrable
 from reputation.models import Desk, DeskLetter, DeskRegistration, Engine
 from tests.factories import AccountFactory, PhoneNumberFactory
 from tests.reputation.desks.registering import get_registry, get_states, send
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("shipped_desks")]
 
 FRIDAY = datetime(2026, 11, 27, 18, tzinfo=UTC)
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('reputation', '0012_desks'),
+        ('reputation', '0013_requests'),
     ]
 
     operations = [
