@@ -11,6 +11,7 @@ from reputation.views import (
     cases,
     change_token,
     desk,
+    desk_registrations,
     failed_cases,
     imports,
     number,
@@ -40,6 +41,7 @@ urlpatterns = [
     *test_rounds.urls,
     *telephones.urls,
     *testers.urls,
+    *desk_registrations.urls,
     *api_reference.urls,
     path("api/v1/", api.urls),
 ]

@@ -50,6 +50,7 @@ def number_detail(request: MemberRequest, pk: int) -> HttpResponse:
         "complaints": list(complaints.get_complaints(number.e164)[: MAX_COMPLAINTS + 1]),
         "complaints_shown": MAX_COMPLAINTS,
         "fcc": fcc_counts.get_report(number.e164, is_monitored=number.capability == PhoneNumber.Capability.ON),
+        "desk_registrations": list(number.desk_registrations.select_related("engine").order_by("engine__name")),
         "calls": statistics.get_number_statistics(number, today_of(request.account, now)),
         "sampling_rate": settings.RECORD_DECISIONS,
         "default_of": list(Campaign.objects.for_account(request.account).filter(default_number=number)),

@@ -27,6 +27,8 @@ from portal.audit import Actor, Context
 from portal.models import Account, ApiKey, WebhookDelivery
 from portal.webhooks import endpoints
 from reputation.bulk_actions import actions
+from reputation.desks import registrations
+from reputation.desks.registrations import RegistrationDraft
 from reputation.imports import pipeline
 from reputation.models import (
     BulkAction,
@@ -107,6 +109,17 @@ def create_import(account: Account) -> NumberImport:
     )
 
 
+def create_registration_letter(account: Account) -> DeskLetter:
+    """A letter to the registry about a new number."""
+    return registrations.send(
+        account,
+        Desk.objects.get(slug="free-caller-registry"),
+        [PhoneNumberFactory(account=account).pk],
+        RegistrationDraft("Company: Example", "numbers.csv", "phone number\n", "Ada Park", "numbers@example.com"),
+        context=Context(Actor(user=MemberFactory(account=account).user, via="web"), timezone.now()),
+    )
+
+
 def create_webhook_delivery(account: Account) -> WebhookDelivery:
     actor = Actor(user=MemberFactory(account=account).user, via="web")
     return endpoints.send_test_event(WebhookEndpointFactory(account=account), context=Context(actor, timezone.now()))
@@ -159,6 +172,7 @@ OBJECT_FACTORIES: dict[str, Callable[[Account], Model]] = {
     "desk": create_desk_with_request,
     "desk-letter": create_letter,
     "desk-request": lambda account: DeskRequest.objects.get(desk=create_desk_with_request(account)),
+    "desk-registration-letter": create_registration_letter,
     "import": create_import,
     "member": lambda account: MemberFactory(account=account),
     "number": lambda account: PhoneNumberFactory(account=account),

@@ -1,0 +1,43 @@
+"""Remediation desk > Registrations: the state of each number at each engine."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import path
+
+from portal.accounts.access import MemberRequest, member_required
+from reputation.desks import registration_answers
+from reputation.desks.registration_lists import STATE_CHOICES, get_rows, get_summary
+from reputation.desks.registrations import get_engines, get_registry_desks
+from reputation.models import DeskLetter
+from reputation.views.desk_registrations.chosen_numbers import read_filter
+
+LETTERS_SHOWN = 10
+
+
+@member_required
+def registration_list(request: MemberRequest) -> HttpResponse:
+    desks = get_registry_desks()
+    engines = get_engines(desks)
+    chosen = read_filter(request.GET, engines)
+    numbers = chosen.apply(request.account)
+    rows, next_after = get_rows(request.account, engines, numbers, after=request.GET.get("after", "")[:16])
+    letters = DeskLetter.objects.for_account(request.account).filter(registrations__isnull=False)
+    context = {
+        "desks": desks,
+        "engines": engines,
+        "summary": get_summary(request.account, engines),
+        "rows": rows,
+        "total": numbers.count(),
+        "next_after": next_after,
+        "filter": chosen,
+        "engine_choices": [(engine.slug, engine.name) for engine in engines],
+        "state_choices": STATE_CHOICES,
+        "given_up": registration_answers.select_given_up(request.account).count(),
+        "letters": letters.distinct().select_related("desk", "sent_by").order_by("-pk")[:LETTERS_SHOWN],
+    }
+    return render(request, "reputation/desk_registrations/list.html", context)
+
+
+urls = [path("number-management/remediation-desk/registrations/", registration_list, name="desk-registrations")]
