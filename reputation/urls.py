@@ -13,6 +13,7 @@ from reputation.views import (
     desk,
     desk_registrations,
     failed_cases,
+    hiya_list,
     imports,
     number,
     number_reputation,
@@ -42,6 +43,7 @@ urlpatterns = [
     *telephones.urls,
     *testers.urls,
     *desk_registrations.urls,
+    *hiya_list.urls,
     *api_reference.urls,
     path("api/v1/", api.urls),
 ]

@@ -7,6 +7,7 @@ from reputation.models.connections import CarrierEngine, CircuitBreaker, Connect
 from reputation.models.counts import NumberCount
 from reputation.models.coverage import CoverageLoss
 from reputation.models.desks import Desk, DeskLetter, DeskRegistration, DeskReply, DeskRequest, ShippedDesk
+from reputation.models.engine_lists import EngineList
 from reputation.models.engines import Check, Engine, Registration, Tag
 from reputation.models.fcc import FccComplaintCount, FccComplaintDay, FccDataset, FccNumber
 from reputation.models.ftc import FtcFile, FtcIndexPage
@@ -43,6 +44,7 @@ __all__ = [
     "DeskReply",
     "DeskRequest",
     "Engine",
+    "EngineList",
     "EngineRole",
     "FccComplaintCount",
     "FccComplaintDay",

@@ -1,6 +1,7 @@
 """The provider `desk`: the account's own people ask for the review of labels, at desks without an API.
 
-The requests are in reputation/desks/. Nobody is called, so the provider has no operations. It registers no numbers:
+The requests are in reputation/desks/. It observes what lists of engines show (reputation/engine_lists/). Nobody is
+called, so the provider has no operations. It registers no numbers:
 where no other provider does, *Enable* turns a number on at once.
 """
 
@@ -13,7 +14,7 @@ from reputation.providers.protocol import ConnectionSettings, EngineInfo, Limits
 
 class DeskProvider:
     name: ClassVar[str] = "desk"
-    roles: ClassVar[frozenset[Role]] = frozenset({Role.REMEDIATE})
+    roles: ClassVar[frozenset[Role]] = frozenset({Role.REMEDIATE, Role.OBSERVE})
     by_people: ClassVar[bool] = True
     limits: ClassVar[Limits] = Limits()
     prices: ClassVar[Prices] = Prices()

@@ -36,6 +36,8 @@ from reputation.models import (
     Desk,
     DeskLetter,
     DeskRequest,
+    Engine,
+    EngineList,
     NumberImport,
     PhoneNumber,
     Tester,
@@ -120,6 +122,21 @@ def create_registration_letter(account: Account) -> DeskLetter:
     )
 
 
+def create_engine_list(account: Account) -> EngineList:
+    now = timezone.now()
+    problems = {"problems": [[3, "This is text, not a phone number."]], "problem_count": 1}
+    unknown = {"unknown_numbers": [[2, "+12062000199"]], "unknown_count": 1, "unknown_grades": {"B": 1}}
+    return EngineList.objects.create(
+        account=account,
+        engine=Engine.objects.get(slug="hiya"),
+        shown_at=now,
+        read_at=now,
+        counts={"listed": 1, "unknown": 1},
+        **problems,
+        **unknown,
+    )
+
+
 def create_webhook_delivery(account: Account) -> WebhookDelivery:
     actor = Actor(user=MemberFactory(account=account).user, via="web")
     return endpoints.send_test_event(WebhookEndpointFactory(account=account), context=Context(actor, timezone.now()))
@@ -172,6 +189,7 @@ OBJECT_FACTORIES: dict[str, Callable[[Account], Model]] = {
     "desk": create_desk_with_request,
     "desk-letter": create_letter,
     "desk-request": lambda account: DeskRequest.objects.get(desk=create_desk_with_request(account)),
+    "desk-hiya-list": create_engine_list,
     "desk-registration-letter": create_registration_letter,
     "import": create_import,
     "member": lambda account: MemberFactory(account=account),
