@@ -84,17 +84,6 @@ _ENDED_SUBMISSION_WORDS: dict[str, str] = {
     Submission.State.AGEING: "Complaints had not aged out when the case ended",
 }
 
-NOT_REGISTERED = StatusLabel("Not registered", "calm", "circle-minus")
-REGISTRATION_LABELS: dict[str, StatusLabel] = {
-    DeskRegistration.State.SENT: StatusLabel("Sent", "wait", "clock"),
-    DeskRegistration.State.PROOF_ASKED: StatusLabel("Proof asked", "wait", "circle-question-mark"),
-    DeskRegistration.State.CONFIRMED: StatusLabel("Confirmed", "good", "check"),
-    DeskRegistration.State.REFUSED: StatusLabel("Refused", "bad", "triangle-alert"),
-    DeskRegistration.State.SILENT: StatusLabel("No answer", "calm", "circle-question-mark"),
-    DeskRegistration.State.HELD_BY_OTHER: StatusLabel("Held by another business", "bad", "triangle-alert"),
-    DeskRegistration.State.WITHDRAWN: StatusLabel("Withdrawn", "calm", "circle-minus"),
-}
-
 CAMPAIGN_RUNNING = StatusLabel("Running", "good", "play")
 CAMPAIGN_PAUSED = StatusLabel("Paused", "calm", "pause")
 

@@ -88,8 +88,8 @@ def _find_grade_column(table: Table, number_column: int) -> int | None:
         for place, heading in enumerate(headings):
             if part in heading and place != number_column:
                 return place
-    grades = [sum(normalize_heading(cell) in VERDICTS_BY_GRADE for cell in cells) for cells in _columns(table)]
-    return grades.index(max(grades)) if grades and max(grades) else None
+    known_grades = [sum(normalize_heading(cell) in VERDICTS_BY_GRADE for cell in cells) for cells in _columns(table)]
+    return known_grades.index(max(known_grades)) if any(known_grades) else None
 
 
 def _columns(table: Table) -> list[list[str]]:

@@ -1,7 +1,7 @@
 """Sources: the look-ups and networks that can show labels, and which numbers all of them call clean.
 
 A network counts for an account once one of its telephones there is proven. A new proof takes effect on a number with
-the next observation of it.
+the next observation of it. A list of an engine that somebody brought counts for the numbers on it.
 """
 
 from __future__ import annotations
@@ -21,14 +21,18 @@ _NEVER = 1_000_000
 
 
 def get_clean_numbers(ids: Sequence[int], *, now: datetime) -> list[int]:
-    """The ids of the numbers that every source set up for their account calls clean now; four queries.
+    """The ids of the numbers that every source set up for their account calls clean now; five queries at most.
 
     None of an account without a source that can show labels.
     """
     sources = EngineRole.objects.filter(
-        role=EngineRole.Role.LOOK_UP, engine__in_use=True, evidence__in=REQUIRED_EVIDENCE
+        role__in=(EngineRole.Role.LOOK_UP, EngineRole.Role.OBSERVE),
+        engine__in_use=True,
+        evidence__in=REQUIRED_EVIDENCE,
     )
-    by_provider = Counter(sources.order_by().values_list("provider", flat=True))
+    roles = list(sources.order_by().values_list("provider", "role"))
+    by_provider = Counter(provider for provider, role in roles if role == EngineRole.Role.LOOK_UP)
+    of_lists = {provider for provider, role in roles if role == EngineRole.Role.OBSERVE}
     connections = list(Connection.objects.active().order_by().values_list("provider", "account_id"))
     of_operator = {provider for provider, account in connections if account is None}
     required = sum(by_provider[provider] for provider in of_operator)
@@ -53,4 +57,9 @@ def get_clean_numbers(ids: Sequence[int], *, now: datetime) -> list[int]:
         output_field=IntegerField(),
     )
     answered = clean.values("number", "account").annotate(answers=Count("pk")).filter(answers__gte=needed)
-    return list(answered.values_list("number", flat=True))
+    numbers = set(answered.values_list("number", flat=True))
+    if of_lists:
+        listed = current.filter(carrier="", provider__in=of_lists, effect=Check.Effect.CLEARS).order_by()
+        # Where there are other sources, all of those have to call the number clean.
+        numbers.update(pk for pk, account in listed.values_list("number", "account") if not required + added[account])
+    return list(numbers)

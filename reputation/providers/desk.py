@@ -1,8 +1,8 @@
 """The provider `desk`: the account's own people ask for the review of labels, at desks without an API.
 
 The requests are in reputation/desks/. It observes what lists of engines show (reputation/engine_lists/). Nobody is
-called, so the provider has no operations. It registers no numbers:
-where no other provider does, *Enable* turns a number on at once.
+called, so the provider has no operations. It registers no numbers: where no other provider does, *Enable* turns a
+number on at once.
 """
 
 from __future__ import annotations

@@ -61,11 +61,6 @@ def import_label(number_import: NumberImport) -> StatusLabel:
 
 
 @register.filter
-def registration_label(registration: DeskRegistration | None) -> StatusLabel:
-    return REGISTRATION_LABELS[registration.state] if registration else NOT_REGISTERED
-
-
-@register.filter
 def number_link(number: PhoneNumber) -> SafeString:
     """A link to the number's page, in national format. Scripts copy it as E.164."""
     return format_html(
