@@ -56,7 +56,7 @@ REGISTRY = KnownDesk(
     engines=("first-orion", "hiya", "tns"),
     registers=True,
     address="https://www.freecallerregistry.com/fcr/",
-    usual_time="A few days to 6 weeks, as others tell. The three engines answer apart.",
+    usual_time="A few days to 6 weeks, as others tell; the three engines answer apart",
     notes="US numbers, voice only, and only the business that uses the numbers itself. It wants a work e-mail address, "
     "to which no-reply@tnsi.com mails a code of 5 digits. Up to 20 numbers are typed, more go as a spreadsheet. "
     "The mail of each engine may ask for an account. Support: FCRsupport@firstorion.com, "
@@ -106,7 +106,7 @@ ENGINE_DESKS = (
         engines=("tns",),
         address="https://reportarobocall.com/trf/",
         email="communications@tnsi.com",
-        usual_time="Not told. The slowest of the three engines, as others tell; it may not answer.",
+        usual_time="Not told. The slowest of the three engines, as others tell; it may not answer",
         notes="Choose enterprise, then claim. It asks what the registry asks, and mails a code.",
     ),
     KnownDesk(
