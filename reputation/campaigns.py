@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
@@ -17,6 +18,7 @@ from portal.db.in_list import in_list
 from portal.models import Account, today_of
 from portal.phone.numbers import format_national
 from reputation.matching import daily_limit
+from reputation.matching.skipped_share import SkippedShare
 from reputation.models import Campaign, NumberCount, PhoneNumber
 from reputation.models.campaigns import get_default_caller_id
 from reputation.monitoring import coverage
@@ -43,19 +45,21 @@ class NameTaken(CampaignError):
 
 @dataclass(frozen=True)
 class CampaignRow:
-    """A campaign as a list shows it: its numbers, how many of them are tagged, and its default caller ID."""
+    """A campaign as a list shows it: its numbers, how many of them are tagged or skipped, and its default caller ID."""
 
     campaign: Campaign
     number_count: int
     tagged_count: int
     default_row: NumberRow | None
+    share: SkippedShare
 
 
 def build_campaign_rows(account: Account, now: datetime) -> list[CampaignRow]:
-    """Return the account's campaigns by name; at most six queries, however many campaigns there are."""
+    """Return the account's campaigns by name; at most seven queries, however many campaigns there are."""
     campaigns = list(Campaign.objects.for_account(account).select_related("default_number").order_by("name", "pk"))
     counts = NumberCount.objects.for_account(account)
     number_counts = dict(counts.values_list("campaign").annotate(Sum("count")))
+    skipped_counts = dict(counts.skipped().values_list("campaign").annotate(Sum("count")))
     tagged_counts = dict(counts.tagged().values_list("campaign").annotate(Sum("count")))
     defaults = {campaign.pk: default for campaign in campaigns if (default := get_default_caller_id(campaign))}
     rows = {row.number.pk: row for row in build_rows(defaults.values(), now)}
@@ -65,6 +69,7 @@ def build_campaign_rows(account: Account, now: datetime) -> list[CampaignRow]:
             number_counts.get(campaign.pk, 0),
             tagged_counts.get(campaign.pk, 0),
             default_row=rows[defaults[campaign.pk].pk] if campaign.pk in defaults else None,
+            share=SkippedShare(campaign, skipped_counts.get(campaign.pk, 0), number_counts.get(campaign.pk, 0)),
         )
         for campaign in campaigns
     ]
@@ -86,27 +91,23 @@ def get_caller_id_choices(campaign: Campaign, text: str) -> tuple[list[PhoneNumb
 
 
 def get_campaigns_with_only_skipped_numbers(numbers: QuerySet[PhoneNumber]) -> QuerySet[Campaign]:
-    """Return the campaigns of these skipped numbers that have no other number to show and no default caller ID."""
+    """Return the campaigns of these skipped numbers that have no other number to show and no default caller ID.
+
+    Those that show the least bad number then are not among them.
+    """
     of_campaign = PhoneNumber.objects.present().filter(campaign=OuterRef("pk"))
     campaigns = Campaign.objects.filter(pk__in=numbers.values("campaign"), automatic_matching=True)
+    campaigns = campaigns.exclude(when_all_labelled=Campaign.WhenAllLabelled.LEAST_BAD)
     return campaigns.filter(
         ~Exists(of_campaign.exclude(spam_status__in=PhoneNumber.SKIPPED)),
         Q(default_number__isnull=True) | Q(default_number__removed_at__isnull=False),
     ).order_by("name")
 
 
-def create(
-    *, account: Account, name: str, automatic_matching: bool, daily_limit: int | None = None, context: Context
-) -> Campaign:
-    """Add a campaign without numbers. Raises NameTaken."""
+def create(*, account: Account, name: str, context: Context, **settings: Any) -> Campaign:
+    """Add a campaign without numbers. `settings` are further fields of Campaign. Raises NameTaken."""
     with _unique_name(name), transaction.atomic():
-        campaign = Campaign.objects.create(
-            account=account,
-            name=name,
-            automatic_matching=automatic_matching,
-            daily_limit=daily_limit,
-            created_at=context.now,
-        )
+        campaign = Campaign.objects.create(account=account, name=name, created_at=context.now, **settings)
         audit.record_event(account=account, context=context, code="campaign.added", subject=campaign, after=name)
     return campaign
 
@@ -145,6 +146,25 @@ def set_automatic_matching(campaign: Campaign, *, enabled: bool, context: Contex
     """Switch automatic caller-ID matching on or off. Returns False if nothing changes."""
     code = "campaign.matching_on" if enabled else "campaign.matching_off"
     return _set_flag(campaign, "automatic_matching", enabled, code=code, context=context)
+
+
+def set_shows_on_other_networks(campaign: Campaign, *, enabled: bool, context: Context) -> bool:
+    """Choose whether a number that one network labels is shown on others. Returns False if nothing changes."""
+    code = "campaign.other_networks_on" if enabled else "campaign.other_networks_off"
+    return _set_flag(campaign, "shows_on_other_networks", enabled, code=code, context=context)
+
+
+def set_when_all_labelled(campaign: Campaign, *, choice: str, context: Context) -> bool:
+    """Choose what calls show if every local number is labelled. Returns False if nothing changes."""
+    with transaction.atomic():
+        before = Campaign.objects.select_for_update(of=("self",)).get(pk=campaign.pk)
+        if before.when_all_labelled == choice:
+            return False
+        Campaign.objects.filter(pk=campaign.pk).update(when_all_labelled=choice)
+        labels = (before.get_when_all_labelled_display(), Campaign.WhenAllLabelled(choice).label)
+        _record(campaign, context=context, code="campaign.when_labelled", before=labels[0], after=labels[1])
+    campaign.when_all_labelled = choice
+    return True
 
 
 def set_daily_limit(campaign: Campaign, *, limit: int | None, expected_limit: int | None, context: Context) -> bool:

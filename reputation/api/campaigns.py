@@ -110,6 +110,12 @@ def change_campaign(
             campaigns.rename(campaign, name=payload.name.strip(), expected_name=campaign.name, context=request.context)
         if payload.automatic_matching is not None:
             campaigns.set_automatic_matching(campaign, enabled=payload.automatic_matching, context=request.context)
+        if payload.when_all_labelled is not None:
+            campaigns.set_when_all_labelled(campaign, choice=payload.when_all_labelled, context=request.context)
+        if payload.shows_on_other_networks is not None:
+            campaigns.set_shows_on_other_networks(
+                campaign, enabled=payload.shows_on_other_networks, context=request.context
+            )
         if payload.is_paused is not None:
             (campaigns.pause if payload.is_paused else campaigns.resume)(campaign, context=request.context)
         if "default_number_id" in payload.model_fields_set:
@@ -137,6 +143,8 @@ def campaign_etag(campaign: Campaign) -> str:
         campaign.automatic_matching,
         campaign.default_number_id,
         campaign.daily_limit,
+        campaign.when_all_labelled,
+        campaign.shows_on_other_networks,
     )
 
 

@@ -35,7 +35,7 @@ def choose_caller_id(request: ApiRequest, payload: MatchRequest) -> dict:
 
     The nearest number that may be shown: same area code and exchange, same area code, same State, else the campaign's
     default. Numbers that are tagged or were labelled when last seen are skipped; the default is not. Equals take turns,
-    so ask once for each call.
+    so ask once for each call. If every local number is labelled, the campaign's `when_all_labelled` applies.
     """
     return match_response(request, payload)
 
@@ -62,6 +62,7 @@ def match_response(request: ApiRequest, payload: MatchRequest) -> dict:
             account_id=request.caller.account_id,
             campaign_id=payload.campaign_id,
             called_number=payload.called,
+            called_carrier=payload.called_carrier or "",
             now=request.context.now,
         )
     except CampaignNotFound:

@@ -23,12 +23,13 @@ _COUNT_SQL = f"""
     ON CONFLICT (number_id, day) DO UPDATE SET calls = {_CALLS_TABLE}.calls + 1"""
 
 
-def count_call(number_id: int, *, account_id: int, day: date, limit: int, enforce_limit: bool = False) -> int:
+def count_call(
+    number_id: int, *, account_id: int, day: date, limit: int, enforce_limit: bool = False, is_default: bool = False
+) -> int:
     """Count a call of the number and return the day's total.
 
-    With `enforce_limit`, a number that already reached the limit is not counted, and 0 is returned. Without it, the
-    number is a default caller ID, which may belong to another campaign: only the limit of a number's own campaign
-    makes it exhausted.
+    With `enforce_limit`, a number that already reached the limit is not counted, and 0 is returned. A default caller ID
+    may belong to another campaign: only the limit of a number's own campaign makes it exhausted.
     """
     parameters: list[int | date] = [account_id, number_id, day]
     sql = _COUNT_SQL
@@ -41,10 +42,22 @@ def count_call(number_id: int, *, account_id: int, day: date, limit: int, enforc
         calls = row[0] if row else 0
         if not row or calls >= limit:
             exhausted = PhoneNumber.objects.filter(pk=number_id)
-            if not enforce_limit:
+            if is_default:
                 exhausted = exhausted.filter(campaign__daily_limit__lte=calls)
             exhausted.exclude(exhausted_on=day).update(exhausted_on=day)
     return calls
+
+
+def get_default_limit(limit: int | None, *, campaign_id: int, default_id: int) -> int | None:
+    """Return the lower of a campaign's limit and that of the campaign that its default caller ID is in; one query."""
+    of_default = Campaign.objects.filter(numbers=default_id).exclude(pk=campaign_id)
+    limits = [limit, of_default.values_list("daily_limit", flat=True).first()]
+    return min((one for one in limits if one), default=None)
+
+
+def get_calls(number_id: int, day: date) -> int:
+    """Return how many calls of the day showed the number, as far as they are written."""
+    return NumberCalls.objects.filter(number=number_id, day=day).values_list("calls", flat=True).first() or 0
 
 
 def reset_for_day(campaign_id: int, day: date) -> None:

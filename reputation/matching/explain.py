@@ -17,11 +17,13 @@ from enrollment.choices import US_STATES
 from portal.phone.current_plan import get_numbering_plan
 from portal.phone.numbers import country_name, format_national, parse_number
 from reputation.labels import StatusLabel
-from reputation.matching.match import REASONS, MatchResult, match
+from reputation.matching.match import match
 from reputation.matching.queries import get_tier_candidates
+from reputation.matching.results import LABELLED_REASONS, REASONS, MatchResult
 from reputation.matching.tiers import LOCAL_BASES, Basis, Tier, get_tiers
 from reputation.models import Campaign, PhoneNumber
 from reputation.models.campaigns import get_default_caller_id
+from reputation.monitoring.carriers import read_networks
 from reputation.number_table.alerts import NumberRow, build_rows
 
 # Candidates listed for each tier.
@@ -52,6 +54,8 @@ ADVICE = {
     "called_without_area": "Choose a default caller ID: it is shown where no number is local.",
     "no_local_number": "Add a number of that State, or choose a default caller ID.",
     "local_numbers_skipped": "Choose a default caller ID, or add numbers of that State.",
+    "all_labelled": "Add numbers of that State, or choose under Settings what such calls show.",
+    "daily_limits_reached": "Add numbers of that State, or raise the daily limit.",
 }
 # With these reason codes, matching does not look at the campaign's local numbers.
 REASONS_WITHOUT_CANDIDATES = ("campaign_paused", "matching_off", "called_abroad", "called_without_area")
@@ -83,12 +87,14 @@ class MatchExplanation:
     """What a call would show, and the candidates by tier, nearest first.
 
     `place_name` is the called number's State or country, empty for a toll-free number. `shown_row` is the shown number.
+    `carrier_note` says why the carrier of the call changes nothing, empty if it may.
     """
 
     result: MatchResult
     place_name: str
     shown_row: NumberRow | None
     tiers: list[ExplainedTier]
+    carrier_note: str = ""
 
     @property
     def basis_label(self) -> str:
@@ -96,8 +102,8 @@ class MatchExplanation:
 
     @property
     def reason(self) -> str:
-        """Return why the call shows the default or no number; empty if it shows a local number."""
-        return REASONS[self.result.reason_code]
+        """Return why the call shows the default, a labelled number or none; empty for a local one without a label."""
+        return (REASONS | LABELLED_REASONS)[self.result.reason_code]
 
     @property
     def place_suffix(self) -> str:
@@ -123,13 +129,18 @@ class MatchExplanation:
         return CandidateOutcome.WAITING in outcomes
 
 
-def explain_match(campaign: Campaign, called_number: str, now: datetime) -> MatchExplanation:
+def explain_match(campaign: Campaign, called_number: str, now: datetime, called_carrier: str = "") -> MatchExplanation:
     """Return what a call to `called_number` (as a person types it) would show; a fixed number of queries.
 
     The campaign should come with its `default_number`. Raises InvalidPhoneNumber if the number cannot be called.
     """
     result = match(
-        account_id=campaign.account_id, campaign_id=campaign.pk, called_number=called_number, now=now, commit=False
+        account_id=campaign.account_id,
+        campaign_id=campaign.pk,
+        called_number=called_number,
+        now=now,
+        called_carrier=called_carrier,
+        commit=False,
     )
     tiers: list[Tier] = []
     if result.reason_code not in REASONS_WITHOUT_CANDIDATES:
@@ -152,7 +163,18 @@ def explain_match(campaign: Campaign, called_number: str, now: datetime) -> Matc
         outcome = CandidateOutcome.SHOWN if result.basis == Basis.DEFAULT else CandidateOutcome.NOT_REACHED
         explained.append(ExplainedTier(Basis.DEFAULT, [Candidate(rows[default.pk], outcome)], 0))
     shown_row = rows.get(result.number_id) if result.number_id else None
-    return MatchExplanation(result, get_place_name(result.called_number, now.date()), shown_row, explained)
+    place_name = get_place_name(result.called_number, now.date())
+    return MatchExplanation(result, place_name, shown_row, explained, _get_carrier_note(campaign, called_carrier))
+
+
+def _get_carrier_note(campaign: Campaign, carrier: str) -> str:
+    if not carrier:
+        return ""
+    if not campaign.shows_on_other_networks:
+        return "The carrier changes nothing: the campaign does not show numbers that another network labels."
+    if not read_networks().is_known(carrier):
+        return f"The portal does not know which engine labels calls of {carrier}, so labelled numbers are skipped."
+    return ""
 
 
 def get_place_name(e164: str, today: date | None = None) -> str:

@@ -2,9 +2,20 @@
 
 `match` returns the number nearest to the called person: first the same area code and exchange, then the same area code,
 then another area code of the same State, and last the campaign's default caller ID. Numbers that are tagged or were
-labelled when last seen, and numbers at the campaign's daily limit, are skipped. The default is not skipped, because it
-is what a call shows when no other number is left; the result then has `is_tagged`, `was_labelled` or `is_exhausted`
+labelled when last seen, and numbers at the campaign's daily limit, are skipped. The default is not skipped for its
+label, because it is what a call shows when no other number is left; the result then has `is_tagged` or `was_labelled`
 set. The rules are the last paragraphs of the specification.
+
+Two settings of a campaign let a call show a labelled number (labelled.py):
+
+- `shows_on_other_networks`: a number whose labels are all on one network is shown to people who use another one, if the
+  dialer names their carrier. It is skipped as usual if that carrier is not known.
+- `when_all_labelled`: what a call shows if no number of the State may be shown, and a label is a reason for that: the
+  default caller ID, the least bad local number, or no call at all.
+
+Skipping never pushes a number over its daily limit: each number is counted before it is shown, a labelled one too, and
+so is the default caller ID where local numbers were skipped. If all are at their limit, the call shows none. A default
+that stands in for numbers that do not exist is shown beyond the limit, with `is_exhausted` set.
 
 Correctness and cost:
 
@@ -18,69 +29,38 @@ Correctness and cost:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from functools import cache
 from zoneinfo import ZoneInfo
 
-from portal.phone.numbers import US_REGIONS, InvalidPhoneNumber, ParsedNumber, parse_number
-from reputation.matching import daily_limit
-from reputation.matching.queries import (
-    NONE_SKIPPED,
-    FoundNumber,
-    MatchCampaign,
-    SkippedCounts,
-    count_skipped,
-    fetch_campaign_and_number,
-    fetch_next_number,
-)
+from portal.phone.numbers import US_REGIONS, InvalidPhoneNumber, parse_number
+from reputation.matching import daily_limit, results
+from reputation.matching.labelled import find_labelled_elsewhere, find_least_bad
+from reputation.matching.queries import FoundNumber, count_skipped, fetch_campaign_and_number, fetch_next_number
 from reputation.matching.recorder import record_match
+from reputation.matching.results import REASONS, Call, MatchResult
 from reputation.matching.rotation import set_last_shown
 from reputation.matching.tiers import Basis, Tier, get_tiers
-from reputation.models import PhoneNumber
+from reputation.models import Campaign
+from reputation.monitoring.carriers import CarrierNetworks, read_networks
 
-# Why a call shows the default caller ID or none: code and explanation.
-REASONS: dict[str, str] = {
-    "": "",
-    "campaign_paused": "The campaign is paused: the dialer is to make no calls for it.",
-    "matching_off": "Automatic matching is off, so every call shows the default caller ID.",
-    "called_abroad": "The called number is not in the United States, so no number is local to it.",
-    "called_without_area": "The called number belongs to no area, as toll-free numbers do.",
-    "no_local_number": "The campaign has no number in the called person's State.",
-    "local_numbers_skipped": "Every number in the called person's State is skipped: tagged, labelled when last seen, "
-    "or at its daily limit.",
-}
+__all__ = ["REASONS", "MatchResult", "match"]
 
 _get_time_zone = cache(ZoneInfo)
 
 
-@dataclass(frozen=True, slots=True)
-class MatchResult:
-    """The number that a call shows, and why.
-
-    `caller_id` is in E.164, or None if there is no number to show. `reason_code` is a key of REASONS, empty if a local
-    number was found. `skipped_...` count the skipped numbers that are at least as near as the shown one. `is_tagged`,
-    `was_labelled` (when last seen), `is_exhausted` (at the daily limit) and `is_outside_campaign` can be true of a
-    default caller ID only.
-    """
-
-    called_number: str
-    caller_id: str | None
-    number_id: int | None
-    basis: str
-    reason_code: str = ""
-    skipped_tagged: int = 0
-    skipped_last_seen: int = 0
-    skipped_exhausted: int = 0
-    is_tagged: bool = False
-    was_labelled: bool = False
-    is_exhausted: bool = False
-    is_outside_campaign: bool = False
-
-
-def match(*, account_id: int, campaign_id: int, called_number: str, now: datetime, commit: bool = True) -> MatchResult:
+def match(
+    *,
+    account_id: int,
+    campaign_id: int,
+    called_number: str,
+    now: datetime,
+    called_carrier: str = "",
+    commit: bool = True,
+) -> MatchResult:
     """Return the number to show for a call to `called_number`, as written in the United States or with + and country.
+
+    `called_carrier` is the called person's network, as a look-up names it; empty if it is not known.
 
     With `commit`, the rotation moves on, the call counts against a daily limit, and the result is recorded. Without it,
     nothing changes. Raises CampaignNotFound, and InvalidPhoneNumber if the called number cannot be called.
@@ -97,7 +77,7 @@ def match(*, account_id: int, campaign_id: int, called_number: str, now: datetim
     if campaign.daily_limit and campaign.limits_reset_on != day:
         daily_limit.reset_for_day(campaign.id, day)
         campaign, found = fetch_campaign_and_number(account_id, campaign_id, tiers[:2])
-    result = _select_number(campaign, number, tiers, found, day, commit)
+    result = _select_number(Call(campaign, number, tiers, day, commit, called_carrier), found)
     if commit:
         record_match(
             account_id=account_id,
@@ -107,82 +87,89 @@ def match(*, account_id: int, campaign_id: int, called_number: str, now: datetim
             skipped_tagged=result.skipped_tagged > 0,
             number_id=result.number_id,
             default_e164=campaign.default_e164 if result.basis == Basis.DEFAULT else "",
-            is_already_counted=bool(campaign.daily_limit),
+            is_already_counted=result.is_counted,
         )
     return result
 
 
-def _select_number(
-    campaign: MatchCampaign,
-    number: ParsedNumber,
-    tiers: Sequence[Tier],
-    found: FoundNumber | None,
-    day: date,
-    commit: bool,
-) -> MatchResult:
+def _select_number(call: Call, found: FoundNumber | None) -> MatchResult:
     """Select the nearest number. `found` is the candidate from the first two tiers, which nearly every call shows."""
+    campaign, tiers = call.campaign, call.tiers
     if campaign.is_paused:
-        return MatchResult(number.e164, None, None, Basis.NONE, "campaign_paused")
+        return results.no_number(call, "campaign_paused")
     if not campaign.automatic_matching:
-        return _default_result(campaign, number, "matching_off", day, commit)
-    if number.region not in US_REGIONS:
-        return _default_result(campaign, number, "called_abroad", day, commit)
+        return results.default_number(call, "matching_off")
+    if call.number.region not in US_REGIONS:
+        return results.default_number(call, "called_abroad")
     if not tiers:
-        return _default_result(campaign, number, "called_without_area", day, commit)
+        return results.default_number(call, "called_without_area")
+    if call.called_carrier and campaign.shows_on_other_networks:
+        networks = read_networks()
+        if networks.is_known(call.called_carrier):
+            return _select_for_carrier(call, found, networks)
     for some_tiers in (tiers[:2], tiers[2:]):
         found = found or fetch_next_number(campaign.id, some_tiers)
         while found:
-            tier, number_id, e164, *skipped = found
-            if not commit or _reserve_number(tier, campaign, number_id, e164, day):
-                counts = SkippedCounts(*skipped) if skipped else count_skipped(campaign.id, tier)
-                return MatchResult(number.e164, e164, number_id, tier.basis, "", *counts)
+            if _reserve_number(call, found[0], found[1], found[2]):
+                return results.local_number(call, found)
             found = fetch_next_number(campaign.id, some_tiers)
+    return _select_without_local_number(call)
+
+
+def _select_for_carrier(call: Call, found: FoundNumber | None, networks: CarrierNetworks) -> MatchResult:
+    """Like _select_number, but a number that is labelled on other networks only is not skipped.
+
+    Of equally near numbers, those without a label come first.
+    """
+    campaign_id, carrier = call.campaign.id, call.called_carrier
+    for some_tiers in (call.tiers[:2], call.tiers[2:]):
+        while True:
+            found = found or fetch_next_number(campaign_id, some_tiers)
+            nearer = some_tiers[: some_tiers.index(found[0])] if found else some_tiers
+            labelled = find_labelled_elsewhere(campaign_id, nearer, carrier, networks)
+            if labelled and _reserve_number(call, labelled.tier, labelled.number_id, labelled.e164):
+                return results.labelled_number(call, labelled, "labelled_elsewhere")
+            if found and not labelled and _reserve_number(call, found[0], found[1], found[2]):
+                return results.local_number(call, found)
+            if not found and not labelled:
+                break
+            found = None  # other calls used up a limit
+    return _select_without_local_number(call)
+
+
+def _select_without_local_number(call: Call) -> MatchResult:
+    """Select what the campaign chose for a call without a local number that may be shown."""
+    campaign, choices = call.campaign, Campaign.WhenAllLabelled
     # The first tier lies within the second.
-    counts = count_skipped(campaign.id, *tiers[1:])
-    reason_code = "local_numbers_skipped" if any(counts) else "no_local_number"
-    return _default_result(campaign, number, reason_code, day, commit, counts)
+    skipped = count_skipped(campaign.id, *call.tiers[1:])
+    if not any(skipped):
+        return results.default_number(call, "no_local_number")
+    if not skipped.tagged and not skipped.last_seen:
+        return results.default_number_in_place(call, skipped, "daily_limits_reached")
+    if campaign.when_all_labelled == choices.NO_CALL:
+        return results.no_number(call, "all_labelled", skipped)
+    if campaign.when_all_labelled == choices.LEAST_BAD:
+        networks = read_networks()
+        while labelled := find_least_bad(campaign.id, call.tiers, networks):
+            if _reserve_number(call, labelled.tier, labelled.number_id, labelled.e164):
+                return results.labelled_number(call, labelled, "least_bad_label")
+        return results.default_number_in_place(call, skipped, "daily_limits_reached")
+    return results.default_number_in_place(call, skipped, "local_numbers_skipped")
 
 
-def _default_result(
-    campaign: MatchCampaign,
-    number: ParsedNumber,
-    reason_code: str,
-    day: date,
-    commit: bool,
-    skipped: SkippedCounts = NONE_SKIPPED,
-) -> MatchResult:
-    """Return the campaign's default caller ID, or a result without a number if it has none."""
-    if campaign.default_id is None or campaign.default_removed_at is not None:
-        return MatchResult(number.e164, None, None, Basis.NONE, reason_code, *skipped)
-    is_exhausted = False
-    if limit := campaign.daily_limit:
-        is_exhausted = campaign.default_exhausted_on == day
-        if commit:
-            calls = daily_limit.count_call(campaign.default_id, account_id=campaign.account_id, day=day, limit=limit)
-            is_exhausted = is_exhausted or calls > limit
-    return MatchResult(
-        number.e164,
-        campaign.default_e164,
-        campaign.default_id,
-        Basis.DEFAULT,
-        reason_code,
-        *skipped,
-        is_tagged=campaign.default_status in PhoneNumber.TAGGED,
-        was_labelled=campaign.default_status == PhoneNumber.SpamStatus.LAST_SEEN,
-        is_exhausted=is_exhausted,
-        is_outside_campaign=campaign.default_campaign_id != campaign.id,
-    )
-
-
-def _reserve_number(tier: Tier, campaign: MatchCampaign, number_id: int, e164: str, day: date) -> bool:
-    """Move the rotation on and count the call.
+def _reserve_number(call: Call, tier: Tier, number_id: int, e164: str) -> bool:
+    """Move the rotation on and count the call, if it is committed.
 
     Returns False if other calls used up the number's daily limit meanwhile. The caller then tries the next number.
     """
+    if not call.commit:
+        return True
+    campaign = call.campaign
     set_last_shown(campaign.id, tier, e164)
     limit = campaign.daily_limit
     if not limit:
         return True
     return (
-        daily_limit.count_call(number_id, account_id=campaign.account_id, day=day, limit=limit, enforce_limit=True) > 0
+        daily_limit.count_call(number_id, account_id=campaign.account_id, day=call.day, limit=limit, enforce_limit=True)
+        > 0
     )

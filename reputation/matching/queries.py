@@ -17,23 +17,23 @@ from reputation.models import Campaign, PhoneNumber
 # Skipped numbers are counted up to this, so that a call costs the same however many there are.
 MAX_SKIPPED_COUNT = 100
 
-_NUMBERS_TABLE = PhoneNumber._meta.db_table
-_IS_TAGGED, _IS_SKIPPED = (
+NUMBERS_TABLE = PhoneNumber._meta.db_table
+IS_TAGGED, IS_SKIPPED = (
     "m.spam_status IN ({})".format(", ".join(f"'{status.value}'" for status in statuses))
     for statuses in (PhoneNumber.TAGGED, PhoneNumber.SKIPPED)
 )
 
 # These repeat the conditions of the partial indexes number_to_show, number_skipped_tagged, number_skipped_last_seen and
 # number_skipped_exhausted, so that the databases use them.
-AVAILABLE = f"m.removed_at IS NULL AND m.exhausted_on IS NULL AND NOT ({_IS_SKIPPED})"
-SKIPPED_TAGGED = f"m.removed_at IS NULL AND {_IS_TAGGED}"
+AVAILABLE = f"m.removed_at IS NULL AND m.exhausted_on IS NULL AND NOT ({IS_SKIPPED})"
+SKIPPED_TAGGED = f"m.removed_at IS NULL AND {IS_TAGGED}"
 SKIPPED_LAST_SEEN = f"m.removed_at IS NULL AND m.spam_status = '{PhoneNumber.SpamStatus.LAST_SEEN.value}'"
-SKIPPED_EXHAUSTED = f"m.removed_at IS NULL AND m.exhausted_on IS NOT NULL AND NOT ({_IS_SKIPPED})"
+SKIPPED_EXHAUSTED = f"m.removed_at IS NULL AND m.exhausted_on IS NOT NULL AND NOT ({IS_SKIPPED})"
 # In the order of SkippedCounts.
 SKIPPED = (SKIPPED_TAGGED, SKIPPED_LAST_SEEN, SKIPPED_EXHAUSTED)
 
 _FIRST_IN_RANGE = f"""
-    SELECT m.id FROM {_NUMBERS_TABLE} m
+    SELECT m.id FROM {NUMBERS_TABLE} m
     WHERE m.campaign_id = %s AND m.e164 BETWEEN r.column2 AND r.column3 AND {AVAILABLE}
     ORDER BY m.e164 LIMIT 1"""
 
@@ -54,6 +54,11 @@ class MatchCampaign(NamedTuple):
     default_removed_at: datetime | None
     default_campaign_id: int | None
     default_exhausted_on: date | None
+    when_all_labelled: str
+    shows_on_other_networks: bool
+
+
+_CAMPAIGN_COLUMNS = len(MatchCampaign._fields)
 
 
 class CampaignNotFound(Exception):
@@ -90,10 +95,10 @@ def fetch_campaign_and_number(
         row = cursor.fetchone()
     if row is None:
         raise CampaignNotFound
-    campaign = MatchCampaign._make(row[:13])
-    if len(row) == 13 or row[13] is None:
+    campaign = MatchCampaign._make(row[:_CAMPAIGN_COLUMNS])
+    if len(row) == _CAMPAIGN_COLUMNS or row[_CAMPAIGN_COLUMNS] is None:
         return campaign, None
-    return campaign, (ranges[row[13]][0], *row[14:])
+    return campaign, (ranges[row[_CAMPAIGN_COLUMNS]][0], *row[_CAMPAIGN_COLUMNS + 1 :])
 
 
 # Named parameters: Django converts these to the database's placeholders in a tenth of the time.
@@ -113,7 +118,7 @@ def _campaign_and_number_sql(range_count: int) -> str:
             for position in range(range_count)
         )
         counts = ", ".join(
-            f"(SELECT count(*) FROM (SELECT 1 FROM {_NUMBERS_TABLE} m WHERE m.campaign_id = c.id AND m.e164 BETWEEN "
+            f"(SELECT count(*) FROM (SELECT 1 FROM {NUMBERS_TABLE} m WHERE m.campaign_id = c.id AND m.e164 BETWEEN "
             f"chosen.low AND chosen.high AND {condition} LIMIT {MAX_SKIPPED_COUNT}) AS counted)"
             for condition in SKIPPED
         )
@@ -122,14 +127,15 @@ def _campaign_and_number_sql(range_count: int) -> str:
             LEFT JOIN (
                 SELECT r.column1 AS place, r.column4 AS low, r.column5 AS high, n.id, n.e164
                 FROM (VALUES {values}) AS r
-                JOIN {_NUMBERS_TABLE} n ON n.id = ({_FIRST_IN_RANGE.replace("%s", "%(campaign)s")})
+                JOIN {NUMBERS_TABLE} n ON n.id = ({_FIRST_IN_RANGE.replace("%s", "%(campaign)s")})
                 ORDER BY r.column1 LIMIT 1) chosen ON true"""
     return _collapse_whitespace(f"""
         SELECT c.id, c.is_paused, c.automatic_matching, c.daily_limit, c.limits_reset_on, c.account_id, a.time_zone,
-               d.id, d.e164, d.spam_status, d.removed_at, d.campaign_id, d.exhausted_on{columns}
+               d.id, d.e164, d.spam_status, d.removed_at, d.campaign_id, d.exhausted_on,
+               c.when_all_labelled, c.shows_on_other_networks{columns}
         FROM {Campaign._meta.db_table} c
         JOIN {Account._meta.db_table} a ON a.id = c.account_id
-        LEFT JOIN {_NUMBERS_TABLE} d ON d.id = c.default_number_id{join}
+        LEFT JOIN {NUMBERS_TABLE} d ON d.id = c.default_number_id{join}
         WHERE c.id = %(campaign)s AND c.account_id = %(account)s""")
 
 
@@ -137,13 +143,13 @@ def _collapse_whitespace(sql: str) -> str:
     return " ".join(sql.split())
 
 
-def _values_sql(range_count: int) -> str:
+def values_sql(range_count: int) -> str:
     """Return a table r of ranges: position (column1), low (column2) and high (column3)."""
     return "(VALUES {}) AS r".format(", ".join(["(%s, %s, %s)"] * range_count))
 
 
-def _range_parameters(ranges: Iterable[tuple[str, str]]) -> list[int | str]:
-    """Return the parameters of _values_sql."""
+def range_parameters(ranges: Iterable[tuple[str, str]]) -> list[int | str]:
+    """Return the parameters of values_sql."""
     parameters: list[int | str] = []
     for position, (low, high) in enumerate(ranges):
         parameters += (position, low, high)
@@ -155,7 +161,7 @@ def fetch_next_number(campaign_id: int, tiers: Sequence[Tier]) -> tuple[Tier, in
     ranges = [(tier, *bounds) for tier in tiers for bounds in rotated_ranges(campaign_id, tier)]
     if not ranges:
         return None
-    parameters = _range_parameters((low, high) for _tier, low, high in ranges)
+    parameters = range_parameters((low, high) for _tier, low, high in ranges)
     with connection.cursor() as cursor:
         cursor.execute(_next_number_sql(len(ranges)), (*parameters, campaign_id))
         row = cursor.fetchone()
@@ -166,14 +172,14 @@ def fetch_next_number(campaign_id: int, tiers: Sequence[Tier]) -> tuple[Tier, in
 def _next_number_sql(range_count: int) -> str:
     return f"""
         SELECT r.column1, n.id, n.e164
-        FROM {_values_sql(range_count)} JOIN {_NUMBERS_TABLE} n ON n.id = ({_FIRST_IN_RANGE})
+        FROM {values_sql(range_count)} JOIN {NUMBERS_TABLE} n ON n.id = ({_FIRST_IN_RANGE})
         ORDER BY r.column1 LIMIT 1"""
 
 
 def count_skipped(campaign_id: int, *tiers: Tier) -> SkippedCounts:
     """Return how many numbers of `tiers` are skipped; one query."""
     ranges = [bounds for tier in tiers for bounds in tier.ranges]
-    parameters = (*_range_parameters(ranges), campaign_id)
+    parameters = (*range_parameters(ranges), campaign_id)
     with connection.cursor() as cursor:
         cursor.execute(_count_skipped_sql(len(ranges)), parameters * len(SKIPPED))
         return SkippedCounts(*cursor.fetchone())
@@ -182,7 +188,7 @@ def count_skipped(campaign_id: int, *tiers: Tier) -> SkippedCounts:
 @cache
 def _count_skipped_sql(range_count: int) -> str:
     counts = (
-        f"(SELECT count(*) FROM (SELECT 1 FROM {_values_sql(range_count)} JOIN {_NUMBERS_TABLE} m "
+        f"(SELECT count(*) FROM (SELECT 1 FROM {values_sql(range_count)} JOIN {NUMBERS_TABLE} m "
         f"ON m.campaign_id = %s AND m.e164 BETWEEN r.column2 AND r.column3 AND {condition} "
         f"LIMIT {MAX_SKIPPED_COUNT}) AS counted)"
         for condition in SKIPPED
@@ -195,12 +201,12 @@ def get_tier_candidates(campaign_id: int, tier: Tier, *, limit: int) -> list[int
     ranges = rotated_ranges(campaign_id, tier)
     if not ranges:
         return []
-    parameters = _range_parameters(ranges)
+    parameters = range_parameters(ranges)
     # One range comes twice in the rotation, and its numbers with it: the first position counts.
     found: dict[int, tuple[int, str]] = {}
     for condition in (AVAILABLE, *SKIPPED):
         sql = f"""
-            SELECT m.id, r.column1, m.e164 FROM {_values_sql(len(ranges))} JOIN {_NUMBERS_TABLE} m
+            SELECT m.id, r.column1, m.e164 FROM {values_sql(len(ranges))} JOIN {NUMBERS_TABLE} m
             ON m.campaign_id = %s AND m.e164 BETWEEN r.column2 AND r.column3 AND {condition}
             ORDER BY r.column1, m.e164 LIMIT %s"""
         with connection.cursor() as cursor:

@@ -8,7 +8,7 @@ from datetime import date
 from django.db import connection
 
 from portal.text import join_names
-from reputation.matching.queries import AVAILABLE, SKIPPED, SKIPPED_EXHAUSTED
+from reputation.matching.queries import AVAILABLE, SKIPPED, SKIPPED_EXHAUSTED, SKIPPED_LAST_SEEN, SKIPPED_TAGGED
 from reputation.models import Campaign, PhoneNumber
 
 _NUMBERS_TABLE = PhoneNumber._meta.db_table
@@ -58,13 +58,19 @@ _REACHED_EARLIER = (
     + _exists(f"{SKIPPED_EXHAUSTED} AND m.exhausted_on < %s")
     + ")"
 )
+_NOT_EXHAUSTED = "(m.exhausted_on IS NULL OR m.exhausted_on < %s)"
+_MAY_SHOW_LABELLED = (
+    f"(c.when_all_labelled = '{Campaign.WhenAllLabelled.LEAST_BAD.value}' AND ("
+    + " OR ".join(_exists(f"{condition} AND {_NOT_EXHAUSTED}") for condition in (SKIPPED_TAGGED, SKIPPED_LAST_SEEN))
+    + "))"
+)
 # Each subquery has the condition of a partial index and ends at the first number that it finds.
 _SQL = f"""
     SELECT c.id, c.name, c.automatic_matching, {", ".join(map(_exists, SKIPPED))}
     FROM {Campaign._meta.db_table} c
     LEFT JOIN {_NUMBERS_TABLE} d ON d.id = c.default_number_id AND d.removed_at IS NULL
     WHERE c.account_id = %s AND NOT c.is_paused AND d.id IS NULL AND NOT (
-        c.automatic_matching AND ({_exists(AVAILABLE)} OR {_REACHED_EARLIER}))
+        c.automatic_matching AND ({_exists(AVAILABLE)} OR {_REACHED_EARLIER} OR {_MAY_SHOW_LABELLED}))
     ORDER BY c.name, c.id LIMIT %s"""
 
 
@@ -74,5 +80,5 @@ def get_campaigns_without_caller_id(account_id: int, day: date, *, limit: int) -
     A default caller ID is always usable, tagged or not (see match.py).
     """
     with connection.cursor() as cursor:
-        cursor.execute(_SQL, [account_id, day, day, limit])
+        cursor.execute(_SQL, [account_id, day, day, day, day, limit])
         return [CampaignWithoutCallerId(pk, name, *map(bool, flags)) for pk, name, *flags in cursor.fetchall()]

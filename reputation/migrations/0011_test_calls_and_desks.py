@@ -205,6 +205,21 @@ class Migration(migrations.Migration):
             model_name='enginerole',
             name='engine_role_one_provider',
         ),
+        migrations.AddField(
+            model_name='campaign',
+            name='shows_on_other_networks',
+            field=models.BooleanField(db_default=False, default=False, help_text='Only if the dialer says which network the called person uses.', verbose_name='show a number that one network labels on the other networks'),
+        ),
+        migrations.AddField(
+            model_name='campaign',
+            name='skipped_alert_since',
+            field=models.DateTimeField(editable=False, null=True),
+        ),
+        migrations.AddField(
+            model_name='campaign',
+            name='when_all_labelled',
+            field=models.CharField(choices=[('default', 'Same State, then the default caller ID'), ('least_bad', 'The least bad local number'), ('no_call', 'No call')], db_default='default', default='default', max_length=10, verbose_name='when every local number is labelled'),
+        ),
         migrations.AlterField(
             model_name='check',
             name='evidence',

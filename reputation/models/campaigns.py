@@ -13,6 +13,13 @@ from reputation.models.numbers import PhoneNumber
 class Campaign(models.Model):
     """A campaign of a dialer. It calls from the numbers assigned to it, or from `default_number` if none matches."""
 
+    class WhenAllLabelled(models.TextChoices):
+        """What a call shows if no number of the called person's State may be shown, for their labels."""
+
+        DEFAULT = "default", "Same State, then the default caller ID"
+        LEAST_BAD = "least_bad", "The least bad local number"
+        NO_CALL = "no_call", "No call"
+
     account = models.ForeignKey(Account, models.CASCADE, related_name="campaigns")
     name = models.CharField(max_length=80)
     is_paused = models.BooleanField("paused", default=False)
@@ -35,6 +42,21 @@ class Campaign(models.Model):
         blank=True,
         help_text="So many calls a day show the same number; then it is skipped until the next day.",
     )
+    when_all_labelled = models.CharField(
+        "when every local number is labelled",
+        max_length=10,
+        choices=WhenAllLabelled,
+        default=WhenAllLabelled.DEFAULT,
+        db_default=WhenAllLabelled.DEFAULT,
+    )
+    shows_on_other_networks = models.BooleanField(
+        "show a number that one network labels on the other networks",
+        default=False,
+        db_default=False,
+        help_text="Only if the dialer says which network the called person uses.",
+    )
+    # Since when more of its numbers are skipped than SKIPPED_ALERT_PERCENT. See matching/skipped_share.py.
+    skipped_alert_since = models.DateTimeField(null=True, editable=False)
     # The account's local date on which `PhoneNumber.exhausted_on` was last reset. See matching/daily_limit.py.
     limits_reset_on = models.DateField(null=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)

@@ -32,6 +32,10 @@ class NumberCountQuerySet(AccountQuerySet):
     def labelled_when_last_seen(self) -> NumberCountQuerySet:
         return self.filter(facet__in=get_facets(spam_status=(PhoneNumber.SpamStatus.LAST_SEEN,)))
 
+    def skipped(self) -> NumberCountQuerySet:
+        """Those that matching skips for their labels."""
+        return self.filter(facet__in=get_facets(spam_status=PhoneNumber.SKIPPED))
+
     def total(self) -> int:
         return self.aggregate(total=models.Sum("count"))["total"] or 0
 

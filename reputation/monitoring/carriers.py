@@ -6,7 +6,7 @@ carriers that have none.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -115,6 +115,42 @@ def find_engine(carrier: str, device: str = "") -> Engine | None:
     }
     keys = [wanted, (wanted[0], ""), ("", wanted[1])]
     return next((rows[key] for key in keys if any(key) and key in rows), None)
+
+
+@dataclass(frozen=True)
+class CarrierNetworks:
+    """Which carriers have labels of their own: the table's engines of each carrier, by normalised name.
+
+    Carriers that one engine serves count as one network, because both show its labels. A carrier that the table does
+    not name is not known: it may use the network of any other.
+    """
+
+    engines: Mapping[str, frozenset[int]]
+
+    def is_known(self, carrier: str) -> bool:
+        return _normalize(carrier) in self.engines
+
+    def is_one_carrier(self, carriers: Iterable[str]) -> bool:
+        """Whether all are the same carrier, in any spelling. An empty name is none."""
+        names = {_normalize(carrier) for carrier in carriers}
+        return len(names) == 1 and "" not in names
+
+    def are_different(self, carrier: str, other: str) -> bool:
+        """Whether both are known, and no engine serves both."""
+        one, two = (self.engines.get(_normalize(name), frozenset()) for name in (carrier, other))
+        return bool(one and two) and not one & two
+
+    def is_served_by(self, carrier: str, engine_id: int) -> bool:
+        return engine_id in self.engines.get(_normalize(carrier), ())
+
+
+def read_networks() -> CarrierNetworks:
+    """The table as it is now; one query. Rows for a make of telephone only name no carrier."""
+    engines: dict[str, set[int]] = {}
+    for carrier, engine_id in CarrierEngine.objects.values_list("carrier", "engine"):
+        if name := _normalize(carrier):
+            engines.setdefault(name, set()).add(engine_id)
+    return CarrierNetworks({name: frozenset(ids) for name, ids in engines.items()})
 
 
 def _normalize(name: str) -> str:

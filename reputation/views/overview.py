@@ -9,6 +9,7 @@ from django.urls import path
 from enrollment.status import get_enrollment_status
 from portal.accounts.access import MemberRequest, member_required
 from portal.models import today_of
+from reputation.matching.skipped_share import get_alerts
 from reputation.matching.without_caller_id import get_campaigns_without_caller_id
 from reputation.models import BulkAction, Campaign, Case, DeskRequest, NumberImport, PhoneNumber
 from reputation.monitoring.licence_notices import get_licence_notices
@@ -53,6 +54,7 @@ def overview(request: MemberRequest) -> HttpResponse:
         "unknown": get_unknown_numbers(scope, tallies, now),
         "more_tagged": len(tagged) > MAX_ROWS,
         "tagged_defaults": defaults.select_related("default_number").order_by("name")[:MAX_ROWS],
+        "skipped_shares": get_alerts(request.account, limit=MAX_ROWS),
         "without_caller_id": get_campaigns_without_caller_id(request.account.pk, day, limit=MAX_ROWS),
         "licence_notices": get_licence_notices(request.account, now),
         "loss_reports": get_reports(request.account, now, limit=MAX_REPORTS, max_listed=MAX_ROWS),
@@ -70,7 +72,7 @@ def overview(request: MemberRequest) -> HttpResponse:
     }
     tasks = (
         *("asks_for_enrollment", "undecided_count", "without_ticket", "tagged_defaults", "unconfirmed_imports"),
-        *("without_caller_id", "licence_notices", "loss_reports", "desk_requests"),
+        *("without_caller_id", "skipped_shares", "licence_notices", "loss_reports", "desk_requests"),
     )
     context["has_tasks"] = any(context[name] for name in tasks)
     return render(request, "reputation/overview.html", context)

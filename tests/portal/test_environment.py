@@ -118,6 +118,7 @@ INVALID_VALUES = {
     "LABEL_SEEN_DAYS": ("0", "LABEL_SEEN_DAYS is 0; it must be 1 or more"),
     "RISK_DAYS": ("0", "RISK_DAYS is 0; it must be 1 or more"),
     "AGREEING_APPS": ("0", "AGREEING_APPS is 0; it must be 1 or more"),
+    "SKIPPED_ALERT_PERCENT": ("101", "SKIPPED_ALERT_PERCENT is 101; it must be from 0 to 100."),
 }
 
 

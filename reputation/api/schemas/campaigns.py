@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from reputation.api.schemas.base import Id, Name, RequestSchema, ResponseSchema
+from reputation.api.schemas.base import Choices, Id, Name, RequestSchema, ResponseSchema
 from reputation.api.schemas.numbers import NumberSummary, serialize_number_summary
 from reputation.campaigns import MAX_DAILY_LIMIT
 from reputation.models import Campaign
@@ -20,6 +20,13 @@ class CampaignResponse(ResponseSchema):
     automatic_matching: bool
     default_number: NumberSummary | None = Field(description="The default caller ID.")
     daily_limit: int | None = Field(description="So many calls a day may show the same number; null: any number.")
+    when_all_labelled: Annotated[str, Choices(*Campaign.WhenAllLabelled.values)] = Field(
+        description="What a call shows if every number of the called person's State is labelled."
+    )
+    shows_on_other_networks: bool = Field(
+        description="A number that only one network labels is shown to people on others, if a match request has "
+        "`called_carrier`."
+    )
     created_at: datetime
 
 
@@ -43,6 +50,15 @@ class CampaignUpdateRequest(RequestSchema):
     daily_limit: Annotated[int, Field(ge=1, le=MAX_DAILY_LIMIT)] | None = Field(
         None, description="So many calls a day may show the same number; null: any number."
     )
+    when_all_labelled: Annotated[str, Choices(*Campaign.WhenAllLabelled.values)] | None = Field(
+        None,
+        description="What a call shows if every number of the called person's State is labelled: `default`, the "
+        "default caller ID; `least_bad`, the one with the least bad label; `no_call`, none, and the dialer is to make "
+        "no call.",
+    )
+    shows_on_other_networks: bool | None = Field(
+        None, description="Show a number that only one network labels to people on others; see `called_carrier`."
+    )
 
 
 def serialize_campaign(campaign: Campaign) -> CampaignResponse:
@@ -56,5 +72,7 @@ def serialize_campaign(campaign: Campaign) -> CampaignResponse:
         automatic_matching=campaign.automatic_matching,
         default_number=serialize_number_summary(present) if present else None,
         daily_limit=campaign.daily_limit,
+        when_all_labelled=campaign.when_all_labelled,
+        shows_on_other_networks=campaign.shows_on_other_networks,
         created_at=campaign.created_at,
     )

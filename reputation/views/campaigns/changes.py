@@ -52,6 +52,14 @@ def _change_settings(request: MemberRequest, campaign: Campaign) -> HttpResponse
                 changed |= campaigns.set_automatic_matching(
                     campaign, enabled=to["automatic_matching"], context=request.context
                 )
+            if "when_all_labelled" in form.changed_data:
+                changed |= campaigns.set_when_all_labelled(
+                    campaign, choice=to["when_all_labelled"], context=request.context
+                )
+            if "shows_on_other_networks" in form.changed_data:
+                changed |= campaigns.set_shows_on_other_networks(
+                    campaign, enabled=to["shows_on_other_networks"], context=request.context
+                )
             if "daily_limit" in form.changed_data:
                 limits = {"limit": to["daily_limit"], "expected_limit": form.initial_daily_limit}
                 changed |= campaigns.set_daily_limit(campaign, **limits, context=request.context)

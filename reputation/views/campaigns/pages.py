@@ -17,11 +17,17 @@ from reputation import campaigns
 from reputation.campaigns import NameTaken
 from reputation.matching import statistics
 from reputation.matching.explain import MatchExplanation, explain_match
+from reputation.matching.skipped_share import SkippedShare
 from reputation.models import BulkAction, Campaign, PhoneNumber
 from reputation.models.campaigns import get_default_caller_id
 from reputation.number_table.alerts import build_rows
 from reputation.number_table.scope import NumberScope
-from reputation.views.campaigns.forms import CampaignForm, MatchTestForm
+from reputation.views.campaigns.forms import (
+    WHEN_ALL_LABELLED_EXPLANATIONS,
+    CampaignForm,
+    MatchTestForm,
+    WhenAllLabelled,
+)
 from reputation.views.number_table import get_bulk_buttons, read_number_table
 
 Action = BulkAction.Action
@@ -118,6 +124,8 @@ def render_campaign(request: MemberRequest, campaign: Campaign, form: CampaignFo
         "tagged": [tally for tally in table.status_counts if tally.count and tally.value in PARTS_OF_TAGGED],
         "tagged_count": counts[Status.TAGGED],
         "last_seen_count": counts[Status.LAST_SEEN],
+        "share": SkippedShare(campaign, counts[Status.TAGGED] + counts[Status.LAST_SEEN], table.scope_total),
+        "when_all_labelled": WHEN_ALL_LABELLED_EXPLANATIONS[WhenAllLabelled(campaign.when_all_labelled)],
         "not_known": [tally for tally in table.status_counts if tally.count and tally.value in UNKNOWN_STATUSES],
         "bulk": get_bulk_buttons(Action.UNASSIGN, campaign=campaign),
         "bulk_actions": BulkAction.objects.for_account(request.account).in_progress(),
@@ -140,12 +148,12 @@ def _run_match_test(
     if not form.is_valid():
         return form, None
     try:
-        return form, explain_match(campaign, form.cleaned_data["call"], now)
+        return form, explain_match(campaign, form.cleaned_data["call"], now, form.cleaned_data["carrier"])
     except InvalidPhoneNumber as error:
         form.add_error("call", str(error))
         return form, None
 
 
 def _get_settings_form(campaign: Campaign) -> CampaignForm:
-    fields = ("name", "automatic_matching", "daily_limit")
+    fields = ("name", "automatic_matching", "daily_limit", "when_all_labelled", "shows_on_other_networks")
     return CampaignForm(initial={field: getattr(campaign, field) for field in fields})

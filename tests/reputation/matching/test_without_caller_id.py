@@ -104,7 +104,7 @@ def test_it_uses_the_partial_indexes(account, campaign, now):
         if connection.vendor == "postgresql":
             cursor.execute("SET LOCAL enable_seqscan = off")
         explain = "EXPLAIN QUERY PLAN " if connection.vendor == "sqlite" else "EXPLAIN "
-        cursor.execute(explain + without_caller_id._SQL, [account.pk, day, day, 5])
+        cursor.execute(explain + without_caller_id._SQL, [account.pk, day, day, day, day, 5])
         plan = " ".join(str(row) for row in cursor.fetchall())
     assert "number_to_show" in plan
     assert "number_skipped_tagged" in plan

@@ -289,15 +289,15 @@ def test_member_stays_due_when_the_worker_is_stopped_while_sending(account, memb
 def test_worker_whose_claim_expired_sends_no_digest(account, member, hiya, now, monkeypatch):
     """The worker stalls while it builds the digests, and another sends the mail meanwhile."""
     create_tag(MonitoredNumberFactory(account=account), hiya, at=now - HOUR)
-    build_digests = digests._build_digests
+    build_sections = digests.build_sections
 
     def stall(members, **options):
-        built = build_digests(members, **options)
-        monkeypatch.setattr(digests, "_build_digests", build_digests)
+        built = build_sections(members, **options)
+        monkeypatch.setattr(digests, "build_sections", build_sections)
         digests.send_digests(now=now + LEASE_DURATION)
         return built
 
-    monkeypatch.setattr(digests, "_build_digests", stall)
+    monkeypatch.setattr(digests, "build_sections", stall)
     digests.send_digests(now=now)
     assert len(mail.outbox) == 1
     member.refresh_from_db()

@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from portal.audit import Context
 from portal.models import today_of
 from reputation.models import LabelReport, NumberCalls, Submission, TestCall
+from reputation.numbers import spam_status
 from reputation.test_calls import rounds
 from reputation.test_calls.ordering import choose_numbers
 from reputation.test_calls.rounds import NoCalls
@@ -16,6 +17,8 @@ from tests.factories import (
     AccountFactory,
     CampaignFactory,
     CaseFactory,
+    CheckFactory,
+    MonitoredNumberFactory,
     PhoneNumberFactory,
     SubmissionFactory,
     TagFactory,
@@ -163,3 +166,28 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_rows(account, ac
             rounds.create_round(account, 60, context=Context(actor, now + timedelta(days=len(counts) * 8)))
         counts.append(len(queries))
     assert counts[0] == counts[1] <= 20
+
+
+@pytest.mark.parametrize(
+    "sign",
+    [
+        {"verdict": "labelled", "label": "Telemarketer", "severity": "category"},
+        {"verdict": "warning"},
+        {"verdict": "warning", "evidence": "report", "label": "Scam Likely"},
+        {"verdict": "warning", "evidence": "complaints", "raw_response": {"complaints": 2}},
+    ],
+    ids=["category", "medium risk", "one unconfirmed report", "two complaints"],
+)
+def test_a_number_that_becomes_at_risk_moves_up_in_the_next_round_until_the_risk_ends(account, telephone, now, sign):
+    busy, number = PhoneNumberFactory(account=account), MonitoredNumberFactory(account=account)
+    NumberCalls.objects.create(account=account, number=busy, day=today_of(account, now), calls=90)
+
+    def first(at):
+        return next((choice.number_id, choice.reason) for choice in choose_numbers(account, [telephone], 9, at))
+
+    assert first(now) == (busy.pk, "most_calls")
+    ends = now + timedelta(days=30)
+    CheckFactory(number=number, effect="risk", valid_until=ends, **sign)
+    spam_status.recompute([number.pk], now=now)
+    assert first(now) == (number.pk, "at_risk")
+    assert first(ends)[1] != "at_risk"
