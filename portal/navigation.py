@@ -40,7 +40,9 @@ MENU = (
         "Number Management",
         (
             MenuItem("Phone Numbers", "phone", ("phone-numbers", "phone-number-", "import")),
-            MenuItem("Number Reputation", "shield", ("number-reputation", "number", "case", "bulk-action"), True),
+            MenuItem(
+                "Number Reputation", "shield", ("number-reputation", "number", "case", "bulk-action", "label-"), True
+            ),
             MenuItem("Test calls", "phone-call", ("test-calls", "test-", "telephone")),
             MenuItem("Remediation desk", "inbox", ("desks", "desk")),
         ),

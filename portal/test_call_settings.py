@@ -35,6 +35,13 @@ class TestCallSettings:
     photo_mb: int = 10
     photo_kept_days: int = 400
     called_kept_days: int = 90
+    volume_days: int = 7  # of calls that decide how much a number is used
+    sample_days: int = 30  # older calls at random are not in the sample
+    report_wait_days: int = 30  # so long a report asks for a call
+    relook_wait_days: int = 14  # so long after the last of relook_days, a look is still made
+    round_hours: int = 24  # a round that nobody ends does so after this
+    photo_megapixels: int = 50  # a small file can hold a picture that fills the memory
+    photo_max_side: int = 2_000  # pixels; larger photos are made smaller, and labels stay readable
     relook_days: tuple[int, ...] = (3, 7, 14)
 
 
@@ -62,6 +69,13 @@ def read_test_call_settings(environment: EnvironmentReader) -> TestCallSettings:
         "photo_mb": read("int", "TEST_CALL_PHOTO_MB", TestCallSettings.photo_mb),
         "photo_kept_days": read("int", "TEST_CALL_PHOTO_KEPT_DAYS", TestCallSettings.photo_kept_days),
         "called_kept_days": read("int", "TEST_CALL_CALLED_KEPT_DAYS", TestCallSettings.called_kept_days),
+        "volume_days": read("int", "TEST_CALL_VOLUME_DAYS", TestCallSettings.volume_days),
+        "sample_days": read("int", "TEST_CALL_SAMPLE_DAYS", TestCallSettings.sample_days),
+        "report_wait_days": read("int", "TEST_CALL_REPORT_WAIT_DAYS", TestCallSettings.report_wait_days),
+        "relook_wait_days": read("int", "TEST_CALL_RELOOK_WAIT_DAYS", TestCallSettings.relook_wait_days),
+        "round_hours": read("int", "TEST_CALL_ROUND_HOURS", TestCallSettings.round_hours),
+        "photo_megapixels": read("int", "TEST_CALL_PHOTO_MEGAPIXELS", TestCallSettings.photo_megapixels),
+        "photo_max_side": read("int", "TEST_CALL_PHOTO_MAX_SIDE", TestCallSettings.photo_max_side),
     }
     for name, value in values.items():
         environment.require_minimum(1, f"TEST_CALL_{name.upper()}", value)

@@ -5,6 +5,7 @@ from django.apps import apps
 from django.core.handlers.wsgi import WSGIRequest
 from django.urls import reverse
 
+from portal.accounts.roles import API_SCOPES
 from tests.factories import AccountFactory, UserFactory
 from tests.support.urls import POST_DATA, PUBLIC_URLS, ApiOperation, Url, all_api_operations, all_page_urls
 
@@ -86,7 +87,7 @@ def test_api_refuses_a_request_without_a_key(operation, account, owner, client_f
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=url_id)
 def test_api_refuses_a_key_without_the_scope(operation, account, api_client_for):
-    others = [scope for scope in ("match", "read", "write") if scope != operation.scope]
+    others = [scope for scope in API_SCOPES if scope != operation.scope]
     address, client = operation.of(account), api_client_for(account, *others)
     before = database_snapshot()
     answer = operation.send(client, address)
@@ -120,7 +121,7 @@ def test_api_read_operations_change_nothing(operation, account, api_client_for):
 
 def test_only_operations_of_the_read_scope_are_get_requests():
     found = {(one.scope, one.method == "GET") for one in OPERATIONS}
-    assert found == {("read", True), ("write", False), ("match", False)}
+    assert found == {("read", True), *((scope, False) for scope in API_SCOPES if scope != "read")}
 
 
 # Malformed values of fields and URL parameters.
@@ -138,12 +139,12 @@ MALFORMED_INPUTS = [
     "%00",
 ]
 FORM_FIELDS = """
-account action after agreed all answer attested_by automatic_matching back before call campaign capability carrier
-change common_label confirmed count daily_limit declares description digest due_on email engine event_types except
-expected file_content file_name filter find first group ids ios_screening kind label mailbox make minutes name
-new_password1 new_password2 next not_before number numbers old_password page password plan purpose q received_at
-reference refusal request result role seen_on shown signed_by sort source state status step system telephone telephones
-text ticket_reference time_zone token url username what_changed who
+account action after agreed all answer attested_by automatic_matching back before call called_number campaign capability
+carrier change common_label confirmed count daily_limit declares description digest due_on email engine event_types
+except expected file_content file_name filter find first group ids ios_screening kind label mailbox make minutes name
+new_password1 new_password2 next not_before number numbers old_password page password photo plan purpose q received_at
+reference refusal request result role seen_on shown signed_by sort source state status step stored_photo system
+telephone telephones text ticket_reference time_zone token url username what_changed who
 """.split()  # noqa: SIM905
 
 

@@ -35,6 +35,8 @@ class Permission(StrEnum):
     MATCH_BY_API = "match_by_api"
     READ_BY_API = "read_by_api"
     WRITE_BY_API = "write_by_api"
+    REPORT_BY_API = "report_by_api"
+    CALL_BY_API = "call_by_api"  # plan, take and answer test calls
 
 
 MEMBER_ROLES: dict[str, frozenset[Permission]] = {
@@ -101,6 +103,18 @@ API_SCOPES = {
             "Write",
             "Add, change, remove, import, enable and disable numbers, and change campaigns.",
             frozenset({Permission.WRITE_BY_API}),
+        ),
+        Scope(
+            "report",
+            "Report",
+            "Report spam labels that called people saw, and send photos of them. For the software of agents.",
+            frozenset({Permission.REPORT_BY_API}),
+        ),
+        Scope(
+            "test_call",
+            "Test calls",
+            "Begin rounds of test calls, take their calls, and record what telephones showed.",
+            frozenset({Permission.CALL_BY_API}),
         ),
     )
 }

@@ -100,6 +100,13 @@ _SECURITY_SCHEME = {
 }
 
 
+# By kind of body.
+_FILE_TYPES = {
+    "file": "text/csv, application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "photo": "image/jpeg, image/png, image/webp",
+}
+
+
 def build_openapi_document(api: NinjaAPI) -> dict[str, Any]:
     """Return the document as plain dictionaries and lists. It does not change while the process runs."""
     generated = api.get_openapi_schema()
@@ -124,7 +131,7 @@ def build_openapi_document(api: NinjaAPI) -> dict[str, Any]:
 
 def _complete_operation(operation: dict[str, Any]) -> None:
     """Add what `operations.operation` declared to the operation that django-ninja generated."""
-    scope, codes = operation["x-scope"], operation.pop("x-problems")
+    scope, codes, kind = operation["x-scope"], operation.pop("x-problems"), operation.pop("x-body")
     is_write, returns_etag = operation.pop("x-write"), operation.pop("x-returns-etag")
     checks_if_match = operation.pop("x-checks-if-match")
     if operation.get("description", "").strip().rstrip(".") == operation["summary"]:
@@ -134,9 +141,7 @@ def _complete_operation(operation: dict[str, Any]) -> None:
     parameters = operation.setdefault("parameters", [])
     for media_type, body in operation.get("requestBody", {}).get("content", {}).items():
         if media_type == "multipart/form-data":
-            body["encoding"] = {
-                "file": {"contentType": "text/csv, application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
-            }
+            body["encoding"] = {"file": {"contentType": _FILE_TYPES[kind]}}
     if is_write:
         parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
     if checks_if_match:

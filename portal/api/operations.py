@@ -23,6 +23,8 @@ MAX_JSON_BYTES = 1024 * 1024
 COMMON_PROBLEMS = ("key_missing", "key_malformed", "key_unknown", "key_revoked", "key_expired", "scope_missing",
                    "rate_limited", "server_error")  # fmt: skip
 BODY_PROBLEMS = ("malformed", "too_large", "media_type")
+# Scopes whose operations change something, and so take an Idempotency-Key.
+WRITE_SCOPES = ("write", "report", "test_call")
 WRITE_PROBLEMS = ("idempotency_under_way", "idempotency_key_reused", "invalid")
 
 # For request bodies: no type conversions, and unknown members are refused, so that misspelled ones do not go unnoticed.
@@ -46,9 +48,9 @@ def operation(
     """Add the decorated function to the router. Its name is the operationId, its docstring the summary and description.
 
     `responses` are the schemas by status. `problems` are codes of PROBLEM_TYPES, in addition to those that follow from
-    the other arguments. `body` is json, file or empty.
+    the other arguments. `body` is json, file, photo or empty.
     """
-    is_write = scope == "write"
+    is_write = scope in WRITE_SCOPES
     codes = [*COMMON_PROBLEMS, *(WRITE_PROBLEMS if is_write else ()), *(BODY_PROBLEMS if body else ()), *problems]
     codes += ["not_found", "invalid"] if "{" in path else []
     codes += ["changed_meanwhile"] if checks_if_match else []
@@ -56,6 +58,7 @@ def operation(
         "x-scope": scope,
         "x-problems": list(dict.fromkeys(codes)),
         "x-write": is_write,
+        "x-body": body,
         "x-returns-etag": returns_etag,
         "x-checks-if-match": checks_if_match,
     }
@@ -93,7 +96,10 @@ def _checks_body_headers(body: str) -> Callable[[View], View]:
 
 
 def check_body_headers(body: str, request: HttpRequest) -> None:
-    """Check type and length by the headers, before the body is read. Raises a Problem. `body` is json or file."""
+    """Check type and length by the headers, before the body is read. Raises a Problem.
+
+    `body` is json, file or photo.
+    """
     media_type = "application/json" if body == "json" else "multipart/form-data"
     max_bytes = MAX_JSON_BYTES if body == "json" else settings.UPLOAD_LIMIT_MB * 1024 * 1024
     length = request.META.get("CONTENT_LENGTH") or ""

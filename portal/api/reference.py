@@ -113,7 +113,7 @@ class _ReferenceBuilder:
             body=self.rows(schema) if schema else [],
             responses=self.responses(operation["responses"]),
             problems=self.problems(operation["responses"]),
-            curl=self.curl(method, path, body_type, schema),
+            curl=self.curl(method, path, body_type, body),
         )
 
     def parameter(self, node: dict[str, Any]) -> ReferenceRow:
@@ -185,7 +185,7 @@ class _ReferenceBuilder:
             return f"list of {self.type_name(schema['items'])}s"
         return {"date-time": "time", "binary": "file"}.get(schema.get("format", ""), name)
 
-    def curl(self, method: str, path: str, body_type: str, schema: dict[str, Any]) -> str:
+    def curl(self, method: str, path: str, body_type: str, body: dict[str, Any]) -> str:
         """Return an example request as a command, with the required values."""
         words = [f"curl -X {method}" if method != "GET" else "curl"]
         words.append(shlex.quote(settings.PUBLIC_URL + self.example_path(path)))
@@ -193,10 +193,11 @@ class _ReferenceBuilder:
         if method != "GET":
             words.append('-H "Idempotency-Key: $(uuidgen)"')
         if body_type == "multipart/form-data":
-            words.append("-F file=@numbers.csv")
+            is_photo = body["encoding"]["file"]["contentType"].startswith("image/")
+            words.append(f"-F file=@{'label.jpg' if is_photo else 'numbers.csv'}")
         elif body_type:
             words.append("-H 'Content-Type: application/json'")
-            words.append(f"-d {shlex.quote(json.dumps(self.example(schema)))}")
+            words.append(f"-d {shlex.quote(json.dumps(self.example(body.get('schema', {}))))}")
         return " \\\n  ".join(words)
 
     @staticmethod

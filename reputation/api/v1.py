@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from portal.api.operations import make_api
-from reputation.api import bulk_actions, campaigns, cases, enrollments, events, imports, matches, numbers, reputations
+from reputation.api import (
+    bulk_actions,
+    campaigns,
+    cases,
+    enrollments,
+    events,
+    imports,
+    label_reports,
+    matches,
+    numbers,
+    reputations,
+    test_calls,
+)
 
 api = make_api(
     title="Number Reputation Portal",
@@ -20,6 +32,8 @@ api = make_api(
                 ("Imports", "CSV files of numbers."),
                 ("Campaigns", "The outbound dialer's campaigns."),
                 ("Cases", "What is being done about spam labels."),
+                ("Reports of labels", "What called people saw on their telephones."),
+                ("Test calls", "Calls from the account's numbers to its own telephones, and what these showed."),
                 ("Enrollment", "Whether numbers may be enabled."),
                 ("Events", "Everything that was changed, in order."),
             )
@@ -31,5 +45,8 @@ api = make_api(
     ),
 )
 # Before the numbers: /numbers/enable is no number.
-for module in (matches, bulk_actions, numbers, reputations, imports, campaigns, cases, enrollments, events):
+for module in (
+    *(matches, bulk_actions, numbers, reputations, imports, campaigns, cases),
+    *(label_reports, test_calls, enrollments, events),
+):
     api.add_router("", module.router)

@@ -133,6 +133,7 @@ class Migration(migrations.Migration):
                 ('label', models.CharField(max_length=80)),
                 ('carrier', models.CharField(blank=True, help_text='Empty: not known.', max_length=60, verbose_name='network')),
                 ('called_e164', models.CharField(blank=True, max_length=16, verbose_name='called number')),
+                ('seen_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('reported_at', models.DateTimeField()),
                 ('state', models.CharField(choices=[('open', 'Not confirmed'), ('confirmed', 'Confirmed'), ('dismissed', 'Dismissed')], default='open', max_length=10)),
                 ('state_since', models.DateTimeField()),
@@ -179,6 +180,7 @@ class Migration(migrations.Migration):
                 ('label', models.CharField(blank=True, max_length=80)),
                 ('name', models.CharField(blank=True, max_length=80, verbose_name='name shown')),
                 ('answered_at', models.DateTimeField(null=True)),
+                ('proves_absence', models.BooleanField(default=False)),
             ],
         ),
         migrations.CreateModel(

@@ -204,6 +204,8 @@ class TestCall(Claimable):
     name = models.CharField("name shown", max_length=80, blank=True)
     photo = models.ForeignKey(LabelPhoto, models.SET_NULL, null=True, related_name="+")
     answered_at = models.DateTimeField(null=True)
+    # Whether its telephone could show that there is no label, when the call was counted.
+    proves_absence = models.BooleanField(default=False)
 
     objects = AccountQuerySet.as_manager()
 
@@ -276,6 +278,8 @@ class LabelReport(models.Model):
     called_e164 = models.CharField("called number", max_length=16, blank=True)
     photo = models.ForeignKey(LabelPhoto, models.SET_NULL, null=True, related_name="+")
     reported_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    # When the label was shown; on a day before the report: the end of that day.
+    seen_at = models.DateTimeField(default=timezone.now)
     reported_at = models.DateTimeField()
     state = models.CharField(max_length=10, choices=State, default=State.OPEN)
     state_since = models.DateTimeField()

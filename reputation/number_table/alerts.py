@@ -22,6 +22,7 @@ from reputation.monitoring.severity import get_validity
 from reputation.numbers.at_risk import Sign, get_signs
 from reputation.numbers.last_seen import get_last_seen_tags
 from reputation.remediation.continuing import get_waiting_requests
+from reputation.test_calls.sightings import Sighting, get_sightings
 
 
 @dataclass
@@ -32,6 +33,7 @@ class NumberRow:
     label of a tagged number for long. `signs` are those of a number at risk. `case` is the unfinished case of the
     active tags, else the failed one. `failed_case` is the failed case that a support ticket is for. `requests` are
     those that engines received before monitoring ended. `turns` tell whose turn it is with requests to desks.
+    `sighting` is what test calls showed and people reported, if the account makes test calls.
     """
 
     number: PhoneNumber
@@ -45,6 +47,7 @@ class NumberRow:
     turns: list[Turn] = field(default_factory=list)
     verification_progress: str = ""
     is_exhausted: bool = False
+    sighting: Sighting | None = None
 
     @property
     def status_label(self) -> StatusLabel:
@@ -105,7 +108,7 @@ class NumberRow:
 
 
 def build_rows(numbers: Iterable[PhoneNumber], now: datetime) -> list[NumberRow]:
-    """Return rows for the numbers of one page; eight queries, however many numbers there are.
+    """Return rows for the numbers of one page; eleven queries, however many numbers there are.
 
     Call it with the account's time zone active: it decides which day is today.
     """
@@ -135,6 +138,8 @@ def build_rows(numbers: Iterable[PhoneNumber], now: datetime) -> list[NumberRow]
         rows[pk].signs = signs
     for request in get_waiting_requests([pk for pk, row in rows.items() if row.number.was_labelled]):
         rows[request.case.number_id].requests.append(request)
+    for pk, sighting in get_sightings(rows).items():
+        rows[pk].sighting = sighting
     verifying = [pk for pk, row in rows.items() if row.number.capability == PhoneNumber.Capability.VERIFYING]
     for pk, progress in verification.get_progress(verifying, now).items():
         rows[pk].verification_progress = progress

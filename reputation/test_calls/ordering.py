@@ -34,12 +34,6 @@ from reputation.models import (
 from reputation.models.numbers import PhoneNumberQuerySet
 
 Reason = TestCall.Reason
-# Days of calls that decide which numbers show the most.
-VOLUME_DAYS = 7
-# Reports ask for a call for so long: then the number is no longer at risk by them.
-REPORT_WAITS = timedelta(days=30)
-# So long after its last day, a look at a number whose label ended is still worth it.
-RELOOK_WAITS = timedelta(days=14)
 
 
 @dataclass(frozen=True)
@@ -97,7 +91,7 @@ def _find_in_order(
         seen_at=Subquery(seen.annotate(at=Max("answered_at")).values("at")), network=Value("")
     ).order_by(F("seen_at").asc(nulls_first=True), "pk")
     shown = NumberCalls.objects.filter(
-        number=OuterRef("pk"), day__gt=today_of(account, now) - timedelta(days=VOLUME_DAYS)
+        number=OuterRef("pk"), day__gt=today_of(account, now) - timedelta(days=settings.TEST_CALLS.volume_days)
     )
     volume = Subquery(shown.order_by().values("number").annotate(total=Sum("calls")).values("total"))
     unused = ~Exists(NumberCalls.objects.filter(number=OuterRef("pk")))
@@ -130,7 +124,7 @@ def _reported(
         Q(carrier="") & ~Exists(looked)
         | Q(carrier__in={telephone.carrier for telephone in telephones})
         & ~Exists(looked.filter(telephone__carrier=OuterRef("carrier"))),
-        reported_at__gt=now - REPORT_WAITS,
+        reported_at__gt=now - timedelta(days=settings.TEST_CALLS.report_wait_days),
     )
     first = due.filter(number=OuterRef("pk")).order_by("reported_at", "pk")
     reported = numbers.filter(pk__in=due.values("number"))
@@ -158,7 +152,7 @@ def _due_for_proof(
         after = timedelta(days=day)
         looked = on_network.filter(answered_at__gte=OuterRef("ended_at") + after)
         due |= Q(ended_at__lte=now - after, end_reason=Tag.EndReason.CLEARED) & ~Exists(looked)
-    oldest = now - timedelta(days=max(config.relook_days)) - RELOOK_WAITS
+    oldest = now - timedelta(days=max(config.relook_days) + config.relook_wait_days)
     tags = Tag.objects.for_account(account).filter(
         due,
         Q(ended_at__isnull=True) | Q(ended_at__gte=oldest),

@@ -18,10 +18,6 @@ from portal.models import Account
 from reputation.models import LabelPhoto
 
 FORMATS = ("JPEG", "PNG", "WEBP")
-# A small file can hold a huge picture, which would fill the memory. 50 million pixels are more than telephones take.
-MAX_PIXELS = 50_000_000
-# Longest side in pixels. Labels stay readable.
-MAX_SIDE = 2_000
 CHUNK = 500
 
 
@@ -62,12 +58,13 @@ def _delete_files(photos: Sequence[LabelPhoto]) -> None:
 def _encode(content: bytes) -> bytes:
     try:
         with Image.open(BytesIO(content), formats=FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
+            if image.width * image.height > settings.TEST_CALLS.photo_megapixels * 1_000_000:
                 raise PhotoRefused("The picture has too many pixels. Send a smaller one.")
             upright = ImageOps.exif_transpose(image).convert("RGB")
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError) as error:
         raise PhotoRefused("The file is no JPEG, PNG or WebP picture, or it is damaged.") from error
-    upright.thumbnail((MAX_SIDE, MAX_SIDE))
+    side = settings.TEST_CALLS.photo_max_side
+    upright.thumbnail((side, side))
     pixels = Image.new("RGB", upright.size)
     pixels.paste(upright)
     encoded = BytesIO()

@@ -7,27 +7,52 @@ person reports it within `report_days`, or an owner or admin confirms it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import transaction
 
+from enrollment.status import get_declared_purposes
 from portal import audit
 from portal.audit import Context
+from portal.models import Account, today_of
 from portal.phone.numbers import parse_number
-from reputation.models import Connection, LabelPhoto, LabelReport, PhoneNumber, TestCall
+from reputation.models import Check, Connection, LabelPhoto, LabelReport, PhoneNumber, TestCall
 from reputation.monitoring.carriers import find_engine
 from reputation.monitoring.observations import UNKNOWN_ENGINE, apply_observations
+from reputation.monitoring.severity import get_effect
 from reputation.providers.handset import HandsetProvider
 from reputation.providers.protocol import Evidence, Observation, Verdict
+from reputation.providers.registry import get_providers
 from reputation.test_calls.validity import end_no_labels
 
 State = LabelReport.State
 ConfirmedBy = LabelReport.ConfirmedBy
+# Labels as networks and telephones show them. Any other one is typed.
+COMMON_LABELS = (
+    "Scam Likely",
+    "Spam Risk",
+    "Potential Spam",
+    "Spam Likely",
+    "Suspected Spam",
+    "Potential Fraud",
+    "Telemarketer",
+    "Survey",
+)
 
 
 class ReportRefused(Exception):
     """Nothing was stored; the message says why."""
+
+
+class DayRefused(ReportRefused):
+    """The day on which the label was shown is no use."""
+
+
+def can_report() -> bool:
+    """Whether reports do anything: the provider that stores what people see is in use."""
+    return HandsetProvider.name in get_providers()
 
 
 def add_report(
@@ -37,12 +62,15 @@ def add_report(
     context: Context,
     carrier: str = "",
     called_number: str = "",
+    seen_on: date | None = None,
     photo: LabelPhoto | None = None,
 ) -> LabelReport:
     """Stores the report. Raises ReportRefused, or InvalidPhoneNumber about the called number.
 
-    The network may be unknown. Without the called number, nobody can tell whether two reports are of two people.
+    The network may be unknown. `seen_on` is the day on which the label was shown; None: now. Without the called
+    number, nobody can tell whether two reports are of two people.
     """
+    _check_possible()
     label = label.strip()[:80]
     if not label:
         raise ReportRefused("Type the label that was shown.")
@@ -55,6 +83,7 @@ def add_report(
         carrier=carrier.strip()[:60],
         called_e164=parse_number(called_number).e164 if called_number else "",
         photo=photo,
+        seen_at=_get_time_seen(number.account, seen_on, context.now),
         reported_by=context.actor.user,
         reported_at=context.now,
         state_since=context.now,
@@ -63,7 +92,7 @@ def add_report(
         PhoneNumber.objects.select_for_update().get(pk=number.pk)
         report.save()
         _record("report.added", report, context, after=label)
-        end_no_labels(number.pk, report.carrier, context.now)
+        end_no_labels(number.pk, report.carrier, report.seen_at)
         _observe(report, Verdict.WARNING, context)
         if others := _get_reports_of_others(report):
             for one in [*others, report]:
@@ -72,9 +101,24 @@ def add_report(
 
 
 def confirm_report(report: LabelReport, *, context: Context) -> bool:
-    """An owner or admin knows that the label was shown. Returns False if the report was settled already."""
+    """An owner or admin knows that the label was shown. Returns False if the report was settled already.
+
+    Raises ReportRefused if reports are switched off.
+    """
+    _check_possible()
     with transaction.atomic():
         return _confirm(report, ConfirmedBy.MEMBER, context)
+
+
+def _check_possible() -> None:
+    if not can_report():
+        raise ReportRefused("Reports of labels are switched off on this portal. Nothing was changed.")
+
+
+def get_effect_of_confirming(report: LabelReport) -> Check.Effect:
+    """What the label does to its number once it is confirmed: it tags the number, or puts it at risk."""
+    purpose = get_declared_purposes([report.account_id]).get(report.account_id, "")
+    return get_effect(_build_observation(report, Verdict.LABELLED, report.seen_at), purpose=purpose)
 
 
 def dismiss_report(report: LabelReport, *, context: Context) -> bool:
@@ -103,13 +147,31 @@ def get_engine_slug(carrier: str, make: str = "") -> str:
 
 
 def _get_reports_of_others(report: LabelReport) -> list[LabelReport]:
-    """The open reports of the number by other called persons within `report_days`; none if this one is unknown."""
+    """The reports by other called persons of labels within `report_days` of this; none if its person is unknown."""
     if not report.called_e164:
         return []
-    since = report.reported_at - timedelta(days=settings.TEST_CALLS.report_days)
-    recent = LabelReport.objects.filter(number=report.number_id, reported_at__gte=since)
+    days = timedelta(days=settings.TEST_CALLS.report_days)
+    recent = LabelReport.objects.filter(
+        number=report.number_id, seen_at__range=(report.seen_at - days, report.seen_at + days)
+    )
     others = recent.exclude(state=State.DISMISSED).exclude(called_e164__in=("", report.called_e164))
     return list(others.order_by("reported_at", "pk").select_related("number"))
+
+
+def _get_time_seen(account: Account, seen_on: date | None, now: datetime) -> datetime:
+    """When a label of this day was shown: now if it is today, else at the end of the day, as calls before may not have
+    seen it. Raises ReportRefused about a day that is no use."""
+    today = today_of(account, now)
+    if seen_on is None or seen_on == today:
+        return now
+    if seen_on > today:
+        raise DayRefused("This day is in the future. Choose the day on which the label was shown.")
+    if seen_on <= today - timedelta(days=settings.RISK_DAYS):
+        raise DayRefused(
+            f"A label that was shown {settings.RISK_DAYS} days ago or earlier says nothing about today. Choose a later "
+            "day if it was shown since."
+        )
+    return datetime.combine(seen_on, time.max, ZoneInfo(account.time_zone)).astimezone(UTC)
 
 
 def _confirm(report: LabelReport, confirmed_by: ConfirmedBy, context: Context, *, observe: bool = True) -> bool:
@@ -130,7 +192,12 @@ def _settle(report: LabelReport, state: State, context: Context, **values: str) 
 def _observe(report: LabelReport, verdict: Verdict, context: Context) -> None:
     """A report is a warning until it is confirmed. Then it is a label, as the table of severity.py has it."""
     connection = Connection.objects.get(provider=HandsetProvider.name, account__isnull=True)
-    observation = Observation(
+    observation = _build_observation(report, verdict, context.now)
+    apply_observations([observation], connection=connection, now=context.now, account_id=report.account_id)
+
+
+def _build_observation(report: LabelReport, verdict: Verdict, at: datetime) -> Observation:
+    return Observation(
         report.number.e164,
         get_engine_slug(report.carrier),
         verdict,
@@ -138,9 +205,8 @@ def _observe(report: LabelReport, verdict: Verdict, context: Context) -> None:
         carrier=report.carrier,
         evidence=Evidence.REPORT,
         raw_response={"report": report.pk},
-        observed_at=context.now,
+        observed_at=at,
     )
-    apply_observations([observation], connection=connection, now=context.now, account_id=report.account_id)
 
 
 def _record(code: str, report: LabelReport, context: Context, before: str = "", after: str = "") -> None:

@@ -91,6 +91,8 @@ def count_results(now: datetime) -> int:
         telephones = Telephone.objects.in_bulk({call.telephone_id for call in calls})
         for call in calls:
             call.telephone = telephones[call.telephone_id]
+        proving = [call.pk for call in calls if call.telephone.proves_absence(call.answered_at or now)]
+        TestCall.objects.filter(pk__in=in_list(proving)).update(proves_absence=True)
         connection = Connection.objects.get(provider=HandsetProvider.name, account__isnull=True)
         for account_id in sorted({call.account_id for call in calls}):
             observations = _observe([call for call in calls if call.account_id == account_id], now)

@@ -25,8 +25,6 @@ from reputation.test_calls.ordering import Choice, choose_numbers
 
 Reason = TestCall.Reason
 State = TestCall.State
-# A round that nobody ends does so after a day: its calls were planned for that day.
-ROUND_LASTS = timedelta(days=1)
 
 
 class NoCalls(Exception):
@@ -255,6 +253,10 @@ def end_round(test_round: TestRound, *, context: Context) -> bool:
 
 
 def end_stale_rounds(now: datetime) -> int:
-    """Ends the rounds that nobody ended; returns how many. Their calls that were not made may be planned again."""
-    stale = TestRound.objects.filter(ended_at__isnull=True, created_at__lte=now - ROUND_LASTS).select_related("account")
+    """Ends the rounds that nobody ended within `round_hours`; returns how many. Their calls were planned for that day.
+
+    Those that were not made may be planned again.
+    """
+    oldest = now - timedelta(hours=settings.TEST_CALLS.round_hours)
+    stale = TestRound.objects.filter(ended_at__isnull=True, created_at__lte=oldest).select_related("account")
     return sum(end_round(test_round, context=Context.system(now)) for test_round in stale.order_by("pk")[:100])

@@ -10,11 +10,10 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from portal.models import Account
-from reputation.models import PhoneNumber, TestCall
+from portal.text import pluralize
+from reputation.models import NumberCount, TestCall
 
 CONFIDENCE = 0.95
-# Older calls say little about the present.
-SAMPLE_DAYS = 30
 
 
 @dataclass(frozen=True)
@@ -52,21 +51,54 @@ def get_sample(account: Account, now: datetime) -> Interval | None:
     It has the last call at random of each number that showed something that counts. A *no label* of a telephone that
     proves no absence is left out.
     """
-    if PhoneNumber.objects.for_account(account).count() <= settings.TEST_CALLS.sample_from:
-        return None
     calls = TestCall.objects.for_account(account).filter(
         reason=TestCall.Reason.RANDOM,
         state=TestCall.State.COUNTED,
         result__in=TestCall.SEEN,
-        answered_at__gt=now - timedelta(days=SAMPLE_DAYS),
+        answered_at__gt=now - timedelta(days=settings.TEST_CALLS.sample_days),
         number__removed_at__isnull=True,
     )
+    is_large = NumberCount.objects.for_account(account).total() > settings.TEST_CALLS.sample_from
     last: dict[int, bool] = {}
-    for call in calls.select_related("telephone").order_by("answered_at", "pk"):
+    for call in calls.order_by("answered_at", "pk"):
         is_labelled = call.result == TestCall.Result.LABEL
-        if is_labelled or (call.answered_at and call.telephone.proves_absence(call.answered_at)):
+        if is_labelled or call.proves_absence:
             last[call.number_id] = is_labelled
-    return get_interval(sum(last.values()), len(last))
+    return get_interval(sum(last.values()), len(last)) if is_large else None
+
+
+def describe_sample(sample: Interval) -> str:
+    """The sample and its interval: "60 random numbers without a label: at most 5 % of all have one"."""
+    if not sample.size:
+        return f"No number was called at random in the last {pluralize(settings.TEST_CALLS.sample_days, 'day')}"
+    low, high = math.floor(sample.low * 100), math.ceil(round(sample.high * 100, 6))
+    numbers = pluralize(sample.size, "random number")
+    if not sample.labelled:
+        return f"{numbers} without a label: at most {high} % of all have one"
+    share = f"{low} % to {high} %" if low else f"less than {high} %"
+    if sample.labelled == sample.size:
+        share = f"at least {low} %"
+    return f"{sample.labelled:,} of {numbers} with a label: {share} of all have one"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The sample as pages show it: how many numbers of how many days, and what they say about all."""
+
+    size: int
+    days: int
+    sentence: str
+
+
+def get_sample_shown(account: Account, now: datetime, *, also_empty: bool = False) -> Sample | None:
+    """For the template `reputation/_sample.html`; None for a small account. Two queries.
+
+    Without calls at random there is none, unless `also_empty`: pages about test calls say so.
+    """
+    sample = get_sample(account, now)
+    if sample is None or not (sample.size or also_empty):
+        return None
+    return Sample(sample.size, settings.TEST_CALLS.sample_days, describe_sample(sample))
 
 
 def _get_cumulative(count: int, size: int, share: float) -> float:

@@ -11,25 +11,24 @@ from django.db.models import Sum
 from portal.db.in_list import in_list
 from reputation.models import Check, NumberCalls, Tag
 
-VOLUME_DAYS = 7
-
 
 def get_valid_days(numbers: Iterable[int], now: datetime) -> dict[int, int]:
-    """For how many days a *no label* of each of these numbers holds, by its calls of the last week; one query."""
+    """For how many days a *no label* of each of these numbers holds, by its calls of `volume_days`; one query."""
     config = settings.TEST_CALLS
     ids = list(numbers)
-    recent = NumberCalls.objects.filter(number__in=in_list(ids), day__gt=now.date() - timedelta(days=VOLUME_DAYS))
+    since = now.date() - timedelta(days=config.volume_days)
+    recent = NumberCalls.objects.filter(number__in=in_list(ids), day__gt=since)
     totals = dict(recent.order_by().values("number").annotate(total=Sum("calls")).values_list("number", "total"))
     days = {}
     for pk in ids:
-        per_day = totals.get(pk, 0) / VOLUME_DAYS
+        per_day = totals.get(pk, 0) / config.volume_days
         busy = config.busy_valid_days if per_day > config.busy_calls_per_day else config.quiet_valid_days
         days[pk] = busy if per_day else config.idle_valid_days
     return days
 
 
 def end_no_labels(number_id: int, carrier: str, at: datetime) -> None:
-    """Ends what calls to this network (empty: any) did not see before, and counts a label there as seen now.
+    """Ends what calls to this network (empty: any) did not see before `at`, and counts a label there as seen then.
 
     So calls before a report prove neither that the number is clean nor that a label is gone.
     """
@@ -38,10 +37,11 @@ def end_no_labels(number_id: int, carrier: str, at: datetime) -> None:
         is_current=True,
         evidence=Check.Evidence.HANDSET,
         effect=Check.Effect.CLEARS,
+        last_at__lte=at,
         valid_until__gt=at,
     )
     tags = Tag.objects.active().filter(number=number_id, evidence__in=(Check.Evidence.HANDSET, Check.Evidence.REPORT))
     if carrier:
         checks, tags = checks.filter(carrier=carrier), tags.filter(carrier=carrier)
     checks.update(valid_until=at)
-    tags.update(last_seen_at=at)
+    tags.exclude(last_seen_at__gt=at).update(last_seen_at=at)

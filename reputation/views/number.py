@@ -16,12 +16,15 @@ from reputation import complaints
 from reputation.fcc import counts as fcc_counts
 from reputation.labels import describe_complaints, get_check_label
 from reputation.matching import statistics
-from reputation.models import Campaign, Case, Check, Engine, PhoneNumber, Registration, Tag
+from reputation.models import Campaign, Case, Check, Engine, LabelReport, PhoneNumber, Registration, Tag
 from reputation.number_table.alerts import NumberRow, build_rows
 from reputation.numbers import history
 from reputation.remediation import next_step
+from reputation.test_calls.sightings import get_calls_of_number, is_proof
 
 MAX_COMPLAINTS = 20
+MAX_TEST_CALLS = 10
+MAX_REPORTS = 20
 
 
 @member_required
@@ -36,6 +39,8 @@ def number_detail(request: MemberRequest, pk: int) -> HttpResponse:
     events = list(history.get_events(number, before=before)[: history.EVENTS_SHOWN + 1])
     row = build_rows([number], now)[0]
     case = row.case or next((case for case in cases if case.is_unfinished), None)
+    test_calls = list(get_calls_of_number(number)[: MAX_TEST_CALLS + 1])
+    reports = LabelReport.objects.filter(number=number).select_related("reported_by").order_by("-reported_at", "-pk")
     context = {
         "number": number,
         "row": row,
@@ -47,6 +52,9 @@ def number_detail(request: MemberRequest, pk: int) -> HttpResponse:
         "next": next_step.get_next_step(case, now) if case and case.is_unfinished else None,
         "events": events[: history.EVENTS_SHOWN],
         "older": events[history.EVENTS_SHOWN - 1].pk if len(events) > history.EVENTS_SHOWN else None,
+        "test_calls": [(call, is_proof(call)) for call in test_calls[:MAX_TEST_CALLS]],
+        "more_test_calls": len(test_calls) > MAX_TEST_CALLS,
+        "reports": list(reports[:MAX_REPORTS]),
         "complaints": list(complaints.get_complaints(number.e164)[: MAX_COMPLAINTS + 1]),
         "complaints_shown": MAX_COMPLAINTS,
         "fcc": fcc_counts.get_report(number.e164, is_monitored=number.capability == PhoneNumber.Capability.ON),

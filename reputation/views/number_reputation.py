@@ -9,6 +9,7 @@ from django.urls import path
 from portal.accounts.access import MemberRequest, member_required
 from reputation.models import BulkAction
 from reputation.number_table.scope import NumberScope
+from reputation.test_calls.sampling import get_sample_shown
 from reputation.views.number_table import get_bulk_buttons, read_number_table
 
 Action = BulkAction.Action
@@ -19,6 +20,7 @@ def number_reputation(request: MemberRequest) -> HttpResponse:
     context = {
         "table": read_number_table(request, NumberScope(request.account)),
         "bulk": get_bulk_buttons(Action.ENABLE, Action.DISABLE, Action.RELEASE),
+        "sample": get_sample_shown(request.account, request.context.now),
         "bulk_actions": BulkAction.objects.for_account(request.account).in_progress(),
     }
     return render(request, "reputation/number_reputation.html", context)

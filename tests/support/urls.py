@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
+from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db.models import Model
 from django.http import HttpResponse
@@ -38,8 +39,11 @@ from reputation.models import (
     DeskRequest,
     Engine,
     EngineList,
+    LabelPhoto,
+    LabelReport,
     NumberImport,
     PhoneNumber,
+    TestCall,
     Tester,
     TestRound,
 )
@@ -54,6 +58,8 @@ from tests.factories import (
     WebhookEndpointFactory,
 )
 from tests.support.desks import create_desk, create_request
+
+TOKEN = "0123456789abcdef"
 
 
 @dataclass(frozen=True)
@@ -179,6 +185,39 @@ def create_letter(account: Account) -> DeskLetter:
     return letter
 
 
+def create_label_report(account: Account) -> LabelReport:
+    """An open report of a label."""
+    now = timezone.now()
+    number = PhoneNumberFactory(account=account)
+    return LabelReport.objects.create(account=account, number=number, label="Spam", reported_at=now, state_since=now)
+
+
+def create_test_call(account: Account) -> TestCall:
+    """A call of a new round, taken by a program whose token is TOKEN, and followed by a call that is free."""
+    now = timezone.now()
+    test_round = TestRound.objects.create(account=account, minutes=9, created_at=now)
+    taken, _free = TestCall.objects.bulk_create(
+        TestCall(
+            account=account,
+            round=test_round,
+            number=PhoneNumberFactory(account=account),
+            telephone=TelephoneFactory(account=account),
+            position=position,
+            reason="unseen",
+            day=now.date(),
+            lease_token=token,
+            lease_until=now + timedelta(minutes=5) if token else None,
+        )
+        for position, token in ((1, TOKEN), (2, ""))
+    )
+    return taken
+
+
+def create_label_photo(account: Account) -> LabelPhoto:
+    """A photo with a file, which holds no picture."""
+    return LabelPhoto.objects.create(account=account, file=ContentFile(b"photo", name="photo.jpg"))
+
+
 # By prefix of the URL name, or by name of an id in the API: a function that creates the object for an account.
 OBJECT_FACTORIES: dict[str, Callable[[Account], Model]] = {
     "api-key": lambda account: create_api_key(account)[0],
@@ -192,6 +231,11 @@ OBJECT_FACTORIES: dict[str, Callable[[Account], Model]] = {
     "desk-hiya-list": create_engine_list,
     "desk-registration-letter": create_registration_letter,
     "import": create_import,
+    "test_call": lambda account: create_test_call(account),
+    "test_round": lambda account: create_test_call(account).round,
+    "label-photo": create_label_photo,
+    "label-report": create_label_report,
+    "label_report": create_label_report,
     "member": lambda account: MemberFactory(account=account),
     "number": lambda account: PhoneNumberFactory(account=account),
     "phone-number": lambda account: PhoneNumberFactory(account=account),
@@ -268,6 +312,8 @@ class ApiOperation:
     def send(self, client: Client, path: str) -> HttpResponse:
         if self.id == "import_numbers":
             return client.post(path, {"file": SimpleUploadedFile("numbers.csv", b"number\n(206) 255-0143\n")})
+        if self.id == "add_label_photo":
+            return client.post(path, {"file": SimpleUploadedFile("label.png", b"no picture")})
         body = REQUEST_BODIES.get(self.id)
         return client.generic(
             self.method, path, json.dumps(body) if body else "", content_type="application/json" if body else ""
@@ -282,6 +328,11 @@ REQUEST_BODIES: dict[str, dict[str, object]] = {
     "change_campaign": {"is_paused": True},
     "choose_columns": {"columns": {"1": "number"}},
     "note_ticket": {"reference": "48213"},
+    "report_label": {"number": "+12065550143", "label": "Scam Likely"},
+    "create_test_round": {"minutes": 30},
+    "record_test_call": {"token": TOKEN, "result": "no_label"},
+    "undo_test_call": {"token": TOKEN},
+    "give_back_test_call": {"token": TOKEN},
     "release_numbers": {"filter": {}, "reason": "The carrier removed the label."},
     **{name: {"filter": {}} for name in ("enable_numbers", "disable_numbers", "assign_numbers", "unassign_numbers")},
 }

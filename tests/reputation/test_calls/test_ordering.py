@@ -1,5 +1,6 @@
 """The order of a round: what is called first, what not at all, and with how many queries."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -145,6 +146,22 @@ def test_a_label_that_ended_is_looked_for_again_on_days_3_7_and_14(account, tele
     type(tag).objects.update(ended_at=now - timedelta(days=2.9))
     TestCall.objects.all().delete()
     assert choose_numbers(account, [telephone], 1, now)[0].reason != "proof"
+
+
+@pytest.mark.parametrize(
+    ("setting", "reason"),
+    [("report_wait_days", "report"), ("relook_wait_days", "proof"), ("volume_days", "most_calls")],
+)
+def test_the_days_for_which_reasons_last_are_settings(account, telephone, now, settings, setting, reason):
+    number, before = PhoneNumberFactory(account=account), now - timedelta(days=31)
+    times = {"reported_at": before, "state_since": before}
+    LabelReport.objects.create(account=account, number=number, label="Spam", **times)
+    tag = {"detected_at": before, "ended_at": before, "end_reason": "cleared"}
+    TagFactory(number=number, carrier="T-Mobile", evidence="handset", **tag)
+    NumberCalls.objects.create(account=account, number=number, day=today_of(account, before), calls=5)
+    assert choose_numbers(account, [telephone], 1, now)[0].reason == "unseen"
+    settings.TEST_CALLS = replace(settings.TEST_CALLS, **{setting: 40})
+    assert choose_numbers(account, [telephone], 1, now)[0].reason == reason
 
 
 def test_numbers_and_telephones_of_other_accounts_are_not_called(account, telephone, create_round, now):

@@ -1,5 +1,6 @@
 """Photos of labels: which files are taken, and that nothing but pixels is kept."""
 
+from dataclasses import replace
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
@@ -21,9 +22,9 @@ def media(settings, tmp_path):
     return tmp_path
 
 
-def draw(kind: str, **options) -> BytesIO:
+def draw(kind: str, size=(40, 20), **options) -> BytesIO:
     file = BytesIO()
-    Image.new("RGB", (40, 20), "red").save(file, kind, **options)
+    Image.new("RGB", size, "red").save(file, kind, **options)
     file.seek(0)
     return file
 
@@ -58,12 +59,18 @@ def test_other_files_are_refused(account, media, now, content):
     assert list(media.iterdir()) == []
 
 
-def test_a_file_of_more_than_10_mb_or_with_too_many_pixels_is_refused(account, now, monkeypatch):
+def test_a_file_of_more_than_10_mb_or_with_too_many_pixels_is_refused(account, now, settings):
     with pytest.raises(photos.PhotoRefused, match="larger than 10 MB"):
         photos.store_photo(account, BytesIO(b"0" * (10 * 1024 * 1024 + 1)), now=now)
-    monkeypatch.setattr(photos, "MAX_PIXELS", 700)
+    settings.TEST_CALLS = replace(settings.TEST_CALLS, photo_megapixels=1)
     with pytest.raises(photos.PhotoRefused, match="too many pixels"):
-        photos.store_photo(account, draw("PNG"), now=now)
+        photos.store_photo(account, draw("PNG", (1001, 1000)), now=now)
+
+
+def test_the_longest_side_of_a_stored_photo_is_a_setting(account, now, settings):
+    settings.TEST_CALLS = replace(settings.TEST_CALLS, photo_max_side=20)
+    with Image.open(photos.store_photo(account, draw("PNG", (40, 20)), now=now).file) as image:
+        assert image.size == (20, 10)
 
 
 def test_photos_are_deleted_after_400_days(account, now, django_capture_on_commit_callbacks):

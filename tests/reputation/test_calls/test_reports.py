@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from portal.audit import Context
+from portal.models import today_of
 from reputation.models import Case, Check, PhoneNumber, Tag
 from reputation.numbers.at_risk import get_signs
 from reputation.test_calls import reports
@@ -97,6 +98,39 @@ def test_a_report_ends_a_no_label_at_once(number, report, telephone, call, now):
     report(at=now + DAY)
     assert number.fresh_until <= now + DAY
     assert number.spam_status == Status.AT_RISK
+
+
+def test_a_label_of_an_earlier_day_ends_what_calls_until_then_did_not_see(number, report, telephone, call, now):
+    call(number, telephone, "no_label", now - 4 * DAY)
+    added = report(carrier="T-Mobile", seen_on=today_of(number.account, now) - 2 * DAY)
+    assert added.reported_at == now
+    assert today_of(number.account, added.seen_at) == today_of(number.account, now) - 2 * DAY
+    assert (number.spam_status, number.at_risk_until) == (Status.AT_RISK, now + timedelta(days=30))
+
+
+def test_a_call_after_the_day_of_a_label_counts_for_its_end(number, report, telephone, call, now):
+    call(number, telephone, "Scam Likely", now - 6 * DAY)
+    call(number, telephone, "no_label", now - 2 * DAY)
+    report(seen_on=today_of(number.account, now) - 4 * DAY)
+    assert today_of(number.account, Tag.objects.get().last_seen_at) == today_of(number.account, now) - 4 * DAY
+    call(number, telephone, "no_label", now)
+    assert not Tag.objects.active().exists()
+
+
+def test_seven_days_are_counted_between_the_days_of_the_labels(number, report, now):
+    today = today_of(number.account, now)
+    report(called_number=ANNA, seen_on=today - 9 * DAY)
+    report(called_number=BERTA, seen_on=today)
+    assert not Tag.objects.exists()
+    report(called_number="(206) 555-0145", seen_on=today - 5 * DAY)
+    assert Tag.objects.active().exists()
+
+
+@pytest.mark.parametrize(("days", "words"), [(-1, "in the future"), (30, "30 days ago or earlier")])
+def test_a_day_that_is_no_use_is_refused(number, report, now, days, words):
+    with pytest.raises(reports.DayRefused, match=words):
+        report(seen_on=today_of(number.account, now) - days * DAY)
+    assert not Check.objects.exists()
 
 
 def test_no_case_closes_by_calls_before_a_later_report(number, report, telephone, call, now):

@@ -1,5 +1,6 @@
 """What the result of a test call does to its number."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -92,6 +93,13 @@ def test_a_number_is_clean_once_each_network_with_a_proven_telephone_saw_no_labe
     assert number.spam_status == Status.UNKNOWN
     call(number, verizon, "no_label", now)
     assert number.spam_status == Status.CLEAN
+
+
+def test_the_days_of_calls_that_make_a_number_busy_are_a_setting(account, number, telephone, call, now, settings):
+    settings.TEST_CALLS = replace(settings.TEST_CALLS, volume_days=1)
+    NumberCalls.objects.create(account=account, number=number, day=now.date(), calls=51)
+    call(number, telephone, "no_label", now)
+    assert get_check(number).valid_until == now + timedelta(days=7)
 
 
 @pytest.mark.parametrize(("calls", "days"), [(8 * 51, 7), (7 * 50, 14), (0, 30)])

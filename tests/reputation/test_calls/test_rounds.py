@@ -1,6 +1,7 @@
 """Several people share a round: nobody repeats a call, and no telephone is called by two at once."""
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -53,8 +54,11 @@ def test_a_round_ends_once_and_its_open_calls_may_be_planned_again(account, shar
 
 
 @pytest.mark.django_db
-def test_a_round_that_nobody_ends_does_so_after_a_day(shared, now):
+def test_a_round_that_nobody_ends_does_so_after_a_day(shared, now, settings):
     assert rounds.end_stale_rounds(now + timedelta(hours=23)) == 0
+    settings.TEST_CALLS = replace(settings.TEST_CALLS, round_hours=25)
+    assert rounds.end_stale_rounds(now + timedelta(days=1)) == 0
+    settings.TEST_CALLS = replace(settings.TEST_CALLS, round_hours=24)
     assert rounds.end_stale_rounds(now + timedelta(days=1)) == 1
     assert shared.calls.filter(state="dropped").count() == 12
 

@@ -1,11 +1,12 @@
 """The sample of calls at random: its size and its 95 % interval."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from reputation.models import TestCall, TestRound
-from reputation.test_calls.sampling import get_interval, get_sample
+from reputation.test_calls.sampling import describe_sample, get_interval, get_sample
 from tests.factories import PhoneNumberFactory, TelephoneFactory
 
 
@@ -59,7 +60,25 @@ def test_the_sample_has_the_numbers_that_were_called_at_random_and_counts_proven
             day=now.date(),
             state="counted",
             result=result,
+            proves_absence=telephone == proven,
             answered_at=now - timedelta(days=before),
         )
     sample = get_sample(account, now)
     assert (sample.size, sample.labelled) == (3, 2)
+    settings.TEST_CALLS = replace(settings.TEST_CALLS, sample_days=32)
+    assert get_sample(account, now).size == 4
+
+
+@pytest.mark.parametrize(
+    ("labelled", "size", "sentence"),
+    [
+        (0, 60, "60 random numbers without a label: at most 5 % of all have one"),
+        (0, 1, "1 random number without a label: at most 95 % of all have one"),
+        (3, 60, "3 of 60 random numbers with a label: 1 % to 14 % of all have one"),
+        (1, 1000, "1 of 1,000 random numbers with a label: less than 1 % of all have one"),
+        (7, 7, "7 of 7 random numbers with a label: at least 65 % of all have one"),
+        (0, 0, "No number was called at random in the last 30 days"),
+    ],
+)
+def test_the_sample_is_told_in_a_sentence(labelled, size, sentence):
+    assert describe_sample(get_interval(labelled, size)) == sentence
