@@ -62,7 +62,11 @@ def revoke_tester(tester: Tester, *, context: Context) -> bool:
 
 def get_own_calls(tester: Tester) -> QuerySet[TestCall]:
     """The calls that the tester took. A tester sees these, and the one that take_call returns."""
-    return tester.calls.filter(account=tester.account_id).select_related("number", "telephone").order_by("answered_at")
+    return (
+        tester.calls.filter(account=tester.account_id)
+        .select_related("number", "telephone")
+        .order_by("answered_at", "pk")
+    )
 
 
 def _hash(token: str) -> str:

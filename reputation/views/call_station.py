@@ -61,7 +61,8 @@ class CallStation:
     def get_call(self, request: HttpRequest) -> TestCall:
         """The call that the form names. Raises Http404 if it is none of the account, round or telephone.
 
-        Raises ResultRefused if the form names none.
+        Raises ResultRefused if the form names none, or one that is not the tester's any more. A tester learns nothing
+        about a call of somebody else.
         """
         if not (pk := parse_id(request.POST.get("call"))):
             raise ResultRefused("The form named no call. Nothing was changed.")
@@ -69,10 +70,12 @@ class CallStation:
         if self.test_round:
             calls = calls.filter(round=self.test_round)
         if self.caller.tester:
-            calls = calls.filter(telephone=self.caller.tester.telephone_id, tester=self.caller.tester)
+            calls = calls.filter(telephone=self.caller.tester.telephone_id)
         call = calls.filter(pk=pk).first()
         if call is None:
             raise Http404("There is no such call.")
+        if self.caller.tester and call.tester_id != self.caller.tester.pk:
+            raise ResultRefused("This call is not yours any more: it was given back, or taken by somebody else.")
         return call
 
 

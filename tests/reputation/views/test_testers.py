@@ -168,6 +168,18 @@ def test_a_tester_undoes_and_notes_a_control_call(visitor, link, shared, telepho
     assert ControlCall.objects.get().telephone == telephone
 
 
+def test_a_tester_learns_nothing_about_a_call_that_is_not_theirs_any_more(visitor, link, shared, as_admin):
+    call = act(visitor, link, "take").context["call"]
+    act(visitor, link, "give-back", **form_of(call))
+    TestCall.objects.filter(pk=call.pk).update(state="done", result="label", label="Scam Likely")
+    for action in ("give-back", "record", "undo"):
+        answer = act(visitor, link, action, **form_of(call, result="no_label"))
+        assert answer.status_code == 422
+        assert "This call is not yours any more" in get_html(answer)
+        assert "Label: Scam Likely" not in get_html(answer)
+    assert TestCall.objects.get(pk=call.pk).label == "Scam Likely"
+
+
 def test_calls_of_others_are_not_found(visitor, link, shared, as_admin, telephone):
     other = TelephoneFactory(account=telephone.account)
     foreign = shared.calls.exclude(telephone=telephone).first()
