@@ -31,6 +31,8 @@ SCHEDULES = (
     ScheduleEntry("verify numbers", "reputation.tasks.verification.verify_numbers"),
     ScheduleEntry("look up numbers", "reputation.tasks.lookups.look_up_numbers"),
     ScheduleEntry("advance cases", "reputation.tasks.cases.advance_cases"),
+    # Not in the demo loop: desks answer by real days.
+    ScheduleEntry("advance requests", "reputation.tasks.desks.advance_requests", in_demo_loop=False),
     ScheduleEntry("count test calls", "reputation.tasks.test_calls.count_results", in_demo_loop=False),
     ScheduleEntry("withdraw requests", "reputation.tasks.cases.withdraw_requests"),
     ScheduleEntry("stop unenrolled", "reputation.tasks.revocation.disable_revoked_numbers"),

@@ -133,7 +133,7 @@ EVENT_LABELS: dict[str, EventLabel] = {
 EVENT_KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "numbers": ("Phone numbers", ("number.", "import.")),
     "monitoring": ("Monitoring", ("capability.",)),
-    "tags": ("Tags and cases", ("tag.", "case.")),
+    "tags": ("Tags, cases and requests to desks", ("tag.", "case.", "desk_request.")),
     "test_calls": ("Test calls and reports", ("telephone.", "test_round.", "tester.", "report.")),
     "registrations": ("Registrations at engines", ("desk_registration.", "engine_list.")),
     "campaigns": ("Campaigns", ("campaign.",)),

@@ -3,16 +3,12 @@
 from django.utils import timezone
 
 from portal.jobs.runner import run_until_done, task
-from reputation.desks import deadlines
 from reputation.monitoring import verification
-from reputation.remediation import reopening
 from reputation.remediation import sweep as case_sweep
 
 
 @task
 def advance_cases() -> None:
-    run_until_done("mark silent requests", lambda: deadlines.mark_silent_due(timezone.now()))
-    run_until_done("reopen cases", lambda: reopening.reopen_due(timezone.now()))
     run_until_done(
         "advance cases",
         lambda: case_sweep.advance_due(timezone.now()),
