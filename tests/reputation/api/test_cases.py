@@ -27,9 +27,9 @@ def test_cases_are_listed_newest_first_and_filtered_by_state_and_number(api_clie
     assert [one["id"] for one in get_json(api_client, "/cases", number_id=opened.number_id)["items"]] == [opened.pk]
 
 
-def test_case_has_its_submissions_and_its_next_step(api_client, account):
+def test_case_has_its_submissions_and_its_next_step(provider, api_client, account):
     case = CaseFactory(number=MonitoredNumberFactory(account=account))
-    engine = EngineFactory(name="Alpha")
+    engine = EngineFactory(slug="alpha", name="Alpha")
     TagFactory(number=case.number, case=case, engine=engine)
     SubmissionFactory(case=case, engine=engine)
     said = get_json(api_client, f"/cases/{case.pk}")
