@@ -1,6 +1,6 @@
 """When a number is offered to be retired: its label stays, however often somebody asks.
 
-Retiring is not replacing: a new number that is used in the same way gets the same label.
+Retiring is not replacing: a new number that is used in the same way is likely to be labelled as well.
 """
 
 from __future__ import annotations
