@@ -91,6 +91,17 @@ def test_groups_separate_the_turns(as_viewer, desk, make_request, now):
         assert shown == [expected], group
 
 
+def test_done_is_the_accounts_turn_again_once_the_label_was_seen_since(as_viewer, desk, make_request, now):
+    believed, seen_again = (make_request(state=State.DONE, sent_at=now, due_at=None) for _ in range(2))
+    TagFactory(number=seen_again.number, engine=seen_again.engine, last_seen_at=now + timedelta(hours=1))
+    turn = get_html(as_viewer.get(url("desk", desk), {"group": "turn"}))
+    assert "said done, but the label was seen again. Ask again." in turn
+    assert str(believed.number) not in turn
+    done = get_html(as_viewer.get(url("desk", desk), {"group": "done"}))
+    assert str(believed.number) in done
+    assert str(seen_again.number) not in done
+
+
 def test_pages_of_many_requests_show_each_once_in_both_directions(as_viewer, desk, account, now):
     numbers = [MonitoredNumberFactory(account=account) for _ in range(120)]
     for index, number in enumerate(numbers):
