@@ -106,7 +106,7 @@ ENGINE_DESKS = (
         engines=("tns",),
         address="https://reportarobocall.com/trf/",
         email="communications@tnsi.com",
-        usual_time="Not told. The slowest of the three engines, as others tell; it may not answer",
+        usual_time="Not told. The slowest of the three engines, as others tell, and may not answer",
         notes="Choose enterprise, then claim. It asks what the registry asks, and mails a code.",
     ),
     KnownDesk(

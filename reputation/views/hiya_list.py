@@ -81,7 +81,7 @@ def bring_list(request: MemberRequest) -> HttpResponse:
     lists = EngineList.objects.for_account(request.account).select_related("engine", "read_by")
     context = {
         "form": form,
-        "served": CarrierEngine.objects.filter(engine__slug=hiya.ENGINE),
+        "served": _describe_served(hiya.ENGINE),
         "lists": lists.order_by("-pk")[:10],
     }
     return render(request, "reputation/hiya_list/new.html", context)
@@ -122,9 +122,15 @@ def show_list(request: MemberRequest, pk: int) -> HttpResponse:
         "list": found,
         "unknown_numbers": found.unknown_numbers[:SHOWN],
         "problems": found.problems[:SHOWN],
-        "served": CarrierEngine.objects.filter(engine=found.engine_id),
+        "served": _describe_served(found.engine.slug),
     }
     return render(request, "reputation/hiya_list/result.html", context)
+
+
+def _describe_served(engine: str) -> str:
+    """Whose calls the engine labels, as far as it is known: AT&T, any carrier on Samsung."""
+    rows = CarrierEngine.objects.filter(engine__slug=engine).order_by("-carrier", "device")
+    return ", ".join(f"{row.carrier or 'any carrier'}{f' on {row.device}' if row.device else ''}" for row in rows)
 
 
 urls = [

@@ -306,3 +306,16 @@ def test_pages_have_a_fixed_number_of_queries(
         as_admin.post(SEND, {"number": left, "step": "sheet", "answers": "all", "unnamed": "send"})
     with django_assert_max_num_queries(9):
         as_admin.get(GIVEN_UP)
+
+
+def test_viewer_is_offered_nothing_to_change(as_viewer, account, numbers, context):
+    send(account, numbers[:1], context)
+    phone_numbers.remove([numbers[0].pk], context=context)
+    page = get_html(as_viewer.get(LIST))
+    assert SEND not in page
+    assert ANSWER not in page
+    assert "I told Hiya to delete these" not in get_html(as_viewer.get(GIVEN_UP))
+
+
+def test_remediation_desk_leads_to_the_registrations(as_viewer):
+    assert f'href="{LIST}"' in get_html(as_viewer.get(reverse("desks")))
