@@ -66,7 +66,7 @@ def apply_list(
         [_observe(row, shown_at) for row in listed], connection=connection, now=context.now, account_id=account.pk
     )
     day = shown_at.astimezone(ZoneInfo(account.time_zone)).date()
-    text = f"On the list of registered numbers at Hiya Connect, {day:%-d %b %Y}."
+    text = f"On the list of registered numbers at Hiya Connect, {day.day} {day:%b %Y}."
     with transaction.atomic():
         confirmed = confirm_listed(account, engine, desk, list(ids.values()), text=text, context=context)
         engine_list = _store(account, engine, content, ids, digest, name, shown_at, context)
@@ -88,8 +88,8 @@ def _get_parts() -> tuple[Engine, Desk, Connection]:
     connection = Connection.objects.active().filter(provider=DeskProvider.name, account__isnull=True).first()
     if engine is None or connection is None:
         raise ListRefused("The provider “desk” is not in use, so lists cannot be read. Ask the operator of the portal.")
-    desk = Desk.objects.filter(engines=engine).order_by("-in_use", "-slug").filter(kind=Desk.Kind.ENGINE).first()
-    desk = desk or Desk.objects.filter(engines=engine).first()
+    desks = Desk.objects.filter(engines=engine).order_by("-in_use", "pk")
+    desk = desks.filter(kind=Desk.Kind.ENGINE).first() or desks.first()
     if desk is None:
         raise ListRefused("There is no desk for Hiya. Ask the operator of the portal to add one.")
     return engine, desk, connection

@@ -18,8 +18,8 @@ from reputation.imports.columns import TABLE_RULES
 from reputation.imports.headings import find_role, normalize_heading
 from reputation.imports.number_cells import is_number, parse_cell
 
-# Numbers of one list.
-MAX_NUMBERS = 100_000
+# Numbers of one list. It is read within one request, which ends after a minute (deploy/gunicorn.conf.py).
+MAX_NUMBERS = 50_000
 # Parts of headings above grades, the surest first.
 GRADE_HEADINGS = ("grade", "reputation", "rating")
 _INSPECTED_BYTES = 256 * 1024

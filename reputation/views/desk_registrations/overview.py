@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.db.models import Exists, OuterRef
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import path
@@ -10,7 +11,7 @@ from portal.accounts.access import MemberRequest, member_required
 from reputation.desks import registration_answers
 from reputation.desks.registration_lists import STATE_CHOICES, get_rows, get_summary
 from reputation.desks.registrations import get_engines, get_registry_desks
-from reputation.models import DeskLetter
+from reputation.models import DeskLetter, DeskRequest
 from reputation.views.desk_registrations.chosen_numbers import read_filter
 
 LETTERS_SHOWN = 10
@@ -23,7 +24,9 @@ def registration_list(request: MemberRequest) -> HttpResponse:
     chosen = read_filter(request.GET, engines)
     numbers = chosen.apply(request.account)
     rows, next_after = get_rows(request.account, engines, numbers, after=request.GET.get("after", "")[:16])
-    letters = DeskLetter.objects.for_account(request.account).filter(registrations__isnull=False)
+    # A later letter about the same numbers takes their registrations, so those cannot tell what the letter was for.
+    of_requests = DeskRequest.objects.filter(letter=OuterRef("pk"))
+    letters = DeskLetter.objects.for_account(request.account).filter(~Exists(of_requests), answers__isnull=True)
     context = {
         "desks": desks,
         "engines": engines,
@@ -35,7 +38,7 @@ def registration_list(request: MemberRequest) -> HttpResponse:
         "engine_choices": [(engine.slug, engine.name) for engine in engines],
         "state_choices": STATE_CHOICES,
         "given_up": registration_answers.select_given_up(request.account).count(),
-        "letters": letters.distinct().select_related("desk", "sent_by").order_by("-pk")[:LETTERS_SHOWN],
+        "letters": letters.select_related("desk", "sent_by").order_by("-pk")[:LETTERS_SHOWN],
     }
     return render(request, "reputation/desk_registrations/list.html", context)
 

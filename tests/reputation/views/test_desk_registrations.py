@@ -8,7 +8,7 @@ from django.urls import reverse
 from portal.audit import Context
 from reputation import phone_numbers
 from reputation.desks import registration_answers
-from reputation.models import Desk, DeskLetter, Engine, PhoneNumber
+from reputation.models import Desk, DeskLetter, DeskRegistration, Engine, PhoneNumber
 from tests.factories import AccountFactory, ApplicationFactory, PhoneNumberFactory
 from tests.reputation.desks.registering import get_states, send
 from tests.support.pages import get_html, messages_in
@@ -174,6 +174,13 @@ def test_note_keeps_the_exact_text_and_file(as_admin, admin, numbers, business):
 
 def post_file(client, letter) -> str:
     return client.get(reverse("desk-registration-letter-file", args=[letter.pk])).content.decode()
+
+
+def test_list_keeps_letters_after_numbers_are_sent_again(as_admin, account, numbers, context):
+    first = send(account, numbers, context)
+    DeskRegistration.objects.update(state="refused")
+    second = send(account, numbers, context)
+    assert list(as_admin.get(LIST).context["letters"]) == [second, first]
 
 
 def test_second_note_changes_nothing(as_admin, numbers, business):
