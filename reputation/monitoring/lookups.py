@@ -153,9 +153,13 @@ def _release(ids: Sequence[int], token: str, retry_at: dict[int, datetime], now:
     """Releases the claim. Ends the round of the numbers that every provider answered; others continue at retry_at."""
     with transaction.atomic():
         locked = PhoneNumber.objects.filter(pk__in=in_list(ids), lease_token=token).select_for_update().order_by("pk")
-        locked_ids = set(locked.values_list("pk", flat=True))
+        rounds = dict(locked.values_list("pk", "lookup_round_started_at"))
+        locked_ids = rounds.keys()
+        # Without a round, request_lookup was called meanwhile: the next sweep asks all again, and does not wait.
         unfinished = [
-            {"id": pk, "next_action_at": again_at, **RELEASED} for pk, again_at in retry_at.items() if pk in locked_ids
+            {"id": pk, "next_action_at": again_at if rounds[pk] else now, **RELEASED}
+            for pk, again_at in retry_at.items()
+            if pk in locked_ids
         ]
         update_rows(PhoneNumber, unfinished)
         active_submissions = Submission.objects.filter(

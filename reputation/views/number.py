@@ -38,6 +38,7 @@ def number_detail(request: MemberRequest, pk: int) -> HttpResponse:
     before = parse_id(request.GET.get("before")) or None
     events = list(history.get_events(number, before=before)[: history.EVENTS_SHOWN + 1])
     row = build_rows([number], now)[0]
+    reported = list(complaints.get_complaints(number.e164)[: MAX_COMPLAINTS + 1])
     case = row.case or next((case for case in cases if case.is_unfinished), None)
     test_calls = list(get_calls_of_number(number)[: MAX_TEST_CALLS + 1])
     reports = LabelReport.objects.filter(number=number).select_related("reported_by").order_by("-reported_at", "-pk")
@@ -55,7 +56,8 @@ def number_detail(request: MemberRequest, pk: int) -> HttpResponse:
         "test_calls": [(call, is_proof(call)) for call in test_calls[:MAX_TEST_CALLS]],
         "more_test_calls": len(test_calls) > MAX_TEST_CALLS,
         "reports": list(reports[:MAX_REPORTS]),
-        "complaints": list(complaints.get_complaints(number.e164)[: MAX_COMPLAINTS + 1]),
+        "complaints": reported,
+        "spoofed_complaints": complaints.find_probably_spoofed(number.e164, reported),
         "complaints_shown": MAX_COMPLAINTS,
         "fcc": fcc_counts.get_report(number.e164, is_monitored=number.capability == PhoneNumber.Capability.ON),
         "desk_registrations": list(number.desk_registrations.select_related("engine").order_by("engine__name")),

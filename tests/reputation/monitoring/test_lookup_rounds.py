@@ -147,3 +147,22 @@ def test_unknown_answer_is_an_answer(provider, account, now):
     lookups.look_up_due(now)
     number.refresh_from_db()
     assert (number.spam_status, number.next_action_at) == (Status.UNKNOWN, now + days(1))
+
+
+def test_look_up_requested_while_a_round_continues_is_not_overwritten(two_sources, account, now):
+    fails, works = two_sources
+    create_due_numbers(account, 1)
+    really = works.look_up
+
+    def requested_meanwhile(items):
+        PhoneNumber.objects.all().request_lookup(now)
+        return really(items)
+
+    fails.failures["look_up"] = ProviderUnavailable("busy")
+    works.look_up = requested_meanwhile
+    lookups.look_up_due(now)
+    works.look_up = really
+    assert lookups.look_up_due(now + days(0.0005)) == 1, (
+        "it does not wait until the provider that failed is asked again"
+    )
+    assert len(works.called("look_up")) == 2

@@ -6,10 +6,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils.formats import date_format
 
 from portal import audit
 from portal.audit import Context
-from reputation.models import Case, Check, PhoneNumber, Tag
+from reputation.models import CampaignCalls, Case, Check, NumberCalls, PhoneNumber, Tag
 from reputation.monitoring import capability
 from reputation.numbers import history, spam_status
 from tests.factories import (
@@ -130,6 +131,27 @@ def test_page_lists_ftc_complaints_about_the_number(as_viewer, number):
     page = get_page(as_viewer, number)
     assert "Dropped call or no message" in page
     assert "Another number" not in page
+
+
+def test_page_marks_complaints_about_a_day_without_a_call_as_probably_spoofed(as_viewer, account, number, now):
+    PhoneNumber.objects.filter(pk=number.pk).update(added_at=now - timedelta(days=90))
+    campaign, day = CampaignFactory(account=account), now.date()
+    for days in (3, 20):
+        ComplaintFactory(e164=number.e164, violated_at=now - timedelta(days=days))
+        CampaignCalls.objects.create(
+            account=account,
+            campaign=campaign,
+            day=day - timedelta(days=days),
+            basis="none",
+            skipped_tagged=False,
+            calls=9,
+        )
+    NumberCalls.objects.create(account=account, number=number, day=day - timedelta(days=20), calls=9)
+    table = get_page(as_viewer, number).partition('id="complaints"')[2].partition("</table>")[0]
+    rows = table.split("<tr>")[2:]
+    assert ["Probably spoofed" in row for row in rows].count(True) == 1
+    spoofed = next(row for row in rows if "Probably spoofed" in row)
+    assert date_format(now - timedelta(days=3), "j M Y") in spoofed
 
 
 def test_row_14_page_says_that_a_tagged_default_caller_id_is_still_used(as_viewer, number, account):
