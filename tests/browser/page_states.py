@@ -38,7 +38,17 @@ from tests.factories import (
     TelephoneFactory,
     WebhookEndpointFactory,
 )
-from tests.support.urls import Url, all_page_urls, create_api_key, create_case, create_round, create_tester
+from tests.support.urls import (
+    Url,
+    all_page_urls,
+    create_api_key,
+    create_case,
+    create_label_photo,
+    create_label_report,
+    create_round,
+    create_test_call,
+    create_tester,
+)
 
 Action = BulkAction.Action
 SAMPLE_NUMBERS = BASE_DIR / "docs" / "sample-numbers.csv"
@@ -84,6 +94,10 @@ def _numbers(url: Url, account: Account, owner: Member) -> Iterator[StateRow]:
         number = present.filter(spam_status=status, capability=enabled).first()
         yield f"{status}, {enabled}", reverse(url.name, args=[number.pk]), owner
     yield "abroad", reverse(url.name, args=[present.exclude(region="US").first().pk]), owner
+    report, call = create_label_report(account), create_test_call(account)
+    values = {"number": report.number, "state": "counted", "result": "label", "label": "Spam"}
+    TestCall.objects.filter(pk=call.pk).update(**values, answered_at=timezone.now(), photo=create_label_photo(account))
+    yield "with a test call and a report", reverse(url.name, args=[report.number_id]), owner
 
 
 def _cases(url: Url, account: Account, owner: Member) -> Iterator[StateRow]:
