@@ -37,4 +37,7 @@ def get_history(request: DeskRequest) -> list[HistoryEntry]:
         *(HistoryEntry(letter.sent_at, letter=letter) for letter in letters),
         *(HistoryEntry(reply.received_at, reply=reply) for reply in replies),
     ]
-    return sorted(entries, key=lambda entry: entry.at, reverse=True)
+    # People note to the minute when a reply came, which is after the letter of that minute.
+    return sorted(
+        entries, key=lambda entry: (entry.at.replace(second=0, microsecond=0), entry.reply is not None), reverse=True
+    )

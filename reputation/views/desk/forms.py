@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.utils import timezone
 
+from portal.text import pluralize
 from reputation.models import DeskRequest
 
 State = DeskRequest.State
@@ -112,7 +114,6 @@ class ReplyForm(SelectionForm):
     due_on = forms.DateField(
         label="Answer its question by",
         required=False,
-        help_text="The date that the desk names. Without one, you have two business days.",
         widget=forms.DateInput({"type": "date"}),
         error_messages={"invalid": "Write the date as 2026-11-30."},
     )
@@ -122,6 +123,11 @@ class ReplyForm(SelectionForm):
         choices=[("", "It does not refuse"), *Refusal.choices],
         error_messages={"invalid_choice": "Choose one of the list."},
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        days = pluralize(settings.DESKS.send_days, "business day")
+        self.fields["due_on"].help_text = f"The date that the desk names. Without one, you have {days}."
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
@@ -147,7 +153,12 @@ class AskAgainForm(SelectionForm):
     not_before = forms.DateField(
         label="Not before",
         required=False,
-        help_text="The date on which it may be sent. After a refusal because of use, at least 30 days later.",
         widget=forms.DateInput({"type": "date"}),
         error_messages={"invalid": "Write the date as 2026-11-30."},
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        days = pluralize(settings.DESKS.behaviour_wait_days, "day")
+        field = self.fields["not_before"]
+        field.help_text = f"From when it may be sent. After a refusal because of use, {days} later at the earliest."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -162,6 +163,15 @@ def test_refused_request_is_asked_again_on_a_date_with_what_changed(as_admin, de
     assert later.not_before >= now + timedelta(days=59)
 
 
+def test_forms_name_the_days_that_the_operator_set(as_admin, desk, sent, settings):
+    settings.DESKS = replace(settings.DESKS, send_days=3, behaviour_wait_days=45)
+    request = sent()
+    reply = get_html(as_admin.post(url("desk-reply", desk), {"request": request.pk}))
+    assert "Without one, you have 3 business days." in reply
+    again = get_html(as_admin.post(url("desk-ask-again", desk), {"request": request.pk}))
+    assert "After a refusal because of use, 45 days later at the earliest." in again
+
+
 def test_requests_are_withdrawn_once(as_admin, desk, make_request):
     request = make_request()
     ask = get_html(as_admin.post(url("desk-withdraw", desk), {"request": request.pk}))
@@ -190,7 +200,8 @@ def test_page_of_a_request_has_its_letters_and_replies_newest_first(as_admin, as
     request = make_request()
     as_admin.post(url("desk-prepare", desk), letter_data(request))
     as_admin.post(url("desk-reply", desk), reply_data(request, text="We\nread it."))
-    DeskReply.objects.update(received_at=timezone.now())
+    # Noted to the minute, so before the second in which the letter was sent.
+    DeskReply.objects.update(received_at=DeskLetter.objects.get().sent_at.replace(second=0, microsecond=0))
     page = get_html(as_viewer.get(reverse("desk-request", args=[request.pk])))
     assert page.index("Hiya replied") < page.index("See what was sent")
     assert "Reference H-4711." in page
