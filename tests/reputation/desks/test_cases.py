@@ -6,7 +6,7 @@ import pytest
 
 from portal.audit import Context
 from reputation.desks import deadlines, requests
-from reputation.models import Case, Desk, DeskRequest, EngineRole, Submission, Tag
+from reputation.models import Case, Desk, DeskRequest, Engine, EngineRole, Submission, Tag
 from reputation.monitoring import capability, roles
 from reputation.remediation import asking_again, cases, clearing, reopening, sweep
 from reputation.remediation.opening import open_cases
@@ -72,7 +72,7 @@ def test_case_fails_once_its_request_is_withdrawn(account, request_, context):
 
 def test_case_of_an_engine_without_a_desk_fails_and_says_so(account, now):
     number = MonitoredNumberFactory(account=account)
-    TagFactory(number=number, engine=EngineRole.objects.filter(provider="desk").get(engine__slug="tns").engine)
+    TagFactory(number=number, engine=Engine.objects.get(slug="tns"))
     open_cases([number.pk], now=now)
     assert get_case(now).outcome == "No desk is known here that reviews labels of TNS."
 
@@ -187,7 +187,7 @@ def test_failed_case_is_asked_about_again_on_a_date(failed, now, actor):
 def test_request_asked_again_joins_the_unfinished_case_of_its_number(account, failed, now, actor, open_request):
     """Another engine labelled the number after the case failed."""
     at = now + timedelta(days=2)
-    tns = EngineRole.objects.filter(provider="desk").get(engine__slug="tns").engine
+    tns = Engine.objects.get(slug="tns")
     DeskFactory(engines=[tns])
     other = open_request(failed.number, engine=tns, at=at)
     asking_again.ask_again(failed, what_changed="", context=Context(actor, at))

@@ -6,7 +6,7 @@ import pytest
 
 from reputation.desks import deadlines
 from reputation.desks.your_turn import DESK_TIMES, get_turns
-from reputation.models import DeskRequest, EngineRole, Tag
+from reputation.models import DeskRequest, Engine, Tag
 from reputation.number_table.alerts import build_rows
 from reputation.numbers import spam_status
 from reputation.remediation import sweep
@@ -97,7 +97,7 @@ def test_next_step_tells_what_providers_do_as_well(request_, now):
 
 def test_next_step_names_engines_that_nobody_can_ask(account, now):
     number = MonitoredNumberFactory(account=account)
-    tns = EngineRole.objects.get(provider="desk", engine__slug="tns").engine
+    tns = Engine.objects.get(slug="tns")
     TagFactory(number=number, engine=tns)
     open_cases([number.pk], now=now)
     sentence = get_next_step(number.cases.get(), now).sentence
