@@ -118,7 +118,8 @@ def _check_sendable(requests: Sequence[DeskRequest], desk: Desk, context: Contex
 def _check_claim(request: DeskRequest, context: Context) -> None:
     user = context.actor.user
     if request.is_claimed_by_other(user.pk if user else None, context.now):
-        raise NotSendable(f"{request.claimed_by} works on {request.number} at {request.desk}. Nothing was stored.")
+        holder = request.claimed_by.get_full_name() if request.claimed_by else "Somebody else"
+        raise NotSendable(f"{holder} works on {request.number} at {request.desk}. Nothing was stored.")
 
 
 def _check_limits(account: Account, requests: Sequence[DeskRequest], desk: Desk, now: datetime) -> None:

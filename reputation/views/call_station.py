@@ -23,21 +23,11 @@ from reputation.labels import get_call_label
 from reputation.models import Telephone, TestCall, TestRound
 from reputation.test_calls import answering, rounds
 from reputation.test_calls.photos import PhotoRefused
+from reputation.test_calls.reports import COMMON_LABELS
 from reputation.test_calls.results import ResultRefused
 from reputation.test_calls.rounds import Caller
 
 Result = TestCall.Result
-# Labels as networks and telephones show them. Any other one is typed.
-COMMON_LABELS = (
-    "Scam Likely",
-    "Spam Risk",
-    "Potential Spam",
-    "Spam Likely",
-    "Suspected Spam",
-    "Potential Fraud",
-    "Telemarketer",
-    "Survey",
-)
 
 
 @dataclass(frozen=True)

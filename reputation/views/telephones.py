@@ -19,12 +19,11 @@ from django.views.decorators.http import require_POST
 
 from portal.accounts.access import MemberRequest, editor_required, get_account_object_or_404, member_required
 from portal.phone.numbers import InvalidPhoneNumber
-from reputation.models import CarrierEngine, Telephone
+from reputation.models import Telephone
 from reputation.test_calls import setup, telephones
+from reputation.test_calls.networks import get_known_networks
 from reputation.test_calls.setup import SetupStep
 from reputation.test_calls.telephones import TelephoneExists
-
-NETWORKS = ("AT&T", "T-Mobile", "Verizon", "U.S. Cellular", "Metro by T-Mobile", "Cricket", "Visible", "Mint Mobile")
 
 
 class TelephoneForm(forms.ModelForm):
@@ -145,7 +144,9 @@ def add_telephone(request: MemberRequest) -> HttpResponse:
         else:
             messages.success(request, f"{added} was added. Go through its set-up check next.")
             return redirect("telephone", added.pk)
-    return render(request, "reputation/telephone_add.html", {"form": form, "networks": _get_networks()})
+    return render(
+        request, "reputation/telephone_add.html", {"form": form, "networks": get_known_networks(request.account)}
+    )
 
 
 @editor_required
@@ -159,7 +160,7 @@ def edit_telephone(request: MemberRequest, pk: int) -> HttpResponse:
         lost = was_proven and not telephone.is_proven(request.context.now)
         messages.success(request, f"{telephone} was changed.{_LOST_PROOF if lost else ''}")
         return redirect("telephone", pk)
-    context = {"form": form, "telephone": telephone, "networks": _get_networks()}
+    context = {"form": form, "telephone": telephone, "networks": get_known_networks(request.account)}
     return render(request, "reputation/telephone_edit.html", context)
 
 
@@ -213,12 +214,6 @@ def confirm_label(request: MemberRequest, pk: int) -> HttpResponse:
 def _get_telephone(request: MemberRequest, pk: int) -> Telephone:
     in_use = Telephone.objects.in_use().select_related("account")
     return get_account_object_or_404(request, in_use, pk)
-
-
-def _get_networks() -> list[str]:
-    """Names to choose from: the networks that the table of carriers knows, and common ones. Others are typed."""
-    known = CarrierEngine.objects.exclude(carrier="").values_list("carrier", flat=True)
-    return sorted({*NETWORKS, *known}, key=str.casefold)
 
 
 urls = [

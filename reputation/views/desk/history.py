@@ -12,7 +12,6 @@ from reputation.desks.history import get_history
 from reputation.desks.listing import RELATED, build_rows
 from reputation.models import DeskLetter, DeskRequest
 from reputation.views.desk.packet import csv_download
-from reputation.views.desk.selection import get_registrations_url
 
 NUMBERS_SHOWN = 50
 
@@ -32,7 +31,6 @@ def request_detail(request: MemberRequest, pk: int) -> HttpResponse:
         .filter(subject_type="deskrequest", subject_id=one.pk)
         .select_related("actor", "api_key")
         .order_by("-pk")[:100],
-        "registrations_url": get_registrations_url(),
     }
     return render(request, "reputation/desk/request.html", context)
 

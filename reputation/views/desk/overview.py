@@ -9,7 +9,7 @@ from portal.accounts.access import MemberRequest, member_required
 from reputation.desks.letters import get_room_today
 from reputation.desks.listing import GROUPS, get_desk_counts, get_page
 from reputation.models import Desk
-from reputation.views.desk.selection import get_desk_or_404, get_group, get_registrations_url, read_group
+from reputation.views.desk.selection import get_desk_or_404, get_group, read_group
 
 # So many are offered to be taken at once.
 TAKEN = 20
@@ -21,7 +21,6 @@ def desk_list(request: MemberRequest) -> HttpResponse:
     context = {
         "desks": desks,
         "turn": sum(one.turn for one in desks),
-        "registrations_url": get_registrations_url(),
     }
     return render(request, "reputation/desk/list.html", context)
 
@@ -46,7 +45,6 @@ def render_desk(request: MemberRequest, desk: Desk, group: str, *, error: str = 
         "page": page,
         "take_count": desk.daily_limit or min(desk.batch_limit or TAKEN, TAKEN),
         "room_today": get_room_today(request.account, desk, now),
-        "registrations_url": get_registrations_url(),
         "error": error,
         "now": now,
     }

@@ -23,7 +23,6 @@ from reputation.views.desk.selection import (
     describe_claims_of_others,
     get_desk_or_404,
     get_group,
-    get_registrations_url,
     load_requests,
     load_rows,
     read_ids,
@@ -105,7 +104,6 @@ def _render(
         "form": form,
         "rows": load_rows(request, desk, chosen),
         "unregistered": count_unregistered(chosen),
-        "registrations_url": get_registrations_url(),
     }
     return render(request, "reputation/desk/prepare.html", context, status=422 if form and form.errors else 200)
 

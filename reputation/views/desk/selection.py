@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 
 from django.http import Http404
 from django.shortcuts import get_object_or_404
-from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
 from portal.accounts.access import MemberRequest
@@ -70,14 +69,6 @@ def load_rows(request: MemberRequest, desk: Desk, requests: Sequence[DeskRequest
     ids = [one.pk for one in requests[:ROWS_SHOWN]]
     loaded = get_requests(request, desk).filter(pk__in=in_list(ids)).select_related(*RELATED).in_bulk()
     return build_rows([loaded[pk] for pk in ids if pk in loaded], request.context.now)
-
-
-def get_registrations_url() -> str:
-    """The page of registrations; empty in a portal without one."""
-    try:
-        return reverse("desk-registrations")
-    except NoReverseMatch:
-        return ""
 
 
 def describe_claims_of_others(request: MemberRequest, requests: Iterable[DeskRequest]) -> str:
