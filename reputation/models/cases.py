@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from portal.models import Account, AccountQuerySet, Claimable
 from reputation.models.engines import Engine, Tag
@@ -93,6 +93,20 @@ class SubmissionQuerySet(models.QuerySet["Submission"]):
     def with_active_tag(self) -> SubmissionQuerySet:
         """Submissions whose engine still labels the number of the case."""
         return self.filter(Exists(Tag.objects.active().filter(case=OuterRef("case"), engine=OuterRef("engine"))))
+
+    def request_again(self, at: datetime) -> int:
+        """Lets the removal be requested anew from this time on, and forgets the former answer; returns how many."""
+        return self.update(
+            state=Submission.State.WAITING,
+            request_count=F("request_count") + 1,
+            continued_key="",
+            reference="",
+            reason="",
+            sent_at=None,
+            expected_by=None,
+            answered_at=None,
+            next_action_at=at,
+        )
 
 
 class Submission(models.Model):

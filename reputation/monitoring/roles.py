@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F
 from django.utils import timezone
 
 from reputation.desks import requests
@@ -97,11 +96,4 @@ def _send_again(engine: int, role: str, now: datetime) -> None:
     if role == EngineRole.Role.REMEDIATE:
         requests.close_for_engine(engine, now=now)
         unanswered = Submission.objects.filter(engine=engine, state__in=Submission.UNANSWERED)
-        unanswered.update(
-            state=Submission.State.WAITING,
-            reference="",
-            reason="",
-            continued_key="",
-            request_count=F("request_count") + 1,
-            next_action_at=now,
-        )
+        unanswered.request_again(now)

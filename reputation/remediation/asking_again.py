@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F, Max
+from django.db.models import Max
 
 from portal.audit import Context
 from portal.db.in_list import in_list
@@ -37,17 +37,7 @@ def _send_to_engines_again(case: Case, at: datetime) -> int:
     """Lets providers ask the engines that still label the number, from this time on; returns how many."""
     people = get_engines_asked_by_people()
     refused = case.submissions.with_active_tag().exclude(engine__in=in_list(people))
-    return Submission.objects.filter(pk__in=in_list(list(refused.values_list("pk", flat=True)))).update(
-        state=Submission.State.WAITING,
-        request_count=F("request_count") + 1,
-        continued_key="",
-        reference="",
-        reason="",
-        sent_at=None,
-        expected_by=None,
-        answered_at=None,
-        next_action_at=at,
-    )
+    return Submission.objects.filter(pk__in=in_list(list(refused.values_list("pk", flat=True)))).request_again(at)
 
 
 def _get_last_requests(case: Case) -> list[int]:

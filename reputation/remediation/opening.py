@@ -113,17 +113,7 @@ def _reset_submissions(tags: QuerySet[Tag], number_ids: Sequence[int], now: date
     repeated = Submission.objects.filter(
         Exists(tags.filter(case=OuterRef("case"), engine=OuterRef("engine"))), case__number__in=in_list(number_ids)
     )
-    repeated.update(
-        state=Submission.State.WAITING,
-        request_count=F("request_count") + 1,
-        continued_key="",
-        reference="",
-        reason="",
-        sent_at=None,
-        expected_by=None,
-        answered_at=None,
-        next_action_at=now,
-    )
+    repeated.request_again(now)
 
 
 def _extend_deadlines(case_ids: Sequence[int], now: datetime) -> None:
