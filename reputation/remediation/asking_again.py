@@ -11,7 +11,7 @@ from portal.audit import Context
 from portal.db.in_list import in_list
 from reputation.desks import requests
 from reputation.desks.requests import NotAskable
-from reputation.models import Case, DeskRequest, Submission
+from reputation.models import Case, DeskRequest, PhoneNumber, Submission
 from reputation.providers.connections import get_engines_asked_by_people
 from reputation.remediation import reopening
 
@@ -22,6 +22,8 @@ def ask_again(case: Case, *, what_changed: str, not_before: datetime | None = No
     """Opens the failed case again: people ask their desks, and providers the other engines. Raises NotAskable."""
     now = context.now
     with transaction.atomic():
+        # The number is locked before the case, as where a label is found.
+        PhoneNumber.objects.select_for_update().get(pk=case.number_id)
         if Case.objects.select_for_update().get(pk=case.pk).state != Case.State.FAILED:
             raise NotAskable("This case did not fail, or is open again already. Nothing was changed.")
         sent = _send_to_engines_again(case, not_before or now)
