@@ -18,7 +18,7 @@ dev: .venv/development ## the same on Django's own server, which reloads when a 
 test: .venv/development chromium ## all tests, the journeys in real Chromium included (ARGS="-k name")
 	$(BIN)/pytest $(ARGS)
 
-test-postgres: .venv/development chromium servers ## the same tests on a PostgreSQL and a Redis that are thrown away after
+test-postgres: .venv/development chromium servers ## the tests on a PostgreSQL and a Redis that are thrown away after
 	$(BIN)/python -m tests.support.servers $(ARGS)
 
 bench: .venv/development ## measure against peers in the same run, into benchmarks/results.md (QUICK=1 for a short one)

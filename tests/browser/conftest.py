@@ -30,11 +30,13 @@ expect.set_options(timeout=TIMEOUT_MS)
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run all browser tests in one process: they share a browser and a demo portal."""
+    """Run all browser tests in one process: they share a browser and a demo portal. Mark those with an own portal."""
     for item in items:
         if BROWSER_TESTS_DIR in item.path.parents:
             item.add_marker(pytest.mark.browser)
             item.add_marker(pytest.mark.xdist_group("browser"))
+        if {"demo_portal", "installed"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.own_portal)
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from django.core.management import CommandError, call_command
 from tests.support.demo import BASE_DIR, DemoProcess, free_port, start_demo
 
 # Run these tests one after the other, since each starts a whole portal.
-pytestmark = pytest.mark.xdist_group("demo")
+pytestmark = [pytest.mark.xdist_group("demo"), pytest.mark.own_portal]
 
 READY_LINE = "Ctrl-C stops it."
 
