@@ -51,7 +51,7 @@ def alert_locations(open_page, live_url, viewer, number) -> dict[str, tuple[Page
         "its warning": (f"/outbound-dialer/campaigns/{number.campaign_id}/", f"#campaign-alert {alert}"),
         "the list of campaigns": ("/outbound-dialer/campaigns/", alert),
         "the dashboard": ("/", f"#tagged {alert}"),
-        "what needs somebody": ("/", "#needs-you-card .alert:has-text('default caller ID')"),
+        "what needs somebody": ("/", "#needs-you-card .alert:not([data-skipped-alert]):has-text('default caller ID')"),
         "the menu": ("/account/members/", "#needs-you:not([hidden])"),
     }
     context = open_page(live_url, as_=viewer).context

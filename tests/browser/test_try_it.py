@@ -71,6 +71,8 @@ def test_a_number_is_tried_by_keyboard_without_a_reload(page):
     expect(field).to_be_focused()
     assert page.evaluate("window.untouched")
     page.keyboard.press("Tab")
+    expect(page.locator("#carrier-field input")).to_be_focused()
+    page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="Find caller ID")).to_be_focused()
     page.reload()
     expect(answer).to_contain_text("shows (206) 555-0178")
@@ -148,7 +150,7 @@ def test_number_can_be_tried_without_javascript(chromium, live_url, viewer, camp
     page.get_by_label("Number to call").fill("206 212 9911")
     page.get_by_role("button", name="Find caller ID").click()
     expect(page.locator("#trial")).to_contain_text("shows (206) 555-0178")
-    assert page.url.endswith("?call=206+212+9911#try-it")
+    assert page.url.endswith("?call=206+212+9911&carrier=#try-it")
     context.close()
 
 

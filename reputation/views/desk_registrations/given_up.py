@@ -42,7 +42,9 @@ def given_up_list(request: MemberRequest) -> HttpResponse:
 
 @member_required
 def given_up_file(request: MemberRequest) -> HttpResponse:
-    """The numbers to delete, as CSV, in ten digits."""
+    """The numbers to delete at one engine, as CSV, in ten digits."""
+    if "engine" not in request.GET:
+        return redirect("desk-registrations-given-up")
     engine = _get_engine(request.GET.get("engine", ""))
     rows = registration_answers.select_given_up(request.account, engine).order_by("number__e164")
     numbers = rows.values_list("number__e164", flat=True)

@@ -6,10 +6,14 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.core.files.base import ContentFile
 
 from portal.api.problem_types import PROBLEM_TYPES
+from reputation.models import LabelPhoto, TestCall
+from reputation.monitoring import engines
+from reputation.providers import registry
 from tests.factories import CampaignFactory, PhoneNumberFactory
-from tests.support.urls import all_api_operations
+from tests.support.urls import all_api_operations, create_test_call
 
 API_DOC = (Path(settings.BASE_DIR) / "docs/api.md").read_text()
 CURL_COMMANDS = re.findall(r'curl (?:-X (\w+) )?"\$API(/[^"?]*)[^"]*"([^\n]*)', API_DOC.replace("\\\n", " "))
@@ -33,9 +37,14 @@ def test_every_curl_command_is_an_operation():
 
 
 @pytest.mark.django_db
-def test_every_example_body_is_accepted(api_client, account):
+def test_every_example_body_is_accepted(api_client, account, settings):
+    settings.PROVIDERS = ["handset"]
+    registry._load_providers.cache_clear()
+    engines.sync_engines()
     CampaignFactory(account=account, pk=12)
     PhoneNumberFactory(account=account)
+    LabelPhoto.objects.create(pk=17, account=account, file=ContentFile(b"photo", name="photo.jpg"))
+    TestCall.objects.filter(pk=create_test_call(account).pk).update(id=17, lease_token="TOKEN")
     bodies = [(path, body) for _, path, body in documented_requests() if body]
     assert bodies
     for path, body in bodies:

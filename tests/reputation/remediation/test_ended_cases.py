@@ -20,8 +20,8 @@ ENDED = [state for state in Case.State if state not in Case.UNFINISHED]
 
 # Words of a promise, wherever they stand.
 PROMISE = re.compile(
-    r"any moment now|>within |>by \d|usually|may take|up to a week|not yet|nothing to do for you|this is automatic"
-    r"|ends by itself|given up|the request (?:to remove the label )?(?:goes|waits)",
+    r"any moment now|>within |>by \d|usually|may take|up to a week|not yet(?! seen)|nothing to do for you"
+    r"|this is automatic|ends by itself|given up|the request (?:to remove the label )?(?:goes|waits)",
     re.IGNORECASE,
 )
 # A reason of the time before the end may be quoted, as such.

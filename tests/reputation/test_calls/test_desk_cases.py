@@ -6,7 +6,7 @@ import pytest
 
 from portal.audit import Context
 from reputation.desks import letters, replies
-from reputation.models import Case, DeskRequest, Engine, PhoneNumber, TestCall
+from reputation.models import Case, Desk, DeskRequest, Engine, PhoneNumber, TestCall
 from reputation.monitoring import capability, engines
 from reputation.providers import registry
 from reputation.remediation import sweep
@@ -81,7 +81,7 @@ def test_confirmed_report_opens_a_request_as_well(account, number, desk, now, ac
 
 
 def test_label_that_nobody_knows_the_engine_of_goes_to_the_registry(account, number, now, actor):
-    registry_desk = DeskFactory(kind="registry", registers=True, reviews=False)
+    registry_desk = Desk.objects.get(kind=Desk.Kind.REGISTRY)
     reports.confirm_report(
         reports.add_report(number, "Scam Likely", context=Context(actor, now)), context=Context(actor, now)
     )
