@@ -69,7 +69,7 @@ def withdraw(request: MemberRequest) -> HttpResponse:
 
 
 def _get_engine(slug: str) -> Engine:
-    engine = Engine.objects.filter(slug=slug).first()
+    engine = next((engine for engine in Engine.objects.all() if engine.slug == slug), None)
     if engine is None:
         raise Http404
     return engine

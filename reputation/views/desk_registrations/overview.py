@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from django.db.models import Exists, OuterRef
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -23,7 +25,7 @@ def registration_list(request: MemberRequest) -> HttpResponse:
     engines = get_engines(desks)
     chosen = read_filter(request.GET, engines)
     numbers = chosen.apply(request.account)
-    rows, next_after = get_rows(request.account, engines, numbers, after=request.GET.get("after", "")[:16])
+    rows, next_after = get_rows(request.account, engines, numbers, after=_read_number(request.GET.get("after", "")))
     # A later letter about the same numbers takes their registrations, so those cannot tell what the letter was for.
     of_requests = DeskRequest.objects.filter(letter=OuterRef("pk"))
     letters = DeskLetter.objects.for_account(request.account).filter(~Exists(of_requests), answers__isnull=True)
@@ -41,6 +43,11 @@ def registration_list(request: MemberRequest) -> HttpResponse:
         "letters": letters.select_related("desk", "sent_by").order_by("-pk")[:LETTERS_SHOWN],
     }
     return render(request, "reputation/desk_registrations/list.html", context)
+
+
+def _read_number(text: str) -> str:
+    """The number in E.164 after which the page begins; empty if it is none."""
+    return text if re.fullmatch(r"\+[0-9]{1,15}", text) else ""
 
 
 urls = [path("number-management/remediation-desk/registrations/", registration_list, name="desk-registrations")]
