@@ -21,8 +21,10 @@ def insert_from(model: type[models.Model], rows: QuerySet, *, ignore_conflicts: 
 
     `columns` maps each column, by attribute name (`account_id`), to the column or expression of `rows` that fills it.
     Other columns must have a database default or be nullable. With `ignore_conflicts`, rows that would break a unique
-    constraint are skipped.
+    constraint are skipped. Rows without an order are inserted by their key, so that the new keys follow them.
     """
+    if not rows.ordered:
+        rows = rows.order_by("pk")
     using = router.db_for_write(model)
     connection = connections[using]
     concrete = {field.attname: field for field in model._meta.concrete_fields}

@@ -1,12 +1,16 @@
-"""Rows bound as one JSON parameter are stored as the ORM would store them."""
+"""Rows bound as one JSON parameter are stored as the ORM would store them, rows from a query in its order."""
 
 from datetime import timedelta
 
 import pytest
 
+from portal import audit
+from portal.audit import Context
 from portal.db.bulk import insert_rows, update_rows
-from reputation.models import Check
-from tests.factories import CheckFactory, EngineFactory, MonitoredNumberFactory
+from portal.db.in_list import in_list
+from portal.models import AuditEvent
+from reputation.models import Check, PhoneNumber
+from tests.factories import CampaignFactory, CheckFactory, EngineFactory, MonitoredNumberFactory, PhoneNumberFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -58,3 +62,13 @@ def test_each_updated_row_gets_its_own_values_and_keeps_the_others(check_rows, a
     assert update_rows(Check, given) == len(check_rows)
     assert list(Check.objects.order_by("pk").values("id", "last_at", "raw_response")) == given
     assert set(Check.objects.values_list("label", flat=True)) == {"Stays"}
+
+
+def test_rows_from_a_query_without_an_order_follow_their_keys(account, now):
+    """PostgreSQL stores the first number after the others when it moves to a campaign, and reads it last."""
+    ids = [PhoneNumberFactory(account=account).pk for _ in range(3)]
+    PhoneNumber.objects.filter(pk=ids[0]).update(campaign=CampaignFactory(account=account))
+    numbers = PhoneNumber.objects.filter(pk__in=in_list(ids))
+    assert audit.record_changes(numbers, context=Context.system(now), code="number.added", label="e164") == len(ids)
+    events = AuditEvent.objects.filter(code="number.added", subject_id__in=ids)
+    assert list(events.order_by("pk").values_list("subject_id", flat=True)) == ids
