@@ -14,18 +14,19 @@ Kind = Desk.Kind
 def choose_desks(tags: Iterable[Tag]) -> dict[int, Desk]:
     """The desk of each of these tags by the tag's id, without those that no desk in use reviews. Three queries.
 
-    A block goes to a desk for blocks, if one fits.
+    A block goes to a desk for blocks: that of its network or engine, else one for the blocks of any network.
     """
     desks = list(Desk.objects.filter(in_use=True).prefetch_related("engines").order_by("kind", "pk"))
     unknown = Engine.objects.filter(slug=UNKNOWN_ENGINE).values_list("pk", flat=True).first()
     reviewing = [desk for desk in desks if desk.reviews]
     for_labels = [desk for desk in reviewing if desk.kind != Kind.BLOCK]
     for_blocks = [desk for desk in reviewing if desk.kind == Kind.BLOCK]
+    for_any_block = [desk for desk in for_blocks if not desk.carrier and not desk.engines.all()]
     registries = [desk for desk in desks if desk.kind == Kind.REGISTRY]
     chosen = {}
     for tag in tags:
         fitting = [
-            *(_find_fitting(tag, for_blocks) if _is_block(tag) else ()),
+            *([*_find_fitting(tag, for_blocks), *for_any_block] if _is_block(tag) else ()),
             *_find_fitting(tag, for_labels),
             *(registries if tag.engine_id == unknown else ()),
         ]

@@ -47,6 +47,12 @@ def test_block_goes_to_the_desk_for_blocks(desks, hiya, evidence):
     assert choose(engine=hiya, carrier="AT&T", evidence=evidence, label="") == desks["block"]
 
 
+@pytest.mark.usefixtures("shipped_desks")
+def test_block_on_a_network_without_a_desk_for_blocks_goes_to_that_for_all():
+    blocked = {"evidence": Check.Evidence.HANDSET, "label": "", "engine": Engine.objects.get(slug="first-orion")}
+    assert choose(carrier="T-Mobile", **blocked).slug == "block-redress"
+
+
 def test_label_seen_on_a_telephone_is_no_block(desks, hiya):
     assert choose(engine=hiya, evidence=Check.Evidence.HANDSET, severity="spam") == desks["hiya"]
 
