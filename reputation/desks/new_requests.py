@@ -45,7 +45,13 @@ def build_row(
     not_before: datetime | None = None,
     what_changed: str = "",
 ) -> NewRequest:
-    """A request about the same number, engine and case as `label`, due some business days after it may be sent."""
+    """A request about the same number, engine and case as `label`, due some business days after it may be sent.
+
+    It refers to the last one that the desk got: a former that was never sent changes nothing about when it may be
+    asked. Select the former of `former` with it.
+    """
+    if former and former.was_never_sent:
+        former = former.former
     dates = [date for date in (not_before, former and get_earliest(former)) if date and date > now]
     earliest = max(dates, default=None)
     return {

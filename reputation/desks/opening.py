@@ -79,4 +79,5 @@ def _get_last_requests(labels: Sequence[Tag], desks: dict[int, Desk]) -> dict[_K
         number__in=in_list({label.number_id for label in labels}),
         desk__in=in_list({desk.pk for desk in desks.values()}),
     )
-    return {(request.number_id, request.desk_id): request for request in requests.order_by("pk")}
+    found = requests.select_related("former").order_by("pk")
+    return {(request.number_id, request.desk_id): request for request in found}

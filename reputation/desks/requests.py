@@ -108,7 +108,7 @@ def _check_askable(requests: Sequence[DeskRequest], what_changed: str) -> None:
             raise NotAskable(f"{name} is not answered yet. Wait for the answer, or withdraw the request first.")
         if request.is_open and request.state == State.DONE and request.pk not in seen_since:
             raise NotAskable(f"{request.desk} says that {name} is done. Ask again only if a call shows the label.")
-        refused = request.former if request.state == State.TO_SEND else request
+        refused = request.former if request.was_never_sent else request
         if refused and get_earliest(refused) and not (what_changed or request.what_changed):
             raise NotAskable(f"{request.desk} refused {request.number} because of how it is used. Say what changed.")
 

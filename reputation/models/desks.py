@@ -194,6 +194,10 @@ class DeskRequest(models.Model):
         return f"{self.number} at {self.desk}: {self.get_state_display()}"
 
     @property
+    def was_never_sent(self) -> bool:
+        return self.state in (self.State.TO_SEND, self.State.WITHDRAWN) and self.sent_at is None
+
+    @property
     def is_open(self) -> bool:
         return self.closed_at is None
 

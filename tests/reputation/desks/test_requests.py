@@ -76,6 +76,18 @@ def test_refusal_because_of_behaviour_needs_a_note_and_thirty_days(account, refu
     assert again.due_at > again.not_before
 
 
+def test_withdrawing_what_waits_does_not_shorten_the_thirty_days(account, refused, actor, now):
+    later = Context(actor, now + timedelta(days=2))
+    (waiting,) = requests.ask_again(account, [refused.pk], what_changed="At most 40 calls a day.", context=later)
+    requests.withdraw(account, [waiting], context=later)
+    DeskRequest.objects.filter(pk=waiting).update(what_changed="")
+    with pytest.raises(requests.NotAskable, match="Say what changed"):
+        requests.ask_again(account, [waiting], context=later)
+    (pk,) = requests.ask_again(account, [waiting], what_changed="At most 40 calls a day.", context=later)
+    again = DeskRequest.objects.get(pk=pk)
+    assert (again.former, again.not_before) == (refused, refused.state_since + timedelta(days=30))
+
+
 def test_request_is_asked_again_once(account, refused, actor, now):
     later = Context(actor, now + timedelta(days=2))
     requests.ask_again(account, [refused.pk], what_changed="Fewer calls.", context=later)
