@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Exists, Max, OuterRef
 
 from portal.audit import Context
 from portal.db.in_list import in_list
 from reputation.desks import requests
 from reputation.desks.requests import NotAskable
-from reputation.models import Case, DeskRequest, PhoneNumber, Submission
+from reputation.models import Case, DeskRequest, PhoneNumber, Submission, Tag
 from reputation.providers.connections import get_engines_asked_by_people
 from reputation.remediation import reopening
 
@@ -43,6 +43,7 @@ def _send_to_engines_again(case: Case, at: datetime) -> int:
 
 
 def _get_last_requests(case: Case) -> list[int]:
-    """The ids of the last request about each label of the case to each desk."""
-    of_case = DeskRequest.objects.filter(case=case).order_by()
+    """The ids of the last request to each desk about each label of the case that is still there."""
+    labels = Tag.objects.active().filter(case=case, engine=OuterRef("engine"))
+    of_case = DeskRequest.objects.filter(Exists(labels), case=case).order_by()
     return list(of_case.values("desk", "engine").annotate(last=Max("pk")).values_list("last", flat=True))

@@ -81,6 +81,16 @@ def test_case_is_open_again_and_the_request_waits_for_its_date(as_admin, case, a
     assert "Hiya is not asked again before" in page
 
 
+def test_request_about_a_label_that_is_gone_is_not_made_again(as_admin, case, now):
+    tns = EngineFactory(slug="tns")
+    TagFactory(number=case.number, engine=tns, case=case, ended_at=now, end_reason="cleared")
+    DeskRequestFactory(
+        case=case, engine=tns, desk=DeskFactory(name="TNS", engines=[tns]), state="sent", closed_at=now, sent_at=now
+    )
+    assert "The case is open again." in get_html(post(as_admin, case, "ask-again", NOTE))
+    assert DeskRequest.objects.open().get().desk.name == "Hiya"
+
+
 def test_note_is_needed_and_what_was_typed_stays(as_admin, case):
     answer = post(as_admin, case, "ask-again", {"what_changed": "", "not_before": "2027-02-30"})
     page = get_html(answer)
