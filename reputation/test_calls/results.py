@@ -7,6 +7,7 @@ finger opens no case and sends no webhook.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from copy import copy
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -23,7 +24,7 @@ from reputation.providers.handset import HandsetProvider
 from reputation.providers.protocol import Evidence, Observation, Verdict
 from reputation.test_calls import reports
 from reputation.test_calls.blocking import find_blocked
-from reputation.test_calls.telephones import get_reason_not_counted, prove
+from reputation.test_calls.telephones import get_proven_until, get_reason_not_counted, prove
 from reputation.test_calls.validity import get_valid_days
 
 Result = TestCall.Result
@@ -88,20 +89,34 @@ def count_results(now: datetime) -> int:
         if not calls:
             return 0
         TestCall.objects.filter(pk__in=in_list(call.pk for call in calls)).update(state=State.COUNTED, **RELEASED)
-        prove(
-            {call.telephone_id: call.answered_at for call in calls if call.result == Result.LABEL and call.answered_at}
-        )
-        telephones = Telephone.objects.in_bulk({call.telephone_id for call in calls})
-        for call in calls:
-            call.telephone = telephones[call.telephone_id]
-        proving = [call.pk for call in calls if call.telephone.proves_absence(call.answered_at or now)]
-        TestCall.objects.filter(pk__in=in_list(proving)).update(proves_absence=True)
+        _note_proofs(calls, now)
         for account_id in sorted({call.account_id for call in calls}):
             observations = _observe([call for call in calls if call.account_id == account_id], now)
             for layer in _split_by_source(observations):
                 apply_observations(layer, connection=connection, now=now, account_id=account_id)
         reports.confirm_by_calls([call for call in calls if call.result == Result.LABEL], context=Context.system(now))
     return len(calls)
+
+
+def _note_proofs(calls: Sequence[TestCall], now: datetime) -> None:
+    """Notes which calls were to a telephone that was proven by then, and proves those that displayed a label.
+
+    `calls` are in the order of their answers. A label proves its telephone from that call on, not for earlier calls.
+    Each call gets its telephone as it was then.
+    """
+    telephones = Telephone.objects.in_bulk({call.telephone_id for call in calls})
+    seen_at: dict[int, datetime] = {}
+    proving = []
+    for call in calls:
+        answered_at = call.answered_at or now
+        if call.result == Result.LABEL:
+            seen_at[call.telephone_id] = answered_at
+            telephones[call.telephone_id].proven_until = get_proven_until(telephones[call.telephone_id], answered_at)
+        call.telephone = copy(telephones[call.telephone_id])
+        if call.telephone.proves_absence(answered_at):
+            proving.append(call.pk)
+    prove(seen_at)
+    TestCall.objects.filter(pk__in=in_list(proving)).update(proves_absence=True)
 
 
 def count_round(round_id: int, now: datetime) -> None:

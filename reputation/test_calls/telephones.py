@@ -84,11 +84,17 @@ def prove(seen_at_by_id: Mapping[int, datetime]) -> None:
     telephones = Telephone.objects.filter(pk__in=in_list(seen_at_by_id))
     proven = []
     for telephone in telephones.select_for_update().order_by("pk") if seen_at_by_id else ():
-        until = seen_at_by_id[telephone.pk] + timedelta(days=settings.TEST_CALLS.proven_days)
-        if telephone.proven_until is None or telephone.proven_until < until:
+        until = get_proven_until(telephone, seen_at_by_id[telephone.pk])
+        if telephone.proven_until != until:
             telephone.proven_until = until
             proven.append(telephone)
     Telephone.objects.bulk_update(proven, ["proven_until"])
+
+
+def get_proven_until(telephone: Telephone, seen_at: datetime) -> datetime:
+    """Until when the telephone is proven once it displayed a label at this time."""
+    until = seen_at + timedelta(days=settings.TEST_CALLS.proven_days)
+    return max(telephone.proven_until or until, until)
 
 
 def get_reason_not_counted(telephone: Telephone, now: datetime) -> str:

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from portal.audit import Context
-from reputation.models import Case, Check, NumberCalls, PhoneNumber, Tag
+from reputation.models import Case, Check, NumberCalls, PhoneNumber, Tag, TestCall
 from reputation.monitoring import capability
 from reputation.numbers import last_seen
 from reputation.test_calls import blocking, results, rounds
@@ -82,6 +82,29 @@ def test_a_label_proves_the_telephone(account, number, call, now):
     call(number, telephone, "Scam Likely", now)
     telephone.refresh_from_db()
     assert telephone.proven_until == now + timedelta(days=90)
+
+
+def test_a_label_proves_its_telephone_for_later_calls_only(account, actor, number, create_round, now):
+    """Three calls of a round to a telephone that is not proven: no label, a label, no label."""
+    numbers = [number, *MonitoredNumberFactory.create_batch(2, account=account)]
+    TelephoneFactory(account=account, proven_until=None)
+    test_round = create_round()
+    caller = Caller(user=actor.user)
+    said = {}
+    for minute, result in enumerate(("no_label", "label", "no_label")):
+        at = now + timedelta(minutes=minute)
+        taken = rounds.take_call(account, caller=caller, now=at, test_round=test_round)
+        results.record_result(taken, result, now=at, label="Scam Likely" if result == "label" else "")
+        said[taken.number_id] = minute
+    rounds.end_round(test_round, context=Context(actor, now + timedelta(hours=1)))
+    results.count_round(test_round.pk, now + timedelta(hours=1))
+    verdicts = dict(Check.objects.filter(number__in=numbers).values_list("number", "verdict"))
+    assert [verdicts[pk] for pk in sorted(said, key=said.__getitem__)] == ["unknown", "labelled", "clean"]
+    assert list(TestCall.objects.order_by("answered_at").values_list("proves_absence", flat=True)) == [
+        False,
+        True,
+        True,
+    ]
 
 
 def test_a_number_is_clean_once_each_network_with_a_proven_telephone_saw_no_label(
