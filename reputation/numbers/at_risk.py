@@ -46,7 +46,7 @@ class Sign:
         check, name = self.check, self.check.engine.name
         if check.evidence == Check.Evidence.COMPLAINTS:
             return self._describe_complaints()
-        if check.evidence == Check.Evidence.REPORT:
+        if check.evidence == Check.Evidence.REPORT and check.verdict == Check.Verdict.WARNING:
             return f"Somebody reports “{check.label}”{f' on {check.carrier}' if check.carrier else ''}; not confirmed"
         if check.evidence == Check.Evidence.APP_LIST:
             return f"{name} lists it"

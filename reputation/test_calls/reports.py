@@ -21,9 +21,10 @@ from portal.phone.numbers import parse_number
 from reputation.models import Check, Connection, LabelPhoto, LabelReport, PhoneNumber, TestCall
 from reputation.monitoring.carriers import find_engine
 from reputation.monitoring.observations import UNKNOWN_ENGINE, apply_observations
-from reputation.monitoring.severity import get_effect
+from reputation.monitoring.severity import classify_label, get_effect
+from reputation.numbers import spam_status
 from reputation.providers.handset import HandsetProvider
-from reputation.providers.protocol import Evidence, Observation, Verdict
+from reputation.providers.protocol import Evidence, Observation, Severity, Verdict
 from reputation.providers.registry import get_providers
 from reputation.test_calls.validity import end_no_labels
 
@@ -126,18 +127,29 @@ def dismiss_report(report: LabelReport, *, context: Context) -> bool:
     with transaction.atomic():
         if not _settle(report, State.DISMISSED, context):
             return False
+        _end_sign(report, context.now)
         _record("report.dismissed", report, context, before=report.label)
     return True
 
 
 def confirm_by_calls(calls: Sequence[TestCall], *, context: Context) -> None:
-    """These calls showed a label: it confirms the open reports of their numbers, on the same network if it is named."""
-    seen = {(call.number_id, call.telephone.carrier) for call in calls}
+    """These calls showed a label: each confirms the open reports of its number that say the same, or less.
+
+    That is a label which is no worse, on the same network if the report names it, reported within RISK_DAYS.
+    """
     numbers = {call.number_id for call in calls}
-    for report in LabelReport.objects.open().filter(number__in=numbers).select_related("number") if numbers else ():
-        if any(number == report.number_id and report.carrier in ("", carrier) for number, carrier in seen):
+    since = context.now - timedelta(days=settings.RISK_DAYS)
+    recent = LabelReport.objects.open().filter(number__in=numbers, seen_at__gte=since)
+    for report in recent.select_related("number") if numbers else ():
+        if any(_confirms(call, report) for call in calls if call.number_id == report.number_id):
             # The call tags the number itself, on its own network.
             _confirm(report, ConfirmedBy.TEST_CALL, context, observe=bool(report.carrier))
+
+
+def _confirms(call: TestCall, report: LabelReport) -> bool:
+    severities = list(Severity)  # the worst first
+    is_as_bad = severities.index(classify_label(call.label)) <= severities.index(classify_label(report.label))
+    return is_as_bad and report.carrier in ("", call.telephone.carrier)
 
 
 def get_engine_slug(carrier: str, make: str = "") -> str:
@@ -178,6 +190,7 @@ def _confirm(report: LabelReport, confirmed_by: ConfirmedBy, context: Context, *
     if not _settle(report, State.CONFIRMED, context, confirmed_by=confirmed_by.value):
         return False
     _record("report.confirmed", report, context, after=report.label)
+    _end_sign(report, context.now)
     if observe:
         _observe(report, Verdict.LABELLED, context)
     return True
@@ -187,6 +200,15 @@ def _settle(report: LabelReport, state: State, context: Context, **values: str) 
     moved = LabelReport.objects.open().filter(pk=report.pk).update(state=state, state_since=context.now, **values)
     report.refresh_from_db()
     return bool(moved)
+
+
+def _end_sign(report: LabelReport, now: datetime) -> None:
+    """The report puts its number at risk no longer, unless another open one says the same."""
+    others = LabelReport.objects.open().filter(number=report.number_id, carrier=report.carrier)
+    if not others.exists():
+        signs = Check.objects.filter(number=report.number_id, carrier=report.carrier, evidence=Check.Evidence.REPORT)
+        signs.filter(verdict=Check.Verdict.WARNING, valid_until__gt=now).update(valid_until=now)
+        spam_status.recompute([report.number_id], now=now)
 
 
 def _observe(report: LabelReport, verdict: Verdict, context: Context) -> None:

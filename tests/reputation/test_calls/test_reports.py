@@ -79,6 +79,36 @@ def test_a_test_call_that_shows_a_label_confirms_and_one_without_does_not(number
     assert (number.spam_status, Tag.objects.get().carrier) == (Status.TAGGED, "T-Mobile")
 
 
+def test_a_call_that_shows_a_milder_label_does_not_confirm(number, report, telephone, call, now):
+    added = report("Scam Likely", carrier="T-Mobile")
+    call(number, telephone, "Telemarketer", now + DAY)
+    added.refresh_from_db()
+    assert (added.state, number.spam_status) == ("open", Status.AT_RISK)
+
+
+def test_a_call_long_after_a_report_does_not_confirm_it(number, report, telephone, call, now):
+    added = report("Scam Likely")
+    call(number, telephone, "Scam Likely", now + 31 * DAY)
+    added.refresh_from_db()
+    assert added.state == "open"
+
+
+def test_a_settled_report_is_no_sign_of_a_risk_any_more(number, report, telephone, call, actor, now):
+    reports.dismiss_report(report(), context=Context(actor, now))
+    number.refresh_from_db()
+    assert (number.spam_status, get_signs([number.pk], now)[number.pk]) == (Status.UNKNOWN, [])
+    report()
+    call(number, telephone, "Scam Likely", now + DAY)
+    assert get_signs([number.pk], now + DAY)[number.pk] == []
+
+
+def test_another_open_report_stays_a_sign(number, report, actor, now):
+    first, _second = report(), report()
+    reports.dismiss_report(first, context=Context(actor, now))
+    number.refresh_from_db()
+    assert number.spam_status == Status.AT_RISK
+
+
 def test_a_call_on_another_network_does_not_confirm(number, report, telephone, call, now):
     added = report(carrier="Verizon")
     call(number, telephone, "Scam Likely", now + DAY)
