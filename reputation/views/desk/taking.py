@@ -17,6 +17,7 @@ from portal.db.in_list import in_list
 from portal.db.keyset import parse_id
 from portal.text import join_names, pluralize
 from reputation.desks import requests as desk_requests
+from reputation.desks.packets import choose_requests
 from reputation.models import Desk, DeskRequest
 from reputation.views.desk.overview import render_desk
 from reputation.views.desk.selection import MAX_SELECTED, get_desk_or_404, get_group, get_requests, read_group, read_ids
@@ -50,13 +51,15 @@ def take_requests(request: MemberRequest, pk: int) -> HttpResponse:
 
 
 def _read_first(request: MemberRequest, desk: Desk) -> list[int]:
-    """The first requests to be sent that nobody holds."""
+    """The first requests to be sent that nobody holds: the most used numbers first if the desk limits a day."""
     count = min(parse_id(request.POST.get("count")), MAX_SELECTED)
     free = get_group(request, desk, "turn").filter(state=State.TO_SEND)
     free = free.unclaimed(request.user.pk, request.context.now).exclude(
         claimed_by=request.user, claimed_until__gt=request.context.now
     )
-    return list(free.due_first().values_list("pk", flat=True)[:count])
+    found = list(free.due_first()[:MAX_SELECTED])
+    chosen = choose_requests(request.account, desk, found, limit=count, now=request.context.now)
+    return [one.pk for one in chosen]
 
 
 def _nothing_to_take(request: MemberRequest) -> str:

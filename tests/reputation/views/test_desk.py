@@ -8,7 +8,8 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from reputation.models import Desk, DeskRegistration, DeskRequest
+from portal.models import today_of
+from reputation.models import Desk, DeskRegistration, DeskRequest, NumberCalls
 from tests.factories import CampaignFactory, EngineFactory, MemberFactory, MonitoredNumberFactory, TagFactory
 from tests.reputation.views.desk_pages import claim, url
 from tests.support.desks import create_desk, create_request
@@ -204,6 +205,15 @@ def test_first_requests_that_nobody_holds_are_taken_due_first(as_admin, admin, d
     as_admin.post(url("desk-take", desk), {"first": "1", "count": "2"})
     held = DeskRequest.objects.filter(claimed_by=admin.user).due_first()
     assert list(held) == [requests[2], requests[3]]
+
+
+def test_a_desk_that_limits_a_day_gets_the_most_used_numbers_first(as_admin, admin, desk, make_request, account, now):
+    desk.daily_limit = 10
+    desk.save()
+    requests = [make_request(due_at=now + timedelta(days=day)) for day in (1, 2)]
+    NumberCalls.objects.create(account=account, number=requests[1].number, day=today_of(account, now), calls=50)
+    as_admin.post(url("desk-take", desk), {"first": "1", "count": "1"})
+    assert DeskRequest.objects.get(claimed_by=admin.user) == requests[1]
 
 
 @pytest.mark.parametrize(
