@@ -63,9 +63,7 @@ def mark_disputed(case_ids: Sequence[int], *, now: datetime) -> list[int]:
 
 
 def clear(case_ids: Sequence[int], *, now: datetime) -> list[int]:
-    return _transition(
-        case_ids, to=State.CLEARED, context=Context.system(now), reason="A look-up no longer found the label."
-    )
+    return _transition(case_ids, to=State.CLEARED, context=Context.system(now), reason="The label is no longer found.")
 
 
 def fail(case_ids: Sequence[int], *, now: datetime, reason: str) -> list[int]:
