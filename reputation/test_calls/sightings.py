@@ -52,15 +52,16 @@ class Sighting:
         if not self.calls:
             return "Not yet seen"
         newest = self.calls[0]
-        networks = join_names(sorted({call.telephone.carrier for call in self.calls}))
-        phones = f"{networks}, {pluralize(len(self.calls), 'phone')}"
         if not self.is_seen:
             words = UNSEEN_WORDS[Result(newest.result)]
-            return f"Not yet seen: a call {words} ({phones}, {_describe_day(newest)})"
+            return f"Not yet seen: a call {words} ({_describe_calls(self.calls)})"
         if self.is_labelled:
-            return f"Label seen: “{newest.label}” ({phones}, {_describe_day(newest)})"
-        proof = "" if is_proof(newest) else " not proven"
-        return f"No label seen ({phones}{proof}, {_describe_day(newest)})"
+            by_label: dict[str, list[TestCall]] = defaultdict(list)
+            for call in self.calls:
+                by_label[call.label].append(call)
+            seen = [f"“{label}” ({_describe_calls(calls)})" for label, calls in by_label.items()]
+            return f"Label seen: {join_names(seen)}"
+        return f"No label seen ({_describe_calls(self.calls, proof='' if is_proof(newest) else ' not proven')})"
 
     @property
     def report_sentence(self) -> str:
@@ -129,6 +130,14 @@ def _choose_telling(calls: Sequence[TestCall]) -> list[TestCall]:
 def _get_time(call: TestCall) -> datetime:
     assert call.answered_at is not None  # the call was made
     return call.answered_at
+
+
+def _describe_calls(calls: Sequence[TestCall], *, proof: str = "") -> str:
+    """Networks, telephones and days of calls that say the same, newest first: "T-Mobile, 1 phone, 3 days ago"."""
+    networks = join_names(sorted({call.telephone.carrier for call in calls}))
+    newest, oldest = _describe_day(calls[0]), _describe_day(calls[-1])
+    days = newest if newest == oldest else f"{newest}, the first {oldest}"
+    return f"{networks}, {pluralize(len(calls), 'phone')}{proof}, {days}"
 
 
 def _describe_day(call: TestCall) -> str:

@@ -36,6 +36,20 @@ def test_a_label_is_quoted_and_a_no_label_on_another_telephone_does_not_hide_it(
     assert sentence() == "Label seen: “Scam Likely” (T-Mobile, 1 phone, 2 days ago)"
 
 
+def test_each_label_has_its_own_network_and_day(account, number, telephone, call, now, sentence):
+    call(number, telephone, "Scam Likely", now - 20 * DAY)
+    call(number, TelephoneFactory(account=account, carrier="Verizon"), "Telemarketer", now)
+    assert sentence() == (
+        "Label seen: “Telemarketer” (Verizon, 1 phone, today) and “Scam Likely” (T-Mobile, 1 phone, 20 days ago)"
+    )
+
+
+def test_days_of_calls_that_say_the_same_are_named(account, number, telephone, call, now, sentence):
+    call(number, telephone, "no_label", now - 5 * DAY)
+    call(number, TelephoneFactory(account=account, carrier="Verizon"), "no_label", now)
+    assert sentence() == "No label seen (T-Mobile and Verizon, 2 phones, today, the first 5 days ago)"
+
+
 def test_the_last_call_of_each_telephone_counts(account, number, telephone, call, now, sentence):
     call(number, telephone, "Scam Likely", now - 2 * DAY)
     call(number, telephone, "no_label", now - DAY)
