@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
@@ -18,7 +18,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from portal import audit
 from portal.audit import Context
 from portal.db.in_list import in_list
-from portal.jobs.claims import RELEASED, claim
+from portal.jobs.claims import RELEASED, claim, unclaimed
 from portal.models import Account, User, today_of
 from reputation.models import Telephone, TestCall, Tester, TestRound
 from reputation.test_calls.ordering import Choice, choose_numbers
@@ -164,9 +164,10 @@ def take_call(
     calls = get_calls_for(account, caller, test_round)
     with transaction.atomic():
         # One person after the other: the telephones that others call now are known then.
-        Account.objects.select_for_update().get(pk=account.pk)
+        account = Account.objects.select_for_update().get(pk=account.pk)
         if (caller.user or caller.tester) and (mine := _get_taken(calls, caller, now)):
             return mine
+        _move_to_today(calls, today_of(account, now), now)
         free = _get_free(calls.filter(telephone=telephone_id) if telephone_id else calls, now)
         lease = timedelta(minutes=settings.TEST_CALLS.claim_minutes)
         _token, ids = claim(free, now=now, limit=1, order_by="position", attempts="", lease=lease)
@@ -174,6 +175,21 @@ def take_call(
             return None
         TestCall.objects.filter(pk__in=ids).update(claimed_by=caller.user, tester=caller.tester)
     return TestCall.objects.select_related("number__campaign", "telephone", "round").get(pk=ids[0])
+
+
+def _move_to_today(calls: QuerySet[TestCall], today: date, now: datetime) -> None:
+    """Moves calls that were planned for an earlier day to today, since that is when they are made.
+
+    Drops those whose number has a call to the same telephone today already.
+    """
+    earlier = calls.filter(unclaimed(now), state=State.PLANNED, round__ended_at__isnull=True, day__lt=today)
+    if ids := list(earlier.values_list("pk", flat=True)):
+        planned = TestCall.objects.filter(pk__in=in_list(ids))
+        of_today = TestCall.objects.exclude(state=State.DROPPED).filter(
+            number=OuterRef("number"), telephone=OuterRef("telephone"), day=today
+        )
+        planned.filter(Exists(of_today)).update(state=State.DROPPED, **RELEASED)
+        planned.filter(state=State.PLANNED).update(day=today)
 
 
 def get_current_call(

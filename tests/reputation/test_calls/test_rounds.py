@@ -9,6 +9,7 @@ from django.db import close_old_connections, connection
 from django.utils import timezone
 
 from portal.audit import Context
+from portal.models import today_of
 from reputation.models import TestCall
 from reputation.test_calls import results, rounds
 from reputation.test_calls.rounds import Caller
@@ -51,6 +52,32 @@ def test_a_round_ends_once_and_its_open_calls_may_be_planned_again(account, shar
     assert not shared.is_open
     assert rounds.take_call(account, caller=Caller(user=actor.user), now=now) is None
     assert create_round().calls.count() == 12
+
+
+@pytest.mark.django_db
+def test_a_call_that_is_made_the_next_day_is_one_of_that_day(account, actor, create_round, now):
+    TelephoneFactory(account=account)
+    PhoneNumberFactory(account=account)
+    test_round = create_round()
+    tomorrow = now + timedelta(hours=23)
+    call = rounds.take_call(account, caller=Caller(user=actor.user), now=tomorrow)
+    results.record_result(call, "no_label", now=tomorrow)
+    rounds.end_round(test_round, context=Context(actor, tomorrow))
+    assert call.day == today_of(account, tomorrow)
+    with pytest.raises(rounds.NoCalls):
+        create_round(at=tomorrow)
+
+
+@pytest.mark.django_db
+def test_a_call_of_yesterday_is_dropped_if_its_number_was_called_today(account, actor, create_round, now):
+    telephone = TelephoneFactory(account=account)
+    PhoneNumberFactory(account=account)
+    yesterday = create_round()
+    tomorrow = now + timedelta(hours=23)
+    create_round(at=tomorrow, telephones=[telephone])
+    caller = Caller(user=actor.user)
+    assert rounds.take_call(account, caller=caller, now=tomorrow, test_round=yesterday) is None
+    assert yesterday.calls.get().state == "dropped"
 
 
 @pytest.mark.django_db
