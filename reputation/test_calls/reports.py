@@ -90,7 +90,7 @@ def add_report(
         state_since=context.now,
     )
     with transaction.atomic():
-        PhoneNumber.objects.select_for_update().get(pk=number.pk)
+        _lock_number(number.pk)
         report.save()
         _record("report.added", report, context, after=label)
         end_no_labels(number.pk, report.carrier, report.seen_at)
@@ -108,7 +108,13 @@ def confirm_report(report: LabelReport, *, context: Context) -> bool:
     """
     _check_possible()
     with transaction.atomic():
+        _lock_number(report.number_id)
         return _confirm(report, ConfirmedBy.MEMBER, context)
+
+
+def _lock_number(pk: int) -> None:
+    """Locks the number before anything about it, as where an observation is stored."""
+    PhoneNumber.objects.select_for_update().get(pk=pk)
 
 
 def _check_possible() -> None:
@@ -125,6 +131,7 @@ def get_effect_of_confirming(report: LabelReport) -> Check.Effect:
 def dismiss_report(report: LabelReport, *, context: Context) -> bool:
     """The report is wrong. It asks for no more calls. Returns False if the report was settled already."""
     with transaction.atomic():
+        _lock_number(report.number_id)
         if not _settle(report, State.DISMISSED, context):
             return False
         _end_sign(report, context.now)
