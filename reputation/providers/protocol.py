@@ -63,12 +63,10 @@ class Role(Enum):
     REGISTER = "register"
     REMEDIATE = "remediate"
     RECEIVE_WEBHOOKS = "receive_webhooks"
-    OBSERVE = "observe"
+    OBSERVE = "observe"  # people or machines bring observations; no round of look-ups waits for them
 
 
-# The operations that a provider with the role must have. RECEIVE_WEBHOOKS needs none of its own yet: a webhook is a
-# hint, after which the portal looks up or polls. OBSERVE has none: people or machines bring the observations, about
-# monitored numbers and others, and nobody is asked for them. So no round of look-ups waits for such a provider.
+# The operations that a provider with the role must have. A webhook is a hint, after which the portal looks up or polls.
 OPERATIONS: Mapping[Role, tuple[str, ...]] = MappingProxyType(
     {
         Role.LOOK_UP: ("look_up",),
