@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Case as SQLCase
 from django.db.models import CharField, Exists, F, Max, Min, OuterRef, Q, QuerySet, Subquery, Value, When
@@ -30,19 +31,8 @@ def recompute(ids: Sequence[int], *, now: datetime) -> None:
     checks = Check.objects.filter(
         number=OuterRef("pk"), is_current=True, engine__in_use=True, evidence__in=Check.LABEL_EVIDENCE
     ).order_by()
-    of_checks = checks.values("number")
-    of_answers = checks.exclude(evidence=Check.Evidence.HANDSET, effect=Check.Effect.NONE).values("number")
     signs = Check.objects.filter(number=OuterRef("pk"), effect=Check.Effect.RISK, valid_until__gt=now).order_by()
-    at_risk = Q(Exists(signs), capability=PhoneNumber.Capability.ON)
-    new_times = {
-        "checked_at": Coalesce(Subquery(of_checks.annotate(at=Min("last_at")).values("at")), F("checked_at")),
-        # A call that told nothing is no answer that could expire.
-        "fresh_until": Subquery(of_answers.annotate(at=Min("valid_until")).values("at")),
-        "at_risk_since": SQLCase(When(at_risk, then=Coalesce(F("at_risk_since"), Value(now)))),
-        "at_risk_until": SQLCase(
-            When(at_risk, then=Subquery(signs.values("number").annotate(at=Max("valid_until")).values("at"))),
-        ),
-    }
+    new_times = _get_new_times(checks, signs, now)
     clean = sources.get_clean_numbers(ids, now=now)
     new_status = {
         "spam_status": _spam_status(ids, tags, signs, clean),
@@ -70,6 +60,21 @@ def recompute(ids: Sequence[int], *, now: datetime) -> None:
     same = set(unchanged.values_list("pk", flat=True))
     PhoneNumber.objects.filter(pk__in=in_list(same)).update(**new_times)
     PhoneNumber.objects.filter(pk__in=in_list(pk for pk in ids if pk not in same)).update(**new_status, **new_times)
+
+
+def _get_new_times(checks: QuerySet[Check], signs: QuerySet[Check], now: datetime) -> dict[str, Any]:
+    """When sources were last asked, until when their answers hold, and since and until when a number is at risk."""
+    of_checks = checks.values("number")
+    # A call that told nothing is no answer that could expire.
+    of_answers = checks.exclude(evidence=Check.Evidence.HANDSET, effect=Check.Effect.NONE).values("number")
+    at_risk = Q(Exists(signs), capability=PhoneNumber.Capability.ON)
+    last_sign = signs.values("number").annotate(at=Max("valid_until")).values("at")
+    return {
+        "checked_at": Coalesce(Subquery(of_checks.annotate(at=Min("last_at")).values("at")), F("checked_at")),
+        "fresh_until": Subquery(of_answers.annotate(at=Min("valid_until")).values("at")),
+        "at_risk_since": SQLCase(When(at_risk, then=Coalesce(F("at_risk_since"), Value(now)))),
+        "at_risk_until": SQLCase(When(at_risk, then=Subquery(last_sign))),
+    }
 
 
 def _spam_status(ids: Sequence[int], tags: QuerySet[Tag], signs: QuerySet[Check], clean: Sequence[int]) -> SQLCase:
