@@ -230,7 +230,9 @@ environment.require(
 )
 # The function that creates the demo data: called with `now`, returns a portal.demo.data.DemoData.
 DEMO_DATA_LOADER = "reputation.demo.data.seed"
-PROVIDERS = read("list", "PROVIDERS", ["simulated", "complaints"] if DEMO else ["complaints", "fcc", "handset", "desk"])
+PROVIDERS = read(
+    "list", "PROVIDERS", [*(["simulated", "complaints"] if DEMO else ["complaints", "fcc"]), "handset", "desk"]
+)
 SIMULATED_SEED = read("str", "SIMULATED_SEED", "demo")
 SIMULATED_DIR = DATA_DIR / "simulated"
 # Record one in this many match requests for the statistics: 1 records all, 0 none.

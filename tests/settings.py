@@ -8,6 +8,9 @@ os.environ.setdefault("DAY_SECONDS", "86400")
 from portal.settings import *  # noqa: F403
 from portal.settings import DATA_DIR, STORAGES
 
+# Tests of test calls and desks add their providers.
+PROVIDERS = ["simulated", "complaints"]
+
 DATA_DIR.mkdir(parents=True, exist_ok=True)
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
