@@ -45,6 +45,7 @@ from reputation.demo.dataset import (
     PEOPLE,
     UNMONITORED_LABELS,
 )
+from reputation.demo.test_calls import create_test_calls
 from reputation.matching.tiers import Basis
 from reputation.models import Campaign, CampaignCalls, NumberCalls, PhoneNumber
 from reputation.monitoring import capability, lookups, verification
@@ -62,6 +63,7 @@ def seed(*, now: datetime) -> DemoData:
             users = _create_users(accounts, now)
             _enroll_account(accounts[CASCADE], users, now)
             _create_numbers(accounts[CASCADE], Context(Actor(user=users[PEOPLE[0].email], via="command"), now))
+            create_test_calls(accounts[CASCADE], users[PEOPLE[0].email], now)
             _create_calls(accounts[CASCADE], now)
             campaigns.create(
                 account=accounts[HARBOR],

@@ -7,10 +7,12 @@ spam.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from enrollment.questions import Answer
 from portal.accounts.licensing import Product
 from portal.models import Member, User
+from reputation.models import Telephone
 
 PASSWORD = "demo-portal-2026"
 CASCADE, HARBOR = "Cascade Solar LLC", "Harbor Dental Group"
@@ -121,6 +123,28 @@ HISTORY_STEP_DAYS = 1 / 2
 # Calls of the dialer, roughly, on each of these days and today.
 CALL_HISTORY_DAYS = 20
 CALLS_PER_DAY = {SPRING: 1_400, SURVEYS: 640, BATTERY: 360}
+
+# The telephones that test calls go to, by number. The first is proven.
+TELEPHONES: dict[str, dict[str, Any]] = {
+    "206 555 0180": {
+        "name": "Dana's phone",
+        "carrier": "T-Mobile",
+        "plan": Telephone.Plan.POSTPAID,
+        "make": "Google",
+        "system": Telephone.System.ANDROID,
+        "protection": {"android_caller_id": True, "android_filter": False, "carrier_blocking": False},
+    },
+    "206 555 0181": {
+        "name": "Office phone",
+        "carrier": "Verizon",
+        "plan": Telephone.Plan.POSTPAID,
+        "make": "Apple",
+        "system": Telephone.System.IOS,
+        "protection": {"ios_silence_unknown": False, "ios_screening": False},
+    },
+}
+ROUND_MINUTES = 75
+LABEL_SHOWN = "Scam Likely"
 
 BUSINESS = {
     "legal_name": "Cascade Solar LLC",

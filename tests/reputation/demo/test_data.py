@@ -13,8 +13,21 @@ from portal.models import Account, ApiKey, AuditEvent, Licence, Member, User, to
 from portal.phone.numbers import US_REGIONS, InvalidPhoneNumber, parse_number
 from reputation.demo import data
 from reputation.matching.statistics import get_campaign_statistics, get_number_statistics
-from reputation.models import Campaign, CampaignCalls, Case, Check, NumberCalls, PhoneNumber
+from reputation.models import (
+    Campaign,
+    CampaignCalls,
+    Case,
+    Check,
+    DeskRequest,
+    NumberCalls,
+    PhoneNumber,
+    Tag,
+    Telephone,
+    TestCall,
+    TestRound,
+)
 from reputation.monitoring.eligibility import get_coverage, is_enrolled
+from reputation.monitoring.engines import sync_engines
 from reputation.number_table.alerts import build_rows
 
 pytestmark = pytest.mark.django_db
@@ -26,6 +39,8 @@ Capability = PhoneNumber.Capability
 @pytest.fixture
 def seeded(settings, tmp_path, now):
     settings.SIMULATED_DIR = settings.DATA_DIR = tmp_path
+    settings.PROVIDERS = ["simulated", "complaints", "handset", "desk"]
+    sync_engines()
     return data.seed(now=now)
 
 
@@ -86,6 +101,21 @@ def test_one_account_is_monitored_with_a_history_and_the_other_is_empty(sign_ins
     defaults = PhoneNumber.objects.filter(default_of__isnull=False)
     assert defaults.count() == 3
     assert defaults.tagged().exists(), "one default caller ID is tagged"
+
+
+def test_each_number_was_called_and_one_showed_a_label_that_waits_for_its_request(seeded, now):
+    test_round = TestRound.objects.get()
+    assert not test_round.is_open
+    not_called = PhoneNumber.objects.exclude(pk__in=test_round.calls.values("number"))
+    assert {number.spam_status for number in not_called} == {"in_remediation"}, "their request is out"
+    call = test_round.calls.get(result=TestCall.Result.LABEL)
+    tag = Tag.objects.active().get(number=call.number, evidence="handset")
+    assert (tag.label, tag.engine.slug) == ("Scam Likely", "first-orion")
+    request = DeskRequest.objects.your_turn(now).get()
+    assert (request.number, request.desk.slug) == (call.number, "t-mobile")
+    proven, not_proven = Telephone.objects.order_by("pk")
+    assert proven.is_proven(now)
+    assert not not_proven.is_proven(now)
 
 
 def test_campaigns_have_calls_of_20_days_and_defaults_shown_because_of_tags(sign_ins, now):
