@@ -69,6 +69,8 @@ def add_campaign(request: ApiRequest, payload: CampaignCreateRequest, response: 
             account=request.caller.account,
             name=payload.name.strip(),
             automatic_matching=payload.automatic_matching,
+            when_all_labelled=payload.when_all_labelled,
+            shows_on_other_networks=payload.shows_on_other_networks,
             context=request.context,
         )
     except NameTaken as taken:

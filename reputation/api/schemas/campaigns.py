@@ -12,6 +12,8 @@ from reputation.api.schemas.numbers import NumberSummary, serialize_number_summa
 from reputation.campaigns import MAX_DAILY_LIMIT
 from reputation.models import Campaign
 
+WhenAllLabelled = Annotated[str, Choices(*Campaign.WhenAllLabelled.values)]
+
 
 class CampaignResponse(ResponseSchema):
     id: int
@@ -20,7 +22,7 @@ class CampaignResponse(ResponseSchema):
     automatic_matching: bool
     default_number: NumberSummary | None = Field(description="The default caller ID.")
     daily_limit: int | None = Field(description="So many calls a day may show the same number; null: any number.")
-    when_all_labelled: Annotated[str, Choices(*Campaign.WhenAllLabelled.values)] = Field(
+    when_all_labelled: WhenAllLabelled = Field(
         description="What a call shows if every number of the called person's State is labelled."
     )
     shows_on_other_networks: bool = Field(
@@ -35,9 +37,18 @@ class CampaignListResponse(ResponseSchema):
     next_cursor: str | None
 
 
+_WHEN_ALL_LABELLED = (
+    "What a call shows if every number of the called person's State is labelled: `default`, the default caller ID; "
+    "`least_bad`, the one with the least bad label; `no_call`, none, and the dialer is to make no call."
+)
+_SHOWS_ON_OTHER_NETWORKS = "Show a number that only one network labels to people on others; see `called_carrier`."
+
+
 class CampaignCreateRequest(RequestSchema):
     name: Name
     automatic_matching: bool = True
+    when_all_labelled: WhenAllLabelled = Field(Campaign.WhenAllLabelled.DEFAULT.value, description=_WHEN_ALL_LABELLED)
+    shows_on_other_networks: bool = Field(False, description=_SHOWS_ON_OTHER_NETWORKS)
 
 
 class CampaignUpdateRequest(RequestSchema):
@@ -50,15 +61,8 @@ class CampaignUpdateRequest(RequestSchema):
     daily_limit: Annotated[int, Field(ge=1, le=MAX_DAILY_LIMIT)] | None = Field(
         None, description="So many calls a day may show the same number; null: any number."
     )
-    when_all_labelled: Annotated[str, Choices(*Campaign.WhenAllLabelled.values)] | None = Field(
-        None,
-        description="What a call shows if every number of the called person's State is labelled: `default`, the "
-        "default caller ID; `least_bad`, the one with the least bad label; `no_call`, none, and the dialer is to make "
-        "no call.",
-    )
-    shows_on_other_networks: bool | None = Field(
-        None, description="Show a number that only one network labels to people on others; see `called_carrier`."
-    )
+    when_all_labelled: WhenAllLabelled | None = Field(None, description=_WHEN_ALL_LABELLED)
+    shows_on_other_networks: bool | None = Field(None, description=_SHOWS_ON_OTHER_NETWORKS)
 
 
 def serialize_campaign(campaign: Campaign) -> CampaignResponse:

@@ -119,6 +119,17 @@ def test_api_shows_and_changes_the_choices(api_client, campaign):
     assert send_request(api_client, "PATCH", address, {"when_all_labelled": "all"}).status_code == 422
 
 
+def test_api_adds_a_campaign_with_the_choices(api_client):
+    choices = {"when_all_labelled": "no_call", "shows_on_other_networks": True}
+    added = send_request(api_client, "POST", "/campaigns", {"name": "Renewals", **choices})
+    assert added.status_code == 201
+    assert {name: added.json()[name] for name in choices} == choices
+    seen = send_request(api_client, "POST", "/campaigns", {"name": "Spring"}).json()
+    assert (seen["when_all_labelled"], seen["shows_on_other_networks"]) == ("default", False)
+    refused = send_request(api_client, "POST", "/campaigns", {"name": "Autumn", "when_all_labelled": "all"})
+    assert (refused.status_code, refused.json()["errors"][0]["where"]) == (422, "body.when_all_labelled")
+
+
 def test_match_takes_the_carrier_of_the_call(api_client, campaign, labelled_number):
     Campaign.objects.update(shows_on_other_networks=True)
 
