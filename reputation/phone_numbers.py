@@ -17,10 +17,11 @@ from portal.models import Account
 from portal.phone.numbers import InvalidPhoneNumber, ParsedNumber, parse_number
 from reputation import campaigns
 from reputation.matching import daily_limit
-from reputation.models import Campaign, PhoneNumber
+from reputation.models import Campaign, Case, PhoneNumber
 from reputation.monitoring import capability, coverage
 from reputation.monitoring.eligibility import get_coverage
 from reputation.remediation import cases
+from reputation.remediation.retiring import get_reason_to_retire
 
 # Calls to a personal (500) or premium-rate (900) number cost more than a normal call, so neither can be a caller ID.
 CALLER_ID_ERRORS = {
@@ -31,6 +32,10 @@ CALLER_ID_ERRORS = {
 
 class MonitoringWouldEnd(Exception):
     """Nothing was changed: the number would leave its campaign, and no seat is free for it."""
+
+
+class NotRetirable(Exception):
+    """Nothing was changed; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -174,6 +179,15 @@ def retire(ids: Sequence[int], *, account_id: int, context: Context) -> list[int
         campaigns.clear_default_numbers(retired, context=context)
         campaigns.unassign(retired, account_id=account_id, context=context)
     return retired
+
+
+def retire_of_case(case: Case, *, context: Context) -> None:
+    """Retire the number of the failed case. Raises NotRetirable if asking again still makes sense."""
+    if case.state != Case.State.FAILED or not get_reason_to_retire(case.number_id):
+        raise NotRetirable(
+            "A number is retired after its case failed, and after several refusals or relapses. Nothing was changed."
+        )
+    retire([case.number_id], account_id=case.account_id, context=context)
 
 
 def remove(ids: Sequence[int], *, context: Context) -> list[int]:

@@ -101,7 +101,7 @@ API_SCOPES = {
         Scope(
             "write",
             "Write",
-            "Add, change, remove, import, enable and disable numbers, and change campaigns.",
+            "Add, change, remove, import, enable and disable numbers, change campaigns, and go on with failed cases.",
             frozenset({Permission.WRITE_BY_API}),
         ),
         Scope(

@@ -206,5 +206,12 @@ PROBLEM_TYPES = {
             "The portal failed, and nothing was changed. Whoever runs it finds the reason in its log.",
             "Try again later, with the same Idempotency-Key.",
         ),
+        ProblemType(
+            "mail_not_taken",
+            503,
+            "The mail could not be sent",
+            "The portal's mail server did not take the mail. Nothing was changed.",
+            "Try again later, with the same Idempotency-Key.",
+        ),
     )
 }

@@ -1,15 +1,20 @@
-"""Cases: the remediation of spam labels, and the support ticket of a failed case."""
+"""Cases: the remediation of spam labels, and what is left when a case failed."""
 
 from __future__ import annotations
 
+import logging
+
+from django.db.models import QuerySet
 from ninja import Query, Router
 
 from portal.api.authentication import ApiRequest
 from portal.api.operations import operation
 from portal.api.pagination import PageQuery, paginate
-from portal.api.problems import Problem
+from portal.api.problems import Problem, validation_problem
+from reputation import phone_numbers
 from reputation.api.objects import PathId, get_object_or_problem
 from reputation.api.schemas.cases import (
+    AskAgainRequest,
     CaseDetailResponse,
     CaseFilters,
     CaseListResponse,
@@ -21,7 +26,9 @@ from reputation.api.schemas.cases import (
 from reputation.api.schemas.numbers import serialize_number_summary
 from reputation.api.schemas.reputations import serialize_engine, serialize_tag
 from reputation.models import Case
-from reputation.remediation import next_step, ticket
+from reputation.remediation import asking_again, next_step, ticket
+
+logger = logging.getLogger(__name__)
 
 router = Router(tags=["Cases"])
 
@@ -54,7 +61,7 @@ def get_case(request: ApiRequest, case_id: PathId) -> CaseDetailResponse:
 
     With its course at each engine, what happens next, and by when.
     """
-    return _serialize_detail(get_object_or_problem(request, Case.objects.select_related("number"), case_id), request)
+    return _serialize_detail(get_object_or_problem(request, _cases(), case_id), request)
 
 
 @operation(
@@ -68,10 +75,87 @@ def get_case(request: ApiRequest, case_id: PathId) -> CaseDetailResponse:
 )
 def note_ticket(request: ApiRequest, case_id: PathId, payload: TicketRequest) -> CaseDetailResponse:
     """Note the support ticket of a failed case."""
-    case = get_object_or_problem(request, Case.objects.select_related("number"), case_id)
+    case = get_object_or_problem(request, _cases(), case_id)
     if not ticket.record_ticket(case, reference=payload.reference, context=request.context):
         raise Problem("not_possible", "This case did not fail, so it needs no support ticket. Nothing was changed.")
     return _serialize_detail(case, request)
+
+
+@operation(
+    router,
+    "POST",
+    "/cases/{case_id}/ticket/mail",
+    scope="write",
+    responses={200: CaseDetailResponse},
+    problems=("not_possible", "mail_not_taken"),
+    atomic=False,
+)
+def mail_ticket(request: ApiRequest, case_id: PathId) -> CaseDetailResponse:
+    """Mail the support ticket of a failed case.
+
+    It goes to the address of support that the portal has, once, and `ticket_reference` is noted.
+    """
+    case = get_object_or_problem(request, _cases(), case_id)
+    try:
+        ticket.mail_ticket(case, context=request.context)
+    except ticket.TicketNotMailed as error:
+        raise Problem("not_possible", str(error)) from None
+    except OSError as error:
+        logger.warning("the ticket of case %s could not be mailed: %s", case.pk, error)
+        raise Problem("mail_not_taken") from None
+    return _serialize_detail(case, request)
+
+
+@operation(
+    router,
+    "POST",
+    "/cases/{case_id}/ask-again",
+    scope="write",
+    responses={200: CaseDetailResponse},
+    problems=("not_possible",),
+    body="json",
+)
+def ask_again(request: ApiRequest, case_id: PathId, payload: AskAgainRequest) -> CaseDetailResponse:
+    """Ask again about the label of a failed case.
+
+    It opens the case again. Change first what may have caused the label.
+    """
+    case = get_object_or_problem(request, _cases(), case_id)
+    try:
+        day = payload.get_day()
+    except ValueError:
+        raise validation_problem("body.not_before", "There is no such day. Write it as 2026-11-27.") from None
+    try:
+        asking_again.ask_again(case, what_changed=payload.what_changed, first_day=day, context=request.context)
+    except asking_again.NotAskable as error:
+        raise Problem("not_possible", str(error)) from None
+    return _serialize_detail(case, request)
+
+
+@operation(
+    router,
+    "POST",
+    "/cases/{case_id}/retire-number",
+    scope="write",
+    responses={200: CaseDetailResponse},
+    problems=("not_possible",),
+)
+def retire_number(request: ApiRequest, case_id: PathId) -> CaseDetailResponse:
+    """Retire the number of a failed case.
+
+    After several refusals or relapses: monitoring ends, and no campaign uses the number. It stays in the list. Used in
+    the same way, a new number is likely to be labelled as well.
+    """
+    case = get_object_or_problem(request, _cases(), case_id)
+    try:
+        phone_numbers.retire_of_case(case, context=request.context)
+    except phone_numbers.NotRetirable as error:
+        raise Problem("not_possible", str(error)) from None
+    return _serialize_detail(get_object_or_problem(request, _cases(), case_id), request)
+
+
+def _cases() -> QuerySet[Case]:
+    return Case.objects.select_related("number", "account")
 
 
 def _case_fields(case: Case) -> dict:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime, time
+from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.db.models import Exists, Max, OuterRef
@@ -18,9 +19,14 @@ from reputation.remediation import reopening
 __all__ = ["NotAskable", "ask_again"]
 
 
-def ask_again(case: Case, *, what_changed: str, not_before: datetime | None = None, context: Context) -> None:
-    """Opens the failed case again: people ask their desks, and providers the other engines. Raises NotAskable."""
+def ask_again(case: Case, *, what_changed: str, first_day: date | None = None, context: Context) -> None:
+    """Opens the failed case again: people ask their desks, and providers the other engines. Raises NotAskable.
+
+    `first_day` is the day from which on they ask, in the account's time zone. None: as soon as it may be.
+    """
     now = context.now
+    time_zone = ZoneInfo(case.account.time_zone)
+    not_before = datetime.combine(first_day, time.min, tzinfo=time_zone) if first_day else None
     with transaction.atomic():
         # The number is locked before the case, as where a label is found.
         PhoneNumber.objects.select_for_update().get(pk=case.number_id)

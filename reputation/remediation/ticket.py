@@ -15,6 +15,10 @@ from reputation.labels import describe_submission_reason, describe_submission_st
 from reputation.models import Case
 
 
+class TicketNotMailed(Exception):
+    """Nothing was mailed or recorded; the message says why and what to do."""
+
+
 def get_ticket_text(case: Case) -> str:
     """The text for support, with all it needs to know; four queries."""
     tags = case.tags.select_related("engine").order_by("detected_at", "pk")
@@ -73,16 +77,21 @@ def _format_time(at: datetime | None) -> str:
     return f"{at:%d %b %Y %H:%M} UTC" if at else "never"
 
 
-def mail_ticket(case: Case, *, context: Context) -> bool:
-    """Mails the text to support, and records a reference of its own. Returns False if the case has a ticket already.
+def mail_ticket(case: Case, *, context: Context) -> None:
+    """Mails the text to support, and records a reference of its own.
 
-    Raises OSError if the mail server does not take the mail. Then nothing is recorded.
+    Raises TicketNotMailed if the case needs no ticket, has one already, or nobody is set up to mail to, and OSError if
+    the mail server does not take the mail. Then nothing is recorded.
     """
+    if case.state != Case.State.FAILED:
+        raise TicketNotMailed("This case did not fail, so it needs no support ticket. Nothing was changed.")
+    if not settings.SUPPORT_EMAIL:
+        raise TicketNotMailed("No address of support is set up here. Nothing was mailed.")
     reference = f"NR-{case.pk}"
     failed = Case.objects.filter(pk=case.pk, state=Case.State.FAILED)
     # Recorded first, so that of two clicks one mails.
     if not failed.filter(ticket_reference="").update(ticket_reference=reference, ticket_opened_at=context.now):
-        return False
+        raise TicketNotMailed("The case has a ticket already. Nothing was mailed.")
     user = context.actor.user
     message = mail.Message(
         f"[{reference}] Spam label on {format_national(case.number.e164)}, {case.account}",
@@ -106,7 +115,6 @@ def mail_ticket(case: Case, *, context: Context) -> bool:
         reason=Value("Mailed to support."),
     )
     case.ticket_reference, case.ticket_opened_at = reference, context.now
-    return True
 
 
 def record_ticket(case: Case, *, reference: str, context: Context) -> bool:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-from datetime import date, datetime, time
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib import messages
@@ -14,11 +12,9 @@ from django.urls import path
 from django.views.decorators.http import require_POST
 
 from portal.accounts.access import MemberRequest, editor_required
-from portal.models import Account
 from reputation import phone_numbers
 from reputation.models import Case
 from reputation.remediation import asking_again, ticket
-from reputation.remediation.retiring import get_reason_to_retire
 from reputation.views.cases import AskAgainForm, get_case_or_404, render_case
 
 logger = logging.getLogger(__name__)
@@ -36,7 +32,7 @@ def ask_again(request: MemberRequest, pk: int) -> HttpResponse:
         asking_again.ask_again(
             case,
             what_changed=form.cleaned_data["what_changed"],
-            not_before=_get_start_of_day(request.account, form.cleaned_data["not_before"]),
+            first_day=form.cleaned_data["not_before"],
             context=request.context,
         )
     except asking_again.NotAskable as error:
@@ -54,26 +50,16 @@ def ask_again(request: MemberRequest, pk: int) -> HttpResponse:
 def mail_ticket(request: MemberRequest, pk: int) -> HttpResponse:
     """Mail the ticket to support, and note its reference."""
     case = get_case_or_404(request, pk)
-    if case.state != Case.State.FAILED:
-        messages.error(request, "This case did not fail, so it needs no support ticket. Nothing was changed.")
-    elif not settings.SUPPORT_EMAIL:
-        messages.error(request, "No address of support is set up here. Copy the text instead.")
-    else:
-        _mail_ticket(request, case)
-    return redirect("case", pk)
-
-
-def _mail_ticket(request: MemberRequest, case: Case) -> None:
     try:
-        is_mailed = ticket.mail_ticket(case, context=request.context)
+        ticket.mail_ticket(case, context=request.context)
+    except ticket.TicketNotMailed as error:
+        messages.error(request, str(error))
     except OSError as error:
         logger.warning("the ticket of case %s could not be mailed: %s", case.pk, error)
         messages.error(request, "The mail server did not take the mail. Try again later, or copy the text.")
     else:
-        if is_mailed:
-            messages.success(request, f"The ticket went to {settings.SUPPORT_EMAIL} as {case.ticket_reference}.")
-        else:
-            messages.info(request, "The case has a ticket already. Nothing was mailed.")
+        messages.success(request, f"The ticket went to {settings.SUPPORT_EMAIL} as {case.ticket_reference}.")
+    return redirect("case", pk)
 
 
 @require_POST
@@ -81,16 +67,13 @@ def _mail_ticket(request: MemberRequest, case: Case) -> None:
 def retire_number(request: MemberRequest, pk: int) -> HttpResponse:
     """Retire the number of the case. Offered once asking again makes little sense."""
     case = get_case_or_404(request, pk)
-    if case.state != Case.State.FAILED or not get_reason_to_retire(case.number_id):
-        messages.error(request, "Retiring is offered after several refusals or relapses. Nothing was changed.")
+    try:
+        phone_numbers.retire_of_case(case, context=request.context)
+    except phone_numbers.NotRetirable as error:
+        messages.error(request, str(error))
         return redirect("case", pk)
-    phone_numbers.retire([case.number_id], account_id=request.account.pk, context=request.context)
     messages.success(request, "The number is retired: it is no longer monitored, and no campaign uses it.")
     return redirect("number", case.number_id)
-
-
-def _get_start_of_day(account: Account, day: date | None) -> datetime | None:
-    return datetime.combine(day, time.min, tzinfo=ZoneInfo(account.time_zone)) if day else None
 
 
 urls = [

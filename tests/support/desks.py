@@ -5,8 +5,16 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from reputation.models import Desk, DeskRequest
-from tests.factories import CaseFactory, EngineFactory, MonitoredNumberFactory
+from reputation.models import Case, Desk, DeskRequest, PhoneNumber
+from tests.factories import (
+    CaseFactory,
+    DeskFactory,
+    DeskRequestFactory,
+    EngineFactory,
+    MonitoredNumberFactory,
+    SubmissionFactory,
+    TagFactory,
+)
 
 
 def create_desk(**fields: Any) -> Desk:
@@ -38,3 +46,22 @@ def create_request(account, desk: Desk, *, now: datetime, number=None, **fields:
         engine=EngineFactory(slug="hiya", name="Hiya"),
         **defaults | fields,
     )
+
+
+def create_refused_case(account, now: datetime) -> Case:
+    """A failed case: Hiya labels the number, and its desk refused."""
+    number = MonitoredNumberFactory(account=account, spam_status=PhoneNumber.SpamStatus.FAILED)
+    case = CaseFactory(account=account, number=number, state="failed", closed_at=now, outcome="Hiya refused.")
+    hiya = EngineFactory(slug="hiya")
+    TagFactory(number=number, engine=hiya, case=case)
+    SubmissionFactory(case=case, engine=hiya, state="refused")
+    DeskRequestFactory(
+        case=case,
+        engine=hiya,
+        desk=DeskFactory(name="Hiya", engines=[hiya]),
+        state="refused",
+        closed_at=now,
+        refusal="behaviour",
+        sent_at=now,
+    )
+    return case

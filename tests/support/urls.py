@@ -328,6 +328,7 @@ REQUEST_BODIES: dict[str, dict[str, object]] = {
     "change_campaign": {"is_paused": True},
     "choose_columns": {"columns": {"1": "number"}},
     "note_ticket": {"reference": "48213"},
+    "ask_again": {"what_changed": "At most 40 calls a day."},
     "report_label": {"number": "+12065550143", "label": "Scam Likely"},
     "create_test_round": {"minutes": 30},
     "record_test_call": {"token": TOKEN, "result": "no_label"},

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 
 from ninja import Schema
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from reputation.api.schemas.base import CaseState, Choices, Name, OptionalId, RequestSchema, ResponseSchema
 from reputation.api.schemas.numbers import NumberSummary
@@ -66,3 +66,20 @@ class CaseFilters(Schema):
 
 class TicketRequest(RequestSchema):
     reference: Name = Field(description="What support calls the ticket.", examples=["48213"])
+
+
+class AskAgainRequest(RequestSchema):
+    what_changed: Annotated[
+        str, StringConstraints(min_length=1, max_length=4_000, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")
+    ] = Field(
+        description="What the account changed since the request was refused. It goes with the request.",
+        examples=["At most 40 calls a day show this number."],
+    )
+    not_before: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")] | None = Field(
+        default=None,
+        description="Ask from this day on, in the account's time zone, as 2026-11-27; left out: as soon as it may be.",
+    )
+
+    def get_day(self) -> date | None:
+        """Raises ValueError if there is no such day."""
+        return date.fromisoformat(self.not_before) if self.not_before else None

@@ -1,6 +1,7 @@
 """Cases whose engines people ask: how their requests move them, and what ends the requests."""
 
-from datetime import timedelta
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -174,14 +175,15 @@ def test_failed_case_opens_again_once_somebody_asks_again(account, failed, now, 
 
 
 def test_failed_case_is_asked_about_again_on_a_date(failed, now, actor):
-    date = now + timedelta(days=9)
+    day = date(2026, 12, 10)
     context = Context(actor, now + timedelta(days=2))
-    asking_again.ask_again(failed, what_changed="Papers attached.", not_before=date, context=context)
+    asking_again.ask_again(failed, what_changed="Papers attached.", first_day=day, context=context)
     again = DeskRequest.objects.get(state=State.TO_SEND)
-    assert (again.not_before, again.what_changed, again.former.state) == (date, "Papers attached.", State.REFUSED)
+    start = datetime.combine(day, time.min, tzinfo=ZoneInfo(failed.account.time_zone))
+    assert (again.not_before, again.what_changed, again.former.state) == (start, "Papers attached.", State.REFUSED)
     assert failed.state == Case.State.OPEN
     with pytest.raises(asking_again.NotAskable, match="open again already"):
-        asking_again.ask_again(failed, what_changed="Papers attached.", not_before=date, context=context)
+        asking_again.ask_again(failed, what_changed="Papers attached.", first_day=day, context=context)
 
 
 def test_request_asked_again_joins_the_unfinished_case_of_its_number(account, failed, now, actor, open_request):

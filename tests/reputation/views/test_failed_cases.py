@@ -22,6 +22,7 @@ from tests.factories import (
     SubmissionFactory,
     TagFactory,
 )
+from tests.support.desks import create_refused_case
 from tests.support.pages import get_html
 
 pytestmark = pytest.mark.django_db
@@ -41,22 +42,7 @@ def desk_provider(settings):
 
 @pytest.fixture
 def case(account, now) -> Case:
-    """A failed case: Hiya labels the number, and its desk refused."""
-    number = MonitoredNumberFactory(account=account, spam_status=PhoneNumber.SpamStatus.FAILED)
-    case = CaseFactory(account=account, number=number, state="failed", closed_at=now, outcome="Hiya refused.")
-    hiya = EngineFactory(slug="hiya")
-    TagFactory(number=number, engine=hiya, case=case)
-    SubmissionFactory(case=case, engine=hiya, state="refused")
-    DeskRequestFactory(
-        case=case,
-        engine=hiya,
-        desk=DeskFactory(name="Hiya", engines=[hiya]),
-        state="refused",
-        closed_at=now,
-        refusal="behaviour",
-        sent_at=now,
-    )
-    return case
+    return create_refused_case(account, now)
 
 
 def post(client, case, action, data=None):
