@@ -50,15 +50,16 @@ def send(account: Account, ids: Sequence[int], draft: LetterDraft, *, context: C
         desk = requests[0].desk
         _check_sendable(requests, desk, context)
         _check_limits(account, requests, desk, context.now)
-        letter = _create_letter(account, draft, context)
+        letter = _build_letter(account, draft, context)
+        letter.save()
         _wait_for_answer(requests, desk, to=State.SENT, context=context, letter=letter, sent_at=context.now)
     return letter
 
 
-def answer(account: Account, ids: Sequence[int], draft: LetterDraft, *, context: Context) -> DeskLetter:
-    """Stores the answer to the desk's question about these requests, and waits for the desk again.
+def answer(account: Account, ids: Sequence[int], draft: LetterDraft, *, context: Context) -> list[DeskLetter]:
+    """Stores the answer to the desk's questions about these requests, and waits for the desk again.
 
-    Raises NotSendable.
+    A letter answers one question, so the answer to several is stored once for each. Raises NotSendable.
     """
     with transaction.atomic():
         requests = _lock(account, ids, draft)
@@ -66,10 +67,10 @@ def answer(account: Account, ids: Sequence[int], draft: LetterDraft, *, context:
             if not request.is_open or request.state != State.QUESTION:
                 raise NotSendable(f"{request.desk} asks nothing about {request.number} now. Nothing was stored.")
             _check_claim(request, context)
-        question = DeskReply.objects.filter(requests=requests[0], state=State.QUESTION).order_by("-pk").first()
-        letter = _create_letter(account, draft, context, answers=question)
+        letters = [_build_letter(account, draft, context, answers=question) for question in _get_questions(requests)]
+        DeskLetter.objects.bulk_create(letters)
         _wait_for_answer(requests, requests[0].desk, to=State.ACKNOWLEDGED, context=context)
-    return letter
+    return letters
 
 
 def get_room_today(account: Account, desk: Desk, now: datetime) -> int | None:
@@ -139,10 +140,17 @@ def _name(requests: Sequence[DeskRequest]) -> str:
     return join_names([*names, f"{more:,} more"] if more else names)
 
 
-def _create_letter(
-    account: Account, draft: LetterDraft, context: Context, answers: DeskReply | None = None
-) -> DeskLetter:
-    return DeskLetter.objects.create(
+def _get_questions(requests: Sequence[DeskRequest]) -> list[int | None]:
+    """The ids of the last question about each of these requests, each once; one query. None: it was not kept."""
+    about = DeskReply.requests.through.objects.filter(
+        deskrequest__in=in_list(request.pk for request in requests), deskreply__state=State.QUESTION
+    )
+    last = dict(about.order_by("deskreply").values_list("deskrequest", "deskreply"))
+    return list(dict.fromkeys(last.get(request.pk) for request in requests))
+
+
+def _build_letter(account: Account, draft: LetterDraft, context: Context, answers: int | None = None) -> DeskLetter:
+    return DeskLetter(
         account=account,
         desk_id=draft.desk_id,
         text=draft.text,
@@ -152,7 +160,7 @@ def _create_letter(
         mailbox=draft.mailbox.strip(),
         sent_by=context.actor.user,
         attested_by=draft.attested_by.strip()[:120],
-        answers=answers,
+        answers_id=answers,
         sent_at=context.now,
     )
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from reputation.desks import letters, replies
+from reputation.desks.history import get_history
 from reputation.models import Case, DeskReply, DeskRequest, Submission, Tag
 from tests.factories import AccountFactory
 
@@ -66,13 +67,29 @@ def test_question_without_a_date_is_due_in_two_business_days(sent, reply, now):
 def test_answer_to_a_question_is_kept_and_the_desk_has_its_days_again(account, sent, reply, now, context):
     question = reply([sent], "question", now)
     draft = letters.LetterDraft(sent.desk_id, "We call customers.", "Ada Bright")
-    letter = letters.answer(account, [sent.pk], draft, context=context)
+    (letter,) = letters.answer(account, [sent.pk], draft, context=context)
     sent.refresh_from_db()
     assert letter.answers == question
     assert sent.state == State.ACKNOWLEDGED
     assert sent.due_at.date() == (now + timedelta(days=10)).date()
     with pytest.raises(letters.NotSendable, match="asks nothing"):
         letters.answer(account, [sent.pk], draft, context=context)
+
+
+def test_one_answer_to_several_questions_is_kept_with_each_request(account, open_request, send, reply, now, context):
+    requests = [open_request() for _ in range(3)]
+    send(requests, now)
+    reply([requests[0]], "question", now, text="An older question.")
+    questions = [
+        reply(requests[:2], "question", now, text="Who do you call?"),
+        reply(requests[2:], "question", now, text="How often do you call?"),
+    ]
+    draft = letters.LetterDraft(requests[0].desk_id, "We call customers, once a week.", "Ada Bright")
+    stored = letters.answer(account, [request.pk for request in requests], draft, context=context)
+    assert [letter.answers for letter in stored] == questions
+    for request in requests:
+        answers = [entry.letter for entry in get_history(request) if entry.letter and entry.letter.answers_id]
+        assert [letter.text for letter in answers] == [draft.text]
 
 
 def test_refusal_closes_the_request_and_says_why(sent, reply, now):
