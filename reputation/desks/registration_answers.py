@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet, Value
+from django.db.models import OuterRef, Q, QuerySet, Subquery, Value
 
 from portal.audit import Context
 from portal.db.bulk import insert_from
 from portal.db.in_list import in_list
-from portal.models import Account
+from portal.models import Account, AuditEvent
 from portal.text import pluralize
 from reputation.desks.registrations import CHUNK, NotRegistrable, chunks, record_events
 from reputation.models import Desk, DeskRegistration, Engine, PhoneNumber
@@ -85,10 +85,22 @@ def _insert_confirmed(ids: Sequence[int], engine: Engine, desk: Desk, text: str,
 
 
 def select_given_up(account: Account, engine: Engine | None = None) -> QuerySet[DeskRegistration]:
-    """Registrations that an engine still has, of numbers that were removed, or disabled since they were sent."""
-    disabled = Q(number__capability=PhoneNumber.Capability.OFF, number__capability_since__gt=F("sent_at"))
+    """Registrations that an engine still has, of numbers that were removed or retired. `retired_at` says when.
+
+    A number that is only not monitored is not given up: calls may go on to show it. A retired one counts no longer once
+    it was enabled, assigned to a campaign, or added again.
+    """
+    retirements = AuditEvent.objects.for_account(account).filter(
+        Q(at__gte=OuterRef("number__capability_since")),
+        Q(at__gte=OuterRef("number__added_at")),
+        code="number.retired",
+        subject_type=PhoneNumber._meta.model_name,
+        subject_id=OuterRef("number"),
+    )
     rows = DeskRegistration.objects.for_account(account).filter(state__in=WITH_ENGINE)
-    given_up = rows.filter(Q(number__removed_at__isnull=False) | disabled)
+    rows = rows.annotate(retired_at=Subquery(retirements.order_by("-pk").values("at")[:1]))
+    retired = Q(number__capability=PhoneNumber.Capability.OFF, number__campaign__isnull=True, retired_at__isnull=False)
+    given_up = rows.filter(Q(number__removed_at__isnull=False) | retired)
     return given_up.filter(engine=engine) if engine else given_up
 
 

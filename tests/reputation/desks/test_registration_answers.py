@@ -7,13 +7,13 @@ from django.utils import timezone
 
 from portal.audit import Context
 from portal.models import AuditEvent
-from reputation import phone_numbers
+from reputation import campaigns, phone_numbers
 from reputation.desks import registration_answers, registrations
 from reputation.desks.registrations import NotRegistrable
 from reputation.models import Desk, DeskRegistration, Engine, PhoneNumber
 from reputation.monitoring import capability
 from reputation.tasks.desk_registrations import end_silent_registrations
-from tests.factories import MonitoredNumberFactory, PhoneNumberFactory
+from tests.factories import CampaignFactory, MonitoredNumberFactory, PhoneNumberFactory
 from tests.reputation.desks.registering import get_states, send
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("shipped_desks")]
@@ -121,14 +121,28 @@ def test_removed_number_that_is_registered_is_listed_for_deregistration(account,
     assert registration_answers.select_given_up(account).count() == 2
 
 
-def test_number_disabled_since_it_was_sent_is_listed(account, context, tns):
-    before, since, never = MonitoredNumberFactory.create_batch(3, account=account)
-    PhoneNumber.objects.update(capability_since=MONDAY - timedelta(days=9))
-    capability.disable([before.pk], context=Context(context.actor, MONDAY - timedelta(days=1)))
-    send(account, [before, since, never], context)
-    capability.disable([since.pk], context=Context(context.actor, MONDAY + timedelta(days=1)))
+def test_number_whose_monitoring_is_disabled_is_not_given_up(account, context, tns):
+    number = MonitoredNumberFactory(account=account)
+    send(account, [number], context)
+    capability.disable([number.pk], context=Context(context.actor, context.now + timedelta(days=1)))
+    assert not registration_answers.select_given_up(account, tns).exists()
+
+
+def test_retired_number_is_listed_until_it_is_used_again(account, context, tns):
+    since = context.now - timedelta(days=9)
+    numbers = MonitoredNumberFactory.create_batch(4, account=account, capability_since=since, added_at=since)
+    send(account, numbers, context)
+    retired_at = context.now + timedelta(days=1)
+    later = Context(context.actor, retired_at + timedelta(days=1))
+    phone_numbers.retire([one.pk for one in numbers], account_id=account.pk, context=Context(context.actor, retired_at))
+    retired, enabled, assigned, added = numbers
+    PhoneNumber.objects.filter(pk=enabled.pk).update(capability="on", capability_since=later.now)
+    capability.disable([enabled.pk], context=Context(context.actor, later.now + timedelta(days=1)))
+    campaigns.assign([assigned.pk], campaign=CampaignFactory(account=account), context=later)
+    PhoneNumber.objects.filter(pk=added.pk).update(added_at=later.now)
     rows = registration_answers.select_given_up(account, tns)
-    assert [row.number_id for row in rows] == [since.pk]
+    assert [(row.number_id, row.retired_at) for row in rows] == [(retired.pk, retired_at)]
+    assert registration_answers.withdraw_given_up(account, tns, [retired.pk, added.pk], context=later) == 1
 
 
 @pytest.mark.parametrize("state", ["refused", "held_by_other", "withdrawn"])
