@@ -32,8 +32,8 @@ from reputation.providers.protocol import Evidence, Observation, Verdict
 from reputation.service_clock import days
 
 ENGINE = "hiya"
-# Numbers and lines that are named. More are counted.
-MAX_NAMED = 1_000
+# Numbers that the account does not have and that are named. The others are counted.
+MAX_NAMED = 100
 
 
 class ListRefused(Exception):
@@ -144,6 +144,6 @@ def _store(
         unknown_grades=dict(Counter(row.grade for row in listed if get_verdict(row.grade) is Verdict.UNKNOWN)),
         unknown_numbers=[[row.line, row.e164] for row in unknown[:MAX_NAMED]],
         unknown_count=len(unknown),
-        problems=content.problems[:MAX_NAMED],
-        problem_count=len(content.problems),
+        problems=content.problems,
+        problem_count=content.problem_count,
     )

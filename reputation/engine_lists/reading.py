@@ -20,6 +20,8 @@ from reputation.imports.number_cells import is_number, parse_cell
 
 # Numbers of one list. It is read within one request, which ends after a minute (deploy/gunicorn.conf.py).
 MAX_NUMBERS = 50_000
+# Lines that could not be read and are named. The others are counted.
+MAX_PROBLEMS = 100
 # Parts of headings above grades, the surest first.
 GRADE_HEADINGS = ("grade", "reputation", "rating")
 _INSPECTED_BYTES = 256 * 1024
@@ -36,10 +38,19 @@ class ListRow:
 
 @dataclass
 class ListContent:
-    """The numbers of a list, each once, and the lines that are none. Of two lines about a number the last counts."""
+    """The numbers of a list, each once, and the lines that are none. Of two lines about a number the last counts.
+
+    `problems` are the first of `problem_count`.
+    """
 
     rows: dict[str, ListRow] = field(default_factory=dict)
     problems: list[tuple[int, str]] = field(default_factory=list)
+    problem_count: int = 0
+
+    def add_problem(self, line: int, reason: str) -> None:
+        self.problem_count += 1
+        if len(self.problems) < MAX_PROBLEMS:
+            self.problems.append((line, reason))
 
 
 def read_list(file: BinaryIO) -> ListContent:
@@ -112,7 +123,7 @@ def _collect(rows: Iterator[Record], number_column: int, grade_column: int | Non
                 raise InvalidPhoneNumber("There is no number in this line.")
             numbers = parse_cell(cell)
         except InvalidPhoneNumber as error:
-            content.problems.append((record.first_line, str(error)))
+            content.add_problem(record.first_line, str(error))
             continue
         content.rows |= {number.e164: ListRow(number.e164, grade, record.first_line) for number in numbers}
         if len(content.rows) > MAX_NUMBERS:

@@ -21,8 +21,6 @@ from reputation.engine_lists import hiya
 from reputation.engine_lists.reading import ListContent, read_list, read_text
 from reputation.models import CarrierEngine, EngineList
 
-SHOWN = 100
-
 
 class HiyaListForm(forms.Form):
     text = forms.CharField(
@@ -120,8 +118,6 @@ def show_list(request: MemberRequest, pk: int) -> HttpResponse:
     found = get_account_object_or_404(request, lists, pk)
     context = {
         "list": found,
-        "unknown_numbers": found.unknown_numbers[:SHOWN],
-        "problems": found.problems[:SHOWN],
         "served": _describe_served(found.engine.slug),
     }
     return render(request, "reputation/hiya_list/result.html", context)

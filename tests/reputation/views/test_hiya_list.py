@@ -48,6 +48,17 @@ def test_pasted_list_is_read_and_explained(as_admin, account, bring):
     assert get_states(number) == {"hiya": "confirmed"}
 
 
+def test_of_many_unreadable_lines_the_first_100_and_their_count_are_kept_and_shown(as_admin, account, bring):
+    number = PhoneNumberFactory(account=account)
+    response = bring(text="\n".join(["Number,Grade", f"{number.e164},A", *["nonsense,B"] * 1_234]))
+    found = EngineList.objects.get()
+    assert (len(found.problems), found.problem_count) == (100, 1_234)
+    page = get_html(as_admin.get(response.headers["Location"]))
+    assert "1,234 lines that could not be read" in page
+    assert "Line 102: This is text" in page
+    assert "The first 100 of 1,234." in page
+
+
 def test_file_is_read_and_the_same_list_changes_nothing(as_admin, account, bring):
     number = PhoneNumberFactory(account=account)
     for expected in ("", "This list was read before. Nothing was changed."):
