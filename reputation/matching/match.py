@@ -37,8 +37,8 @@ from portal.phone.numbers import US_REGIONS, InvalidPhoneNumber, parse_number
 from reputation.matching import daily_limit, results
 from reputation.matching.labelled import find_labelled_elsewhere, find_least_bad
 from reputation.matching.queries import FoundNumber, count_skipped, fetch_campaign_and_number, fetch_next_number
-from reputation.matching.recorder import record_match
-from reputation.matching.results import REASONS, Call, MatchResult
+from reputation.matching.recorder import LABELLED_BASIS, record_match
+from reputation.matching.results import LABELLED_REASONS, REASONS, Call, MatchResult
 from reputation.matching.rotation import set_last_shown
 from reputation.matching.tiers import Basis, Tier, get_tiers
 from reputation.models import Campaign
@@ -83,7 +83,7 @@ def match(
             account_id=account_id,
             campaign_id=campaign_id,
             day=day,
-            basis=result.basis,
+            basis=LABELLED_BASIS if result.reason_code in LABELLED_REASONS else result.basis,
             skipped_tagged=result.skipped_tagged > 0,
             number_id=result.number_id,
             default_e164=campaign.default_e164 if result.basis == Basis.DEFAULT else "",

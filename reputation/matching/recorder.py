@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 FLUSH_SECONDS = 10.0
 # Rows in one statement and one transaction.
 CHUNK = 1_000
+# Counted instead of the Basis if the call shows a local number although it has a label.
+LABELLED_BASIS = "labelled"
 
 _lock = threading.Lock()
 # Only one thread writes at a time: the process may exit while its flusher is writing.

@@ -16,6 +16,7 @@ from django.utils.formats import date_format
 
 from portal.phone.numbers import format_national
 from portal.text import join_names, pluralize
+from reputation.matching.recorder import LABELLED_BASIS
 from reputation.matching.tiers import LOCAL_BASES, Basis
 from reputation.models import Campaign, CampaignCalls, NumberCalls, PhoneNumber
 
@@ -26,6 +27,7 @@ CHART_HEIGHT = 28
 # Fields of CallCounts and their names on the page.
 CALL_KINDS = {
     "local": "Local",
+    "labelled": "Local, with a label",
     "default_for_tags": "By default, as local numbers were tagged",
     "default_other": "By default, for other reasons",
     "no_caller_id": "Without a caller ID",
@@ -36,18 +38,20 @@ CALL_KINDS = {
 class CallCounts:
     """A campaign's calls by what they showed.
 
+    `local` counts calls that showed a local number without a label, `labelled` those that showed one with a label.
     `default_for_tags` counts calls that showed the default caller ID because local numbers were tagged,
     `default_other` those that showed it for another reason.
     """
 
     local: int
+    labelled: int
     default_for_tags: int
     default_other: int
     no_caller_id: int
 
     @property
     def total(self) -> int:
-        return self.local + self.default_total + self.no_caller_id
+        return self.local + self.labelled + self.default_total + self.no_caller_id
 
     @property
     def default_total(self) -> int:
@@ -143,6 +147,8 @@ def _by_calls(default: DefaultCalls) -> tuple[int, str]:
 def _get_call_kind(basis: str, skipped_tagged: bool) -> str:
     if basis in LOCAL_BASES:
         return "local"
+    if basis == LABELLED_BASIS:
+        return "labelled"
     if basis == Basis.NONE:
         return "no_caller_id"
     return "default_for_tags" if skipped_tagged else "default_other"

@@ -28,6 +28,7 @@ class NumberCalls(models.Model):
 class CampaignCalls(models.Model):
     """Calls of a campaign on a day, by the Basis on which the shown number was matched.
 
+    Of calls that showed a local number with a label, `basis` is "labelled" (matching/recorder.py).
     `skipped_tagged` tells whether tagged numbers that are as near as the shown one, or nearer, were skipped.
     `default_e164` is the default caller ID that the calls showed; a campaign's default may change during the day. It is
     empty for calls that showed no default, and for those recorded before this field existed.

@@ -22,7 +22,7 @@ from reputation.matching.statistics import (
 )
 from reputation.matching.tiers import Basis
 from reputation.models import Campaign, CampaignCalls, NumberCalls, PhoneNumber
-from tests.factories import CampaignFactory, PhoneNumberFactory
+from tests.factories import CampaignFactory, PhoneNumberFactory, TagFactory
 from tests.support.pages import get_html
 
 pytestmark = pytest.mark.django_db
@@ -69,8 +69,24 @@ def test_calls_are_counted_by_basis_and_skipped_tags(campaign):
     create_campaign_calls(campaign, Basis.NONE, 100_000, skipped_tagged=True)
     create_campaign_calls(campaign, Basis.NONE, 1_000_000)
     today = get_campaign_statistics(campaign, TODAY).today
-    assert today == CallCounts(local=111, default_for_tags=1_000, default_other=10_000, no_caller_id=1_100_000)
+    assert today == CallCounts(
+        local=111, labelled=0, default_for_tags=1_000, default_other=10_000, no_caller_id=1_100_000
+    )
     assert (today.total, today.default_total) == (1_111_111, 11_000)
+
+
+def test_calls_with_a_labelled_local_number_are_counted_apart(as_viewer, account, campaign):
+    Campaign.objects.update(when_all_labelled="least_bad")
+    number = PhoneNumberFactory(account=account, campaign=campaign, e164="+12064551000", spam_status="tagged")
+    TagFactory(number=number)
+    now = datetime.now(tz=UTC)
+    found = match(account_id=account.pk, campaign_id=campaign.pk, called_number="+12063550199", now=now)
+    assert (found.caller_id, found.reason_code) == (number.e164, "least_bad_label")
+    flush()
+    today = get_campaign_statistics(campaign, today_of(account, now)).today
+    assert (today.local, today.labelled, today.total) == (0, 1, 1)
+    page = get_html(as_viewer.get(reverse("campaign", args=[campaign.pk])))
+    assert '<th scope="row">Local, with a label</th><td class="figure num">1<span class="under">100 %</span>' in page
 
 
 def test_month_is_today_and_the_29_days_before(campaign):
