@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import transaction
 
 from portal.audit import Context
+from portal.federal_holidays import is_business_day
 from portal.models import Account
 from reputation.desks import transitions
 from reputation.models import DeskRequest
@@ -20,12 +21,12 @@ WAITING_FOR_DESK = (State.SENT, State.ACKNOWLEDGED)
 
 
 def add_business_days(start: datetime, days: int, zone: str) -> datetime:
-    """The end of the last of so many business days (Monday to Friday) after `start` in this time zone."""
+    """The end of the last of so many business days after `start` in this time zone. Federal holidays are none."""
     tz = ZoneInfo(zone)
     day = start.astimezone(tz).date()
     while days > 0:
         day += timedelta(days=1)
-        if day.weekday() < 5:
+        if is_business_day(day):
             days -= 1
     return datetime.combine(day, time.max, tzinfo=tz)
 

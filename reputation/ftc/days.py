@@ -1,7 +1,7 @@
-"""Which weekdays' complaint files are loaded and which are missing, by the calendar of the FTC.
+"""Which days' complaint files are loaded and which are missing, by the calendar of the FTC.
 
-The FTC publishes a file each weekday by noon in Washington. Whether it does so on federal holidays is not known, so a
-holiday without a file is listed as missing, too.
+The FTC publishes a file each weekday by noon in Washington, and none on federal holidays. If one of a holiday is
+listed, it is loaded like any other.
 """
 
 from __future__ import annotations
@@ -14,16 +14,18 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db.models import Max, Min
 
+from portal.federal_holidays import is_business_day
 from reputation.models import ComplaintFile, FtcFile
 
 EASTERN = ZoneInfo("America/New_York")
 DAY = timedelta(days=1)
+FRIDAY = 4
 NOT_LISTED = "The FTC's page lists no file of this day."
 
 
 @dataclass(frozen=True)
 class MissingDay:
-    """A weekday without a loaded file. `is_over`: the page no longer lists files of that time, so none will come."""
+    """A day without a loaded file. `is_over`: the page no longer lists files of that time, so none will come."""
 
     day: date
     reason: str
@@ -41,9 +43,9 @@ def get_loaded_through() -> date | None:
 
 
 def get_missing_days(now: datetime) -> list[MissingDay]:
-    """The weekdays without a loaded file, newest first: since the first day that the page has ever listed.
+    """The days without a loaded file, newest first: since the first day that the page has ever listed.
 
-    Days whose complaints would be deleted by now are left out.
+    These are business days, and others that have a file. Days whose complaints would be deleted by now are left out.
     """
     first = FtcFile.objects.aggregate(day=Min("day"))["day"]
     if first is None:
@@ -55,35 +57,35 @@ def get_missing_days(now: datetime) -> list[MissingDay]:
     files = {file.day: file for file in FtcFile.objects.not_loaded().filter(day__gte=first).order_by("pk")}
     return [
         _describe(day, files.get(day), oldest_listed)
-        for day in _iterate_weekdays(get_last_published(now), first)
-        if day not in loaded
+        for day in _iterate_days(_get_last_due_day(now), first)
+        if day not in loaded and (day in files or is_business_day(day))
     ]
 
 
 def get_last_published(now: datetime) -> date:
-    """The last weekday whose file should be published by now."""
-    local = now.astimezone(EASTERN)
-    day = local.date() if local.hour >= settings.FTC_PUBLISHED_BY_HOUR else local.date() - DAY
-    return next(_iterate_weekdays(day, day - 3 * DAY))
+    """The last business day whose file should be published by now."""
+    day = _get_last_due_day(now)
+    return next(filter(is_business_day, _iterate_days(day, day - 7 * DAY)))
 
 
 def get_next_publication(now: datetime) -> datetime:
-    """When the next file should be published."""
-    day = get_last_published(now) + DAY
-    while not is_weekday(day):
+    """When the next file may be published: on a weekday, federal holidays included."""
+    day = _get_last_due_day(now) + DAY
+    while day.weekday() > FRIDAY:
         day += DAY
     return datetime.combine(day, time(settings.FTC_PUBLISHED_BY_HOUR), EASTERN)
 
 
-def is_weekday(day: date) -> bool:
-    return day.weekday() < 5
+def _get_last_due_day(now: datetime) -> date:
+    """The last day, business day or not, whose hour of publication is over."""
+    local = now.astimezone(EASTERN)
+    return local.date() if local.hour >= settings.FTC_PUBLISHED_BY_HOUR else local.date() - DAY
 
 
-def _iterate_weekdays(last: date, first: date) -> Iterator[date]:
-    """The weekdays from `last` back to `first`."""
+def _iterate_days(last: date, first: date) -> Iterator[date]:
+    """The days from `last` back to `first`."""
     while last >= first:
-        if is_weekday(last):
-            yield last
+        yield last
         last -= DAY
 
 

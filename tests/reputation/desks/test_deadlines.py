@@ -18,6 +18,8 @@ NEW_YORK = "America/New_York"
         ("2026-12-04T15:00", 1, "2026-12-07"),  # Friday to Monday
         ("2026-12-05T15:00", 1, "2026-12-07"),  # Saturday to Monday
         ("2026-12-01T15:00", 10, "2026-12-15"),
+        ("2026-11-25T15:00", 1, "2026-11-27"),  # Thanksgiving is no business day
+        ("2026-07-02T15:00", 1, "2026-07-06"),  # the fourth of July is a Saturday, and observed on Friday
         ("2026-12-01T03:00", 1, "2026-12-01"),  # still Monday evening in New York
     ],
 )

@@ -14,12 +14,14 @@ from reputation.models import ComplaintFile, FtcFile
         # Wednesday, 11:59 and 12:00 in Washington.
         (datetime(2026, 11, 25, 16, 59, tzinfo=UTC), date(2026, 11, 24), datetime(2026, 11, 25, 17, tzinfo=UTC)),
         (datetime(2026, 11, 25, 17, tzinfo=UTC), date(2026, 11, 25), datetime(2026, 11, 26, 17, tzinfo=UTC)),
+        # Thanksgiving has no file as a rule.
+        (datetime(2026, 11, 26, 18, tzinfo=UTC), date(2026, 11, 25), datetime(2026, 11, 27, 17, tzinfo=UTC)),
         # Friday afternoon, Sunday and Monday morning wait for Monday's file.
         (datetime(2026, 11, 27, 18, tzinfo=UTC), date(2026, 11, 27), datetime(2026, 11, 30, 17, tzinfo=UTC)),
         (datetime(2026, 11, 29, 18, tzinfo=UTC), date(2026, 11, 27), datetime(2026, 11, 30, 17, tzinfo=UTC)),
         (datetime(2026, 11, 30, 8, tzinfo=UTC), date(2026, 11, 27), datetime(2026, 11, 30, 17, tzinfo=UTC)),
         # It is still the evening before in Washington.
-        (datetime(2026, 11, 26, 3, tzinfo=UTC), date(2026, 11, 25), datetime(2026, 11, 26, 17, tzinfo=UTC)),
+        (datetime(2026, 11, 25, 3, tzinfo=UTC), date(2026, 11, 24), datetime(2026, 11, 25, 17, tzinfo=UTC)),
         # Daylight saving time.
         (datetime(2026, 7, 8, 16, tzinfo=UTC), date(2026, 7, 8), datetime(2026, 7, 9, 16, tzinfo=UTC)),
     ],
@@ -63,6 +65,25 @@ def test_a_listed_file_that_waits_is_named_as_such():
     add_file(date(2026, 11, 25), next_action_at=NOW)
     (missing,) = days.get_missing_days(NOW)
     assert (missing.reason, missing.next_try_at, missing.is_over) == ("Not fetched yet.", NOW, False)
+
+
+@pytest.mark.django_db
+def test_a_federal_holiday_without_a_file_is_not_missing():
+    add_file(date(2026, 11, 24), state="loaded")
+    missing = [day.day for day in days.get_missing_days(datetime(2026, 11, 27, 18, tzinfo=UTC))]
+    assert missing == [date(2026, 11, 27), date(2026, 11, 25)]
+
+
+@pytest.mark.django_db
+def test_a_file_of_a_federal_holiday_is_missing_until_it_is_loaded():
+    thanksgiving = date(2026, 11, 26)
+    add_file(date(2026, 11, 25), state="loaded")
+    add_file(thanksgiving, next_action_at=NOW)
+    later = datetime(2026, 11, 26, 18, tzinfo=UTC)
+    assert [day.day for day in days.get_missing_days(later)] == [thanksgiving]
+    FtcFile.objects.update(state="loaded")
+    assert days.get_missing_days(later) == []
+    assert days.get_loaded_through() == thanksgiving
 
 
 @pytest.mark.django_db
