@@ -50,7 +50,7 @@ EVENT_LABELS: dict[str, EventLabel] = {
     "case.in_review": EventLabel("Under review by the engine", "wait"),
     "case.disputed": EventLabel("Disputed by the engine", "wait"),
     "case.cleared": EventLabel("Case closed: the label is gone", "good"),
-    "case.failed": EventLabel("Remediation failed: ask again, or open a support ticket", "bad"),
+    "case.failed": EventLabel("Remediation failed: its case says what you can do", "bad"),
     "case.cancelled": EventLabel("Case cancelled"),
     "case.ticket": EventLabel("Support ticket noted", shows_values=True),
     "desk_request.to_send": EventLabel("Request to a desk to be sent", "wait"),

@@ -23,6 +23,7 @@ from portal.jobs.claims import LEASE_DURATION, RELEASED, claim
 from portal.models import Member
 from portal.text import pluralize
 from reputation.notifications.digest_news import DigestSection, build_sections, query_news
+from reputation.remediation import ticket
 from reputation.service_clock import days
 
 logger = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ class Digest:
         counts = (
             (self.tagged.total, "tagged"),
             (self.cleared.total, "cleared"),
-            (self.failed.total, f"{needs} a support ticket"),
+            (self.failed.total, f"{needs} a support ticket" if ticket.is_offered() else "not cleared"),
             (self.undecided.total, "awaiting your decision"),
             (self.at_risk.total, "at risk"),
         )

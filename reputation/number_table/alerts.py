@@ -21,6 +21,7 @@ from reputation.monitoring import verification
 from reputation.monitoring.severity import get_validity
 from reputation.numbers.at_risk import Sign, get_signs
 from reputation.numbers.last_seen import get_last_seen_tags
+from reputation.remediation import ticket
 from reputation.remediation.continuing import get_waiting_requests
 from reputation.test_calls.sightings import Sighting, get_sightings
 
@@ -72,7 +73,8 @@ class NumberRow:
     def remediation_sentence(self) -> str:
         """Return the alert's sentence about the remediation of the tag."""
         if self.number.remediation == PhoneNumber.SpamStatus.FAILED:
-            return f"Remediation did not remove the label. {self.ticket_sentence or 'A support ticket may.'}"
+            remedy = "A support ticket may." if ticket.is_offered() else "You can ask again."
+            return f"Remediation did not remove the label. {self.ticket_sentence or remedy}"
         is_relapse = self.number.remediation == PhoneNumber.SpamStatus.TAGGED_AGAIN
         if self.turns:
             again = "It came back. " if is_relapse else ""

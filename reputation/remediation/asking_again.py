@@ -36,7 +36,7 @@ def ask_again(case: Case, *, what_changed: str, first_day: date | None = None, c
         if ended := _get_last_requests(case):
             requests.ask_again(case.account, ended, what_changed=what_changed, not_before=not_before, context=context)
         elif not sent:
-            raise NotAskable("Its label is gone, or nobody can ask its engine. Open a support ticket.")
+            raise NotAskable("Its label is gone, or nobody can ask its engine. Nothing was changed.")
         reopening.reopen([case.pk], now=now)
     case.refresh_from_db()
 

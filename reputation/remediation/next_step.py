@@ -11,6 +11,7 @@ from portal.text import join_names
 from reputation.desks import your_turn
 from reputation.models import Case, EngineRole, Submission
 from reputation.providers.connections import get_assigned_providers, get_engines_asked_by_people
+from reputation.remediation import ticket
 
 # The first state that a submission of the case has decides: the least advanced one.
 _SENTENCE_BY_SUBMISSION_STATE = (
@@ -31,7 +32,7 @@ _SENTENCE_BY_SUBMISSION_STATE = (
 
 _SENTENCE_BY_CLOSED_STATE: dict[str, str] = {
     Case.State.CLEARED: "The label is gone. Nothing more to do.",
-    Case.State.FAILED: "The label could not be removed. Ask again, or open a support ticket.",
+    Case.State.FAILED: "The label could not be removed. Ask again.",
     Case.State.CANCELLED: "The case was cancelled. Nothing more will happen.",
 }
 
@@ -52,6 +53,8 @@ def get_next_step(case: Case, now: datetime) -> NextStep:
     if not case.is_unfinished:
         if case.ticket_reference:
             return NextStep(f"The label could not be removed. Support ticket {case.ticket_reference} was opened.", None)
+        if case.state == Case.State.FAILED and ticket.is_offered():
+            return NextStep("The label could not be removed. Ask again, or open a support ticket.", None)
         return NextStep(_SENTENCE_BY_CLOSED_STATE[case.state], None)
     turns = your_turn.get_turns([case.number_id], now).get(case.number_id, [])
     by_provider = _get_step_of_providers(case, now, has_requests=bool(turns))

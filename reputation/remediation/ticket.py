@@ -19,6 +19,11 @@ class TicketNotMailed(Exception):
     """Nothing was mailed or recorded; the message says why and what to do."""
 
 
+def is_offered() -> bool:
+    """Whether there is somebody to mail a ticket to. Without SUPPORT_EMAIL, pages and mails do not speak of tickets."""
+    return bool(settings.SUPPORT_EMAIL)
+
+
 def get_ticket_text(case: Case) -> str:
     """The text for support, with all it needs to know; four queries."""
     tags = case.tags.select_related("engine").order_by("detected_at", "pk")

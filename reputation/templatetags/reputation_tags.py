@@ -26,6 +26,7 @@ from reputation.labels import (
     get_call_label,
 )
 from reputation.models import Campaign, Case, DeskRegistration, DeskRequest, NumberImport, PhoneNumber
+from reputation.remediation import ticket
 
 register = template.Library()
 register.filter("check_answer", describe_check)
@@ -37,6 +38,12 @@ register.filter("call_label", get_call_label)
 @register.filter
 def case_label(case: Case) -> StatusLabel:
     return CASE_LABELS[case.state]
+
+
+@register.simple_tag
+def failed_case_link_text() -> str:
+    """What the link to a failed case offers."""
+    return "Open a support ticket" if ticket.is_offered() else "Ask again"
 
 
 @register.filter

@@ -1,5 +1,6 @@
 """What a failed case offers: to ask again, a ticket mailed to support, and to retire the number."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from portal.models import AuditEvent
 from reputation.models import Case, DeskReply, DeskRequest, PhoneNumber, Submission
 from reputation.monitoring import engines
 from reputation.providers import registry
+from reputation.remediation.next_step import get_next_step
 from tests.factories import (
     AccountFactory,
     CampaignFactory,
@@ -137,9 +139,31 @@ def test_mail_that_is_not_taken_leaves_no_ticket(as_admin, case, settings):
 
 def test_without_an_address_of_support_nothing_is_mailed(as_admin, case, settings):
     settings.SUPPORT_EMAIL = ""
-    assert "case-ticket-mail" not in get_html(as_admin.get(reverse("case", args=[case.pk])))
     assert "No address of support" in get_html(post(as_admin, case, "ticket-mail"))
     assert not mail.outbox
+
+
+def test_without_an_address_of_support_no_page_offers_a_ticket(as_admin, case, settings, now):
+    addresses = [
+        reverse("case", args=[case.pk]),
+        reverse("number", args=[case.number_id]),
+        reverse("number-reputation"),
+        reverse("overview"),
+    ]
+    for address in addresses:
+        assert "support ticket" in get_html(as_admin.get(address)).lower(), address
+    settings.SUPPORT_EMAIL = ""
+    for address in addresses:
+        page = get_html(as_admin.get(address))
+        assert "ticket" not in re.sub("<[^>]*>", "", page).lower(), address
+        assert "Ask again" in page, address
+    assert get_next_step(case, now).sentence == "The label could not be removed. Ask again."
+
+
+def test_ticket_that_was_opened_is_shown_without_an_address_of_support(as_admin, case, settings):
+    settings.SUPPORT_EMAIL = ""
+    Case.objects.update(ticket_reference="48213")
+    assert "48213" in get_html(as_admin.get(reverse("case", args=[case.pk])))
 
 
 def test_retiring_is_offered_after_two_refusals(as_admin, case, now):
