@@ -23,6 +23,7 @@ from reputation.numbers.at_risk import Sign, get_signs
 from reputation.numbers.last_seen import get_last_seen_tags
 from reputation.remediation import ticket
 from reputation.remediation.continuing import get_waiting_requests
+from reputation.remediation.outlook import get_outlook
 from reputation.test_calls.sightings import Sighting, get_sightings
 
 
@@ -79,6 +80,10 @@ class NumberRow:
         if self.turns:
             again = "It came back. " if is_relapse else ""
             return f"{again}{join_sentences(self.turns)} {self.ticket_sentence}".strip()
+        if not get_outlook().by_providers:
+            again = "It came back, and nobody" if is_relapse else "Nobody"
+            reason = "The case says why." if self.case else ""
+            return " ".join(filter(None, (f"{again} has asked for its removal yet.", reason, self.ticket_sentence)))
         subject = "It came back, so remediation" if is_relapse else "Remediation"
         started = f"{subject} has started automatically and usually takes 1 to 2 days, up to a week in a dispute."
         return f"{started} {self.ticket_sentence}".strip()

@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from portal.db.in_list import in_list
 from reputation.models import Connection, EngineRole, Registration, Submission
-from reputation.providers.protocol import acts_by_people
+from reputation.providers.protocol import Role, acts_by_people
 from reputation.providers.registry import get_providers
 
 
@@ -75,6 +75,13 @@ def get_assigned_providers(role: str) -> dict[int, str]:
 def is_anyone_asked_by_people() -> bool:
     """Whether a provider in use lets the account's own people ask for the removal of labels. No query."""
     return any(acts_by_people(provider) for provider in get_providers().values())
+
+
+def is_anyone_asked_by_providers() -> bool:
+    """Whether a provider in use asks engines to remove labels, without the account's people. No query."""
+    return any(
+        Role.REMEDIATE in provider.roles and not acts_by_people(provider) for provider in get_providers().values()
+    )
 
 
 def get_engines_asked_by_people() -> set[int]:

@@ -27,6 +27,7 @@ from reputation.labels import (
 )
 from reputation.models import Campaign, Case, DeskRegistration, DeskRequest, NumberImport, PhoneNumber
 from reputation.remediation import ticket
+from reputation.remediation.outlook import Outlook, get_outlook
 
 register = template.Library()
 register.filter("check_answer", describe_check)
@@ -38,6 +39,12 @@ register.filter("call_label", get_call_label)
 @register.filter
 def case_label(case: Case) -> StatusLabel:
     return CASE_LABELS[case.state]
+
+
+@register.simple_tag
+def remediation_outlook() -> Outlook:
+    """Who works on labels here, and how long that takes."""
+    return get_outlook()
 
 
 @register.simple_tag

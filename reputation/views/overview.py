@@ -18,7 +18,7 @@ from reputation.number_table.alerts import build_rows
 from reputation.number_table.scope import NumberScope
 from reputation.number_table.table import count_by_status
 from reputation.number_table.unknown_numbers import get_unknown_numbers
-from reputation.providers.connections import is_anyone_asked_by_people
+from reputation.remediation.outlook import get_outlook
 
 MAX_ROWS = 5
 MAX_REPORTS = 3
@@ -61,7 +61,7 @@ def overview(request: MemberRequest) -> HttpResponse:
         "without_ticket": cases.without_ticket().select_related("number").order_by("-pk")[: MAX_ROWS + 1],
         "desk_requests": desk_requests,
         "desk_request_count": your_turn.count() if len(desk_requests) == MAX_ROWS else len(desk_requests),
-        "asked_by_people": is_anyone_asked_by_people(),
+        "outlook": get_outlook(),
         "unconfirmed_imports": NumberImport.objects.for_account(request.account)
         .awaiting_confirmation()
         .order_by("-pk")[:MAX_ROWS],
