@@ -192,7 +192,7 @@ EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = read("str", "DEFAULT_FROM_EMAIL", "Number Reputation <portal@localhost>" if DEMO else "")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 environment.require(bool(DEFAULT_FROM_EMAIL), "DEFAULT_FROM_EMAIL is missing: where the portal's mails come from.")
-SUPPORT_EMAIL = read("str", "SUPPORT_EMAIL", "")
+SUPPORT_EMAIL = read("str", "SUPPORT_EMAIL", "support@example.com" if DEMO else "")
 REVIEWER_EMAILS = read("list", "REVIEWER_EMAILS", [])
 # How long a review takes, as applicants are told. 0 names no time.
 REVIEW_WORKING_DAYS = environment.require_minimum(0, "REVIEW_WORKING_DAYS", read("int", "REVIEW_WORKING_DAYS", 0))

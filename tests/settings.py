@@ -16,5 +16,4 @@ DATA_DIR.mkdir(parents=True, exist_ok=True)
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = STORAGES | {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = True
-SUPPORT_EMAIL = "support@example.com"
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
