@@ -82,7 +82,8 @@ class ConnectionAdmin(AuditedAdmin):
     list_display = ["provider", "owner", "is_active", "created_at"]
     list_filter = ["provider", "is_active"]
     list_select_related = ["account"]
-    autocomplete_fields = ["account"]
+    # Not autocomplete_fields: the selector of Django's admin has no accessible name while it is empty.
+    raw_id_fields = ["account"]
     search_fields = ["provider", "account__name"]
     event_prefix = "connection"
 
