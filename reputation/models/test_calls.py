@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -11,6 +12,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from portal.models import Account, AccountQuerySet, Claimable, User
+from portal.phone.networks import get_network
 from portal.phone.numbers import format_national
 from reputation.models.numbers import PhoneNumber
 
@@ -44,7 +46,9 @@ class Telephone(models.Model):
     account = models.ForeignKey(Account, models.CASCADE, related_name="telephones", db_index=False)
     name = models.CharField(max_length=80)
     e164 = models.CharField("number", max_length=16)
+    # As it was typed. What the telephone shows is known for its network, which brands and spellings share.
     carrier = models.CharField("network", max_length=60, help_text="Such as T-Mobile.")
+    network = models.CharField(max_length=60, editable=False)
     plan = models.CharField(max_length=10, choices=Plan, default=Plan.POSTPAID)
     make = models.CharField(max_length=60, blank=True, help_text="Such as Samsung.")
     system = models.CharField(max_length=10, choices=System, default=System.IOS)
@@ -67,6 +71,10 @@ class Telephone(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.carrier})"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.network = self.network or get_network(self.carrier)
+        super().save(*args, **kwargs)
 
     @property
     def number_text(self) -> str:
@@ -192,6 +200,8 @@ class TestCall(Claimable):
     round = models.ForeignKey(TestRound, models.CASCADE, related_name="calls", db_index=False)
     number = models.ForeignKey(PhoneNumber, models.CASCADE, related_name="test_calls", db_index=False)
     telephone = models.ForeignKey(Telephone, models.CASCADE, related_name="calls", db_index=False)
+    # Of the telephone when the call was made: it may change its network afterwards.
+    network = models.CharField(max_length=60)
     position = models.PositiveIntegerField()
     reason = models.CharField(max_length=10, choices=Reason)
     day = models.DateField(help_text="In the account's time zone.")
@@ -227,6 +237,10 @@ class TestCall(Claimable):
 
     def __str__(self) -> str:
         return f"{self.number} to {self.telephone}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.network = self.network or self.telephone.network
+        super().save(*args, **kwargs)
 
 
 class ControlCall(models.Model):
@@ -274,7 +288,9 @@ class LabelReport(models.Model):
     account = models.ForeignKey(Account, models.CASCADE, related_name="label_reports", db_index=False)
     number = models.ForeignKey(PhoneNumber, models.CASCADE, related_name="label_reports", db_index=False)
     label = models.CharField(max_length=80)
+    # As it was typed, and the network that it means.
     carrier = models.CharField("network", max_length=60, blank=True, help_text="Empty: not known.")
+    network = models.CharField(max_length=60, blank=True, editable=False)
     called_e164 = models.CharField("called number", max_length=16, blank=True)
     photo = models.ForeignKey(LabelPhoto, models.SET_NULL, null=True, related_name="+")
     reported_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
@@ -296,3 +312,7 @@ class LabelReport(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number} showed {self.label}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.network = self.network or get_network(self.carrier)
+        super().save(*args, **kwargs)

@@ -12,6 +12,7 @@ from datetime import date
 
 from django.utils import timezone
 
+from portal.phone.networks import get_network_key, normalize_name
 from reputation.models import CarrierEngine, Engine
 from reputation.providers.protocol import EngineInfo
 
@@ -83,12 +84,12 @@ def add_declared_carriers(declared: Sequence[tuple[str, EngineInfo]], engine_ids
     """Adds the carriers that providers declare for their engines, if the table has nothing about the carrier."""
     if not any(info.carriers for _, info in declared):
         return
-    known = {_normalize(carrier) for carrier in CarrierEngine.objects.values_list("carrier", flat=True)}
+    known = {normalize_name(carrier) for carrier in CarrierEngine.objects.values_list("carrier", flat=True)}
     rows = []
     for provider, info in declared:
         for carrier in info.carriers:
-            if _normalize(carrier) not in known:
-                known.add(_normalize(carrier))
+            if normalize_name(carrier) not in known:
+                known.add(normalize_name(carrier))
                 source = f"Declared by provider {provider}."
                 rows.append(
                     CarrierEngine(
@@ -106,15 +107,23 @@ def find_engine(carrier: str, device: str = "") -> Engine | None:
     """The engine that labels the calls shown by this carrier's telephones of this make; None if the table has none.
 
     The first row that fits: carrier and make, the carrier, the make. A carrier's network labels on any telephone, so
-    its row comes before that of the make. Case, spaces and punctuation do not count. One query.
+    its row comes before that of the make. A carrier without rows has those of its network. One query.
     """
-    wanted = (_normalize(carrier), _normalize(device))
-    rows = {
-        (_normalize(row.carrier), _normalize(row.device)): row.engine
-        for row in CarrierEngine.objects.select_related("engine")
-    }
-    keys = [wanted, (wanted[0], ""), ("", wanted[1])]
-    return next((rows[key] for key in keys if any(key) and key in rows), None)
+    table = sorted(CarrierEngine.objects.select_related("engine"), key=_has_name_of_network)
+    rows = {(normalize_name(row.carrier), normalize_name(row.device)): row.engine for row in table}
+    of_networks = {(get_network_key(row.carrier), normalize_name(row.device)): row.engine for row in table}
+    name, network, make = normalize_name(carrier), get_network_key(carrier), normalize_name(device)
+    found = [
+        *(rows.get(key) for key in ((name, make), (name, "")) if name),
+        *(of_networks.get(key) for key in ((network, make), (network, "")) if name),
+        rows.get(("", make)) if make else None,
+    ]
+    return next(filter(None, found), None)
+
+
+def _has_name_of_network(row: CarrierEngine) -> bool:
+    """Whether the row is of a network itself, which counts for its brands, rather than of one of them."""
+    return normalize_name(row.carrier) == get_network_key(row.carrier)
 
 
 @dataclass(frozen=True)
@@ -128,30 +137,26 @@ class CarrierNetworks:
     engines: Mapping[str, frozenset[int]]
 
     def is_known(self, carrier: str) -> bool:
-        return _normalize(carrier) in self.engines
+        return normalize_name(carrier) in self.engines
 
     def is_one_carrier(self, carriers: Iterable[str]) -> bool:
         """Whether all are the same carrier, in any spelling. An empty name is none."""
-        names = {_normalize(carrier) for carrier in carriers}
+        names = {normalize_name(carrier) for carrier in carriers}
         return len(names) == 1 and "" not in names
 
     def are_different(self, carrier: str, other: str) -> bool:
         """Whether both are known, and no engine serves both."""
-        one, two = (self.engines.get(_normalize(name), frozenset()) for name in (carrier, other))
+        one, two = (self.engines.get(normalize_name(name), frozenset()) for name in (carrier, other))
         return bool(one and two) and not one & two
 
     def is_served_by(self, carrier: str, engine_id: int) -> bool:
-        return engine_id in self.engines.get(_normalize(carrier), ())
+        return engine_id in self.engines.get(normalize_name(carrier), ())
 
 
 def read_networks() -> CarrierNetworks:
     """The table as it is now; one query. Rows for a make of telephone only name no carrier."""
     engines: dict[str, set[int]] = {}
     for carrier, engine_id in CarrierEngine.objects.values_list("carrier", "engine"):
-        if name := _normalize(carrier):
+        if name := normalize_name(carrier):
             engines.setdefault(name, set()).add(engine_id)
     return CarrierNetworks({name: frozenset(ids) for name, ids in engines.items()})
-
-
-def _normalize(name: str) -> str:
-    return "".join(filter(str.isalnum, name.casefold()))

@@ -1,7 +1,9 @@
 """Tags follow from the current checks: a tag begins with a check that tags, and ends when its source finds no label.
 
 How often the source must find none depends on what the label is based on (severity.py:get_clearing_rule).
-A source without an answer ends nothing, and a label that one telephone does not show is not gone on another carrier.
+A source without an answer ends nothing, and a label that one telephone does not show is not gone on another network.
+Which network a label was seen on is known from the telephone, and which engine only from a table that may change. So
+calls end a label by its network (portal/phone/networks.py), whatever engine they are counted for.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from portal import audit
 from portal.audit import Context
 from portal.db.bulk import insert_rows, update_rows
 from portal.db.in_list import in_list
+from portal.phone.networks import get_network_key
 from reputation.models import Check, Tag, Telephone
 from reputation.monitoring.check_runs import Seen
 from reputation.monitoring.severity import ClearingRule, get_clearing_rule
@@ -25,6 +28,8 @@ from reputation.remediation import clearing
 Effect = Check.Effect
 # Number id, engine id and carrier.
 _Key = tuple[int, int, str]
+# What people saw on telephones.
+_SEEN_BY_PEOPLE = (Check.Evidence.HANDSET, Check.Evidence.REPORT)
 
 
 class _Label(NamedTuple):
@@ -76,10 +81,10 @@ def update_tags(
         row[1:4]: row for row in map(_ActiveTag._make, tags.values_list(*_ActiveTag._fields))
     }
     without_label = _find_without_label(seen, active, now)
-    if reported := {key for key in without_label & labels.keys() if _has_no_network(active[key])}:
-        # No call can find the label where nobody knows the network, so what people reported there ends here.
-        _end_reports({number for number, _, _ in reported})
-        labels = {key: label for key, label in labels.items() if key not in reported}
+    if elsewhere := {key for key in without_label & labels.keys() if labels[key].evidence in _SEEN_BY_PEOPLE}:
+        # The calls without the label are checks of another source, so what showed it ends here.
+        _end_checks(elsewhere)
+        labels = {key: label for key, label in labels.items() if key not in elsewhere}
     ended = [
         tag.pk
         for key, tag in active.items()
@@ -95,34 +100,40 @@ def update_tags(
 
 def _find_without_label(seen: Sequence[Seen], active: Mapping[_Key, _ActiveTag], now: datetime) -> set[_Key]:
     """The active tags whose source found no label as often as it must; two queries, none without such tags."""
-    found = {
-        (one.number_id, *one.source)
+    without = [
+        one
         for one in seen
         if one.effect in (Effect.CLEARS, Effect.RISK) and one.observation.evidence is not Evidence.REPORT
-    }
-    numbers = {number for number, _, _ in found}
+    ]
+    found = {(one.number_id, *one.source) for one in without}
+    called = {one.number_id for one in without if one.observation.evidence is Evidence.HANDSET}
     rules = {
         key: rule
         for key, tag in active.items()
-        if key in found or (_has_no_network(tag) and tag.number_id in numbers)
+        if key in found or (tag.evidence in _SEEN_BY_PEOPLE and tag.number_id in called)
         for rule in (get_clearing_rule(tag.evidence),)
     }
     repeated = [key for key, rule in rules.items() if rule.times > 1]
     runs = _get_clean_runs({number for number, _, _ in repeated})
     networks = _get_networks([active[key] for key in repeated if _has_no_network(active[key])], now)
-    proven = set()
-    for key in repeated:
-        tag = active[key]
-        of_number = [run for run in runs if run.number_id == tag.number_id]
-        # A label whose network is not known has to be gone from each network with a proven telephone.
-        of_tag = (
-            [[run for run in of_number if run.carrier == carrier] for carrier in networks[tag.account_id]]
-            if _has_no_network(tag)
-            else [[run for run in of_number if (run.engine_id, run.carrier) == key[1:]]]
-        )
-        if of_tag and all(_is_proven(one, tag, rules[key]) for one in of_tag):
-            proven.add(key)
+    shown = {(one.number_id, *one.source) for one in seen if one.effect == Effect.TAGS}
+    proven = {
+        key
+        for key in repeated
+        if key not in shown and _is_gone(active[key], runs, networks.get(active[key].account_id, ()), rules[key])
+    }
     return (rules.keys() - set(repeated)) | proven
+
+
+def _is_gone(tag: _ActiveTag, runs: Sequence[_CleanRun], networks: Collection[str], rule: ClearingRule) -> bool:
+    """Whether calls show that the label is gone from its network.
+
+    If that is not known, it has to be gone from each of `networks`, those with a proven telephone.
+    """
+    wanted = {get_network_key(name) for name in (networks if _has_no_network(tag) else [tag.carrier])}
+    of_number = [run for run in runs if run.number_id == tag.number_id]
+    by_network = [[run for run in of_number if get_network_key(run.carrier) == key] for key in wanted]
+    return bool(by_network) and all(_is_proven(of_network, tag, rule) for of_network in by_network)
 
 
 def _has_no_network(tag: _ActiveTag) -> bool:
@@ -130,9 +141,14 @@ def _has_no_network(tag: _ActiveTag) -> bool:
     return tag.evidence == Check.Evidence.REPORT and not tag.carrier
 
 
-def _end_reports(numbers: Collection[int]) -> None:
-    reports = Check.objects.filter(number__in=in_list(numbers), evidence=Check.Evidence.REPORT, carrier="")
-    reports.filter(is_current=True).update(is_current=False)
+def _end_checks(keys: Collection[_Key]) -> None:
+    """Ends the current checks of these sources by which people said that there is a label."""
+    checks = Check.objects.filter(
+        number__in=in_list({number for number, _, _ in keys}), is_current=True, evidence__in=_SEEN_BY_PEOPLE
+    )
+    rows = checks.values_list("pk", "number", "engine", "carrier")
+    ended = [pk for pk, *key in rows if tuple(key) in keys]
+    Check.objects.filter(pk__in=in_list(ended)).update(is_current=False)
 
 
 def _get_clean_runs(numbers: Collection[int]) -> list[_CleanRun]:
@@ -144,8 +160,8 @@ def _get_networks(tags: Sequence[_ActiveTag], now: datetime) -> dict[int, set[st
     """The networks on which each account can prove that there is no label."""
     networks: dict[int, set[str]] = {tag.account_id: set() for tag in tags}
     telephones = Telephone.objects.proving_absence(now).filter(account__in=in_list(networks))
-    for account, carrier in telephones.values_list("account", "carrier"):
-        networks[account].add(carrier)
+    for account, network in telephones.values_list("account", "network"):
+        networks[account].add(network)
     return networks
 
 

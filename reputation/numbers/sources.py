@@ -43,12 +43,12 @@ def get_clean_numbers(ids: Sequence[int], *, now: datetime) -> list[int]:
             added[account] += by_provider[provider]
     proving = Telephone.objects.proving_absence(now)
     accounts = PhoneNumber.objects.filter(pk__in=in_list(ids)).values("account")
-    networks = proving.filter(account__in=accounts).order_by().values_list("account", "carrier").distinct()
-    added.update(account for account, _carrier in networks)
+    networks = proving.filter(account__in=accounts).order_by().values_list("account", "network").distinct()
+    added.update(account for account, _network in networks)
     current = Check.objects.filter(number__in=in_list(ids), is_current=True, engine__in_use=True)
     of_look_ups = Q(carrier="", evidence__in=REQUIRED_EVIDENCE, provider__in=by_provider)
     of_networks = Q(evidence=Check.Evidence.HANDSET) & Exists(
-        proving.filter(account=OuterRef("account"), carrier=OuterRef("carrier"))
+        proving.filter(account=OuterRef("account"), network=OuterRef("carrier"))
     )
     clean = current.filter(of_look_ups | of_networks, effect=Check.Effect.CLEARS).order_by()
     needed = Case(

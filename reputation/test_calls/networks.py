@@ -1,9 +1,14 @@
-"""Networks that people may mean: common ones, those of the table of carriers, and those of the account's telephones."""
+"""Networks that people may mean: common ones, those of the table of carriers, and those of the account's telephones.
+
+A call, its observation and the tag that follows have the network of the telephone, and a report the one that it means:
+`find_network` is the one place that decides which one that is.
+"""
 
 from __future__ import annotations
 
 from portal.models import Account
-from reputation.models import CarrierEngine, Telephone
+from portal.phone.networks import NAMES, get_network, normalize_name
+from reputation.models import CarrierEngine, LabelReport, Telephone
 
 COMMON_NETWORKS = (
     "AT&T",
@@ -22,3 +27,19 @@ def get_known_networks(account: Account) -> list[str]:
     listed = CarrierEngine.objects.exclude(carrier="").values_list("carrier", flat=True)
     own = Telephone.objects.for_account(account).in_use().values_list("carrier", flat=True)
     return sorted({name.casefold(): name for name in (*COMMON_NETWORKS, *own, *listed)}.values(), key=str.casefold)
+
+
+def find_network(account: Account, name: str) -> str:
+    """The network that the account means by this name; empty for an empty name.
+
+    One that is not known (portal/phone/networks.py) keeps the spelling that the account used first. Two queries then.
+    """
+    network = get_network(name)
+    if network in NAMES or not network:
+        return network
+    for model in (Telephone, LabelReport):
+        own = model._base_manager.filter(account=account).order_by("pk").values_list("network", flat=True)
+        for spelling in dict.fromkeys(own):
+            if normalize_name(spelling) == normalize_name(network):
+                return spelling
+    return network

@@ -38,11 +38,11 @@ Reason = TestCall.Reason
 
 @dataclass(frozen=True)
 class Choice:
-    """A number to call and why. `carrier` is the network to call it on; empty: any."""
+    """A number to call and why, and the network to call it on; empty: any."""
 
     number_id: int
     reason: Reason
-    carrier: str = ""
+    network: str = ""
 
 
 def choose_numbers(account: Account, telephones: Sequence[Telephone], size: int, now: datetime) -> list[Choice]:
@@ -121,15 +121,15 @@ def _reported(
     )
     reports = LabelReport.objects.for_account(account).open()
     due = reports.filter(
-        Q(carrier="") & ~Exists(looked)
-        | Q(carrier__in={telephone.carrier for telephone in telephones})
-        & ~Exists(looked.filter(telephone__carrier=OuterRef("carrier"))),
+        Q(network="") & ~Exists(looked)
+        | Q(network__in={telephone.network for telephone in telephones})
+        & ~Exists(looked.filter(network=OuterRef("network"))),
         reported_at__gt=now - timedelta(days=settings.TEST_CALLS.report_wait_days),
     )
     first = due.filter(number=OuterRef("pk")).order_by("reported_at", "pk")
     reported = numbers.filter(pk__in=due.values("number"))
     return reported.annotate(
-        since=Subquery(first.values("reported_at")[:1]), network=Subquery(first.values("carrier")[:1])
+        since=Subquery(first.values("reported_at")[:1]), network=Subquery(first.values("network")[:1])
     ).order_by("since", "pk")
 
 
@@ -142,9 +142,9 @@ def _due_for_proof(
     looked for again on the days of `relook_days`.
     """
     config = settings.TEST_CALLS
-    networks = {telephone.carrier for telephone in telephones if telephone.proves_absence(now)}
+    networks = {telephone.network for telephone in telephones if telephone.proves_absence(now)}
     on_network = TestCall.objects.filter(
-        number=OuterRef("number"), telephone__carrier=OuterRef("carrier"), state__in=TestCall.ANSWERED
+        number=OuterRef("number"), network=OuterRef("carrier"), state__in=TestCall.ANSWERED
     )
     apart = timedelta(hours=config.clean_hours_apart)
     due: Q | Combinable = Q(ended_at__isnull=True) & ~Exists(on_network.filter(answered_at__gt=now - apart))

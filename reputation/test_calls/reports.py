@@ -26,6 +26,7 @@ from reputation.numbers import spam_status
 from reputation.providers.handset import HandsetProvider
 from reputation.providers.protocol import Evidence, Observation, Severity, Verdict
 from reputation.providers.registry import get_providers
+from reputation.test_calls.networks import find_network
 from reputation.test_calls.validity import end_no_labels
 
 State = LabelReport.State
@@ -82,6 +83,7 @@ def add_report(
         number=number,
         label=label,
         carrier=carrier.strip()[:60],
+        network=find_network(number.account, carrier[:60]),
         called_e164=parse_number(called_number).e164 if called_number else "",
         photo=photo,
         seen_at=_get_time_seen(number.account, seen_on, context.now),
@@ -93,7 +95,7 @@ def add_report(
         _lock_number(number.pk)
         report.save()
         _record("report.added", report, context, after=label)
-        end_no_labels(number.pk, report.carrier, report.seen_at)
+        end_no_labels(number.pk, report.network, report.seen_at)
         _observe(report, Verdict.WARNING, context)
         if others := _get_reports_of_others(report):
             for one in [*others, report]:
@@ -150,13 +152,13 @@ def confirm_by_calls(calls: Sequence[TestCall], *, context: Context) -> None:
     for report in recent.select_related("number") if numbers else ():
         if any(_confirms(call, report) for call in calls if call.number_id == report.number_id):
             # The call tags the number itself, on its own network.
-            _confirm(report, ConfirmedBy.TEST_CALL, context, observe=bool(report.carrier))
+            _confirm(report, ConfirmedBy.TEST_CALL, context, observe=bool(report.network))
 
 
 def _confirms(call: TestCall, report: LabelReport) -> bool:
     severities = list(Severity)  # the worst first
     is_as_bad = severities.index(classify_label(call.label)) <= severities.index(classify_label(report.label))
-    return is_as_bad and report.carrier in ("", call.telephone.carrier)
+    return is_as_bad and report.network in ("", call.network)
 
 
 def get_engine_slug(carrier: str, make: str = "") -> str:
@@ -211,9 +213,9 @@ def _settle(report: LabelReport, state: State, context: Context, **values: str) 
 
 def _end_sign(report: LabelReport, now: datetime) -> None:
     """The report puts its number at risk no longer, unless another open one says the same."""
-    others = LabelReport.objects.open().filter(number=report.number_id, carrier=report.carrier)
+    others = LabelReport.objects.open().filter(number=report.number_id, network=report.network)
     if not others.exists():
-        signs = Check.objects.filter(number=report.number_id, carrier=report.carrier, evidence=Check.Evidence.REPORT)
+        signs = Check.objects.filter(number=report.number_id, carrier=report.network, evidence=Check.Evidence.REPORT)
         signs.filter(verdict=Check.Verdict.WARNING, valid_until__gt=now).update(valid_until=now)
         spam_status.recompute([report.number_id], now=now)
 
@@ -231,7 +233,7 @@ def _build_observation(report: LabelReport, verdict: Verdict, at: datetime) -> O
         get_engine_slug(report.carrier),
         verdict,
         report.label,
-        carrier=report.carrier,
+        carrier=report.network,
         evidence=Evidence.REPORT,
         raw_response={"report": report.pk},
         observed_at=at,

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery
 
 from portal.audit import Context
 from portal.db.in_list import in_list
@@ -52,7 +52,13 @@ def record_result(
         raise ResultRefused("The photo belongs to another account.")
     held = TestCall.objects.filter(pk=call.pk, state=State.PLANNED, lease_token=call.lease_token)
     stored = held.exclude(lease_token="").update(
-        state=State.DONE, result=result, label=label, name=name.strip()[:80], photo=photo, answered_at=now
+        state=State.DONE,
+        result=result,
+        label=label,
+        name=name.strip()[:80],
+        photo=photo,
+        answered_at=now,
+        network=Subquery(Telephone.objects.filter(pk=OuterRef("telephone")).values("network")),
     )
     if not stored:
         raise ResultRefused("The call was taken by somebody else, has a result already, or its round ended.")
@@ -109,11 +115,12 @@ def _note_proofs(calls: Sequence[TestCall], now: datetime) -> None:
     proving = []
     for call in calls:
         answered_at = call.answered_at or now
-        if call.result == Result.LABEL:
+        # What a telephone showed before it changed its network proves nothing about the new one.
+        if call.result == Result.LABEL and call.network == telephones[call.telephone_id].network:
             seen_at[call.telephone_id] = answered_at
             telephones[call.telephone_id].proven_until = get_proven_until(telephones[call.telephone_id], answered_at)
         call.telephone = copy(telephones[call.telephone_id])
-        if call.telephone.proves_absence(answered_at):
+        if call.network == call.telephone.network and call.telephone.proves_absence(answered_at):
             proving.append(call.pk)
     prove(seen_at)
     TestCall.objects.filter(pk__in=in_list(proving)).update(proves_absence=True)
@@ -129,7 +136,7 @@ def _observe(calls: Sequence[TestCall], now: datetime) -> list[Observation]:
     """The observation of each call. The number of queries does not depend on that of the calls."""
     valid_days = get_valid_days({call.number_id for call in calls}, now)
     blocked = find_blocked(calls)
-    pairs = {(call.telephone.carrier, call.telephone.make) for call in calls}
+    pairs = {_get_display(call) for call in calls}
     engines = {pair: reports.get_engine_slug(*pair) for pair in pairs}
     observations = []
     for call in calls:
@@ -138,11 +145,11 @@ def _observe(calls: Sequence[TestCall], now: datetime) -> list[Observation]:
         observations.append(
             Observation(
                 call.number.e164,
-                engines[call.telephone.carrier, call.telephone.make],
+                engines[_get_display(call)],
                 verdict,
                 call.label,
                 classify_label(call.label) if verdict is Verdict.LABELLED else None,
-                call.telephone.carrier,
+                call.network,
                 Evidence.HANDSET,
                 raw_response={
                     "result": call.result,
@@ -156,6 +163,12 @@ def _observe(calls: Sequence[TestCall], now: datetime) -> list[Observation]:
             )
         )
     return observations
+
+
+def _get_display(call: TestCall) -> tuple[str, str]:
+    """Carrier and make of the telephone, by which its engine is found. After a change only its network is known."""
+    has_changed = call.network != call.telephone.network
+    return (call.network if has_changed else call.telephone.carrier), call.telephone.make
 
 
 def _get_verdict(call: TestCall, *, is_blocked: bool) -> tuple[Verdict, str]:

@@ -87,6 +87,7 @@ def create_round(
                 round=new,
                 number_id=choice.number_id,
                 telephone=telephone,
+                network=telephone.network,
                 position=position,
                 reason=choice.reason,
                 day=today,
@@ -111,18 +112,18 @@ def _assign_telephones(
     today = today_of(account, now)
     called_today: set[tuple[int, int]] = set()
     last_day: dict[tuple[int, str], int] = {}
-    made = calls.exclude(state=State.DROPPED).values_list("number", "telephone", "telephone__carrier", "day")
-    for number, telephone_id, carrier, day in made:
+    made = calls.exclude(state=State.DROPPED).values_list("number", "telephone", "network", "day")
+    for number, telephone_id, network, day in made:
         if day == today:
             called_today.add((number, telephone_id))
-        last_day[number, carrier] = max(day.toordinal(), last_day.get((number, carrier), 0))
+        last_day[number, network] = max(day.toordinal(), last_day.get((number, network), 0))
     load: dict[int, int] = defaultdict(int)
     planned = []
     for choice in choices:
         fitting = [
             telephone
             for telephone in telephones
-            if choice.carrier in ("", telephone.carrier)
+            if choice.network in ("", telephone.network)
             and (choice.number_id, telephone.pk) not in called_today
             and (choice.reason != Reason.PROOF or telephone.proves_absence(now))
         ]
@@ -132,7 +133,7 @@ def _assign_telephones(
         chosen = min(
             fitting,
             key=lambda telephone, number=number: (  # type: ignore[misc]
-                last_day.get((number, telephone.carrier), 0),
+                last_day.get((number, telephone.network), 0),
                 not telephone.proves_absence(now),
                 load[telephone.pk],
                 telephone.pk,

@@ -134,7 +134,7 @@ def _get_time(call: TestCall) -> datetime:
 
 def _describe_calls(calls: Sequence[TestCall], *, proof: str = "") -> str:
     """Networks, telephones and days of calls that say the same, newest first: "T-Mobile, 1 phone, 3 days ago"."""
-    networks = join_names(sorted({call.telephone.carrier for call in calls}))
+    networks = join_names(sorted({call.network for call in calls}))
     newest, oldest = _describe_day(calls[0]), _describe_day(calls[-1])
     days = newest if newest == oldest else f"{newest}, the first {oldest}"
     return f"{networks}, {pluralize(len(calls), 'phone')}{proof}, {days}"

@@ -15,6 +15,7 @@ from portal.db.in_list import in_list
 from portal.models import Account
 from portal.phone.numbers import parse_number
 from reputation.models import Telephone
+from reputation.test_calls.networks import find_network
 from reputation.test_calls.setup import STEPS
 
 FIELDS = ("name", "carrier", "plan", "make", "system", "phone_app", "protection")
@@ -46,12 +47,14 @@ def add_telephone(account: Account, number: str, values: Mapping[str, Any], *, c
 
 
 def change_telephone(telephone: Telephone, values: Mapping[str, Any], *, context: Context) -> None:
-    """Changes the given ones of FIELDS. Another network, system, make or app needs another proof.
+    """Changes the given ones of FIELDS. Another network, plan, system, make or app needs another proof.
+
+    Calls that were made keep their network.
 
     Raises ValidationError about one of the values, and changes nothing then.
     """
     before = str(telephone)
-    display = ("carrier", "system", "make", "phone_app")
+    display = ("network", "plan", "system", "make", "phone_app")
     shown_by = [getattr(telephone, field) for field in display]
     _fill(telephone, values)
     if [getattr(telephone, field) for field in display] != shown_by:
@@ -113,6 +116,7 @@ def _fill(telephone: Telephone, values: Mapping[str, Any]) -> None:
             value = values[field]
             setattr(telephone, field, value.strip() if isinstance(value, str) else value)
     telephone.protection = _keep_known(telephone.protection.items())
+    telephone.network = find_network(telephone.account, telephone.carrier)
     telephone.clean_fields(exclude=["account", "e164"])
 
 

@@ -124,7 +124,7 @@ def test_a_label_is_looked_at_on_its_network_on_a_proven_telephone_only(account,
     ):
         assert choose_numbers(account, [telephone], 1, now)[0].reason != "proof"
     proven = TelephoneFactory(account=account, carrier="Verizon")
-    assert [(choice.reason, choice.carrier) for choice in choose_numbers(account, [proven], 1, now)] == [
+    assert [(choice.reason, choice.network) for choice in choose_numbers(account, [proven], 1, now)] == [
         ("proof", "Verizon")
     ]
 
