@@ -177,6 +177,7 @@ class Migration(migrations.Migration):
                 ('network', models.CharField(max_length=60)),
                 ('position', models.PositiveIntegerField()),
                 ('reason', models.CharField(choices=[('default', 'Default caller ID of a running campaign'), ('report', 'Reported'), ('proof', 'Case due for proof'), ('at_risk', 'At risk'), ('most_calls', 'Most calls in 7 days'), ('new', 'New, before its first use'), ('unseen', 'Longest unseen'), ('random', 'At random')], max_length=10)),
+                ('is_random', models.BooleanField(default=False)),
                 ('day', models.DateField(help_text="In the account's time zone.")),
                 ('state', models.CharField(choices=[('planned', 'To be made'), ('done', 'Made'), ('counted', 'Counted'), ('dropped', 'Not made')], default='planned', max_length=10)),
                 ('result', models.CharField(blank=True, choices=[('no_label', 'No label'), ('label', 'Label'), ('name_right', 'Name shown: right'), ('name_wrong', 'Name shown: wrong'), ('screened', 'Screened'), ('voicemail', 'Straight to voicemail'), ('not_arrived', 'Did not arrive')], max_length=12)),

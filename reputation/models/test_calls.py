@@ -204,6 +204,8 @@ class TestCall(Claimable):
     network = models.CharField(max_length=60)
     position = models.PositiveIntegerField()
     reason = models.CharField(max_length=10, choices=Reason)
+    # Whether the number was drawn at random from all that could be called, whatever its reason is.
+    is_random = models.BooleanField(default=False)
     day = models.DateField(help_text="In the account's time zone.")
     state = models.CharField(max_length=10, choices=State, default=State.PLANNED)
     claimed_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+", db_index=False)

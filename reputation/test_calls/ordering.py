@@ -9,7 +9,6 @@ round shows the number to another network.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -32,30 +31,35 @@ from reputation.models import (
     TestCall,
 )
 from reputation.models.numbers import PhoneNumberQuerySet
+from reputation.test_calls.assigning import Choice, get_free_telephones
 
 Reason = TestCall.Reason
 
 
-@dataclass(frozen=True)
-class Choice:
-    """A number to call and why, and the network to call it on; empty: any."""
-
-    number_id: int
-    reason: Reason
-    network: str = ""
-
-
 def choose_numbers(account: Account, telephones: Sequence[Telephone], size: int, now: datetime) -> list[Choice]:
-    """Up to `size` numbers in the order of a round, the share chosen at random last; nine queries at most."""
+    """Up to `size` numbers in the order of a round; eleven queries at most.
+
+    The share at random is drawn first, from all numbers that may be called, so that it speaks for all of them. One that
+    has its turn for another reason keeps its place; the others come last.
+    """
     candidates = _get_candidates(account, telephones, now)
-    random_size = size // settings.TEST_CALLS.random_one_in
+    drawn = candidates.order_by("?").values_list("pk", flat=True)
+    sample = dict.fromkeys(drawn[: size // settings.TEST_CALLS.random_one_in])
+    free = get_free_telephones(account, telephones, now)
     chosen: dict[int, Choice] = {}
+    left = size - len(sample)
     for reason, found in _find_in_order(account, candidates, telephones, now):
-        room = size - random_size - len(chosen)
-        for number_id, network in found.exclude(pk__in=in_list(chosen))[: max(room, 0)]:
-            chosen[number_id] = Choice(number_id, reason, network)
-    at_random = candidates.exclude(pk__in=in_list(chosen)).order_by("?").values_list("pk", flat=True)
-    return [*chosen.values(), *(Choice(pk, Reason.RANDOM) for pk in at_random[:random_size])]
+        if left <= 0:
+            break
+        # Numbers of the sample need no place of their own. Of those that were called today, some have no telephone.
+        unneeded = len(sample) + free.count_called_numbers()
+        for number_id, network in found.exclude(pk__in=in_list(chosen))[: left + unneeded]:
+            choice = Choice(number_id, reason, network, is_random=number_id in sample)
+            if (left > 0 or choice.is_random) and free.get_fitting(choice):
+                chosen[number_id] = choice
+                left -= not choice.is_random
+    at_random = (Choice(pk, Reason.RANDOM, is_random=True) for pk in sample if pk not in chosen)
+    return [*chosen.values(), *at_random]
 
 
 def _get_candidates(account: Account, telephones: Sequence[Telephone], now: datetime) -> PhoneNumberQuerySet:

@@ -12,7 +12,7 @@ from django.db.models import Count, Q
 
 from portal.db.in_list import in_list
 from reputation.models import Telephone, TestCall, TestRound
-from reputation.test_calls.ordering import Choice
+from reputation.test_calls.assigning import Choice
 
 State = TestCall.State
 

@@ -6,7 +6,6 @@ by two people at once. A call that was taken and got no result is free again aft
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -21,9 +20,9 @@ from portal.db.in_list import in_list
 from portal.jobs.claims import RELEASED, claim, unclaimed
 from portal.models import Account, User, today_of
 from reputation.models import Telephone, TestCall, Tester, TestRound
-from reputation.test_calls.ordering import Choice, choose_numbers
+from reputation.test_calls.assigning import Choice, assign_telephones
+from reputation.test_calls.ordering import choose_numbers
 
-Reason = TestCall.Reason
 State = TestCall.State
 
 
@@ -58,7 +57,7 @@ def plan_calls(
     if not available:
         raise NoCalls("There is no telephone to call. Add one first.")
     choices = choose_numbers(account, available, get_size(minutes), now)
-    planned = _assign_telephones(account, choices, available, now)
+    planned = assign_telephones(account, choices, available, now)
     if not planned:
         raise NoCalls(
             "No number may be called now: each was called today on every telephone, was called as often as a week "
@@ -90,6 +89,7 @@ def create_round(
                 network=telephone.network,
                 position=position,
                 reason=choice.reason,
+                is_random=choice.is_random,
                 day=today,
             )
             for position, (choice, telephone) in enumerate(planned, 1)
@@ -98,50 +98,6 @@ def create_round(
             account=account, context=context, code="test_round.created", subject=new, after=f"{len(planned)} calls"
         )
     return new
-
-
-def _assign_telephones(
-    account: Account, choices: Sequence[Choice], telephones: Sequence[Telephone], now: datetime
-) -> list[tuple[Choice, Telephone]]:
-    """The telephone for each number: of its network, not called from it today, and longest without a call from it.
-
-    Of equal ones the proven telephone with the fewest calls in the round. A call that is to prove something goes to a
-    proven telephone only. One query.
-    """
-    calls = TestCall.objects.for_account(account).filter(number__in=in_list(c.number_id for c in choices))
-    today = today_of(account, now)
-    called_today: set[tuple[int, int]] = set()
-    last_day: dict[tuple[int, str], int] = {}
-    made = calls.exclude(state=State.DROPPED).values_list("number", "telephone", "network", "day")
-    for number, telephone_id, network, day in made:
-        if day == today:
-            called_today.add((number, telephone_id))
-        last_day[number, network] = max(day.toordinal(), last_day.get((number, network), 0))
-    load: dict[int, int] = defaultdict(int)
-    planned = []
-    for choice in choices:
-        fitting = [
-            telephone
-            for telephone in telephones
-            if choice.network in ("", telephone.network)
-            and (choice.number_id, telephone.pk) not in called_today
-            and (choice.reason != Reason.PROOF or telephone.proves_absence(now))
-        ]
-        if not fitting:
-            continue
-        number = choice.number_id
-        chosen = min(
-            fitting,
-            key=lambda telephone, number=number: (  # type: ignore[misc]
-                last_day.get((number, telephone.network), 0),
-                not telephone.proves_absence(now),
-                load[telephone.pk],
-                telephone.pk,
-            ),
-        )
-        load[chosen.pk] += 1
-        planned.append((choice, chosen))
-    return planned
 
 
 def get_calls(test_round: TestRound) -> QuerySet[TestCall]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db.models import Exists, OuterRef
 
 from portal.models import Account
 from portal.text import pluralize
@@ -48,11 +49,16 @@ def get_interval(labelled: int, size: int, *, confidence: float = CONFIDENCE) ->
 def get_sample(account: Account, now: datetime) -> Interval | None:
     """The sample of an account with more than `sample_from` numbers; None for a smaller one. Two queries.
 
-    It has the last call at random of each number that showed something that counts. A *no label* of a telephone that
-    proves no absence is left out.
+    It has the last call of each number that was drawn at random and showed something that counts. A *no label* of a
+    telephone that proves no absence is left out. Numbers with a reason are called first, so a round whose other numbers
+    of the draw were not called yet speaks for those with a reason only, and is left out.
     """
+    unfinished = TestCall.objects.filter(
+        round=OuterRef("round"), is_random=True, state__in=(TestCall.State.PLANNED, TestCall.State.DROPPED)
+    )
     calls = TestCall.objects.for_account(account).filter(
-        reason=TestCall.Reason.RANDOM,
+        ~Exists(unfinished),
+        is_random=True,
         state=TestCall.State.COUNTED,
         result__in=TestCall.SEEN,
         answered_at__gt=now - timedelta(days=settings.TEST_CALLS.sample_days),
@@ -93,7 +99,7 @@ class Sample:
 def get_sample_shown(account: Account, now: datetime, *, also_empty: bool = False) -> Sample | None:
     """For the template `reputation/_sample.html`; None for a small account. Two queries.
 
-    Without calls at random there is none, unless `also_empty`: pages about test calls say so.
+    Without calls at random there is none, unless `also_empty`: the page about test calls says so.
     """
     sample = get_sample(account, now)
     if sample is None or not (sample.size or also_empty):

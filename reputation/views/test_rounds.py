@@ -21,6 +21,7 @@ from reputation.models.numbers import PhoneNumber
 from reputation.providers.handset import HandsetProvider
 from reputation.test_calls import answering, progress, results, rounds, telephones
 from reputation.test_calls.rounds import Caller, NoCalls
+from reputation.test_calls.sampling import get_sample_shown
 from reputation.views.call_station import ACTIONS, Action, CallStation, get_panel_context, perform, respond
 from reputation.views.telephones import build_telephone_rows
 
@@ -85,6 +86,7 @@ def round_list(request: MemberRequest) -> HttpResponse:
         "page": page,
         "telephones": build_telephone_rows(telephones.get_telephones(request.account), now),
         "testers": testers.select_related("telephone", "invited_by").order_by("-pk")[:20],
+        "sample": get_sample_shown(request.account, now, also_empty=True),
         "now": now,
         "is_in_use": is_in_use(),
     }
@@ -125,6 +127,7 @@ def _get_plan(request: MemberRequest, form: RoundForm) -> dict[str, Any]:
     numbers = PhoneNumber.objects.for_account(request.account).in_bulk(named)
     return {
         "count": len(planned),
+        "random_count": sum(choice.is_random for choice, _ in planned),
         "wanted": rounds.get_size(minutes),
         "groups": [
             (group, [numbers[choice.number_id] for choice, _ in group.calls[:NAMED_NUMBERS]]) for group in groups

@@ -71,11 +71,38 @@ def test_a_round_has_the_order_of_the_specification(account, telephone, now):
     ]
 
 
-def test_one_in_ten_is_chosen_at_random(account, telephone, now):
-    PhoneNumberFactory.create_batch(40, account=account)
-    chosen = choose_numbers(account, [telephone], 30, now)
-    assert len({choice.number_id for choice in chosen}) == 30
-    assert [choice.reason for choice in chosen].count("random") == 3
+def test_one_in_ten_is_drawn_at_random_from_all_numbers_that_may_be_called(account, telephone, now):
+    numbers = PhoneNumberFactory.create_batch(40, account=account)
+    busy = {number.pk for number in numbers[:15]}
+    today = today_of(account, now)
+    NumberCalls.objects.bulk_create(NumberCalls(account=account, number_id=pk, day=today, calls=9) for pk in busy)
+    drawn = set()
+    for _ in range(40):
+        chosen = choose_numbers(account, [telephone], 20, now)
+        assert len({choice.number_id for choice in chosen}) == 20
+        assert sum(choice.is_random for choice in chosen) == 2
+        assert all(choice.is_random for choice in chosen if choice.reason == "random")
+        drawn |= {(choice.number_id in busy, choice.reason) for choice in chosen if choice.is_random}
+    # A number with a reason is drawn as often as any other, and has its place.
+    assert (True, "most_calls") in drawn
+    assert (True, "random") not in drawn
+    assert (False, "random") in drawn
+
+
+def test_the_place_of_a_number_that_no_telephone_fits_goes_to_the_next(account, telephone, now):
+    """Two labels are due for proof, but one number was called on the only telephone of its network today."""
+    verizon = TelephoneFactory(account=account, carrier="Verizon")
+    called, due, *_others = PhoneNumberFactory.create_batch(8, account=account)
+    for number in (called, due):
+        TagFactory(number=number, carrier="T-Mobile", evidence="handset", detected_at=now - timedelta(days=3))
+    make_calls(called, telephone, now, 0)
+    TestCall.objects.update(result="voicemail")
+    planned = rounds.plan_calls(account, 7, now=now)
+    assert len(planned) == rounds.get_size(7) == 5
+    assert planned[0][0].number_id == due.pk
+    (whole := rounds.plan_calls(account, 12, now=now)).sort(key=lambda call: call[0].number_id)
+    assert len(whole) == 8
+    assert next(one for choice, one in whole if choice.number_id == called.pk) == verizon
 
 
 def test_thirty_minutes_hold_25_calls_and_each_number_has_one(account, create_round):

@@ -56,7 +56,8 @@ def test_the_sample_has_the_numbers_that_were_called_at_random_and_counts_proven
             number=numbers[place],
             telephone=telephone,
             position=place,
-            reason=reason,
+            reason="unseen",
+            is_random=reason == "random",
             day=now.date(),
             state="counted",
             result=result,
@@ -67,6 +68,25 @@ def test_the_sample_has_the_numbers_that_were_called_at_random_and_counts_proven
     assert (sample.size, sample.labelled) == (3, 2)
     settings.TEST_CALLS = replace(settings.TEST_CALLS, sample_days=32)
     assert get_sample(account, now).size == 4
+
+
+@pytest.mark.django_db
+def test_a_round_whose_draw_is_not_called_to_its_end_is_not_in_the_sample(account, now):
+    numbers = PhoneNumberFactory.create_batch(101, account=account)
+    test_round = TestRound.objects.create(account=account, minutes=9, created_at=now)
+    common = {
+        "account": account,
+        "round": test_round,
+        "telephone": TelephoneFactory(account=account),
+        "day": now.date(),
+    }
+    common |= {"is_random": True, "position": 1}
+    seen = {"state": "counted", "result": "no_label", "proves_absence": True, "answered_at": now}
+    TestCall.objects.create(number=numbers[0], reason="most_calls", **seen, **common)
+    last = TestCall.objects.create(number=numbers[1], reason="random", **common)
+    assert get_sample(account, now).size == 0
+    TestCall.objects.filter(pk=last.pk).update(**seen)
+    assert get_sample(account, now).size == 2
 
 
 @pytest.mark.parametrize(

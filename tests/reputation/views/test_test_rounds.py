@@ -8,6 +8,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 from PIL import Image
 
 from reputation.models import Campaign, ControlCall, LabelPhoto, PhoneNumber, Tag, TestCall, TestRound
@@ -96,8 +97,35 @@ def test_the_form_shows_how_many_calls_the_round_has_and_why_in_which_order(as_a
     for headers in ({}, {"HX-Request": "true"}):
         plan = get_html(as_admin.post(reverse("test-rounds-add"), data, headers=headers))
         assert '<h2 id="plan-title">10 calls</h2>' in plan
-        assert "At random, so that some calls speak for all numbers" in plan
+        assert "1 number is drawn at random when the round begins" in " ".join(plan.split())
     assert not TestRound.objects.exists()
+
+
+def test_the_page_of_an_account_with_more_than_100_numbers_shows_the_sample(as_viewer, account):
+    numbers = PhoneNumberFactory.create_batch(100, account=account)
+    assert "drawn at random" not in get_html(as_viewer.get(reverse("test-calls")))
+    numbers += PhoneNumberFactory.create_batch(1, account=account)
+    assert "No number was called at random in the last 30 days" in get_html(as_viewer.get(reverse("test-calls")))
+    test_round = TestRound.objects.create(account=account, minutes=9, created_at=timezone.now())
+    telephone = TelephoneFactory(account=account)
+    for number in numbers[:60]:
+        TestCall.objects.create(
+            account=account,
+            round=test_round,
+            number=number,
+            telephone=telephone,
+            position=1,
+            reason="unseen",
+            is_random=True,
+            day=timezone.now().date(),
+            state="counted",
+            result="no_label",
+            proves_absence=True,
+            answered_at=timezone.now(),
+        )
+    assert "60 random numbers without a label: at most 5 % of all have one" in get_html(
+        as_viewer.get(reverse("test-calls"))
+    )
 
 
 def test_a_round_calls_the_chosen_telephones(as_admin, account):
