@@ -143,19 +143,20 @@ def _due_for_proof(
     """Numbers whose label is to be looked at on its network: to prove that it is gone, or that it stayed away.
 
     Only proven telephones prove that, on any network if nobody knows where the label was shown. A label that ended is
-    looked for again on the days of `relook_days`.
+    looked for again on the days of `relook_days`. A call that tells nothing, such as one that did not arrive, holds no
+    look back.
     """
     config = settings.TEST_CALLS
     networks = {telephone.network for telephone in telephones if telephone.proves_absence(now)}
-    on_network = TestCall.objects.filter(
-        number=OuterRef("number"), network=OuterRef("carrier"), state__in=TestCall.ANSWERED
-    )
+    counting = _get_counting_calls(now)
+    on_network = counting.filter(network=OuterRef("carrier"))
     apart = timedelta(hours=config.clean_hours_apart)
     due: Q | Combinable = Q(ended_at__isnull=True) & ~Exists(on_network.filter(answered_at__gt=now - apart))
     for day in config.relook_days:
         after = timedelta(days=day)
-        looked = on_network.filter(answered_at__gte=OuterRef("ended_at") + after)
-        due |= Q(ended_at__lte=now - after, end_reason=Tag.EndReason.CLEARED) & ~Exists(looked)
+        since = Q(answered_at__gte=OuterRef("ended_at") + after)
+        looked = Q(Exists(on_network.filter(since))) | Q(carrier="") & Exists(counting.filter(since))
+        due |= Q(ended_at__lte=now - after, end_reason=Tag.EndReason.CLEARED) & ~looked
     oldest = now - timedelta(days=max(config.relook_days) + config.relook_wait_days)
     tags = Tag.objects.for_account(account).filter(
         due,
@@ -168,4 +169,16 @@ def _due_for_proof(
         numbers.filter(pk__in=tags.values("number"))
         .annotate(since=Subquery(first.values("detected_at")[:1]), network=Subquery(first.values("carrier")[:1]))
         .order_by("since", "pk")
+    )
+
+
+def _get_counting_calls(now: datetime) -> QuerySet[TestCall]:
+    """The calls from the number of the outer query that showed a label, or showed that there is none."""
+    proving = Telephone.objects.proving_absence(now).filter(pk=OuterRef("telephone"), network=OuterRef("network"))
+    # Whether a result that may still be undone proves something is noted when it counts.
+    proves = Q(proves_absence=True) | Q(Exists(proving), state=TestCall.State.DONE)
+    return TestCall.objects.filter(
+        Q(result=TestCall.Result.LABEL) | Q(proves, result__in=TestCall.WITHOUT_LABEL),
+        number=OuterRef("number"),
+        state__in=TestCall.ANSWERED,
     )

@@ -43,6 +43,7 @@ def make_calls(number, telephone, now, *days_ago):
             day=at.date(),
             state="counted",
             result="no_label",
+            proves_absence=telephone.proves_absence(now),
             answered_at=at,
         )
 
@@ -172,6 +173,39 @@ def test_a_label_that_ended_is_looked_for_again_on_days_3_7_and_14(account, tele
     assert ("proof" in reasons) == due
     type(tag).objects.update(ended_at=now - timedelta(days=2.9))
     TestCall.objects.all().delete()
+    assert choose_numbers(account, [telephone], 1, now)[0].reason != "proof"
+
+
+@pytest.mark.parametrize("ended", [True, False])
+@pytest.mark.parametrize(
+    ("carrier", "fields", "is_looked_at"),
+    [
+        ("T-Mobile", {}, True),
+        ("T-Mobile", {"result": "name_wrong"}, True),
+        ("T-Mobile", {"result": "label", "proves_absence": False}, True),
+        ("T-Mobile", {"state": "done", "proves_absence": False}, True),
+        ("T-Mobile", {"proves_absence": False}, False),
+        ("T-Mobile", {"result": "voicemail"}, False),
+        ("T-Mobile", {"result": "screened"}, False),
+        ("T-Mobile", {"result": "not_arrived"}, False),
+        ("Verizon", {}, False),
+    ],
+)
+def test_a_look_for_a_label_needs_a_call_that_counts(account, telephone, now, ended, carrier, fields, is_looked_at):
+    number = PhoneNumberFactory(account=account)
+    end = {"ended_at": now - timedelta(days=4), "end_reason": "cleared"} if ended else {}
+    TagFactory(number=number, carrier="T-Mobile", evidence="handset", detected_at=now - timedelta(days=9), **end)
+    make_calls(number, TelephoneFactory(account=account, carrier=carrier), now, 0.5)
+    TestCall.objects.update(**fields)
+    assert (choose_numbers(account, [telephone], 1, now)[0].reason != "proof") == is_looked_at
+
+
+def test_a_label_that_ended_on_a_network_nobody_knew_is_looked_for_on_any(account, telephone, now):
+    number = PhoneNumberFactory(account=account)
+    end = {"ended_at": now - timedelta(days=4), "end_reason": "cleared"}
+    TagFactory(number=number, carrier="", evidence="report", detected_at=now - timedelta(days=9), **end)
+    assert choose_numbers(account, [telephone], 1, now)[0].reason == "proof"
+    make_calls(number, TelephoneFactory(account=account, carrier="Verizon"), now, 0.5)
     assert choose_numbers(account, [telephone], 1, now)[0].reason != "proof"
 
 
