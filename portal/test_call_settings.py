@@ -23,6 +23,7 @@ class TestCallSettings:
     claim_minutes: int = 5  # so long a call is kept for whoever took it
     control_minutes: int = 5
     arrivals_missed: int = 2  # before a number counts as blocked
+    arrivals_days: int = 7  # the first and the last of them are at most so far apart
     busy_calls_per_day: int = 50
     busy_valid_days: int = 7
     quiet_valid_days: int = 14
@@ -34,6 +35,7 @@ class TestCallSettings:
     tester_days: int = 7
     photo_mb: int = 10
     photo_kept_days: int = 400
+    photo_unused_hours: int = 24  # a photo that belongs to no result or report is deleted after this
     called_kept_days: int = 90
     volume_days: int = 7  # of calls that decide how much a number is used
     sample_days: int = 30  # older calls at random are not in the sample
@@ -57,6 +59,7 @@ def read_test_call_settings(environment: EnvironmentReader) -> TestCallSettings:
         "claim_minutes": read("int", "TEST_CALL_CLAIM_MINUTES", TestCallSettings.claim_minutes),
         "control_minutes": read("int", "TEST_CALL_CONTROL_MINUTES", TestCallSettings.control_minutes),
         "arrivals_missed": read("int", "TEST_CALL_ARRIVALS_MISSED", TestCallSettings.arrivals_missed),
+        "arrivals_days": read("int", "TEST_CALL_ARRIVALS_DAYS", TestCallSettings.arrivals_days),
         "busy_calls_per_day": read("int", "TEST_CALL_BUSY_CALLS_PER_DAY", TestCallSettings.busy_calls_per_day),
         "busy_valid_days": read("int", "TEST_CALL_BUSY_VALID_DAYS", TestCallSettings.busy_valid_days),
         "quiet_valid_days": read("int", "TEST_CALL_QUIET_VALID_DAYS", TestCallSettings.quiet_valid_days),
@@ -68,6 +71,7 @@ def read_test_call_settings(environment: EnvironmentReader) -> TestCallSettings:
         "tester_days": read("int", "TEST_CALL_TESTER_DAYS", TestCallSettings.tester_days),
         "photo_mb": read("int", "TEST_CALL_PHOTO_MB", TestCallSettings.photo_mb),
         "photo_kept_days": read("int", "TEST_CALL_PHOTO_KEPT_DAYS", TestCallSettings.photo_kept_days),
+        "photo_unused_hours": read("int", "TEST_CALL_PHOTO_UNUSED_HOURS", TestCallSettings.photo_unused_hours),
         "called_kept_days": read("int", "TEST_CALL_CALLED_KEPT_DAYS", TestCallSettings.called_kept_days),
         "volume_days": read("int", "TEST_CALL_VOLUME_DAYS", TestCallSettings.volume_days),
         "sample_days": read("int", "TEST_CALL_SAMPLE_DAYS", TestCallSettings.sample_days),

@@ -23,9 +23,11 @@ def add_control_call(telephone: Telephone, e164: str, rang_at: datetime) -> Cont
 def find_blocked(calls: Iterable[TestCall]) -> set[int]:
     """The ids of those of these calls after which their number counts as blocked on the telephone's network.
 
-    So many calls in a row (`arrivals_missed`) did not arrive at the telephone, and each time a control number rang it
-    within `control_minutes`: a control call, or a test call from another number. Three queries.
+    So many calls in a row (`arrivals_missed`) did not arrive at the telephone on the same network within
+    `arrivals_days`, and each time a control number rang it within `control_minutes`: a control call, or a test call
+    from another number. Three queries.
     """
+    config = settings.TEST_CALLS
     missed = [call for call in calls if call.result == TestCall.Result.NOT_ARRIVED]
     if not missed:
         return set()
@@ -42,10 +44,18 @@ def find_blocked(calls: Iterable[TestCall]) -> set[int]:
     for call in missed:
         of_pair = by_pair[call.number_id, call.telephone_id]
         until = [one for one in of_pair if (one.answered_at, one.pk) <= (call.answered_at, call.pk)]
-        last = until[-settings.TEST_CALLS.arrivals_missed :]
-        if len(last) == settings.TEST_CALLS.arrivals_missed and all(_was_missed(one, rang) for one in last):
+        last = [one for one in until[-config.arrivals_missed :] if _is_near(one, call)]
+        if len(last) == config.arrivals_missed and all(_was_missed(one, rang) for one in last):
             blocked.add(call.pk)
     return blocked
+
+
+def _is_near(call: TestCall, last: TestCall) -> bool:
+    """Whether both calls tell about the same block: on one network, and not too far apart."""
+    if not call.answered_at or not last.answered_at:
+        return False
+    apart = timedelta(days=settings.TEST_CALLS.arrivals_days)
+    return call.network == last.network and last.answered_at - call.answered_at <= apart
 
 
 _Rings = dict[int, list[tuple[datetime, int | None]]]

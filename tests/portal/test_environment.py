@@ -106,6 +106,8 @@ INVALID_VALUES = {
     "TEST_CALL_PROVEN_DAYS": ("0", "TEST_CALL_PROVEN_DAYS is 0; it must be 1 or more"),
     "DESK_SEND_DAYS": ("0", "DESK_SEND_DAYS is 0; it must be 1 or more"),
     "TEST_CALL_ROUND_HOURS": ("0", "TEST_CALL_ROUND_HOURS is 0; it must be 1 or more"),
+    "TEST_CALL_ARRIVALS_DAYS": ("0", "TEST_CALL_ARRIVALS_DAYS is 0; it must be 1 or more"),
+    "TEST_CALL_PHOTO_UNUSED_HOURS": ("0", "TEST_CALL_PHOTO_UNUSED_HOURS is 0; it must be 1 or more"),
     "TEST_CALL_RELOOK_DAYS": ("3,soon", "TEST_CALL_RELOOK_DAYS is 3,soon; it must be days from 1 on, such as 3,7,14."),
     "LOG_LEVEL": ("LOUD", "LOG_LEVEL is LOUD"),
     "DAY_SECONDS": ("20", "in production a day has 86400 seconds"),

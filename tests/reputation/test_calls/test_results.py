@@ -233,6 +233,17 @@ def test_a_number_is_blocked_if_it_twice_did_not_arrive_while_a_control_number_r
     assert (get_check(number).verdict, Tag.objects.get().carrier) == ("blocked", "T-Mobile")
 
 
+def test_two_calls_that_did_not_arrive_count_together_within_7_days(number, telephone, call, now, settings):
+    for days, verdict in ((0, "unknown"), (7.1, "unknown"), (14, "blocked")):
+        at = now + days * DAY
+        blocking.add_control_call(telephone, "+12065559999", at)
+        call(number, telephone, "not_arrived", at)
+        assert get_check(number).verdict == verdict
+    settings.TEST_CALLS = replace(settings.TEST_CALLS, arrivals_days=1)
+    first, last = TestCall.objects.order_by("-answered_at")[:2]
+    assert blocking.find_blocked([first, last]) == set()
+
+
 def test_a_test_call_of_another_number_is_a_control_and_a_late_one_is_not(account, number, telephone, call, now):
     other = MonitoredNumberFactory(account=account)
     for days, minutes in ((0, 4), (1, 6), (2, 4)):
