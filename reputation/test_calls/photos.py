@@ -11,11 +11,12 @@ from typing import IO
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from portal.db.in_list import in_list
 from portal.models import Account
-from reputation.models import LabelPhoto
+from reputation.models import LabelPhoto, LabelReport, TestCall
 
 FORMATS = ("JPEG", "PNG", "WEBP")
 CHUNK = 500
@@ -41,8 +42,19 @@ def store_photo(account: Account, file: IO[bytes], *, now: datetime) -> LabelPho
 
 
 def delete_old_photos(now: datetime) -> int:
-    """Deletes one chunk of photos after `photo_kept_days`, files included. The files go once the rows are gone."""
-    old = LabelPhoto.objects.filter(created_at__lt=now - timedelta(days=settings.TEST_CALLS.photo_kept_days))
+    """Deletes one chunk of photos, files included. The files go once the rows are gone.
+
+    After `photo_kept_days`, and after `photo_unused_hours` those that belong to no result and no report: somebody sent
+    the photo first and never the rest, or took the result back.
+    """
+    config = settings.TEST_CALLS
+    is_used = Exists(TestCall.objects.filter(photo=OuterRef("pk"))) | Exists(
+        LabelReport.objects.filter(photo=OuterRef("pk"))
+    )
+    old = LabelPhoto.objects.filter(
+        Q(created_at__lt=now - timedelta(days=config.photo_kept_days)) | ~is_used,
+        created_at__lt=now - timedelta(hours=config.photo_unused_hours),
+    )
     photos = list(old.order_by("pk")[:CHUNK])
     with transaction.atomic():
         LabelPhoto.objects.filter(pk__in=in_list(photo.pk for photo in photos)).delete()

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from reputation import retention
-from reputation.models import LabelPhoto
+from reputation.models import LabelPhoto, LabelReport
 from reputation.test_calls import photos
 from tests.factories import AccountFactory
 
@@ -73,9 +73,22 @@ def test_the_longest_side_of_a_stored_photo_is_a_setting(account, now, settings)
         assert image.size == (20, 10)
 
 
-def test_photos_are_deleted_after_400_days(account, now, django_capture_on_commit_callbacks):
-    _old, kept = (photos.store_photo(account, draw("PNG"), now=now - timedelta(days=days)) for days in (401, 399))
+def test_photos_are_deleted_after_400_days_and_unused_ones_after_one(
+    account, number, telephone, call, now, settings, django_capture_on_commit_callbacks
+):
+    def store(days):
+        return photos.store_photo(account, draw("PNG"), now=now - timedelta(days=days))
+
+    too_old, of_report, of_result, _unused, just_sent = (store(days) for days in (401, 399, 399, 1.1, 0.9))
+    times = {"reported_at": now, "state_since": now}
+    LabelReport.objects.create(account=account, number=number, label="Spam", photo=of_report, **times)
+    LabelReport.objects.create(account=account, number=number, label="Spam", photo=too_old, **times)
+    call(number, telephone, "Spam", now, photo=of_result)
     with django_capture_on_commit_callbacks(execute=True):
-        assert retention.STEPS["prune photos of labels"](now) == 1
-    assert LabelPhoto.objects.get() == kept
-    assert [path.name for path in Path(kept.file.path).parent.iterdir()] == [Path(kept.file.path).name]
+        assert retention.STEPS["prune photos of labels"](now) == 2
+    kept = {of_report, of_result, just_sent}
+    assert set(LabelPhoto.objects.all()) == kept
+    folder = Path(just_sent.file.path).parent
+    assert {path.name for path in folder.iterdir()} == {Path(photo.file.path).name for photo in kept}
+    settings.TEST_CALLS = replace(settings.TEST_CALLS, photo_unused_hours=21)
+    assert retention.STEPS["prune photos of labels"](now) == 1
