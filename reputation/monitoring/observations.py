@@ -17,7 +17,7 @@ from reputation.monitoring import app_lists, risk_events, tagging
 from reputation.monitoring.check_runs import CurrentCheck, Seen, Source, write_checks
 from reputation.monitoring.severity import get_effect
 from reputation.numbers import spam_status
-from reputation.providers.protocol import Observation, Role
+from reputation.providers.protocol import Evidence, Observation, Role
 from reputation.providers.registry import get_providers
 from reputation.remediation import clearing, opening
 
@@ -143,20 +143,28 @@ def _get_current_checks(
     return {(check.number_id, (check.engine_id, check.carrier)): check for check in rows}
 
 
+def _is_worse_report(observation: Observation, effect: Effect, check: CurrentCheck) -> bool:
+    is_worse = _WORST_FIRST.index(effect) < _WORST_FIRST.index(Effect(check.effect))
+    return observation.evidence is Evidence.REPORT and is_worse
+
+
 def _see(
     numbers: Sequence[tuple[int, int, str]],
     by_number: _ByNumber,
     current: Mapping[tuple[int, Source], CurrentCheck],
     now: datetime,
 ) -> list[Seen]:
-    """What each observation means for its number. Leaves out late answers, which do not describe the present."""
+    """What each observation means for its number. Leaves out late answers, which do not describe the present.
+
+    A label that a person saw does, whenever it is reported: one call without it later does not end it.
+    """
     purposes = get_declared_purposes({account for _, account, _ in numbers})
     seen = []
     for pk, account, e164 in numbers:
         for source, observation in by_number[e164].items():
             check = current.get((pk, source))
             observed_at = min(observation.observed_at or now, now)
-            if check is None or observed_at >= check.last_at:
-                effect = get_effect(observation, purpose=purposes.get(account, ""))
+            effect = get_effect(observation, purpose=purposes.get(account, ""))
+            if check is None or observed_at >= check.last_at or _is_worse_report(observation, effect, check):
                 seen.append(Seen(pk, account, source, observation, effect, observed_at))
     return seen

@@ -19,7 +19,7 @@ from portal.audit import Context
 from portal.db.bulk import insert_rows, update_rows
 from portal.db.in_list import in_list
 from portal.phone.networks import get_network_key
-from reputation.models import Check, Tag, Telephone
+from reputation.models import Check, PhoneNumber, Tag, Telephone
 from reputation.monitoring.check_runs import Seen
 from reputation.monitoring.severity import ClearingRule, get_clearing_rule
 from reputation.providers.protocol import Evidence
@@ -123,6 +123,15 @@ def _find_without_label(seen: Sequence[Seen], active: Mapping[_Key, _ActiveTag],
         if key not in shown and _is_gone(active[key], runs, networks.get(active[key].account_id, ()), rules[key])
     }
     return (rules.keys() - set(repeated)) | proven
+
+
+def is_gone_since(number: int, network: str, seen_at: datetime, now: datetime) -> bool:
+    """Whether calls show that a label is gone which a person saw then on this network (empty: not known)."""
+    evidence = Check.Evidence.REPORT
+    account = PhoneNumber.objects.values_list("account", flat=True).get(pk=number)
+    tag = _ActiveTag(0, number, 0, network, evidence, seen_at, account)
+    networks = () if network else _get_networks([tag], now)[account]
+    return _is_gone(tag, _get_clean_runs([number]), networks, get_clearing_rule(evidence))
 
 
 def _is_gone(tag: _ActiveTag, runs: Sequence[_CleanRun], networks: Collection[str], rule: ClearingRule) -> bool:

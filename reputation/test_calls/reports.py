@@ -22,6 +22,7 @@ from reputation.models import Check, Connection, LabelPhoto, LabelReport, PhoneN
 from reputation.monitoring.carriers import find_engine
 from reputation.monitoring.observations import UNKNOWN_ENGINE, apply_observations
 from reputation.monitoring.severity import classify_label, get_effect
+from reputation.monitoring.tagging import is_gone_since
 from reputation.numbers import spam_status
 from reputation.providers.handset import HandsetProvider
 from reputation.providers.protocol import Evidence, Observation, Severity, Verdict
@@ -221,9 +222,15 @@ def _end_sign(report: LabelReport, now: datetime) -> None:
 
 
 def _observe(report: LabelReport, verdict: Verdict, context: Context) -> None:
-    """A report is a warning until it is confirmed. Then it is a label, as the table of severity.py has it."""
+    """A report is a warning until it is confirmed. Then it is a label, as the table of severity.py has it.
+
+    It was observed when it was shown, so calls after that count for its end. If those have ended it already, it begins
+    no tag.
+    """
+    if verdict is Verdict.LABELLED and is_gone_since(report.number_id, report.network, report.seen_at, context.now):
+        return
     connection = Connection.objects.get(provider=HandsetProvider.name, account__isnull=True)
-    observation = _build_observation(report, verdict, context.now)
+    observation = _build_observation(report, verdict, report.seen_at)
     apply_observations([observation], connection=connection, now=context.now, account_id=report.account_id)
 
 

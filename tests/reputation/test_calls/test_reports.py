@@ -135,7 +135,7 @@ def test_a_label_of_an_earlier_day_ends_what_calls_until_then_did_not_see(number
     added = report(carrier="T-Mobile", seen_on=today_of(number.account, now) - 2 * DAY)
     assert added.reported_at == now
     assert today_of(number.account, added.seen_at) == today_of(number.account, now) - 2 * DAY
-    assert (number.spam_status, number.at_risk_until) == (Status.AT_RISK, now + timedelta(days=30))
+    assert (number.spam_status, number.at_risk_until) == (Status.AT_RISK, added.seen_at + timedelta(days=30))
 
 
 def test_a_call_after_the_day_of_a_label_counts_for_its_end(number, report, telephone, call, now):
@@ -186,6 +186,38 @@ def test_a_tag_of_confirmed_reports_ends_by_two_calls_on_its_network(number, rep
         assert Tag.objects.active().exists()
         call(number, telephone, "no_label", now + days * DAY)
     assert not Tag.objects.active().exists()
+
+
+@pytest.mark.parametrize("carrier", ["T-Mobile", ""])
+def test_a_confirmed_label_was_seen_before_the_calls_that_were_made_until_it_was_confirmed(
+    number, report, actor, telephone, call, now, carrier
+):
+    added = report(carrier=carrier)
+    call(number, telephone, "no_label", now + DAY)
+    reports.confirm_report(added, context=Context(actor, now + 1.5 * DAY))
+    tag = Tag.objects.active().get()
+    assert (tag.last_seen_at, tag.detected_at) == (now, now + 1.5 * DAY)
+    call(number, telephone, "no_label", now + 2 * DAY)
+    assert not Tag.objects.active().exists()
+
+
+@pytest.mark.parametrize("carrier", ["T-Mobile", ""])
+def test_a_label_that_calls_have_ended_is_not_tagged_once_it_is_confirmed(
+    number, report, actor, telephone, call, now, carrier
+):
+    added = report(carrier=carrier)
+    for days in (1, 2):
+        call(number, telephone, "no_label", now + days * DAY)
+    assert reports.confirm_report(added, context=Context(actor, now + 3 * DAY))
+    number.refresh_from_db()
+    assert (number.spam_status, Tag.objects.count()) == (Status.CLEAN, 0)
+
+
+def test_a_report_of_an_earlier_day_changes_no_later_label(number, report, actor, telephone, call, now):
+    call(number, telephone, "Scam Likely", now)
+    added = report(carrier="T-Mobile", at=now + DAY, seen_on=today_of(number.account, now) - DAY)
+    reports.confirm_report(added, context=Context(actor, now + DAY))
+    assert (Tag.objects.get().last_seen_at, Check.objects.get(is_current=True).last_at) == (now, now)
 
 
 def test_a_report_without_a_label_stores_nothing_and_other_accounts_learn_nothing(number, report):
