@@ -1,4 +1,4 @@
-"""Test calls: end forgotten rounds, and count the results that can no longer be undone."""
+"""Test calls: end forgotten rounds, drop calls that were not made, and count results that can no longer be undone."""
 
 from django.utils import timezone
 
@@ -9,4 +9,5 @@ from reputation.test_calls import results, rounds
 @task
 def count_results() -> None:
     run_until_done("end rounds of test calls", lambda: rounds.end_stale_rounds(timezone.now()))
+    run_until_done("drop abandoned test calls", lambda: rounds.drop_abandoned_calls(timezone.now()))
     run_until_done("count test calls", lambda: results.count_results(timezone.now()))

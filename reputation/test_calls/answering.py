@@ -67,7 +67,7 @@ def note_control_call(call: TestCall, number: str, *, now: datetime) -> ControlC
     minutes = settings.TEST_CALLS.control_minutes
     if call.result != TestCall.Result.NOT_ARRIVED or not call.answered_at:
         raise ResultRefused("A control call is for a call that did not arrive. Nothing was changed.")
-    if call.state == State.COUNTED or not call.round.is_open:
+    if not results.is_held(call):
         raise ResultRefused("The result counts already, so a control call comes too late. Nothing was changed.")
     if now - call.answered_at > timedelta(minutes=minutes):
         raise ResultRefused(
@@ -91,7 +91,7 @@ def has_control_call(call: TestCall, now: datetime) -> bool:
 def needs_control_call(call: TestCall, now: datetime) -> bool:
     """Whether a control call now would help to tell a block from a telephone that cannot be reached."""
     minutes = timedelta(minutes=settings.TEST_CALLS.control_minutes)
-    if call.result != TestCall.Result.NOT_ARRIVED or call.state != State.DONE or not call.round.is_open:
+    if call.result != TestCall.Result.NOT_ARRIVED or not results.is_held(call):
         return False
     is_recent = bool(call.answered_at and now - call.answered_at <= minutes)
     return is_recent and not has_control_call(call, now)
@@ -120,6 +120,11 @@ def _check_claim(call: TestCall, token: str, now: datetime) -> None:
     if call.lease_until and call.lease_until > now:
         return
     minutes = pluralize(settings.TEST_CALLS.claim_minutes, "minute")
+    if not call.round.is_open:
+        raise ResultRefused(
+            f"You took this call more than {minutes} ago, and the round has ended since. Nothing was changed. "
+            "The number may be in the next round."
+        )
     if renew_call(call, now=now):
         raise ResultRefused(
             f"You took this call more than {minutes} ago, so nothing was stored. Nobody else needed it: it is yours "

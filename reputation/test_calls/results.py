@@ -1,7 +1,8 @@
 """Results of test calls, and how they become observations.
 
 A result is held while it may be undone: until its round ends, or for `hold_minutes`. Then it counts. So a slip of the
-finger opens no case and sends no webhook.
+finger opens no case and sends no webhook. The result of a call that was being made when its round ended is held for
+`hold_minutes`, too.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import F, OuterRef, Q, Subquery
 
 from portal.audit import Context
 from portal.db.in_list import in_list
@@ -30,6 +31,8 @@ from reputation.test_calls.validity import get_valid_days
 Result = TestCall.Result
 State = TestCall.State
 CHUNK = 500
+# The result was given before its round ended.
+_SETTLED_BY_ROUND = Q(round__ended_at__isnull=False, answered_at__lte=F("round__ended_at"))
 
 
 class ResultRefused(Exception):
@@ -68,15 +71,19 @@ def record_result(
 def undo_result(call: TestCall, *, now: datetime) -> None:
     """Takes the result back, and gives the call to the same person again. Raises ResultRefused once it counts."""
     lease = timedelta(minutes=settings.TEST_CALLS.claim_minutes)
-    held = TestCall.objects.filter(
-        pk=call.pk, state=State.DONE, lease_token=call.lease_token, round__ended_at__isnull=True
-    )
+    held = TestCall.objects.filter(~_SETTLED_BY_ROUND, pk=call.pk, state=State.DONE, lease_token=call.lease_token)
     undone = held.update(
         state=State.PLANNED, result="", label="", name="", photo=None, answered_at=None, lease_until=now + lease
     )
     if not undone:
         raise ResultRefused("The result counts already. If it is wrong, call the number again tomorrow.")
     call.refresh_from_db()
+
+
+def is_held(call: TestCall) -> bool:
+    """Whether the result may still be undone: it does not count yet, and its round did not end since."""
+    ended_at = call.round.ended_at
+    return call.state == State.DONE and not (ended_at and call.answered_at and call.answered_at <= ended_at)
 
 
 def count_results(now: datetime) -> int:
@@ -88,7 +95,7 @@ def count_results(now: datetime) -> int:
     if connection is None:  # PROVIDERS lacks handset. Results wait until it has it.
         return 0
     held_until = now - timedelta(minutes=settings.TEST_CALLS.hold_minutes)
-    due = TestCall.objects.filter(Q(round__ended_at__isnull=False) | Q(answered_at__lte=held_until), state=State.DONE)
+    due = TestCall.objects.filter(_SETTLED_BY_ROUND | Q(answered_at__lte=held_until), state=State.DONE)
     with transaction.atomic():
         locked = due.select_for_update(of=("self",)).order_by("answered_at", "pk")
         calls = list(locked.select_related("number", "telephone")[:CHUNK])
@@ -128,7 +135,7 @@ def _note_proofs(calls: Sequence[TestCall], now: datetime) -> None:
 
 def count_round(round_id: int, now: datetime) -> None:
     """Counts the results of a round that has just ended, without waiting for the sweep."""
-    while TestCall.objects.filter(round=round_id, state=State.DONE).exists() and count_results(now):
+    while TestCall.objects.filter(_SETTLED_BY_ROUND, round=round_id, state=State.DONE).exists() and count_results(now):
         pass
 
 

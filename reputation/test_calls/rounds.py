@@ -206,13 +206,14 @@ def _get_taken(calls: QuerySet[TestCall], caller: Caller, now: datetime) -> Test
 def end_round(test_round: TestRound, *, context: Context) -> bool:
     """Ends the round: its results count from now on, and calls that were not made may be planned again.
 
-    Returns False if it has ended already.
+    A call that somebody makes right now stays theirs, and takes its result. Returns False if the round has ended
+    already.
     """
     with transaction.atomic():
         open_rounds = TestRound.objects.filter(pk=test_round.pk, ended_at__isnull=True)
         if not open_rounds.update(ended_at=context.now):
             return False
-        test_round.calls.filter(state=State.PLANNED).update(state=State.DROPPED, **RELEASED)
+        test_round.calls.filter(unclaimed(context.now), state=State.PLANNED).update(state=State.DROPPED, **RELEASED)
         made = test_round.calls.filter(state__in=TestCall.ANSWERED).count()
         audit.record_event(
             account=test_round.account,
@@ -233,3 +234,11 @@ def end_stale_rounds(now: datetime) -> int:
     oldest = now - timedelta(hours=settings.TEST_CALLS.round_hours)
     stale = TestRound.objects.filter(ended_at__isnull=True, created_at__lte=oldest).select_related("account")
     return sum(end_round(test_round, context=Context.system(now)) for test_round in stale.order_by("pk")[:100])
+
+
+def drop_abandoned_calls(now: datetime) -> int:
+    """Drops the calls of ended rounds that were being made then, and got no result; returns how many."""
+    left = TestCall.objects.filter(unclaimed(now), state=State.PLANNED, round__ended_at__isnull=False)
+    ids = list(left.order_by("pk").values_list("pk", flat=True)[:1_000])
+    abandoned = TestCall.objects.filter(unclaimed(now), pk__in=in_list(ids), state=State.PLANNED)
+    return abandoned.update(state=State.DROPPED, **RELEASED)

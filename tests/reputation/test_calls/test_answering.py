@@ -9,7 +9,7 @@ from PIL import Image
 from portal.audit import Context
 from portal.phone.errors import InvalidPhoneNumber
 from reputation.models import ControlCall, LabelPhoto, TestCall
-from reputation.test_calls import answering, rounds
+from reputation.test_calls import answering, results, rounds
 from reputation.test_calls.answering import Answer
 from reputation.test_calls.photos import PhotoRefused
 from reputation.test_calls.results import ResultRefused
@@ -66,14 +66,45 @@ def test_a_second_tap_is_told_what_is_stored(taken, now):
     assert taken.result == "no_label"
 
 
-def test_an_answer_of_an_ended_round_or_of_another_person_is_refused(account, actor, taken, now):
-    with pytest.raises(ResultRefused, match="somebody else took it"):
-        record(taken, at=now, token="another")
-    with pytest.raises(ResultRefused, match="somebody else took it"):
-        record(taken, at=now, token="")
+def test_an_answer_of_another_person_is_refused(taken, now):
+    for token in ("another", ""):
+        with pytest.raises(ResultRefused, match="somebody else took it"):
+            record(taken, at=now, token=token)
+
+
+def test_a_call_that_is_being_made_when_its_round_ends_takes_its_result(account, actor, taken, now):
+    assert rounds.end_round(taken.round, context=Context(actor, now))
+    caller = Caller(user=actor.user)
+    assert rounds.get_current_call(account, caller=caller, now=now + MINUTE, test_round=taken.round) == taken
+    assert rounds.drop_abandoned_calls(now + MINUTE) == 0
+    record(taken, "label", now + MINUTE, label="Scam Likely")
+    # It may be undone for as long as any other, and counts afterwards.
+    assert results.count_results(now + 2 * MINUTE) == 0
+    answering.undo_answer(TestCall.objects.get(), taken.lease_token, now=now + 2 * MINUTE)
+    record(taken, "no_label", now + 3 * MINUTE)
+    results.count_round(taken.round_id, now + 4 * MINUTE)
+    assert TestCall.objects.get().state == "done"
+    assert results.count_results(now + 33 * MINUTE) == 1
+    assert (TestCall.objects.get().state, TestCall.objects.get().result) == ("counted", "no_label")
+
+
+def test_a_call_that_got_no_result_after_the_end_of_its_round_is_dropped(actor, taken, create_round, now):
     rounds.end_round(taken.round, context=Context(actor, now))
-    with pytest.raises(ResultRefused, match="The round has ended"):
-        record(taken, at=now, token=taken.lease_token)
+    late = now + 6 * MINUTE
+    with pytest.raises(ResultRefused, match="the round has ended since"):
+        record(taken, at=late)
+    assert rounds.drop_abandoned_calls(late) == 1
+    with pytest.raises(ResultRefused, match="The round has ended, so this call was not made"):
+        record(taken, at=late)
+    assert create_round(at=late).calls.count() == 1
+
+
+def test_a_control_call_is_taken_for_a_call_that_was_made_after_the_end_of_its_round(actor, taken, now):
+    rounds.end_round(taken.round, context=Context(actor, now))
+    record(taken, "not_arrived", now + MINUTE)
+    call = TestCall.objects.select_related("number", "telephone", "round").get()
+    assert answering.needs_control_call(call, now + MINUTE)
+    answering.note_control_call(call, "(206) 555-9999", now=now + 2 * MINUTE)
 
 
 def test_a_late_answer_stores_nothing_and_keeps_the_call_if_nobody_else_needs_it(account, actor, taken, now):
