@@ -65,7 +65,7 @@ def test_wrong_fields_add_nothing_and_are_kept(as_admin, account, change, error)
     assert Telephone.objects.count() == 1
 
 
-def test_another_network_takes_the_proof_and_says_so(as_admin, account):
+def test_another_display_or_plan_takes_the_proof_and_says_so(as_admin, account):
     telephone = TelephoneFactory(account=account, name="Front desk")
     answer = post(as_admin, "telephone-edit", telephone, **FIELDS | {"name": "Back office"})
     assert (
@@ -75,7 +75,9 @@ def test_another_network_takes_the_proof_and_says_so(as_admin, account):
     assert "Not proven yet" in get_html(answer)
     TelephoneFactory._meta.model.objects.update(proven_until=timezone.now() + timedelta(days=9))
     answer = post(as_admin, "telephone-edit", telephone, **FIELDS | {"name": "Desk", "plan": "prepaid"})
-    assert messages_in(answer) == "Desk (T-Mobile) was changed."
+    assert "proven again" in messages_in(answer)
+    answer = post(as_admin, "telephone-edit", telephone, **FIELDS | {"name": "Till", "plan": "prepaid"})
+    assert messages_in(answer) == "Till (T-Mobile) was changed."
 
 
 def test_a_removed_telephone_is_gone_and_a_second_click_says_so(as_admin, account):

@@ -116,7 +116,7 @@ def test_the_page_takes_the_same_queries_for_any_number_of_calls(as_viewer, numb
 def test_a_large_account_sees_its_sample_and_interval(as_viewer, account, number, make_call):
     numbers = PhoneNumberFactory.create_batch(99, account=account)
     for sampled in numbers[:60]:
-        make_call(sampled, reason="random")
+        make_call(sampled, is_random=True)
     url = reverse("number-reputation")
     assert "random numbers" not in get_html(as_viewer.get(url))
     PhoneNumberFactory(account=account)
