@@ -49,9 +49,9 @@ def get_interval(labelled: int, size: int, *, confidence: float = CONFIDENCE) ->
 def get_sample(account: Account, now: datetime) -> Interval | None:
     """The sample of an account with more than `sample_from` numbers; None for a smaller one. Two queries.
 
-    It has the last call of each number that was drawn at random and showed something that counts. A *no label* of a
-    telephone that proves no absence is left out. Numbers with a reason are called first, so a round whose other numbers
-    of the draw were not called yet speaks for those with a reason only, and is left out.
+    It has the last call of each number that was drawn at random, to a telephone whose *no label* counts: with the
+    labels of other telephones, too many numbers would seem labelled. Numbers with a reason are called first, so a round
+    whose other numbers of the draw were not called yet speaks for those with a reason only, and is left out.
     """
     unfinished = TestCall.objects.filter(
         round=OuterRef("round"), is_random=True, state__in=(TestCall.State.PLANNED, TestCall.State.DROPPED)
@@ -61,15 +61,13 @@ def get_sample(account: Account, now: datetime) -> Interval | None:
         is_random=True,
         state=TestCall.State.COUNTED,
         result__in=TestCall.SEEN,
+        proves_absence=True,
         answered_at__gt=now - timedelta(days=settings.TEST_CALLS.sample_days),
         number__removed_at__isnull=True,
     )
     is_large = NumberCount.objects.for_account(account).total() > settings.TEST_CALLS.sample_from
-    last: dict[int, bool] = {}
-    for call in calls.order_by("answered_at", "pk"):
-        is_labelled = call.result == TestCall.Result.LABEL
-        if is_labelled or call.proves_absence:
-            last[call.number_id] = is_labelled
+    results = calls.order_by("answered_at", "pk").values_list("number", "result")
+    last = {number: result == TestCall.Result.LABEL for number, result in results}
     return get_interval(sum(last.values()), len(last)) if is_large else None
 
 
