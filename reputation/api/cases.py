@@ -10,7 +10,7 @@ from ninja import Query, Router
 from portal.api.authentication import ApiRequest
 from portal.api.operations import operation
 from portal.api.pagination import PageQuery, paginate
-from portal.api.problems import Problem, validation_problem
+from portal.api.problems import Problem
 from reputation import phone_numbers
 from reputation.api.objects import PathId, get_object_or_problem
 from reputation.api.schemas.cases import (
@@ -122,11 +122,9 @@ def ask_again(request: ApiRequest, case_id: PathId, payload: AskAgainRequest) ->
     """
     case = get_object_or_problem(request, _cases(), case_id)
     try:
-        day = payload.get_day()
-    except ValueError:
-        raise validation_problem("body.not_before", "There is no such day. Write it as 2026-11-27.") from None
-    try:
-        asking_again.ask_again(case, what_changed=payload.what_changed, first_day=day, context=request.context)
+        asking_again.ask_again(
+            case, what_changed=payload.what_changed, first_day=payload.not_before, context=request.context
+        )
     except asking_again.NotAskable as error:
         raise Problem("not_possible", str(error)) from None
     return _serialize_detail(case, request)

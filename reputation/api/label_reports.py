@@ -69,10 +69,6 @@ def report_label(request: ApiRequest, payload: LabelReportRequest, response: Htt
     One report puts a monitored number at risk. It tags the number once a test call shows a label, a second called
     person reports one, or an owner or admin confirms it.
     """
-    try:
-        day = payload.get_day()
-    except ValueError:
-        raise validation_problem("body.seen_on", "There is no such day. Write it as 2026-11-27.") from None
     photo = get_referenced_object(request, LabelPhoto, payload.photo_id, location="body.photo_id")
     try:
         report = reports.add_report(
@@ -81,7 +77,7 @@ def report_label(request: ApiRequest, payload: LabelReportRequest, response: Htt
             context=request.context,
             carrier=payload.carrier,
             called_number=payload.called_number,
-            seen_on=day,
+            seen_on=payload.seen_on,
             photo=photo,
         )
     except InvalidPhoneNumber as error:

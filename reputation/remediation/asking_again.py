@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
@@ -18,15 +18,21 @@ from reputation.remediation import reopening
 
 __all__ = ["NotAskable", "ask_again"]
 
+MAX_WAIT = timedelta(days=365)
+
 
 def ask_again(case: Case, *, what_changed: str, first_day: date | None = None, context: Context) -> None:
     """Opens the failed case again: people ask their desks, and providers the other engines. Raises NotAskable.
 
-    `first_day` is the day from which on they ask, in the account's time zone. None: as soon as it may be.
+    `first_day` is the day from which on they ask, in the account's time zone, at most MAX_WAIT from now. None or an
+    earlier day: as soon as it may be.
     """
     now = context.now
     time_zone = ZoneInfo(case.account.time_zone)
-    not_before = datetime.combine(first_day, time.min, tzinfo=time_zone) if first_day else None
+    today = now.astimezone(time_zone).date()
+    if first_day and first_day > today + MAX_WAIT:
+        raise NotAskable(f"Choose a day until {today + MAX_WAIT:%-d %B %Y}. Nothing was changed.")
+    not_before = datetime.combine(first_day, time.min, tzinfo=time_zone) if first_day and first_day > today else None
     with transaction.atomic():
         # The number is locked before the case, as where a label is found.
         PhoneNumber.objects.select_for_update().get(pk=case.number_id)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any
 
 from ninja import Schema
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, Field, Strict, StringConstraints, WithJsonSchema
 from pydantic_core import CoreSchema, core_schema
 
 from portal.api.operations import STRICT_CONFIG
@@ -29,6 +30,19 @@ Reason = Annotated[
     str,
     StringConstraints(min_length=1, max_length=300, pattern=rf"^[^{_CONTROL}]*[^\s{_CONTROL}][^{_CONTROL}]*$"),
 ]
+
+
+def _parse_day(written: object) -> object:
+    if not isinstance(written, str):
+        return written
+    try:
+        return date.fromisoformat(written) if len(written) == len("2026-11-27") else written
+    except ValueError:
+        return written
+
+
+# A calendar day in the account's time zone. A time or a number is none.
+Day = Annotated[date, Strict(), BeforeValidator(_parse_day), WithJsonSchema({"type": "string", "format": "date"})]
 
 
 class Choices:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated
 
 from ninja import Schema
 from pydantic import Field, StringConstraints
 
-from reputation.api.schemas.base import CaseState, Choices, Name, OptionalId, RequestSchema, ResponseSchema
+from reputation.api.schemas.base import CaseState, Choices, Day, Name, OptionalId, RequestSchema, ResponseSchema
 from reputation.api.schemas.numbers import NumberSummary
 from reputation.api.schemas.reputations import EngineResponse, TagResponse
 from reputation.models import Case, Submission
@@ -75,11 +75,8 @@ class AskAgainRequest(RequestSchema):
         description="What the account changed since the request was refused. It goes with the request.",
         examples=["At most 40 calls a day show this number."],
     )
-    not_before: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")] | None = Field(
+    not_before: Day | None = Field(
         default=None,
-        description="Ask from this day on, in the account's time zone, as 2026-11-27; left out: as soon as it may be.",
+        description="Ask from this day on, in the account's time zone, as 2026-11-27; left out: as soon as it may be. "
+        "At most a year from now.",
     )
-
-    def get_day(self) -> date | None:
-        """Raises ValueError if there is no such day."""
-        return date.fromisoformat(self.not_before) if self.not_before else None

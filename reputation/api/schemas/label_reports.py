@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated
 
 from ninja import Schema
 from pydantic import Field, StringConstraints
 
-from reputation.api.schemas.base import Choices, Id, Line, Name, OptionalId, RequestSchema, ResponseSchema
+from reputation.api.schemas.base import Choices, Day, Id, Line, Name, OptionalId, RequestSchema, ResponseSchema
 from reputation.api.schemas.numbers import NumberReference
 from reputation.models import LabelReport
 
@@ -49,14 +49,10 @@ class LabelReportRequest(RequestSchema):
     called_number: NumberText = Field(
         default="", description="It tells two people apart, who confirm each other. It is deleted later."
     )
-    seen_on: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")] | None = Field(
+    seen_on: Day | None = Field(
         default=None, description="The day in the account's time zone, as 2026-11-27; today if it is left out."
     )
     photo_id: Id | None = Field(default=None, description="A photo that was sent before.")
-
-    def get_day(self) -> date | None:
-        """Raises ValueError if there is no such day."""
-        return date.fromisoformat(self.seen_on) if self.seen_on else None
 
 
 class LabelPhotoResponse(ResponseSchema):

@@ -1,7 +1,11 @@
 """Operations on failed cases: to ask again, to mail the ticket, and to retire the number."""
 
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
 import pytest
 from django.core import mail
+from django.utils import timezone
 
 from portal.models import AuditEvent
 from reputation.models import Case, DeskRequest, PhoneNumber
@@ -13,7 +17,8 @@ from tests.support.desks import create_refused_case
 
 pytestmark = pytest.mark.django_db
 
-NOTE = {"what_changed": "At most 40 calls a day.", "not_before": "2099-02-01"}
+FIRST_DAY = timezone.now().date() + timedelta(days=60)
+NOTE = {"what_changed": "At most 40 calls a day.", "not_before": FIRST_DAY.isoformat()}
 
 
 @pytest.fixture(autouse=True)
@@ -45,14 +50,17 @@ def test_failed_case_is_asked_about_again_from_a_day_in_the_time_zone_of_the_acc
     said = post(api_client, case, "ask-again", NOTE)
     assert (said.status_code, said.json()["state"]) == (200, "open")
     request = DeskRequest.objects.open().get()
-    assert (request.what_changed, request.not_before.isoformat()) == (NOTE["what_changed"], "2099-02-01T07:00:00+00:00")
+    begin = datetime.combine(FIRST_DAY, time.min, tzinfo=ZoneInfo("America/Denver"))
+    assert (request.what_changed, request.not_before) == (NOTE["what_changed"], begin)
     assert read_problem(post(api_client, case, "ask-again", NOTE)) == (409, "not_possible")
 
 
 @pytest.mark.parametrize(
     ("change", "where"),
     [
-        ({"not_before": "2099-02-30"}, "body.not_before"),
+        ({"not_before": "2027-02-30"}, "body.not_before"),
+        ({"not_before": "2027-02-01T00:00"}, "body.not_before"),
+        ({"not_before": 1_800_000_000}, "body.not_before"),
         ({"what_changed": " "}, "body.what_changed"),
         ({"what_changed": None}, "body.what_changed"),
     ],
@@ -107,3 +115,9 @@ def test_case_that_did_not_fail_and_those_of_others_stay_as_they_are(api_client,
     assert read_problem(post(api_client, foreign, action, body)) == (404, "not_found")
     Case.objects.filter(pk=case.pk).update(state=Case.State.CANCELLED)
     assert read_problem(post(api_client, case, action, body)) == (409, "not_possible")
+
+
+def test_day_more_than_a_year_away_is_refused(api_client, case):
+    refused = post(api_client, case, "ask-again", NOTE | {"not_before": "9999-12-31"})
+    assert read_problem(refused) == (409, "not_possible")
+    assert not DeskRequest.objects.open().exists()
