@@ -45,6 +45,8 @@ CHUNK = 500
 CLAIM_CONFIRMATION_DAYS = 1
 # How often a case is looked at while people ask a desk. Each step that somebody records makes it due at once.
 PEOPLE_INTERVAL_DAYS = 1
+# A withdrawn request asks nobody, whether or not it was sent, so it does not make a case submitted.
+_UNSENT_STATES = {State.WAITING, State.WITHDRAWN}
 # A case is in review once a submission has reached one of these states.
 _REVIEW_STATES = {State.IN_REVIEW, State.DISPUTED, State.AGEING, State.DONE, State.REFUSED}
 
@@ -180,7 +182,7 @@ def _transition_cases(due: Sequence[_DueCase], providers: Mapping[int, str], now
         if reason := _failure_reason(due_case, providers, now):
             failing[reason].append(due_case.case.pk)
             continue
-        if states - {State.WAITING}:
+        if states - _UNSENT_STATES:
             submitted.append(due_case.case.pk)
         if states & _REVIEW_STATES:
             in_review.append(due_case.case.pk)

@@ -71,6 +71,20 @@ def test_case_fails_once_its_request_is_withdrawn(account, request_, context):
     assert (case.state, case.outcome) == (Case.State.FAILED, "The request about the label of Hiya was withdrawn.")
 
 
+def test_case_is_not_submitted_while_one_request_is_withdrawn_and_the_others_are_to_be_sent(
+    account, request_, open_request, send, context, now
+):
+    """A label of another engine joined the case after the first request was withdrawn. Nobody sent anything."""
+    requests.withdraw(account, [request_.pk], context=context)
+    tns = Engine.objects.get(slug="tns")
+    DeskFactory(engines=[tns])
+    other = open_request(request_.number, engine=tns)
+    assert other.case == request_.case
+    assert get_case(now).state == Case.State.OPEN
+    send([other], now)
+    assert get_case(now).state == Case.State.SUBMITTED
+
+
 def test_case_of_an_engine_without_a_desk_fails_and_says_so(account, now):
     number = MonitoredNumberFactory(account=account)
     TagFactory(number=number, engine=Engine.objects.get(slug="tns"))
