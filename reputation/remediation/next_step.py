@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from portal.text import join_names
 from reputation.desks import your_turn
@@ -28,7 +29,10 @@ _SENTENCE_BY_SUBMISSION_STATE = (
         "The complaints age out, and the label of {names} goes with them. Nothing to do for you.",
     ),
     (Submission.State.REFUSED, "The label of {names} stays, since the request was refused."),
+    (Submission.State.WITHDRAWN, "The request about the label of {names} was withdrawn. Nobody asks to remove it."),
 )
+# Nothing more comes of these, so nothing is expected by a date.
+_ENDED_STATES = (Submission.State.REFUSED, Submission.State.WITHDRAWN)
 
 _SENTENCE_BY_CLOSED_STATE: dict[str, str] = {
     Case.State.CLEARED: "The label is gone. Nothing more to do.",
@@ -37,12 +41,22 @@ _SENTENCE_BY_CLOSED_STATE: dict[str, str] = {
 }
 
 
+class AskedBy(StrEnum):
+    """Who asks now to remove the labels of a case. PEOPLE: the account's own, and providers if they do as well."""
+
+    PROVIDERS = "providers"
+    PROVIDERS_IN_PART = "providers_in_part"
+    PEOPLE = "people"
+    NOBODY = "nobody"
+
+
 @dataclass(frozen=True)
 class NextStep:
     """What happens next in a case, and when it is expected (None: nothing more happens)."""
 
     sentence: str
     expected_by: datetime | None
+    asked_by: AskedBy = AskedBy.NOBODY
 
 
 def get_next_step(case: Case, now: datetime) -> NextStep:
@@ -59,20 +73,23 @@ def get_next_step(case: Case, now: datetime) -> NextStep:
     turns = your_turn.get_turns([case.number_id], now).get(case.number_id, [])
     by_provider = _get_step_of_providers(case, now, has_requests=bool(turns))
     if not turns:
-        return by_provider or NextStep("The engines are asked to remove the label.", case.expected_by)
+        return by_provider or NextStep("No engine is asked to remove a label now.", None)
     sentences = [your_turn.join_sentences(turns), by_provider.sentence if by_provider else "", your_turn.DESK_TIMES]
-    return NextStep(" ".join(filter(None, sentences)), turns[0].due_at)
+    return NextStep(" ".join(filter(None, sentences)), turns[0].due_at, AskedBy.PEOPLE)
 
 
 def _get_step_of_providers(case: Case, now: datetime, *, has_requests: bool) -> NextStep | None:
-    """What the engines do that a provider asks, and which nobody can ask. None if people ask them all."""
+    """What the engines do that a provider asks, which refused or are asked no more, and which nobody can ask.
+
+    None if people ask them all.
+    """
     by_state: dict[str, list[Submission]] = defaultdict(list)
     nobody_asks = []
     providers = get_assigned_providers(EngineRole.Role.REMEDIATE)
     people = get_engines_asked_by_people()
     for submission in case.submissions.with_active_tag().select_related("engine").order_by("engine__name"):
         is_unsent = submission.state == Submission.State.WAITING and not submission.reference
-        if submission.engine_id in people and has_requests:
+        if submission.engine_id in people and has_requests and submission.state not in _ENDED_STATES:
             continue
         if is_unsent and (submission.engine_id not in providers or submission.engine_id in people):
             nobody_asks.append(submission.engine.name)
@@ -83,22 +100,29 @@ def _get_step_of_providers(case: Case, now: datetime, *, has_requests: bool) -> 
         return step
     sentence = f"Nobody can ask {join_names(nobody_asks)} to remove the label: no provider that is set up here does, "
     sentence += "and no desk that is known here reviews it."
-    return NextStep(f"{step.sentence} {sentence}", step.expected_by) if step else NextStep(sentence, None)
+    if not step:
+        return NextStep(sentence, None)
+    asked_by = AskedBy.NOBODY if step.asked_by == AskedBy.NOBODY else AskedBy.PROVIDERS_IN_PART
+    return NextStep(f"{step.sentence} {sentence}", step.expected_by, asked_by)
 
 
 def _get_first_step(by_state: Mapping[str, Sequence[Submission]], case: Case, now: datetime) -> NextStep | None:
     is_late = case.expected_by is not None and case.expected_by < now
+    has_ended = any(by_state.get(state) for state in _ENDED_STATES)
     for state, template in _SENTENCE_BY_SUBMISSION_STATE:
         if not (submissions := by_state.get(state)):
             continue
         sentence = template.format(names=join_names([submission.engine.name for submission in submissions]))
-        if state == Submission.State.AGEING:
-            expected = filter(None, (submission.expected_by for submission in submissions))
-            return NextStep(sentence, max(expected, default=case.expected_by))
+        if state in _ENDED_STATES:
+            return NextStep(sentence, None)
         if state == Submission.State.WAITING:
             reasons = (submission.reason for submission in submissions if submission.reason)
             sentence = " ".join(dict.fromkeys([sentence, *reasons]))
+        asked_by = AskedBy.PROVIDERS_IN_PART if has_ended else AskedBy.PROVIDERS
+        if state == Submission.State.AGEING:
+            expected = filter(None, (submission.expected_by for submission in submissions))
+            return NextStep(sentence, max(expected, default=case.expected_by), asked_by)
         if is_late:
-            return NextStep(f"{sentence} This is late.", case.deadline_at)
-        return NextStep(sentence, case.expected_by)
+            return NextStep(f"{sentence} This is late.", case.deadline_at, asked_by)
+        return NextStep(sentence, case.expected_by, asked_by)
     return None
