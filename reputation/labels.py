@@ -164,6 +164,16 @@ COUNTED_STATUSES = (
 )
 
 
+def get_remediation_label(remediation: str, waits_for: str) -> StatusLabel:
+    """The state of remediation of a tagged number. `waits_for` says what it waits for before it starts, if anything."""
+    status = Status(remediation)
+    label = REMEDIATION_LABELS[status]
+    if not waits_for or status not in (Status.TAGGED, Status.TAGGED_AGAIN):
+        return label
+    is_relapse = status == Status.TAGGED_AGAIN
+    return replace(label, word=f"Came back, {waits_for}" if is_relapse else waits_for[0].upper() + waits_for[1:])
+
+
 def get_check_label(check: Check) -> StatusLabel:
     """The label of a source's current answer. Complaints that are too few, or none, do not make a number clean."""
     if check.effect != Check.Effect.NONE:

@@ -1,34 +1,39 @@
-"""Which desk reviews a label: that of the network which shows it, else that of the engine, else the registry."""
+"""Which desk reviews a label: that of the network which shows it, else that of the engine.
+
+A registry reviews none: registering a number removes no label. So no desk can be asked about a label of which neither
+network nor engine is known.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from reputation.models import Check, Desk, Engine, Tag
+from reputation.models import Check, Desk, Tag
 
 # The engine of labels of which nobody knows who put them on.
 UNKNOWN_ENGINE = "unknown"
+FIND_NETWORK = (
+    "Your turn: find out which network shows the label. Nobody knows which engine put it on, so no desk can be asked. "
+    "Make a test call on each network, or report the label again with its network."
+)
 Kind = Desk.Kind
 
 
 def choose_desks(tags: Iterable[Tag]) -> dict[int, Desk]:
-    """The desk of each of these tags by the tag's id, without those that no desk in use reviews. Three queries.
+    """The desk of each of these tags by the tag's id, without those that no desk in use reviews. Two queries.
 
     A block goes to a desk for blocks: that of its network or engine, else one for the blocks of any network.
     """
     desks = list(Desk.objects.filter(in_use=True).prefetch_related("engines").order_by("kind", "pk"))
-    unknown = Engine.objects.filter(slug=UNKNOWN_ENGINE).values_list("pk", flat=True).first()
-    reviewing = [desk for desk in desks if desk.reviews]
+    reviewing = [desk for desk in desks if desk.reviews and desk.kind != Kind.REGISTRY]
     for_labels = [desk for desk in reviewing if desk.kind != Kind.BLOCK]
     for_blocks = [desk for desk in reviewing if desk.kind == Kind.BLOCK]
     for_any_block = [desk for desk in for_blocks if not desk.carrier and not desk.engines.all()]
-    registries = [desk for desk in desks if desk.kind == Kind.REGISTRY]
     chosen = {}
     for tag in tags:
         fitting = [
             *([*_find_fitting(tag, for_blocks), *for_any_block] if _is_block(tag) else ()),
             *_find_fitting(tag, for_labels),
-            *(registries if tag.engine_id == unknown else ()),
         ]
         if fitting:
             chosen[tag.pk] = fitting[0]
@@ -41,13 +46,13 @@ def _is_block(tag: Tag) -> bool:
 
 
 def _find_fitting(tag: Tag, desks: Sequence[Desk]) -> list[Desk]:
-    """The desks of the tag's network, then those of its engine for every network, registries last."""
+    """The desks of the tag's network, then those of its engine for every network."""
     carrier = _normalize(tag.carrier)
     of_carrier = [desk for desk in desks if carrier and _normalize(desk.carrier) == carrier]
     of_engine = [
         desk for desk in desks if not desk.carrier and any(engine.pk == tag.engine_id for engine in desk.engines.all())
     ]
-    return of_carrier + sorted(of_engine, key=lambda desk: desk.kind == Kind.REGISTRY)
+    return of_carrier + of_engine
 
 
 def _normalize(name: str) -> str:

@@ -23,11 +23,15 @@ DESK_TIMES = "Desks take 2 to 10 business days, some weeks, and some never answe
 
 @dataclass(frozen=True)
 class Turn:
-    """A sentence about one request: what is to be done, or who has to answer. `due_at` is by when, if that is known."""
+    """A sentence about one request: what is to be done, or who has to answer. `due_at` is by when, if that is known.
+
+    `summary` has few words, for a badge.
+    """
 
     sentence: str
     is_yours: bool
     due_at: datetime | None
+    summary: str = "your turn"
 
 
 def get_turns(number_ids: Collection[int], now: datetime) -> dict[int, list[Turn]]:
@@ -54,7 +58,7 @@ def describe_turn(request: DeskRequest, now: datetime, *, is_still_seen: bool) -
     match request.state:
         case State.TO_SEND if request.not_before and request.not_before > now:
             day = format_day(request.not_before, request, now)
-            return Turn(f"{desk} is not asked again before {day}.", False, request.not_before)
+            return Turn(f"{desk} is not asked again before {day}.", False, request.not_before, f"to be sent from {day}")
         case State.TO_SEND if request.former and get_earliest(request.former) and not request.what_changed:
             return Turn(f"Your turn: note what changed, and send the request to {desk}{by}.{late}", True, due_at)
         case State.TO_SEND:
@@ -66,9 +70,10 @@ def describe_turn(request: DeskRequest, now: datetime, *, is_still_seen: bool) -
         case State.DONE if is_still_seen:
             return Turn(f"Your turn: {desk} said done, but the label was seen again. Ask again.", True, None)
         case State.DONE:
-            return Turn(f"{desk} says done. Only test calls or look-ups without the label end the case.", False, None)
+            sentence = f"{desk} says done. Only test calls or look-ups without the label end the case."
+            return Turn(sentence, False, None, f"{desk} says done")
     until = f" until {format_day(due_at, request, now)}" if due_at else ""
-    return Turn(f"Waiting for {desk}{until}.", False, due_at)
+    return Turn(f"Waiting for {desk}{until}.", False, due_at, f"waiting for {desk}")
 
 
 def join_sentences(turns: Iterable[Turn]) -> str:

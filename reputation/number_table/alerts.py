@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from portal.text import join_names
 from reputation import labels
+from reputation.desks.choosing import FIND_NETWORK, UNKNOWN_ENGINE
 from reputation.desks.your_turn import Turn, get_turns, join_sentences
 from reputation.labels import StatusLabel
 from reputation.models import Case, Check, PhoneNumber, Submission, Tag
@@ -21,6 +23,7 @@ from reputation.monitoring import verification
 from reputation.monitoring.severity import get_validity
 from reputation.numbers.at_risk import Sign, get_signs
 from reputation.numbers.last_seen import get_last_seen_tags
+from reputation.providers.connections import get_roles_of_people
 from reputation.remediation import ticket
 from reputation.remediation.continuing import get_waiting_requests
 from reputation.remediation.outlook import get_outlook
@@ -35,6 +38,7 @@ class NumberRow:
     label of a tagged number for long. `signs` are those of a number at risk. `case` is the unfinished case of the
     active tags, else the failed one. `failed_case` is the failed case that a support ticket is for. `requests` are
     those that engines received before monitoring ended. `turns` tell whose turn it is with requests to desks.
+    `is_for_people` means that the account's own people ask to remove each of the labels.
     `sighting` is what test calls showed and people reported, if the account makes test calls.
     """
 
@@ -47,6 +51,7 @@ class NumberRow:
     failed_case: Case | None = None
     requests: list[Submission] = field(default_factory=list)
     turns: list[Turn] = field(default_factory=list)
+    is_for_people: bool = False
     verification_progress: str = ""
     is_exhausted: bool = False
     sighting: Sighting | None = None
@@ -58,8 +63,20 @@ class NumberRow:
     @property
     def remediation_label(self) -> StatusLabel | None:
         """Return the state of remediation of a tagged number."""
-        remediation = self.number.remediation
-        return labels.REMEDIATION_LABELS[PhoneNumber.SpamStatus(remediation)] if remediation else None
+        if not (remediation := self.number.remediation):
+            return None
+        unasked = "your turn" if self.needs_network else "nobody asks now" if self.is_unasked else ""
+        return labels.get_remediation_label(remediation, self.turns[0].summary if self.turns else unasked)
+
+    @property
+    def is_unasked(self) -> bool:
+        """Return whether people have to ask to remove the labels, and no request of theirs is open."""
+        return self.is_for_people and not self.turns
+
+    @property
+    def needs_network(self) -> bool:
+        """Return whether no desk can be asked before people find out which network shows a label."""
+        return self.is_unasked and any(tag.engine.slug == UNKNOWN_ENGINE for tag in self.tags)
 
     @property
     def capability_label(self) -> StatusLabel:
@@ -80,6 +97,9 @@ class NumberRow:
         if self.turns:
             again = "It came back. " if is_relapse else ""
             return f"{again}{join_sentences(self.turns)} {self.ticket_sentence}".strip()
+        if self.is_unasked and self.number.remediation != PhoneNumber.SpamStatus.IN_REMEDIATION:
+            sentence = FIND_NETWORK if self.needs_network else "Nobody asks to remove the label now."
+            return f"{sentence} {self.ticket_sentence}".strip()
         if not get_outlook().by_providers:
             again = "It came back, and nobody" if is_relapse else "Nobody"
             reason = "The case says why." if self.case else ""
@@ -125,9 +145,14 @@ def build_rows(numbers: Iterable[PhoneNumber], now: datetime) -> list[NumberRow]
         for number in numbers
     }
     tagged = [pk for pk, row in rows.items() if row.number.is_tagged]
-    for tag in Tag.objects.active().filter(number__in=tagged).select_related("engine").order_by("detected_at"):
+    tags: QuerySet[Any] = Tag.objects.active().filter(number__in=tagged).select_related("engine")
+    by_others: set[int] = set()
+    for tag in tags.annotate(is_for_people=Exists(get_roles_of_people("engine"))).order_by("detected_at"):
         rows[tag.number_id].tags.append(tag)
+        if not tag.is_for_people:
+            by_others.add(tag.number_id)
     for pk in tagged:
+        rows[pk].is_for_people = bool(rows[pk].tags) and pk not in by_others
         rows[pk].label_last_seen_at = _get_old_sighting(rows[pk].tags, now)
     for case in _get_cases(tagged):
         row = rows[case.number_id]

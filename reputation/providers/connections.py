@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from django.db.models import Q
+from django.db.models import OuterRef, Q, QuerySet
 
 from portal.db.in_list import in_list
 from reputation.models import Connection, EngineRole, Registration, Submission
@@ -81,6 +81,14 @@ def is_anyone_asked_by_providers() -> bool:
     """Whether a provider in use asks engines to remove labels, without the account's people. No query."""
     return any(
         Role.REMEDIATE in provider.roles and not acts_by_people(provider) for provider in get_providers().values()
+    )
+
+
+def get_roles_of_people(engine: str) -> QuerySet[Any]:
+    """The roles of providers that let people ask the engine in the outer query's column `engine` to remove labels."""
+    of_people = [slug for slug, provider in get_providers().items() if acts_by_people(provider)]
+    return EngineRole.objects.filter(
+        role=EngineRole.Role.REMEDIATE, engine=OuterRef(engine), engine__in_use=True, provider__in=of_people
     )
 
 

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from portal.text import join_names
 from reputation.desks import your_turn
+from reputation.desks.choosing import FIND_NETWORK, UNKNOWN_ENGINE
 from reputation.models import Case, EngineRole, Submission
 from reputation.providers.connections import get_assigned_providers, get_engines_asked_by_people
 from reputation.remediation import ticket
@@ -52,11 +53,15 @@ class AskedBy(StrEnum):
 
 @dataclass(frozen=True)
 class NextStep:
-    """What happens next in a case, and when it is expected (None: nothing more happens)."""
+    """What happens next in a case, and when it is expected (None: nothing more happens).
+
+    `needs_network` says that people have to find out which network shows a label, before a desk can be asked.
+    """
 
     sentence: str
     expected_by: datetime | None
     asked_by: AskedBy = AskedBy.NOBODY
+    needs_network: bool = False
 
 
 def get_next_step(case: Case, now: datetime) -> NextStep:
@@ -85,25 +90,39 @@ def _get_step_of_providers(case: Case, now: datetime, *, has_requests: bool) -> 
     """
     by_state: dict[str, list[Submission]] = defaultdict(list)
     nobody_asks = []
+    needs_network = False
     providers = get_assigned_providers(EngineRole.Role.REMEDIATE)
     people = get_engines_asked_by_people()
     for submission in case.submissions.with_active_tag().select_related("engine").order_by("engine__name"):
         is_unsent = submission.state == Submission.State.WAITING and not submission.reference
         if submission.engine_id in people and has_requests and submission.state not in _ENDED_STATES:
             continue
-        if is_unsent and (submission.engine_id not in providers or submission.engine_id in people):
+        if is_unsent and submission.engine_id in people and submission.engine.slug == UNKNOWN_ENGINE:
+            needs_network = True
+        elif is_unsent and (submission.engine_id not in providers or submission.engine_id in people):
             nobody_asks.append(submission.engine.name)
         else:
             by_state[submission.state].append(submission)
     step = _get_first_step(by_state, case, now)
-    if not nobody_asks:
+    sentences = [FIND_NETWORK if needs_network else "", step.sentence if step else "", _describe_unasked(nobody_asks)]
+    if not needs_network and not nobody_asks:
         return step
-    sentence = f"Nobody can ask {join_names(nobody_asks)} to remove the label: no provider that is set up here does, "
-    sentence += "and no desk that is known here reviews it."
-    if not step:
-        return NextStep(sentence, None)
-    asked_by = AskedBy.NOBODY if step.asked_by == AskedBy.NOBODY else AskedBy.PROVIDERS_IN_PART
-    return NextStep(f"{step.sentence} {sentence}", step.expected_by, asked_by)
+    is_asked = step is not None and step.asked_by != AskedBy.NOBODY
+    return NextStep(
+        " ".join(filter(None, sentences)),
+        step.expected_by if step else case.deadline_at if needs_network else None,
+        AskedBy.PROVIDERS_IN_PART if is_asked else AskedBy.NOBODY,
+        needs_network,
+    )
+
+
+def _describe_unasked(engines: Sequence[str]) -> str:
+    if not engines:
+        return ""
+    return (
+        f"Nobody can ask {join_names(engines)} to remove the label: no provider that is set up here does, "
+        "and no desk that is known here reviews it."
+    )
 
 
 def _get_first_step(by_state: Mapping[str, Sequence[Submission]], case: Case, now: datetime) -> NextStep | None:

@@ -15,6 +15,7 @@ from django.db.models import OuterRef, Subquery
 from portal.db.bulk import update_rows
 from portal.jobs.claims import RELEASED, claim
 from portal.text import join_names
+from reputation.desks.choosing import UNKNOWN_ENGINE
 from reputation.desks.opening import open_requests
 from reputation.models import Case, Connection, DeskRequest, EngineRole, PhoneNumber, Submission, Tag
 from reputation.providers.client import ProviderClient
@@ -205,6 +206,8 @@ def _failure_reason(due_case: _DueCase, providers: Mapping[int, str], now: datet
     if not requested or due_case.has_open_request:
         return ""
     unsendable = [submission for submission in requested if _is_unsendable(submission, providers)]
+    if now < due_case.case.deadline_at and any(_waits_for_network(submission, providers) for submission in unsendable):
+        return ""
     ended = [submission for submission in requested if submission.state in (State.REFUSED, State.WITHDRAWN)]
     nobody_asks = _describe_unsendable(unsendable, providers)
     if len(ended) + len(unsendable) == len(requested):
@@ -217,10 +220,9 @@ def _failure_reason(due_case: _DueCase, providers: Mapping[int, str], now: datet
     ]
     if now < max([due_case.case.deadline_at, *confirmed_by]):
         return ""
-    if len(done) == len(requested):
-        names = join_names([submission.engine.name for submission in done])
-        return f"{names} answered that the label was removed, but it still shows."
     names = join_names([submission.engine.name for submission in requested])
+    if len(done) == len(requested):
+        return f"{names} answered that the label was removed, but it still shows."
     return f"The label still shows, and the time for removing it is over. Open at: {names}. {nobody_asks}".strip()
 
 
@@ -233,19 +235,26 @@ def _is_unsendable(submission: Submission, providers: Mapping[int, str]) -> bool
     return is_unsent and (submission.engine_id not in providers or _is_asked_by_people(submission, providers))
 
 
+def _waits_for_network(submission: Submission, providers: Mapping[int, str]) -> bool:
+    """Whether no desk can be asked before people find out which network shows the label."""
+    return submission.engine.slug == UNKNOWN_ENGINE and _is_asked_by_people(submission, providers)
+
+
 def _is_asked_by_people(submission: Submission, providers: Mapping[int, str]) -> bool:
     provider = providers.get(submission.engine_id)
     return provider is not None and acts_by_people(get_providers()[provider])
 
 
 def _describe_unsendable(submissions: Sequence[Submission], providers: Mapping[int, str]) -> str:
-    without_desk = [one.engine.name for one in submissions if _is_asked_by_people(one, providers)]
-    others = [one.engine.name for one in submissions if not _is_asked_by_people(one, providers)]
+    without_network = [one for one in submissions if _waits_for_network(one, providers)]
+    without_desk = [one for one in submissions if _is_asked_by_people(one, providers) and one not in without_network]
+    others = [one for one in submissions if not _is_asked_by_people(one, providers)]
     sentences = (
-        f"No provider that is set up here can ask {join_names(others)} to remove a label." if others else "",
-        f"No desk is known here that reviews labels of {join_names(without_desk)}." if without_desk else "",
+        (others, "No provider that is set up here can ask {names} to remove a label."),
+        (without_desk, "No desk is known here that reviews labels of {names}."),
+        (without_network, "The network that shows the label is not known, so no desk could be asked."),
     )
-    return " ".join(filter(None, sentences))
+    return " ".join(text.format(names=join_names([one.engine.name for one in of])) for of, text in sentences if of)
 
 
 def _describe_end(submission: Submission) -> str:

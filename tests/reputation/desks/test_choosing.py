@@ -34,8 +34,16 @@ def test_label_on_another_network_goes_to_its_engine(desks, hiya):
     assert choose(engine=hiya) == desks["hiya"]
 
 
-def test_label_of_an_unknown_engine_goes_to_the_registry(desks):
-    assert choose(engine=Engine.objects.get(slug="unknown")) == desks["registry"]
+def test_label_of_an_unknown_engine_goes_to_the_desk_of_its_network(desks):
+    unknown = Engine.objects.get(slug="unknown")
+    assert choose(engine=unknown, carrier="AT&T") == desks["at&t"]
+    assert choose(engine=unknown) is None
+
+
+@pytest.mark.usefixtures("shipped_desks")
+def test_registry_reviews_no_label(hiya):
+    Desk.objects.exclude(kind=Kind.REGISTRY).delete()
+    assert choose(engine=hiya) is None
 
 
 def test_label_of_an_engine_without_a_desk_goes_nowhere(desks):
@@ -65,5 +73,5 @@ def test_desk_out_of_use_is_left_out(desks, hiya):
 
 def test_number_of_queries_does_not_depend_on_that_of_the_labels(desks, hiya, django_assert_num_queries):
     tags = [TagFactory(engine=hiya) for _ in range(5)]
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(2):
         assert len(choose_desks(tags)) == 5

@@ -6,10 +6,11 @@ import pytest
 
 from portal.audit import Context
 from reputation.desks import letters, replies
-from reputation.models import Case, Desk, DeskRequest, Engine, PhoneNumber, TestCall
+from reputation.models import Case, DeskRequest, PhoneNumber, TestCall
 from reputation.monitoring import capability, engines
 from reputation.providers import registry
 from reputation.remediation import sweep
+from reputation.remediation.next_step import get_next_step
 from reputation.test_calls import reports, rounds
 from reputation.test_calls.ordering import choose_numbers
 from tests.factories import CampaignFactory, DeskFactory, PhoneNumberFactory
@@ -80,13 +81,24 @@ def test_confirmed_report_opens_a_request_as_well(account, number, desk, now, ac
     assert DeskRequest.objects.get().desk == desk
 
 
-def test_label_that_nobody_knows_the_engine_of_goes_to_the_registry(account, number, now, actor):
-    registry_desk = Desk.objects.get(kind=Desk.Kind.REGISTRY)
-    reports.confirm_report(
-        reports.add_report(number, "Scam Likely", context=Context(actor, now)), context=Context(actor, now)
-    )
-    request = DeskRequest.objects.get()
-    assert (request.desk, request.engine) == (registry_desk, Engine.objects.get(slug="unknown"))
+def test_label_of_an_unknown_network_goes_to_a_desk_once_a_report_names_its_network(account, number, desk, now, actor):
+    context = Context(actor, now)
+    reports.confirm_report(reports.add_report(number, "Scam Likely", context=context), context=context)
+    sweep.advance_due(now)
+    case = Case.objects.get()
+    assert case.is_unfinished
+    assert not DeskRequest.objects.exists()
+    assert "find out which network shows the label" in get_next_step(case, now).sentence
+    again = reports.add_report(number, "Scam Likely", carrier="T-Mobile", context=context)
+    reports.confirm_report(again, context=context)
+    assert (DeskRequest.objects.get().desk, DeskRequest.objects.get().case) == (desk, case)
+
+
+def test_case_without_a_network_fails_after_its_time_and_says_why(account, number, now, actor):
+    context = Context(actor, now)
+    reports.confirm_report(reports.add_report(number, "Scam Likely", context=context), context=context)
+    sweep.advance_due(Case.objects.get().deadline_at)
+    assert Case.objects.get().outcome == "The network that shows the label is not known, so no desk could be asked."
 
 
 def test_number_that_a_desk_says_is_done_comes_first_in_the_next_round(
