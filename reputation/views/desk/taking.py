@@ -18,6 +18,7 @@ from portal.db.keyset import parse_id
 from portal.text import join_names, pluralize
 from reputation.desks import requests as desk_requests
 from reputation.desks.packets import choose_requests
+from reputation.desks.taking import take
 from reputation.models import Desk, DeskRequest
 from reputation.views.desk.overview import render_desk
 from reputation.views.desk.selection import MAX_SELECTED, get_desk_or_404, get_group, get_requests, read_group, read_ids
@@ -35,13 +36,10 @@ def take_requests(request: MemberRequest, pk: int) -> HttpResponse:
     if not ids:
         return render_desk(request, desk, group, error=_nothing_to_take(request))
     now = request.context.now
-    wanted = get_requests(request, desk).open().filter(pk__in=in_list(ids), state=State.TO_SEND)
-    unsent = list(wanted.values_list("pk", flat=True))
-    taken = desk_requests.claim(request.account, unsent, user=request.user, now=now)
-    left = [
-        *([_describe_others(request, desk, unsent, taken)] if len(taken) < len(unsent) else []),
-        *([f"{pluralize(len(ids) - len(unsent), 'request')} cannot be sent now."] if len(unsent) < len(ids) else []),
-    ]
+    result = take(request.account, desk, ids, user=request.user, now=now)
+    taken, left = result.ids, list(result.left)
+    if len(taken) < len(result.wanted):
+        left.insert(0, _describe_others(request, desk, result.wanted, taken))
     if not taken:
         return render_desk(request, desk, group, error=" ".join(["Nothing was taken.", *left]))
     until = timezone.localtime(now + timedelta(minutes=settings.DESKS.claim_minutes))

@@ -216,6 +216,50 @@ def test_a_desk_that_limits_a_day_gets_the_most_used_numbers_first(as_admin, adm
     assert DeskRequest.objects.get(claimed_by=admin.user) == requests[1]
 
 
+def test_all_of_a_desk_that_limits_a_day_takes_only_what_it_takes_today(
+    as_admin, admin, desk, make_request, account, now
+):
+    desk.daily_limit = 3
+    desk.save()
+    requests = [make_request(due_at=now + timedelta(days=day)) for day in (1, 2, 3, 4)]
+    claim(make_request(), MemberFactory(account=account).user, now + timedelta(minutes=5))
+    for request in requests[2:]:
+        NumberCalls.objects.create(account=account, number=request.number, day=today_of(account, now), calls=50)
+    response = as_admin.post(url("desk-take", desk), {"all": "turn", "group": "turn"}, follow=True)
+    assert set(DeskRequest.objects.filter(claimed_by=admin.user)) == set(requests[2:])
+    page = get_html(response)
+    assert "2 requests left for another day: Hiya takes 3 numbers a day" in page
+    assert "The most used numbers come first." in page
+    again = as_admin.post(url("desk-take", desk), {"request": requests[0].pk})
+    assert again.status_code == 422
+    assert "Nothing was taken. 1 request left for another day" in get_html(again)
+
+
+def test_requests_that_cannot_be_sent_now_are_named_with_their_reasons(as_admin, desk, make_request, now):
+    sent = [make_request(state=State.SENT, sent_at=now) for _ in range(2)]
+    later = make_request(not_before=now + timedelta(days=3))
+    silent = make_request(state=State.SILENT, sent_at=now)
+    ended = make_request(state=State.WITHDRAWN, closed_at=now)
+    ids = [one.pk for one in (make_request(), *sent, later, silent, ended)]
+    page = get_html(as_admin.post(url("desk-take", desk), {"request": ids}, follow=True))
+    assert "1 request taken." in page
+    assert "5 requests cannot be sent now: 2 sent already, " in page
+    for reason in ("1 to be sent on a later date", "1 without an answer, to be asked again or withdrawn", "1 ended"):
+        assert reason in page
+
+
+@pytest.mark.parametrize("count", [1, 20])
+def test_queries_of_taking_do_not_grow(as_admin, desk, make_request, now, count, django_assert_num_queries):
+    desk.daily_limit = 10
+    desk.save()
+    requests = [make_request() for _ in range(count)] + [make_request(state=State.SENT, sent_at=now)]
+    with django_assert_num_queries(TAKE_QUERIES):
+        as_admin.post(url("desk-take", desk), {"request": [one.pk for one in requests]})
+
+
+TAKE_QUERIES = 17
+
+
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
@@ -233,7 +277,7 @@ def test_taking_nothing_says_what_to_do_beside_the_list(as_admin, desk, make_req
 def test_a_sent_request_cannot_be_taken_from_a_stale_page(as_admin, desk, make_request, now):
     sent = make_request(state=State.SENT, sent_at=now)
     response = as_admin.post(url("desk-take", desk), {"request": sent.pk})
-    assert "1 request cannot be sent now." in get_html(response)
+    assert "1 request cannot be sent now: 1 sent already." in get_html(response)
     sent.refresh_from_db()
     assert sent.claimed_by is None
 
