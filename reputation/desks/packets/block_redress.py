@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from reputation.desks.packets.content import Field, Missing, Packet, PacketNumber, Source
 from reputation.desks.packets.missing import find_missing
@@ -22,6 +22,60 @@ def build(source: Source) -> Packet:
         text="\n".join(_write(source)),
         missing=(*find_missing(source, labels=False), *_find_missing_calls(source)),
     )
+
+
+# What the carrier needs to find a blocked call, as the text names it.
+REQUIRED = ("Called number", "Time", "Call-ID", "Reason")
+_CALLER = "Caller ID"
+
+
+def find_incomplete(text: str, e164s: Iterable[str]) -> dict[str, list[str]]:
+    """What the text lacks of each of these numbers, by number. Complete numbers are left out."""
+    calls = {}
+    for caller, lines in _split_by_caller(text):
+        if caller:
+            calls[_digits(caller)] = _read_values(lines)
+    lacking = {e164: [name for name in REQUIRED if not calls.get(_digits(e164), {}).get(name)] for e164 in e164s}
+    return {e164: names for e164, names in lacking.items() if names}
+
+
+def leave_out(text: str, e164s: Iterable[str]) -> str:
+    """The text without the calls of these numbers."""
+    left = {_digits(e164) for e164 in e164s}
+    kept = [lines for caller, lines in _split_by_caller(text) if not caller or _digits(caller) not in left]
+    return "\n".join(line for lines in kept for line in lines)
+
+
+def _split_by_caller(text: str) -> Iterator[tuple[str, list[str]]]:
+    """The lines of each call with its caller ID, and the lines between with an empty one. An empty line ends a call."""
+    caller, lines = "", list[str]()
+    for line in text.splitlines():
+        name, _, value = line.partition(":")
+        is_caller = name.strip() == _CALLER
+        if is_caller or (caller and not line.strip()):
+            yield caller, lines
+            caller, lines = value.strip() if is_caller else "", []
+        lines.append(line)
+    yield caller, lines
+
+
+def _read_values(lines: Sequence[str]) -> dict[str, str]:
+    """The values by name. A value may go on in the next lines, as a folded Reason header does."""
+    values: dict[str, str] = {}
+    current = ""
+    for line in lines:
+        name, _, value = line.partition(":")
+        if name.strip() in (_CALLER, *REQUIRED):
+            current = name.strip()
+            values[current] = value.strip()
+        elif current:
+            values[current] = f"{values[current]} {line.strip()}".strip()
+    return values
+
+
+def _digits(number: str) -> str:
+    """The ten digits of a number of +1, however it is written."""
+    return "".join(filter(str.isdigit, number))[-10:]
 
 
 def _write(source: Source) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -12,10 +12,18 @@ from django.utils.text import get_valid_filename
 from django.views.decorators.http import require_POST
 
 from portal.accounts.access import MemberRequest, editor_required
-from portal.text import pluralize
+from portal.phone.numbers import format_national
+from portal.text import join_names, pluralize
 from reputation.desks.letters import LetterDraft, NotSendable, get_room_today, send
 from reputation.desks.listing import count_unregistered
-from reputation.desks.packets import Packet, PurposeGroup, build_packet, choose_requests, split_by_purpose
+from reputation.desks.packets import (
+    Packet,
+    PurposeGroup,
+    block_redress,
+    build_packet,
+    choose_requests,
+    split_by_purpose,
+)
 from reputation.models import Desk, DeskRequest
 from reputation.views.desk.forms import LetterForm
 from reputation.views.desk.overview import render_desk
@@ -27,6 +35,9 @@ from reputation.views.desk.selection import (
     load_rows,
     read_ids,
 )
+
+# So many incomplete numbers are named.
+NAMED = 10
 
 
 @editor_required
@@ -63,8 +74,13 @@ def _mark_as_sent(request: MemberRequest, desk: Desk) -> HttpResponse:
         return render_desk(request, desk, "turn", error=error)
     requests = load_requests(request, desk, ids)
     form = LetterForm(request.POST)
+    incomplete = _find_incomplete(desk, request.POST.get("text", ""), requests)
+    if "leave_out" in request.POST and len(incomplete) < len(requests):
+        return _leave_out(request, desk, requests, incomplete)
     if others := describe_claims_of_others(request, requests):
         form.add_error(None, others)
+    elif incomplete:
+        form.add_error("text", _describe_incomplete(desk, incomplete))
     elif form.is_valid():
         values = form.cleaned_data
         draft = LetterDraft(
@@ -78,7 +94,34 @@ def _mark_as_sent(request: MemberRequest, desk: Desk) -> HttpResponse:
             sent = pluralize(len(ids), "request")
             messages.success(request, f"{sent} marked as sent. The text and the file are kept.")
             return redirect("desk-letter", letter.pk)
-    return _render(request, desk, requests, form=form)
+    return _render(request, desk, requests, form=form, incomplete=incomplete)
+
+
+def _find_incomplete(desk: Desk, text: str, requests: Sequence[DeskRequest]) -> dict[str, list[str]]:
+    """What the text lacks of each number without which the desk cannot find its call, by number."""
+    if desk.form != Desk.Form.BLOCK_REDRESS:
+        return {}
+    return block_redress.find_incomplete(text, [one.number.e164 for one in requests])
+
+
+def _describe_incomplete(desk: Desk, incomplete: Mapping[str, Sequence[str]]) -> str:
+    listed = [f"{format_national(e164)}: {join_names(names)}" for e164, names in list(incomplete.items())[:NAMED]]
+    more = f"; and {len(incomplete) - NAMED:,} more" if len(incomplete) > NAMED else ""
+    return (
+        f"Nothing was stored. {desk} cannot find a blocked call without these. Missing for {'; '.join(listed)}{more}."
+    )
+
+
+def _leave_out(
+    request: MemberRequest, desk: Desk, requests: Sequence[DeskRequest], incomplete: Mapping[str, Sequence[str]]
+) -> HttpResponse:
+    """The page again with the complete numbers only. What was typed is kept, and nothing is stored."""
+    kept = [one for one in requests if one.number.e164 not in incomplete]
+    typed = request.POST.dict() | {
+        "ids": ",".join(str(one.pk) for one in kept),
+        "text": block_redress.leave_out(request.POST.get("text", "").replace("\r\n", "\n"), incomplete),
+    }
+    return _render(request, desk, kept, form=LetterForm(initial=typed))
 
 
 def _render(
@@ -89,6 +132,7 @@ def _render(
     groups: Sequence[PurposeGroup] = (),
     room: int | None = None,
     form: LetterForm | None = None,
+    incomplete: Mapping[str, Sequence[str]] | None = None,
 ) -> HttpResponse:
     packet = _build(request, desk, chosen)
     if packet and form is None:
@@ -102,6 +146,7 @@ def _render(
         "room": room,
         "packet": packet,
         "form": form,
+        "incomplete": len(incomplete or ()),
         "rows": load_rows(request, desk, chosen),
         "unregistered": count_unregistered(chosen),
     }

@@ -158,6 +158,59 @@ def test_a_request_that_another_took_meanwhile_is_not_sent(as_admin, desk, held,
     assert not DeskRequest.objects.filter(state=State.SENT).exists()
 
 
+# Redress for blocks
+
+
+def write_call(request: DeskRequest, **values: str) -> str:
+    call = {"Called number": "+14155550100", "Time": "27 Nov 2026", "Call-ID": "a1@x", "Reason": "SIP;cause=603"}
+    lines = [f"{name}: {value}".strip() for name, value in (call | values).items()]
+    return "\n".join([f"Caller ID: {request.number.e164}", *lines])
+
+
+@pytest.fixture
+def blocked(held):
+    """Two held requests at the desk for blocks."""
+    desk = create_desk(slug="blocks", name="Carrier", form=Desk.Form.BLOCK_REDRESS)
+    return desk, held(desk=desk), held(desk=desk)
+
+
+def test_packet_as_the_portal_fills_it_is_not_marked_as_sent(as_admin, blocked):
+    desk, first, second = blocked
+    text = as_admin.get(url("desk-prepare", desk)).context["form"]["text"].value()
+    response = as_admin.post(url("desk-prepare", desk), letter_data(first, second, text=text))
+    assert response.status_code == 422
+    page = get_html(response)
+    assert "Nothing was stored. Carrier cannot find a blocked call without these." in page
+    assert f"{first.number}: Called number, Time, Call-ID and Reason" in page
+    assert "Leave out" not in page
+    assert not DeskLetter.objects.exists()
+
+
+def test_incomplete_numbers_are_named_and_left_out_on_demand(as_admin, blocked):
+    desk, first, second = blocked
+    text = f"Please help.\n\n{write_call(first)}\n\n{write_call(second, Reason='')}\n\nThanks"
+    data = letter_data(first, second, text=text)
+    page = get_html(as_admin.post(url("desk-prepare", desk), data))
+    assert f"Missing for {second.number}: Reason." in page
+    assert "Leave out the 1 that is incomplete" in page
+    response = as_admin.post(url("desk-prepare", desk), data | {"leave_out": "1"})
+    form = response.context["form"]
+    assert (response.status_code, response.context["chosen"]) == (200, [first])
+    assert second.number.e164 not in form["text"].value()
+    assert write_call(first) in form["text"].value()
+    assert form["reference"].value() == "H-4711"
+    assert not DeskLetter.objects.exists()
+    as_admin.post(url("desk-prepare", desk), letter_data(first, text=form["text"].value()))
+    assert [one.state for one in DeskRequest.objects.order_by("pk")] == [State.SENT, State.TO_SEND]
+
+
+def test_reason_header_over_several_lines_and_a_number_in_national_format_are_complete(as_admin, blocked):
+    desk, first, _second = blocked
+    text = write_call(first, Reason="").replace(first.number.e164, str(first.number)) + "\n SIP;cause=603;v=analytics1"
+    as_admin.post(url("desk-prepare", desk), letter_data(first, text=text))
+    assert DeskRequest.objects.get(state=State.SENT) == first
+
+
 def test_sending_foreign_requests_is_not_found(as_admin, desk, held, now):
     theirs = MonitoredNumberFactory()
     foreign = create_request(theirs.account, desk, now=now, number=theirs)
