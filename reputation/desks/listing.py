@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Exists, F, Min, OuterRef, Q
+from django.db.models import Count, F, Min, Q
 
 from portal.db.in_list import in_list
 from portal.models import Account
 from reputation.desks.your_turn import describe_turn
 from reputation.models import Case, Desk, DeskRegistration, DeskRequest, Tag
-from reputation.models.desks import DeskRequestQuerySet
+from reputation.models.desks import DeskRequestQuerySet, done_in_vain, your_turn
 
 State = DeskRequest.State
 PAGE_SIZE = 50
@@ -43,18 +43,14 @@ GROUPS = {
 def get_condition(group: str, *, user_id: int, now: datetime) -> Q:
     """Which requests are in the group. A refused request is listed until somebody asks again or its case ends."""
     is_later = Q(state=State.TO_SEND, not_before__gt=now)
-    seen_again = Tag.objects.active().filter(
-        number=OuterRef("number"), engine=OuterRef("engine"), last_seen_at__gt=OuterRef("state_since")
-    )
-    done_in_vain = Q(Exists(seen_again), state=State.DONE)
     open_ones = Q(closed_at__isnull=True)
     refused = Q(state=State.REFUSED, later__isnull=True, case__state__in=(*Case.UNFINISHED, Case.State.FAILED))
     conditions = {
-        "turn": open_ones & (Q(state__in=(State.TO_SEND, State.QUESTION, State.SILENT)) & ~is_later | done_in_vain),
+        "turn": your_turn(now),
         "mine": open_ones & Q(claimed_by=user_id, claimed_until__gt=now),
         "later": open_ones & is_later,
         "waiting": open_ones & Q(state__in=(State.SENT, State.ACKNOWLEDGED)),
-        "done": open_ones & Q(state=State.DONE) & ~done_in_vain,
+        "done": open_ones & Q(state=State.DONE) & ~done_in_vain(),
         "refused": refused,
     }
     return conditions[group] if group in conditions else Q(closed_at__isnull=False) & ~Q(state=State.REFUSED)

@@ -6,12 +6,12 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from portal.models import Account, AccountQuerySet
 from reputation.models.cases import Case
-from reputation.models.engines import Engine
+from reputation.models.engines import Engine, Tag
 from reputation.models.numbers import PhoneNumber
 
 
@@ -108,6 +108,21 @@ class DeskLetter(models.Model):
         return f"{self.desk}, {self.sent_at:%Y-%m-%d}"
 
 
+def done_in_vain() -> Q:
+    """Open requests that their desk says are done, although the label was seen after that."""
+    seen_again = Tag.objects.active().filter(
+        number=OuterRef("number"), engine=OuterRef("engine"), last_seen_at__gt=OuterRef("state_since")
+    )
+    return Q(Exists(seen_again), state=DeskRequest.State.DONE, closed_at__isnull=True)
+
+
+def your_turn(now: datetime) -> Q:
+    """Open requests with which it is the account's turn: to send, to answer, or to decide after silence or in vain."""
+    states = (DeskRequest.State.TO_SEND, DeskRequest.State.QUESTION, DeskRequest.State.SILENT)
+    may_act = Q(not_before__isnull=True) | Q(not_before__lte=now)
+    return Q(closed_at__isnull=True) & (Q(may_act, state__in=states) | done_in_vain())
+
+
 class DeskRequestQuerySet(AccountQuerySet):
     def open(self) -> DeskRequestQuerySet:
         return self.filter(closed_at__isnull=True)
@@ -117,9 +132,8 @@ class DeskRequestQuerySet(AccountQuerySet):
         return self.open().filter(state=DeskRequest.State.DONE)
 
     def your_turn(self, now: datetime) -> DeskRequestQuerySet:
-        """Those with which it is the account's turn: to send, to answer, or to decide after silence."""
-        states = (DeskRequest.State.TO_SEND, DeskRequest.State.QUESTION, DeskRequest.State.SILENT)
-        return self.open().filter(Q(not_before__isnull=True) | Q(not_before__lte=now), state__in=states)
+        """Those with which it is the account's turn."""
+        return self.filter(your_turn(now))
 
     def due_first(self) -> DeskRequestQuerySet:
         """Those without a due date last."""

@@ -18,6 +18,7 @@ from reputation.number_table.alerts import build_rows
 from reputation.number_table.scope import NumberScope
 from reputation.number_table.table import count_by_status
 from reputation.number_table.unknown_numbers import get_unknown_numbers
+from reputation.remediation.case_counts import count_unfinished
 from reputation.remediation.outlook import get_outlook
 
 MAX_ROWS = 5
@@ -47,7 +48,7 @@ def overview(request: MemberRequest) -> HttpResponse:
         "all_numbers": all_numbers,
         "monitored": monitored,
         "verifying": verifying,
-        "unfinished": cases.unfinished().count(),
+        "cases": count_unfinished(request.account),
         "status": status,
         "asks_for_enrollment": status.next_step_label and not (status.is_approved and monitored + verifying),
         "tagged": build_rows(tagged[:MAX_ROWS], now),

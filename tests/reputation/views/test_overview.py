@@ -186,3 +186,43 @@ def test_page_lists_requests_that_wait_for_you_due_first(as_admin, account, now)
     assert "3 requests to desks wait for you." in " ".join(page.split())
     places = [page.index(request.number.e164) for request in (first, other, later)]
     assert places == sorted(places)
+
+
+def add_request(account, *, case_state=Case.State.OPEN, **fields):
+    number = create_tagged_number(account, state=case_state)
+    return DeskRequestFactory(case=number.cases.get(), **fields)
+
+
+def test_overview_and_desk_count_the_same_requests_as_yours(as_admin, account, now):
+    add_request(account)
+    done = add_request(account, state="done", due_at=None, state_since=now - timedelta(days=1))
+    TagFactory(number=done.number, engine=done.engine, last_seen_at=now)
+    add_request(account, state="done", due_at=None)
+    assert "2 requests to desks wait for you." in get_page(as_admin)
+    assert "said done, but the label was seen again" in get_page(as_admin)
+    assert "2 requests wait for you." in get_html(as_admin.get(reverse("desks")))
+
+
+def test_overdue_request_is_called_overdue_as_on_the_desks_page(as_admin, account, now):
+    account.time_zone = "UTC"
+    account.save()
+    overdue = add_request(account, due_at=now - timedelta(days=2))
+    page = get_page(as_admin)
+    assert f"overdue since {overdue.due_at.day} {overdue.due_at:%b}" in page
+    assert "any moment now" not in page
+
+
+def test_cases_of_which_nothing_was_sent_are_not_called_in_remediation(as_admin, account):
+    add_request(account)
+    page = get_page(as_admin)
+    assert "<dt>In remediation</dt><dd>no case" in page
+    assert "<dt>Not yet sent</dt><dd>1 case</dd>" in page
+    assert "business days" not in page
+
+
+def test_each_case_is_said_to_take_the_time_of_who_works_on_it(as_admin, account):
+    create_tagged_number(account, Status.IN_REMEDIATION, Case.State.SUBMITTED)
+    assert "1 case, 1 to 2 days as a rule</dd>" in get_page(as_admin)
+    add_request(account, case_state=Case.State.SUBMITTED, state="sent")
+    page = get_page(as_admin)
+    assert "1 case, 1 to 2 days as a rule; 1 case at desks, which take 2 to 10 business days, some weeks" in page
