@@ -13,7 +13,8 @@ from django.db.models import Count, F, Min, Q
 
 from portal.db.in_list import in_list
 from portal.models import Account
-from reputation.desks.your_turn import describe_turn
+from reputation.desks.new_requests import get_earliest
+from reputation.desks.your_turn import describe_turn, describe_wait
 from reputation.models import Case, Desk, DeskRegistration, DeskRequest, Tag
 from reputation.models.desks import DeskRequestQuerySet, done_in_vain, your_turn
 
@@ -163,6 +164,8 @@ def build_rows(requests: Sequence[DeskRequest], now: datetime) -> list[RequestRo
 
 def _describe_turn(request: DeskRequest, labels: Sequence[Tag], now: datetime) -> str:
     if request.closed_at:
+        if earliest := get_earliest(request):
+            return describe_wait(request, earliest, now)
         return _ENDINGS.get(request.state, "The case ended, or it was asked again.")
     is_still_seen = any(
         label.engine_id == request.engine_id and label.last_seen_at and label.last_seen_at > request.state_since

@@ -76,6 +76,14 @@ def describe_turn(request: DeskRequest, now: datetime, *, is_still_seen: bool) -
     return Turn(f"Waiting for {desk}{until}.", False, due_at, f"waiting for {desk}")
 
 
+def describe_wait(request: DeskRequest, earliest: datetime, now: datetime) -> str:
+    """What follows a refusal because of how the number is used. `earliest` is when it may be sent again."""
+    return (
+        f"{request.desk.name} refused because of how the number is used. Fix what led to it, then ask again: the "
+        f"request is sent on {format_day(earliest, request, now)} at the earliest."
+    )
+
+
 def join_sentences(turns: Iterable[Turn]) -> str:
     return " ".join(turn.sentence for turn in turns)
 

@@ -15,6 +15,8 @@ from django.views.decorators.http import require_POST
 
 from portal.accounts.access import MemberRequest, editor_required, get_account_object_or_404, member_required
 from portal.models import AuditEvent
+from reputation.desks.new_requests import get_earliest
+from reputation.desks.your_turn import describe_wait
 from reputation.labels import CASE_LABELS
 from reputation.models import Case
 from reputation.number_table.alerts import build_rows
@@ -108,6 +110,11 @@ def render_case(
         "ticket_subject": f"Spam label on {case.number}",
         "support_email": settings.SUPPORT_EMAIL,
         "form": (form or TicketForm(instance=case)) if failed else None,
+        "waits": [
+            describe_wait(one, earliest, now)
+            for one in requests
+            if may_ask_again and (earliest := get_earliest(one)) and earliest > now
+        ],
         "ask_again_form": (ask_again_form or AskAgainForm()) if may_ask_again else None,
         "reason_to_retire": get_reason_to_retire(case.number_id) if may_ask_again else "",
     }

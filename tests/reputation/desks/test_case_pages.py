@@ -87,6 +87,28 @@ def test_page_of_a_case_that_failed_says_what_to_do(account, get_case_page, requ
     assert "Fix it, and ask again" in page
 
 
+def test_pages_say_when_it_is_asked_again_after_a_refusal_because_of_use(
+    as_viewer, get_case_page, request_, send, reply, now
+):
+    send([request_], now)
+    reply([request_], "refused", now, refusal="behaviour")
+    sweep.advance_due(now)
+    earliest = now + timedelta(days=30)
+    with_date = f"the request is sent on {earliest.day} {earliest:%b} at the earliest."
+    assert with_date in get_case_page(request_)
+    for name, of in (("desk-request", request_.pk), ("desk", request_.desk_id)):
+        page = get_html(as_viewer.get(reverse(name, args=[of]), {"group": "refused"}))
+        assert with_date in page
+        assert "The desk refused. Fix what led to it, then ask again." not in page
+
+
+def test_due_dates_of_a_case_have_one_format(get_case_page, request_):
+    page = get_case_page(request_)
+    assert "Your turn: send the request to Hiya by 3 Dec." in page
+    assert page.count("by 3 Dec") == 3
+    assert "within" not in page
+
+
 # The state of remediation beside *Tagged*
 
 
