@@ -47,6 +47,12 @@ CHECK_LABELS: dict[str, StatusLabel] = {
     Check.Effect.TAGS: SPAM_STATUS_LABELS[Status.TAGGED],
 }
 NO_COMPLAINTS = StatusLabel("No complaints found", "calm", "circle-minus")
+# What a source of complaints that knows nothing about a number says instead of an answer, and why it knows nothing.
+COMPLAINTS_UNKNOWN: dict[str, tuple[str, str]] = {
+    "no_file": ("No file loaded", "No complaint file is loaded, so nothing is known about complaints."),
+    "not_asked_yet": ("Not asked yet", "The FCC was not asked about this number so far."),
+    "never_asked": ("Not asked", "This portal does not ask the FCC, so nothing is known about its complaints."),
+}
 PENDING_CHECK = StatusLabel("Still looking", "wait", "clock")
 NO_ANSWER = StatusLabel("No answer", "calm", "circle-question-mark")
 
@@ -180,7 +186,20 @@ def get_check_label(check: Check) -> StatusLabel:
         return CHECK_LABELS[check.effect]
     if check.evidence == Check.Evidence.COMPLAINTS and check.verdict == Check.Verdict.CLEAN:
         return _get_complaints_label(check.raw_response)
+    if unknown := _get_complaints_unknown(check):
+        return replace(NO_ANSWER, word=unknown[0])
     return PENDING_CHECK if check.verdict == Check.Verdict.PENDING else NO_ANSWER
+
+
+def _get_complaints_unknown(check: Check) -> tuple[str, str] | None:
+    is_unknown = check.evidence == Check.Evidence.COMPLAINTS and check.verdict == Check.Verdict.UNKNOWN
+    return COMPLAINTS_UNKNOWN.get(check.raw_response.get("unknown_because", "")) if is_unknown else None
+
+
+def explain_unknown_complaints(check: Check) -> str:
+    """Why a source of complaints was not asked or could not answer; empty for any other check."""
+    unknown = _get_complaints_unknown(check)
+    return unknown[1] if unknown else ""
 
 
 def _get_complaints_label(answer: Mapping[str, Any]) -> StatusLabel:
@@ -206,6 +225,8 @@ def describe_check(check: Check) -> str:
     """The answer in words, as in the list of checks. A source of complaints calls no number clean."""
     if check.evidence == Check.Evidence.COMPLAINTS and check.verdict in (Check.Verdict.CLEAN, Check.Verdict.WARNING):
         return describe_complaints(check.raw_response)
+    if unknown := _get_complaints_unknown(check):
+        return unknown[0]
     return f"{check.get_verdict_display()}: {check.label}" if check.label else check.get_verdict_display()
 
 

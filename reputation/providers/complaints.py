@@ -16,7 +16,7 @@ from django.utils import timezone
 from reputation.complaints import ComplaintCount, Source, count_by_number
 from reputation.fcc.counts import get_recent_counts
 from reputation.ftc.days import get_loaded_through
-from reputation.models import FccDataset
+from reputation.models import ComplaintFile, FccDataset
 from reputation.providers.protocol import (
     ConnectionSettings,
     EngineInfo,
@@ -59,9 +59,22 @@ class _ComplaintSource:
             },
         )
 
+    def _observe_nothing(self, number: str, reason: str) -> Observation:
+        """Nothing is known about the number. `reason` is one of reputation.labels.COMPLAINTS_UNKNOWN."""
+        return Observation(
+            number,
+            self.engine.slug,
+            Verdict.UNKNOWN,
+            evidence=Evidence.COMPLAINTS,
+            raw_response={"unknown_because": reason},
+        )
+
 
 class ComplaintsProvider(_ComplaintSource):
-    """Complaints to the FTC, from the files that are fetched or loaded with `manage.py load_complaints`."""
+    """Complaints to the FTC, from the files that are fetched or loaded with `manage.py load_complaints`.
+
+    As long as no file is loaded, a number without complaints is unknown.
+    """
 
     name: ClassVar[str] = "complaints"
     engine = EngineInfo("ftc-complaints", "FTC complaints", evidence=Evidence.COMPLAINTS)
@@ -69,7 +82,14 @@ class ComplaintsProvider(_ComplaintSource):
     def look_up(self, numbers: Sequence[str]) -> list[Observation]:
         counts = count_by_number(numbers, source=Source.FTC, now=timezone.now())
         through = get_loaded_through()
-        return [self._observe(number, count, through=through) for number, count in counts.items()]
+        # A file without a day in its name was loaded by hand.
+        is_loaded = through is not None or ComplaintFile.objects.filter(done_at__isnull=False).exists()
+        return [
+            self._observe(number, count, through=through)
+            if is_loaded or count.complaints or count.probably_spoofed
+            else self._observe_nothing(number, "no_file")
+            for number, count in counts.items()
+        ]
 
 
 class FccProvider(_ComplaintSource):
@@ -81,12 +101,13 @@ class FccProvider(_ComplaintSource):
     def look_up(self, numbers: Sequence[str]) -> list[Observation]:
         now = timezone.now()
         counts = count_by_number(numbers, source=Source.FCC, now=now)
-        asked = get_recent_counts(numbers, now=now) if FccDataset.is_on() else {}
+        is_on = FccDataset.is_on()
+        asked = get_recent_counts(numbers, now=now) if is_on else {}
         return [
             self._observe(
                 number, counts[number], through=known.data_until.date(), spoofing_reports=known.spoofing_reports
             )
             if (known := asked.get(number))
-            else Observation(number, self.engine.slug, Verdict.UNKNOWN, evidence=Evidence.COMPLAINTS)
+            else self._observe_nothing(number, "not_asked_yet" if is_on else "never_asked")
             for number in numbers
         ]

@@ -23,6 +23,7 @@ from reputation.labels import (
     describe_check,
     describe_submission_reason,
     describe_submission_state,
+    explain_unknown_complaints,
     get_call_label,
 )
 from reputation.models import Campaign, Case, DeskRegistration, DeskRequest, NumberImport, PhoneNumber
@@ -31,6 +32,7 @@ from reputation.remediation.outlook import Outlook, get_outlook
 
 register = template.Library()
 register.filter("check_answer", describe_check)
+register.filter("unknown_complaints", explain_unknown_complaints)
 register.filter("submission_state", describe_submission_state)
 register.filter("submission_reason", describe_submission_reason)
 register.filter("call_label", get_call_label)

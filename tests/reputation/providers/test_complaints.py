@@ -173,6 +173,20 @@ def test_one_complaint_says_nothing_and_no_complaints_do_not_make_a_number_clean
     assert "files to 25 Nov" in page
 
 
+def test_nothing_is_known_while_no_file_is_loaded(complaints_provider_only, account, as_viewer):
+    number = MonitoredNumberFactory(account=account, e164=NUMBER, next_action_at=NOW)
+    half_loaded = ComplaintFile.objects.create(sha256="25", name="mine.csv", started_at=NOW)
+    with time_machine.travel(NOW, tick=False):
+        lookups.look_up_due(NOW)
+    page = get_html(as_viewer.get(reverse("number", args=[number.pk])))
+    assert "No complaint file is loaded, so nothing is known about complaints." in page
+    assert "<td>No file loaded</td>" in page
+    assert "No complaints found" not in page
+    assert ", checked" not in page
+    ComplaintFile.objects.filter(pk=half_loaded.pk).update(done_at=NOW)
+    assert look_up(ComplaintsProvider).verdict is Verdict.CLEAN
+
+
 # The FCC
 
 
@@ -218,6 +232,27 @@ def test_reports_of_the_owner_that_a_number_is_spoofed_are_counted_apart(both_pr
 
 def test_a_number_about_which_the_fcc_was_not_asked_is_unknown(both_providers):
     assert look_up(FccProvider).verdict is Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("is_asked", "word", "sentence"),
+    [
+        (True, "Not asked yet", "The FCC was not asked about this number so far."),
+        (False, "Not asked", "This portal does not ask the FCC, so nothing is known about its complaints."),
+    ],
+)
+def test_the_page_says_that_the_fcc_was_not_asked(
+    both_providers, settings, account, as_viewer, is_asked, word, sentence
+):
+    settings.FCC = replace(settings.FCC, fetch=is_asked)
+    number = MonitoredNumberFactory(account=account, e164=NUMBER, next_action_at=NOW)
+    with time_machine.travel(NOW, tick=False):
+        lookups.look_up_due(NOW)
+    page = get_html(as_viewer.get(reverse("number", args=[number.pk])))
+    assert f"{word}</span>" in page
+    assert f"<td>{word}</td>" in page
+    assert sentence in page
+    assert "No answer" not in page
 
 
 def test_complaints_to_the_fcc_do_not_count_once_an_operator_has_turned_it_off(both_providers):
