@@ -15,6 +15,7 @@ from django.db.models.functions import Coalesce
 
 from portal.models import Account
 from reputation.models import Campaign, NumberCount
+from reputation.models.campaigns import get_default_caller_id
 from reputation.models.counts import NumberCountQuerySet
 
 
@@ -28,8 +29,15 @@ class SkippedShare:
 
     @property
     def percent(self) -> int:
-        """Return the percentage, rounded down. It may be that of the limit although the share is above it."""
-        return self.skipped * 100 // self.total if self.total else 0
+        """Return the percentage, rounded. It is 100 only if no number is left."""
+        if self.is_all:
+            return 100
+        return min(round(self.skipped * 100 / self.total), 99) if self.total else 0
+
+    @property
+    def is_all(self) -> bool:
+        """Whether matching skips every number of the campaign."""
+        return 0 < self.total <= self.skipped
 
     @property
     def is_alert(self) -> bool:
@@ -39,14 +47,17 @@ class SkippedShare:
 
     @property
     def choice(self) -> str:
-        """Return what calls show if every local number is labelled."""
+        """Return what calls show if every local number is labelled. Select the default caller ID with the campaign."""
+        shows_default = self.campaign.when_all_labelled == Campaign.WhenAllLabelled.DEFAULT
+        if shows_default and get_default_caller_id(self.campaign) is None:
+            return "Same State, then no caller ID, since it has no default"
         return self.campaign.get_when_all_labelled_display()
 
 
 def get_alerts(account: Account, *, limit: int) -> list[SkippedShare]:
     """Return the account's campaigns with an alert, by name; one query."""
-    campaigns = with_high_share(Campaign.objects.for_account(account)).order_by("name", "pk")[:limit]
-    return [get_counted_share(campaign) for campaign in campaigns]
+    campaigns = with_high_share(Campaign.objects.for_account(account)).select_related("default_number")
+    return [get_counted_share(campaign) for campaign in campaigns.order_by("name", "pk")[:limit]]
 
 
 def get_counted_share(campaign: Campaign) -> SkippedShare:

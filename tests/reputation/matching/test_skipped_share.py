@@ -93,6 +93,27 @@ def test_overview_list_and_campaign_page_show_it_until_it_ends(as_viewer, campai
         assert "data-skipped-alert" not in get_html(as_viewer.get(address))
 
 
+def test_the_percentage_is_rounded_and_is_100_only_without_any_other_number(account, campaign):
+    fill(campaign, clean=1, tagged=2)
+    assert [share.percent for share in get_alerts(account, limit=5)] == [67]
+    fill(campaign, tagged=298)
+    assert [share.percent for share in get_alerts(account, limit=5)] == [99]
+
+
+def test_the_alert_names_no_other_numbers_and_no_default_caller_id_where_there_are_none(as_viewer, account, campaign):
+    fill(campaign, tagged=3)
+    default = PhoneNumberFactory(account=account)
+    for address in (reverse("overview"), reverse("campaign", args=[campaign.pk])):
+        Campaign.objects.update(default_number=None)
+        page = get_html(as_viewer.get(address))
+        assert "3 of 3 numbers" in page
+        assert "It has no others." in page
+        assert "wears them out" not in page
+        assert "Same State, then no caller ID, since it has no default." in page
+        Campaign.objects.update(default_number=default)
+        assert "choice is: Same State, then the default caller ID." in get_html(as_viewer.get(address))
+
+
 def test_one_query_finds_the_alerts_of_any_number_of_campaigns(account):
     for count in (1, 9):
         for _ in range(count):
@@ -100,7 +121,7 @@ def test_one_query_finds_the_alerts_of_any_number_of_campaigns(account):
         with CaptureQueriesContext(connection) as queries:
             assert get_alerts(account, limit=5)
         assert len(queries) == 1
-        assert "reputation_phonenumber" not in queries[0]["sql"]
+        assert 'FROM "reputation_phonenumber"' not in queries[0]["sql"]
         with CaptureQueriesContext(connection) as queries:
             update_alerts(account.created_at)
         assert len(queries) == 2
