@@ -146,13 +146,16 @@ DESK_REQUEST_LABELS: dict[str, StatusLabel] = {
 
 NOT_REGISTERED = StatusLabel("Not registered", "wait", "circle-minus")
 REGISTRATION_LABELS: dict[str, StatusLabel] = {
-    DeskRegistration.State.SENT: StatusLabel("Sent", "calm", "clock"),
-    DeskRegistration.State.PROOF_ASKED: StatusLabel("Proof asked", "wait", "circle-question-mark"),
-    DeskRegistration.State.CONFIRMED: StatusLabel("Registered", "good", "check"),
-    DeskRegistration.State.REFUSED: StatusLabel("Refused", "bad", "triangle-alert"),
-    DeskRegistration.State.SILENT: StatusLabel("No answer", "wait", "circle-alert"),
-    DeskRegistration.State.HELD_BY_OTHER: StatusLabel("Held by another business", "bad", "triangle-alert"),
-    DeskRegistration.State.WITHDRAWN: StatusLabel("Withdrawn", "calm", "circle-minus"),
+    state: StatusLabel(str(state.label), tone, icon)
+    for state, tone, icon in (
+        (DeskRegistration.State.SENT, "calm", "clock"),
+        (DeskRegistration.State.PROOF_ASKED, "wait", "circle-question-mark"),
+        (DeskRegistration.State.CONFIRMED, "good", "check"),
+        (DeskRegistration.State.REFUSED, "bad", "triangle-alert"),
+        (DeskRegistration.State.SILENT, "wait", "circle-alert"),
+        (DeskRegistration.State.HELD_BY_OTHER, "bad", "triangle-alert"),
+        (DeskRegistration.State.WITHDRAWN, "calm", "circle-minus"),
+    )
 }
 
 # The statuses that are counted above the table, in this order. Each is a filter. Tagged numbers are also counted by two

@@ -68,7 +68,7 @@ class Migration(migrations.Migration):
             name='DeskRegistration',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.CharField(choices=[('sent', 'Sent'), ('proof_asked', 'Proof of ownership asked'), ('confirmed', 'Confirmed'), ('refused', 'Refused'), ('silent', 'No answer'), ('held_by_other', 'Held by another business'), ('withdrawn', 'Withdrawn')], default='sent', max_length=13)),
+                ('state', models.CharField(choices=[('sent', 'Sent'), ('proof_asked', 'Proof asked'), ('confirmed', 'Confirmed'), ('refused', 'Refused'), ('silent', 'Silent'), ('held_by_other', 'Held by another business'), ('withdrawn', 'Withdrawn')], default='sent', max_length=13)),
                 ('state_since', models.DateTimeField()),
                 ('answers_with_name', models.BooleanField(help_text="Whether the number, called back, answers with the business's name.", null=True)),
                 ('sent_at', models.DateTimeField()),

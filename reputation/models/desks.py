@@ -249,10 +249,10 @@ class DeskRegistration(models.Model):
 
     class State(models.TextChoices):
         SENT = "sent", "Sent"
-        PROOF_ASKED = "proof_asked", "Proof of ownership asked"
+        PROOF_ASKED = "proof_asked", "Proof asked"
         CONFIRMED = "confirmed", "Confirmed"
         REFUSED = "refused", "Refused"
-        SILENT = "silent", "No answer"
+        SILENT = "silent", "Silent"
         HELD_BY_OTHER = "held_by_other", "Held by another business"
         WITHDRAWN = "withdrawn", "Withdrawn"
 

@@ -69,6 +69,18 @@ def test_list_counts_the_states_at_each_engine(as_admin, account, numbers, conte
     assert "Numbers that you gave up are still registered." in page
 
 
+def test_a_state_has_one_word_in_the_summary_in_the_filter_and_in_the_table(as_viewer, account, numbers, context):
+    words = {"proof_asked": "Proof asked", "confirmed": "Confirmed", "silent": "Silent"}
+    send(account, numbers, context)
+    for number, state in zip(numbers, words, strict=True):
+        number.desk_registrations.update(state=state)
+    page = get_html(as_viewer.get(LIST))
+    for state, word in words.items():
+        assert f">{word}: 1</a>" in page
+        assert f'<option value="{state}">{word}</option>' in page
+        assert f"{word}</span>" in page
+
+
 def test_list_is_filtered_by_engine_and_state(as_admin, account, numbers, context):
     send(account, numbers[:1], context)
     assert as_admin.get(LIST, {"engine": "tns", "state": "sent"}).context["total"] == 1
