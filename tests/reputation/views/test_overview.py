@@ -60,6 +60,13 @@ def test_page_counts_monitored_numbers_and_each_state(as_viewer, account):
         assert f"?status={value}" in page
 
 
+def test_verification_is_shown_only_while_numbers_are_verified(as_viewer, account):
+    MonitoredNumberFactory(account=account)
+    assert "Verifying" not in get_page(as_viewer)
+    PhoneNumberFactory(account=account, capability=PhoneNumber.Capability.VERIFYING)
+    assert "<dt>Verifying</dt>" in get_page(as_viewer)
+
+
 def test_failed_case_is_listed_until_its_ticket_is_stored(as_viewer, account):
     number = create_tagged_number(account, Status.FAILED, Case.State.FAILED)
     assert "could not be cleared" in get_page(as_viewer)
