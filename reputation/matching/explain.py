@@ -171,7 +171,7 @@ def _get_carrier_note(campaign: Campaign, carrier: str) -> str:
     if not carrier:
         return ""
     if not campaign.shows_on_other_networks:
-        return "The carrier changes nothing: the campaign does not show numbers that another network labels."
+        return "The network changes nothing: the campaign does not show numbers that another network labels."
     if not read_networks().is_known(carrier):
         return f"The portal does not know which engine labels calls of {carrier}, so labelled numbers are skipped."
     return ""

@@ -102,12 +102,15 @@ def get_proven_until(telephone: Telephone, seen_at: datetime) -> datetime:
 
 def get_reason_not_counted(telephone: Telephone, now: datetime) -> str:
     """Why a *no label* on this telephone does not count; empty if it does."""
+    reasons = []
     if telephone.plan != Telephone.Plan.POSTPAID:
-        return "Some networks label postpaid lines only: this line shows labels, but never that there is none."
+        reasons.append("Some networks label postpaid lines only: this line shows labels, but never that there is none.")
     if not telephone.is_proven(now):
         days = settings.TEST_CALLS.proven_days
-        return f"This telephone has displayed no caller's label in the last {days} days, so it may not show labels."
-    return ""
+        reasons.append(
+            f"This telephone has displayed no caller's label in the last {days} days, so it may not show labels."
+        )
+    return " ".join(reasons)
 
 
 def _fill(telephone: Telephone, values: Mapping[str, Any]) -> None:

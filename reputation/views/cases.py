@@ -29,8 +29,8 @@ class AskAgainForm(forms.Form):
         max_length=4_000,
         widget=forms.Textarea(attrs={"rows": 4}),
         label="What changed since the request was refused",
-        help_text="Such as fewer calls a day, or callers who say the business's name. It goes with the request. "
-        "Hiya says that sending the same again does nothing by itself.",
+        help_text="Such as fewer calls a day, or callers who say the business's name. It goes with the request: "
+        "without a change, a desk has little reason to answer otherwise.",
     )
     not_before = forms.DateField(
         required=False,

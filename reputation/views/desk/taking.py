@@ -43,7 +43,9 @@ def take_requests(request: MemberRequest, pk: int) -> HttpResponse:
     if not taken:
         return render_desk(request, desk, group, error=" ".join(["Nothing was taken.", *left]))
     until = timezone.localtime(now + timedelta(minutes=settings.DESKS.claim_minutes))
-    message = f"{pluralize(len(taken), 'request')} taken. You hold them until {until:%H:%M}."
+    message = (
+        f"{pluralize(len(taken), 'request')} taken. You hold {'it' if len(taken) == 1 else 'them'} until {until:%H:%M}."
+    )
     messages.success(request, " ".join([message, *left]))
     return redirect("desk-prepare", pk)
 
@@ -75,8 +77,11 @@ def _describe_others(request: MemberRequest, desk: Desk, ids: list[int], taken: 
     names = [
         f"{user.get_full_name()} until {timezone.localtime(until):%H:%M}" for user, until in holders.items() if until
     ]
-    count = pluralize(len(ids) - len(taken), "request")
-    return f"{count} stay with others: {join_names(names)}." if names else f"{count} were changed by others."
+    left = len(ids) - len(taken)
+    count = pluralize(left, "request")
+    if names:
+        return f"{count} {'stays' if left == 1 else 'stay'} with others: {join_names(names)}."
+    return f"{count} {'was' if left == 1 else 'were'} changed by others."
 
 
 @require_POST

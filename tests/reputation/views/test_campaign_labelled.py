@@ -96,7 +96,7 @@ def test_try_it_explains_that_no_call_is_made(as_viewer, campaign, labelled_numb
 
 
 def test_try_it_takes_the_carrier_and_says_if_it_changes_nothing(as_viewer, campaign, labelled_number):
-    assert "The carrier changes nothing" in try_call(as_viewer, campaign, carrier="Verizon")
+    assert "The network changes nothing" in try_call(as_viewer, campaign, carrier="Verizon")
     Campaign.objects.update(shows_on_other_networks=True)
     page = try_call(as_viewer, campaign, carrier="Verizon")
     assert "It is labelled on one network only, and the called person uses another one." in page

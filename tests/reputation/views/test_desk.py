@@ -189,8 +189,9 @@ def test_requests_of_another_stay_theirs_and_the_page_says_until_when(as_admin, 
     claim(theirs, other.user, until)
     response = as_admin.post(url("desk-take", desk), {"request": [theirs.pk, free.pk]}, follow=True)
     with timezone.override(account.time_zone):
-        expected = f"1 request stay with others: Ana Ortiz until {timezone.localtime(until):%H:%M}."
+        expected = f"1 request stays with others: Ana Ortiz until {timezone.localtime(until):%H:%M}."
     assert expected in get_html(response)
+    assert "1 request taken. You hold it until" in get_html(response)
     theirs.refresh_from_db()
     assert theirs.claimed_by == other.user
     alone = as_admin.post(url("desk-take", desk), {"request": [theirs.pk]})

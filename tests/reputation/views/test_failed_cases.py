@@ -52,7 +52,9 @@ def post(client, case, action, data=None):
 
 
 def test_page_offers_to_fix_it_and_ask_again(as_admin, as_viewer, case):
-    assert "Fix it, and ask again" in get_html(as_admin.get(reverse("case", args=[case.pk])))
+    page = get_html(as_admin.get(reverse("case", args=[case.pk])))
+    assert "Fix it, and ask again" in page
+    assert "Hiya says that" not in page, "the desk may be another"
     page = get_html(as_viewer.get(reverse("case", args=[case.pk])))
     assert "An owner or admin of the account can do it." in page
     assert reverse("case-ask-again", args=[case.pk]) not in page

@@ -82,6 +82,12 @@ def test_the_window_says_nothing_of_labels_if_there_are_none(as_admin, account):
 # Use it again ---------------------------------------------------------------------------------------------------------
 
 
+def test_the_window_does_not_say_that_numbers_without_a_label_carried_one(as_admin, account):
+    page = get_html(as_admin.get(open_window(as_admin, "release", PhoneNumberFactory(account=account))))
+    assert "Nothing can be done for these numbers." in page
+    assert "These numbers carried a spam label" not in page
+
+
 def test_a_number_is_used_again_with_a_reason_after_the_window(as_admin, admin, account, last_seen):
     assert "Use it again" in get_html(as_admin.get(reverse("number", args=[last_seen.pk])))
     unlabelled = PhoneNumberFactory(account=account)

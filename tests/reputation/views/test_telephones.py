@@ -115,7 +115,10 @@ def test_the_page_says_whether_the_telephone_is_proven_and_why_no_label_does_not
     page = get_page(as_viewer, TelephoneFactory(account=account, proven_until=now - timedelta(days=1)))
     assert "No longer proven" in page
     page = get_page(as_viewer, TelephoneFactory(account=account, plan="mvno"))
-    assert "this line shows labels, but never that there is none." in page
+    assert "does not count. Some networks label postpaid lines only: this line shows labels, but never" in page
+    assert "in the last 90 days" not in page
+    page = get_page(as_viewer, TelephoneFactory(account=account, plan="prepaid", proven_until=None))
+    assert "never that there is none. This telephone has displayed no caller&#x27;s label in the last 90 days" in page
     page = get_page(as_viewer, TelephoneFactory(account=account))
     assert "does not count" not in page
 
