@@ -10,6 +10,11 @@ def join_names(names: Sequence[str], conjunction: str = "and") -> str:
     return f" {conjunction} ".join(filter(None, (", ".join(names[:-1]), names[-1]))) if names else ""
 
 
+def name_in_sentence(name: str) -> str:
+    """The name as it is written inside a sentence: "The carrier" begins with a small letter there, "TNS" does not."""
+    return f"the {name[4:]}" if name.startswith("The ") else name
+
+
 def pluralize(count: int, noun: str) -> str:
     """The count with its noun: "1 day", "1,204 days"."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

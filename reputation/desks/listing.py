@@ -39,6 +39,10 @@ GROUPS = {
     "refused": "Refused",
     "ended": "Ended",
 }
+# Those who may not act hold no requests, and it is never their turn.
+GROUPS_OF_VIEWERS = {"turn": "To be done"} | {
+    name: words for name, words in GROUPS.items() if name not in ("turn", "mine")
+}
 
 
 def get_condition(group: str, *, user_id: int, now: datetime) -> Q:

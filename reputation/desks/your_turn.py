@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import Exists, OuterRef
 
 from portal.db.in_list import in_list
+from portal.text import name_in_sentence
 from reputation.desks.new_requests import get_earliest
 from reputation.models import DeskRequest, Tag
 from reputation.providers.connections import is_anyone_asked_by_people
@@ -53,6 +54,7 @@ def get_turns(number_ids: Collection[int], now: datetime) -> dict[int, list[Turn
 def describe_turn(request: DeskRequest, now: datetime, *, is_still_seen: bool) -> Turn:
     """`is_still_seen` tells that the label was found after the last step. Select desk, account and former with it."""
     desk, due_at = request.desk.name, request.due_at
+    inside = name_in_sentence(desk)
     by = f" by {format_day(due_at, request, now)}" if due_at else ""
     late = " This is late." if due_at and due_at < now else ""
     match request.state:
@@ -60,20 +62,20 @@ def describe_turn(request: DeskRequest, now: datetime, *, is_still_seen: bool) -
             day = format_day(request.not_before, request, now)
             return Turn(f"{desk} is not asked again before {day}.", False, request.not_before, f"to be sent from {day}")
         case State.TO_SEND if request.former and get_earliest(request.former) and not request.what_changed:
-            return Turn(f"Your turn: note what changed, and send the request to {desk}{by}.{late}", True, due_at)
+            return Turn(f"Your turn: note what changed, and send the request to {inside}{by}.{late}", True, due_at)
         case State.TO_SEND:
-            return Turn(f"Your turn: send the request to {desk}{by}.{late}", True, due_at)
+            return Turn(f"Your turn: send the request to {inside}{by}.{late}", True, due_at)
         case State.QUESTION:
-            return Turn(f"Your turn: answer {_possessive(desk)} question{by}.{late}", True, due_at)
+            return Turn(f"Your turn: answer {_possessive(inside)} question{by}.{late}", True, due_at)
         case State.SILENT:
-            return Turn(f"Your turn: {desk} did not answer. Ask again or withdraw{by}.{late}", True, due_at)
+            return Turn(f"Your turn: {inside} did not answer. Ask again or withdraw{by}.{late}", True, due_at)
         case State.DONE if is_still_seen:
-            return Turn(f"Your turn: {desk} said done, but the label was seen again. Ask again.", True, None)
+            return Turn(f"Your turn: {inside} said done, but the label was seen again. Ask again.", True, None)
         case State.DONE:
             sentence = f"{desk} says done. Only test calls or look-ups without the label end the case."
             return Turn(sentence, False, None, f"{desk} says done")
     until = f" until {format_day(due_at, request, now)}" if due_at else ""
-    return Turn(f"Waiting for {desk}{until}.", False, due_at, f"waiting for {desk}")
+    return Turn(f"Waiting for {inside}{until}.", False, due_at, f"waiting for {inside}")
 
 
 def describe_wait(request: DeskRequest, earliest: datetime, now: datetime) -> str:
@@ -82,6 +84,11 @@ def describe_wait(request: DeskRequest, earliest: datetime, now: datetime) -> st
         f"{request.desk.name} refused because of how the number is used. Fix what led to it, then ask again: the "
         f"request is sent on {format_day(earliest, request, now)} at the earliest."
     )
+
+
+def address(sentence: str, *, may_act: bool) -> str:
+    """The sentence for a member: it is never the turn of one who may not act."""
+    return sentence if may_act else sentence.replace("Your turn:", "Waits for an owner or admin:")
 
 
 def join_sentences(turns: Iterable[Turn]) -> str:

@@ -26,11 +26,19 @@ class Engine(models.Model):
         default=False, help_text="Its tags do not count any more, but some are still marked as active."
     )
 
+    # Of the engine that stands for those that are not known.
+    UNKNOWN_SLUG = "unknown"
+
     class Meta:
         ordering = ["name"]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def name_in_sentence(self) -> str:
+        """Such as "Hiya", or "an unknown engine"."""
+        return "an unknown engine" if self.slug == self.UNKNOWN_SLUG else self.name
 
 
 class Registration(Claimable):

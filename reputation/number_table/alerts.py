@@ -18,7 +18,7 @@ from reputation import labels
 from reputation.desks.choosing import FIND_NETWORK, UNKNOWN_ENGINE
 from reputation.desks.your_turn import Turn, get_turns, join_sentences
 from reputation.labels import StatusLabel
-from reputation.models import Case, Check, PhoneNumber, Submission, Tag
+from reputation.models import Case, Check, Engine, PhoneNumber, Submission, Tag
 from reputation.monitoring import verification
 from reputation.monitoring.severity import get_validity
 from reputation.numbers.at_risk import Sign, get_signs
@@ -84,8 +84,8 @@ class NumberRow:
 
     @property
     def engine_names(self) -> str:
-        """Return who tagged the number, as in: Hiya, TNS and FTC complaints."""
-        return join_names(sorted({tag.engine.name for tag in self.tags}))
+        """Return who tagged the number, as in: Hiya, TNS and an unknown engine."""
+        return _join_engines(tag.engine for tag in self.tags)
 
     @property
     def remediation_sentence(self) -> str:
@@ -131,7 +131,7 @@ class NumberRow:
     @property
     def requested_engine_names(self) -> str:
         """Return the engines that have a request to remove the label."""
-        return join_names(sorted({request.engine.name for request in self.requests}))
+        return _join_engines(request.engine for request in self.requests)
 
 
 def build_rows(numbers: Iterable[PhoneNumber], now: datetime) -> list[NumberRow]:
@@ -176,6 +176,12 @@ def build_rows(numbers: Iterable[PhoneNumber], now: datetime) -> list[NumberRow]
     for pk, progress in verification.get_progress(verifying, now).items():
         rows[pk].verification_progress = progress
     return list(rows.values())
+
+
+def _join_engines(engines: Iterable[Engine]) -> str:
+    """Return the names inside a sentence, the unknown engine last."""
+    known = sorted({(engine.slug == Engine.UNKNOWN_SLUG, engine.name_in_sentence) for engine in engines})
+    return join_names([name for _is_unknown, name in known])
 
 
 def _get_old_sighting(tags: Sequence[Tag], now: datetime) -> datetime | None:

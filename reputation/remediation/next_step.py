@@ -100,7 +100,7 @@ def _get_step_of_providers(case: Case, now: datetime, *, has_requests: bool) -> 
         if is_unsent and submission.engine_id in people and submission.engine.slug == UNKNOWN_ENGINE:
             needs_network = True
         elif is_unsent and (submission.engine_id not in providers or submission.engine_id in people):
-            nobody_asks.append(submission.engine.name)
+            nobody_asks.append(submission.engine.name_in_sentence)
         else:
             by_state[submission.state].append(submission)
     step = _get_first_step(by_state, case, now)
@@ -131,7 +131,7 @@ def _get_first_step(by_state: Mapping[str, Sequence[Submission]], case: Case, no
     for state, template in _SENTENCE_BY_SUBMISSION_STATE:
         if not (submissions := by_state.get(state)):
             continue
-        sentence = template.format(names=join_names([submission.engine.name for submission in submissions]))
+        sentence = template.format(names=join_names([submission.engine.name_in_sentence for submission in submissions]))
         if state in _ENDED_STATES:
             return NextStep(sentence, None)
         if state == Submission.State.WAITING:

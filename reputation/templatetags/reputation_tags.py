@@ -8,7 +8,10 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from portal.accounts.roles import Permission
 from portal.phone.numbers import format_national
+from portal.text import name_in_sentence
+from reputation.desks import your_turn
 from reputation.labels import (
     CAMPAIGN_PAUSED,
     CAMPAIGN_RUNNING,
@@ -36,6 +39,13 @@ register.filter("unknown_complaints", explain_unknown_complaints)
 register.filter("submission_state", describe_submission_state)
 register.filter("submission_reason", describe_submission_reason)
 register.filter("call_label", get_call_label)
+register.filter("in_sentence", name_in_sentence)
+
+
+@register.simple_tag(takes_context=True)
+def whose_turn(context: template.RequestContext, sentence: str) -> str:
+    """A sentence that may begin with "Your turn", for the member who reads the page."""
+    return your_turn.address(sentence, may_act=Permission.EDIT_ACCOUNT in context.request.permissions)
 
 
 @register.filter

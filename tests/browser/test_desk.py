@@ -83,7 +83,7 @@ def test_two_browsers_share_forty_cases_without_a_collision(open_page, live_url,
         expect(page.locator("#messages")).to_contain_text("5 requests taken.")
         send(page)
     first.goto(address)
-    expect(first.get_by_text("Nothing for you to do here")).to_be_visible()
+    expect(first.get_by_text("Nothing to do here")).to_be_visible()
     assert DeskRequest.objects.filter(state=State.SENT).count() == 40
     letters = DeskLetter.objects.order_by("pk")
     assert sorted(letter.requests.count() for letter in letters) == [5, 5, 5, 5, 5, 15]

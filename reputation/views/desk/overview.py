@@ -6,8 +6,9 @@ from django.http import HttpResponse
 from django.shortcuts import render
 
 from portal.accounts.access import MemberRequest, member_required
+from portal.accounts.roles import Permission
 from reputation.desks.letters import get_room_today
-from reputation.desks.listing import GROUPS, get_desk_counts, get_page
+from reputation.desks.listing import GROUPS, GROUPS_OF_VIEWERS, get_desk_counts, get_page
 from reputation.models import Desk
 from reputation.views.desk.selection import get_desk_or_404, get_group, read_group
 
@@ -35,11 +36,12 @@ def render_desk(request: MemberRequest, desk: Desk, group: str, *, error: str = 
     now = request.context.now
     counts = get_desk_counts(request.account, user_id=request.user.pk, now=now, desk=desk)[0].counts
     page = get_page(get_group(request, desk, group), request.GET, now=now)
+    groups = GROUPS if Permission.EDIT_ACCOUNT in request.permissions else GROUPS_OF_VIEWERS
     context = {
         "desk": desk,
         "group": group,
-        "group_name": GROUPS[group],
-        "groups": [(name, words, counts[name]) for name, words in GROUPS.items()],
+        "group_name": groups.get(group, GROUPS[group]),
+        "groups": [(name, words, counts[name]) for name, words in groups.items()],
         "total": counts[group],
         "held": counts["mine"],
         "page": page,

@@ -33,6 +33,25 @@ def test_request_to_send_is_your_turn(request_, now):
     ]
 
 
+def test_name_with_an_article_fits_into_the_sentences(request_, desk, send, now):
+    type(desk).objects.update(name="The carrier that blocked the call")
+    assert sentences(request_, now) == ["Your turn: send the request to the carrier that blocked the call by 3 Dec."]
+    send([request_], now)
+    assert sentences(request_, now) == ["Waiting for the carrier that blocked the call until 10 Dec."]
+
+
+def test_alert_and_case_speak_of_an_unknown_engine(account, now):
+    number = MonitoredNumberFactory(account=account)
+    TagFactory(number=number, engine=Engine.objects.get(slug="unknown"), detected_at=now, last_seen_at=now)
+    TagFactory(number=number, engine=Engine.objects.get(slug="tns"), detected_at=now, last_seen_at=now)
+    open_cases([number.pk], now=now)
+    spam_status.recompute([number.pk], now=now)
+    number.refresh_from_db()
+    (row,) = build_rows([number], now)
+    assert row.engine_names == "TNS and an unknown engine"
+    assert "Unknown engine" not in get_next_step(number.cases.get(), now).sentence
+
+
 def test_sent_request_waits_for_the_desk(request_, send, reply, now):
     send([request_], now)
     assert sentences(request_, now) == ["Waiting for Hiya until 10 Dec."]

@@ -22,17 +22,20 @@ State = DeskRequest.State
 # The overview
 
 
-def test_overview_lists_desks_with_counts_those_with_your_turn_first(as_viewer, make_request, now):
+def test_overview_lists_desks_with_counts_those_with_your_turn_first(as_admin, as_viewer, make_request, now):
     quiet, busy = create_desk(slug="a", name="A quiet desk"), create_desk(slug="z", name="Z busy desk")
     make_request(desk=quiet, state=State.SENT, sent_at=now)
     make_request(desk=busy)
     make_request(desk=busy, state=State.QUESTION, sent_at=now)
     make_request(desk=busy, state=State.DONE, sent_at=now, due_at=None)
-    page = get_html(as_viewer.get(reverse("desks")))
+    page = get_html(as_admin.get(reverse("desks")))
     assert page.index("Z busy desk") < page.index("A quiet desk")
     assert "2 requests wait for you" in page
     assert '<td data-label="Your turn" class="figure num">2</td>' in page
     assert '<td data-label="Says done" class="figure num">1</td>' in page
+    page = get_html(as_viewer.get(reverse("desks")))
+    assert "2 requests wait for an owner or admin." in page
+    assert "Your turn" not in page
 
 
 def test_overview_says_what_to_expect_of_desks(as_viewer):
@@ -61,7 +64,7 @@ def test_overview_does_not_show_other_accounts_requests(as_viewer, now):
 # A desk's page
 
 
-def test_requests_are_listed_due_first_with_label_turn_and_registration(as_viewer, desk, make_request, now):
+def test_requests_are_listed_due_first_with_label_turn_and_registration(as_admin, desk, make_request, now):
     late = make_request(due_at=now + timedelta(days=9))
     soon = make_request(due_at=now + timedelta(days=1))
     TagFactory(number=soon.number, label="Scam Likely", carrier="AT&T", detected_at=now)
@@ -74,12 +77,37 @@ def test_requests_are_listed_due_first_with_label_turn_and_registration(as_viewe
         state_since=now,
         sent_at=now,
     )
-    page = get_html(as_viewer.get(url("desk", desk)))
+    page = get_html(as_admin.get(url("desk", desk)))
     assert page.index(str(soon.number)) < page.index(str(late.number))
     assert "“Scam Likely”" in page
     assert "Your turn: send the request to Hiya by" in page
-    assert "Registered<" in page
+    assert "Confirmed<" in page
     assert "Not registered<" in page
+
+
+def test_it_is_never_a_viewers_turn(as_viewer, desk, make_request):
+    request = make_request()
+    for address in (url("desk", desk), url("desk-request", request)):
+        page = get_html(as_viewer.get(address))
+        assert "Waits for an owner or admin: send the request to Hiya by" in page
+        assert "Your turn" not in page
+        assert "You hold" not in page
+
+
+def test_sentences_fit_the_desk_whose_name_begins_with_an_article(as_admin, desk, make_request):
+    Desk.objects.filter(pk=desk.pk).update(name="The carrier that blocked the call")
+    request = make_request()
+    page = get_html(as_admin.get(url("desk-request", request)))
+    assert "Your turn: send the request to the carrier that blocked the call by" in page
+    assert f"{request.number} at the carrier that blocked the call</h1>" in page
+
+
+def test_the_holder_of_a_request_is_named_below_its_number(as_viewer, desk, make_request, account, now):
+    request = make_request()
+    claim(request, MemberFactory(account=account, user__name="Ana Ortiz").user, now + timedelta(minutes=20))
+    page = get_html(as_viewer.get(url("desk", desk)))
+    assert "Held by Ana Ortiz until" in page
+    assert page.index("Held by Ana Ortiz") < page.index('data-label="Label seen"')
 
 
 def test_groups_separate_the_turns(as_viewer, desk, make_request, now):

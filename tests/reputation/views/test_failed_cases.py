@@ -10,6 +10,7 @@ from django.urls import reverse
 from portal.models import AuditEvent
 from reputation.models import Case, DeskReply, DeskRequest, PhoneNumber, Submission
 from reputation.monitoring import engines
+from reputation.numbers import spam_status
 from reputation.providers import registry
 from reputation.remediation.next_step import get_next_step
 from tests.factories import (
@@ -69,6 +70,18 @@ def test_case_is_open_again_and_the_request_waits_for_its_date(as_admin, case, a
     assert (case.state, request.case, request.what_changed) == (Case.State.OPEN, case, NOTE["what_changed"])
     assert request.not_before.date() == date
     assert "Hiya is not asked again before" in page
+
+
+def test_pages_say_to_a_viewer_that_others_have_to_act(as_admin, as_viewer, case, now):
+    DeskRequest.objects.update(refusal="ownership")
+    post(as_admin, case, "ask-again", NOTE)
+    spam_status.recompute([case.number_id], now=now)
+    for address in (reverse("case", args=[case.pk]), reverse("number", args=[case.number_id]), reverse("overview")):
+        sentence = "send the request to Hiya by"
+        assert f"Your turn: {sentence}" in get_html(as_admin.get(address)), address
+        page = get_html(as_viewer.get(address))
+        assert f"Waits for an owner or admin: {sentence}" in page
+        assert "Your turn" not in page
 
 
 def test_request_about_a_label_that_is_gone_is_not_made_again(as_admin, case, now):
