@@ -6,9 +6,12 @@ A call, its observation and the tag that follows have the network of the telepho
 
 from __future__ import annotations
 
+from difflib import get_close_matches
+
 from portal.models import Account
 from portal.phone.networks import NAMES, get_network, normalize_name
 from reputation.models import CarrierEngine, LabelReport, Telephone
+from reputation.monitoring.carriers import find_engine
 
 COMMON_NETWORKS = (
     "AT&T",
@@ -43,3 +46,22 @@ def find_network(account: Account, name: str) -> str:
             if normalize_name(spelling) == normalize_name(network):
                 return spelling
     return network
+
+
+def explain_unknown_network(telephone: Telephone) -> str:
+    """What follows if the table of carriers has no engine for the telephone's network; empty if it has one.
+
+    One query for a known network, four at most.
+    """
+    if find_engine(telephone.carrier):
+        return ""
+    by_make = find_engine("", telephone.make) if telephone.make else None
+    counts_for = f"{by_make.name}, for its make" if by_make else "an unknown engine, so it is not known whom to ask"
+    sentence = (
+        f"It is not known which engine labels calls on {telephone.carrier}. Labels that this telephone shows count for "
+        f"{counts_for}."
+    )
+    others = {name.casefold(): name for name in get_known_networks(telephone.account)}
+    others.pop(telephone.carrier.casefold(), None)
+    close = get_close_matches(telephone.carrier.casefold(), others, n=1, cutoff=0.7)
+    return f"{sentence} If you mean {others[close[0]]}, edit the telephone." if close else sentence

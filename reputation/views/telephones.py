@@ -21,7 +21,7 @@ from portal.accounts.access import MemberRequest, editor_required, get_account_o
 from portal.phone.numbers import InvalidPhoneNumber
 from reputation.models import Telephone
 from reputation.test_calls import setup, telephones
-from reputation.test_calls.networks import get_known_networks
+from reputation.test_calls.networks import explain_unknown_network, get_known_networks
 from reputation.test_calls.setup import SetupStep
 from reputation.test_calls.telephones import TelephoneExists
 
@@ -33,7 +33,7 @@ class TelephoneForm(forms.ModelForm):
         labels = {"phone_app": "Phone app"}
         help_texts = {
             "name": "What you call it, such as Anna's iPhone.",
-            "carrier": "The network whose name the telephone shows, such as T-Mobile.",
+            "carrier": "The network whose name the telephone shows. Choose one of the list, or type another.",
             "plan": "Some networks label postpaid lines only, so a prepaid or MVNO line shows labels, but never that "
             "there is none.",
             "make": "Such as Apple or Samsung: some makers show labels of their own.",
@@ -117,6 +117,7 @@ def _render_telephone(request: MemberRequest, telephone: Telephone, form: Confir
         "steps": [
             (step, _get_setting(telephone, step), step.code in open_codes) for step in setup.get_steps(telephone)
         ],
+        "unknown_network": explain_unknown_network(telephone),
         "form": form or ConfirmForm(initial={"seen_on": timezone.localdate(now)}),
         "testers": telephone.testers.select_related("invited_by").order_by("-pk")[:20],
         "now": now,

@@ -65,6 +65,38 @@ def test_wrong_fields_add_nothing_and_are_kept(as_admin, account, change, error)
     assert Telephone.objects.count() == 1
 
 
+def test_the_form_offers_known_networks(as_admin):
+    page = get_html(as_admin.get(reverse("telephones-add")))
+    assert 'list="networks"' in page
+    for name in ("T-Mobile", "AT&amp;T", "Verizon"):
+        assert f'<option value="{name}">' in page
+
+
+@pytest.mark.parametrize(
+    ("carrier", "make", "sentences"),
+    [
+        (
+            "Tmobil",
+            "",
+            [
+                "calls on Tmobil.",
+                "count for an unknown engine, so it is not known whom to ask.",
+                "If you mean T-Mobile, edit the telephone.",
+            ],
+        ),
+        ("Prairie Wireless", "Samsung", ["calls on Prairie Wireless.", "count for Hiya, for its make."]),
+        ("TMobile", "", []),
+    ],
+)
+def test_the_page_says_what_follows_from_a_network_of_no_known_engine(as_admin, account, carrier, make, sentences):
+    answer = as_admin.post(reverse("telephones-add"), FIELDS | {"carrier": carrier, "make": make}, follow=True)
+    page = get_html(answer)
+    for sentence in sentences:
+        assert sentence in page
+    assert ("The network is not known." in page) == bool(sentences)
+    assert ("If you mean" in page) == (carrier == "Tmobil")
+
+
 def test_another_display_or_plan_takes_the_proof_and_says_so(as_admin, account):
     telephone = TelephoneFactory(account=account, name="Front desk")
     answer = post(as_admin, "telephone-edit", telephone, **FIELDS | {"name": "Back office"})
