@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from django.db.models import Count
+from django.db.models import Count, Q, QuerySet
 
 from portal.db.in_list import in_list
 from portal.models import Account
 from portal.phone.numbers import US_REGIONS
 from reputation.desks.registrations import filter_by_state
-from reputation.models import DeskRegistration, Engine, PhoneNumber
+from reputation.models import DeskRegistration, Engine, NumberCount, PhoneNumber
 from reputation.models.numbers import PhoneNumberQuerySet
 
 State = DeskRegistration.State
@@ -28,6 +29,13 @@ class EngineSummary:
     engine: Engine
     counts: list[tuple[str, str, int]]
 
+    @property
+    def total(self) -> int:
+        return sum(count for _state, _words, count in self.counts)
+
+    def get_count(self, state: str) -> int:
+        return next((count for value, _words, count in self.counts if value == state), 0)
+
 
 @dataclass(frozen=True)
 class RegistrationFilter:
@@ -42,6 +50,13 @@ class RegistrationFilter:
         if self.engine and self.state:
             return filter_by_state(numbers, self.engine, "" if self.state == NOT_REGISTERED else self.state)
         return numbers
+
+    def count(self, account: Account, summary: Sequence[EngineSummary]) -> int:
+        """How many numbers it finds. The summary knows, so that only a search has to count; one query then."""
+        if self.search or not summary:
+            return self.apply(account).count()
+        line = next((line for line in summary if line.engine == self.engine), None)
+        return line.get_count(self.state) if line and self.state else summary[0].total
 
 
 @dataclass(frozen=True)
@@ -58,17 +73,31 @@ class RegistrationRow:
 
 
 def get_summary(account: Account, engines: Sequence[Engine]) -> list[EngineSummary]:
-    """Two queries. Numbers that were removed, and those abroad, are not counted."""
-    total = PhoneNumber.objects.for_account(account).filter(region__in=US_REGIONS).count()
-    rows = DeskRegistration.objects.for_account(account).filter(
-        number__removed_at__isnull=True, number__region__in=US_REGIONS, engine__in=engines
-    )
-    grouped = rows.order_by().values_list("engine", "state").annotate(count=Count("pk"))
-    counted = {(engine, state): count for engine, state, count in grouped}
+    """Four queries. Numbers that were removed, and those abroad, are not counted.
+
+    An index counts all registrations; those of removed numbers and of numbers abroad are few, and subtracted.
+    """
+    numbers = PhoneNumber.objects.for_account(account)
+    abroad = numbers.exclude(region__in=US_REGIONS)
+    abroad_count = abroad.count()
+    total = NumberCount.objects.for_account(account).total() - abroad_count
+    rows = DeskRegistration.objects.for_account(account).filter(engine__in=engines).order_by()
+    # Removed numbers have no facet. An index finds them by that.
+    removed = PhoneNumber.objects.filter(account=account, facet__isnull=True)
+    uncounted = Q(number__in=removed.values("pk"))
+    if abroad_count:
+        uncounted |= Q(number__in=abroad.values("pk"))
+    counted = Counter(_count_by_state(rows))
+    counted.subtract(_count_by_state(rows.filter(uncounted)))
     return [EngineSummary(engine, _count_states(engine, counted, total)) for engine in engines]
 
 
-def _count_states(engine: Engine, counted: dict[tuple[int, str], int], total: int) -> list[tuple[str, str, int]]:
+def _count_by_state(rows: QuerySet[DeskRegistration]) -> dict[tuple[int, str], int]:
+    grouped = rows.values_list("engine", "state").annotate(count=Count("pk"))
+    return {(engine, state): count for engine, state, count in grouped}
+
+
+def _count_states(engine: Engine, counted: Mapping[tuple[int, str], int], total: int) -> list[tuple[str, str, int]]:
     registered = sum(count for (pk, _state), count in counted.items() if pk == engine.pk)
     counts = [(NOT_REGISTERED, "Not registered", total - registered)]
     counts += [(state.value, str(state.label), counted.get((engine.pk, state.value), 0)) for state in State]

@@ -29,17 +29,18 @@ def registration_list(request: MemberRequest) -> HttpResponse:
     # A later letter about the same numbers takes their registrations, so those cannot tell what the letter was for.
     of_requests = DeskRequest.objects.filter(letter=OuterRef("pk"))
     letters = DeskLetter.objects.for_account(request.account).filter(~Exists(of_requests), answers__isnull=True)
+    summary = get_summary(request.account, engines)
     context = {
         "desks": desks,
         "engines": engines,
-        "summary": get_summary(request.account, engines),
+        "summary": summary,
         "rows": rows,
-        "total": numbers.count(),
+        "total": chosen.count(request.account, summary),
         "next_after": next_after,
         "filter": chosen,
         "engine_choices": [(engine.slug, engine.name) for engine in engines],
         "state_choices": STATE_CHOICES,
-        "given_up": registration_answers.select_given_up(request.account).count(),
+        "given_up": registration_answers.select_given_up(request.account).exists(),
         "letters": letters.select_related("desk", "sent_by").order_by("-pk")[:LETTERS_SHOWN],
     }
     return render(request, "reputation/desk_registrations/list.html", context)

@@ -3,6 +3,8 @@
 import re
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from portal.audit import Context
@@ -67,6 +69,28 @@ def test_list_counts_the_states_at_each_engine(as_admin, account, numbers, conte
     assert "Not registered: 1</a>" in page
     assert "Sent: 1</a>" in page
     assert "Numbers that you gave up are still registered." in page
+
+
+def test_the_counts_leave_out_removed_numbers_and_those_abroad_and_read_the_numbers_once(
+    as_viewer, account, numbers, context
+):
+    send(account, numbers, context)
+    abroad = PhoneNumberFactory.create_batch(2, account=account, region="CA")
+    DeskRegistration.objects.filter(number=numbers[0]).update(number=abroad[0])
+    phone_numbers.remove([numbers[1].pk], context=context)
+    with CaptureQueriesContext(connection) as queries:
+        answer = as_viewer.get(LIST)
+    page = get_html(answer)
+    assert page.count("Not registered: 1</a>") == page.count("Sent: 1</a>") == 3
+    assert answer.context["total"] == 2
+    of_numbers = [
+        one["sql"] for one in queries if one["sql"].startswith("SELECT COUNT(*)") and "_phonenumber" in one["sql"]
+    ]
+    assert len(of_numbers) == 1
+    for state, total in (("sent", 1), ("none", 1), ("refused", 0), ("", 2)):
+        assert as_viewer.get(LIST, {"engine": "tns", "state": state}).context["total"] == total
+    found = as_viewer.get(LIST, {"engine": "tns", "state": "sent", "q": numbers[0].e164})
+    assert found.context["total"] == 0
 
 
 def test_a_state_has_one_word_in_the_summary_in_the_filter_and_in_the_table(as_viewer, account, numbers, context):
