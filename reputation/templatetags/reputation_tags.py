@@ -1,6 +1,7 @@
 """Template filters for phone numbers and the states of cases, campaigns and imports."""
 
 from datetime import datetime
+from typing import cast
 
 from django import template
 from django.urls import reverse
@@ -8,6 +9,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from portal.accounts.access import MemberRequest
 from portal.accounts.roles import Permission
 from portal.phone.numbers import format_national
 from portal.text import name_in_sentence
@@ -45,7 +47,9 @@ register.filter("in_sentence", name_in_sentence)
 @register.simple_tag(takes_context=True)
 def whose_turn(context: template.RequestContext, sentence: str) -> str:
     """A sentence that may begin with "Your turn", for the member who reads the page."""
-    return your_turn.address(sentence, may_act=Permission.EDIT_ACCOUNT in context.request.permissions)
+    return your_turn.address(
+        sentence, may_act=Permission.EDIT_ACCOUNT in cast("MemberRequest", context.request).permissions
+    )
 
 
 @register.filter
