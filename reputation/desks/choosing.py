@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from portal.phone.networks import get_network_key
 from reputation.models import Check, Desk, Tag
 
 # The engine of labels of which nobody knows who put them on.
@@ -47,13 +48,9 @@ def _is_block(tag: Tag) -> bool:
 
 def _find_fitting(tag: Tag, desks: Sequence[Desk]) -> list[Desk]:
     """The desks of the tag's network, then those of its engine for every network."""
-    carrier = _normalize(tag.carrier)
-    of_carrier = [desk for desk in desks if carrier and _normalize(desk.carrier) == carrier]
+    network = get_network_key(tag.carrier)
+    of_carrier = [desk for desk in desks if network and get_network_key(desk.carrier) == network]
     of_engine = [
         desk for desk in desks if not desk.carrier and any(engine.pk == tag.engine_id for engine in desk.engines.all())
     ]
     return of_carrier + of_engine
-
-
-def _normalize(name: str) -> str:
-    return "".join(filter(str.isalnum, name.casefold()))
