@@ -87,8 +87,12 @@ def describe_wait(request: DeskRequest, earliest: datetime, now: datetime) -> st
 
 
 def address(sentence: str, *, may_act: bool) -> str:
-    """The sentence for a member: it is never the turn of one who may not act."""
-    return sentence if may_act else sentence.replace("Your turn:", "Waits for an owner or admin:")
+    """The sentence or words for a member: it is never the turn of one who may not act."""
+    if may_act:
+        return sentence
+    return sentence.replace("Your turn", "Waits for an owner or admin").replace(
+        "your turn", "waits for an owner or admin"
+    )
 
 
 def join_sentences(turns: Iterable[Turn]) -> str:

@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from portal.accounts.access import MemberRequest
 from portal.accounts.roles import Permission
 from portal.phone.numbers import format_national
+from portal.templatetags.components import badge
 from portal.text import name_in_sentence
 from reputation.desks import your_turn
 from reputation.labels import (
@@ -50,6 +51,12 @@ def whose_turn(context: template.RequestContext, sentence: str) -> str:
     return your_turn.address(
         sentence, may_act=Permission.EDIT_ACCOUNT in cast("MemberRequest", context.request).permissions
     )
+
+
+@register.simple_tag(takes_context=True)
+def remediation_badge(context: template.RequestContext, label: StatusLabel) -> SafeString:
+    """The state of remediation, for the member who reads the page: it may be "Your turn"."""
+    return badge(label.tone, label.icon, whose_turn(context, label.word))
 
 
 @register.filter

@@ -30,8 +30,8 @@ def request_(open_request):
 
 
 @pytest.fixture
-def get_case_page(as_viewer):
-    return lambda request: get_html(as_viewer.get(reverse("case", args=[request.case_id])))
+def get_case_page(as_admin):
+    return lambda request: get_html(as_admin.get(reverse("case", args=[request.case_id])))
 
 
 def test_page_says_that_your_own_people_ask(get_case_page, request_):
@@ -88,7 +88,7 @@ def test_page_of_a_case_that_failed_says_what_to_do(account, get_case_page, requ
 
 
 def test_pages_say_when_it_is_asked_again_after_a_refusal_because_of_use(
-    as_viewer, get_case_page, request_, send, reply, now
+    as_admin, get_case_page, request_, send, reply, now
 ):
     send([request_], now)
     reply([request_], "refused", now, refusal="behaviour")
@@ -97,7 +97,7 @@ def test_pages_say_when_it_is_asked_again_after_a_refusal_because_of_use(
     with_date = f"the request is sent on {earliest.day} {earliest:%b} at the earliest."
     assert with_date in get_case_page(request_)
     for name, of in (("desk-request", request_.pk), ("desk", request_.desk_id)):
-        page = get_html(as_viewer.get(reverse(name, args=[of]), {"group": "refused"}))
+        page = get_html(as_admin.get(reverse(name, args=[of]), {"group": "refused"}))
         assert with_date in page
         assert "The desk refused. Fix what led to it, then ask again." not in page
 
@@ -142,10 +142,10 @@ def test_label_of_a_relapse_says_whose_turn_it_is(get_label, open_request, reque
     assert get_label(open_request(request_.number)) == "Came back, your turn"
 
 
-def test_label_says_that_nobody_asks_until_the_case_fails(account, get_label, as_viewer, request_, context, now):
+def test_label_says_that_nobody_asks_until_the_case_fails(account, get_label, as_admin, request_, context, now):
     requests.withdraw(account, [request_.pk], context=context)
     assert get_label(request_) == "Nobody asks now"
-    page = get_html(as_viewer.get(reverse("number", args=[request_.number_id])))
+    page = get_html(as_admin.get(reverse("number", args=[request_.number_id])))
     assert "Nobody asks to remove the label now." in page
     assert "has started automatically" not in page
     sweep.advance_due(now)
@@ -158,28 +158,28 @@ def test_label_of_what_a_provider_asks_says_that_remediation_starts(get_label, r
     assert get_label(request_) == "Remediation starts"
 
 
-def test_pages_ask_for_the_network_of_a_label_of_an_unknown_engine(account, as_viewer, now):
+def test_pages_ask_for_the_network_of_a_label_of_an_unknown_engine(account, as_admin, now):
     number = MonitoredNumberFactory(account=account)
     TagFactory(number=number, engine=Engine.objects.get(slug="unknown"))
     opening.open_cases([number.pk], now=now)
     case = number.cases.get()
     spam_status.recompute([number.pk], now=now)
-    page = get_html(as_viewer.get(reverse("case", args=[case.pk])))
+    page = get_html(as_admin.get(reverse("case", args=[case.pk])))
     assert "Which network shows the label?" in page
     assert "it removes no label" in page
     assert "Your turn</span>" in page
     assert NOBODY in page
-    number_page = get_html(as_viewer.get(reverse("number", args=[number.pk])))
+    number_page = get_html(as_admin.get(reverse("number", args=[number.pk])))
     assert "Make a test call on each network, or report the label again with its network." in number_page
     assert "Free Caller Registry" not in page + number_page
 
 
 @pytest.mark.parametrize("name", ["number", "case", "campaign", "number-reputation"])
-def test_each_page_shows_whose_turn_it_is_beside_tagged(account, as_viewer, get_label, request_, name):
+def test_each_page_shows_whose_turn_it_is_beside_tagged(account, as_admin, get_label, request_, name):
     campaign = CampaignFactory(account=account, default_number=request_.number)
     PhoneNumber.objects.update(campaign=campaign)
     get_label(request_)
     of = {"number": [request_.number_id], "case": [request_.case_id], "campaign": [campaign.pk]}
-    page = get_html(as_viewer.get(reverse(name, args=of.get(name))))
+    page = get_html(as_admin.get(reverse(name, args=of.get(name))))
     assert "Your turn</span>" in page
     assert "Remediation starts" not in page

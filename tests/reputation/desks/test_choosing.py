@@ -30,8 +30,12 @@ def test_desk_of_the_network_comes_before_that_of_the_engine(desks, hiya):
 
 
 def test_label_on_another_network_goes_to_its_engine(desks, hiya):
-    assert choose(engine=hiya, carrier="Cricket") == desks["hiya"]
+    assert choose(engine=hiya, carrier="Prairie Wireless") == desks["hiya"]
     assert choose(engine=hiya) == desks["hiya"]
+
+
+def test_label_on_a_brand_of_a_network_goes_to_the_desk_of_the_network(desks, hiya):
+    assert choose(engine=hiya, carrier="Cricket") == desks["at&t"]
 
 
 def test_label_of_an_unknown_engine_goes_to_the_desk_of_its_network(desks):
