@@ -87,12 +87,11 @@ def describe_wait(request: DeskRequest, earliest: datetime, now: datetime) -> st
 
 
 def address(sentence: str, *, may_act: bool) -> str:
-    """The sentence or words for a member: it is never the turn of one who may not act."""
+    """The sentence for a member, or the words of a badge: it is never the turn of one who may not act."""
     if may_act:
         return sentence
-    return sentence.replace("Your turn", "Waits for an owner or admin").replace(
-        "your turn", "waits for an owner or admin"
-    )
+    sentence = sentence.replace("Your turn:", "Waits for an owner or admin:")
+    return sentence.replace("Your turn", "Waits for an admin").replace("your turn", "waits for an admin")
 
 
 def join_sentences(turns: Iterable[Turn]) -> str:

@@ -183,3 +183,11 @@ def test_each_page_shows_whose_turn_it_is_beside_tagged(account, as_admin, get_l
     page = get_html(as_admin.get(reverse(name, args=of.get(name))))
     assert "Your turn</span>" in page
     assert "Remediation starts" not in page
+
+
+def test_label_says_to_a_viewer_that_others_have_to_act(as_viewer, request_, now):
+    spam_status.recompute([request_.number_id], now=now)
+    for name, of in (("number", request_.number_id), ("case", request_.case_id)):
+        page = get_html(as_viewer.get(reverse(name, args=[of])))
+        assert "Waits for an admin</span>" in page
+        assert "Your turn" not in page
