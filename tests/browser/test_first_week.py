@@ -189,6 +189,7 @@ def make_round(page: Page, *, calls: int | None = None, label_on: str = "") -> l
     screenshot(page, "first-week-plan")
     page.get_by_role("button", name="Begin the round").click()
     panel = page.locator("#call-panel")
+    expect(panel.get_by_role("button", name="Next call")).to_be_visible()
     called: list[str] = []
     while panel.get_by_role("button", name="Next call").count():
         panel.get_by_role("button", name="Next call").click()

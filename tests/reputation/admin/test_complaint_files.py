@@ -66,7 +66,7 @@ def test_days_that_the_page_no_longer_lists_stay_listed_as_missing(as_operator, 
         name="a.csv", day=date(2026, 11, 24), url="https://x", state="no_file", problem=WEB_PAGE, is_listed=False
     )
     shown = show(as_operator)
-    assert "1 missing weekday that the page no longer lists" in shown
+    assert "1 missing day that the page no longer lists" in shown
 
 
 def test_a_page_that_cannot_be_read_is_told_with_what_to_do(as_operator, page):
