@@ -18,7 +18,7 @@ from portal.db.bulk import insert_from, insert_rows
 from portal.models import Account, Licence, Member, User
 from portal.phone.current_plan import get_numbering_plan
 from portal.phone.numbers import InvalidPhoneNumber, parse_number
-from reputation.models import Campaign, Case, Check, Engine, PhoneNumber, Registration, Tag
+from reputation.models import Campaign, Case, Check, Engine, EngineRole, PhoneNumber, Registration, Tag
 from reputation.models.numbers import PhoneNumberQuerySet
 from reputation.monitoring import lookups
 from reputation.service_clock import days
@@ -160,15 +160,18 @@ def _random_status_fields(chance: random.Random, now: datetime, looked_at: datet
 
 def _insert_engine_rows(now: datetime) -> None:
     """Insert registrations and current checks, and an active tag with its case for each tagged number."""
-    engines = list(Engine.objects.filter(in_use=True).order_by("pk"))
+    roles = EngineRole.objects.filter(engine__in_use=True).order_by("engine", "provider")
     on = PhoneNumber.objects.filter(capability="on")
     tagged = on.tagged()
-    for engine in engines:
-        _insert_registrations(on, engine, now)
-        labelled = tagged if engine == engines[0] else tagged.none()
-        _insert_checks(labelled, engine, Check.Verdict.LABELLED, "Spam Likely")
+    for role in roles.filter(role=EngineRole.Role.REGISTER):
+        _insert_registrations(on, role, now)
+    looking_up = list(roles.filter(role=EngineRole.Role.LOOK_UP))
+    labelling = next(role for role in looking_up if role.evidence == Check.Evidence.ENGINE_DATA)
+    for role in looking_up:
+        labelled = tagged if role == labelling else tagged.none()
+        _insert_checks(labelled, role, Check.Verdict.LABELLED, "Spam Likely")
         without_label = on.filter(checked_at__isnull=False).exclude(pk__in=labelled.values("pk"))
-        _insert_checks(without_label, engine, Check.Verdict.CLEAN, "")
+        _insert_checks(without_label, role, Check.Verdict.CLEAN, "")
     for status, state in CASE_STATES.items():
         _insert_cases(tagged.filter(spam_status=status), state, now)
     insert_from(
@@ -176,12 +179,12 @@ def _insert_engine_rows(now: datetime) -> None:
         Case.objects.filter(~Q(number__tagged_since=None)),
         account_id="account_id",
         number_id="number_id",
-        engine_id=Value(engines[0].pk),
+        engine_id=Value(labelling.engine_id),
         case_id="pk",
         carrier=Value(""),
         label=Value("Spam Likely"),
         severity=Value("spam"),
-        evidence=Value(Check.Evidence.ENGINE_DATA.value),
+        evidence=Value(labelling.evidence),
         detected_at=F("number__tagged_since"),
         last_seen_at=F("number__tagged_since"),
         end_reason=Value(""),
@@ -189,13 +192,13 @@ def _insert_engine_rows(now: datetime) -> None:
     )
 
 
-def _insert_registrations(numbers: PhoneNumberQuerySet, engine: Engine, now: datetime) -> None:
+def _insert_registrations(numbers: PhoneNumberQuerySet, role: EngineRole, now: datetime) -> None:
     insert_from(
         Registration,
         numbers,
         account_id="account_id",
         number_id="pk",
-        engine_id=Value(engine.pk),
+        engine_id=Value(role.engine_id),
         state=Value(Registration.State.ACCEPTED.value),
         reference="e164",
         reason=Value(""),
@@ -203,23 +206,25 @@ def _insert_registrations(numbers: PhoneNumberQuerySet, engine: Engine, now: dat
         lease_token=Value(""),
         attempts=Value(0),
     )
-    Engine.objects.filter(pk=engine.pk).update(backfill_cursor=None)
+    Engine.objects.filter(pk=role.engine_id).update(backfill_cursor=None)
 
 
-def _insert_checks(numbers: PhoneNumberQuerySet, engine: Engine, verdict: Check.Verdict, label: str) -> None:
+def _insert_checks(numbers: PhoneNumberQuerySet, role: EngineRole, verdict: Check.Verdict, label: str) -> None:
+    # Complaints never show that a number is clean.
+    without_label = Check.Effect.NONE if role.evidence == Check.Evidence.COMPLAINTS else Check.Effect.CLEARS
     insert_from(
         Check,
         numbers,
         account_id="account_id",
         number_id="pk",
-        engine_id=Value(engine.pk),
-        provider=Value("simulated"),
+        engine_id=Value(role.engine_id),
+        provider=Value(role.provider),
         carrier=Value(""),
         verdict=Value(verdict.value),
         label=Value(label),
         severity=Value("spam" if label else ""),
-        evidence=Value(Check.Evidence.ENGINE_DATA.value),
-        effect=Value((Check.Effect.TAGS if label else Check.Effect.CLEARS).value),
+        evidence=Value(role.evidence),
+        effect=Value((Check.Effect.TAGS if label else without_label).value),
         first_at="checked_at",
         last_at="checked_at",
         received_at="checked_at",
