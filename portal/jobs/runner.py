@@ -34,6 +34,8 @@ BUDGET_SECONDS = 5
 LEASE_SECONDS = 90
 # How long a task that was queued again may wait. Then it counts as lost, and may be queued once more.
 MAX_WAIT = timedelta(minutes=10)
+# Begins the name of the lease that exists while a continuation waits.
+WAITING_PREFIX = "waits:"
 # SQLite does not serve writers in turn: without a pause another writer waits for seconds.
 PAUSE_SECONDS = 0.02
 
@@ -120,7 +122,7 @@ def enqueue_again(task_path: str, *args: object) -> None:
 
 def _waiting_name(task_path: str, args: tuple[object, ...]) -> str:
     """The name of the lease that says that a continuation of this task waits in the queue."""
-    return f"waits:{sha256(repr((task_path, args)).encode()).hexdigest()[:40]}"
+    return f"{WAITING_PREFIX}{sha256(repr((task_path, args)).encode()).hexdigest()[:40]}"
 
 
 def _enqueue(task_path: str, *args: object, **options: object) -> None:
