@@ -34,6 +34,8 @@ def open_requests(number_ids: Sequence[int], *, now: datetime) -> int:
         return 0
     with transaction.atomic():
         labels = list(_get_labels_without_request(number_ids, people))
+        if not labels:
+            return 0
         desks = choose_desks(labels)
         former = _get_last_requests(labels, desks)
         new: dict[_Key, NewRequest] = {}

@@ -25,6 +25,8 @@ def end_cleared_tags(ids: Sequence[int], *, now: datetime) -> list[int]:
 
     Call `close_cases_without_tags` with the numbers afterwards.
     """
+    if not ids:
+        return []
     tags = Tag.objects.filter(pk__in=in_list(ids))
     # Update before recording: webhooks tell whether the number has other active tags, and several may end at once.
     tags.update(ended_at=now, end_reason=Tag.EndReason.CLEARED)
@@ -45,6 +47,8 @@ def close_cases_without_tags(number_ids: Sequence[int], *, now: datetime) -> lis
     Also closes the open submissions and requests to engines that no longer label the number. A case is cancelled
     instead of cleared if one of its tags ended because its engine is no longer in use.
     """
+    if not number_ids:
+        return []
     with transaction.atomic():
         of_engine = Tag.objects.active().filter(case=OuterRef("case"), engine=OuterRef("engine"))
         submissions = Submission.objects.filter(

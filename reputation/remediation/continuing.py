@@ -6,29 +6,40 @@ not be reported twice.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q
 
 from portal.db.bulk import update_rows
 from portal.db.in_list import in_list
-from reputation.models import Case, Check, Submission, Tag
+from reputation.models import Case, Check, Submission
 from reputation.remediation.cases import OPEN_SUBMISSION_STATES
 
 State = Submission.State
 
 
-def continue_requests(tags: QuerySet[Tag], number_ids: Sequence[int], *, now: datetime) -> int:
-    """Gives the new submissions of these tags' cases the requests that were left at their engines; returns how many.
+# The ids of a case and an engine.
+CaseEngine = tuple[int, int]
+
+
+def continue_requests(labels: Collection[CaseEngine], number_ids: Sequence[int], *, now: datetime) -> int:
+    """Gives the new submissions of these labels the requests that were left at their engines; returns how many.
 
     Only where the engine's last request was of a cancelled case, and the engine has not called the number clean since.
     """
-    of_tag = tags.filter(case=OuterRef("case"), engine=OuterRef("engine"))
+    cancelled = Case.objects.filter(number__in=in_list(number_ids), state=Case.State.CANCELLED)
     new = Submission.objects.filter(
-        Exists(of_tag), case__number__in=in_list(number_ids), state=State.WAITING, continued_key="", request_count=1
+        case__number__in=in_list(set(cancelled.values_list("number", flat=True))),
+        state=State.WAITING,
+        continued_key="",
+        request_count=1,
     )
-    new_ids = {(number, engine): pk for pk, number, engine in new.values_list("pk", "case__number", "engine")}
+    new_ids = {
+        (number, engine): pk
+        for pk, number, case, engine in new.values_list("pk", "case__number", "case", "engine")
+        if (case, engine) in labels
+    }
     if not new_ids:
         return 0
     rows, continued = [], []
@@ -53,7 +64,12 @@ def continue_requests(tags: QuerySet[Tag], number_ids: Sequence[int], *, now: da
 
 
 def get_waiting_requests(number_ids: Sequence[int]) -> list[Submission]:
-    """The requests that the engines still have, although the cases of these numbers were cancelled; one query."""
+    """The requests that the engines still have, although the cases of these numbers were cancelled; one query.
+
+    Without numbers, none.
+    """
+    if not number_ids:
+        return []
     waiting = Submission.objects.filter(
         case__number__in=in_list(number_ids), case__state=Case.State.CANCELLED, state__in=OPEN_SUBMISSION_STATES
     ).exclude(reference="")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -18,7 +18,7 @@ from portal.jobs.claims import RELEASED
 from reputation.desks.opening import open_requests
 from reputation.models import Case, PhoneNumber, Submission, Tag
 from reputation.remediation.cases import MAX_DAYS, USUAL_DAYS, State
-from reputation.remediation.continuing import continue_requests
+from reputation.remediation.continuing import CaseEngine, continue_requests
 from reputation.service_clock import days
 
 
@@ -28,6 +28,8 @@ def open_cases(number_ids: Sequence[int], *, now: datetime) -> list[int]:
     A number without an unfinished case gets a new one, which refers to the former case if there was one. Otherwise the
     tag joins the unfinished case.
     """
+    if not number_ids:
+        return []
     with transaction.atomic():
         new_tags = Tag.objects.active().filter(number__in=in_list(number_ids), case__isnull=True)
         unfinished = Case.objects.unfinished().filter(number=OuterRef("pk"))
@@ -90,10 +92,12 @@ def _assign_tags_to_cases(
     case_of_number = Case.objects.unfinished().filter(number=OuterRef("number")).values("pk")[:1]
     tags = Tag.objects.filter(pk__in=in_list(list(new_tags.values_list("pk", flat=True))))
     tags.update(case_id=Subquery(case_of_number))
-    _reset_submissions(tags, number_ids, now)
+    of_cases = tags.filter(case__isnull=False)
+    labels = set(of_cases.values_list("case_id", "engine_id"))
+    _reset_submissions(labels, joined, now)
     insert_from(
         Submission,
-        tags.filter(case__isnull=False),
+        of_cases,
         ignore_conflicts=True,
         case_id="case_id",
         engine_id="engine_id",
@@ -104,20 +108,21 @@ def _assign_tags_to_cases(
         continued_key=Value(""),
         next_action_at=Value(now),
     )
-    continue_requests(tags, number_ids, now=now)
+    continue_requests(labels, number_ids, now=now)
     _extend_deadlines(joined, now)
 
 
-def _reset_submissions(tags: QuerySet[Tag], number_ids: Sequence[int], now: datetime) -> None:
+def _reset_submissions(labels: Collection[CaseEngine], joined: Sequence[int], now: datetime) -> None:
     """Requests the removal again from an engine that tags the number again during the same case."""
-    repeated = Submission.objects.filter(
-        Exists(tags.filter(case=OuterRef("case"), engine=OuterRef("engine"))), case__number__in=in_list(number_ids)
-    )
-    repeated.request_again(now)
+    submissions = Submission.objects.filter(case__in=in_list(joined)).values_list("pk", "case_id", "engine_id")
+    repeated = [pk for pk, *label in submissions if tuple(label) in labels]
+    Submission.objects.filter(pk__in=in_list(repeated)).request_again(now)
 
 
 def _extend_deadlines(case_ids: Sequence[int], now: datetime) -> None:
     """Makes the cases that a tag joined due now, with the time that a new case would have."""
+    if not case_ids:
+        return
     cases = Case.objects.filter(pk__in=in_list(case_ids))
     audit.record_changes(
         cases,
