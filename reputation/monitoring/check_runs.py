@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from portal.db.bulk import insert_rows, update_rows
 from portal.db.in_list import in_list
 from reputation.models import Check
-from reputation.monitoring.severity import get_expiry, get_severity
+from reputation.monitoring.severity import get_severity, get_validity
 from reputation.providers.protocol import Evidence, Observation
 
 Effect = Check.Effect
@@ -52,6 +52,7 @@ def write_checks(
     started: list[dict[str, Any]] = []
     replaced: list[int] = []
     new_risks = []
+    validity = {effect: get_validity(effect) for effect in Effect}
     for one in seen:
         check = current.get((one.number_id, one.source))
         if check and _says_nothing_new(one, check):
@@ -60,7 +61,7 @@ def write_checks(
         answer = {
             "last_at": one.observed_at,
             "received_at": now,
-            "valid_until": get_expiry(one.observation, one.effect, one.observed_at),
+            "valid_until": one.observation.expires_at or one.observed_at + validity[one.effect],
             "raw_response": one.observation.raw_response,
         }
         if check and _continues(one, check):
@@ -82,9 +83,9 @@ def _says_nothing_new(one: Seen, check: CurrentCheck) -> bool:
     """Whether the source has no answer now, and its last one still holds. A label holds until another answer."""
     if one.observation.evidence is Evidence.REPORT and one.effect == Effect.RISK and check.effect == Effect.TAGS:
         return True  # a report of a label that is known
-    is_answer = one.effect != Effect.NONE or one.observation.verdict.value == Check.Verdict.CLEAN
-    holds = check.effect == Effect.TAGS or (check.effect != Effect.NONE and one.observed_at <= check.valid_until)
-    return not is_answer and holds
+    if one.effect != Effect.NONE or one.observation.verdict.value == Check.Verdict.CLEAN:
+        return False  # an answer
+    return check.effect == Effect.TAGS or (check.effect != Effect.NONE and one.observed_at <= check.valid_until)
 
 
 def _continues(one: Seen, check: CurrentCheck) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -46,11 +46,12 @@ def apply_observations(
     the same number of statements for any size of chunk.
     """
     by_number = _group(observations)
+    engines = {engine for of_number in by_number.values() for engine, _carrier in of_number}
     changes: dict[str, int] = defaultdict(int)
     # In order of insertion, so that the rows of a chunk are adjacent on disk.
     ids = sorted(_find_ids(list(by_number), connection, account_id))
     for chunk in (ids[start : start + APPLY_CHUNK] for start in range(0, len(ids), APPLY_CHUNK)):
-        for change, count in _apply_chunk(chunk, by_number, connection.provider, now).items():
+        for change, count in _apply_chunk(chunk, by_number, engines, connection.provider, now).items():
             changes[change] += count
     return {change: count for change, count in changes.items() if count}
 
@@ -115,13 +116,15 @@ def _find_ids(e164s: Sequence[str], connection: Connection, account_id: int | No
         yield from (pk for pk, _e164 in monitored)
 
 
-def _apply_chunk(ids: list[int], by_number: _ByNumber, provider: str, now: datetime) -> dict[str, int]:
+def _apply_chunk(
+    ids: list[int], by_number: _ByNumber, engines: Collection[int], provider: str, now: datetime
+) -> dict[str, int]:
     with transaction.atomic():
         # The lock keeps other transactions from disabling the numbers.
         locked = _get_numbers(provider).filter(pk__in=in_list(ids)).select_for_update().order_by("pk")
         numbers = list(locked.values_list("pk", "account_id", "e164"))
         ids = [pk for pk, _, _ in numbers]
-        current = _get_current_checks(ids, by_number, provider)
+        current = _get_current_checks(ids, engines, provider)
         seen = _see(numbers, by_number, current, now)
         new_risks = write_checks(current, seen, provider=provider, now=now)
         changed = app_lists.settle(seen)
@@ -135,9 +138,8 @@ def _apply_chunk(ids: list[int], by_number: _ByNumber, provider: str, now: datet
 
 
 def _get_current_checks(
-    ids: Sequence[int], by_number: _ByNumber, provider: str
+    ids: Sequence[int], engines: Collection[int], provider: str
 ) -> dict[tuple[int, Source], CurrentCheck]:
-    engines = {engine for of_number in by_number.values() for engine, _carrier in of_number}
     checks = Check.objects.filter(number__in=in_list(ids), is_current=True, engine__in=engines, provider=provider)
     rows = map(CurrentCheck._make, checks.values_list(*CurrentCheck._fields))
     return {(check.number_id, (check.engine_id, check.carrier)): check for check in rows}

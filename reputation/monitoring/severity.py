@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from django.conf import settings
 
@@ -81,6 +82,7 @@ def get_severity(observation: Observation) -> Severity | None:
     return observation.severity or classify_label(observation.label)
 
 
+@lru_cache(maxsize=1_000)
 def classify_label(label: str) -> Severity:
     """What the text of a label says, as a telephone shows it."""
     text = label.lower()

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from django.db.models import F
+from django.db.models import F, Value
 
 from portal import audit
 from portal.audit import Context
-from portal.db.bulk import insert_rows, update_rows
+from portal.db.bulk import insert_from, update_rows
 from portal.db.in_list import in_list
 from portal.phone.networks import get_network_key
 from reputation.models import Check, PhoneNumber, Tag, Telephone
@@ -38,12 +38,9 @@ class _Label(NamedTuple):
     number_id: int
     engine_id: int
     carrier: str
-    account_id: int
-    label: str
-    severity: str
+    pk: int
     evidence: str
     last_at: datetime
-    raw_response: Any
 
 
 class _ActiveTag(NamedTuple):
@@ -91,7 +88,8 @@ def update_tags(
         if key not in labels
         and (key in without_label or (tag.evidence == Check.Evidence.APP_LIST and tag.number_id in settled))
     ]
-    seen_again = {(one.number_id, *one.source) for one in seen} & active.keys() & labels.keys()
+    known = active.keys() & labels.keys()
+    seen_again = {key for one in seen if (key := (one.number_id, *one.source)) in known}
     update_rows(Tag, [{"id": active[key].pk, "last_seen_at": labels[key].last_at} for key in seen_again])
     began = [label for key, label in labels.items() if key not in active]
     _insert_tags(began, now)
@@ -100,6 +98,8 @@ def update_tags(
 
 def _find_without_label(seen: Sequence[Seen], active: Mapping[_Key, _ActiveTag], now: datetime) -> set[_Key]:
     """The active tags whose source found no label as often as it must; two queries, none without such tags."""
+    tagged = {number for number, _engine, _carrier in active}
+    seen = [one for one in seen if one.number_id in tagged]
     without = [
         one
         for one in seen
@@ -186,22 +186,22 @@ def _is_proven(runs: Sequence[_CleanRun], tag: _ActiveTag, rule: ClearingRule) -
 
 
 def _insert_tags(labels: Sequence[_Label], now: datetime) -> None:
-    rows = [
-        {
-            "account_id": label.account_id,
-            "number_id": label.number_id,
-            "engine_id": label.engine_id,
-            "carrier": label.carrier,
-            "label": label.label,
-            "severity": label.severity,
-            "evidence": label.evidence,
-            "detected_at": now,
-            "last_seen_at": label.last_at,
-            "raw_response": label.raw_response,
-        }
-        for label in labels
-    ]
-    insert_rows(Tag, rows, ignore_conflicts=True)
+    insert_from(
+        Tag,
+        Check.objects.filter(pk__in=in_list([label.pk for label in labels])),
+        ignore_conflicts=True,
+        account_id="account_id",
+        number_id="number_id",
+        engine_id="engine_id",
+        carrier="carrier",
+        label="label",
+        severity="severity",
+        evidence="evidence",
+        detected_at=Value(now),
+        end_reason=Value(""),
+        last_seen_at="last_at",
+        raw_response="raw_response",
+    )
     numbers = [label.number_id for label in labels]
     audit.record_changes(
         Tag.objects.active().filter(number__in=in_list(numbers), detected_at=now, case__isnull=True),
