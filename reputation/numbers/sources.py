@@ -58,8 +58,8 @@ def get_clean_numbers(ids: Sequence[int], *, now: datetime) -> list[int]:
     )
     answered = clean.values("number", "account").annotate(answers=Count("pk")).filter(answers__gte=needed)
     numbers = set(answered.values_list("number", flat=True))
-    if of_lists:
+    # Where there are other sources, all of those have to call the number clean.
+    if of_lists and not required:
         listed = current.filter(carrier="", provider__in=of_lists, effect=Check.Effect.CLEARS).order_by()
-        # Where there are other sources, all of those have to call the number clean.
-        numbers.update(pk for pk, account in listed.values_list("number", "account") if not required + added[account])
+        numbers.update(pk for pk, account in listed.values_list("number", "account") if not added[account])
     return list(numbers)

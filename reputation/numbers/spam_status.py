@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -27,28 +27,33 @@ def recompute(ids: Sequence[int], *, now: datetime) -> None:
 
     Numbers whose status stays the same, as after most look-ups, get only new times: the status is in seven indexes.
     """
-    tags = Tag.objects.active().filter(number=OuterRef("pk"))
+    tags = Tag.objects.active().order_by()
     checks = Check.objects.filter(
         number=OuterRef("pk"), is_current=True, engine__in_use=True, evidence__in=Check.LABEL_EVIDENCE
     ).order_by()
-    signs = Check.objects.filter(number=OuterRef("pk"), effect=Check.Effect.RISK, valid_until__gt=now).order_by()
-    new_times = _get_new_times(checks, signs, now)
-    clean = sources.get_clean_numbers(ids, now=now)
+    signs = Check.objects.filter(effect=Check.Effect.RISK, valid_until__gt=now).order_by()
+    tagged, at_risk = (
+        set(rows.filter(number__in=in_list(ids)).values_list("number", flat=True)) for rows in (tags, signs)
+    )
+    clean = sources.get_clean_numbers([pk for pk in ids if pk not in tagged], now=now)
+    is_on = Q(capability=PhoneNumber.Capability.ON)
+    is_tagged, is_at_risk, is_clean = (Q(pk__in=in_list(numbers)) for numbers in (tagged, at_risk, clean))
+    detected = tags.filter(number=OuterRef("pk")).values("number").annotate(at=Min("detected_at")).values("at")
     new_status = {
-        "spam_status": _spam_status(ids, tags, signs, clean),
-        "decision_due_at": SQLCase(
-            When(Q(Exists(tags)) | Q(pk__in=in_list(clean)), capability=PhoneNumber.Capability.ON, then=None),
-            default=F("decision_due_at"),
+        "spam_status": SQLCase(
+            When(is_on & is_tagged, then=_get_status_of_tagged(tagged)),
+            When((Q(decision_due_at__isnull=False) & ~is_clean) | is_tagged, then=Value(Status.LAST_SEEN)),
+            When(is_on & is_at_risk, then=Value(Status.AT_RISK)),
+            When(is_on & is_clean, then=Value(Status.CLEAN)),
+            When(is_on, then=Value(Status.UNKNOWN)),
+            default=Value(Status.NOT_MONITORED),
+            output_field=CharField(),
         ),
-        "tagged_since": Subquery(
-            tags.filter(number__capability=PhoneNumber.Capability.ON)
-            .order_by()
-            .values("number")
-            .annotate(at=Min("detected_at"))
-            .values("at")
-        ),
+        "decision_due_at": SQLCase(When(is_on & (is_tagged | is_clean), then=None), default=F("decision_due_at")),
+        "tagged_since": SQLCase(When(is_on & is_tagged, then=Subquery(detected))),
         "ever_checked": Q(ever_checked=True) | Exists(checks),
     }
+    new_times = _get_new_times(checks, signs, is_on & is_at_risk, now)
     numbers = PhoneNumber.objects.filter(pk__in=in_list(ids))
     # decision_due_at follows from the status: a tagged or clean number has none.
     new = {f"new_{field}": value for field, value in new_status.items() if field != "decision_due_at"}
@@ -62,13 +67,12 @@ def recompute(ids: Sequence[int], *, now: datetime) -> None:
     PhoneNumber.objects.filter(pk__in=in_list(pk for pk in ids if pk not in same)).update(**new_status, **new_times)
 
 
-def _get_new_times(checks: QuerySet[Check], signs: QuerySet[Check], now: datetime) -> dict[str, Any]:
+def _get_new_times(checks: QuerySet[Check], signs: QuerySet[Check], at_risk: Q, now: datetime) -> dict[str, Any]:
     """When sources were last asked, until when their answers hold, and since and until when a number is at risk."""
     of_checks = checks.values("number")
     # A call that told nothing is no answer that could expire.
     of_answers = checks.exclude(evidence=Check.Evidence.HANDSET, effect=Check.Effect.NONE).values("number")
-    at_risk = Q(Exists(signs), capability=PhoneNumber.Capability.ON)
-    last_sign = signs.values("number").annotate(at=Max("valid_until")).values("at")
+    last_sign = signs.filter(number=OuterRef("pk")).values("number").annotate(at=Max("valid_until")).values("at")
     return {
         "checked_at": Coalesce(Subquery(of_checks.annotate(at=Min("last_at")).values("at")), F("checked_at")),
         "fresh_until": Subquery(of_answers.annotate(at=Min("valid_until")).values("at")),
@@ -77,30 +81,15 @@ def _get_new_times(checks: QuerySet[Check], signs: QuerySet[Check], now: datetim
     }
 
 
-def _spam_status(ids: Sequence[int], tags: QuerySet[Tag], signs: QuerySet[Check], clean: Sequence[int]) -> SQLCase:
-    """The status as an expression: the first condition that holds."""
+def _get_status_of_tagged(tagged: Collection[int]) -> SQLCase:
+    """The status of tagged numbers, which their last case tells: the first condition that holds."""
     last_case = Case.objects.filter(number=OuterRef("pk")).order_by("-opened_at", "-pk")
-    is_on = Q(capability=PhoneNumber.Capability.ON)
-    of_tagged = SQLCase(
+    failed = Tag.objects.active().filter(number__in=in_list(tagged), case__state=Case.State.FAILED)
+    has_failed = Q(pk__in=in_list(set(failed.values_list("number", flat=True))))
+    return SQLCase(
         When(Exists(last_case.filter(state=Case.State.OPEN, former__isnull=False)), then=Value(Status.TAGGED_AGAIN)),
         When(Exists(last_case.filter(state=Case.State.OPEN)), then=Value(Status.TAGGED)),
         When(Exists(last_case.filter(state__in=Case.UNFINISHED)), then=Value(Status.IN_REMEDIATION)),
-        When(Q(pk__in=in_list(_numbers_with_failed_case(ids))), then=Value(Status.FAILED)),
+        When(has_failed, then=Value(Status.FAILED)),
         default=Value(Status.TAGGED),
     )
-    was_labelled = Q(decision_due_at__isnull=False) & ~Q(pk__in=in_list(clean)) | Q(Exists(tags))
-    return SQLCase(
-        When(is_on & Q(Exists(tags)), then=of_tagged),
-        When(was_labelled, then=Value(Status.LAST_SEEN)),
-        When(is_on & Q(Exists(signs)), then=Value(Status.AT_RISK)),
-        When(is_on & Q(pk__in=in_list(clean)), then=Value(Status.CLEAN)),
-        When(is_on, then=Value(Status.UNKNOWN)),
-        default=Value(Status.NOT_MONITORED),
-        output_field=CharField(),
-    )
-
-
-def _numbers_with_failed_case(ids: Sequence[int]) -> list[int]:
-    """The ids of the numbers with an active tag whose case failed."""
-    failed = Tag.objects.active().filter(number__in=in_list(ids), case__state=Case.State.FAILED)
-    return list(failed.values_list("number_id", flat=True).distinct())
