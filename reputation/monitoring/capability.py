@@ -52,11 +52,9 @@ def enable(ids: Sequence[int], *, context: Context) -> list[int]:
             ids, to=Capability.VERIFYING, context=context, next_action_at=context.now + days(VERIFICATION_DEADLINE_DAYS)
         )
         Registration.objects.filter(number__in=in_list(moved)).delete()
-        engines.register_numbers(moved, now=context.now)
-        registered = Registration.objects.filter(number=OuterRef("pk"))
-        without = PhoneNumber.objects.filter(~Exists(registered), pk__in=in_list(moved))
-        if ids_without := list(without.order_by("pk").values_list("pk", flat=True)):
-            accept(ids_without, context=context)
+        # Each number is registered with the same engines, so none is if the first is not.
+        if not engines.register_numbers(moved, now=context.now):
+            accept(moved, context=context)
     return moved
 
 
