@@ -36,13 +36,21 @@ class Turn:
 
 
 def get_turns(number_ids: Collection[int], now: datetime) -> dict[int, list[Turn]]:
-    """The turns of each number with open requests: the account's first, then by date. One query; none without desks."""
+    """The turns of each number with open requests: the account's first, then by date.
+
+    Two queries, one without such requests, and none without desks.
+    """
     if not number_ids or not is_anyone_asked_by_people():
+        return {}
+    open_ids = list(
+        DeskRequest.objects.open().filter(number__in=in_list(number_ids)).order_by().values_list("pk", flat=True)
+    )
+    if not open_ids:
         return {}
     still_seen = Tag.objects.active().filter(
         number=OuterRef("number"), engine=OuterRef("engine"), last_seen_at__gt=OuterRef("state_since")
     )
-    requests = DeskRequest.objects.open().filter(number__in=in_list(number_ids))
+    requests = DeskRequest.objects.filter(pk__in=in_list(open_ids))
     turns: dict[int, list[Turn]] = defaultdict(list)
     for request in (
         requests.annotate(is_still_seen=Exists(still_seen)).select_related("desk", "account", "former").due_first()

@@ -206,7 +206,9 @@ def _find_shared_registrations(registrations: Sequence[Registration]) -> set[int
 
 
 def get_progress(ids: Sequence[int], now: datetime) -> dict[int, str]:
-    """The progress of the verification of each number, such as "1 of 3 engines · up to 3 days"; one query."""
+    """The progress of the verification of each number, such as "1 of 3 engines · up to 3 days"; one query at most."""
+    if not ids:
+        return {}
     registrations = Registration.objects.filter(_COUNTS, number__in=ids).order_by().values("number")
     progress = registrations.annotate(
         engines=Count("pk"),

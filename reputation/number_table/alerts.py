@@ -5,12 +5,12 @@ Every page that shows numbers builds its rows here, so that all show the same al
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, Q, QuerySet
 from django.utils import timezone
 
 from portal.text import join_names
@@ -135,7 +135,7 @@ class NumberRow:
 
 
 def build_rows(numbers: Iterable[PhoneNumber], now: datetime) -> list[NumberRow]:
-    """Return rows for the numbers of one page; eleven queries, however many numbers there are.
+    """Return rows for the numbers of one page; twelve queries at most, however many numbers there are.
 
     Call it with the account's time zone active: it decides which day is today.
     """
@@ -144,25 +144,7 @@ def build_rows(numbers: Iterable[PhoneNumber], now: datetime) -> list[NumberRow]
         number.pk: NumberRow(number, number.spam_status_at(now), is_exhausted=number.exhausted_on == today)
         for number in numbers
     }
-    tagged = [pk for pk, row in rows.items() if row.number.is_tagged]
-    tags: QuerySet[Any] = Tag.objects.active().filter(number__in=tagged).select_related("engine")
-    by_others: set[int] = set()
-    for tag in tags.annotate(is_for_people=Exists(get_roles_of_people("engine"))).order_by("detected_at"):
-        rows[tag.number_id].tags.append(tag)
-        if not tag.is_for_people:
-            by_others.add(tag.number_id)
-    for pk in tagged:
-        rows[pk].is_for_people = bool(rows[pk].tags) and pk not in by_others
-        rows[pk].label_last_seen_at = _get_old_sighting(rows[pk].tags, now)
-    for case in _get_cases(tagged):
-        row = rows[case.number_id]
-        if case.is_unfinished:
-            row.case = case
-        else:
-            row.failed_case = case
-            row.case = row.case or case
-    for pk, turns in get_turns(tagged, now).items():
-        rows[pk].turns = turns
+    _add_tags(rows, now)
     for pk, last_seen in get_last_seen_tags(row.number for row in rows.values()).items():
         rows[pk].tags = last_seen
     at_risk = [pk for pk, row in rows.items() if row.number.is_at_risk]
@@ -178,6 +160,31 @@ def build_rows(numbers: Iterable[PhoneNumber], now: datetime) -> list[NumberRow]
     return list(rows.values())
 
 
+def _add_tags(rows: Mapping[int, NumberRow], now: datetime) -> None:
+    """Add their tags, their cases and whose turn it is to the rows of tagged numbers; four queries at most."""
+    tagged = [pk for pk, row in rows.items() if row.number.is_tagged]
+    if not tagged:
+        return
+    tags: QuerySet[Any] = Tag.objects.active().filter(number__in=tagged).select_related("engine")
+    by_others: set[int] = set()
+    for tag in tags.annotate(is_for_people=Exists(get_roles_of_people("engine"))).order_by("detected_at"):
+        rows[tag.number_id].tags.append(tag)
+        if not tag.is_for_people:
+            by_others.add(tag.number_id)
+    for pk in tagged:
+        rows[pk].is_for_people = bool(rows[pk].tags) and pk not in by_others
+        rows[pk].label_last_seen_at = _get_old_sighting(rows[pk].tags, now)
+    for case in _get_cases(tagged, {tag.case_id for pk in tagged for tag in rows[pk].tags if tag.case_id}):
+        row = rows[case.number_id]
+        if case.is_unfinished:
+            row.case = case
+        else:
+            row.failed_case = case
+            row.case = row.case or case
+    for pk, turns in get_turns(tagged, now).items():
+        rows[pk].turns = turns
+
+
 def _join_engines(engines: Iterable[Engine]) -> str:
     """Return the names inside a sentence, the unknown engine last."""
     known = sorted({(engine.slug == Engine.UNKNOWN_SLUG, engine.name_in_sentence) for engine in engines})
@@ -190,13 +197,12 @@ def _get_old_sighting(tags: Sequence[Tag], now: datetime) -> datetime | None:
     return newest if newest <= now - get_validity(Check.Effect.TAGS) else None
 
 
-def _get_cases(number_ids: list[int]) -> list[Case]:
+def _get_cases(number_ids: Collection[int], of_tags: Collection[int]) -> list[Case]:
     """Return the unfinished and the failed cases of the numbers' active tags, the unfinished first.
 
     The failed case that counts comes last: one without a ticket, else the newest.
     """
-    active_tags = Tag.objects.active().filter(case=OuterRef("pk"))
     cases = Case.objects.filter(
-        Q(state__in=Case.UNFINISHED) | Q(Exists(active_tags), state=Case.State.FAILED), number__in=number_ids
+        Q(state__in=Case.UNFINISHED) | Q(pk__in=of_tags, state=Case.State.FAILED), number__in=number_ids
     )
     return sorted(cases, key=lambda case: (not case.is_unfinished, not case.ticket_reference, case.opened_at, case.pk))

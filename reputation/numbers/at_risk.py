@@ -6,7 +6,7 @@ The signs are checks with the effect *risk* (see monitoring/severity.py). The st
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -60,8 +60,11 @@ class Sign:
         return describe_complaints(self.check.raw_response, source=f" ({self.check.engine.name}{rate})")
 
 
-def get_signs(numbers: Iterable[int], now: datetime) -> dict[int, list[Sign]]:
-    """The signs of each number that still count, the newest of each source, newest first; two queries."""
+def get_signs(numbers: Collection[int], now: datetime) -> dict[int, list[Sign]]:
+    """The signs of each number that still count, the newest of each source, newest first; two queries at most."""
+    signs: dict[int, list[Sign]] = defaultdict(list)
+    if not numbers:
+        return signs
     checks = Check.objects.filter(number__in=in_list(numbers), effect=Check.Effect.RISK, valid_until__gt=now)
     newest: dict[tuple[int, int, str, str], Check] = {}
     for check in checks.select_related("engine").order_by("-last_at", "-pk"):
@@ -70,7 +73,6 @@ def get_signs(numbers: Iterable[int], now: datetime) -> dict[int, list[Sign]]:
     since = now.date() - timedelta(days=settings.COMPLAINTS_WINDOW_DAYS)
     shown = NumberCalls.objects.filter(number__in=in_list(reported), day__gte=since).order_by().values("number")
     calls = dict(shown.annotate(total=Sum("calls")).values_list("number", "total"))
-    signs: dict[int, list[Sign]] = defaultdict(list)
     for check in newest.values():
         signs[check.number_id].append(Sign(check, calls.get(check.number_id, 0)))
     return signs

@@ -23,6 +23,8 @@ def get_last_seen_tags(numbers: Iterable[PhoneNumber]) -> dict[int, list[Tag]]:
     """
     ids = [number.pk for number in numbers if number.was_labelled]
     tags_by_number: dict[int, list[Tag]] = defaultdict(list)
+    if not ids:
+        return tags_by_number
     tags = Tag.objects.last_seen().filter(number__in=in_list(ids)).select_related("engine")
     for tag in tags.order_by(F("ended_at").desc(nulls_first=True), "engine__name"):
         latest = tags_by_number[tag.number_id]

@@ -13,6 +13,7 @@ from portal.accounts.access import MemberRequest
 from portal.accounts.roles import Permission
 from portal.phone.numbers import format_national
 from portal.templatetags.components import badge
+from portal.templatetags.formatting import icon
 from portal.text import name_in_sentence
 from reputation.desks import your_turn
 from reputation.labels import (
@@ -106,6 +107,17 @@ def number_link(number: PhoneNumber) -> SafeString:
         number.e164,
         number.e164,
         format_national(number.e164),
+    )
+
+
+@register.filter
+def report_label_link(number: PhoneNumber) -> SafeString:
+    """A link to the form that reports a label of the number, for the end of its row."""
+    return format_html(
+        '<a class="button quiet small" href="{}" aria-label="Report a label of {}">{}Report a label</a>',
+        reverse("number-report-label", args=[number.pk]),
+        format_national(number.e164),
+        icon("flag", 14),
     )
 
 

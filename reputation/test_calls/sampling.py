@@ -12,7 +12,7 @@ from django.db.models import Exists, OuterRef
 
 from portal.models import Account
 from portal.text import pluralize
-from reputation.models import NumberCount, TestCall
+from reputation.models import NumberCount, Telephone, TestCall
 
 CONFIDENCE = 0.95
 
@@ -95,10 +95,12 @@ class Sample:
 
 
 def get_sample_shown(account: Account, now: datetime, *, also_empty: bool = False) -> Sample | None:
-    """For the template `reputation/_sample.html`; None for a small account. Two queries.
+    """For the template `reputation/_sample.html`; None for a small account. Three queries at most.
 
     Without calls at random there is none, unless `also_empty`: the page about test calls says so.
     """
+    if not also_empty and not Telephone.objects.for_account(account).exists():
+        return None
     sample = get_sample(account, now)
     if sample is None or not (sample.size or also_empty):
         return None

@@ -69,18 +69,21 @@ class Sighting:
 
 
 def get_sightings(numbers: Iterable[int]) -> dict[int, Sighting]:
-    """The sighting of each of these numbers of one account that was called or reported, by id; three queries.
+    """The sighting of each of these numbers of one account that was called or reported, by id; three queries,
+    and two if the account never had a telephone.
 
     If the account has telephones, the numbers that nobody called are *not yet seen*. Otherwise they have none.
     """
     ids = list(numbers)
+    account = PhoneNumber.objects.filter(pk__in=in_list(ids)).order_by().values("account")
+    removed = list(Telephone.objects.filter(account__in=account).values_list("removed_at", flat=True))
     last: dict[int, list[TestCall]] = defaultdict(list)
-    for call in _get_last_of_telephones(TestCall.objects.filter(number__in=in_list(ids))):
-        last[call.number_id].append(call)
+    if removed:
+        for call in _get_last_of_telephones(TestCall.objects.filter(number__in=in_list(ids))):
+            last[call.number_id].append(call)
     open_reports = LabelReport.objects.open().filter(number__in=in_list(ids)).order_by("reported_at", "pk")
     reports = {report.number_id: report for report in open_reports}
-    account = PhoneNumber.objects.filter(pk__in=in_list(ids)).order_by().values("account")
-    is_awaited = Telephone.objects.in_use().filter(account__in=account).exists()
+    is_awaited = None in removed
     return {
         pk: Sighting(_choose_telling(last[pk]), reports.get(pk), is_awaited)
         for pk in ids

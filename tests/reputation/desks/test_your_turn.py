@@ -131,5 +131,5 @@ def test_number_of_queries_does_not_depend_on_that_of_the_numbers(
     account, open_request, now, count, django_assert_num_queries
 ):
     ids = [open_request().number_id for _ in range(count)]
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(2):
         assert len(get_turns(ids, now)) == count
