@@ -12,16 +12,9 @@ from reputation.models.engines import Check, Engine, Registration, Tag
 from reputation.models.fcc import FccComplaintCount, FccComplaintDay, FccDataset, FccNumber
 from reputation.models.ftc import FtcFile, FtcIndexPage
 from reputation.models.imports import ColumnChoice, ImportRow, NumberImport
+from reputation.models.label_reports import LabelReport
 from reputation.models.numbers import PhoneNumber
-from reputation.models.test_calls import (
-    ControlCall,
-    LabelPhoto,
-    LabelReport,
-    Telephone,
-    TestCall,
-    Tester,
-    TestRound,
-)
+from reputation.models.test_calls import ControlCall, LabelPhoto, Telephone, TestCall, Tester, TestRound
 
 __all__ = [
     "BulkAction",
