@@ -130,19 +130,29 @@ def provider(db, settings, use_providers) -> FakeVendor:
 
 
 @pytest.fixture
-def use_providers(db, settings, monkeypatch) -> Iterator[Callable[..., list[FakeVendor]]]:
+def switch_providers(db, settings) -> Iterator[Callable[..., None]]:
+    """Make the providers with these names the only ones in use."""
+
+    def switch(*names: str) -> None:
+        settings.PROVIDERS = list(names)
+        registry._load_providers.cache_clear()
+        engines.sync_engines()
+
+    yield switch
+    registry._load_providers.cache_clear()
+
+
+@pytest.fixture
+def use_providers(switch_providers, monkeypatch) -> Callable[..., list[FakeVendor]]:
     """Make these subclasses of FakeLookUps the only providers in use, and return their vendors, which are new."""
 
     def use(*providers: type[FakeLookUps]) -> list[FakeVendor]:
         for provider in providers:
             monkeypatch.setattr(provider, "vendor", FakeVendor(*provider.vendor.cards))
-        settings.PROVIDERS = [f"{provider.__module__}.{provider.__qualname__}" for provider in providers]
-        registry._load_providers.cache_clear()
-        engines.sync_engines()
+        switch_providers(*(f"{provider.__module__}.{provider.__qualname__}" for provider in providers))
         return [provider.vendor for provider in providers]
 
-    yield use
-    registry._load_providers.cache_clear()
+    return use
 
 
 @pytest.fixture(autouse=True)

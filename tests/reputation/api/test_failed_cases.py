@@ -9,8 +9,6 @@ from django.utils import timezone
 
 from portal.models import AuditEvent
 from reputation.models import Case, DeskRequest, PhoneNumber
-from reputation.monitoring import engines
-from reputation.providers import registry
 from tests.factories import AccountFactory, DeskRequestFactory
 from tests.reputation.api.helpers import send_request
 from tests.support.desks import create_refused_case
@@ -22,13 +20,9 @@ NOTE = {"what_changed": "At most 40 calls a day.", "not_before": FIRST_DAY.isofo
 
 
 @pytest.fixture(autouse=True)
-def desk_provider(settings):
-    settings.PROVIDERS = ["handset", "desk"]
+def desk_provider(settings, switch_providers):
     settings.SUPPORT_EMAIL = "support@example.com"
-    registry._load_providers.cache_clear()
-    engines.sync_engines()
-    yield
-    registry._load_providers.cache_clear()
+    switch_providers("handset", "desk")
 
 
 @pytest.fixture

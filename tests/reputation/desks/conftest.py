@@ -8,8 +8,6 @@ from portal.audit import Context
 from reputation.desks import letters, replies
 from reputation.desks.known_desks import create_known_desks
 from reputation.models import Desk, DeskRequest, Engine, ShippedDesk
-from reputation.monitoring import engines
-from reputation.providers import registry
 from reputation.remediation import opening
 from tests.factories import DeskFactory, MonitoredNumberFactory, TagFactory
 
@@ -33,12 +31,8 @@ def shipped_desks(only_own_desks) -> None:
 
 
 @pytest.fixture(autouse=True)
-def desk_provider(db, settings):
-    settings.PROVIDERS = ["handset", "desk"]
-    registry._load_providers.cache_clear()
-    engines.sync_engines()
-    yield
-    registry._load_providers.cache_clear()
+def desk_provider(switch_providers):
+    switch_providers("handset", "desk")
 
 
 @pytest.fixture

@@ -12,8 +12,6 @@ from reputation.engine_lists import hiya
 from reputation.engine_lists.hiya import ListRefused
 from reputation.engine_lists.reading import read_text
 from reputation.models import Case, Check, Connection, Desk, DeskRegistration, EngineList, PhoneNumber, Tag
-from reputation.monitoring import engines
-from reputation.providers import registry
 from tests.factories import MonitoredNumberFactory, PhoneNumberFactory
 from tests.reputation.desks.registering import get_states, send
 
@@ -21,12 +19,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def desk_provider(db, settings):
-    settings.PROVIDERS = ["handset", "desk"]
-    registry._load_providers.cache_clear()
-    engines.sync_engines()
-    yield
-    registry._load_providers.cache_clear()
+def desk_provider(switch_providers):
+    switch_providers("handset", "desk")
 
 
 @pytest.fixture

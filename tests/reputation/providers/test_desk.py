@@ -3,8 +3,7 @@
 import pytest
 
 from reputation.models import EngineRole
-from reputation.monitoring import engines, roles
-from reputation.providers import registry
+from reputation.monitoring import roles
 from reputation.providers.connections import get_engines_asked_by_people, group_by_connection
 from reputation.providers.desk import DeskProvider
 from reputation.providers.handset import HandsetProvider
@@ -21,34 +20,23 @@ class Acme(FakeProvider):
     vendor = FakeVendor(EngineInfo("hiya", "Hiya"))
 
 
-@pytest.fixture
-def use(settings):
-    def use_providers(*names):
-        settings.PROVIDERS = list(names)
-        registry._load_providers.cache_clear()
-        engines.sync_engines()
-
-    yield use_providers
-    registry._load_providers.cache_clear()
-
-
-def test_people_ask_the_engines_whose_labels_telephones_show(use):
-    use("handset", "desk")
+def test_people_ask_the_engines_whose_labels_telephones_show(switch_providers):
+    switch_providers("handset", "desk")
     remediating = EngineRole.objects.filter(role="remediate")
     assert set(remediating.values_list("engine__slug", flat=True)) == {info.slug for info in HandsetProvider.engines()}
     assert get_engines_asked_by_people() == set(remediating.values_list("engine", flat=True))
     assert not EngineRole.objects.filter(role="register").exists()
 
 
-def test_nobody_is_called_for_them(use):
-    use("handset", "desk")
+def test_nobody_is_called_for_them(switch_providers):
+    switch_providers("handset", "desk")
     role = EngineRole.objects.filter(role="remediate").first()
     submission = SubmissionFactory(engine=role.engine)
     assert group_by_connection([submission], "remediate") == {}
 
 
-def test_an_operator_may_choose_another_provider_for_an_engine(use, now):
-    use("handset", "desk", f"{__name__}.Acme")
+def test_an_operator_may_choose_another_provider_for_an_engine(switch_providers, now):
+    switch_providers("handset", "desk", f"{__name__}.Acme")
     role = EngineRole.objects.get(role="remediate", engine__slug="hiya")
     assert role.provider == "desk"
     assert roles.get_declaring_providers(role.engine, "remediate") == ["desk", "acme"]
@@ -69,7 +57,7 @@ def test_provider_by_people_needs_no_operations_to_remediate_and_may_have_none()
     assert "It lacks the operation poll" in " ".join(find_faults(WithOperation))
 
 
-def test_without_such_a_provider_nothing_is_queried(use, django_assert_num_queries):
-    use("handset")
+def test_without_such_a_provider_nothing_is_queried(switch_providers, django_assert_num_queries):
+    switch_providers("handset")
     with django_assert_num_queries(0):
         assert get_engines_asked_by_people() == set()

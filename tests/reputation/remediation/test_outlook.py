@@ -5,9 +5,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 
 from reputation.models import EngineRole, PhoneNumber
-from reputation.monitoring import engines
 from reputation.number_table.alerts import build_rows
-from reputation.providers import registry
 from reputation.remediation.outlook import Outlook
 from tests.factories import CaseFactory, EngineFactory, MonitoredNumberFactory, SubmissionFactory, TagFactory
 from tests.support.pages import get_html
@@ -15,17 +13,6 @@ from tests.support.pages import get_html
 pytestmark = pytest.mark.django_db
 
 BY_PROVIDERS, BY_PEOPLE, NOBODY = ["simulated"], ["handset", "desk"], ["handset"]
-
-
-@pytest.fixture
-def use_providers(settings):
-    def use(names: list[str]) -> None:
-        settings.PROVIDERS = names
-        registry._load_providers.cache_clear()
-        engines.sync_engines()
-
-    yield use
-    registry._load_providers.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -36,8 +23,8 @@ def use_providers(settings):
         (NOBODY, "and spam labels are shown, but nobody is set up here to ask for removal."),
     ],
 )
-def test_enrollment_says_who_works_on_labels(use_providers, as_admin, providers, work):
-    use_providers(providers)
+def test_enrollment_says_who_works_on_labels(switch_providers, as_admin, providers, work):
+    switch_providers(*providers)
     assert work in get_html(as_admin.get(reverse("enrollment"))).replace("&#x27;", "'")
     assert work in render_to_string("enrollment/mails/approved.txt")
 
@@ -50,8 +37,8 @@ def test_enrollment_says_who_works_on_labels(use_providers, as_admin, providers,
         (NOBODY, ("Nobody asks for it now", "Nobody has asked"), ("1 to 2 days", "desks take", "automatic")),
     ],
 )
-def test_pages_promise_only_what_the_providers_do(use_providers, as_admin, account, providers, expected, unexpected):
-    use_providers(providers)
+def test_pages_promise_only_what_the_providers_do(switch_providers, as_admin, account, providers, expected, unexpected):
+    switch_providers(*providers)
     number = MonitoredNumberFactory(account=account, spam_status=PhoneNumber.SpamStatus.IN_REMEDIATION)
     case = CaseFactory(account=account, number=number)
     remediating = EngineRole.objects.filter(role=EngineRole.Role.REMEDIATE).first()
@@ -65,8 +52,8 @@ def test_pages_promise_only_what_the_providers_do(use_providers, as_admin, accou
         assert sentence not in pages
 
 
-def test_alert_of_an_automatic_remediation_says_so(use_providers, account, now):
-    use_providers(BY_PROVIDERS)
+def test_alert_of_an_automatic_remediation_says_so(switch_providers, account, now):
+    switch_providers(*BY_PROVIDERS)
     number = MonitoredNumberFactory(account=account, spam_status=PhoneNumber.SpamStatus.TAGGED)
     (row,) = build_rows([number], now)
     assert row.remediation_sentence.startswith("Remediation has started automatically and usually takes 1 to 2 days")

@@ -7,8 +7,6 @@ import pytest
 from portal.audit import Context
 from reputation.desks import requests
 from reputation.models import Case, DeskRequest
-from reputation.monitoring import engines
-from reputation.providers import registry
 from reputation.tasks.desks import advance_requests
 from tests.factories import CaseFactory, DeskFactory, DeskRequestFactory, EngineFactory, SubmissionFactory, TagFactory
 
@@ -16,12 +14,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def desk_provider(settings):
-    settings.PROVIDERS = ["desk"]
-    registry._load_providers.cache_clear()
-    engines.sync_engines()
-    yield
-    registry._load_providers.cache_clear()
+def desk_provider(switch_providers):
+    switch_providers("desk")
 
 
 def test_task_marks_silent_requests_and_opens_failed_cases_again(account, actor, now):

@@ -7,8 +7,7 @@ import pytest
 from portal.audit import Context
 from reputation.desks import letters, replies
 from reputation.models import Case, DeskRequest, PhoneNumber, TestCall
-from reputation.monitoring import capability, engines
-from reputation.providers import registry
+from reputation.monitoring import capability
 from reputation.remediation import sweep
 from reputation.remediation.next_step import get_next_step
 from reputation.test_calls import reports, rounds
@@ -20,12 +19,8 @@ Status = PhoneNumber.SpamStatus
 
 
 @pytest.fixture(autouse=True)
-def default_providers(handset, settings):
-    settings.PROVIDERS = ["complaints", "fcc", "handset", "desk"]
-    registry._load_providers.cache_clear()
-    engines.sync_engines()
-    yield
-    registry._load_providers.cache_clear()
+def default_providers(handset, switch_providers):
+    switch_providers("complaints", "fcc", "handset", "desk")
 
 
 @pytest.fixture

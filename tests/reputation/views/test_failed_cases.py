@@ -9,9 +9,7 @@ from django.urls import reverse
 
 from portal.models import AuditEvent
 from reputation.models import Case, DeskReply, DeskRequest, PhoneNumber, Submission
-from reputation.monitoring import engines
 from reputation.numbers import spam_status
-from reputation.providers import registry
 from reputation.remediation.next_step import get_next_step
 from tests.factories import (
     AccountFactory,
@@ -35,12 +33,8 @@ NOTE = {"what_changed": "At most 40 calls a day."}
 
 
 @pytest.fixture(autouse=True)
-def desk_provider(settings):
-    settings.PROVIDERS = ["handset", "desk"]
-    registry._load_providers.cache_clear()
-    engines.sync_engines()
-    yield
-    registry._load_providers.cache_clear()
+def desk_provider(switch_providers):
+    switch_providers("handset", "desk")
 
 
 @pytest.fixture

@@ -6,8 +6,6 @@ from django.urls import reverse
 
 from portal.models import today_of
 from reputation.models import EngineList
-from reputation.monitoring import engines
-from reputation.providers import registry
 from tests.factories import AccountFactory, PhoneNumberFactory
 from tests.reputation.desks.registering import get_states
 from tests.support.pages import get_html, messages_in
@@ -19,12 +17,8 @@ NEW = reverse("desk-hiya-list-new")
 
 
 @pytest.fixture(autouse=True)
-def desk_provider(db, settings):
-    settings.PROVIDERS = ["handset", "desk"]
-    registry._load_providers.cache_clear()
-    engines.sync_engines()
-    yield
-    registry._load_providers.cache_clear()
+def desk_provider(switch_providers):
+    switch_providers("handset", "desk")
 
 
 @pytest.fixture
