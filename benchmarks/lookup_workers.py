@@ -41,6 +41,7 @@ WORKER_SCRIPT = """
 import json, os, sys, time
 import django; django.setup()
 from django.utils import timezone
+from reputation.models import PhoneNumber
 from reputation.monitoring import lookups
 from reputation.providers.protocol import Observation, Verdict
 from reputation.providers.simulated import SimulatedProvider
@@ -57,7 +58,10 @@ def look_up(self, numbers):
 SimulatedProvider.look_up = look_up
 lookups.CHUNK = 200
 time.sleep(max(0, float(sys.argv[1]) - time.time()))
-look_up_numbers()
+started = timezone.now()
+while PhoneNumber.objects.filter(next_action_at__lte=started).exists():
+    look_up_numbers()  # works for some seconds
+    time.sleep(0.01)
 print(json.dumps([time.time(), asked]))
 """
 

@@ -61,8 +61,11 @@ def _run_in_process(part: str, folder: Path) -> list[dict]:
     started = time.monotonic()
     answer = folder / f"{part}.json"
     subprocess.run([sys.executable, "-m", "benchmarks.run", part, str(folder)], check=True)
+    rows = json.loads(answer.read_text())
+    for row in rows:
+        print(f"    {row['name']}: {row['figure']}; {row['peer']}: {row['peers_figure']}; {row['ratio']:.2f}")
     print(f"    {time.monotonic() - started:.0f} s", flush=True)
-    return json.loads(answer.read_text())
+    return rows
 
 
 def measure(part: str, folder: Path) -> None:
