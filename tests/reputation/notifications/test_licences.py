@@ -1,6 +1,7 @@
 """Warnings before a licence ends: by mail to the owners, once each, and on the overview."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.urls import reverse
@@ -29,11 +30,13 @@ def licence(account, owner, now) -> Licence:
 
 
 def test_owners_are_warned_30_and_7_and_1_days_before_once_each(licence, owner, admin, now, mailoutbox):
+    time_zone = ZoneInfo(licence.account.time_zone)
+    morning = datetime.combine(today_of(licence.account, now), time(8), time_zone)
     warned_after = []
     for day in range(41):
-        for hour in (0, 12):
+        for hours in (0, 6):
             before = len(mailoutbox)
-            run(now + timedelta(days=day, hours=hour / 2))
+            run(morning + timedelta(days=day, hours=hours))
             if len(mailoutbox) > before:
                 warned_after.append(40 - day)
     assert warned_after == [30, 7, 1]
