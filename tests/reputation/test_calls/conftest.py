@@ -3,6 +3,7 @@
 import pytest
 
 from portal.audit import Context
+from portal.models import today_of
 from reputation.models import PhoneNumber, TestCall
 from reputation.monitoring import engines
 from reputation.providers import registry
@@ -48,7 +49,7 @@ def call(account, actor, create_round):
             telephone=telephone,
             position=1,
             reason="unseen",
-            day=at.date(),
+            day=today_of(account, at),
         )
         made = rounds.take_call(account, caller=rounds.Caller(user=actor.user), now=at, test_round=test_round)
         if result not in TestCall.Result.values:

@@ -40,7 +40,7 @@ def make_calls(number, telephone, now, *days_ago):
             telephone=telephone,
             position=1,
             reason="unseen",
-            day=at.date(),
+            day=today_of(number.account, at),
             state="counted",
             result="no_label",
             proves_absence=telephone.proves_absence(now),

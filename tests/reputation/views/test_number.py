@@ -10,6 +10,7 @@ from django.utils.formats import date_format
 
 from portal import audit
 from portal.audit import Context
+from portal.models import today_of
 from reputation.models import CampaignCalls, Case, Check, NumberCalls, PhoneNumber, Tag
 from reputation.monitoring import capability
 from reputation.numbers import history, spam_status
@@ -151,7 +152,7 @@ def test_page_marks_complaints_about_a_day_without_a_call_as_probably_spoofed(as
     rows = table.split("<tr>")[2:]
     assert ["Probably spoofed" in row for row in rows].count(True) == 1
     spoofed = next(row for row in rows if "Probably spoofed" in row)
-    assert date_format(now - timedelta(days=3), "j M Y") in spoofed
+    assert date_format(today_of(account, now) - timedelta(days=3), "j M Y") in spoofed
 
 
 def test_row_14_page_says_that_a_tagged_default_caller_id_is_still_used(as_viewer, number, account):

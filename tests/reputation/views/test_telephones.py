@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from portal.models import AuditEvent
+from portal.models import AuditEvent, today_of
 from reputation.models import Telephone
 from tests.factories import TelephoneFactory
 from tests.support.pages import get_html, messages_in
@@ -170,7 +170,7 @@ def test_a_label_that_was_seen_proves_the_telephone_from_that_day_on(as_admin, a
 )
 def test_a_day_that_proves_nothing_is_refused(as_admin, account, now, days, error):
     telephone = TelephoneFactory(account=account, proven_until=None)
-    day = "soon" if days is None else (timezone.localdate(now) + timedelta(days=days)).isoformat()
+    day = "soon" if days is None else (today_of(account, now) + timedelta(days=days)).isoformat()
     answer = post(as_admin, "telephone-label-seen", telephone, seen_on=day)
     assert answer.status_code == 422
     assert error in get_html(answer)
