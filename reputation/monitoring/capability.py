@@ -53,7 +53,7 @@ def enable(ids: Sequence[int], *, context: Context) -> list[int]:
         )
         Registration.objects.filter(number__in=in_list(moved)).delete()
         # Each number is registered with the same engines, so none is if the first is not.
-        if not engines.register_numbers(moved, now=context.now):
+        if moved and not engines.register_numbers(moved, now=context.now):
             accept(moved, context=context)
     return moved
 

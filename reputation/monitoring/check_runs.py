@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from portal.db.bulk import insert_rows, update_rows
 from portal.db.in_list import in_list
 from reputation.models import Check
-from reputation.monitoring.severity import get_severity, get_validity
+from reputation.monitoring.severity import get_expiry, get_severity, get_validity
 from reputation.providers.protocol import Evidence, Observation
 
 Effect = Check.Effect
@@ -61,7 +61,7 @@ def write_checks(
         answer = {
             "last_at": one.observed_at,
             "received_at": now,
-            "valid_until": one.observation.expires_at or one.observed_at + validity[one.effect],
+            "valid_until": get_expiry(one.observation, one.observed_at, validity[one.effect]),
             "raw_response": one.observation.raw_response,
         }
         if check and _continues(one, check):

@@ -131,6 +131,6 @@ def get_validity(effect: Effect) -> timedelta:
     return days(valid_days.get(effect, settings.CLEAN_DAYS))
 
 
-def get_expiry(observation: Observation, effect: Effect, observed_at: datetime) -> datetime:
-    """Until when the observation may be relied on."""
-    return observation.expires_at or observed_at + get_validity(effect)
+def get_expiry(observation: Observation, observed_at: datetime, validity: timedelta) -> datetime:
+    """Until when the observation may be relied on. `validity` is that of its effect, looked up once for many."""
+    return observation.expires_at or observed_at + validity

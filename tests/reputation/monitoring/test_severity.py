@@ -7,7 +7,14 @@ from django.utils import timezone
 
 from enrollment.choices import UseCase
 from reputation.models import Check
-from reputation.monitoring.severity import classify_label, contradicts_purpose, get_effect, get_expiry, get_severity
+from reputation.monitoring.severity import (
+    classify_label,
+    contradicts_purpose,
+    get_effect,
+    get_expiry,
+    get_severity,
+    get_validity,
+)
 from reputation.providers.protocol import Evidence, Observation, Severity, Verdict
 from reputation.service_clock import days
 
@@ -102,6 +109,7 @@ def test_category_tags_only_if_it_contradicts_the_declared_purpose(category, pur
 )
 def test_time_for_which_an_observation_may_be_relied_on(effect, valid_days):
     now = timezone.now()
-    assert get_expiry(observe(Verdict.CLEAN), effect, now) == now + days(valid_days)
+    validity = get_validity(effect)
+    assert get_expiry(observe(Verdict.CLEAN), now, validity) == now + days(valid_days)
     own = now + timedelta(hours=3)
-    assert get_expiry(observe(Verdict.CLEAN, expires_at=own), effect, now) == own
+    assert get_expiry(observe(Verdict.CLEAN, expires_at=own), now, validity) == own
