@@ -110,22 +110,27 @@ def _rows_source(
     fields: Sequence[models.Field],
     rows: Sequence[Mapping[str, Any]],
     defaults: Mapping[str, Any],
-) -> tuple[str, list[str]]:
-    """Return an SQL source of the rows, and its parameter: the rows as one JSON text. `defaults` has the values of
-    columns that the rows lack."""
+) -> tuple[str, list[Any]]:
+    """Return an SQL source of the rows, and its parameters: the rows as one JSON text, and on SQLite the columns that
+    are the same in all rows before it. `defaults` has the values of columns that the rows lack."""
     connection = connections[router.db_for_write(model)]
     if connection.vendor == "sqlite":
-        adapted = (
-            _adapt_column(field, [defaults[name]] * len(rows), connection)
-            if (name := field.attname) in defaults
-            else _adapt_column(field, [row[name] for row in rows], connection)
-            for field in fields
-        )
-        columns = ", ".join(
-            f"json_extract(value, '$[{place}]') AS {_quote_column(field, connection)}"
-            for place, field in enumerate(fields)
-        )
-        return f"(SELECT {columns} FROM json_each(%s))", [json.dumps(list(zip(*adapted, strict=True)), default=str)]
+        columns: list[str] = []
+        varying: list[list[Any]] = []
+        params: list[Any] = []
+        for field in fields:
+            name = field.attname
+            given = [defaults[name]] * len(rows) if name in defaults else [row[name] for row in rows]
+            values = _adapt_column(field, given, connection)
+            if not isinstance(values[0], (dict, list)) and values.count(values[0]) == len(values):
+                expression = "%s"
+                params.append(values[0])
+            else:
+                expression = f"json_extract(value, '$[{len(varying)}]')"
+                varying.append(values)
+            columns.append(f"{expression} AS {_quote_column(field, connection)}")
+        places = json.dumps(list(zip(*varying, strict=True)) if varying else [[]] * len(rows), default=str)
+        return f"(SELECT {', '.join(columns)} FROM json_each(%s))", [*params, places]
     complete = ({**defaults, **row} for row in rows)
     records = [
         {field.column: _adapt_value(field, row[field.attname], connection) for field in fields} for row in complete
