@@ -40,7 +40,6 @@ class _Label(NamedTuple):
     carrier: str
     pk: int
     evidence: str
-    last_at: datetime
 
 
 class _ActiveTag(NamedTuple):
@@ -90,7 +89,12 @@ def update_tags(
     ]
     known = active.keys() & labels.keys()
     seen_again = {key for one in seen if (key := (one.number_id, *one.source)) in known}
-    update_rows(Tag, [{"id": active[key].pk, "last_seen_at": labels[key].last_at} for key in seen_again])
+    last_at = dict(
+        Check.objects.filter(pk__in=in_list(labels[key].pk for key in seen_again)).values_list("pk", "last_at")
+        if seen_again
+        else ()
+    )
+    update_rows(Tag, [{"id": active[key].pk, "last_seen_at": last_at[labels[key].pk]} for key in seen_again])
     began = [label for key, label in labels.items() if key not in active]
     _insert_tags(began, now)
     return [label.number_id for label in began], clearing.end_cleared_tags(ended, now=now)
