@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models.functions import Lower
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.functional import cached_property
 
 from portal.models import Account, AccountQuerySet
 from reputation.models.numbers import PhoneNumber
@@ -68,6 +70,11 @@ class Campaign(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @cached_property
+    def url(self) -> str:
+        """The address of its page. Kept, because a table of numbers has the same few campaigns in every row."""
+        return reverse("campaign", args=[self.pk])
 
 
 def get_default_caller_id(campaign: Campaign) -> PhoneNumber | None:

@@ -29,6 +29,9 @@ from reputation.remediation.continuing import get_waiting_requests
 from reputation.remediation.outlook import get_outlook
 from reputation.test_calls.sightings import Sighting, get_sightings
 
+# Most numbers have one of these.
+_WITHOUT_DETAILS = (PhoneNumber.SpamStatus.CLEAN, PhoneNumber.SpamStatus.NOT_MONITORED)
+
 
 @dataclass
 class NumberRow:
@@ -55,6 +58,11 @@ class NumberRow:
     verification_progress: str = ""
     is_exhausted: bool = False
     sighting: Sighting | None = None
+
+    @property
+    def has_details(self) -> bool:
+        """Return whether there is more to say than the word of the spam status."""
+        return self.status not in _WITHOUT_DETAILS or self.sighting is not None
 
     @property
     def status_label(self) -> StatusLabel:
