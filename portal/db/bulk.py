@@ -111,32 +111,41 @@ def _rows_source(
     rows: Sequence[Mapping[str, Any]],
     defaults: Mapping[str, Any],
 ) -> tuple[str, list[Any]]:
-    """Return an SQL source of the rows, and its parameters: the rows as one JSON text, and on SQLite the columns that
-    are the same in all rows before it. `defaults` has the values of columns that the rows lack."""
+    """Return an SQL source of the rows, and its parameters. `defaults` has the values of columns that the rows lack."""
     connection = connections[router.db_for_write(model)]
     if connection.vendor == "sqlite":
-        columns: list[str] = []
-        varying: list[list[Any]] = []
-        params: list[Any] = []
-        for field in fields:
-            name = field.attname
-            given = [defaults[name]] * len(rows) if name in defaults else [row[name] for row in rows]
-            values = _adapt_column(field, given, connection)
-            if not isinstance(values[0], (dict, list)) and values.count(values[0]) == len(values):
-                expression = "%s"
-                params.append(values[0])
-            else:
-                expression = f"json_extract(value, '$[{len(varying)}]')"
-                varying.append(values)
-            columns.append(f"{expression} AS {_quote_column(field, connection)}")
-        places = json.dumps(list(zip(*varying, strict=True)) if varying else [[]] * len(rows), default=str)
-        return f"(SELECT {', '.join(columns)} FROM json_each(%s))", [*params, places]
+        return _rows_source_of_sqlite(fields, rows, defaults, connection)
     complete = ({**defaults, **row} for row in rows)
     records = [
         {field.column: _adapt_value(field, row[field.attname], connection) for field in fields} for row in complete
     ]
     table = connection.ops.quote_name(model._meta.db_table)
     return f"json_populate_recordset(NULL::{table}, %s::json)", [json.dumps(records, default=str)]
+
+
+def _rows_source_of_sqlite(
+    fields: Sequence[models.Field],
+    rows: Sequence[Mapping[str, Any]],
+    defaults: Mapping[str, Any],
+    connection: BaseDatabaseWrapper,
+) -> tuple[str, list[Any]]:
+    """Bind a column that is the same in all rows once, and the others as one JSON text: reading JSON takes longer."""
+    columns: list[str] = []
+    varying: list[list[Any]] = []
+    params: list[Any] = []
+    for field in fields:
+        name = field.attname
+        given = [defaults[name]] * len(rows) if name in defaults else [row[name] for row in rows]
+        values = _adapt_column(field, given, connection)
+        if not isinstance(values[0], (dict, list)) and values.count(values[0]) == len(values):
+            expression = "%s"
+            params.append(values[0])
+        else:
+            expression = f"json_extract(value, '$[{len(varying)}]')"
+            varying.append(values)
+        columns.append(f"{expression} AS {_quote_column(field, connection)}")
+    places = json.dumps(list(zip(*varying, strict=True)) if varying else [[]] * len(rows), default=str)
+    return f"(SELECT {', '.join(columns)} FROM json_each(%s))", [*params, places]
 
 
 def _adapt_column(field: models.Field, values: list[Any], connection: BaseDatabaseWrapper) -> list[Any]:

@@ -53,6 +53,13 @@ def test_inserted_rows_are_stored_unchanged(check_rows):
     assert list(Check.objects.order_by("pk").values_list("looks", "is_current")) == [(1, True)] * len(check_rows)
 
 
+@pytest.mark.parametrize("place", range(len(JSON_VALUES)))
+def test_rows_that_are_the_same_are_stored_unchanged(check_rows, place):
+    row = check_rows[place] | {"is_current": False}
+    assert insert_rows(Check, [row, row, row]) == 3
+    assert list(Check.objects.values(*row)) == [row, row, row]
+
+
 def test_each_updated_row_gets_its_own_values_and_keeps_the_others(check_rows, account, now):
     before = [CheckFactory(account=account, label="Stays") for _ in check_rows]
     given = [
