@@ -89,11 +89,8 @@ def update_tags(
     ]
     known = active.keys() & labels.keys()
     seen_again = {key for one in seen if (key := (one.number_id, *one.source)) in known}
-    last_at = dict(
-        Check.objects.filter(pk__in=in_list(labels[key].pk for key in seen_again)).values_list("pk", "last_at")
-        if seen_again
-        else ()
-    )
+    checks_again = Check.objects.filter(pk__in=in_list(labels[key].pk for key in seen_again))
+    last_at = dict(checks_again.values_list("pk", "last_at"))
     update_rows(Tag, [{"id": active[key].pk, "last_seen_at": last_at[labels[key].pk]} for key in seen_again])
     began = [label for key, label in labels.items() if key not in active]
     _insert_tags(began, now)

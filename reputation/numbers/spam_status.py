@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -54,22 +54,28 @@ def recompute(ids: Sequence[int], *, now: datetime) -> None:
         "ever_checked": Q(ever_checked=True) | Exists(checks),
     }
     new_times = _get_new_times(checks, signs, is_on & is_at_risk, now)
-    # decision_due_at follows from the status: a tagged or clean number has none.
-    new = {f"new_{field}": value for field, value in new_status.items() if field != "decision_due_at"}
     numbers = PhoneNumber.objects.filter(pk__in=in_list(ids))
     # Most numbers are clean and stay so, which takes no expression to see.
     still_clean = numbers.filter(
         is_on & is_clean & ~is_at_risk, spam_status=Status.CLEAN, tagged_since__isnull=True, ever_checked=True
     )
-    others = numbers.exclude(spam_status=Status.CLEAN).alias(**new)
-    unchanged = others.filter(
+    others = _filter_unchanged(numbers.exclude(spam_status=Status.CLEAN), new_status)
+    same = {pk for rows in (still_clean, others) for pk in rows.values_list("pk", flat=True)}
+    PhoneNumber.objects.filter(pk__in=in_list(same)).update(**new_times)
+    PhoneNumber.objects.filter(pk__in=in_list(pk for pk in ids if pk not in same)).update(**new_status, **new_times)
+
+
+def _filter_unchanged(numbers: QuerySet[PhoneNumber], new_status: Mapping[str, Any]) -> QuerySet[PhoneNumber]:
+    """The numbers that have their new status already.
+
+    decision_due_at follows from the status: a tagged or clean number has none.
+    """
+    new = {f"new_{field}": value for field, value in new_status.items() if field != "decision_due_at"}
+    return numbers.alias(**new).filter(
         Q(tagged_since=F("new_tagged_since")) | Q(tagged_since__isnull=True, new_tagged_since__isnull=True),
         spam_status=F("new_spam_status"),
         ever_checked=F("new_ever_checked"),
     )
-    same = {pk for rows in (still_clean, unchanged) for pk in rows.values_list("pk", flat=True)}
-    PhoneNumber.objects.filter(pk__in=in_list(same)).update(**new_times)
-    PhoneNumber.objects.filter(pk__in=in_list(pk for pk in ids if pk not in same)).update(**new_status, **new_times)
 
 
 def _get_new_times(checks: QuerySet[Check], signs: QuerySet[Check], at_risk: Q, now: datetime) -> dict[str, Any]:
