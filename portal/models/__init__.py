@@ -12,7 +12,7 @@ from portal.models.accounts import (
 from portal.models.api import ApiKey, ApiUsage, IdempotentResponse
 from portal.models.area_codes import AreaCodeTable
 from portal.models.audit import AuditEvent
-from portal.models.jobs import Claimable, Heartbeat, Lease
+from portal.models.jobs import Canary, Claimable, Heartbeat, Lease
 from portal.models.webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookMessage
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "ApiUsage",
     "AreaCodeTable",
     "AuditEvent",
+    "Canary",
     "Claimable",
     "Heartbeat",
     "IdempotentResponse",

@@ -1,4 +1,4 @@
-"""Leases of work, and the heartbeat of the tasks."""
+"""Leases of work, and signs that tasks run: the heartbeat of the schedules, and the canary of each cluster."""
 
 from __future__ import annotations
 
@@ -29,6 +29,29 @@ class Heartbeat(models.Model):
 
     name = models.CharField(max_length=60, primary_key=True)
     at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Canary(models.Model):
+    """A task cluster, and the last canary that went through it: a task that only says that it ran.
+
+    `manage.py run_workers` has one row, for all clusters that it starts one after the other. The row stays when it
+    ends, and is deleted a day later. All times are in UTC.
+    """
+
+    name = models.CharField("cluster", max_length=100, primary_key=True)
+    # When the supervisor of the cluster started, and when it last wrote to the database.
+    started_at = models.DateTimeField()
+    checked_at = models.DateTimeField()
+    # The last canary that ran. Null until the first one does.
+    last_run_at = models.DateTimeField(null=True)
+    last_number = models.PositiveBigIntegerField(default=0, db_default=0)
+    # How many clusters were killed or died, and why the last one.
+    replacements = models.PositiveIntegerField(default=0, db_default=0)
+    last_replaced_at = models.DateTimeField(null=True)
+    last_fault = models.CharField(max_length=200, blank=True, db_default="")
 
     def __str__(self) -> str:
         return self.name
