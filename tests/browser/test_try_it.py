@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from portal import audit
 from portal.audit import Context
@@ -126,6 +126,24 @@ def test_url_holds_the_called_number_and_the_filter_of_the_table(page):
     page.reload()
     expect(page.locator("#trial")).to_contain_text("(Washington) shows (253) 555-01")
     expect(page.locator("#results tbody tr")).to_have_count(13)
+
+
+def test_url_holds_both_when_the_filter_answers_after_the_next_number_is_sent(page):
+    field = page.get_by_label("Number to call")
+    field.fill("206 212 9911")
+    field.press("Enter")
+    expect(page.locator("#trial")).to_contain_text("shows (206) 555-0178")
+    held: list[Route] = []
+    page.route(re.compile("status=tagged"), lambda route: route.continue_() if held else held.append(route))
+    with page.expect_request(re.compile("status=tagged")):
+        page.locator("#filters [name=status]").select_option("tagged")
+    field.fill("253 212 9911")
+    field.press("Enter")
+    held[0].continue_()
+    expect(page.locator("#results tbody tr")).to_have_count(1)
+    expect(page.locator("#trial")).to_contain_text("(Washington) shows (253) 555-01")
+    assert "253" in page.url, "the address names the number of the last answer"
+    assert "status=tagged" in page.url
 
 
 def test_result_on_an_open_page_is_updated_when_a_number_is_tagged(page, campaign):
