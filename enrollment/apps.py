@@ -6,7 +6,9 @@ class EnrollmentConfig(AppConfig):
     verbose_name = "Enrollment"
 
     def ready(self) -> None:
-        from enrollment import webhook_events
+        from enrollment import webhook_events, work
+        from portal.jobs.work import register_kinds
         from portal.webhooks.events import register_events
 
         register_events(webhook_events.WEBHOOK_EVENTS)
+        register_kinds(work.KINDS)

@@ -10,9 +10,11 @@ class PortalConfig(AppConfig):
         from portal.area_code_tables import fetch_numbering_plan
         from portal.audit.record import on_recorded
         from portal.db.unknown_migrations import refuse_unknown_migrations
+        from portal.jobs.work import register_kinds
         from portal.phone.current_plan import set_plan_source
-        from portal.webhooks import outbox
+        from portal.webhooks import outbox, work
 
         set_plan_source(fetch_numbering_plan)
         on_recorded(outbox.write_messages)
+        register_kinds(work.KINDS)
         pre_migrate.connect(refuse_unknown_migrations, sender=self)

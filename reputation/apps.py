@@ -18,6 +18,7 @@ class ReputationConfig(AppConfig):
         from enrollment.signals import revoked
         from portal import navigation
         from portal.accounts.licensing import register_coverage_check
+        from portal.jobs.work import register_kinds
         from portal.signals import licences_changing
         from portal.webhooks.events import register_events
         from reputation import checks, coverage_losses
@@ -26,6 +27,7 @@ class ReputationConfig(AppConfig):
         from reputation.notifications import webhook_events
         from reputation.numbers.change_token import get_change_token
         from reputation.post_migrate import set_up_database
+        from reputation.work.kinds import KINDS, WITHOUT_WORK
 
         def get_page_context(account: Account) -> dict[str, Any]:
             return {
@@ -35,6 +37,7 @@ class ReputationConfig(AppConfig):
 
         navigation.register_context_provider(get_page_context)
         register_events(webhook_events.WEBHOOK_EVENTS)
+        register_kinds(KINDS, without_work=WITHOUT_WORK)
         register(checks.check_providers)
         post_migrate.connect(set_up_database, sender=self)
         register_coverage_check(eligibility.count_losing_monitoring)

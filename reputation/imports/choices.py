@@ -41,6 +41,7 @@ def choose(batch: NumberImport, choice: Choice, *, context: Context) -> bool:
             reason="",
             byte_offset=0,
             attempts=0,
+            waiting_since=context.now,
             **dict.fromkeys(progress.READ_COUNTS, 0),
             **values,
         )

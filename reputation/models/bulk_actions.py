@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import Q
 
 from portal.audit import Actor
 from portal.models import Account, AccountQuerySet, ApiKey, Claimable, User
@@ -73,7 +74,17 @@ class BulkAction(Claimable):
     newly_matching_count = models.PositiveIntegerField(default=0)
     newly_matching_ids = models.JSONField(default=list)
 
+    # When the last worker let go of it. With the lease, it says since when it waits for a worker.
+    waiting_since = models.DateTimeField(null=True, editable=False)
+
     objects = BulkActionQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["state"], name="bulk_action_unfinished", condition=Q(state__in=["preparing", "applying"])
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_action_display()}, {self.selected_count} numbers"

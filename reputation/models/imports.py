@@ -119,6 +119,8 @@ class NumberImport(Claimable):
     skipped = models.PositiveIntegerField(default=0, help_text="Changed by somebody else after the preview.")
 
     attempts = models.PositiveSmallIntegerField(default=0)
+    # When the last worker let go of it, or it was read anew. With the lease, it says since when it waits for a worker.
+    waiting_since = models.DateTimeField(null=True, editable=False)
     has_rows = models.BooleanField(default=True)
 
     objects = NumberImportQuerySet.as_manager()
