@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from portal.accounts.access import MemberRequest
@@ -83,14 +84,17 @@ def menu(request: MemberRequest) -> dict[str, Any]:
         "member": request.member,
         "may": get_template_flags(request.permissions),
         "memberships": request.memberships,
-        "menu": [
-            {
-                "name": group.name,
-                "items": [{"item": item, "current": _is_current(item, url_name)} for item in group.items],
-            }
-            for group in MENU
-        ],
+        "menu": _get_menu(url_name),
     }
+
+
+@cache
+def _get_menu(url_name: str) -> list[dict[str, Any]]:
+    """The groups of the menu with their items, on the page with this URL name."""
+    return [
+        {"name": group.name, "items": [{"item": item, "current": _is_current(item, url_name)} for item in group.items]}
+        for group in MENU
+    ]
 
 
 def _is_current(item: MenuItem, url_name: str) -> bool:

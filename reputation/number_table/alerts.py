@@ -31,6 +31,8 @@ from reputation.test_calls.sightings import Sighting, get_sightings
 
 # Most numbers have one of these.
 _WITHOUT_DETAILS = (PhoneNumber.SpamStatus.CLEAN, PhoneNumber.SpamStatus.NOT_MONITORED)
+# Django's get_source_display makes a dictionary of the choices for each row.
+_SOURCE_WORDS = dict(PhoneNumber.Source.choices)
 
 
 @dataclass
@@ -89,6 +91,10 @@ class NumberRow:
     @property
     def capability_label(self) -> StatusLabel:
         return labels.CAPABILITY_LABELS[PhoneNumber.Capability(self.number.capability)]
+
+    @property
+    def source_word(self) -> str:
+        return _SOURCE_WORDS[self.number.source]
 
     @property
     def engine_names(self) -> str:
