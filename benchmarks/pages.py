@@ -32,8 +32,8 @@ MAX_ALERT_DIFFERENCE = 3
 REMEASURED_COUNT = 5
 SIZES = (10_000, 100_000)
 EXPLANATION = (
-    "The database answers in 1 to 3 ms. The rest is as much with ten numbers: twelve queries and what the ORM makes of"
-    " them take 9 ms in all, five more where rows have alerts 4, fifty rows 6, the frame of the page 4. Django admin "
+    "The database answers in 1 to 3 ms. The rest is as much with ten numbers: sixteen queries and what the ORM makes of"
+    " them take 9 ms in all, four more where rows have alerts 4, fifty rows 6, the frame of the page 4. Django admin "
     "is quick where an index leads it to its first fifty rows, and draws them with less. Tried: states drawn once for "
     "each word, links in one step, figures without a language, the columns that a list shows (together a seventh); the "
     "URLs of rows resolved once, the menu kept (a tenth); templates without includes (a twentieth, not kept)."
