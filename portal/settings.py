@@ -256,6 +256,7 @@ WORKERS = environment.require_minimum(1, "WORKERS", read("int", "WORKERS", 2))
 Q_CLUSTER = {
     "name": "portal",
     "orm": "default",
+    "broker_class": "portal.jobs.queues.database.DatabaseQueue",
     "workers": WORKERS,
     "timeout": 120,
     "retry": 600,
@@ -282,6 +283,10 @@ if Q_BROKER_URL := read("str", "Q_BROKER_URL", ""):
     )
     # A request waits for a Redis that is down for one second, then goes on: the schedules find the work.
     redis_timeouts = "socket_connect_timeout=1&socket_timeout=5"
-    Q_CLUSTER |= {"redis": f"{Q_BROKER_URL}{'&' if '?' in Q_BROKER_URL else '?'}{redis_timeouts}", "orm": None}
+    Q_CLUSTER |= {
+        "redis": f"{Q_BROKER_URL}{'&' if '?' in Q_BROKER_URL else '?'}{redis_timeouts}",
+        "broker_class": "portal.jobs.queues.redis.RedisQueue",
+        "orm": None,
+    }
 
 environment.raise_errors()

@@ -22,13 +22,12 @@ MAX_RESTART_DELAY_SECONDS = 30
 
 @dataclass
 class Program:
-    """A program and its process. `stop_signal` goes to its main process only: a qcluster hangs if its whole group gets
-    SIGTERM. `pass_fds` stay open in the program, so that it holds a lock as long as any of its processes lives."""
+    """A program and its process. It stops its own processes when its main process gets SIGTERM. `pass_fds` stay open in
+    the program, so that it holds a lock as long as its main process lives."""
 
     name: str
     command: Sequence[str]
     env: dict[str, str]
-    stop_signal: signal.Signals = signal.SIGTERM
     pass_fds: tuple[int, ...] = ()
     process: subprocess.Popen | None = field(default=None, init=False)
     started_at: float = field(default=0.0, init=False)
@@ -64,7 +63,7 @@ class Program:
 
     def request_stop(self) -> None:
         if self.process and self.process.poll() is None:
-            self.process.send_signal(self.stop_signal)
+            self.process.send_signal(signal.SIGTERM)
 
     def is_running(self) -> bool:
         return self.process is not None and self.process.poll() is None

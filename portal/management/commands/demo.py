@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import sys
 import time
@@ -18,7 +17,7 @@ from portal.demo.prepare import HOST, check_port_is_free, delete_demo_data, prep
 from portal.demo.processes import Program, ShutdownRequest, run_until_stopped
 from portal.environment import BASE_DIR
 
-# A sweep needs less to notice the request. A task that is cut off runs again, which is safe.
+# The supervisor of the workers needs 20 seconds at most. A task that is cut off runs again, which is safe.
 GRACE_SECONDS = 30
 START_TIMEOUT_SECONDS = 60
 
@@ -56,8 +55,7 @@ class Command(BaseCommand):
         env.setdefault("PUBLIC_URL", address)
         pass_fds = (lock.fileno(),)
         web = Program("web server", get_web_command(port, reload=reload), env, pass_fds=pass_fds)
-        # SIGINT, because SIGTERM lets django-q's sentinel hang.
-        worker = Program("worker", get_manage_command("qcluster"), env, stop_signal=signal.SIGINT, pass_fds=pass_fds)
+        worker = Program("worker", get_manage_command("run_workers"), env, pass_fds=pass_fds)
 
         def on_started() -> None:
             groups = " ".join(str(program.process.pid) for program in (web, worker) if program.process)

@@ -1,0 +1,54 @@
+"""What the processes of a cluster tell their supervisor, through a pipe: a line for each sign.
+
+Lines are shorter than PIPE_BUF, so those of several processes do not mix. Nothing waits for the supervisor: a sign that
+finds the pipe full is lost. Without a supervisor, nothing is told.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import dataclass
+from typing import Final
+
+# Set by the supervisor: the pipe's end to write to.
+PIPE_VARIABLE: Final = "PORTAL_SIGNS_PIPE"
+
+# The sentinel's loop went round, and all of the cluster's processes are there.
+GUARDS: Final = "guards"
+# The sentinel found a process that a signal had killed.
+DIED: Final = "died"
+# A worker began or ended a task. The detail is the canary's number, or 0 for other tasks.
+BEGAN: Final = "began"
+ENDED: Final = "ended"
+# The monitor took the result of a task. The detail is as above.
+SAVED: Final = "saved"
+
+
+@dataclass(frozen=True)
+class Sign:
+    kind: str
+    pid: int
+    detail: str
+
+    @property
+    def number(self) -> int:
+        return int(self.detail)
+
+
+def report(kind: str, detail: object = 0) -> None:
+    """Tell the supervisor. If it was killed, end the cluster at once: a new supervisor starts its own."""
+    pipe = os.environ.get(PIPE_VARIABLE)
+    if not pipe:
+        return
+    try:
+        os.write(int(pipe), f"{kind} {os.getpid()} {detail}\n".encode())
+    except BrokenPipeError:
+        os.killpg(0, signal.SIGKILL)
+    except OSError:
+        pass
+
+
+def parse(line: bytes) -> Sign:
+    kind, pid, detail = line.decode().split(" ", 2)
+    return Sign(kind, int(pid), detail)

@@ -1,0 +1,59 @@
+"""What a cluster does, as its processes report it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+from portal.jobs import signs
+from portal.jobs.signs import Sign
+from portal.jobs.supervisor.linux import is_suspended
+
+
+@dataclass
+class Activity:
+    """Of one cluster. Times are those of time.monotonic()."""
+
+    started_at: float
+    # When the sentinel's loop last went round. None until all processes are there.
+    guarded_at: float | None = None
+    ready_at: float | None = None
+    # When a worker last began or ended a task, and when the monitor last took a result.
+    worked_at: float = 0.0
+    saved_at: float = 0.0
+    # The last canaries that a worker ran, and whose results the monitor took.
+    ran_number: int = 0
+    saved_number: int = 0
+    # The workers that are in a task, with its beginning.
+    busy: dict[int, float] = field(default_factory=dict)
+    # Which process a signal killed, and which signal.
+    death: str = ""
+
+    def note(self, sign: Sign, now: float) -> None:
+        match sign.kind:
+            case signs.GUARDS:
+                self.guarded_at = now
+                self.ready_at = self.ready_at or now
+            case signs.DIED:
+                self.death = sign.detail
+            case signs.BEGAN:
+                self.busy[sign.pid] = self.worked_at = now
+            case signs.ENDED:
+                self.busy.pop(sign.pid, None)
+                self.worked_at = now
+                self.ran_number = max(self.ran_number, sign.number)
+            case signs.SAVED:
+                self.saved_at = now
+                self.saved_number = max(self.saved_number, sign.number)
+
+    def count_working(self, now: float, limit: float) -> int:
+        """How many workers are in a task, for less than `limit` seconds. One that is suspended does not work."""
+        return sum(now - since < limit and _exists(pid) and not is_suspended(pid) for pid, since in self.busy.items())
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
