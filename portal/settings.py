@@ -101,6 +101,8 @@ FILE_UPLOAD_HANDLERS = [
 UPLOAD_LIMIT_MB = environment.require_minimum(1, "UPLOAD_LIMIT_MB", read("int", "UPLOAD_LIMIT_MB", 100))
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_000
+# With less space in DATA_DIR, in millions of bytes, /readyz says that the disk is full.
+MIN_FREE_DISK_MB = environment.require_minimum(0, "MIN_FREE_DISK_MB", read("int", "MIN_FREE_DISK_MB", 500))
 MAX_UNCONFIRMED_IMPORTS = 20  # of an account
 
 # Applications
@@ -123,6 +125,7 @@ INSTALLED_APPS = [
     "django_q",
 ]
 MIDDLEWARE = [
+    "portal.health.middleware.health_middleware",
     "django.middleware.security.SecurityMiddleware",
     "portal.api.problems.problem_details_middleware",
     "csp.middleware.CSPMiddleware",

@@ -99,7 +99,7 @@ class ProductionPortal:
     def start(self) -> None:
         for name, command in (
             ("web", ["-m", "gunicorn", "--config", "deploy/gunicorn.conf.py", "portal.wsgi"]),
-            ("worker", ["manage.py", "qcluster"]),
+            ("worker", ["manage.py", "run_workers"]),
         ):
             with (self.folder / f"{name}.log").open("a") as log:
                 process = subprocess.Popen(

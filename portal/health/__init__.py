@@ -1,0 +1,1 @@
+"""Whether this portal works, for monitoring: /healthz and /readyz."""
