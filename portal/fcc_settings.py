@@ -8,7 +8,7 @@ from portal.environment import EnvironmentReader
 
 # A longer list of numbers makes the address of a request longer than some proxies accept.
 MAX_BATCH_SIZE = 100
-# A batch takes two requests. Both must end before the lease of the sweep does (portal/jobs/runner.py:LEASE_SECONDS).
+# A batch takes two requests. Both must end before their task is killed (`timeout` of Q_CLUSTER in portal/settings.py).
 MAX_TIMEOUT = 30
 
 

@@ -14,7 +14,7 @@ __all__ = [
 
 read = environment.read
 _IS_DEMO = read("bool", "DEMO", False)
-# A download must end before the lease of its sweep does: LEASE_SECONDS in portal/jobs/runner.py.
+# A download must end before its task is killed: `timeout` of Q_CLUSTER in portal/settings.py.
 _MAX_TIMEOUT_SECONDS = 75
 
 FTC_FETCH = read("bool", "FTC_FETCH", not _IS_DEMO)

@@ -26,9 +26,8 @@ Row = TypeVar("Row", bound=models.Model)
 AUTO_GENERATED_HEADERS = {"Auto-Submitted": "auto-generated"}
 
 CHUNK_SIZE = 20
-# Longer than a mail server may take to answer (settings.EMAIL_TIMEOUT), or a slow mail would be sent twice.
-LEASE = timedelta(minutes=2)
-FIRST_RETRY_DELAY = LEASE
+# A task renews the claim on a mail while the mail server takes its time.
+FIRST_RETRY_DELAY = timedelta(minutes=2)
 MAX_RETRY_DELAY = timedelta(hours=6)
 MAX_ATTEMPTS = 20
 
@@ -90,7 +89,6 @@ def _claim(due: QuerySet[Any], row: Any, now: datetime) -> RowClaim[Any] | None:
         due.filter(mail_attempts=row.mail_attempts),
         row.pk,
         now=now,
-        lease=LEASE,
         mail_due_at=None if is_last else now + get_retry_delay(row.mail_attempts),
         mail_attempts=F("mail_attempts") + 1,
     )

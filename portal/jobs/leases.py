@@ -8,15 +8,18 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from portal.jobs.claims import RowClaim, claim_row
+from portal.jobs.claims import LEASE_DURATION, RowClaim, claim_row
 from portal.models import Lease
 
 
 @contextmanager
-def acquire_lease(name: str, *, ttl_seconds: float) -> Iterator[RowClaim[Lease] | None]:
-    """Yield the claim on the lease of this name, or None while another process holds it; release it at the end."""
+def acquire_lease(name: str, *, duration: timedelta = LEASE_DURATION) -> Iterator[RowClaim[Lease] | None]:
+    """Yield the claim on the lease of this name, or None while another process holds it; release it at the end.
+
+    A task renews it. Outside a task it lasts for `duration`.
+    """
     Lease.objects.bulk_create([Lease(name=name)], ignore_conflicts=True)
-    lease = claim_row(Lease.objects.all(), name, now=timezone.now(), lease=timedelta(seconds=ttl_seconds))
+    lease = claim_row(Lease.objects.all(), name, now=timezone.now(), lease=duration)
     try:
         yield lease
     finally:

@@ -12,30 +12,37 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial, wraps
 from hashlib import sha256
 
 from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
+from django_q.brokers import get_broker
+from django_q.models import OrmQ
 from django_q.tasks import async_task
 
-from portal.jobs.claims import RowClaim, claim_row
+from portal.db.outages import is_outage
+from portal.jobs import outages
+from portal.jobs.claims import RowClaim, claim_row, give_back_claims
 from portal.jobs.leases import acquire_lease
+from portal.jobs.renewal import keep_claims, keep_claims_of_step
 from portal.models import Lease
 
 logger = logging.getLogger(__name__)
 
 # How long a task works before others have their turn. Each sweep waits at most for this and one chunk of every other.
 BUDGET_SECONDS = 5
-# A sweep's lease. Its last chunk begins within the budget and may take as long as the rest. Below the cluster's timeout
-# (120 s), so that a sweep ends before it is killed.
-LEASE_SECONDS = 90
-# How long a task that was queued again may wait. Then it counts as lost, and may be queued once more.
+# How long a continuation may wait in the queue. Then it counts as lost in any case, and may be queued once more.
 MAX_WAIT = timedelta(minutes=10)
-# Begins the name of the lease that exists while a continuation waits.
+# After so long a continuation counts as lost if no task that was queued as early waits: a worker took it, and died.
+LOST_AFTER = timedelta(seconds=10)
+# Rows of a chunk that failed rest so long. Otherwise each attempt would ask the providers anew, every few seconds.
+REST_AFTER_FAILURE = timedelta(minutes=3)
+# Begins the name of the lease that exists while a continuation waits, and of that of a sweep that runs.
 WAITING_PREFIX = "waits:"
+SWEEP_PREFIX = "sweep:"
 # SQLite does not serve writers in turn: without a pause another writer waits for seconds.
 PAUSE_SECONDS = 0.02
 
@@ -58,18 +65,37 @@ def task(function: Callable[..., object]) -> Callable[..., None]:
         is_unfinished: list[bool] = []
         previous = _is_unfinished.set(is_unfinished)
         try:
-            if is_continuation:
-                Lease.objects.filter(name=_waiting_name(path, args)).delete()
-            function(*args)
+            with keep_claims():
+                _run(partial(function, *args), path, args, is_continuation=is_continuation)
             if is_unfinished:
                 enqueue_again(path, *args)
-        except Exception:
-            logger.exception("%s failed; the next sweep goes on where it stopped", function.__qualname__)
+        except Exception as error:
+            _log_failure(function.__qualname__, error)
         finally:
             _is_unfinished.reset(previous)
             _release_memory()
 
     return run
+
+
+def _run(function: Callable[[], object], path: str, args: tuple[object, ...], *, is_continuation: bool) -> None:
+    """Run the function. If it raises, the rows that it claimed are given back (after an outage) or rest."""
+    try:
+        if is_continuation:
+            Lease.objects.filter(name=_waiting_name(path, args)).delete()
+        function()
+        outages.end()
+    except Exception as error:
+        give_back_claims(rest=None if is_outage(error) else REST_AFTER_FAILURE)
+        raise
+
+
+def _log_failure(name: str, error: Exception) -> None:
+    """An outage is logged once, without a traceback: it is not the fault of the task, whose work waits."""
+    if is_outage(error):
+        outages.report(error)
+    else:
+        logger.error("%s failed; the next sweep goes on where it stopped", name, exc_info=error)
 
 
 # Set while a task runs. Not empty once the task called `continue_later`.
@@ -108,16 +134,43 @@ def enqueue(task_path: str, *args: object) -> None:
     _enqueue(task_path, *args)
 
 
-def enqueue_again(task_path: str, *args: object) -> None:
+def enqueue_again(task_path: str, *args: object) -> bool:
     """Queue a task to continue its work behind the tasks that wait, unless its continuation waits already.
 
-    Without this condition, each run that the schedule starts would add one more continuation.
+    Without this condition, each run that the schedule starts would add one more continuation. Returns whether it was
+    queued.
     """
-    name = _waiting_name(task_path, args)
+    name, now = _waiting_name(task_path, args), timezone.now()
     Lease.objects.bulk_create([Lease(name=name)], ignore_conflicts=True)
     with transaction.atomic():
-        if claim_row(Lease.objects.all(), name, now=timezone.now(), lease=MAX_WAIT):
+        is_new = claim_row(Lease.objects.all(), name, now=now, lease=MAX_WAIT, is_renewed=False)
+        if is_queued := bool(is_new or _replace_lost(name, now)):
             _enqueue(task_path, *args, is_continuation=True)
+    return is_queued
+
+
+def _replace_lost(name: str, now: datetime) -> bool:
+    """Let the lease of a continuation that the queue lost begin anew. False if the continuation may still wait."""
+    waiting = Lease.objects.filter(name=name, lease_until__gt=now)
+    until = waiting.values_list("lease_until", flat=True).first()
+    if until is None or now - (until - MAX_WAIT) < LOST_AFTER or _holds_task_queued_by(until - MAX_WAIT, now):
+        return False
+    return bool(waiting.filter(lease_until=until).update(lease_until=now + MAX_WAIT))
+
+
+def _holds_task_queued_by(moment: datetime, now: datetime) -> bool:
+    """Whether a task waits in the queue that was queued by this moment, so that those queued then wait behind it.
+
+    A queue in Redis does not say when a task was queued.
+    """
+    if settings.Q_CLUSTER.get("orm"):
+        # `lock` is when the task was queued, or lies ahead once a worker took it.
+        tasks = OrmQ.objects.filter(key=settings.Q_CLUSTER["name"])  # without canaries
+        return tasks.filter(lock__lte=min(moment + timedelta(seconds=1), now)).exists()
+    try:
+        return get_broker().queue_size() > 0
+    except Exception:
+        return True
 
 
 def _waiting_name(task_path: str, args: tuple[object, ...]) -> str:
@@ -142,7 +195,7 @@ def _enqueue_now(task_path: str, *args: object, **options: object) -> None:
 @contextmanager
 def run_exclusively(name: str) -> Iterator[RowClaim[Lease] | None]:
     """Yield the lease of a sweep, or None while another process runs this sweep."""
-    with acquire_lease(f"sweep:{name}", ttl_seconds=LEASE_SECONDS) as lease:
+    with acquire_lease(f"{SWEEP_PREFIX}{name}") as lease:
         yield lease
 
 
@@ -160,7 +213,7 @@ def run_until_done(name: str, step: Callable[[], int], *, parallel_task: str = "
     is_parallel = bool(parallel_task) and settings.SWEEPERS > 1 and connection.vendor == "postgresql"
     with ExitStack() as stack:
         has_lease = _acquire_slot(stack, name, slots=settings.SWEEPERS if is_parallel else 1)
-        while has_lease and (not done or time.monotonic() < until) and (count := step()):
+        while has_lease and (not done or time.monotonic() < until) and (count := _do_step(step)):
             if is_parallel and not done:
                 enqueue_again(parallel_task)
             done += count
@@ -170,6 +223,11 @@ def run_until_done(name: str, step: Callable[[], int], *, parallel_task: str = "
     if done:
         logger.info("%s: %s done", name, done)
     return done
+
+
+def _do_step(step: Callable[[], int]) -> int:
+    with keep_claims_of_step():
+        return step()
 
 
 def _acquire_slot(stack: ExitStack, name: str, *, slots: int) -> bool:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
+from django.utils import timezone
 
 from portal.audit import Context
 from portal.db.in_list import in_list
-from portal.jobs.claims import RELEASED, LeaseLost, RowClaim, claim_row
+from portal.jobs.claims import LEASE_DURATION, RELEASED, LeaseLost, RowClaim, claim_row
 from portal.jobs.runner import BUDGET_SECONDS, enqueue, pause
 from portal.models import Account
 from reputation import campaigns
@@ -37,7 +38,7 @@ Outcome = BulkActionNumber.Outcome
 # At most so many are processed while the person waits. More go to the workers, with a progress bar.
 MAX_SYNCHRONOUS = 1_000
 CHUNK = 10_000
-LEASE = timedelta(seconds=90)
+LEASE = LEASE_DURATION
 
 
 def create_bulk_action(
@@ -157,7 +158,7 @@ def apply(bulk_action: BulkAction, *, context: Context) -> bool:
     except LeaseLost:
         pass
     finally:
-        claim.release()
+        claim.release(waiting_since=timezone.now())
     bulk_action.refresh_from_db()
     return bulk_action.state == State.DONE
 

@@ -8,14 +8,14 @@ continues behind the last.
 from __future__ import annotations
 
 import time
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Count, Max, Value
 from django.utils import timezone
 
 from portal.db.bulk import insert_from
-from portal.jobs.claims import RELEASED, claim_row
+from portal.jobs.claims import LEASE_DURATION, RELEASED, claim_row
 from portal.jobs.runner import BUDGET_SECONDS, enqueue, pause
 from reputation.bulk_actions.rules import ELIGIBILITY_RULES
 from reputation.bulk_actions.selection import get_matching_numbers
@@ -28,7 +28,7 @@ Outcome = BulkActionNumber.Outcome
 
 # Numbers of one statement and transaction; also the most that a person who opens a window waits for.
 CHUNK = 20_000
-LEASE = timedelta(seconds=90)
+LEASE = LEASE_DURATION
 NO_FREE_SEAT = "no_free_seat"
 
 
@@ -72,7 +72,7 @@ def continue_snapshot(bulk_action: BulkAction) -> bool:
                 return False
             pause()
     finally:
-        claim.release()
+        claim.release(waiting_since=timezone.now())
 
 
 def snapshot_chunk(bulk_action: BulkAction, numbers: PhoneNumberQuerySet, rule: EligibilityRule) -> bool:

@@ -20,6 +20,7 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from portal.db.bulk import insert_rows, update_rows
+from portal.db.outages import is_outage
 from portal.files.records import UnreadableFile
 from portal.jobs.claims import RELEASED, RowClaim, claim, claim_row
 from portal.jobs.runner import BUDGET_SECONDS
@@ -99,8 +100,11 @@ def _read_page(client: FtcClient, page: FtcIndexPage, clock: Clock) -> bool:
         if files or answer.outcome is Outcome.UNCHANGED:
             _record_page(claimed, answer, files, clock())
             return True
-    except Exception:
-        _record_failure(claimed, page, Answer(Outcome.FAILED, UNEXPECTED), clock())
+    except Exception as error:
+        if is_outage(error):
+            claimed.release(attempts=F("attempts") - 1)
+        else:
+            _record_failure(claimed, page, Answer(Outcome.FAILED, UNEXPECTED), clock())
         raise
     _record_failure(claimed, page, answer, clock())
     return True
@@ -167,8 +171,9 @@ def _fetch_file(client: FtcClient, page: FtcIndexPage, clock: Clock) -> bool:
                 answer = client.fetch(file.url, target, etag=file.etag, last_modified=file.last_modified)
             _keep_quiet(page, answer, clock())
             values = _take(answer, path, file, clock())
-    except Exception:
-        _record(file, token, _failed(State.FAILED, UNEXPECTED), clock())
+    except Exception as error:
+        if not is_outage(error):  # after an outage the task gives the file back
+            _record(file, token, _failed(State.FAILED, UNEXPECTED), clock())
         raise
     _record(file, token, values, clock())
     return True

@@ -53,7 +53,7 @@ def choose(batch: NumberImport, choice: Choice, *, context: Context) -> bool:
     if is_chosen and former_table and not batch.table_file:
         batch.file.storage.delete(former_table)
     if is_chosen and pipeline.is_read_at_once(batch):
-        pipeline.advance(batch, now=context.now)
+        pipeline.advance_at_once(batch, now=context.now)
     batch.refresh_from_db()
     return bool(is_chosen)
 

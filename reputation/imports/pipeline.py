@@ -22,11 +22,14 @@ from django.core.files import File
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.db.models import F, QuerySet
+from django.db.models.functions import Greatest
+from django.utils import timezone
 
 from portal.audit import Context
+from portal.db.outages import is_outage
 from portal.files.records import UnreadableFile
 from portal.files.workbooks import is_workbook
-from portal.jobs.claims import RELEASED, LeaseLost, claim_row, unclaimed
+from portal.jobs.claims import LEASE_DURATION, RELEASED, LeaseLost, claim_row, unclaimed
 from portal.jobs.runner import BUDGET_SECONDS, enqueue, pause
 from portal.models import Account
 from reputation.imports import progress
@@ -45,7 +48,9 @@ State = NumberImport.State
 # A file of at most so many bytes is read, and at most so many numbers are applied, while the person waits.
 MAX_SYNCHRONOUS_BYTES = 64 * 1024
 MAX_SYNCHRONOUS_ROWS = 1_000
-LEASE = timedelta(seconds=90)
+LEASE = LEASE_DURATION
+# How long an import rests that met a full disk or an absent database.
+OUTAGE_PAUSE = timedelta(seconds=15)
 # An import fails after so many workers in a row that did not finish a chunk.
 MAX_ATTEMPTS = 5
 ADVANCE_TASK = "reputation.tasks.imports.advance_import"
@@ -102,7 +107,7 @@ def receive(
         batch.file.delete(save=False)
         raise
     if is_read_at_once(batch):
-        advance(batch, now=context.now)
+        advance_at_once(batch, now=context.now)
     return batch
 
 
@@ -130,7 +135,7 @@ def advance(batch: NumberImport, *, now: datetime, budget_seconds: float = BUDGE
     """Read or apply as much as fits into the time. True while there is more to do.
 
     Returns False immediately if another worker holds the import. An error is logged, and the next worker tries again,
-    up to MAX_ATTEMPTS times.
+    up to MAX_ATTEMPTS times. Raises an outage (portal.db.outages): it is not the fault of the import, which waits.
     """
     claim = claim_row(NumberImport.objects.in_progress(), batch.pk, now=now, lease=LEASE, attempts=F("attempts") + 1)
     if claim is None:
@@ -148,13 +153,26 @@ def advance(batch: NumberImport, *, now: datetime, budget_seconds: float = BUDGE
     except FileNotFoundError:
         fail(batch, "The uploaded file is no longer on the server. Import it again.", now=now)
         return False
-    except Exception:
+    except Exception as error:
+        if is_outage(error):
+            claim.release(lease_until=timezone.now() + OUTAGE_PAUSE, attempts=Greatest(F("attempts") - 1, 0))
+            raise
         logger.exception("Import %s stopped at line %s", batch.pk, batch.lines_read)
         if batch.attempts >= MAX_ATTEMPTS:
             fail(batch, "Something went wrong on the server, several times. What was done so far stays.", now=now)
         return False
     finally:
-        claim.release()
+        claim.release(waiting_since=timezone.now())
+
+
+def advance_at_once(batch: NumberImport, *, now: datetime) -> None:
+    """Advance an import while a person waits. After an outage a worker goes on: what the person sent is stored."""
+    try:
+        advance(batch, now=now)
+    except Exception as error:
+        if not is_outage(error):
+            raise
+        logger.warning("Import %s waits: %s", batch.pk, error)
 
 
 def get_unclaimed(now: datetime) -> QuerySet[NumberImport]:
@@ -183,7 +201,7 @@ def confirm(batch: NumberImport, *, context: Context) -> bool:
     if is_confirmed:
         progress.delete_files(batch)
     if is_confirmed and batch.total_count <= MAX_SYNCHRONOUS_ROWS:
-        advance(batch, now=context.now)
+        advance_at_once(batch, now=context.now)
     batch.refresh_from_db()
     return bool(is_confirmed)
 

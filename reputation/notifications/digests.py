@@ -34,8 +34,8 @@ CHUNK_SIZE = 50
 def get_cutoff(now: datetime) -> datetime:
     """The moment up to which all news is known.
 
-    A task may store a label a little later than the time it gives the label, but not longer than its lease lasts. So
-    the newest news is left for the next digest, or it would be missed.
+    A task may store a label a little later than the time it gives the label, but not longer than a task may last (two
+    minutes). So the newest news is left for the next digest, or it would be missed.
     """
     return now - min(timedelta(minutes=3), days(0.05))
 

@@ -13,8 +13,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.db import Error
 from django.db.models import F
 
+from portal.db.outages import is_outage
 from reputation.models import CircuitBreaker, Connection
 from reputation.providers.protocol import (
     EngineResponse,
@@ -142,11 +144,16 @@ def call_in_batches(provider: Provider, operation: str, items: Sequence[Any], re
 
 
 def _call_batch(provider: Provider, operation: str, batch: list[Any]) -> list[Any]:
-    """The answers. Raises ProviderError, whatever the provider raises."""
+    """The answers. Raises ProviderError, whatever the provider raises, and an outage of the portal's own database."""
     try:
         return list(getattr(provider, operation)(batch))
     except ProviderError:
         raise
+    except Error as error:
+        if is_outage(error):
+            raise
+        logger.exception("%s: %s failed unexpectedly", provider.name, operation)
+        raise ProviderUnavailable(f"Unexpected {type(error).__name__}: {error}") from error
     except OSError as error:  # the base of time-outs and connection errors in socket, ssl, urllib, requests, httpx
         raise ProviderUnavailable(f"{type(error).__name__}: {error}") from error
     except Exception as error:

@@ -9,7 +9,7 @@ from itertools import cycle
 from django.utils.module_loading import import_string
 
 from portal.jobs.leases import acquire_lease
-from portal.jobs.runner import LEASE_SECONDS, enqueue_again, task
+from portal.jobs.runner import enqueue_again, task
 from reputation import schedules
 
 PAUSE_SECONDS = 1.0
@@ -28,7 +28,7 @@ def run_demo_loop() -> None:
     """
     task_count = sum(entry.in_demo_loop for entry in schedules.SCHEDULES)
     until = time.monotonic() + LOOP_SECONDS
-    with acquire_lease("rounds", ttl_seconds=LEASE_SECONDS) as lease:
+    with acquire_lease("rounds") as lease:
         while lease and time.monotonic() < until:
             for _ in range(task_count):
                 if time.monotonic() < until:

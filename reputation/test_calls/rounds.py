@@ -38,6 +38,11 @@ class Caller:
     tester: Tester | None = None
 
 
+def get_claim_duration() -> timedelta:
+    """How long a call that was taken is kept for the person who took it."""
+    return timedelta(minutes=settings.TEST_CALLS.claim_minutes)
+
+
 def get_size(minutes: int) -> int:
     """How many calls fit into so many minutes: about one a minute."""
     return max(minutes * 60 // settings.TEST_CALLS.seconds_per_call, 1)
@@ -126,7 +131,7 @@ def take_call(
             return mine
         _move_to_today(calls, today_of(account, now), now)
         free = _get_free(calls.filter(telephone=telephone_id) if telephone_id else calls, now)
-        lease = timedelta(minutes=settings.TEST_CALLS.claim_minutes)
+        lease = get_claim_duration()
         _token, ids = claim(free, now=now, limit=1, order_by="position", attempts="", lease=lease)
         if not ids:
             return None
@@ -139,7 +144,9 @@ def _move_to_today(calls: QuerySet[TestCall], today: date, now: datetime) -> Non
 
     Drops those whose number has a call to the same telephone today already.
     """
-    earlier = calls.filter(unclaimed(now), state=State.PLANNED, round__ended_at__isnull=True, day__lt=today)
+    earlier = calls.filter(
+        unclaimed(now, get_claim_duration()), state=State.PLANNED, round__ended_at__isnull=True, day__lt=today
+    )
     if ids := list(earlier.values_list("pk", flat=True)):
         planned = TestCall.objects.filter(pk__in=in_list(ids))
         of_today = TestCall.objects.exclude(state=State.DROPPED).filter(
@@ -174,7 +181,7 @@ def renew_call(call: TestCall, *, now: datetime) -> bool:
     with transaction.atomic():
         Account.objects.select_for_update().get(pk=call.account_id)
         free = _get_free(TestCall.objects.filter(pk=call.pk).exclude(lease_token=""), now)
-        lease_until = now + timedelta(minutes=settings.TEST_CALLS.claim_minutes)
+        lease_until = now + get_claim_duration()
         return bool(free.filter(lease_token=call.lease_token).update(lease_until=lease_until))
 
 
@@ -213,7 +220,9 @@ def end_round(test_round: TestRound, *, context: Context) -> bool:
         open_rounds = TestRound.objects.filter(pk=test_round.pk, ended_at__isnull=True)
         if not open_rounds.update(ended_at=context.now):
             return False
-        test_round.calls.filter(unclaimed(context.now), state=State.PLANNED).update(state=State.DROPPED, **RELEASED)
+        test_round.calls.filter(unclaimed(context.now, get_claim_duration()), state=State.PLANNED).update(
+            state=State.DROPPED, **RELEASED
+        )
         made = test_round.calls.filter(state__in=TestCall.ANSWERED).count()
         audit.record_event(
             account=test_round.account,
@@ -238,7 +247,9 @@ def end_stale_rounds(now: datetime) -> int:
 
 def drop_abandoned_calls(now: datetime) -> int:
     """Drops the calls of ended rounds that were being made then, and got no result; returns how many."""
-    left = TestCall.objects.filter(unclaimed(now), state=State.PLANNED, round__ended_at__isnull=False)
+    left = TestCall.objects.filter(
+        unclaimed(now, get_claim_duration()), state=State.PLANNED, round__ended_at__isnull=False
+    )
     ids = list(left.order_by("pk").values_list("pk", flat=True)[:1_000])
-    abandoned = TestCall.objects.filter(unclaimed(now), pk__in=in_list(ids), state=State.PLANNED)
+    abandoned = TestCall.objects.filter(unclaimed(now, get_claim_duration()), pk__in=in_list(ids), state=State.PLANNED)
     return abandoned.update(state=State.DROPPED, **RELEASED)

@@ -15,7 +15,7 @@ from django.utils import timezone
 from enrollment import decisions, mails, tasks
 from enrollment.models import Transition
 from portal.audit import Context
-from portal.mail import LEASE, MAX_ATTEMPTS, get_retry_delay
+from portal.mail import FIRST_RETRY_DELAY, MAX_ATTEMPTS, get_retry_delay
 from tests.enrollment import form_data
 from tests.enrollment.review import decide
 from tests.factories import AccountFactory, MemberFactory
@@ -121,7 +121,7 @@ def test_two_workers_send_the_same_mail_once(rejected, now, settings):
 
 def test_worker_whose_claim_expired_sends_nothing(rejected, now, monkeypatch):
     """The worker stalls before it sends the mail, and another worker sends it meanwhile."""
-    later = now + LEASE
+    later = now + FIRST_RETRY_DELAY
     get_recipients = mails.get_recipients
 
     def stall(step):
@@ -178,7 +178,7 @@ def test_mail_is_sent_by_another_worker_after_the_first_was_killed(rejected, now
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     mails.send_due(now + timedelta(minutes=1))
     assert mail.outbox == []
-    mails.send_due(timezone.now() + LEASE)
+    mails.send_due(timezone.now() + FIRST_RETRY_DELAY)
     assert len(mail.outbox) == 1
 
 

@@ -163,7 +163,7 @@ def test_demo_loop_runs_the_frequent_tasks_and_queues_itself_again(provider, acc
 
 @pytest.mark.django_db
 def test_second_demo_loop_returns_immediately_and_queues_nothing(provider):
-    with acquire_lease("rounds", ttl_seconds=60) as mine:
+    with acquire_lease("rounds") as mine:
         assert mine
         demo_loop.run_demo_loop()
     assert not OrmQ.objects.exists()

@@ -14,6 +14,7 @@ from django.db import connections
 from django_q.conf import Conf
 
 from portal.jobs.canary import is_log_of_other_tasks
+from portal.jobs.overdue import enqueue_overdue
 from portal.jobs.supervisor.cluster import ClusterProcess
 from portal.jobs.supervisor.faults import Waiting, find_fault
 from portal.jobs.supervisor.linux import adopt_orphans
@@ -32,6 +33,8 @@ GRACE_SECONDS: Final = 15
 MAX_DELAY_SECONDS: Final = 30
 # How often systemd is told that the loop goes round. WatchdogSec in deploy/portal-worker.service is far longer.
 TELL_SECONDS: Final = 2
+# How often overdue work is looked for.
+OVERDUE_SECONDS: Final = 3
 # How long to wait for the database before systemd is told that the start is over.
 READY_SECONDS: Final = 20
 
@@ -42,7 +45,10 @@ class Supervisor:
     def __init__(self) -> None:
         self.name = f"{socket.gethostname()[:60]}:{os.getpid()}:{secrets.token_hex(2)}"
         self.watch = CanaryWatch(self.name)
-        self.threads = [PeriodicThread("The canary", self.watch.step, seconds=1)]
+        self.threads = [
+            PeriodicThread("The canary", self.watch.step, seconds=1),
+            PeriodicThread("Overdue work", enqueue_overdue, seconds=OVERDUE_SECONDS),
+        ]
         self.cluster: ClusterProcess | None = None
         self._signals = 0
         self._start_at = self._delay = 0.0

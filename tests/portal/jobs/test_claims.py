@@ -64,15 +64,15 @@ def test_a_sweep_claims_the_longest_due_rows_and_counts_the_attempt(account, now
 
 
 def test_a_named_lease_has_one_holder_and_is_released_by_that_holder_only():
-    with acquire_lease("work", ttl_seconds=60) as first:
+    with acquire_lease("work") as first:
         assert first
-        with acquire_lease("work", ttl_seconds=60) as second:
+        with acquire_lease("work") as second:
             assert second is None
         assert first.is_held()
         Lease.objects.update(lease_until=timezone.now())
-        with acquire_lease("work", ttl_seconds=60) as second:
+        with acquire_lease("work") as second:
             assert second
             assert not first.release()
             assert second.is_held()
-    with acquire_lease("work", ttl_seconds=60) as third:
+    with acquire_lease("work") as third:
         assert third
