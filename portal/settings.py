@@ -87,7 +87,7 @@ STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": {"BACKEND": "portal.files.storage.WholeFileStorage"},
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
@@ -96,7 +96,7 @@ STORAGES = {
 }
 FILE_UPLOAD_HANDLERS = [
     "portal.upload_handler.SizeLimitUploadHandler",
-    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+    "portal.upload_handler.WholeFileUploadHandler",
 ]
 UPLOAD_LIMIT_MB = environment.require_minimum(1, "UPLOAD_LIMIT_MB", read("int", "UPLOAD_LIMIT_MB", 100))
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024

@@ -1,11 +1,13 @@
-"""Refuse uploads over the size limit without storing them."""
+"""Refuse uploads over the size limit without storing them, and delete those that do not fit on the disk."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import IO, Any, cast
 
 from django.conf import settings
-from django.core.files.uploadhandler import FileUploadHandler, StopUpload
+from django.core.files.uploadedfile import UploadedFile
+from django.core.files.uploadhandler import FileUploadHandler, StopUpload, TemporaryFileUploadHandler
 
 
 class SizeLimitUploadHandler(FileUploadHandler):
@@ -31,3 +33,25 @@ class SizeLimitUploadHandler(FileUploadHandler):
 
     def file_complete(self, file_size: int) -> None:
         return None
+
+
+class WholeFileUploadHandler(TemporaryFileUploadHandler):
+    """Deletes the temporary file at once if the disk is full before its end. Django deletes it at some later time."""
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
+        try:
+            super().receive_data_chunk(raw_data, start)
+        except OSError:
+            self._delete()
+            raise
+
+    def file_complete(self, file_size: int) -> UploadedFile | None:
+        try:
+            return super().file_complete(file_size)
+        except OSError:
+            self._delete()
+            raise
+
+    def _delete(self) -> None:
+        with suppress(OSError):  # what is still to be written does not fit either
+            self.file.close()

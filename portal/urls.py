@@ -25,3 +25,4 @@ urlpatterns = [
     path("enrollment/", include("enrollment.urls")),
 ]
 handler403 = "portal.views.signing_in.permission_denied"
+handler500 = "portal.views.errors.handle_error"

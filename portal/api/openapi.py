@@ -158,7 +158,13 @@ def _complete_operation(operation: dict[str, Any]) -> None:
 
 
 # Headers that only problems with this status have.
-_PROBLEM_HEADERS = {401: ["WWW-Authenticate"], 403: ["WWW-Authenticate"], 412: ["ETag"], 429: ["Retry-After"]}
+_PROBLEM_HEADERS = {
+    401: ["WWW-Authenticate"],
+    403: ["WWW-Authenticate"],
+    412: ["ETag"],
+    429: ["Retry-After"],
+    503: ["Retry-After"],
+}
 
 
 def _problem_response(status: int, problem_types: list[ProblemType], headers: list[str]) -> dict[str, Any]:

@@ -207,6 +207,14 @@ PROBLEM_TYPES = {
             "Try again later, with the same Idempotency-Key.",
         ),
         ProblemType(
+            "unavailable",
+            503,
+            "The portal is not available now",
+            "The portal's database or disk cannot be used at the moment. What the request was to change may not be "
+            "stored.",
+            "Send it again after the seconds that Retry-After says, with the same Idempotency-Key.",
+        ),
+        ProblemType(
             "mail_not_taken",
             503,
             "The mail could not be sent",

@@ -14,6 +14,7 @@ from ninja.errors import HttpError, ValidationError
 
 from portal.accounts.api_keys import AuthenticationError
 from portal.api.problem_types import PROBLEM_TYPES
+from portal.db.outages import is_outage
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +22,9 @@ CONTENT_TYPE = "application/problem+json"
 API_PREFIX = "/api/v1/"
 # How many errors a problem lists at most.
 MAX_ERRORS = 50
+# When to try again after an outage of the database or the disk.
+RETRY_AFTER_SECONDS = 10
+_RETRY_AFTER = {"Retry-After": str(RETRY_AFTER_SECONDS)}
 
 
 class Problem(Exception):
@@ -85,6 +89,9 @@ def problem_from_exception(error: Exception) -> Problem:
         return Problem("too_large")
     if isinstance(error, SuspiciousOperation) or (isinstance(error, HttpError) and error.status_code == 400):
         return Problem("malformed")
+    if is_outage(error):
+        logger.error("A request of the API met an outage: %s", error)
+        return Problem("unavailable", headers=_RETRY_AFTER)
     logger.error("A request of the API failed", exc_info=error)
     return Problem("server_error")
 
@@ -95,7 +102,7 @@ def _error_location(path: tuple[str | int, ...]) -> str:
 
 
 # Responses of Django itself, for unknown paths and methods.
-_CODE_BY_STATUS = {400: "malformed", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+_CODE_BY_STATUS = {400: "malformed", 404: "not_found", 405: "method_not_allowed", 413: "too_large", 503: "unavailable"}
 
 
 def problem_details_middleware(
@@ -111,7 +118,7 @@ def problem_details_middleware(
             or response.headers.get("Content-Type", "").startswith("application/")
         ):
             return response
-        headers = {name: value for name, value in response.headers.items() if name == "Allow"}
+        headers = {name: value for name, value in response.headers.items() if name in ("Allow", "Retry-After")}
         return Problem(_CODE_BY_STATUS.get(response.status_code, "server_error"), headers=headers).to_response()
 
     return middleware
