@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.core.checks import register
 from django.db.models.signals import pre_migrate
 
 
@@ -9,12 +10,14 @@ class PortalConfig(AppConfig):
     def ready(self) -> None:
         from portal.area_code_tables import fetch_numbering_plan
         from portal.audit.record import on_recorded
+        from portal.backups.data_directory import check_restore_finished
         from portal.db.unknown_migrations import refuse_unknown_migrations
         from portal.jobs.work import register_kinds
         from portal.phone.current_plan import set_plan_source
         from portal.webhooks import outbox, work
 
         set_plan_source(fetch_numbering_plan)
+        register(check_restore_finished)
         on_recorded(outbox.write_messages)
         register_kinds(work.KINDS)
         pre_migrate.connect(refuse_unknown_migrations, sender=self)

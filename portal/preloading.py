@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from django.conf import settings
 from django.template import engines
 from django.template.backends.django import DjangoTemplates
 from django.urls import get_resolver
@@ -17,17 +16,18 @@ from django.urls import get_resolver
 def load_views_and_templates() -> None:
     """Import all views, and compile all templates of the portal. Django keeps both for as long as the process runs."""
     get_resolver().url_patterns  # noqa: B018 - imports the views
-    engine = engines["django"]
-    assert isinstance(engine, DjangoTemplates)
     for name in list_templates():
-        engine.get_template(name)
+        engines["django"].get_template(name)
 
 
 def list_templates() -> list[str]:
     """The names of the portal's own templates, as a view names them."""
     return sorted(
-        path.relative_to(folder).as_posix()
-        for folder in map(Path, settings.TEMPLATES[0]["DIRS"])
-        for path in folder.rglob("*")
-        if path.is_file()
+        path.relative_to(folder).as_posix() for folder in _get_folders() for path in folder.rglob("*") if path.is_file()
     )
+
+
+def _get_folders() -> list[Path]:
+    engine = engines["django"]
+    assert isinstance(engine, DjangoTemplates)
+    return [Path(folder) for folder in engine.dirs]

@@ -1,0 +1,1 @@
+"""Back up the database and the uploads into one archive, and restore them."""
