@@ -20,7 +20,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.timesince import timesince
 
-from enrollment import decisions
+from enrollment import decisions, mails
 from enrollment.assessment import Assessment, assess_submitted
 from enrollment.decisions import DECISIONS, Decision, DecisionOutcome
 from enrollment.forms.fields import LongTextField
@@ -154,6 +154,7 @@ class ApplicationAdmin(RolePermissionsMixin, admin.ModelAdmin):
         own_accounts = get_own_accounts(get_user(request), {application.account_id})
         conflict = own_accounts.get_conflict(application.account_id)
         steps = list(application.transitions.select_related("user").order_by("-pk"))
+        waiting_mails, unsent_mails = mails.find_unsent(steps)
         links = [_get_decision_link(decision, application) for decision in DECISIONS.values()]
         context = self._get_context(
             request,
@@ -163,6 +164,8 @@ class ApplicationAdmin(RolePermissionsMixin, admin.ModelAdmin):
             suggested=DECISIONS[assessment.suggestion.state] if application.state == State.SUBMITTED else None,
             answers=_get_answers_with_questions(application),
             steps=steps,
+            waiting_mails=waiting_mails,
+            unsent_mails=unsent_mails,
             changes=_get_changes(steps),
             exchange=_get_exchange(steps),
             decisions=[link for link in links if link and not conflict],

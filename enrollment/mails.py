@@ -1,12 +1,12 @@
 """Mails about an enrollment: to reviewers when it is submitted or withdrawn, to the applicant when it is decided.
 
-A mail is due in its transition's row (`mail_due_at`) until it is handed in.
+A mail is due in its transition's row (`mail_due_at`) until it is in the outbox. Once it is sent, `mailed_at` says when.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
-from urllib.parse import urlsplit
 
 from django.conf import settings
 
@@ -16,6 +16,8 @@ from enrollment.snapshot import get_business_values
 from portal import mail
 from portal.accounts.members import get_emails
 from portal.accounts.roles import Permission
+from portal.mail import queue
+from portal.models import OutgoingMail
 
 State = Application.State
 
@@ -29,10 +31,26 @@ SUBJECTS: dict[str, str] = {
 }
 
 
-def send_due(now: datetime) -> int:
-    """Send a chunk of the mails that are due; return how many were tried."""
+def enqueue_due(now: datetime) -> int:
+    """Put a chunk of the mails that are due into the outbox; return of how many transitions."""
     due = Transition.objects.mail_due(now).select_related("application__account", "user")
-    return mail.send_due(due, build_message, now=now, sent_at_field="mailed_at")
+    return mail.enqueue_due(due, build_message, kind=KIND.code, now=now)
+
+
+def note_sent(transition_pk: str, now: datetime) -> None:
+    """The first of the recipients got the mail."""
+    Transition.objects.filter(pk=transition_pk, mailed_at=None).update(mailed_at=now)
+
+
+def find_unsent(steps: Iterable[Transition]) -> tuple[set[int], set[int]]:
+    """The transitions whose mail waits in the outbox, and those whose mail could not be sent; one query."""
+    states = queue.get_states(KIND.code, [str(step.pk) for step in steps])
+    waiting = {int(reference) for reference, found in states.items() if OutgoingMail.State.WAITING in found}
+    unsent = {int(reference) for reference, found in states.items() if not found <= {OutgoingMail.State.SENT}}
+    return waiting, unsent - waiting
+
+
+KIND = mail.MailKind("enrollment", "Enrollment", on_sent=note_sent)
 
 
 def get_recipients(step: Transition) -> list[str]:
@@ -64,6 +82,4 @@ def build_message(step: Transition) -> mail.Message | None:
         f"enrollment/mails/{step.to_state}.txt",
         context,
         to=recipients,
-        # The same in every attempt, so that mail programs show a mail that was sent twice once.
-        headers={"Message-ID": f"<enrollment-{step.pk}@{urlsplit(settings.PUBLIC_URL).hostname}>"},
     )

@@ -113,8 +113,8 @@ class Transition(Claimable):
 
     `reason` is the reviewer's reason for a decision, or the applicant's reply in a submission.
 
-    The mail about it is due from `mail_due_at` until `mailed_at` is set. Both are kept in this row, so that a mail
-    survives a killed worker.
+    The mail about it is due from `mail_due_at` until it is in the outbox, and `mailed_at` is when it was sent. The due
+    time is written with the change, so that a mail survives a killed worker.
     """
 
     application = models.ForeignKey(Application, models.CASCADE, related_name="transitions")

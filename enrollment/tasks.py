@@ -8,5 +8,5 @@ from portal.jobs.runner import run_until_done, task
 
 @task
 def send_due_mails() -> None:
-    """Send every mail that is due. A mail that cannot be handed in stays due for a later run."""
-    run_until_done("enrollment mails", lambda: mails.send_due(timezone.now()))
+    """Put every mail that is due into the outbox."""
+    run_until_done("enrollment mails", lambda: mails.enqueue_due(timezone.now()))

@@ -8,16 +8,20 @@ class PortalConfig(AppConfig):
     verbose_name = "Accounts"
 
     def ready(self) -> None:
+        from portal.accounts import owner_mails, passwords
         from portal.area_code_tables import fetch_numbering_plan
         from portal.audit.record import on_recorded
         from portal.backups.data_directory import check_restore_finished
         from portal.db.unknown_migrations import refuse_unknown_migrations
         from portal.jobs.work import register_kinds
+        from portal.mail import register_mail_kinds
+        from portal.mail.work import MAIL_WORK
         from portal.phone.current_plan import set_plan_source
-        from portal.webhooks import outbox, work
+        from portal.webhooks import mails, outbox, work
 
         set_plan_source(fetch_numbering_plan)
         register(check_restore_finished)
         on_recorded(outbox.write_messages)
-        register_kinds(work.KINDS)
+        register_kinds((*work.KINDS, MAIL_WORK))
+        register_mail_kinds(passwords.INVITATION, passwords.PASSWORD_RESET, owner_mails.KIND, mails.KIND)
         pre_migrate.connect(refuse_unknown_migrations, sender=self)

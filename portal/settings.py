@@ -192,6 +192,7 @@ environment.require(
 )
 vars().update(read("email_url", "EMAIL_URL", EMAIL_URL) if EMAIL_URL else {})
 EMAIL_TIMEOUT = 20
+MAIL_PER_SECOND = environment.require_minimum(0, "MAIL_PER_SECOND", read("int", "MAIL_PER_SECOND", 0))
 DEFAULT_FROM_EMAIL = read("str", "DEFAULT_FROM_EMAIL", "Number Reputation <portal@localhost>" if DEMO else "")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 environment.require(bool(DEFAULT_FROM_EMAIL), "DEFAULT_FROM_EMAIL is missing: where the portal's mails come from.")

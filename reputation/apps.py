@@ -19,14 +19,16 @@ class ReputationConfig(AppConfig):
         from portal import navigation
         from portal.accounts.licensing import register_coverage_check
         from portal.jobs.work import register_kinds
+        from portal.mail import register_mail_kinds
         from portal.signals import licences_changing
         from portal.webhooks.events import register_events
         from reputation import checks, coverage_losses
         from reputation.models import NumberCount
         from reputation.monitoring import eligibility, revocation
-        from reputation.notifications import webhook_events
+        from reputation.notifications import digests, licences, webhook_events
         from reputation.numbers.change_token import get_change_token
         from reputation.post_migrate import set_up_database
+        from reputation.remediation import ticket
         from reputation.work.kinds import KINDS, WITHOUT_WORK
 
         def get_page_context(account: Account) -> dict[str, Any]:
@@ -40,6 +42,7 @@ class ReputationConfig(AppConfig):
         register_kinds(KINDS, without_work=WITHOUT_WORK)
         register(checks.check_providers)
         post_migrate.connect(set_up_database, sender=self)
+        register_mail_kinds(digests.KIND, licences.WARNING_KIND, licences.LOSS_KIND, ticket.KIND)
         register_coverage_check(eligibility.count_losing_monitoring)
         licences_changing.connect(coverage_losses.on_licences_changing)
         revoked.connect(revocation.on_enrollment_revoked)

@@ -9,6 +9,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django_q.models import Failure
 
 from portal.api import idempotency
+from portal.mail import queue
 from portal.models import WebhookDelivery, WebhookMessage
 from reputation.matching.statistics import WINDOW_DAYS
 from reputation.models import (
@@ -105,6 +106,7 @@ STEPS = {
     "prune webhook deliveries": delete_old_webhook_deliveries,
     "prune webhook messages": delete_old_webhook_messages,
     "prune API answers": idempotency.prune,
+    "prune mails": queue.prune,
     "prune photos of labels": delete_old_photos,
     "prune called numbers": delete_called_numbers,
 }

@@ -41,6 +41,7 @@ SCHEDULES = (
     ScheduleEntry("continue confirmations", "reputation.tasks.bulk_actions.continue_bulk_actions"),
     ScheduleEntry("continue imports", "reputation.tasks.imports.continue_imports"),
     ScheduleEntry("send enrollment mails", "enrollment.tasks.send_due_mails"),
+    ScheduleEntry("send mails", "portal.mail.tasks.send_mails"),
     ScheduleEntry("send digests", "reputation.tasks.digests.send_digests"),
     # Not in the demo loop: the FTC publishes by real days.
     ScheduleEntry(

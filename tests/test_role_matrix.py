@@ -18,7 +18,7 @@ from django.test import Client
 from django.urls import resolve, reverse
 
 from portal.accounts.roles import API_SCOPES, MEMBER_ROLES, STAFF_ROLES, Permission
-from portal.models import Account, AuditEvent, Member, User
+from portal.models import Account, AuditEvent, Member, OutgoingMail, User
 from reputation.fcc.dataset import get_dataset
 from reputation.models import CarrierEngine, CircuitBreaker, Connection, Desk, Engine, EngineRole
 from tests.factories import (
@@ -80,6 +80,11 @@ ADMIN_VIEWS: dict[str, tuple[frozenset[Permission], frozenset[Permission]]] = {
     "portal_auditevent_change": (need(P.READ_AUDIT_TRAIL), NOBODY),
     "portal_auditevent_history": (need(P.READ_AUDIT_TRAIL), need(P.READ_AUDIT_TRAIL)),
     "portal_auditevent_delete": (NOBODY, NOBODY),
+    "portal_outgoingmail_changelist": (need(P.READ_MAILS), need(P.READ_MAILS)),
+    "portal_outgoingmail_add": (NOBODY, NOBODY),
+    "portal_outgoingmail_change": (need(P.READ_MAILS), NOBODY),
+    "portal_outgoingmail_history": (need(P.READ_MAILS), need(P.READ_MAILS)),
+    "portal_outgoingmail_delete": (NOBODY, NOBODY),
     "reputation_fccdataset_changelist": (need(P.READ_ACCOUNTS), need(P.READ_ACCOUNTS)),
     "reputation_fccdataset_add": (NOBODY, NOBODY),
     "reputation_fccdataset_change": (need(P.READ_ACCOUNTS), need(P.CHANGE_ACCOUNTS)),
@@ -225,6 +230,7 @@ ADMIN_OBJECTS: dict[str, Callable[[Account], Model]] = {
     "auditevent": lambda account: AuditEvent.objects.create(
         account=account, at=account.created_at, via="task", code="account.added", subject_type="account", subject_id=1
     ),
+    "outgoingmail": lambda account: OutgoingMail.objects.create(kind="digest", recipient="dana@example.com"),
     "application": lambda account: ApplicationFactory(account=account, state="submitted"),
     "fccdataset": lambda account: get_dataset(),
     "connection": lambda account: Connection.objects.create(provider="simulated", account=account),

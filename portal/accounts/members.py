@@ -8,6 +8,7 @@ from django.contrib.auth.hashers import make_password
 from django.db import transaction
 
 from portal import audit
+from portal.accounts.passwords import enqueue_invitation
 from portal.accounts.roles import Permission, get_member_roles
 from portal.audit import Context
 from portal.models import Account, Member, User
@@ -25,8 +26,9 @@ class LastOwner(MembershipError):
 
 
 def add_member(*, account: Account, email: str, role: str, context: Context) -> Member:
-    """Make the person with this address a member. Creates the user, without a password, if there is none.
+    """Make the person with this address a member, and tell them by mail how to sign in.
 
+    Creates the user, without a password, if there is none.
     Raises MembershipError if they are a member already or may not sign in.
     """
     with transaction.atomic():
@@ -40,6 +42,7 @@ def add_member(*, account: Account, email: str, role: str, context: Context) -> 
             account=account, user=user, role=role, joined_at=context.now, digest_sent_at=context.now
         )
         _record_event(member, context=context, code="member.added", after=role)
+        enqueue_invitation(member, invited_by=context.actor.user, now=context.now)
     return member
 
 

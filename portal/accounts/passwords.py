@@ -1,18 +1,22 @@
-"""Links with which people set their own password: for new members, and for whoever forgot theirs."""
+"""Links with which people set their own password: for new members, and for whoever forgot theirs.
+
+The mails are written when they are sent, so that no link is stored.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.forms import PasswordResetForm
 from django.contrib.auth.tokens import default_token_generator
+from django.utils import timezone
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
 from portal import mail
-from portal.models import Account, User
+from portal.models import Member, User
 
 
 def get_set_password_link(user: User) -> str:
@@ -25,32 +29,53 @@ def _get_link_days() -> int:
     return settings.PASSWORD_RESET_TIMEOUT // 86_400
 
 
-def send_invitation(user: User, *, account: Account, invited_by: User) -> None:
-    """Tell somebody that they were added to an account. Who has no password yet gets a link to set one.
+def enqueue_invitation(member: Member, *, invited_by: User | None, now: datetime) -> None:
+    """Tell a new member by mail that they were added to the account. `invited_by` is None for a command."""
+    params = {"member": member.pk, "invited_by": invited_by.pk if invited_by else None}
+    mail.enqueue_private(member.user.email, kind=INVITATION.code, params=params, now=now)
 
-    Raises OSError, of which SMTPException is one, if the mail cannot be handed in.
-    """
+
+def compose_invitation(params: dict[str, Any]) -> mail.Message | None:
+    """Whoever has no password yet gets a link to set one. None if the member was removed meanwhile."""
+    member = Member.objects.select_related("user", "account").filter(pk=params["member"], user__is_active=True).first()
+    if member is None:
+        return None
     context = {
-        "account": account,
-        "invited_by": invited_by,
+        "account": member.account,
+        "invited_by": User.objects.filter(pk=params["invited_by"]).first(),
         "sign_in": mail.build_url("sign-in"),
         "forgotten": mail.build_url("password_reset"),
-        "link": "" if user.has_usable_password() else get_set_password_link(user),
+        "link": "" if member.user.has_usable_password() else get_set_password_link(member.user),
         "days": _get_link_days(),
     }
-    subject = f"You were added to {account.name}"
-    mail.send(mail.Message(subject, "portal/mails/invitation.txt", context, to=[user.email]))
+    subject = f"You were added to {member.account.name}"
+    return mail.Message(subject, "portal/mails/invitation.txt", context, to=[member.user.email])
+
+
+INVITATION = mail.MailKind("invitation", "Invitation of a member", compose_invitation)
 
 
 class UserPasswordResetForm(PasswordResetForm):
     """Also for people who never set a password: their first link may have expired."""
 
-    def get_users(self, email: str) -> Iterable[User]:
-        return User.objects.filter(email=email, is_active=True)
-
     def save(self, *args: Any, **kwargs: Any) -> None:
-        for user in self.get_users(self.cleaned_data["email"]):
-            context = {"link": get_set_password_link(user), "user": user, "days": _get_link_days()}
-            self.send_mail(
-                "portal/mails/password_reset_subject.txt", "portal/mails/password_reset.txt", context, None, user.email
-            )
+        """Enqueue the mail for any address.
+
+        Whether somebody has this address is looked up when the mail is sent. So the page does the same work for known
+        and unknown addresses, and the time it takes does not tell them apart.
+        """
+        address = self.cleaned_data["email"].strip().lower()
+        mail.enqueue_private(address, kind=PASSWORD_RESET.code, params={"email": address}, now=timezone.now())
+
+
+def compose_password_reset(params: dict[str, Any]) -> mail.Message | None:
+    """None if nobody with this address may sign in."""
+    user = User.objects.filter(email=params["email"], is_active=True).first()
+    if user is None:
+        return None
+    context = {"link": get_set_password_link(user), "user": user, "days": _get_link_days()}
+    subject = "A new password for the Number Reputation portal"
+    return mail.Message(subject, "portal/mails/password_reset.txt", context, to=[user.email])
+
+
+PASSWORD_RESET = mail.MailKind("password_reset", "New password", compose_password_reset)

@@ -29,6 +29,7 @@ class Permission(StrEnum):
     CHANGE_MEMBERS = "change_members"
     READ_AUDIT_TRAIL = "read_audit_trail"  # names members and their e-mail addresses
     READ_COMPLAINT_FILES = "read_complaint_files"
+    READ_MAILS = "read_mails"  # the outbox: recipients, subjects and failures, and have a mail sent again
     MANAGE_USERS = "manage_users"
     MANAGE_PROVIDERS = "manage_providers"  # connections, which provider acts for an engine, and the table of carriers
     # API keys, for their account.
@@ -55,6 +56,7 @@ STAFF_ROLES: dict[str, frozenset[Permission]] = {
             Permission.CHANGE_MEMBERS,
             Permission.READ_AUDIT_TRAIL,
             Permission.READ_COMPLAINT_FILES,
+            Permission.READ_MAILS,
             Permission.MANAGE_PROVIDERS,
         }
     ),
@@ -66,6 +68,7 @@ STAFF_ROLES: dict[str, frozenset[Permission]] = {
             Permission.CHANGE_MEMBERS,
             Permission.READ_AUDIT_TRAIL,
             Permission.READ_COMPLAINT_FILES,
+            Permission.READ_MAILS,
             Permission.MANAGE_USERS,
             Permission.MANAGE_PROVIDERS,
         }

@@ -17,7 +17,7 @@ from portal.accounts.roles import Permission, staff_may
 from portal.accounts.settings import update_account
 from portal.admin.licences import LicenceInline, delete_licence, save_licence
 from portal.admin.members import MemberFormSet, MemberInline, save_members
-from portal.admin.permissions import RolePermissionsMixin, get_context, get_user
+from portal.admin.permissions import RolePermissionsMixin, get_context
 from portal.models import Account
 
 
@@ -46,7 +46,7 @@ class AccountAdmin(RolePermissionsMixin, admin.ModelAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """Save, then mail the owners. If a member cannot be changed, nothing is saved."""
+        """Save, and mail the owners about it. If a member cannot be changed, nothing is saved."""
         account = self.get_object(request, unquote(object_id)) if object_id and request.method == "POST" else None
         mailing = mail_owners_about_changes(account, get_context(request)) if account else nullcontext()
         try:
@@ -68,7 +68,7 @@ class AccountAdmin(RolePermissionsMixin, admin.ModelAdmin):
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         context = get_context(request)
         if isinstance(formset, MemberFormSet):
-            save_members(formset, invited_by=get_user(request), context=context)
+            save_members(formset, context=context)
             return
         formset.save(commit=False)
         for licence in formset.deleted_objects:

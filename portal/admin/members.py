@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import logging
-from functools import partial
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db import transaction
 
-from portal.accounts import members, passwords
+from portal.accounts import members
 from portal.accounts.roles import Permission
 from portal.admin.permissions import RolePermissionsMixin
 from portal.audit import Context
 from portal.models import Member, User
-
-logger = logging.getLogger(__name__)
 
 
 class MemberForm(forms.ModelForm):
@@ -66,8 +61,8 @@ class MemberInline(RolePermissionsMixin, admin.TabularInline):
     read_permission = change_permission = Permission.CHANGE_MEMBERS
 
 
-def save_members(formset: MemberFormSet, *, invited_by: User, context: Context) -> None:
-    """Apply a valid formset through `portal.accounts.members`, and invite new members. Raises MembershipError.
+def save_members(formset: MemberFormSet, *, context: Context) -> None:
+    """Apply a valid formset through `portal.accounts.members`. Raises MembershipError.
 
     Owners are saved first and removals come last, so that an owner can be replaced by another in one step.
     """
@@ -78,17 +73,6 @@ def save_members(formset: MemberFormSet, *, invited_by: User, context: Context) 
         if form.instance.pk:
             members.change_role(form.instance, role=role, expected_role=form.initial["role"], context=context)
         else:
-            member = members.add_member(
-                account=formset.instance, email=form.cleaned_data["email"], role=role, context=context
-            )
-            transaction.on_commit(partial(_send_invitation, member, invited_by))
+            members.add_member(account=formset.instance, email=form.cleaned_data["email"], role=role, context=context)
     for member in formset.deleted_objects:
         members.remove_member(member, context=context)
-
-
-def _send_invitation(member: Member, invited_by: User) -> None:
-    """If the mail fails, the new member can still ask for a link on the sign-in page."""
-    try:
-        passwords.send_invitation(member.user, account=member.account, invited_by=invited_by)
-    except OSError as error:
-        logger.warning("The invitation of member %s could not be handed in: %s", member.pk, error)

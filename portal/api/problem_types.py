@@ -214,12 +214,5 @@ PROBLEM_TYPES = {
             "stored.",
             "Send it again after the seconds that Retry-After says, with the same Idempotency-Key.",
         ),
-        ProblemType(
-            "mail_not_taken",
-            503,
-            "The mail could not be sent",
-            "The portal's mail server did not take the mail. Nothing was changed.",
-            "Try again later, with the same Idempotency-Key.",
-        ),
     )
 }

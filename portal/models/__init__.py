@@ -13,6 +13,7 @@ from portal.models.api import ApiKey, ApiUsage, IdempotentResponse
 from portal.models.area_codes import AreaCodeTable
 from portal.models.audit import AuditEvent
 from portal.models.jobs import Canary, Claimable, Heartbeat, Lease
+from portal.models.mail import MailServer, OutgoingMail
 from portal.models.webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookMessage
 
 __all__ = [
@@ -28,7 +29,9 @@ __all__ = [
     "IdempotentResponse",
     "Lease",
     "Licence",
+    "MailServer",
     "Member",
+    "OutgoingMail",
     "Product",
     "User",
     "WebhookAttempt",

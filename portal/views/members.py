@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
@@ -11,12 +9,10 @@ from django.shortcuts import redirect, render
 from django.urls import path
 from django.views.decorators.http import require_POST
 
-from portal.accounts import members, passwords
+from portal.accounts import members
 from portal.accounts.access import MemberRequest, get_account_object_or_404, member_required, owner_required
 from portal.accounts.members import MembershipError
 from portal.models import Member
-
-logger = logging.getLogger(__name__)
 
 
 class AddMemberForm(forms.Form):
@@ -47,17 +43,7 @@ def add(request: MemberRequest) -> HttpResponse:
     except MembershipError as error:
         form.add_error("email", str(error))
         return _render_page(request, form)
-    try:
-        passwords.send_invitation(added.user, account=request.account, invited_by=request.user)
-    except OSError as error:
-        logger.warning("the mail to a new member could not be sent: %s", error)
-        messages.warning(
-            request,
-            f"{added.user.email} was added, but the mail that tells them could not be sent. They can sign in, or make "
-            "a password with “Forgotten your password?” on the sign-in page.",
-        )
-    else:
-        messages.success(request, f"{added.user.email} was added, and gets a mail that says how to sign in.")
+    messages.success(request, f"{added.user.email} was added, and gets a mail that says how to sign in.")
     return redirect("members")
 
 

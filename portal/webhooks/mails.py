@@ -1,6 +1,6 @@
 """The mail that tells an account's owners that an endpoint was paused because its deliveries fail.
 
-It is due in the endpoint's row (`mail_due_at`) until it is handed in.
+It is due in the endpoint's row (`mail_due_at`) until it is in the outbox.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ from portal.accounts.members import get_emails
 from portal.accounts.roles import Permission
 from portal.models import WebhookDelivery, WebhookEndpoint
 
+KIND = mail.MailKind("webhook_paused", "Webhook paused")
 
-def send_due(now: datetime) -> int:
-    """Send a chunk of the mails that are due; return how many were tried."""
-    return mail.send_due(WebhookEndpoint.objects.mail_due(now).select_related("account"), build_message, now=now)
+
+def enqueue_due(now: datetime) -> int:
+    """Put a chunk of the mails that are due into the outbox; return of how many endpoints."""
+    due = WebhookEndpoint.objects.mail_due(now).select_related("account")
+    return mail.enqueue_due(due, build_message, kind=KIND.code, now=now)
 
 
 def build_message(endpoint: WebhookEndpoint) -> mail.Message | None:

@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 @task
 def deliver_webhooks() -> None:
-    """Send the deliveries that are due, then the mails about paused endpoints.
+    """Send the deliveries that are due, then put the mails about paused endpoints into the outbox.
 
     One process at a time: however often the task is queued, one worker waits for receivers and the others stay free.
     """
@@ -25,4 +25,4 @@ def deliver_webhooks() -> None:
             logger.info("deliver webhooks: %s sent", sent)
             if time.monotonic() >= until:
                 continue_later()
-    run_until_done("webhook mails", lambda: mails.send_due(timezone.now()))
+    run_until_done("webhook mails", lambda: mails.enqueue_due(timezone.now()))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 from django.db.models import QuerySet
 from ninja import Query, Router
 
@@ -27,8 +25,6 @@ from reputation.api.schemas.numbers import serialize_number_summary
 from reputation.api.schemas.reputations import serialize_engine, serialize_tag
 from reputation.models import Case
 from reputation.remediation import asking_again, next_step, ticket
-
-logger = logging.getLogger(__name__)
 
 router = Router(tags=["Cases"])
 
@@ -87,8 +83,7 @@ def note_ticket(request: ApiRequest, case_id: PathId, payload: TicketRequest) ->
     "/cases/{case_id}/ticket/mail",
     scope="write",
     responses={200: CaseDetailResponse},
-    problems=("not_possible", "mail_not_taken"),
-    atomic=False,
+    problems=("not_possible",),
 )
 def mail_ticket(request: ApiRequest, case_id: PathId) -> CaseDetailResponse:
     """Mail the support ticket of a failed case.
@@ -100,9 +95,6 @@ def mail_ticket(request: ApiRequest, case_id: PathId) -> CaseDetailResponse:
         ticket.mail_ticket(case, context=request.context)
     except ticket.TicketNotMailed as error:
         raise Problem("not_possible", str(error)) from None
-    except OSError as error:
-        logger.warning("the ticket of case %s could not be mailed: %s", case.pk, error)
-        raise Problem("mail_not_taken") from None
     return _serialize_detail(case, request)
 
 

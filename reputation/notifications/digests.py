@@ -1,33 +1,28 @@
 """Mail about spam tags to the members who want it: what is new since the last mail.
 
-`Member.digest_sent_at` is the moment up to which a member was told. Workers claim a chunk of members, and move this
-moment on before they hand the mails in, so that nobody is told twice. Members who could not be told get it back.
+`Member.digest_sent_at` is the moment up to which a member was told. It moves on in the transaction that puts the mail
+into the outbox, so that nobody is told twice, and nothing is left out.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from smtplib import SMTPDataError, SMTPRecipientsRefused
 from zoneinfo import ZoneInfo
 
-from django.core.mail import get_connection
-from django.core.mail.backends.base import BaseEmailBackend
+from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from portal import mail
-from portal.jobs.claims import LEASE_DURATION, RELEASED, claim
-from portal.models import Member
+from portal.jobs.claims import RELEASED, claim
+from portal.models import Member, OutgoingMail
 from portal.text import pluralize
 from reputation.notifications.digest_news import DigestSection, build_sections, query_news
 from reputation.remediation import ticket
 from reputation.service_clock import days
 
-logger = logging.getLogger(__name__)
-
+KIND = mail.MailKind("digest", "Digest about spam tags")
 CHUNK_SIZE = 50
 
 
@@ -71,7 +66,8 @@ class Digest:
             parts.append(f"{pluralize(waiting, 'request')} to desks {'waits' if waiting == 1 else 'wait'} for you")
         return f"{self.member.account.name}: {', '.join(parts)}"
 
-    def send(self, connection: BaseEmailBackend) -> None:
+    def write(self, now: datetime) -> list[OutgoingMail]:
+        """The mail to the member, with times in the account's time zone."""
         context = {
             "digest": self,
             "table": mail.build_url("number-reputation"),
@@ -80,7 +76,7 @@ class Digest:
         }
         message = mail.Message(self.subject, "reputation/mails/digest.txt", context, to=[self.member.user.email])
         with timezone.override(ZoneInfo(self.member.account.time_zone)):
-            mail.send(message, connection=connection)
+            return mail.write_rows(message, kind=KIND.code, now=now)
 
 
 def get_due_members(now: datetime) -> QuerySet[Member]:
@@ -94,58 +90,27 @@ def get_due_members(now: datetime) -> QuerySet[Member]:
     return Member.objects.filter(wants, has_news, user__is_active=True)
 
 
-def send_digests(*, now: datetime, after_id: int = 0) -> tuple[int, int]:
-    """Tell up to CHUNK_SIZE members with ids over `after_id`; return how many were tried, and the last of their ids.
+def enqueue_digests(*, now: datetime) -> int:
+    """Put the digests of up to CHUNK_SIZE members into the outbox; return of how many.
 
-    A mail that cannot be handed in leaves its member due. If the mail server cannot be reached, nothing is tried and 0
-    returned. Only a process that is killed while it hands mails in leaves members untold: mail has no transactions,
-    and telling twice is worse, because the portal shows the news all the time.
+    A member is told up to the new moment if and only if their mail is in the outbox.
     """
-    due = get_due_members(now).filter(pk__gt=after_id)
-    if not due.exists():
-        return 0, after_id
-    connection = get_connection()
-    try:
-        connection.open()
-    except OSError as error:
-        logger.warning("digests: the mail server cannot be reached; they stay due: %s", error)
-        return 0, after_id
-    try:
-        token, ids = claim(due, now=now, limit=CHUNK_SIZE, order_by="pk", attempts="")
-        is_reachable = _send_claimed(ids, token, connection, until=get_cutoff(now)) if ids else True
-    finally:
-        connection.close()
-    return (len(ids) if is_reachable else 0), max(ids, default=after_id)
-
-
-def _send_claimed(ids: Sequence[int], token: str, connection: BaseEmailBackend, *, until: datetime) -> bool:
-    """Tell the claimed members. False if the mail server went away. Members who were not told are due again."""
-    claimed = Member.objects.filter(pk__in=ids, lease_token=token)
-    untold: dict[int, Member] = {}
+    token, ids = claim(get_due_members(now), now=now, limit=CHUNK_SIZE, order_by="pk", attempts="")
+    if not ids:
+        return 0
+    claimed, until = Member.objects.filter(pk__in=ids, lease_token=token), get_cutoff(now)
     try:
         members = claimed.select_related("user", "account").order_by("pk")
-        digests = [Digest(member, **sections) for member, sections in build_sections(members, until=until)]
-        # Members that another worker has taken over meanwhile keep their moment, and are not told here.
-        claimed.update(digest_sent_at=until, lease_until=timezone.now() + LEASE_DURATION)
-        held = set(claimed.values_list("pk", flat=True))
-        untold = {digest.member.pk: digest.member for digest in digests if digest.member.pk in held}
-        return _deliver([digest for digest in digests if digest.member.pk in held], untold, connection)
+        # Written before the transaction, since it takes long.
+        mails = {
+            member.pk: Digest(member, **sections).write(now)
+            for member, sections in build_sections(members, until=until)
+        }
+        with transaction.atomic():
+            # Members that another worker has taken over meanwhile keep their moment, and are not told here.
+            held = list(claimed.select_for_update().order_by("pk").values_list("pk", flat=True))
+            mail.enqueue_rows([row for pk in held for row in mails[pk]])
+            claimed.update(digest_sent_at=until)
     finally:
-        for member in untold.values():
-            claimed.filter(pk=member.pk).update(digest_sent_at=member.digest_sent_at)
         claimed.update(**RELEASED)
-
-
-def _deliver(digests: Iterable[Digest], untold: dict[int, Member], connection: BaseEmailBackend) -> bool:
-    """Hand the mails in, and take the members who were told out of `untold`. False if the mail server went away."""
-    for digest in digests:
-        try:
-            digest.send(connection)
-        except (SMTPRecipientsRefused, SMTPDataError) as error:
-            logger.warning("digests: the mail to member %s was refused; it stays due: %s", digest.member.pk, error)
-        except OSError as error:
-            logger.warning("digests: the mail server went away; the others stay due: %s", error)
-            return False
-        else:
-            del untold[digest.member.pk]
-    return True
+    return len(ids)

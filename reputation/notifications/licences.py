@@ -1,6 +1,6 @@
 """Mails to an account's owners about licences: warnings before one ends, and afterwards what happened to the numbers.
 
-A mail is due in its row (`mail_due_at` of the licence or the loss) until it is handed in.
+A mail is due in its row (`mail_due_at` of the licence or the loss) until it is in the outbox.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from portal.text import pluralize
 from reputation.labels import format_number_count
 from reputation.models import CoverageLoss, PhoneNumber
 from reputation.monitoring.licence_notices import get_licence_notices
+
+WARNING_KIND = mail.MailKind("licence_ends", "Licence that ends")
+LOSS_KIND = mail.MailKind("coverage_lost", "Monitoring ended with licences")
 
 MAX_LISTED = 50
 # How long the overview says what happened.
@@ -63,13 +66,12 @@ def build_report(loss: CoverageLoss, *, max_listed: int = MAX_LISTED) -> LossRep
     return LossReport(loss, list(PhoneNumber.objects.filter(pk__in=ids).order_by("e164")))
 
 
-def send_due(now: datetime) -> int:
-    """Send a chunk of the mails that are due; return how many were tried."""
-    warned = mail.send_due(
-        Licence.objects.mail_due(now).select_related("account"), lambda licence: build_warning(licence, now), now=now
-    )
+def enqueue_due(now: datetime) -> int:
+    """Put a chunk of the mails that are due into the outbox; return of how many licences and losses."""
+    licences = Licence.objects.mail_due(now).select_related("account")
     losses = CoverageLoss.objects.mail_due(now).select_related("account")
-    return warned + mail.send_due(losses, build_loss_message, now=now)
+    warned = mail.enqueue_due(licences, lambda licence: build_warning(licence, now), kind=WARNING_KIND.code, now=now)
+    return warned + mail.enqueue_due(losses, build_loss_message, kind=LOSS_KIND.code, now=now)
 
 
 def build_warning(licence: Licence, now: datetime | None = None) -> mail.Message | None:

@@ -14,6 +14,8 @@ from portal.phone.numbers import format_national
 from reputation.labels import describe_submission_reason, describe_submission_state
 from reputation.models import Case
 
+KIND = mail.MailKind("ticket", "Support ticket")
+
 
 class TicketNotMailed(Exception):
     """Nothing was mailed or recorded; the message says why and what to do."""
@@ -83,10 +85,9 @@ def _format_time(at: datetime | None) -> str:
 
 
 def mail_ticket(case: Case, *, context: Context) -> None:
-    """Mails the text to support, and records a reference of its own.
+    """Enqueues the mail with the text to support, and records a reference of its own.
 
-    Raises TicketNotMailed if the case needs no ticket, has one already, or nobody is set up to mail to, and OSError if
-    the mail server does not take the mail. Then nothing is recorded.
+    Raises TicketNotMailed if the case needs no ticket, has one already, or nobody is set up to mail to.
     """
     if case.state != Case.State.FAILED:
         raise TicketNotMailed("This case did not fail, so it needs no support ticket. Nothing was changed.")
@@ -94,11 +95,25 @@ def mail_ticket(case: Case, *, context: Context) -> None:
         raise TicketNotMailed("No address of support is set up here. Nothing was mailed.")
     reference = f"NR-{case.pk}"
     failed = Case.objects.filter(pk=case.pk, state=Case.State.FAILED)
-    # Recorded first, so that of two clicks one mails.
-    if not failed.filter(ticket_reference="").update(ticket_reference=reference, ticket_opened_at=context.now):
-        raise TicketNotMailed("The case has a ticket already. Nothing was mailed.")
+    with transaction.atomic():
+        # Recorded first, so that of two clicks one mails.
+        if not failed.filter(ticket_reference="").update(ticket_reference=reference, ticket_opened_at=context.now):
+            raise TicketNotMailed("The case has a ticket already. Nothing was mailed.")
+        mail.enqueue(_build_message(case, reference, context), kind=KIND.code, reference=str(case.pk), now=context.now)
+        audit.record_changes(
+            Case.objects.filter(pk=case.pk),
+            context=context,
+            code="case.ticket",
+            label=F("number__e164"),
+            after=Value(reference),
+            reason=Value("Mailed to support."),
+        )
+    case.ticket_reference, case.ticket_opened_at = reference, context.now
+
+
+def _build_message(case: Case, reference: str, context: Context) -> mail.Message:
     user = context.actor.user
-    message = mail.Message(
+    return mail.Message(
         f"[{reference}] Spam label on {format_national(case.number.e164)}, {case.account}",
         "reputation/mails/ticket.txt",
         {"text": get_ticket_text(case), "case_url": mail.build_url("case", case.pk), "user": user},
@@ -106,20 +121,6 @@ def mail_ticket(case: Case, *, context: Context) -> None:
         # Support answers the person. Its system must not take the mail for an automatic answer.
         headers={"Auto-Submitted": "no", **({"Reply-To": user.email} if user else {})},
     )
-    try:
-        mail.send(message)
-    except OSError:
-        failed.filter(ticket_reference=reference).update(ticket_reference="", ticket_opened_at=None)
-        raise
-    audit.record_changes(
-        Case.objects.filter(pk=case.pk),
-        context=context,
-        code="case.ticket",
-        label=F("number__e164"),
-        after=Value(reference),
-        reason=Value("Mailed to support."),
-    )
-    case.ticket_reference, case.ticket_opened_at = reference, context.now
 
 
 def record_ticket(case: Case, *, reference: str, context: Context) -> bool:

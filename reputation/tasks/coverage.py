@@ -14,4 +14,4 @@ def end_uncovered_numbers() -> None:
     run_until_done("find coverage losses", lambda: coverage_losses.find_losses(timezone.now()))
     run_until_done("end uncovered", lambda: coverage_losses.end_chunk(timezone.now()))
     licence_expiry.schedule_warnings(timezone.now())
-    run_until_done("licence mails", lambda: licences.send_due(timezone.now()))
+    run_until_done("licence mails", lambda: licences.enqueue_due(timezone.now()))

@@ -9,13 +9,6 @@ from reputation.notifications import digests
 
 @task
 def send_digests() -> None:
-    """Send every digest that is due. Members who cannot be told now stay due for a later run."""
+    """Put every digest that is due into the outbox."""
     update_alerts(timezone.now())
-    last_id = 0
-
-    def step() -> int:
-        nonlocal last_id
-        tried, last_id = digests.send_digests(now=timezone.now(), after_id=last_id)
-        return tried
-
-    run_until_done("digests", step)
+    run_until_done("digests", lambda: digests.enqueue_digests(now=timezone.now()))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
@@ -16,8 +14,6 @@ from reputation import phone_numbers
 from reputation.models import Case
 from reputation.remediation import asking_again, ticket
 from reputation.views.cases import AskAgainForm, get_case_or_404, render_case
-
-logger = logging.getLogger(__name__)
 
 
 @require_POST
@@ -54,11 +50,8 @@ def mail_ticket(request: MemberRequest, pk: int) -> HttpResponse:
         ticket.mail_ticket(case, context=request.context)
     except ticket.TicketNotMailed as error:
         messages.error(request, str(error))
-    except OSError as error:
-        logger.warning("the ticket of case %s could not be mailed: %s", case.pk, error)
-        messages.error(request, "The mail server did not take the mail. Try again later, or copy the text.")
     else:
-        messages.success(request, f"The ticket went to {settings.SUPPORT_EMAIL} as {case.ticket_reference}.")
+        messages.success(request, f"The ticket goes to {settings.SUPPORT_EMAIL} as {case.ticket_reference}.")
     return redirect("case", pk)
 
 

@@ -12,6 +12,7 @@ from enrollment.questions import QUESTIONS
 from tests.browser.helpers import NARROW, fill_field, screenshot
 from tests.enrollment.form_data import BUSINESS
 from tests.support.production import PASSWORD, SUPERUSER, ProductionPortal, production_portal
+from tests.support.waiting import wait_until
 
 OWNER = "dana@cascadesolar.example"
 TABLE = "/number-management/number-reputation/"
@@ -76,7 +77,8 @@ def add_account(page: Page) -> None:
 
 def choose_password(page: Page, portal: ProductionPortal) -> None:
     """The owner follows the link of the invitation, and signs in."""
-    [link] = [link for link in portal.read_links(OWNER) if "/password/set/" in link]
+    wait_until(lambda: portal.read_links(OWNER, "/password/set/"))
+    [link] = portal.read_links(OWNER, "/password/set/")
     page.goto(link)
     for field in page.locator("main input[type=password]").all():
         field.fill(PASSWORD)

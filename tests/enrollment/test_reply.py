@@ -10,6 +10,7 @@ from portal.models import AuditEvent
 from tests.enrollment import form_data
 from tests.enrollment.review import decide
 from tests.factories import MemberFactory
+from tests.support.mails import send_mails
 from tests.support.pages import get_html, messages_in
 
 pytestmark = pytest.mark.django_db
@@ -77,7 +78,8 @@ def test_the_reviewers_get_it_by_mail(as_admin, asked, now, settings, mailoutbox
     settings.REVIEWER_EMAILS = ["review@example.com"]
     as_admin.post(REPLY, reply_data(asked))
     Transition.objects.exclude(revision=2).update(mail_due_at=None)
-    mails.send_due(Transition.objects.latest("pk").created_at)
+    mails.enqueue_due(Transition.objects.latest("pk").created_at)
+    send_mails()
     assert "The applicant replies:\nExample Telecom." in mailoutbox[0].body
 
 

@@ -13,6 +13,7 @@ from portal.models import AuditEvent
 from tests.enrollment import form_data
 from tests.enrollment.review import decide
 from tests.factories import MemberFactory
+from tests.support.mails import send_mails
 from tests.support.pages import get_html, messages_in
 
 pytestmark = pytest.mark.django_db
@@ -94,7 +95,8 @@ class TestTheReviewer:
     def test_gets_a_mail(self, withdrawn, now, settings, mailoutbox):
         settings.REVIEWER_EMAILS = ["review@example.com"]
         Transition.objects.filter(to_state="submitted").update(mail_due_at=None)
-        mails.send_due(now)
+        mails.enqueue_due(now)
+        send_mails()
         assert (mailoutbox[0].subject, mailoutbox[0].to) == (
             "Enrollment withdrawn: Cascade Solar LLC",
             ["review@example.com"],

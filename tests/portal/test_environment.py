@@ -96,6 +96,7 @@ INVALID_VALUES = {
     "EMAIL_URL": ("pigeon://roof", "EMAIL_URL cannot be read"),
     "UPLOAD_LIMIT_MB": ("many", "UPLOAD_LIMIT_MB cannot be read"),
     "MIN_FREE_DISK_MB": ("-1", "MIN_FREE_DISK_MB is -1; it must be 0 or more"),
+    "MAIL_PER_SECOND": ("-1", "MAIL_PER_SECOND is -1; it must be 0 or more"),
     "WORKERS": ("0", "WORKERS is 0; it must be 1 or more"),
     "Q_BROKER_URL": ("localhost", "Q_BROKER_URL is not the address of a Redis"),
     "FCC_URL": ("opendata.fcc.gov", "FCC_URL is opendata.fcc.gov; it must be an address"),

@@ -15,9 +15,10 @@ from reputation import coverage_losses
 from reputation.models import CoverageLoss, PhoneNumber
 from reputation.monitoring import coverage
 from reputation.monitoring.eligibility import get_coverage
-from reputation.tasks.coverage import end_uncovered_numbers
+from reputation.tasks import coverage as coverage_tasks
 from tests.factories import CampaignFactory, LicenceFactory, MonitoredNumberFactory
 from tests.portal.admin.forms import account_form, member_row
+from tests.support.mails import send_mails
 from tests.support.pages import get_html
 
 pytestmark = pytest.mark.django_db
@@ -37,6 +38,12 @@ def expired(account, product, day: date, **fields) -> Licence:
     return LicenceFactory(
         account=account, product=product, valid_from=day - timedelta(days=300), valid_until=day, **fields
     )
+
+
+def end_uncovered_numbers() -> None:
+    """Run the task, and send its mails."""
+    coverage_tasks.end_uncovered_numbers()
+    send_mails()
 
 
 def capabilities(numbers) -> list[str]:

@@ -9,7 +9,7 @@ from django.utils.module_loading import import_string
 
 from enrollment.models import Application, Transition
 from portal.jobs.work import WorkKind, due_work, get_kind, get_kinds, get_tasks_without_work, late_work
-from portal.models import WebhookDelivery, WebhookEndpoint, WebhookMessage
+from portal.models import OutgoingMail, WebhookDelivery, WebhookEndpoint, WebhookMessage
 from reputation import schedules
 from reputation.models import (
     BulkAction,
@@ -198,6 +198,9 @@ DUE_ROWS: dict[str, Callable] = {
     "retired_engines": lambda account, now, settings: EngineFactory(in_use=False, needs_retirement=True),
     "stale_imports": lambda account, now, settings: NumberImport.objects.create(
         account=account, file_name="numbers.csv", size=1, state="ready", received_at=now - 30 * DAY
+    ),
+    "mails": lambda account, now, settings: OutgoingMail.objects.create(
+        kind="digest", recipient="dana@example.com", due_at=now - HOUR
     ),
     "webhooks": lambda account, now, settings: add_delivery(account, now),
     "webhook_mails": lambda account, now, settings: WebhookEndpointFactory(account=account, mail_due_at=now - HOUR),

@@ -133,15 +133,15 @@ class ProductionPortal:
         self.manage(str(days), code=MOVE_BACK)
         self.start()
 
-    def read_links(self, address: str) -> list[str]:
-        """The links in the mails to this address, oldest first."""
+    def read_links(self, address: str, part: str) -> list[str]:
+        """The links in the mails to this address that have this part, oldest first."""
         found = []
         for path in sorted(self.mails.iterdir(), key=lambda one: one.stat().st_mtime_ns):
             for text in re.split(r"\n-{79}\n", path.read_text()):
                 mail = message_from_string(text.lstrip("\n"), policy=policy.default)
                 if address in str(mail["To"]):
                     found += re.findall(r"http://\S+", mail.get_content())
-        return found
+        return [link for link in found if part in link]
 
 
 @contextmanager

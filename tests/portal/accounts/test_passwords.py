@@ -7,6 +7,7 @@ from django.core import mail
 from django.urls import reverse
 
 from tests.factories import UserFactory
+from tests.support.mails import send_mails
 from tests.support.pages import get_html
 
 pytestmark = pytest.mark.django_db
@@ -19,7 +20,9 @@ def link_in(message) -> str:
 
 
 def request_reset(client, email):
-    return client.post(reverse("password_reset"), {"email": email}, follow=True)
+    answer = client.post(reverse("password_reset"), {"email": email}, follow=True)
+    send_mails()
+    return answer
 
 
 def test_sign_in_page_links_to_the_password_reset(client):
@@ -60,6 +63,7 @@ def test_reset_link_uses_the_public_url_and_not_the_host_header(client, settings
     settings.ALLOWED_HOSTS = ["*"]
     UserFactory(email="dana@example.com")
     client.post(reverse("password_reset"), {"email": "dana@example.com"}, headers={"host": "evil.example"})
+    send_mails()
     assert "http://127.0.0.1:8000/password/set/" in mail.outbox[0].body
     assert "evil" not in mail.outbox[0].body
 

@@ -14,6 +14,7 @@ from portal.audit import Context, record_event
 from portal.models import Account, AuditEvent, Licence, Member, User
 from tests.factories import LicenceFactory, MemberFactory, UserFactory
 from tests.portal.admin.forms import account_form
+from tests.support.mails import send_mails
 
 pytestmark = pytest.mark.django_db
 
@@ -52,17 +53,14 @@ def test_a_licence_cannot_end_before_it_begins(as_operator, account):
     assert not Licence.objects.exists()
 
 
-def test_removing_licences_writes_an_event_for_each_and_one_mail_for_each_account(
-    as_operator, owner, account, mailoutbox, django_capture_on_commit_callbacks
-):
+def test_removing_licences_writes_an_event_for_each_and_one_mail_for_each_account(as_operator, owner, account):
     chosen = [LicenceFactory(account=account).pk for _ in range(2)]
     chosen.append(LicenceFactory(account=MemberFactory(role=Member.Role.OWNER).account).pk)
     data = {"action": "delete_selected", "_selected_action": chosen, "post": "yes"}
-    with django_capture_on_commit_callbacks(execute=True):
-        as_operator.post(reverse("admin:portal_licence_changelist"), data)
+    as_operator.post(reverse("admin:portal_licence_changelist"), data)
     assert not Licence.objects.exists()
     assert [code for code, *_ in audit_events()] == ["licence.removed"] * 3
-    assert sorted(mail.body.count("Licence removed") for mail in mailoutbox) == [1, 2]
+    assert sorted(mail.body.count("Licence removed") for mail in send_mails()) == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -92,27 +90,21 @@ def test_an_account_is_set_up_with_licences_and_an_owner(as_operator):
     assert [code for code, *_ in audit_events()] == ["account.added", "licence.added", "member.added"]
 
 
-def test_changing_an_account_writes_an_audit_event_and_mails_its_owners(
-    as_operator, account, owner, mailoutbox, django_capture_on_commit_callbacks
-):
+def test_changing_an_account_writes_an_audit_event_and_mails_its_owners(as_operator, account, owner):
     old, account.name = account.name, "Renamed LLC"
     row = {"id": owner.pk, "role": owner.role}
-    with django_capture_on_commit_callbacks(execute=True):
-        as_operator.post(change_url(account), account_form(account, members=[row]))
+    as_operator.post(change_url(account), account_form(account, members=[row]))
     assert audit_events() == [("account.name", "admin", old, "Renamed LLC")]
-    [mail] = mailoutbox
+    [mail] = send_mails()
     assert mail.to == [owner.user.email]
     assert f"Account renamed: {old} → Renamed LLC" in mail.body
 
 
-def test_saving_without_a_change_mails_nobody(
-    as_operator, account, owner, mailoutbox, django_capture_on_commit_callbacks
-):
+def test_saving_without_a_change_mails_nobody(as_operator, account, owner):
     row = {"id": owner.pk, "role": owner.role}
-    with django_capture_on_commit_callbacks(execute=True):
-        as_operator.post(change_url(account), account_form(account, members=[row]))
+    as_operator.post(change_url(account), account_form(account, members=[row]))
     assert audit_events() == []
-    assert mailoutbox == []
+    assert send_mails() == []
 
 
 def test_account_cannot_be_deleted(as_superuser, account):

@@ -7,6 +7,7 @@ from django.urls import reverse
 from portal.models import AuditEvent, Member, User
 from tests.factories import MemberFactory, UserFactory
 from tests.portal.admin.forms import account_form, member_row
+from tests.support.mails import send_mails
 
 pytestmark = pytest.mark.django_db
 
@@ -14,13 +15,14 @@ Role = Member.Role
 
 
 @pytest.fixture
-def save_members(account, django_capture_on_commit_callbacks):
-    """Return a function that submits the account form with these members, and sends the mails due on commit."""
+def save_members(account):
+    """Return a function that submits the account form with these members, and sends the mails."""
 
     def save(client, *rows):
         url = reverse("admin:portal_account_change", args=[account.pk])
-        with django_capture_on_commit_callbacks(execute=True):
-            return client.post(url, account_form(account, members=rows), follow=True)
+        answer = client.post(url, account_form(account, members=rows), follow=True)
+        send_mails()
+        return answer
 
     return save
 

@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-from django.core import mail
 from django.utils import timezone
 
 from portal.audit import Context
@@ -21,6 +20,7 @@ from tests.portal.webhooks.helpers import (
     in_order,
 )
 from tests.portal.webhooks.receiver import respond
+from tests.support.mails import send_mails
 
 pytestmark = pytest.mark.django_db
 
@@ -60,9 +60,9 @@ def test_endpoint_failing_for_three_days_is_paused_and_owners_are_mailed(
     tried = len(receiver.requests)
     assert deliver(later + timedelta(days=5)) == 0
     assert len(receiver.requests) == tried
-    mails.send_due(later)
-    mails.send_due(later)
-    [message] = mail.outbox
+    mails.enqueue_due(later)
+    mails.enqueue_due(later)
+    [message] = send_mails(later)
     assert message.to == [owner.user.email]
     assert endpoint.url in message.body
     assert reason in message.body

@@ -4,7 +4,6 @@ from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.core import mail
 from django.utils import timezone
 
 from portal.models import AuditEvent
@@ -12,6 +11,7 @@ from reputation.models import Case, DeskRequest, PhoneNumber
 from tests.factories import AccountFactory, DeskRequestFactory
 from tests.reputation.api.helpers import send_request
 from tests.support.desks import create_refused_case
+from tests.support.mails import send_mails
 
 pytestmark = pytest.mark.django_db
 
@@ -72,26 +72,14 @@ def test_ticket_is_mailed_once_and_its_reference_recorded(api_client, api_key, c
     repeated = post(api_client, case, "ticket/mail", **key)
     assert (repeated.content, repeated.headers["Idempotency-Replayed"]) == (said.content, "true")
     assert read_problem(post(api_client, case, "ticket/mail")) == (409, "not_possible")
-    assert [message.to for message in mail.outbox] == [["support@example.com"]]
+    assert [message.to for message in send_mails()] == [["support@example.com"]]
     assert AuditEvent.objects.get(code="case.ticket").api_key == api_key
-
-
-def test_mail_that_is_not_taken_can_be_sent_again_with_the_same_key(api_client, case, settings):
-    key = {"Idempotency-Key": "mail-1"}
-    backend = settings.EMAIL_BACKEND
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9159  # nobody listens there
-    assert read_problem(post(api_client, case, "ticket/mail", **key)) == (503, "mail_not_taken")
-    case.refresh_from_db()
-    assert case.ticket_reference == ""
-    settings.EMAIL_BACKEND = backend
-    assert post(api_client, case, "ticket/mail", **key).json()["ticket_reference"] == f"NR-{case.pk}"
 
 
 def test_without_an_address_of_support_nothing_is_mailed(api_client, case, settings):
     settings.SUPPORT_EMAIL = ""
     assert read_problem(post(api_client, case, "ticket/mail")) == (409, "not_possible")
-    assert not mail.outbox
+    assert send_mails() == []
 
 
 def test_number_is_retired_after_two_refusals(api_client, case, now):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from django.core import mail
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -15,6 +14,7 @@ from reputation.matching.skipped_share import get_alerts, update_alerts
 from reputation.models import Campaign, PhoneNumber
 from reputation.notifications import digests
 from tests.factories import CampaignFactory, MemberFactory, PhoneNumberFactory
+from tests.support.mails import send_mails
 from tests.support.pages import get_html
 
 pytestmark = pytest.mark.django_db
@@ -139,20 +139,20 @@ def test_digest_names_the_campaign_once(account, campaign, member, now):
     fill(campaign, clean=2, tagged=2)
     update_alerts(now - HOUR)
     update_alerts(now)  # still the same alert
-    assert digests.send_digests(now=now)[0] == 1
-    [message] = mail.outbox
+    assert digests.enqueue_digests(now=now) == 1
+    [message] = send_mails(now)
     assert message.subject == f"{account.name}: 1 campaign with many numbers skipped"
     assert "- Spring renewals: 2 of 4 numbers skipped (50 %)" in message.body
     assert reverse("campaign", args=[campaign.pk]) in message.body
-    assert digests.send_digests(now=now + HOUR)[0] == 0
+    assert digests.enqueue_digests(now=now + HOUR) == 0
 
 
 def test_an_alert_that_ended_before_the_digest_is_not_in_it_and_a_new_one_is(campaign, member, now):
     fill(campaign, clean=2, tagged=2)
     update_alerts(now - HOUR)
     PhoneNumber.objects.update(spam_status="clean")
-    assert digests.send_digests(now=now)[0] == 0
+    assert digests.enqueue_digests(now=now) == 0
     update_alerts(now)
     fill(campaign, tagged=4)
     update_alerts(now + HOUR)
-    assert digests.send_digests(now=now + 2 * HOUR)[0] == 1
+    assert digests.enqueue_digests(now=now + 2 * HOUR) == 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from django.core import mail
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -13,6 +12,7 @@ from portal.models import Member
 from reputation.models import Check, PhoneNumber
 from reputation.notifications import digests
 from tests.factories import CheckFactory, EngineFactory, MemberFactory, MonitoredNumberFactory
+from tests.support.mails import send_mails
 
 pytestmark = pytest.mark.django_db
 
@@ -67,17 +67,18 @@ def add_risk(account, now):
 @pytest.mark.parametrize(("sign", "reason"), SIGNS)
 def test_the_line_names_the_reason(add_risk, member, now, sign, reason):
     number = add_risk(sign)
-    digests.send_digests(now=now)
-    [message] = mail.outbox
+    digests.enqueue_digests(now=now)
+    [message] = send_mails(now)
     assert f"- {number}: {reason}\n" in message.body
 
 
 def test_the_line_names_each_reason(add_risk, member, now):
     add_risk(SIGNS[0][0], SIGNS[1][0])
-    digests.send_digests(now=now)
-    assert "Hiya shows “Telemarketer”" in mail.outbox[0].body
-    assert "; " in mail.outbox[0].body
-    assert "Hiya sees a medium risk" in mail.outbox[0].body
+    digests.enqueue_digests(now=now)
+    [message] = send_mails(now)
+    assert "Hiya shows “Telemarketer”" in message.body
+    assert "; " in message.body
+    assert "Hiya sees a medium risk" in message.body
 
 
 def test_reasons_cost_the_same_for_2_and_20_numbers(add_risk, member, now):
@@ -87,6 +88,6 @@ def test_reasons_cost_the_same_for_2_and_20_numbers(add_risk, member, now):
             add_risk(SIGNS[3][0])
         Member.objects.update(digest_sent_at=now - 2 * HOUR)
         with CaptureQueriesContext(connection) as queries:
-            digests.send_digests(now=now)
+            digests.enqueue_digests(now=now)
         counts.append(len(queries))
     assert counts[0] == counts[1]

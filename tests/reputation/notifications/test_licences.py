@@ -11,6 +11,7 @@ from portal.accounts.licensing import Product
 from portal.models import Licence, today_of
 from reputation.notifications import licences
 from tests.factories import CampaignFactory, LicenceFactory, MonitoredNumberFactory
+from tests.support.mails import send_mails
 from tests.support.pages import get_html
 
 pytestmark = pytest.mark.django_db
@@ -18,8 +19,9 @@ pytestmark = pytest.mark.django_db
 
 def run(now) -> None:
     licence_expiry.schedule_warnings(now)
-    while licences.send_due(now):
+    while licences.enqueue_due(now):
         pass
+    send_mails(now)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import re
 from datetime import timedelta
 
 import pytest
-from django.core import mail
 from django.urls import reverse
 
 from portal.models import AuditEvent
@@ -24,6 +23,7 @@ from tests.factories import (
     TagFactory,
 )
 from tests.support.desks import create_refused_case
+from tests.support.mails import send_mails
 from tests.support.pages import get_html
 
 pytestmark = pytest.mark.django_db
@@ -124,8 +124,8 @@ def test_ticket_is_mailed_once_with_all_that_support_needs(as_admin, admin, case
     reply.requests.add(request)
     assert "Mail it to support@example.com" in get_html(as_admin.get(reverse("case", args=[case.pk])))
     page = get_html(post(as_admin, case, "ticket-mail"))
-    assert f"The ticket went to support@example.com as NR-{case.pk}." in page
-    (message,) = mail.outbox
+    assert f"The ticket goes to support@example.com as NR-{case.pk}." in page
+    (message,) = send_mails()
     assert (message.to, message.extra_headers["Reply-To"]) == (["support@example.com"], admin.user.email)
     assert message.extra_headers["Auto-Submitted"] == "no"
     for part in (case.number.e164, "Hiya refused.", "- Hiya: refused (because of how", "> Too many", "> short calls."):
@@ -134,22 +134,13 @@ def test_ticket_is_mailed_once_with_all_that_support_needs(as_admin, admin, case
     assert case.ticket_reference == f"NR-{case.pk}"
     assert AuditEvent.objects.filter(code="case.ticket", subject_id=case.pk).count() == 1
     assert "has a ticket already" in get_html(post(as_admin, case, "ticket-mail"))
-    assert len(mail.outbox) == 1
-
-
-def test_mail_that_is_not_taken_leaves_no_ticket(as_admin, case, settings):
-    settings.SUPPORT_EMAIL = "support@example.com"
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9159  # nobody listens there
-    assert "Try again later" in get_html(post(as_admin, case, "ticket-mail"))
-    case.refresh_from_db()
-    assert case.ticket_reference == ""
+    assert len(send_mails()) == 1
 
 
 def test_without_an_address_of_support_nothing_is_mailed(as_admin, case, settings):
     settings.SUPPORT_EMAIL = ""
     assert "No address of support" in get_html(post(as_admin, case, "ticket-mail"))
-    assert not mail.outbox
+    assert send_mails() == []
 
 
 def test_without_an_address_of_support_no_page_offers_a_ticket(as_admin, case, settings, now):

@@ -4,7 +4,6 @@ import json
 import re
 
 import pytest
-from django.core import mail
 from django.urls import reverse
 
 from portal.audit import Context
@@ -12,7 +11,7 @@ from portal.models import AuditEvent, Member, WebhookMessage
 from reputation.bulk_actions import actions
 from reputation.models import BulkAction, Case, PhoneNumber
 from reputation.monitoring import capability
-from reputation.notifications.digests import send_digests
+from reputation.notifications.digests import enqueue_digests
 from reputation.numbers import spam_status
 from reputation.service_clock import days
 from tests.factories import (
@@ -24,6 +23,7 @@ from tests.factories import (
     TagFactory,
     WebhookEndpointFactory,
 )
+from tests.support.mails import send_mails
 from tests.support.pages import get_html
 
 pytestmark = pytest.mark.django_db
@@ -184,10 +184,10 @@ def test_after_30_days_the_overview_asks_what_to_do(as_viewer, last_seen, now):
 
 def test_after_30_days_the_digest_asks_once(last_seen, now):
     Member.objects.update(digest=Member.Digest.AT_ONCE, digest_sent_at=now)
-    assert send_digests(now=now + days(29))[0] == 0
-    assert send_digests(now=now + days(31))[0] == 1
-    assert send_digests(now=now + days(32))[0] == 0
-    (message,) = mail.outbox
+    assert enqueue_digests(now=now + days(29)) == 0
+    assert enqueue_digests(now=now + days(31)) == 1
+    assert enqueue_digests(now=now + days(32)) == 0
+    (message,) = send_mails(now + days(32))
     assert message.subject.endswith(": 1 number awaiting your decision")
     assert "?status=last_seen" in message.body
 
