@@ -66,9 +66,7 @@ def accept(ids: Sequence[int], *, context: Context) -> list[int]:
     with transaction.atomic(savepoint=False):
         moved = _transition(ids, to=Capability.ON, context=context, next_action_at=context.now)
         unanswered = Registration.objects.filter(number__in=in_list(moved), state__in=Registration.UNANSWERED)
-        unanswered.update(
-            state=Registration.State.ACCEPTED, answered_at=context.now, next_action_at=None, lease_token=""
-        )
+        unanswered.update(state=Registration.State.ACCEPTED, answered_at=context.now, next_action_at=None, **RELEASED)
         opening.open_cases(moved, now=context.now)
         spam_status.recompute(moved, now=context.now)
     return moved
@@ -105,10 +103,10 @@ def _withdraw_registrations(ids: Sequence[int], *, now: datetime) -> None:
     """Lets the next sweep withdraw the registrations from their engines; those that never reached one end at once."""
     registrations = Registration.objects.filter(number__in=in_list(ids))
     sent = registrations.filter(state__in=(Registration.State.PENDING, Registration.State.ACCEPTED))
-    sent.exclude(reference="").update(state=Registration.State.WITHDRAWING, next_action_at=now, lease_token="")
-    sent.filter(reference="").update(state=Registration.State.WITHDRAWN, next_action_at=None, lease_token="")
+    sent.exclude(reference="").update(state=Registration.State.WITHDRAWING, next_action_at=now, **RELEASED)
+    sent.filter(reference="").update(state=Registration.State.WITHDRAWN, next_action_at=None, **RELEASED)
     waiting = registrations.filter(state=Registration.State.WAITING)
-    waiting.update(state=Registration.State.WITHDRAWN, next_action_at=None, lease_token="")
+    waiting.update(state=Registration.State.WITHDRAWN, next_action_at=None, **RELEASED)
 
 
 def _transition(

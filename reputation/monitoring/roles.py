@@ -9,6 +9,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils import timezone
 
+from portal.jobs.claims import RELEASED
 from reputation.desks import requests
 from reputation.models import Engine, EngineRole, Registration, Submission
 from reputation.providers.protocol import EngineInfo, Role
@@ -92,7 +93,7 @@ def _send_again(engine: int, role: str, now: datetime) -> None:
     """Lets requests that the former provider did not answer be sent anew: another does not know their references."""
     if role == EngineRole.Role.REGISTER:
         pending = Registration.objects.filter(engine=engine, state=Registration.State.PENDING)
-        pending.update(state=Registration.State.WAITING, reference="", next_action_at=now, lease_token="")
+        pending.update(state=Registration.State.WAITING, reference="", next_action_at=now, **RELEASED)
     if role == EngineRole.Role.REMEDIATE:
         requests.close_for_engine(engine, now=now)
         unanswered = Submission.objects.filter(engine=engine, state__in=Submission.UNANSWERED)

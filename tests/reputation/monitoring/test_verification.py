@@ -203,6 +203,8 @@ def test_number_disabled_during_a_request_to_an_engine_stays_off(provider, accou
     provider.verify = disabled_meanwhile
     verification.verify_due(now)
     assert stored_capability(number) == Capability.OFF
+    # The claim of the worker ends with the registration, so the next one may withdraw or enable it at once.
+    assert set(Registration.objects.values_list("lease_token", "lease_until")) == {("", None)}
 
 
 def test_registrations_of_a_killed_worker_are_continued_after_its_claim_expires(provider, account, now):
