@@ -1,0 +1,42 @@
+"""Each invariant is found violated, and no other one, once a row is changed behind the portal's back.
+
+Where it has a repair, one repair makes the portal sound again, and a second one changes nothing.
+"""
+
+import pytest
+from django.utils import timezone
+
+from reputation.invariants.all import INVARIANTS
+from tests.reputation.invariants.breaking import BREAKS
+
+pytestmark = pytest.mark.django_db
+
+REPAIRABLE = {invariant.name for invariant in INVARIANTS if invariant.repair}
+
+
+@pytest.fixture(autouse=True)
+def media_root(settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path
+
+
+def test_the_sound_portal_violates_nothing(portal, find_violated):
+    assert find_violated() == []
+
+
+def test_each_invariant_is_broken_here():
+    assert [invariant.name for invariant in INVARIANTS if invariant.name not in BREAKS] == []
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_a_violation_is_found_and_repaired(name, portal, find_violated, repair_all):
+    BREAKS[name](portal, timezone.now())
+
+    assert find_violated() == [name]
+    repaired = repair_all()
+    if name not in REPAIRABLE:
+        assert repaired == {}
+        assert find_violated() == [name]
+    else:
+        assert repaired.keys() == {name}
+        assert find_violated() == []
+        assert repair_all() == {}
