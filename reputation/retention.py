@@ -10,7 +10,7 @@ from django_q.models import Failure
 
 from portal.api import idempotency
 from portal.mail import queue
-from portal.models import WebhookDelivery, WebhookMessage
+from portal.models import TaskFailure, WebhookDelivery, WebhookMessage
 from reputation.matching.statistics import WINDOW_DAYS
 from reputation.models import (
     BulkAction,
@@ -79,7 +79,12 @@ def _old_bulk_actions(now: datetime) -> QuerySet[BulkAction]:
 
 
 def delete_old_failed_tasks(now: datetime) -> int:
-    """Deletes one chunk of failed tasks, which django-q2 never deletes."""
+    """Deletes one chunk of failures of tasks that last happened long ago."""
+    return _delete_chunk(TaskFailure.objects.filter(last_at__lt=now - RETENTION))
+
+
+def delete_old_tasks_of_the_queue(now: datetime) -> int:
+    """Deletes one chunk of tasks that the queue could not run, which django-q2 never deletes."""
     return _delete_chunk(Failure.objects.filter(stopped__lt=now - RETENTION))
 
 
@@ -103,6 +108,7 @@ STEPS = {
     "prune confirmed numbers": delete_old_bulk_action_numbers,
     "prune confirmations": delete_old_bulk_actions,
     "prune failed tasks": delete_old_failed_tasks,
+    "prune tasks of the queue": delete_old_tasks_of_the_queue,
     "prune webhook deliveries": delete_old_webhook_deliveries,
     "prune webhook messages": delete_old_webhook_messages,
     "prune API answers": idempotency.prune,

@@ -1,5 +1,6 @@
 """Fixtures of all tests: an account with its members, a client for each role, and a fake provider."""
 
+import math
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -8,6 +9,7 @@ from django.utils import timezone
 
 from portal.accounts.licensing import Product
 from portal.audit import Actor
+from portal.jobs import failures
 from portal.models import Account, Member, User
 from portal.phone import current_plan
 from reputation.matching import recorder
@@ -159,6 +161,12 @@ def use_providers(switch_providers, monkeypatch) -> Callable[..., list[FakeVendo
 def use_shipped_area_codes(monkeypatch) -> None:
     """The table in the database is not asked for: its query would come at some time in some test."""
     monkeypatch.setattr(current_plan, "_current", current_plan._Current())
+
+
+@pytest.fixture(autouse=True)
+def forget_failed_tasks(monkeypatch) -> None:
+    """No task has failed. The database is not asked for failures: its query would come at some time in some test."""
+    monkeypatch.setattr(failures, "_memory", failures._Memory(next_check=math.inf))
 
 
 @pytest.fixture(autouse=True)

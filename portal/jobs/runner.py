@@ -26,6 +26,7 @@ from django_q.tasks import async_task
 from portal.db.outages import is_outage
 from portal.jobs import outages
 from portal.jobs.claims import RowClaim, claim_row, give_back_claims
+from portal.jobs.failures import record_failure, record_success
 from portal.jobs.leases import acquire_lease
 from portal.jobs.renewal import keep_claims, keep_claims_of_step
 from portal.models import Lease
@@ -53,7 +54,7 @@ def pause() -> None:
 
 
 def task(function: Callable[..., object]) -> Callable[..., None]:
-    """Make a function a task for django-q2: it logs exceptions and returns nothing.
+    """Make a function a task for django-q2: it logs and stores exceptions, and returns nothing.
 
     A task that raises counts as done for django-q2 as well. What is left to do is in our own rows, and the next sweep
     finds it. A task that called `continue_later` is queued again. `is_continuation` is set when such a run begins.
@@ -62,6 +63,7 @@ def task(function: Callable[..., object]) -> Callable[..., None]:
 
     @wraps(function)
     def run(*args: object, is_continuation: bool = False) -> None:
+        started_at = timezone.now()
         is_unfinished: list[bool] = []
         previous = _is_unfinished.set(is_unfinished)
         try:
@@ -71,6 +73,9 @@ def task(function: Callable[..., object]) -> Callable[..., None]:
                 enqueue_again(path, *args)
         except Exception as error:
             _log_failure(function.__qualname__, error)
+            record_failure(path, args, error)
+        else:
+            record_success(path, started_at=started_at)
         finally:
             _is_unfinished.reset(previous)
             _release_memory()

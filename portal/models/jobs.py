@@ -1,4 +1,4 @@
-"""Leases of work, and signs that tasks run: the heartbeat of the schedules, and the canary of each cluster."""
+"""Leases of work, signs that tasks run (the heartbeat of the schedules, the canary of each cluster), and failures."""
 
 from __future__ import annotations
 
@@ -55,3 +55,46 @@ class Canary(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class TaskFailureQuerySet(models.QuerySet["TaskFailure"]):
+    def open(self) -> TaskFailureQuerySet:
+        """Failures of tasks that have not succeeded since."""
+        return self.filter(ended_at__isnull=True)
+
+    def unseen(self) -> TaskFailureQuerySet:
+        """Open failures that no operator has marked as seen."""
+        return self.open().filter(seen_at__isnull=True)
+
+
+class TaskFailure(models.Model):
+    """An exception of a task. Equal failures, of the same task at the same place, are one row: see jobs/failures.py.
+
+    The texts are of the last time, masked and shortened. All times are in UTC. A failure is over once the task
+    succeeds. If it then fails again, the row opens again.
+    """
+
+    fingerprint = models.CharField(max_length=64, unique=True, editable=False)
+    task = models.CharField(max_length=200)
+    arguments = models.CharField(max_length=500, blank=True)
+    exception = models.CharField(max_length=200, help_text="The exception's class.")
+    place = models.CharField(max_length=300, help_text="The innermost line of the portal's own code.")
+    message = models.CharField(max_length=1000, blank=True)
+    traceback = models.TextField(blank=True)
+    count = models.PositiveIntegerField(default=0)
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    seen_at = models.DateTimeField(null=True, blank=True, help_text="When an operator marked it as seen.")
+
+    objects = TaskFailureQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "failed task"
+        indexes = [
+            models.Index(fields=["task"], condition=models.Q(ended_at__isnull=True), name="task_failure_open"),
+            models.Index(fields=["last_at"], name="task_failure_last_at"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.task}: {self.exception}"[:120]

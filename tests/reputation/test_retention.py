@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django_q.models import Task
 
-from portal.models import AuditEvent, WebhookDelivery, WebhookMessage
+from portal.models import AuditEvent, TaskFailure, WebhookDelivery, WebhookMessage
 from portal.webhooks import outbox
 from reputation import retention
 from reputation.models import BulkAction, BulkActionNumber, CampaignCalls, Case, Check, Complaint, NumberCalls
@@ -84,11 +84,19 @@ def test_old_bulk_actions_are_deleted_unless_they_are_being_applied(account, adm
     assert BulkActionNumber.objects.count() == 2
 
 
-def test_failed_tasks_are_kept_for_30_days(now):
+def test_failures_of_tasks_are_kept_for_30_days(now):
+    for task, age in (("old", 31), ("recent", 29)):
+        at = now - timedelta(days=age)
+        TaskFailure.objects.create(fingerprint=task, task=task, first_at=now - timedelta(days=90), last_at=at)
+    assert retention.delete_old_failed_tasks(now) == 1
+    assert TaskFailure.objects.get().task == "recent"
+
+
+def test_tasks_that_the_queue_could_not_run_are_kept_for_30_days(now):
     for n, age in enumerate((31, 29)):
         moment = now - timedelta(days=age)
         Task.objects.create(id=f"{n:032}", name=f"t{n}", func="f", started=moment, stopped=moment, success=False)
-    assert retention.delete_old_failed_tasks(now) == 1
+    assert retention.delete_old_tasks_of_the_queue(now) == 1
     assert Task.objects.get().name == "t1"
 
 
