@@ -4,7 +4,9 @@ PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
 
-.PHONY: help demo dev test test-postgres bench lint format lock chromium servers
+MINUTES ?= 15
+
+.PHONY: help demo dev test test-postgres bench torture lint format lock chromium servers
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -23,6 +25,9 @@ test-postgres: .venv/development chromium servers ## the tests on a PostgreSQL a
 
 bench: .venv/development ## measure against peers in the same run, into benchmarks/results.md (QUICK=1 for a short one)
 	$(BIN)/python -m benchmarks.run
+
+torture: .venv/development servers ## faults in random order on real processes under load (MINUTES=15, ARGS="--only kill"; needs root)
+	$(BIN)/python -m tests.torture.run --minutes $(MINUTES) $(ARGS)
 
 lint: .venv/development ## style, format, types, allowed imports, missing migrations, templates
 	$(BIN)/ruff check .

@@ -1,0 +1,55 @@
+"""What a run of a fault measured. docs/reliability.md adds the runs up (tests.reliability.record)."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+
+from tests.reliability.record import MEASUREMENTS, Measurement, describe_run, record, update_document
+
+NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+
+
+@dataclass(frozen=True)
+class FaultRun:
+    """`seconds` is the time to recover, None if it took longer than the limit.
+
+    `lost` are the pieces of acknowledged work that are not there, `violations` what check_invariants says, `left` what
+    did not come to rest; empty if all is well. `notes` are what the fault hit, and `number` is which run of its seed
+    this is.
+    """
+
+    fault: str
+    database: str
+    seconds: float | None
+    number: int
+    lost: list[str] = field(default_factory=list)
+    violations: str = ""
+    left: str = ""
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def is_good(self) -> bool:
+        return self.seconds is not None and not (self.lost or self.violations or self.left)
+
+    def describe(self) -> str:
+        taken = "not recovered" if self.seconds is None else f"{self.seconds:.1f} s"
+        words = [f"{self.fault}: {taken}", *self.notes, *(f"LOST {lost}" for lost in self.lost)]
+        words += [f"LEFT {self.left}"] if self.left else []
+        words += [f"VIOLATED {self.violations}"] if self.violations else []
+        return "; ".join(words)
+
+
+def add_run(run: FaultRun) -> None:
+    """Store a run, and update the document. What does not come to rest or breaks an invariant counts as lost."""
+    lost = len(run.lost) + bool(run.violations) + bool(run.left)
+    record(Measurement(run.fault, NAMES[run.database], run.seconds, lost, **describe_run()))
+    update_document()
+
+
+def count_runs() -> Counter[tuple[str, str]]:
+    """How many runs each fault has on each database."""
+    lines = MEASUREMENTS.read_text().splitlines() if MEASUREMENTS.exists() else []
+    measurements = [Measurement(**json.loads(line)) for line in lines]
+    return Counter((one.fault, one.database) for one in measurements)
