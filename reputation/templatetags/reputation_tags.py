@@ -34,9 +34,10 @@ from reputation.labels import (
     explain_unknown_complaints,
     get_call_label,
 )
-from reputation.models import Campaign, Case, DeskRegistration, DeskRequest, NumberImport, PhoneNumber
+from reputation.models import BulkAction, Campaign, Case, DeskRegistration, DeskRequest, NumberImport, PhoneNumber
 from reputation.remediation import ticket
 from reputation.remediation.outlook import Outlook, get_outlook
+from reputation.work.waiting import get_waiting_since
 
 register = template.Library()
 register.filter("check_answer", describe_check)
@@ -70,6 +71,12 @@ def case_label(case: Case) -> StatusLabel:
 def remediation_outlook() -> Outlook:
     """Who works on labels here, and how long that takes."""
     return get_outlook()
+
+
+@register.simple_tag
+def waiting_since(work: NumberImport | BulkAction) -> datetime | None:
+    """Since when no worker is at it; None if one is, or if it does not wait for long yet."""
+    return get_waiting_since(work, timezone.now())
 
 
 @register.simple_tag
