@@ -105,6 +105,7 @@ def _render_import(request: MemberRequest, batch: NumberImport, *, error: str = 
         "ends_at": batch.received_at + cleanup.get_retention(),
         "kept_until": batch.ended_at + cleanup.get_retention() if batch.ended_at else None,
         "summary": preview.format_summary(batch),
+        "is_previewed": batch.state == NumberImport.State.READY and not batch.reason and not error,
     }
     return render(request, "reputation/import.html", context, status=422 if error else 200)
 
