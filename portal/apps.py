@@ -23,5 +23,6 @@ class PortalConfig(AppConfig):
         register(check_restore_finished)
         on_recorded(outbox.write_messages)
         register_kinds((*work.KINDS, MAIL_WORK))
-        register_mail_kinds(passwords.INVITATION, passwords.PASSWORD_RESET, owner_mails.KIND, mails.KIND)
+        register_mail_kinds(passwords.INVITATION, passwords.STAFF_INVITATION, passwords.PASSWORD_RESET)
+        register_mail_kinds(owner_mails.KIND, mails.KIND)
         pre_migrate.connect(refuse_unknown_migrations, sender=self)

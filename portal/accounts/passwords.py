@@ -55,6 +55,30 @@ def compose_invitation(params: dict[str, Any]) -> mail.Message | None:
 INVITATION = mail.MailKind("invitation", "Invitation of a member", compose_invitation)
 
 
+def enqueue_staff_invitation(user: User, *, now: datetime) -> None:
+    """Tell somebody by mail that they may sign in to the administration."""
+    mail.enqueue_private(user.email, kind=STAFF_INVITATION.code, params={"user": user.pk}, now=now)
+
+
+def compose_staff_invitation(params: dict[str, Any]) -> mail.Message | None:
+    """Whoever has no password yet gets a link to set one. None if they are no longer active staff."""
+    user = User.objects.exclude(staff_role="").filter(pk=params["user"], is_active=True).first()
+    if user is None:
+        return None
+    context = {
+        "role": user.get_staff_role_display(),
+        "sign_in": mail.build_url("admin:index"),
+        "forgotten": mail.build_url("password_reset"),
+        "link": "" if user.has_usable_password() else get_set_password_link(user),
+        "days": _get_link_days(),
+    }
+    subject = "The administration of the Number Reputation portal"
+    return mail.Message(subject, "portal/mails/staff_invitation.txt", context, to=[user.email])
+
+
+STAFF_INVITATION = mail.MailKind("staff_invitation", "Invitation of staff", compose_staff_invitation)
+
+
 class UserPasswordResetForm(PasswordResetForm):
     """Also for people who never set a password: their first link may have expired."""
 

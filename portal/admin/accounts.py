@@ -11,11 +11,12 @@ from django.contrib.admin.utils import unquote
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from portal import audit
+from portal.accounts.licensing import delete_licence, save_licence
 from portal.accounts.members import MembershipError
 from portal.accounts.owner_mails import mail_owners_about_changes
 from portal.accounts.roles import Permission, staff_may
 from portal.accounts.settings import update_account
-from portal.admin.licences import LicenceInline, delete_licence, save_licence
+from portal.admin.licences import LicenceInline
 from portal.admin.members import MemberFormSet, MemberInline, save_members
 from portal.admin.permissions import RolePermissionsMixin, get_context
 from portal.models import Account

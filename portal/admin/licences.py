@@ -14,42 +14,13 @@ from django.forms.models import construct_instance
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from portal import audit, signals
-from portal.accounts.licensing import count_losing_monitoring
+from portal.accounts.licensing import count_losing_monitoring, delete_licence, save_licence
 from portal.accounts.owner_mails import mail_owners_about_changes
 from portal.accounts.roles import Permission
 from portal.admin.permissions import RolePermissionsMixin, get_context
-from portal.audit import Context
 from portal.models import Account, Licence
 from portal.models.accounts import LicenceQuerySet
 from portal.text import pluralize
-
-
-def save_licence(licence: Licence, context: Context) -> None:
-    stored = Licence.objects.filter(pk=licence.pk).first() if licence.pk else None
-    signals.licences_changing.send(sender=Licence, account=licence.account, context=context)
-    licence.save()
-    audit.record_event(
-        account=licence.account,
-        context=context,
-        code="licence.changed" if stored else "licence.added",
-        subject=licence,
-        before=_describe_licence(stored) if stored else "",
-        after=_describe_licence(licence),
-    )
-
-
-def delete_licence(licence: Licence, context: Context) -> None:
-    account, before = licence.account, _describe_licence(licence)
-    signals.licences_changing.send(sender=Licence, account=account, context=context)
-    audit.record_event(account=licence.account, context=context, code="licence.removed", subject=licence, before=before)
-    licence.delete()
-
-
-def _describe_licence(licence: Licence) -> str:
-    until = f"until {licence.valid_until:%Y-%m-%d}" if licence.valid_until else "without end"
-    return f"{licence}, from {licence.valid_from:%Y-%m-%d}, {until}"
-
 
 END_MONITORING_HELP = "Only needed if numbers lose their cover by this change. The portal says how many."
 

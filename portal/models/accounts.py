@@ -173,6 +173,8 @@ class Product(models.TextChoices):
     WORKPLACE_WITH_PHONE = "workplace_with_phone", "Workplace bundle with Phone"
     AUTO_DIALER = "auto_dialer", "Auto Dialer add-on for Phone"
     MONITORING_SKU = "monitoring_sku", "Spam Monitoring and Remediation"
+    # For a business that runs the portal for itself. Operators grant it; nobody is offered it.
+    OWN_INSTALLATION = "own_installation", "Own installation"
 
 
 class Licence(Claimable):
@@ -209,6 +211,8 @@ class Licence(Claimable):
         ]
 
     def __str__(self) -> str:
+        if self.product == Product.OWN_INSTALLATION:
+            return self.get_product_display()
         return f"{self.get_product_display()}, {self.seats} seats"
 
 

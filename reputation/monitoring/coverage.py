@@ -38,7 +38,7 @@ def lock_account(account_id: int) -> Account:
 
 def losing_cover(coverage: Coverage) -> Q:
     """The condition of numbers that need a seat once they are in no campaign, and need none now."""
-    if not coverage.includes_campaign_numbers:
+    if coverage.needs_no_seats or not coverage.includes_campaign_numbers:
         return Q(pk__in=[])
     return Q(capability__in=PhoneNumber.MONITORED, campaign__isnull=False)
 

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from django.db.models import Case, CharField, Expression, Q, Sum, Value, When
 
 from enrollment.models import Application
-from portal.accounts.licensing import BASE_PRODUCTS, CAMPAIGN_PRODUCTS, SEAT_PRODUCT
+from portal.accounts.licensing import BASE_PRODUCTS, CAMPAIGN_PRODUCTS, OWN_PRODUCT, SEAT_PRODUCT
 from portal.models import Account, Licence
 from portal.models.accounts import today_of
 from portal.phone.numbers import US_REGIONS
@@ -87,6 +87,15 @@ class Coverage:
     licences: tuple[Licence, ...]
     # The last licence of each product that has ended and that no valid licence replaces.
     expired: tuple[Licence, ...] = ()
+    # Every number is covered without a seat (the licence *Own installation*). Then no seats are used.
+    needs_no_seats: bool = False
+
+    @property
+    def takes_seat(self) -> Q:
+        """The condition of numbers that take a seat once they are monitored."""
+        if self.needs_no_seats:
+            return Q(pk__in=[])
+        return Q(campaign__isnull=True) if self.includes_campaign_numbers else Q(pk__isnull=False)
 
     @property
     def seats_free(self) -> int:
@@ -130,19 +139,23 @@ def count_monitored_by_account(counts: NumberCountQuerySet) -> dict[int, Monitor
 def build_coverage(account_licences: Sequence[Licence], monitored: MonitoredCount, day: date) -> Coverage:
     """What an account's licences cover on this day.
 
-    Each monitored number takes a seat, except numbers in campaigns if a licence includes those.
+    Each monitored number takes a seat, except numbers in campaigns if a licence includes those, and all numbers of an
+    own installation.
     """
     begun = [licence for licence in account_licences if licence.valid_from <= day]
     licences = tuple(licence for licence in begun if licence.valid_until is None or licence.valid_until >= day)
     products = {licence.product for licence in licences}
-    includes_campaigns = bool(products & CAMPAIGN_PRODUCTS)
+    is_own = OWN_PRODUCT in products
+    includes_campaigns = is_own or bool(products & CAMPAIGN_PRODUCTS)
+    taking_seats = monitored.without_campaign if includes_campaigns else monitored.total
     return Coverage(
         includes_campaign_numbers=includes_campaigns,
-        has_product_licence=bool(products & BASE_PRODUCTS),
+        has_product_licence=is_own or bool(products & BASE_PRODUCTS),
         seats=sum(licence.seats for licence in licences if licence.product == SEAT_PRODUCT),
-        seats_used=monitored.without_campaign if includes_campaigns else monitored.total,
+        seats_used=0 if is_own else taking_seats,
         licences=licences,
         expired=_get_expired(begun, products),
+        needs_no_seats=is_own,
     )
 
 
@@ -180,10 +193,10 @@ def explain_refusal(code: str, coverage: Coverage) -> Refusal:
 def _get_missing_products(code: str, coverage: Coverage) -> frozenset[str]:
     """The products of which a valid licence would cover a number that is refused with this code."""
     if code == "no_licence":
-        return frozenset(BASE_PRODUCTS)
+        return frozenset({*BASE_PRODUCTS, OWN_PRODUCT})
     if code == "no_free_seat":
         of_campaigns = frozenset() if coverage.includes_campaign_numbers else CAMPAIGN_PRODUCTS
-        return frozenset({SEAT_PRODUCT}) | of_campaigns
+        return frozenset({SEAT_PRODUCT, OWN_PRODUCT}) | of_campaigns
     return frozenset()
 
 
@@ -216,8 +229,6 @@ class EligibilityRule:
 def enable_rule(account: Account, campaign: Campaign | None, now: datetime) -> EligibilityRule:
     """The rule of *Enable*; three queries. A number gets the first refusal that applies."""
     coverage = get_coverage(account, now)
-    everything = Q(pk__isnull=False)
-    takes_seat = Q(campaign__isnull=True) if coverage.includes_campaign_numbers else everything
     refusals = [
         ("already_on", Q(capability=PhoneNumber.Capability.ON)),
         ("being_verified", Q(capability=PhoneNumber.Capability.VERIFYING)),
@@ -228,12 +239,12 @@ def enable_rule(account: Account, campaign: Campaign | None, now: datetime) -> E
         ("not_a_caller_id", ~Q(kind__in=PhoneNumber.CALLER_ID_KINDS)),
     ]
     if not is_enrolled(account):
-        refusals.append(("not_enrolled", everything))
+        refusals.append(("not_enrolled", Q(pk__isnull=False)))
     if not coverage.has_product_licence:
-        refusals.append(("no_licence", takes_seat))
+        refusals.append(("no_licence", coverage.takes_seat))
     return EligibilityRule(
         refusal=first_refusal(refusals),
-        needs_seat=Case(When(takes_seat, then=Value(True)), default=Value(False)),
+        needs_seat=Case(When(coverage.takes_seat, then=Value(True)), default=Value(False)),
         seats=coverage.seats_free,
     )
 

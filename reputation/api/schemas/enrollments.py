@@ -16,6 +16,7 @@ class SeatsResponse(ResponseSchema):
     total: int
     used: int
     free: int
+    unlimited: bool = Field(description="Whether every number is covered without a seat.")
 
 
 class EnrollmentResponse(ResponseSchema):
@@ -28,4 +29,6 @@ class EnrollmentResponse(ResponseSchema):
 
 
 def serialize_seats(coverage: Coverage) -> SeatsResponse:
-    return SeatsResponse(total=coverage.seats, used=coverage.seats_used, free=coverage.seats_free)
+    return SeatsResponse(
+        total=coverage.seats, used=coverage.seats_used, free=coverage.seats_free, unlimited=coverage.needs_no_seats
+    )

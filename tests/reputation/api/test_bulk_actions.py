@@ -35,7 +35,7 @@ def test_dry_run_returns_what_the_window_shows_and_changes_nothing(api_client, e
         "outside_united_states": (1, [canadian.pk]),
         "no_free_seat": (2, [number.pk for number in outside[1:]]),
     }
-    assert said["seats"] == {"total": 1, "used": 0, "free": 1}
+    assert said["seats"] == {"total": 1, "used": 0, "free": 1, "unlimited": False}
     preview = get_preview(BulkAction.objects.get())
     assert (said["sentence"], said["to_do"]) == (preview.summary, preview.total_count)
     assert not PhoneNumber.objects.monitored().exists()
