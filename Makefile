@@ -6,7 +6,7 @@ BIN := .venv/bin
 
 MINUTES ?= 15
 
-.PHONY: help demo dev test test-postgres bench torture lint format lock chromium servers
+.PHONY: help demo dev test test-postgres test-deploy bench torture lint format lock chromium servers proxies
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -22,6 +22,10 @@ test: .venv/development chromium ## all tests, the journeys in real Chromium inc
 
 test-postgres: .venv/development chromium servers ## the tests on a PostgreSQL and a Redis that are thrown away after
 	$(BIN)/python -m tests.support.servers $(ARGS)
+
+test-deploy: .venv/development servers proxies ## install the portal on an empty machine, and check what is in deploy/ (needs root)
+	@[ "$$(id -u)" = 0 ] || { echo "These tests make users and mounts of their own, so they need root: sudo make test-deploy"; exit 1; }
+	$(BIN)/pytest -n 2 $(ARGS) tests/deploy
 
 bench: .venv/development ## measure against peers in the same run, into benchmarks/results.md (QUICK=1 for a short one)
 	$(BIN)/python -m benchmarks.run
@@ -79,3 +83,13 @@ servers:
 	  echo "Installing PostgreSQL and Redis for the tests"; apt-get update -qq && apt-get install -y -qq postgresql redis-server >/dev/null; \
 	else \
 	  echo "These tests need PostgreSQL and Redis. On Debian and Ubuntu: sudo apt-get install postgresql redis-server"; exit 1; fi
+
+DEPLOY_PACKAGES = adduser caddy git iproute2 nginx-light openssl python3-venv systemd util-linux
+
+proxies:
+	@command -v caddy >/dev/null && [ -x /usr/sbin/nginx ] && command -v systemd-analyze ip git openssl adduser >/dev/null && \
+	  /usr/bin/python3 -c 'import ensurepip' 2>/dev/null && exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "Installing Caddy, nginx and systemd for the tests"; apt-get update -qq && apt-get install -y -qq $(DEPLOY_PACKAGES) >/dev/null; \
+	else \
+	  echo "These tests need Debian's packages. As root: apt-get install $(DEPLOY_PACKAGES)"; exit 1; fi

@@ -1,0 +1,206 @@
+"""The examples for Caddy and nginx: each is accepted by its program, and passes on what it should."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import signal
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.deploy.upstream import SlowRequest, Upstream, run_upstream
+from tests.support.processes import ROOT
+from tests.support.servers import free_port, wait_for_port
+
+# Debian's Caddy, and the one that requirements-dev.txt installs.
+DEBIAN_CADDY = "/usr/bin/caddy"
+NEW_CADDY = str(Path(sys.prefix) / "bin" / "caddy")
+CADDYFILES = {"Caddyfile-2.6": (DEBIAN_CADDY, (2, 6)), "Caddyfile": (NEW_CADDY, (2, 7))}
+HOST = "numbers.example.com"
+PROXIES = [*CADDYFILES, "nginx.conf"]
+# Each proxy is started once.
+pytestmark = pytest.mark.xdist_group("proxies")
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """A running proxy. `scheme` is what it tells the portal, whatever a client says."""
+
+    scheme: str
+    host: str
+    port: int
+    upstream: Upstream
+    tls: ssl.SSLContext | None = None
+
+    def client(self) -> httpx.Client:
+        url = f"{self.scheme}://127.0.0.1:{self.port}"
+        return httpx.Client(base_url=url, headers={"Host": self.host}, verify=False, timeout=60)
+
+
+def caddy_version(program: str) -> tuple[int, int]:
+    answer = subprocess.run([program, "version"], capture_output=True, text=True, check=True)
+    major, minor = re.match(r"v?(\d+)\.(\d+)", answer.stdout).groups()
+    return int(major), int(minor)
+
+
+def adapt(program: str, name: str) -> subprocess.CompletedProcess:
+    command = [program, "adapt", "--adapter", "caddyfile", "--config", ROOT / "deploy" / name]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("name", CADDYFILES)
+def test_caddyfile_is_for_its_version(name):
+    program, version = CADDYFILES[name]
+    if name == "Caddyfile":
+        assert caddy_version(program) >= version
+    else:
+        assert caddy_version(program) == version
+    answer = adapt(program, name)
+    assert answer.returncode == 0, answer.stderr
+
+
+@pytest.mark.parametrize(("name", "program"), [("Caddyfile", DEBIAN_CADDY), ("Caddyfile-2.6", NEW_CADDY)])
+def test_caddyfile_of_the_other_version_is_refused(name, program):
+    assert "unrecognized subdirective" in adapt(program, name).stderr
+
+
+@pytest.mark.parametrize("name", CADDYFILES)
+def test_caddyfile_serves_the_host_of_the_example_by_default(name):
+    config = adapt(CADDYFILES[name][0], name).stdout
+    assert f'"host":["{HOST}"]' in config
+    assert '"dial":"127.0.0.1:8000"' in config
+
+
+def write_nginx_config(folder: Path, site: str) -> Path:
+    """A whole configuration of nginx, with the site and a certificate that was made for it."""
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    make = f"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN={HOST}"
+    subprocess.run([*make.split(), "-keyout", key, "-out", certificate], capture_output=True, check=True)
+    site = re.sub(r"/etc/letsencrypt/\S+/fullchain.pem", str(certificate), site)
+    site = re.sub(r"/etc/letsencrypt/\S+/privkey.pem", str(key), site)
+    if not Path("/proc/net/if_inet6").exists():
+        site = re.sub(r"^ *listen \[::\].*\n", "", site, flags=re.MULTILINE)
+    folders = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    temporary = "".join(f"{name}_temp_path {folder}/{name};\n" for name in folders)
+    # As root, because the folders of a test are closed to other users.
+    user = "user root;\n" if os.geteuid() == 0 else ""
+    config = folder / "nginx.conf"
+    config.write_text(
+        f"{user}pid {folder}/pid;\nerror_log {folder}/error.log;\nevents {{}}\nhttp {{\n"
+        f"access_log off;\n{temporary}{site}\n}}\n"
+    )
+    return config
+
+
+def test_nginx_accepts_its_example(tmp_path):
+    config = write_nginx_config(tmp_path, (ROOT / "deploy" / "nginx.conf").read_text())
+    answer = subprocess.run(["/usr/sbin/nginx", "-t", "-c", config], capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stderr
+
+
+@contextmanager
+def run_program(command: list[object], port: int, folder: Path, **environment: str) -> Iterator[None]:
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(
+            [str(part) for part in command],
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(folder), **environment},
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        wait_for_port(port, "The proxy")
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+
+
+@contextmanager
+def run_caddy(name: str, upstream: Upstream, folder: Path) -> Iterator[Proxy]:
+    port = free_port()
+    config = folder / "Caddyfile"
+    # Without its control socket, whose port another Caddy may have.
+    config.write_text("{\n\tadmin off\n}\n" + (ROOT / "deploy" / name).read_text())
+    command = [CADDYFILES[name][0], "run", "--adapter", "caddyfile", "--config", config]
+    environment = {
+        "PORTAL_HOST": f"http://127.0.0.1:{port}",
+        "PORTAL_UPSTREAM": f"127.0.0.1:{upstream.port}",
+    }
+    with run_program(command, port, folder, **environment):
+        yield Proxy("http", f"127.0.0.1:{port}", port, upstream)
+
+
+@contextmanager
+def run_nginx(upstream: Upstream, folder: Path) -> Iterator[Proxy]:
+    port, plain_port = free_port(), free_port()
+    site = (ROOT / "deploy" / "nginx.conf").read_text()
+    site = re.sub(r"(listen (\[::\]:)?)443 ", rf"\g<1>{port} ", site)
+    site = re.sub(r"(listen (\[::\]:)?)80;", rf"\g<1>{plain_port};", site)
+    config = write_nginx_config(folder, site.replace("127.0.0.1:8000", f"127.0.0.1:{upstream.port}"))
+    tls = ssl.create_default_context()
+    tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
+    with run_program(["/usr/sbin/nginx", "-c", config, "-g", "daemon off;"], port, folder):
+        yield Proxy("https", HOST, port, upstream, tls)
+
+
+@pytest.fixture(params=PROXIES, scope="module")
+def proxy(request, tmp_path_factory) -> Iterator[Proxy]:
+    folder = tmp_path_factory.mktemp("proxy")
+    with run_upstream() as upstream:
+        run = run_nginx(upstream, folder) if request.param == "nginx.conf" else None
+        with run or run_caddy(request.param, upstream, folder) as running:
+            yield running
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_it_passes_host_and_the_true_scheme(proxy):
+    forged = {"X-Forwarded-Proto": "gopher", "X-Forwarded-For": "203.0.113.7"}
+    with proxy.client() as client:
+        assert client.get("/who?a=1", headers=forged).status_code == 200
+    seen = proxy.upstream.headers["/who?a=1"]
+    assert (seen["host"], seen["x-forwarded-proto"]) == (proxy.host, proxy.scheme)
+    assert seen["x-forwarded-for"] == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    "path", ["/healthz", "/readyz", "/metrics", "/healthz/", "/metrics/x", "//readyz", "/%68ealthz", "/a/../metrics"]
+)
+def test_it_hides_what_is_for_the_machine_only(proxy, path):
+    before = len(proxy.upstream.arrived)
+    with proxy.client() as client:
+        assert client.get(client.base_url.copy_with(raw_path=path.encode())).status_code == 404
+    assert len(proxy.upstream.arrived) == before
+
+
+def test_it_passes_a_page_whose_name_begins_alike(proxy):
+    with proxy.client() as client:
+        assert client.get("/metrics-of-a-campaign").status_code == 200
+
+
+def test_it_passes_a_slow_body_only_once_it_is_complete(proxy):
+    size = 1_000_000
+    slow = SlowRequest(proxy.port, "/slow", host=proxy.host, size=size, tls=proxy.tls)
+    slow.send(size // 2)
+    with proxy.client() as client:
+        for number in range(10):
+            assert client.post(f"/fast/{number}", content=b"x").status_code == 200
+    assert "/slow" not in proxy.upstream.arrived, "the portal is asked while the body is not complete"
+    slow.send(size - size // 2)
+    assert slow.read_status() == 200
+    assert proxy.upstream.arrived[-1] == "/slow"
+
+
+def test_it_passes_a_large_upload_unchanged(proxy):
+    body = bytes(range(256)) * 4 * 30_000
+    with proxy.client() as client:
+        assert client.post("/large", content=body).text == hashlib.sha256(body).hexdigest()

@@ -1,0 +1,32 @@
+"""The systemd units: systemd accepts them, and they keep the data from other users."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+import pytest
+
+from tests.support.processes import ROOT
+
+UNITS = ["portal-web.service", "portal-worker.service"]
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_systemd_accepts_the_unit(name, tmp_path):
+    """The programs are not installed here, so the unit that is checked names true in their place."""
+    unit = tmp_path / name
+    unit.write_text(re.sub(r"/opt/portal/\.venv/bin/\w+", "/bin/true", (ROOT / "deploy" / name).read_text()))
+    command = ["systemd-analyze", "verify", "--man=no", "--generators=no", unit]
+    answer = subprocess.run(command, capture_output=True, text=True)
+    ours = [line for line in answer.stderr.splitlines() if name in line]
+    assert (answer.returncode, ours) == (0, [])
+
+
+def test_systemd_notices_a_mistake(tmp_path):
+    unit = tmp_path / "portal-web.service"
+    unit.write_text((ROOT / "deploy" / "portal-web.service").read_text().replace("UMask=", "Umask="))
+    answer = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", "--generators=no", unit], capture_output=True, text=True
+    )
+    assert re.search(r"Unknown key (name )?'Umask'", answer.stderr)
