@@ -33,6 +33,7 @@ VERIFY_SECONDS = 900
 def main() -> int:
     options = read_options()
     sys.stdout.write(f"seed {options.seed}\n")
+    run = describe_run()
     with TemporaryDirectory(prefix="portal-kills-") as folder, database(Path(folder), options) as address:
         set_up(Path(folder), address)
         from tests.reliability.killing import Killing
@@ -40,7 +41,6 @@ def main() -> int:
         kind = "PostgreSQL" if options.postgresql else "SQLite"
         chosen = random.Random(options.seed).choices(FAULTS, k=options.kills)
         measured = Killing(Path(folder)).run(chosen)
-    run = describe_run()
     for fault, seconds, lost in measured:
         record(Measurement(f"kill -9: {fault}", kind, seconds, lost, **run))
     update_document()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from portal.jobs import signs
 from portal.jobs.signs import Sign
-from portal.jobs.supervisor.linux import is_suspended
+from portal.jobs.supervisor.linux import has_dead_child, is_suspended
 
 
 @dataclass
@@ -17,6 +17,7 @@ class Activity:
     started_at: float
     # When the sentinel's loop last went round. None until all processes are there.
     guarded_at: float | None = None
+    sentinel_pid: int = 0
     ready_at: float | None = None
     # When a worker last began or ended a task, and when the monitor last took a result.
     worked_at: float = 0.0
@@ -33,6 +34,7 @@ class Activity:
         match sign.kind:
             case signs.GUARDS:
                 self.guarded_at = now
+                self.sentinel_pid = sign.pid
                 self.ready_at = self.ready_at or now
             case signs.DIED:
                 self.death = sign.detail
@@ -45,6 +47,13 @@ class Activity:
             case signs.SAVED:
                 self.saved_at = now
                 self.saved_number = max(self.saved_number, sign.number)
+
+    def has_unnoticed_death(self, now: float, patience: float) -> bool:
+        """Whether the sentinel has done nothing for so long, and one of its processes is dead.
+
+        A worker that dies at the end of a task may hold a lock that the sentinel then waits for.
+        """
+        return self.guarded_at is not None and now - self.guarded_at > patience and has_dead_child(self.sentinel_pid)
 
     def count_working(self, now: float, limit: float) -> int:
         """How many workers are in a task, for less than `limit` seconds. One that is suspended does not work."""

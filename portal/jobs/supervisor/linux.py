@@ -38,8 +38,21 @@ def set_process_name(name: str) -> None:
 
 def is_suspended(pid: int) -> bool:
     """Whether a signal or a debugger has suspended this process."""
+    return _read_state(pid) in ("T", "t")
+
+
+def has_dead_child(pid: int) -> bool:
+    """Whether a child of this process has ended, and the process has not asked how."""
     try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (OSError, IndexError):
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
         return False
-    return state in ("T", "t")
+    return any(_read_state(int(child)) == "Z" for child in children)
+
+
+def _read_state(pid: int) -> str:
+    """The state of a process as a letter, described in proc_pid_stat(5). Empty if there is no such process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return ""

@@ -64,6 +64,16 @@ def test_a_cluster_whose_monitor_is_suspended_is_replaced(tmp_path):
         assert workers.row.last_fault.startswith("the monitor has taken no result")
 
 
+def test_a_sentinel_that_does_not_notice_a_death_is_replaced(tmp_path):
+    """A worker that is killed at the end of a task holds a lock that the sentinel waits for. Others still work."""
+    with run_workers(tmp_path) as workers:
+        former = workers.get_processes()
+        kill(workers.get_processes("sentinel"), signal.SIGSTOP)
+        kill(workers.get_processes("worker")[:1])
+        workers.wait_for_new_cluster(former)
+        assert workers.row.last_fault == "the sentinel does not notice that a process died"
+
+
 def test_one_canary_waits_while_a_cluster_is_stuck(tmp_path):
     with run_workers(tmp_path, script=IMPATIENT_SCRIPT.replace("= 3", "= 12")) as workers:
         kill(workers.get_processes("pusher"), signal.SIGSTOP)
