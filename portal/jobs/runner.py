@@ -10,14 +10,14 @@ import ctypes
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from datetime import datetime, timedelta
 from functools import partial, wraps
 from hashlib import sha256
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import Error, connection, transaction
 from django.utils import timezone
 from django_q.brokers import get_broker
 from django_q.models import OrmQ
@@ -124,7 +124,7 @@ def _release_memory() -> None:
     The C library keeps what SQLite frees, unless it is told to give it back.
     """
     if connection.vendor == "sqlite" and connection.connection and not connection.in_atomic_block:
-        with connection.cursor() as cursor:
+        with suppress(Error), connection.cursor() as cursor:  # the database may be away
             cursor.execute("PRAGMA shrink_memory")
         if _malloc_trim:
             _malloc_trim(0)
