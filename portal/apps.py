@@ -16,13 +16,17 @@ class PortalConfig(AppConfig):
         from portal.jobs.work import register_kinds
         from portal.mail import register_mail_kinds
         from portal.mail.work import MAIL_WORK
+        from portal.operations.portal_sections import SECTIONS
+        from portal.operations.sections import register_sections
         from portal.phone.current_plan import set_plan_source
         from portal.webhooks import mails, outbox, work
 
         set_plan_source(fetch_numbering_plan)
         register(check_restore_finished)
         on_recorded(outbox.write_messages)
-        register_kinds((*work.KINDS, MAIL_WORK))
+        without_work = {"portal.operations.tasks.check_operations": "It looks whether all is well."}
+        register_kinds((*work.KINDS, MAIL_WORK), without_work=without_work)
+        register_sections(SECTIONS)
         register_mail_kinds(passwords.INVITATION, passwords.STAFF_INVITATION, passwords.PASSWORD_RESET)
         register_mail_kinds(owner_mails.KIND, mails.KIND)
         pre_migrate.connect(refuse_unknown_migrations, sender=self)

@@ -156,6 +156,7 @@ TEMPLATES = [
             "builtins": [
                 "portal.templatetags.formatting",
                 "portal.templatetags.components",
+                "portal.templatetags.operations",
                 "reputation.templatetags.reputation_tags",
                 "django.templatetags.static",
                 "django.contrib.humanize.templatetags.humanize",

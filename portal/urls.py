@@ -1,14 +1,15 @@
 from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.urls import include, path
-from django_q.models import OrmQ, Schedule, Success
+from django_q.models import Failure, OrmQ, Schedule, Success
 
 from portal.views import api_keys, audit_trail, members, preferences, signing_in, webhooks
 
 admin.site.site_header = admin.site.site_title = "Number Reputation: administration"
 admin.site.index_title = "Reviews and accounts"
 # Roles replace groups. Schedules and tasks are not editable: one wrong schedule stops the scheduler.
-for model in (Group, OrmQ, Schedule, Success):
+# Operations has the failed tasks: django-q2 takes a task that failed for one that is done.
+for model in (Group, Failure, OrmQ, Schedule, Success):
     if admin.site.is_registered(model):
         admin.site.unregister(model)
 

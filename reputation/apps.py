@@ -20,6 +20,7 @@ class ReputationConfig(AppConfig):
         from portal.accounts.licensing import register_coverage_check
         from portal.jobs.work import register_kinds
         from portal.mail import register_mail_kinds
+        from portal.operations.sections import register_sections
         from portal.signals import licences_changing
         from portal.webhooks.events import register_events
         from reputation import checks, coverage_losses
@@ -27,6 +28,7 @@ class ReputationConfig(AppConfig):
         from reputation.monitoring import eligibility, revocation
         from reputation.notifications import digests, licences, webhook_events
         from reputation.numbers.change_token import get_change_token
+        from reputation.operations import SECTIONS
         from reputation.post_migrate import set_up_database
         from reputation.remediation import ticket
         from reputation.work.kinds import KINDS, WITHOUT_WORK
@@ -40,6 +42,7 @@ class ReputationConfig(AppConfig):
         navigation.register_context_provider(get_page_context)
         register_events(webhook_events.WEBHOOK_EVENTS)
         register_kinds(KINDS, without_work=WITHOUT_WORK)
+        register_sections(SECTIONS)
         register(checks.check_providers)
         post_migrate.connect(set_up_database, sender=self)
         register_mail_kinds(digests.KIND, licences.WARNING_KIND, licences.LOSS_KIND, ticket.KIND)

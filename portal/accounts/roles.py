@@ -31,6 +31,7 @@ class Permission(StrEnum):
     READ_COMPLAINT_FILES = "read_complaint_files"
     READ_MAILS = "read_mails"  # the outbox: recipients, subjects and failures, and have a mail sent again
     MANAGE_USERS = "manage_users"
+    OPERATE = "operate"  # see what is late or fails, and mark failures as seen
     MANAGE_PROVIDERS = "manage_providers"  # connections, which provider acts for an engine, and the table of carriers
     # API keys, for their account.
     MATCH_BY_API = "match_by_api"
@@ -56,6 +57,7 @@ STAFF_ROLES: dict[str, frozenset[Permission]] = {
             Permission.CHANGE_MEMBERS,
             Permission.READ_AUDIT_TRAIL,
             Permission.READ_COMPLAINT_FILES,
+            Permission.OPERATE,
             Permission.READ_MAILS,
             Permission.MANAGE_PROVIDERS,
         }
@@ -68,6 +70,7 @@ STAFF_ROLES: dict[str, frozenset[Permission]] = {
             Permission.CHANGE_MEMBERS,
             Permission.READ_AUDIT_TRAIL,
             Permission.READ_COMPLAINT_FILES,
+            Permission.OPERATE,
             Permission.READ_MAILS,
             Permission.MANAGE_USERS,
             Permission.MANAGE_PROVIDERS,

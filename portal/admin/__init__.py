@@ -3,6 +3,6 @@
 `portal.accounts.roles` has what each staff role may do here. enrollment.admin adds the applications.
 """
 
-from portal.admin import accounts, audit_trail, licences, mails, users
+from portal.admin import accounts, audit_trail, licences, mails, operations, users
 
-__all__ = ["accounts", "audit_trail", "licences", "mails", "users"]
+__all__ = ["accounts", "audit_trail", "licences", "mails", "operations", "users"]

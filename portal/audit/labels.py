@@ -120,6 +120,7 @@ EVENT_LABELS: dict[str, EventLabel] = {
     "connection.added": EventLabel("Connection to a provider added", shows_values=True),
     "connection.changed": EventLabel("Connection to a provider changed", shows_values=True),
     "connection.removed": EventLabel("Connection to a provider removed"),
+    "task_failure.seen": EventLabel("Failure of a task marked as seen"),
     "engine_role.changed": EventLabel("Provider of an engine changed", shows_values=True),
     "carrier_engine.added": EventLabel("Engine of a carrier added", shows_values=True),
     "carrier_engine.changed": EventLabel("Engine of a carrier changed", shows_values=True),
@@ -142,7 +143,16 @@ EVENT_KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "members": ("Members", ("member.",)),
     "account": (
         "Account, licences, connections and API keys",
-        ("account.", "licence.", "api_key.", "connection.", "engine_role.", "carrier_engine.", "desk."),
+        (
+            "account.",
+            "licence.",
+            "api_key.",
+            "connection.",
+            "task_failure.",
+            "engine_role.",
+            "carrier_engine.",
+            "desk.",
+        ),
     ),
 }
 

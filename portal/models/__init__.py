@@ -12,7 +12,7 @@ from portal.models.accounts import (
 from portal.models.api import ApiKey, ApiUsage, IdempotentResponse
 from portal.models.area_codes import AreaCodeTable
 from portal.models.audit import AuditEvent
-from portal.models.jobs import Canary, Claimable, Heartbeat, Lease, TaskFailure
+from portal.models.jobs import Canary, Claimable, Heartbeat, Lease, OperationsCheck, TaskFailure
 from portal.models.mail import MailServer, OutgoingMail
 from portal.models.webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookMessage
 
@@ -31,6 +31,7 @@ __all__ = [
     "Licence",
     "MailServer",
     "Member",
+    "OperationsCheck",
     "OutgoingMail",
     "Product",
     "TaskFailure",

@@ -91,6 +91,7 @@ class TaskFailure(models.Model):
 
     class Meta:
         verbose_name = "failed task"
+        verbose_name_plural = "operations"
         indexes = [
             models.Index(fields=["task"], condition=models.Q(ended_at__isnull=True), name="task_failure_open"),
             models.Index(fields=["last_at"], name="task_failure_last_at"),
@@ -98,3 +99,16 @@ class TaskFailure(models.Model):
 
     def __str__(self) -> str:
         return f"{self.task}: {self.exception}"[:120]
+
+
+class OperationsCheck(models.Model):
+    """When everything that operators watch was last looked at, and what was wrong. One row: see portal/operations."""
+
+    ONLY = 1
+
+    id = models.PositiveSmallIntegerField(primary_key=True)
+    checked_at = models.DateTimeField()
+    problems = models.JSONField(default=list)
+
+    def __str__(self) -> str:
+        return f"{len(self.problems)} problems at {self.checked_at}"

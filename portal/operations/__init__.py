@@ -1,0 +1,1 @@
+"""What operators watch: sections of facts and problems, and the last result of looking at all of them."""
