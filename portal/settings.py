@@ -83,6 +83,9 @@ CACHES = {
 }
 
 MEDIA_ROOT = DATA_DIR / "uploads"
+# Django's default lets every user of the machine read uploads.
+FILE_UPLOAD_PERMISSIONS = 0o640
+FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o750
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]

@@ -1,0 +1,108 @@
+#!/bin/bash
+# Installs the portal on Debian 12 or Ubuntu 24.04, or upgrades it. It runs the commands of docs/production.md.
+#
+#   REPOSITORY=https://... HOST=numbers.example.com DATABASE=sqlite deploy/install.sh [STEP...]
+#
+# DATABASE is sqlite or postgres. Without a STEP, all steps run in order. Settings that are there already are kept.
+set -euo pipefail
+umask 022
+HOST=${HOST:-numbers.example.com}
+DATABASE=${DATABASE:-sqlite}
+REPOSITORY=${REPOSITORY:-$(cd "$(dirname "$0")/.." && pwd)}
+export DEBIAN_FRONTEND=noninteractive
+STEPS=(packages user code settings database command migrate services proxy)
+
+say() { echo "portal: $*"; }
+
+# Runs a command of systemd, or says that it is left out.
+with_systemd() {
+  if [ -d /run/systemd/system ]; then "$@"; else say "left out, because systemd is not running: $*"; fi
+}
+
+step_packages() {
+  apt-get update
+  apt-get install --yes python3-venv git caddy
+  if [ "$DATABASE" = postgres ]; then
+    apt-get install --yes postgresql
+  fi
+}
+
+step_user() {
+  adduser --system --group --home /var/lib/portal portal
+  install -d -m 750 -o portal -g portal /var/lib/portal
+}
+
+step_code() {
+  if [ -d /opt/portal/.git ]; then
+    with_systemd systemctl stop portal-worker
+    git -C /opt/portal pull --ff-only
+  else
+    git clone "$REPOSITORY" /opt/portal
+  fi
+  cd /opt/portal
+  python3 -m venv .venv
+  .venv/bin/pip install --require-hashes -r requirements.txt
+}
+
+step_settings() {
+  if [ -e /etc/portal/portal.env ]; then say "kept: /etc/portal/portal.env"; return; fi
+  cd /opt/portal
+  install -d -m 750 -o root -g portal /etc/portal
+  install -m 640 -o root -g portal .env.example /etc/portal/portal.env
+  sed -i "s/numbers.example.com/$HOST/" /etc/portal/portal.env
+  sed -i "s/^SECRET_KEY=$/SECRET_KEY=$(python3 -c 'import secrets; print(secrets.token_urlsafe(50))')/" /etc/portal/portal.env
+  say "to do: set the mail server and the addresses in /etc/portal/portal.env, and restart the services"
+}
+
+step_database() {
+  if [ "$DATABASE" != postgres ]; then return; fi
+  if runuser -u postgres -- psql -d postgres -tAc "SELECT 1 FROM pg_database WHERE datname = 'portal'" | grep -q 1; then
+    say "kept: the database portal"
+    return
+  fi
+  runuser -u postgres -- createuser portal
+  runuser -u postgres -- createdb --owner=portal --encoding=UTF8 --template=template0 portal
+  sed -i "s|^# DATABASE_URL=.*|DATABASE_URL=postgres:////run/postgresql/portal|" /etc/portal/portal.env
+}
+
+step_command() {
+  cd /opt/portal
+  install -m 755 deploy/portal_command.py /usr/local/bin/portal
+}
+
+step_migrate() {
+  portal check --deploy
+  portal migrate
+  portal collectstatic --noinput
+}
+
+step_services() {
+  cd /opt/portal
+  cp deploy/portal-web.service deploy/portal-worker.service /etc/systemd/system/
+  with_systemd systemctl daemon-reload
+  with_systemd systemctl enable --now portal-web portal-worker
+  with_systemd systemctl reload portal-web
+}
+
+step_proxy() {
+  cd /opt/portal
+  if grep -qs PORTAL_UPSTREAM /etc/caddy/Caddyfile; then say "kept: /etc/caddy/Caddyfile"; return; fi
+  case "$(caddy version)" in *2.6.*) caddyfile=Caddyfile-2.6 ;; *) caddyfile=Caddyfile ;; esac
+  install -m 644 deploy/$caddyfile /etc/caddy/Caddyfile
+  sed -i "s/numbers.example.com/$HOST/" /etc/caddy/Caddyfile
+  with_systemd systemctl reload caddy
+}
+
+main() {
+  if [ "$(id -u)" != 0 ]; then say "run this as root"; exit 1; fi
+  case "$DATABASE" in sqlite | postgres) ;; *) say "DATABASE is sqlite or postgres, not $DATABASE"; exit 1 ;; esac
+  local step
+  for step in "${@:-${STEPS[@]}}"; do
+    say "step $step"
+    "step_$step"
+  done
+  say "done"
+}
+
+# The whole file is read before it runs, because an upgrade replaces it.
+main "$@"; exit
