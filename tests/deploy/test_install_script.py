@@ -11,7 +11,7 @@ import pytest
 from tests.support.processes import ROOT
 
 DOCUMENT = (ROOT / "docs" / "production.md").read_text()
-INSTALL = DOCUMENT[DOCUMENT.index("\n## Install\n") : DOCUMENT.index("\n### First account\n")]
+INSTALL = DOCUMENT[DOCUMENT.index("\n## Install\n") : DOCUMENT.index("\n### In containers\n")]
 SCRIPT = (ROOT / "deploy" / "install.sh").read_text()
 # A person has to fill in the settings.
 BY_HAND = {"editor /etc/portal/portal.env"}

@@ -1,0 +1,45 @@
+"""The container files: their settings exist, and the image has what its commands need. Nothing builds the image."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import yaml
+
+from tests.support.processes import ROOT
+
+COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+PORTAL_SERVICES = ("migrate", "web", "workers")
+# Of gunicorn, in deploy/gunicorn.conf.py.
+GUNICORN_VARIABLES = {"WEB_THREADS"}
+
+
+@pytest.mark.parametrize("name", PORTAL_SERVICES)
+def test_every_setting_is_in_the_example(name):
+    known = set(re.findall(r"^(?:# )?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    named = {variable.removesuffix("_FILE") for variable in COMPOSE["services"][name]["environment"]}
+    assert named - known - GUNICORN_VARIABLES == set()
+
+
+@pytest.mark.parametrize("name", PORTAL_SERVICES)
+def test_secrets_come_from_files_and_the_root_is_read_only(name):
+    service = COMPOSE["services"][name]
+    files = {value for variable, value in service["environment"].items() if variable.endswith("_FILE")}
+    assert files == {f"/run/secrets/{secret}" for secret in service["secrets"]}
+    assert set(service["secrets"]) <= set(COMPOSE["secrets"])
+    assert service["read_only"] is True
+
+
+def test_image_has_what_the_commands_use_and_no_data():
+    included = set(re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE))
+    assert (ROOT / ".dockerignore").read_text().splitlines()[0] == "*"
+    assert {"manage.py", "requirements.txt", "deploy", "portal", "enrollment", "reputation", "templates"} <= included
+    assert [path for path in included if not (ROOT / path).exists()] == []
+
+
+def test_image_runs_as_another_user_than_root():
+    users = re.findall(r"^USER (\S+)$", DOCKERFILE, re.MULTILINE)
+    assert users == ["portal"]
+    assert DOCKERFILE.index("\nUSER portal") < DOCKERFILE.index("\nCMD")
