@@ -34,11 +34,19 @@ class Measurement:
 
 def describe_run() -> dict[str, str]:
     """What is the same for all measurements of a run."""
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--abbrev=7"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    commit = _git("rev-parse", "--short=7", "HEAD")
+    # What was measured before, in docs, changes nothing.
+    is_changed = bool(_git("status", "--porcelain", "--", ".", ":!docs"))
     machine = f"{os.cpu_count()} processors, {platform.system()} {platform.machine()}"
-    return {"commit": commit.stdout.strip(), "day": f"{datetime.now(UTC):%Y-%m-%d}", "machine": machine}
+    return {
+        "commit": f"{commit}-dirty" if is_changed else commit,
+        "day": f"{datetime.now(UTC):%Y-%m-%d}",
+        "machine": machine,
+    }
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def record(measurement: Measurement) -> None:
