@@ -13,7 +13,7 @@ from portal.jobs import failures
 from portal.models import Account, Member, User
 from portal.phone import current_plan
 from reputation.matching import recorder
-from reputation.monitoring import engines
+from reputation.monitoring import engines, lateness
 from reputation.providers import registry
 from tests.factories import AccountFactory, ApplicationFactory, LicenceFactory, MemberFactory, UserFactory
 from tests.support.provider import FakeLookUps, FakeProvider, FakeVendor
@@ -167,6 +167,12 @@ def use_shipped_area_codes(monkeypatch) -> None:
 def forget_failed_tasks(monkeypatch) -> None:
     """No task has failed. The database is not asked for failures: its query would come at some time in some test."""
     monkeypatch.setattr(failures, "_memory", failures._Memory(next_check=math.inf))
+
+
+@pytest.fixture(autouse=True)
+def look_ups_in_time(monkeypatch) -> None:
+    """Pages do not ask whether look-ups are late: the query would come at some time in some test."""
+    monkeypatch.setattr(lateness, "_memory", lateness._Memory(next_check=math.inf))
 
 
 @pytest.fixture(autouse=True)

@@ -33,7 +33,7 @@ def describe_failures(now: datetime) -> Content:
         return Content(note="No task fails that nobody has seen yet.")
     text = f"{pluralize(len(names), 'task')} failed and did not succeed since: {', '.join(names)}."
     advice = "Open the failure in the list below, repair its cause, or mark it as seen."
-    return Content(problems=[Problem(text, advice)])
+    return Content(problems=[Problem(text, advice)], note="The list below has them.")
 
 
 def describe_workers(now: datetime) -> Content:
@@ -148,11 +148,11 @@ def describe_area_codes(now: datetime) -> Content:
 
 
 SECTIONS = (
-    Section("failures", "Failed tasks", describe_failures),
-    Section("workers", "Workers", describe_workers),
-    Section("queue", "Queue", describe_queue),
-    Section("work", "Due work", describe_work),
-    Section("schedules", "Schedules", describe_schedules),
+    Section("failures", "Failed tasks", describe_failures, rank=0),
+    Section("workers", "Workers", describe_workers, rank=0),
+    Section("queue", "Queue", describe_queue, rank=0),
+    Section("work", "Due work", describe_work, rank=0),
+    Section("schedules", "Schedules", describe_schedules, rank=2),
     Section("webhooks", "Webhooks", describe_webhooks),
     Section("mails", "Mails", describe_mails, "admin:portal_outgoingmail_changelist"),
     Section("area-codes", "Area codes", describe_area_codes),

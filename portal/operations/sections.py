@@ -32,12 +32,13 @@ class Content:
 
 @dataclass(frozen=True)
 class Section:
-    """`url_name` is the page with more about it."""
+    """`url_name` is the page with more about it. Sections of a lower `rank` come first."""
 
     name: str
     title: str
     build: Callable[[datetime], Content]
     url_name: str = ""
+    rank: int = 1
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,11 @@ def register_sections(sections: Iterable[Section]) -> None:
 
 
 def build_sections(now: datetime) -> list[BuiltSection]:
-    """All sections as of `now`, in the order in which they were registered."""
-    return [BuiltSection(section, section.build(now)) for section in _sections.values()]
+    """All sections as of `now`, by rank, then in the order in which they were registered."""
+    return [
+        BuiltSection(section, section.build(now))
+        for section in sorted(_sections.values(), key=lambda section: section.rank)
+    ]
 
 
 def get_problems(sections: Iterable[BuiltSection]) -> list[Problem]:

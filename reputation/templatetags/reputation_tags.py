@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from portal.accounts.access import MemberRequest
 from portal.accounts.roles import Permission
+from portal.models import Account
 from portal.phone.numbers import format_national
 from portal.templatetags.components import badge
 from portal.templatetags.formatting import icon
@@ -35,6 +36,7 @@ from reputation.labels import (
     get_call_label,
 )
 from reputation.models import BulkAction, Campaign, Case, DeskRegistration, DeskRequest, NumberImport, PhoneNumber
+from reputation.monitoring.lateness import get_last_lookup_if_late
 from reputation.remediation import ticket
 from reputation.remediation.outlook import Outlook, get_outlook
 from reputation.work.waiting import get_waiting_since
@@ -151,3 +153,9 @@ def by_day(at: datetime | None) -> str:
         return "—"
     local = timezone.localtime(at)
     return f"{'overdue since' if at < timezone.now() else 'by'} {local.day} {local:%b}"
+
+
+@register.inclusion_tag("reputation/_late_lookups.html")
+def late_lookups(account: Account) -> dict[str, datetime | None]:
+    """A line that says of when the statuses are, if look-ups are late."""
+    return {"last_at": get_last_lookup_if_late(account, timezone.now())}
