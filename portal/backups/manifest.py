@@ -74,7 +74,7 @@ def check_fits(manifest: Manifest) -> None:
         raise BackupError(
             f"This is a backup of {_name(manifest.database)}, and the portal is configured for "
             f"{_name(connection.vendor)}. Nothing was changed. Restore it with DATABASE_URL set to the database it was "
-            "made from."
+            "made from. `manage.py move_to_postgres` then moves a portal from SQLite to PostgreSQL."
         )
     known = MigrationLoader(None).disk_migrations or {}
     unknown = sorted(set(manifest.migrations) - {f"{app}.{name}" for app, name in known})

@@ -1,0 +1,1 @@
+"""Copy a portal from SQLite into an empty PostgreSQL database."""

@@ -1,0 +1,132 @@
+"""A portal on SQLite is copied to PostgreSQL, whatever interrupts the move."""
+
+import json
+import sqlite3
+
+import pytest
+from django.db import connection
+
+from portal.postgres_move.tables import list_tables
+from tests.portal.backups.portals import FILL, Portal
+from tests.support.databases import empty_postgresql, get_server_address
+
+pytestmark = [
+    pytest.mark.xdist_group("postgres_move"),
+    pytest.mark.skipif(connection.vendor != "postgresql", reason="needs PostgreSQL: make test-postgres"),
+]
+
+# Values that the two databases store in different ways.
+ODD_VALUES = r"""
+from datetime import datetime, timezone as tz
+from portal.models import Account, Heartbeat, Lease
+from enrollment.models import Application
+account = Account.objects.get()
+odd = {
+    "b": [1, 1.0, 1e16, 1e-7, 12345678901234567890, True, None], "a": "ü \U0001f600 \\ \n \t \"",
+    "ÿ": {}, "": "\x00", "e": {"z": 1, "y": []},
+}
+Application.objects.create(account=account, legal_name="Ünïcode \\N \t", answers=odd, business={})
+Heartbeat.objects.create(name="whole second", at=datetime(2026, 3, 8, 7, 0, 0, tzinfo=tz.utc))
+Heartbeat.objects.create(name="Ümlaut", at=datetime(2026, 11, 1, 5, 59, 59, 999999, tzinfo=tz.utc))
+Heartbeat.objects.create(name="a microsecond", at=datetime(1999, 12, 31, 23, 59, 59, 1, tzinfo=tz.utc))
+for name in ("Z", "a", "ä", "_", "-", "B b"):
+    Lease.objects.create(name=name)
+"""
+READ_ODD_VALUES = """
+import json
+from enrollment.models import Application
+from portal.models import Heartbeat
+from reputation.models import Desk, PhoneNumber
+print(json.dumps({
+    "odd": Application.objects.get(legal_name__startswith="Ün").answers,
+    "name": Application.objects.get(legal_name__startswith="Ün").legal_name,
+    "times": {beat.name: beat.at.isoformat() for beat in Heartbeat.objects.all()},
+    "facets": sorted(PhoneNumber.objects.values_list("facet", flat=True)),
+    "desks": [sorted(desk.engines.values_list("slug", flat=True)) for desk in Desk.objects.order_by("pk")],
+}, sort_keys=True))
+"""
+
+
+@pytest.fixture(scope="module")
+def portal(tmp_path_factory):
+    """A portal on SQLite with data. Tests only read it."""
+    folder = tmp_path_factory.mktemp("portal")
+    portal = Portal(folder, f"sqlite:///{folder}/portal.sqlite3")
+    portal.manage_well("migrate", "--no-input", "-v", "0")
+    portal.run(FILL)
+    portal.run(ODD_VALUES)
+    return portal
+
+
+@pytest.fixture
+def address():
+    with empty_postgresql(get_server_address()) as address:
+        yield address
+
+
+@pytest.fixture
+def moved(portal, address):
+    """The portal, moved into an empty database, and what the command said."""
+    said = portal.manage_well("move_to_postgres", "--to", address)
+    return Portal(portal.folder, address), said
+
+
+def test_moved_portal_has_the_same_rows_and_works(portal, moved):
+    there, said = moved
+    before, after = portal.describe()["tables"], there.describe()["tables"]
+    assert {name: rows for name, (rows, _) in before.items()} == {name: rows for name, (rows, _) in after.items()}
+    assert "each table verified" in said
+    assert "portal_account: 1 of 1 rows copied" in said
+    expected, found = json.loads(portal.run(READ_ODD_VALUES)), json.loads(there.run(READ_ODD_VALUES))
+    assert expected["odd"].pop("") == "\0"
+    assert found["odd"].pop("") == "\ufffd", "PostgreSQL stores no NUL"
+    assert found == expected
+    assert "No migrations to apply" in there.manage_well("migrate")
+
+
+def test_running_portal_is_not_moved(portal, address):
+    opened = "from django.db import connection; connection.ensure_connection()\n"
+    running = portal.start(f"{opened}print('ready', flush=True); import time; time.sleep(600)")
+    try:
+        assert running.stdout.readline() == b"ready\n"
+        refused = portal.manage("move_to_postgres", "--to", address)
+    finally:
+        running.kill()
+        running.wait()
+        running.stdout.close()
+    assert refused.returncode == 1
+    assert "under a running portal" in refused.stderr
+    assert "systemctl stop portal-web portal-worker" in refused.stderr
+
+
+def test_value_that_postgresql_refuses_is_named(portal, address, tmp_path):
+    own = copy_portal(portal, tmp_path)
+    with sqlite3.connect(own.folder / "portal.sqlite3") as database:
+        database.execute("UPDATE portal_account SET name = ?", ("x" * 5000,))
+    database.close()
+    refused = own.manage("move_to_postgres", "--to", address)
+    assert refused.returncode == 1
+    assert "value too long" in refused.stderr
+    assert "portal_account" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_address_that_does_not_answer_is_named(portal, address):
+    refused = portal.manage("move_to_postgres", "--to", address.replace("/beside_", "/missing_"))
+    assert refused.returncode == 1
+    assert "The new database cannot be reached" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_every_table_of_every_model_is_known():
+    assert len(list_tables()) > 50
+
+
+def copy_portal(portal: Portal, folder) -> Portal:
+    """A copy that a test may change."""
+    source = sqlite3.connect(portal.folder / "portal.sqlite3")
+    copy = sqlite3.connect(folder / "portal.sqlite3")
+    source.backup(copy)
+    source.close()
+    copy.close()
+    return Portal(folder, f"sqlite:///{folder}/portal.sqlite3")
