@@ -49,7 +49,7 @@ def test_an_upload_on_a_full_disk_is_refused_in_a_plain_sentence_and_works_later
     lines = "".join(f"+1206{2_000_000 + number}\n" for number in range(200_000))
     answer = upload(as_admin, lines)
     assert answer.status_code == 503
-    assert "The disk of the portal's server is full, so nothing of what you sent was stored" in get_html(answer)
+    assert "The disk of the portal's server is full, so what you sent may not be stored" in get_html(answer)
     assert (list_files(disk), NumberImport.objects.count()) == (["filling"], 0)
     filling.unlink()
     assert upload(as_admin, lines[:1_300_000]).status_code == 302
