@@ -16,7 +16,7 @@ from reputation.desks.choosing import choose_desks
 from reputation.desks.deadlines import add_business_days
 from reputation.desks.new_requests import NewRequest, build_row, insert
 from reputation.desks.submissions import update_submissions
-from reputation.models import Case, Desk, DeskRequest, Submission, Tag
+from reputation.models import Case, Desk, DeskRequest, PhoneNumber, Submission, Tag
 from reputation.providers.connections import get_engines_asked_by_people
 
 # Number id and desk id.
@@ -33,6 +33,8 @@ def open_requests(number_ids: Sequence[int], *, now: datetime) -> int:
     if not people:
         return 0
     with transaction.atomic():
+        # A number that is removed at this moment either has its request closed, or gets none.
+        PhoneNumber.objects.filter(pk__in=in_list(number_ids)).lock()
         labels = list(_get_labels_without_request(number_ids, people))
         if not labels:
             return 0

@@ -36,6 +36,13 @@ class PhoneNumberQuerySet(AccountQuerySet):
         """Makes the next sweep look these numbers up at every provider; returns how many."""
         return self.update(next_action_at=now, lookup_round_started_at=None)
 
+    def lock(self) -> None:
+        """Lock the numbers until the transaction ends: before their cases and registrations, in the order of the ids.
+
+        Everybody who changes several of these does so, so that nobody waits for somebody who waits for them.
+        """
+        list(self.select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True))
+
     def tagged(self) -> PhoneNumberQuerySet:
         """Numbers with an active tag, in any state of remediation."""
         return self.filter(spam_status__in=PhoneNumber.TAGGED)

@@ -18,6 +18,7 @@ from django.db.models import Count, Exists, Max, OuterRef, Q, Subquery
 
 from portal.audit import Context
 from portal.db.bulk import update_rows
+from portal.db.in_list import in_list
 from portal.jobs.claims import RELEASED, claim
 from portal.text import pluralize
 from reputation.models import EngineRole, PhoneNumber, Registration
@@ -72,6 +73,8 @@ def verify_due(now: datetime) -> int:
         for registration in claimed
     ]
     with transaction.atomic():
+        # A number that is disabled at this moment is locked first, too, and then its registrations.
+        PhoneNumber.objects.filter(pk__in=in_list({registration.number_id for registration in claimed})).lock()
         locked = Registration.objects.filter(pk__in=ids, lease_token=token).select_for_update(of=("self",))
         locked_ids = set(locked.values_list("pk", flat=True))
         update_rows(Registration, [row for row in rows if row["id"] in locked_ids])

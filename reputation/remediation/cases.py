@@ -110,7 +110,12 @@ def withdraw_requests(number_ids: Sequence[int], *, now: datetime) -> None:
 
 
 def cancel_for_numbers(number_ids: Sequence[int], *, context: Context, reason: str) -> list[int]:
-    """Cancels the unfinished cases of these numbers; returns the ids of the cases."""
+    """Cancels the unfinished cases of these numbers; returns the ids of the cases.
+
+    Failed ones stay failed, but are not opened again for a request that is still to be sent.
+    """
+    failed = Case.objects.filter(number__in=in_list(number_ids), state=State.FAILED)
+    requests.close_for_cases(list(failed.values_list("pk", flat=True)), now=context.now)
     unfinished = Case.objects.unfinished().filter(number__in=in_list(number_ids))
     return cancel(list(unfinished.values_list("pk", flat=True)), context=context, reason=reason)
 

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Subquery
 
 from portal.db.in_list import in_list
+from reputation.desks import requests
 from reputation.models import Case, DeskRequest, PhoneNumber, Submission, Tag
 from reputation.remediation import cases
 from reputation.remediation.opening import open_cases
@@ -32,8 +33,12 @@ def reopen(case_ids: Sequence[int], *, now: datetime) -> None:
         failed = Case.objects.filter(pk__in=in_list(case_ids), state=State.FAILED)
         # Numbers are locked before cases, as where a label is found.
         numbers = PhoneNumber.objects.filter(pk__in=in_list(list(failed.values_list("number_id", flat=True))))
-        list(numbers.select_for_update().order_by("pk").values_list("pk", flat=True))
+        numbers.lock()
         failed.update(next_action_at=None)
+        # Nobody asks about a number that is not monitored any more.
+        unmonitored = failed.exclude(number__in=PhoneNumber.objects.looked_up())
+        requests.close_for_cases(list(unmonitored.values_list("pk", flat=True)), now=now)
+        failed = failed.filter(number__in=PhoneNumber.objects.looked_up())
         asked = DeskRequest.objects.open().filter(case=OuterRef("pk"))
         waiting = Submission.objects.with_active_tag().filter(
             case=OuterRef("pk"), state=Submission.State.WAITING, next_action_at__isnull=False

@@ -85,6 +85,7 @@ def advance_due(now: datetime) -> int:
     responses = _request_removals(due, now)
     providers = get_assigned_providers(EngineRole.Role.REMEDIATE)
     with transaction.atomic():
+        PhoneNumber.objects.filter(cases__in=ids).lock()  # first, as where a number is removed
         locked = Case.objects.filter(pk__in=ids, lease_token=token).select_for_update().order_by("pk")
         locked_ids = set(locked.values_list("pk", flat=True))
         for case_id, due_at in DeskRequest.objects.open().filter(case__in=ids).values_list("case_id", "due_at"):
@@ -95,8 +96,7 @@ def advance_due(now: datetime) -> int:
         counts = _transition_cases([due_case for pk, due_case in due.items() if pk in locked_ids], providers, now)
         # Look the numbers up at once, to confirm or refute the claims that their labels are gone.
         claimed_numbers = {due[case_id].case.number_id for case_id in claimed}
-        on = PhoneNumber.objects.filter(pk__in=claimed_numbers, capability=PhoneNumber.Capability.ON)
-        on.request_lookup(now)
+        PhoneNumber.objects.looked_up().filter(pk__in=claimed_numbers).request_lookup(now)
     summary = ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "none moved"
     logger.info("advance cases: %s due, %s", len(ids), summary)
     return len(ids)

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from portal.audit import Context
+from reputation import phone_numbers
 from reputation.desks import deadlines, requests
 from reputation.models import Case, Desk, DeskRequest, Engine, EngineRole, Submission, Tag
 from reputation.monitoring import capability, roles
@@ -188,6 +189,26 @@ def test_failed_case_opens_again_once_somebody_asks_again(account, failed, now, 
     assert get_case(at + timedelta(days=9)).is_unfinished
 
 
+@pytest.mark.parametrize("stop", [phone_numbers.remove, capability.disable])
+def test_failed_case_stays_closed_once_its_number_is_not_monitored(stop, account, failed, context, now):
+    requests.ask_again(account, [DeskRequest.objects.get().pk], context=context)
+    stop([failed.number_id], context=context)
+    assert not DeskRequest.objects.open().exists()
+    reopening.reopen_due(now + timedelta(days=2))
+    assert Case.objects.get().state == Case.State.FAILED
+
+
+def test_request_that_was_opened_while_its_number_was_removed_opens_no_case(account, failed, context, now):
+    phone_numbers.remove([failed.number_id], context=context)
+    late = DeskRequest.objects.get()
+    DeskRequest.objects.filter(pk=late.pk).update(state=State.TO_SEND, closed_at=None)
+    Case.objects.update(next_action_at=now)
+    assert reopening.reopen_due(now) == 1
+    assert not DeskRequest.objects.open().exists()
+    assert Case.objects.get().state == Case.State.FAILED
+    assert reopening.reopen_due(now) == 0
+
+
 def test_failed_case_is_asked_about_again_on_a_date(failed, now, actor):
     day = date(2026, 12, 10)
     context = Context(actor, now + timedelta(days=2))
@@ -228,6 +249,6 @@ def test_number_of_queries_of_opening_does_not_depend_on_that_of_the_numbers(
     numbers = [MonitoredNumberFactory(account=account) for _ in range(count)]
     for number in numbers:
         TagFactory(number=number, engine=hiya)
-    with django_assert_num_queries(28):
+    with django_assert_num_queries(29):
         open_cases([number.pk for number in numbers], now=now)
     assert DeskRequest.objects.count() == count
