@@ -184,8 +184,8 @@ def test_request_is_repeated_with_the_same_key_when_the_response_was_lost(tagged
     with pytest.raises(SystemExit):
         sweep.advance_due(now)
     provider.submit = really
-    assert sweep.advance_due(now + timedelta(seconds=60)) == 0
-    assert sweep.advance_due(now + timedelta(seconds=200)) == 1
+    assert sweep.advance_due(now + timedelta(seconds=5)) == 0
+    assert sweep.advance_due(now + timedelta(seconds=20)) == 1
     first, second = provider.called("submit")
     assert first[0].idempotency_key == second[0].idempotency_key
     assert latest_case(tagged_number).state == State.SUBMITTED
