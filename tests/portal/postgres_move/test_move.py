@@ -84,6 +84,131 @@ def test_moved_portal_has_the_same_rows_and_works(portal, moved):
     assert "No migrations to apply" in there.manage_well("migrate")
 
 
+USE = """
+from django.db import IntegrityError, connection, transaction
+from portal.models import Account
+from reputation.models import Campaign, NumberCount
+from tests.factories import MemberFactory, PhoneNumberFactory
+account = Account.objects.get()
+before = NumberCount.objects.for_account(account).total()
+PhoneNumberFactory(account=account, e164="+12065559999")
+MemberFactory(account=account, user__email="new@example.com")
+assert NumberCount.objects.for_account(account).total() == before + 1
+with connection.cursor() as cursor:
+    cursor.execute("SELECT count(*) FROM pg_trigger WHERE tgenabled <> 'O'")
+    assert cursor.fetchone() == (0,)
+    cursor.execute("SELECT to_regclass('portal_move')")
+    assert cursor.fetchone() == (None,)
+try:
+    with transaction.atomic():
+        Campaign.objects.create(account_id=999_999, name="Nobody's")
+except IntegrityError:
+    print("refused")
+"""
+
+
+def test_moved_portal_takes_new_rows_and_counts_them(moved):
+    """Sequences are above the copied ids, and the triggers and foreign keys are back."""
+    there, _ = moved
+    assert there.run(USE) == "refused\n"
+
+
+# Names, since PostgreSQL writes a definition in other words once it was dumped and read again.
+LIST_INDEXES_AND_CONSTRAINTS = """
+from django.db import connection
+with connection.cursor() as cursor:
+    cursor.execute(
+        "SELECT tablename || '.' || indexname FROM pg_indexes WHERE schemaname = current_schema() "
+        "UNION ALL SELECT conrelid::regclass || conname || contype::text || convalidated::text FROM pg_constraint "
+        "WHERE connamespace = current_schema()::regnamespace ORDER BY 1"
+    )
+    for (name,) in cursor.fetchall():
+        print(name)
+"""
+
+
+def test_moved_database_has_the_indexes_and_constraints_of_a_migrated_one(moved):
+    there, _ = moved
+    with empty_postgresql(get_server_address()) as other:
+        migrated = Portal(there.folder, other)
+        migrated.manage_well("migrate", "--no-input", "-v", "0")
+        assert there.run(LIST_INDEXES_AND_CONSTRAINTS) == migrated.run(LIST_INDEXES_AND_CONSTRAINTS)
+
+
+def test_killed_move_continues_until_all_is_moved(portal, address):
+    """The first run is killed after some statements, the next one after as many, and so on."""
+    script = """
+import os, signal, sys
+import psycopg
+from portal.postgres_move.move import move_to_postgresql
+left = int(sys.argv[2])
+execute = psycopg.Cursor.execute
+def execute_or_die(self, *arguments, **options):
+    global left
+    left -= 1
+    if left < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return execute(self, *arguments, **options)
+psycopg.Cursor.execute = execute_or_die
+move_to_postgresql(sys.argv[1], chunk=7, report=lambda line: print(line, flush=True))
+print("moved", flush=True)
+"""
+    there = Portal(portal.folder, address)
+    there.manage_well("migrate", "--no-input", "-v", "0")
+    kills, said = 0, ""
+    statements = 400
+    while "moved" not in said:
+        run = portal.start(script, address, statements)
+        said = run.communicate()[0].decode()
+        if run.returncode:
+            assert run.returncode == -9, said
+            kills += 1
+            statements += 150
+        assert kills < 20, said
+    assert kills >= 2
+    assert "Continuing an unfinished move." in said
+    assert there.describe()["tables"].keys() == portal.describe()["tables"].keys()
+    assert "has users or accounts" in portal.manage("move_to_postgres", "--to", address).stderr
+
+
+def test_source_that_changes_before_the_move_continues_is_found(portal, address, tmp_path):
+    own = copy_portal(portal, tmp_path)
+    script = (
+        "import sys; from portal.postgres_move.move import move_to_postgresql\\n"
+        "def stop(line):\\n"
+        "    if 'portal_account:' in line: raise SystemExit\\n"
+        "move_to_postgresql(sys.argv[1], report=stop)"
+    ).replace("\\n", "\n")
+    own.run(script, address)
+    own.run("from portal.models import Account; Account.objects.update(name='Changed meanwhile')")
+    refused = own.manage("move_to_postgres", "--to", address)
+    assert refused.returncode == 1
+    assert "has changed since the move began" in refused.stderr
+    assert "rows are in PostgreSQL" in own.manage_well("move_to_postgres", "--to", address, "--restart")
+    there = Portal(own.folder, address)
+    assert "Changed meanwhile" in there.run("from portal.models import Account; print(Account.objects.get().name)")
+
+
+def test_nobody_can_write_to_the_source_while_it_is_moved(portal, address, tmp_path):
+    own = copy_portal(portal, tmp_path)
+    script = """
+import sqlite3, sys
+from portal.backups.sqlite import get_path
+from portal.postgres_move.move import move_to_postgresql
+refused = []
+def write(line):
+    other = sqlite3.connect(get_path(), timeout=0)
+    try:
+        other.execute("UPDATE portal_account SET name = 'changed'")
+    except sqlite3.OperationalError as error:
+        refused.append(str(error))
+    other.close()
+move_to_postgresql(sys.argv[1], report=write)
+print(len(refused), set(refused))
+"""
+    assert "{'database is locked'}" in own.run(script, address)
+
+
 def test_running_portal_is_not_moved(portal, address):
     opened = "from django.db import connection; connection.ensure_connection()\n"
     running = portal.start(f"{opened}print('ready', flush=True); import time; time.sleep(600)")
