@@ -3,6 +3,9 @@
 import multiprocessing
 import os
 
+from portal.logging_settings import LOGGING
+from portal.logs.context import request_id
+
 # Only the proxy (Caddy or nginx) may reach this address.
 bind = os.environ.get("BIND", "127.0.0.1:8000")
 workers = int(os.environ.get("WEB_CONCURRENCY", min(multiprocessing.cpu_count() + 1, 5)))
@@ -22,5 +25,12 @@ max_requests_jitter = 20_000
 worker_tmp_dir = "/dev/shm"
 accesslog = "-"
 access_log_format = '%({x-forwarded-for}i)s "%(r)s" %(s)s %(b)s %(L)ss'
+# The form of all lines of the portal (LOG_FORMAT), with secrets masked.
+logconfig_dict = LOGGING
 # systemd starts, stops and reloads gunicorn, so it needs no control socket.
 control_socket_disable = True
+
+
+def post_request(worker: object, req: object, environ: object, resp: object) -> None:
+    """Called after the access log: the next line of this thread belongs to another request."""
+    request_id.set("")

@@ -13,6 +13,7 @@ from portal.environment import BASE_DIR, DEMO_SECRET_KEY, environment
 from portal.fcc_settings import read_fcc_settings
 from portal.ftc_settings import *  # noqa: F403
 from portal.logging_settings import *  # noqa: F403
+from portal.logs.masking import add_secrets
 from portal.observation_settings import *  # noqa: F403
 from portal.test_call_settings import TEST_CALLS  # noqa: F401
 
@@ -128,6 +129,7 @@ INSTALLED_APPS = [
     "django_q",
 ]
 MIDDLEWARE = [
+    "portal.logs.context.request_id_middleware",
     "portal.health.middleware.health_middleware",
     "django.middleware.security.SecurityMiddleware",
     "portal.api.problems.problem_details_middleware",
@@ -296,5 +298,9 @@ if Q_BROKER_URL := read("str", "Q_BROKER_URL", ""):
         "broker_class": "portal.jobs.queues.redis.RedisQueue",
         "orm": None,
     }
+
+# Hidden in log lines, wherever they occur.
+add_secrets(SECRET_KEY, *SECRET_KEY_FALLBACKS, DATABASES["default"].get("PASSWORD"), FCC.app_token)
+add_secrets(vars().get("EMAIL_HOST_PASSWORD"))
 
 environment.raise_errors()

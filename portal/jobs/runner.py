@@ -29,6 +29,7 @@ from portal.jobs.claims import RowClaim, claim_row, give_back_claims
 from portal.jobs.failures import record_failure, record_success
 from portal.jobs.leases import acquire_lease
 from portal.jobs.renewal import keep_claims, keep_claims_of_step
+from portal.logs.context import task_context
 from portal.models import Lease
 
 logger = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ def task(function: Callable[..., object]) -> Callable[..., None]:
     path = f"{function.__module__}.{function.__qualname__}"
 
     @wraps(function)
+    @task_context()
     def run(*args: object, is_continuation: bool = False) -> None:
         started_at = timezone.now()
         is_unfinished: list[bool] = []

@@ -17,6 +17,7 @@ import django
 
 from portal.jobs import signs
 from portal.jobs.supervisor import linux
+from portal.logs.context import task_id
 
 SUPERVISOR_VARIABLE: Final = "PORTAL_SUPERVISOR"
 _PREFIX = "tasks: "
@@ -92,10 +93,12 @@ def _connect_signals() -> None:
 
 
 def _report_begin(task: dict[str, Any], **kwargs: object) -> None:
+    task_id.set(task["id"])
     signs.report(signs.BEGAN, _get_canary_number(task))
 
 
 def _report_end(task: dict[str, Any], **kwargs: object) -> None:
+    task_id.set("")
     signs.report(signs.ENDED, _get_canary_number(task))
 
 

@@ -1,0 +1,1 @@
+"""Log lines: their format, the ids of requests and tasks in them, and what is masked."""
