@@ -107,6 +107,9 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_000
 # With less space in DATA_DIR, in millions of bytes, /readyz says that the disk is full.
 MIN_FREE_DISK_MB = environment.require_minimum(0, "MIN_FREE_DISK_MB", read("int", "MIN_FREE_DISK_MB", 500))
+# Who has it may read /metrics from another machine. Empty: nobody.
+METRICS_TOKEN = read("str", "METRICS_TOKEN", "")
+environment.require(len(METRICS_TOKEN) >= 20 or not METRICS_TOKEN, "METRICS_TOKEN is shorter than 20 characters.")
 MAX_UNCONFIRMED_IMPORTS = 20  # of an account
 
 # Applications
@@ -131,6 +134,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "portal.logs.context.request_id_middleware",
     "portal.health.middleware.health_middleware",
+    "portal.metrics.middleware.metrics_middleware",
     "django.middleware.security.SecurityMiddleware",
     "portal.api.problems.problem_details_middleware",
     "csp.middleware.CSPMiddleware",
@@ -300,7 +304,7 @@ if Q_BROKER_URL := read("str", "Q_BROKER_URL", ""):
     }
 
 # Hidden in log lines, wherever they occur.
-add_secrets(SECRET_KEY, *SECRET_KEY_FALLBACKS, DATABASES["default"].get("PASSWORD"), FCC.app_token)
+add_secrets(METRICS_TOKEN, SECRET_KEY, *SECRET_KEY_FALLBACKS, DATABASES["default"].get("PASSWORD"), FCC.app_token)
 add_secrets(vars().get("EMAIL_HOST_PASSWORD"))
 
 environment.raise_errors()

@@ -18,12 +18,14 @@ class ReputationConfig(AppConfig):
         from enrollment.signals import revoked
         from portal import navigation
         from portal.accounts.licensing import register_coverage_check
+        from portal.jobs.totals import register_totals
         from portal.jobs.work import register_kinds
         from portal.mail import register_mail_kinds
         from portal.operations.sections import register_sections
         from portal.signals import licences_changing
         from portal.webhooks.events import register_events
         from reputation import checks, coverage_losses
+        from reputation.metrics import TOTALS
         from reputation.models import NumberCount
         from reputation.monitoring import eligibility, revocation
         from reputation.notifications import digests, licences, webhook_events
@@ -41,6 +43,7 @@ class ReputationConfig(AppConfig):
 
         navigation.register_context_provider(get_page_context)
         register_events(webhook_events.WEBHOOK_EVENTS)
+        register_totals(TOTALS)
         register_kinds(KINDS, without_work=WITHOUT_WORK)
         register_sections(SECTIONS)
         register(checks.check_providers)

@@ -24,7 +24,7 @@ from django_q.models import OrmQ
 from django_q.tasks import async_task
 
 from portal.db.outages import is_outage
-from portal.jobs import outages
+from portal.jobs import outages, totals
 from portal.jobs.claims import RowClaim, claim_row, give_back_claims
 from portal.jobs.failures import record_failure, record_success
 from portal.jobs.leases import acquire_lease
@@ -80,6 +80,7 @@ def task(function: Callable[..., object]) -> Callable[..., None]:
             record_success(path, started_at=started_at)
         finally:
             _is_unfinished.reset(previous)
+            totals.flush()
             _release_memory()
 
     return run
@@ -216,7 +217,8 @@ def run_until_done(name: str, step: Callable[[], int], *, parallel_task: str = "
     PostgreSQL, where a claim skips the rows that others lock, a sweep that finds work queues another one, up to
     settings.SWEEPERS at once. On SQLite, which has one writer, they would only wait for each other.
     """
-    done, count, until = 0, 0, time.monotonic() + BUDGET_SECONDS
+    started = time.monotonic()
+    done, count, until = 0, 0, started + BUDGET_SECONDS
     is_parallel = bool(parallel_task) and settings.SWEEPERS > 1 and connection.vendor == "postgresql"
     with ExitStack() as stack:
         has_lease = _acquire_slot(stack, name, slots=settings.SWEEPERS if is_parallel else 1)
@@ -228,6 +230,8 @@ def run_until_done(name: str, step: Callable[[], int], *, parallel_task: str = "
     if count:
         continue_later()
     if done:
+        totals.SWEEP_ROWS.add(name, amount=done)
+        totals.SWEEP_SECONDS.add(name, amount=time.monotonic() - started)
         logger.info("%s: %s done", name, done)
     return done
 

@@ -14,6 +14,7 @@ from portal.models.area_codes import AreaCodeTable
 from portal.models.audit import AuditEvent
 from portal.models.jobs import Canary, Claimable, Heartbeat, Lease, OperationsCheck, TaskFailure
 from portal.models.mail import MailServer, OutgoingMail
+from portal.models.metrics import MetricTotal
 from portal.models.webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookMessage
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "Licence",
     "MailServer",
     "Member",
+    "MetricTotal",
     "OperationsCheck",
     "OutgoingMail",
     "Product",

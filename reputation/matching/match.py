@@ -29,6 +29,7 @@ Correctness and cost:
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 from functools import cache
 from zoneinfo import ZoneInfo
@@ -65,6 +66,7 @@ def match(
     With `commit`, the rotation moves on, the call counts against a daily limit, and the result is recorded. Without it,
     nothing changes. Raises CampaignNotFound, and InvalidPhoneNumber if the called number cannot be called.
     """
+    started = time.perf_counter()
     try:
         number = parse_number(called_number, allow_letters=True, today=now.date())
     except InvalidPhoneNumber:
@@ -88,6 +90,7 @@ def match(
             number_id=result.number_id,
             default_e164=campaign.default_e164 if result.basis == Basis.DEFAULT else "",
             is_already_counted=result.is_counted,
+            seconds=time.perf_counter() - started,
         )
     return result
 

@@ -20,6 +20,8 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, connections, transaction
 
+from portal.jobs import totals
+from reputation.metrics import MATCH_SECONDS
 from reputation.models import Campaign, CampaignCalls, NumberCalls, PhoneNumber
 
 logger = logging.getLogger(__name__)
@@ -48,11 +50,12 @@ def record_match(
     number_id: int | None,
     default_e164: str,
     is_already_counted: bool,
+    seconds: float,
 ) -> None:
     """Count one match result. `default_e164` is the default caller ID if the call shows it, else empty.
 
     With RECORD_DECISIONS = N above 1, one in N results is counted N times; with 0, none is. `is_already_counted` means
-    that the daily limit counted the number's call (see daily_limit.count_call).
+    that the daily limit counted the number's call (see daily_limit.count_call). `seconds` is how long the match took.
     """
     weight = settings.RECORD_DECISIONS
     if not weight or (weight > 1 and random.randrange(weight)):
@@ -61,6 +64,7 @@ def record_match(
         _campaign_calls[account_id, campaign_id, day, basis, skipped_tagged, default_e164] += weight
         if number_id is not None and not is_already_counted:
             _number_calls[account_id, number_id, day] += weight
+    MATCH_SECONDS.observe(seconds)
     if _flusher is None or _flusher[0] != os.getpid():
         _start_flusher()
 
@@ -147,6 +151,7 @@ os.register_at_fork(after_in_child=_reset_after_fork)
 
 
 def _flush_safely() -> None:
+    totals.flush()
     try:
         flush()
     except Exception:

@@ -17,6 +17,7 @@ from django.db import Error
 from django.db.models import F
 
 from portal.db.outages import is_outage
+from reputation.metrics import count_provider_call
 from reputation.models import CircuitBreaker, Connection
 from reputation.providers.protocol import (
     EngineResponse,
@@ -89,7 +90,9 @@ class ProviderClient:
             result.retry_at = self._record_failure(connection, operation, failure)
         else:
             self._record_recovery(connection, operation)
-        if cost := sum((answer.cost for answer in result.answers), Decimal(0)):
+        cost = sum((answer.cost for answer in result.answers), Decimal(0))
+        count_provider_call(connection.provider, operation, cost=cost, is_failed=result.retry_at is not None)
+        if cost:
             logger.info("%s: %s of %s cost $%s", connection, operation, len(result.answers), cost)
         return result
 

@@ -112,6 +112,7 @@ INVALID_VALUES = {
     "TEST_CALL_PHOTO_UNUSED_HOURS": ("0", "TEST_CALL_PHOTO_UNUSED_HOURS is 0; it must be 1 or more"),
     "TEST_CALL_RELOOK_DAYS": ("3,soon", "TEST_CALL_RELOOK_DAYS is 3,soon; it must be days from 1 on, such as 3,7,14."),
     "LOG_LEVEL": ("LOUD", "LOG_LEVEL is LOUD"),
+    "METRICS_TOKEN": ("short", "METRICS_TOKEN is shorter than 20 characters."),
     "LOG_FORMAT": ("xml", "LOG_FORMAT is xml; it must be plain, json or journal."),
     "DAY_SECONDS": ("20", "in production a day has 86400 seconds"),
     "FTC_INDEX_URL": ("http://www.ftc.gov/page", "FTC_INDEX_URL is not https"),

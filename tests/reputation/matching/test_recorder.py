@@ -41,7 +41,13 @@ def record_decision(account, campaign, number):
 
     def note(**fields: object) -> None:
         of = {"account_id": account.pk, "campaign_id": campaign.pk, "number_id": number.pk, "day": DAY}
-        of |= {"basis": Basis.STATE, "skipped_tagged": False, "default_e164": "", "is_already_counted": False}
+        of |= {
+            "basis": Basis.STATE,
+            "skipped_tagged": False,
+            "default_e164": "",
+            "is_already_counted": False,
+            "seconds": 0.001,
+        }
         record_match(**of | fields)
 
     return note
@@ -242,7 +248,7 @@ account, campaign, number, decisions, seconds = map(int, sys.argv[1:6])
 def answer(decisions, basis):
     for _ in range(decisions):
         record_match(account_id=account, campaign_id=campaign, number_id=number, day=date(2026, 11, 25), basis=basis,
-               skipped_tagged=False, default_e164="", is_already_counted=False)
+               skipped_tagged=False, default_e164="", is_already_counted=False, seconds=0.001)
 """
 WAIT_SCRIPT = "answer(decisions, 'state'); time.sleep(seconds)"
 FORK_SCRIPT = """
