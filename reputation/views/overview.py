@@ -23,6 +23,11 @@ from reputation.remediation.outlook import get_outlook
 
 MAX_ROWS = 5
 MAX_REPORTS = 3
+# What the member has to do, by its name in the context.
+TASKS = (
+    *("asks_for_enrollment", "undecided_count", "without_ticket", "tagged_defaults", "unconfirmed_imports"),
+    *("without_caller_id", "skipped_shares", "licence_notices", "loss_reports", "desk_requests"),
+)
 
 
 @member_required
@@ -71,11 +76,7 @@ def overview(request: MemberRequest) -> HttpResponse:
         "undecided_count": numbers.awaiting_decision(now).count(),
         "now": now,
     }
-    tasks = (
-        *("asks_for_enrollment", "undecided_count", "without_ticket", "tagged_defaults", "unconfirmed_imports"),
-        *("without_caller_id", "skipped_shares", "licence_notices", "loss_reports", "desk_requests"),
-    )
-    context["has_tasks"] = any(context[name] for name in tasks)
+    context["has_tasks"] = any(context[name] for name in TASKS)
     return render(request, "reputation/overview.html", context)
 
 
