@@ -18,3 +18,8 @@ def name_in_sentence(name: str) -> str:
 def pluralize(count: int, noun: str) -> str:
     """The count with its noun: "1 day", "1,204 days"."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def make_storable(text: str) -> str:
+    """The text without NUL characters and lone surrogates, which PostgreSQL refuses."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")

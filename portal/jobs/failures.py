@@ -21,8 +21,9 @@ from django.utils import timezone
 
 from portal.db.outages import is_outage
 from portal.environment import BASE_DIR
-from portal.masking import make_storable, mask_secrets
+from portal.logs.masking import mask
 from portal.models import TaskFailure
+from portal.text import make_storable
 
 logger = logging.getLogger(__name__)
 
@@ -132,7 +133,7 @@ def describe_failure(task: str, args: tuple[object, ...], error: BaseException, 
 
 
 def _clean(text: str, length: int | None = None) -> str:
-    return make_storable(mask_secrets(text))[:length]
+    return make_storable(mask(text))[:length]
 
 
 def _shorten_middle(text: str, length: int) -> str:
