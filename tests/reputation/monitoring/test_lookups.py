@@ -1,6 +1,5 @@
 """Due numbers are looked up in rounds, and what sources answer is stored."""
 
-from datetime import timedelta
 
 import pytest
 from django.db import connection
