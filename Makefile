@@ -25,7 +25,7 @@ test-postgres: .venv/development chromium servers ## the tests on a PostgreSQL a
 
 test-deploy: .venv/development servers proxies ## install the portal on an empty machine, and check what is in deploy/ (needs root)
 	@[ "$$(id -u)" = 0 ] || { echo "These tests make users and mounts of their own, so they need root: sudo make test-deploy"; exit 1; }
-	$(BIN)/pytest -n 2 $(ARGS) tests/deploy
+	$(BIN)/pytest -n 2 --dist loadfile $(ARGS) tests/deploy
 
 bench: .venv/development ## measure against peers in the same run, into benchmarks/results.md (QUICK=1 for a short one)
 	$(BIN)/python -m benchmarks.run

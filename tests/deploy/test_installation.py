@@ -53,11 +53,7 @@ from django.urls import reverse; print("PAGE", reverse("import-new"))
 """
 
 
-# Each installation takes a minute, so one process makes it for all of its tests.
-DATABASES = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in ("sqlite", "postgres")]
-
-
-@pytest.fixture(scope="module", params=DATABASES)
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
 def installed(request, tmp_path_factory) -> Iterator[tuple[Machine, str]]:
     """The machine after the script, and what the script wrote."""
     folder = tmp_path_factory.mktemp("machine")

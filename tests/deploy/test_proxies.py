@@ -28,8 +28,6 @@ NEW_CADDY = str(Path(sys.prefix) / "bin" / "caddy")
 CADDYFILES = {"Caddyfile-2.6": (DEBIAN_CADDY, (2, 6)), "Caddyfile": (NEW_CADDY, (2, 7))}
 HOST = "numbers.example.com"
 PROXIES = [*CADDYFILES, "nginx.conf"]
-# Each proxy is started once.
-pytestmark = pytest.mark.xdist_group("proxies")
 
 
 @dataclass(frozen=True)
