@@ -245,7 +245,8 @@ def test_a_second_tap_changes_nothing_and_not_the_next_call(as_admin, shared):
     answer = post_action(as_admin, shared, "record", **form_of(first, result="label", label="Spam"))
     assert "This call has a result already: No label. Nothing was changed." in get_html(answer)
     assert answer.context["call"] == second
-    assert [call.result for call in TestCall.objects.filter(pk__in=[first.pk, second.pk])] == ["no_label", ""]
+    results = dict(TestCall.objects.filter(pk__in=[first.pk, second.pk]).values_list("pk", "result"))
+    assert results == {first.pk: "no_label", second.pk: ""}
 
 
 def test_an_expired_claim_and_a_call_that_somebody_else_took_change_nothing(as_admin, as_owner, shared, now):
