@@ -1,6 +1,5 @@
 """Due numbers are looked up in rounds, and what sources answer is stored."""
 
-
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
