@@ -101,9 +101,11 @@ def test_it_uses_the_partial_indexes(account, campaign, now):
     """Without them, each page would read all numbers of a campaign whose numbers are all tagged."""
     day = today_of(account, now)
     statuses = (Status.TAGGED, Status.LAST_SEEN, Status.CLEAN, Status.UNKNOWN)
+    campaigns = [campaign, *CampaignFactory.create_batch(19, account=account)]
     PhoneNumber.objects.bulk_create(
-        MonitoredNumberFactory.build(account=account, campaign=campaign, spam_status=statuses[place % len(statuses)])
-        for place in range(400)
+        MonitoredNumberFactory.build(account=account, campaign=each, spam_status=statuses[place % len(statuses)])
+        for place in range(50)
+        for each in campaigns
     )
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
