@@ -76,7 +76,7 @@ def remediation_outlook() -> Outlook:
 
 
 @register.simple_tag
-def waiting_since(work: NumberImport | BulkAction) -> datetime | None:
+def waiting_since(work: NumberImport | BulkAction | datetime | None) -> datetime | None:
     """Since when no worker is at it; None if one is, or if it does not wait for long yet."""
     return get_waiting_since(work, timezone.now())
 

@@ -21,6 +21,7 @@ from reputation.number_table.alerts import NumberRow, build_rows
 from reputation.numbers import history
 from reputation.remediation import next_step
 from reputation.test_calls.sightings import get_calls_of_number, is_proof
+from reputation.work.waiting import find_due_registration
 
 MAX_COMPLAINTS = 20
 MAX_TEST_CALLS = 10
@@ -41,10 +42,13 @@ def number_detail(request: MemberRequest, pk: int) -> HttpResponse:
     reported = list(complaints.get_complaints(number.e164)[: MAX_COMPLAINTS + 1])
     case = row.case or next((case for case in cases if case.is_unfinished), None)
     test_calls = list(get_calls_of_number(number)[: MAX_TEST_CALLS + 1])
+    is_verifying = number.capability == PhoneNumber.Capability.VERIFYING
+    registrations = Registration.objects.filter(number=number)
     reports = LabelReport.objects.filter(number=number).select_related("reported_by").order_by("-reported_at", "-pk")
     context = {
         "number": number,
         "row": row,
+        "verification_due_since": find_due_registration(registrations, now) if is_verifying else None,
         "engines": _get_engine_rows(engines, row, checks, tags),
         "picture": history.get_daily_history(engines, checks, tags, now=now),
         "checks": checks[:50],

@@ -10,17 +10,20 @@ from portal.accounts.access import MemberRequest, member_required
 from reputation.models import BulkAction
 from reputation.number_table.scope import NumberScope
 from reputation.test_calls.sampling import get_sample_shown
-from reputation.views.number_table import get_bulk_buttons, read_number_table
+from reputation.views.number_table import find_due_verification, get_bulk_buttons, read_number_table
 
 Action = BulkAction.Action
 
 
 @member_required
 def number_reputation(request: MemberRequest) -> HttpResponse:
+    now = request.context.now
+    table = read_number_table(request, NumberScope(request.account))
     context = {
-        "table": read_number_table(request, NumberScope(request.account)),
+        "table": table,
+        "verification_due_since": find_due_verification(table, now),
         "bulk": get_bulk_buttons(Action.ENABLE, Action.DISABLE, Action.RELEASE),
-        "sample": get_sample_shown(request.account, request.context.now),
+        "sample": get_sample_shown(request.account, now),
         "bulk_actions": BulkAction.objects.for_account(request.account).in_progress(),
     }
     return render(request, "reputation/number_reputation.html", context)

@@ -11,7 +11,7 @@ from portal.accounts.access import MemberRequest, member_required
 from portal.models import today_of
 from reputation.matching.skipped_share import get_alerts
 from reputation.matching.without_caller_id import get_campaigns_without_caller_id
-from reputation.models import BulkAction, Campaign, Case, DeskRequest, NumberImport, PhoneNumber
+from reputation.models import BulkAction, Campaign, Case, DeskRequest, NumberImport, PhoneNumber, Registration
 from reputation.monitoring.licence_notices import get_licence_notices
 from reputation.notifications.licences import get_reports
 from reputation.number_table.alerts import build_rows
@@ -20,6 +20,7 @@ from reputation.number_table.table import count_by_status
 from reputation.number_table.unknown_numbers import get_unknown_numbers
 from reputation.remediation.case_counts import count_unfinished
 from reputation.remediation.outlook import get_outlook
+from reputation.work.waiting import find_due_registration
 
 MAX_ROWS = 5
 MAX_REPORTS = 3
@@ -43,6 +44,7 @@ def overview(request: MemberRequest) -> HttpResponse:
     )
     monitored = scope.counts.with_capability(PhoneNumber.Capability.ON).total()
     verifying = scope.counts.with_capability(PhoneNumber.Capability.VERIFYING).total()
+    registrations = Registration.objects.for_account(request.account)
     status = get_enrollment_status(request.account)
     cases = Case.objects.for_account(request.account)
     day = today_of(request.account, now)
@@ -53,6 +55,7 @@ def overview(request: MemberRequest) -> HttpResponse:
         "all_numbers": all_numbers,
         "monitored": monitored,
         "verifying": verifying,
+        "verification_due_since": find_due_registration(registrations, now) if verifying else None,
         "cases": count_unfinished(request.account),
         "status": status,
         "asks_for_enrollment": status.next_step_label and not (status.is_approved and monitored + verifying),

@@ -28,7 +28,7 @@ from reputation.views.campaigns.forms import (
     MatchTestForm,
     WhenAllLabelled,
 )
-from reputation.views.number_table import get_bulk_buttons, read_number_table
+from reputation.views.number_table import find_due_verification, get_bulk_buttons, read_number_table
 
 Action = BulkAction.Action
 
@@ -121,6 +121,7 @@ def render_campaign(request: MemberRequest, campaign: Campaign, form: CampaignFo
         "default": build_rows([default], now)[0] if default else None,
         "default_note": f"{_get_default_note(campaign, default)} {cost.default_sentence}",
         "table": table,
+        "verification_due_since": find_due_verification(table, now),
         "tagged": [tally for tally in table.status_counts if tally.count and tally.value in PARTS_OF_TAGGED],
         "tagged_count": counts[Status.TAGGED],
         "last_seen_count": counts[Status.LAST_SEEN],

@@ -3,13 +3,18 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.template.defaultfilters import striptags
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from portal.audit import Context
 from portal.templatetags.formatting import exact
-from reputation.models import BulkAction, NumberImport
-from reputation.work.waiting import SILENT_FOR
+from reputation.models import BulkAction, Campaign, NumberImport, PhoneNumber, Registration
+from reputation.monitoring import capability, verification
+from reputation.work.waiting import SILENT_FOR, TURN
+from tests.factories import AccountFactory, CampaignFactory, PhoneNumberFactory
 from tests.support.pages import get_html
 
 pytestmark = pytest.mark.django_db
@@ -81,3 +86,72 @@ def test_what_has_ended_does_not_wait(as_admin, batch, bulk_action):
     BulkAction.objects.update(state="done", ended_at=timezone.now())
     assert TEXT not in read(as_admin, "import", batch.pk)
     assert TEXT not in read(as_admin, "bulk-action", bulk_action.pk)
+
+
+# Verification
+
+
+@pytest.fixture
+def campaign(account) -> Campaign:
+    return CampaignFactory(account=account)
+
+
+@pytest.fixture
+def verifying(provider, campaign, since) -> PhoneNumber:
+    """A number in the campaign whose registrations are due since `since`."""
+    number = PhoneNumberFactory(account=campaign.account, campaign=campaign)
+    capability.enable([number.pk], context=Context.system(since - TURN))
+    Registration.objects.update(next_action_at=since - TURN)
+    return number
+
+
+def get_pages(number: PhoneNumber) -> list[tuple[object, ...]]:
+    return [("number", number.pk), ("overview",), ("number-reputation",), ("campaign", number.campaign_id)]
+
+
+def test_pages_say_since_when_a_verification_waits(as_viewer, verifying, since):
+    for page in get_pages(verifying):
+        assert f"{TEXT} {exact(timezone.localtime(since - TURN))[:11]}" in read(as_viewer, *page), page
+
+
+def test_a_verification_that_workers_are_at_does_not_wait(as_viewer, verifying):
+    now = timezone.now()
+    for changes in (
+        {"lease_until": now + timedelta(seconds=9), "lease_token": "held"},
+        {"lease_until": None, "lease_token": "", "next_action_at": now - TURN / 2},
+        {"next_action_at": now + timedelta(hours=1)},
+    ):
+        Registration.objects.update(**changes)
+        for page in get_pages(verifying):
+            assert TEXT not in read(as_viewer, *page), (page, changes)
+
+
+def test_a_number_does_not_wait_once_it_is_verified(as_viewer, verifying):
+    verification.verify_due(timezone.now())
+    assert Registration.objects.filter(state="accepted").exists()
+    for page in get_pages(verifying):
+        assert TEXT not in read(as_viewer, *page), page
+
+
+def test_the_verification_of_another_account_is_not_mentioned(as_viewer, verifying):
+    own = PhoneNumberFactory(account=verifying.account, campaign=verifying.campaign, capability="verifying")
+    other_account = AccountFactory()
+    PhoneNumber.objects.filter(pk=verifying.pk).update(account=other_account, campaign=None)
+    Registration.objects.update(account=other_account)
+    for page in get_pages(own):
+        assert TEXT not in read(as_viewer, *page), page
+
+
+def test_a_page_takes_as_many_queries_for_many_waiting_numbers_as_for_one(as_viewer, verifying, since):
+    def count(page: tuple[object, ...]) -> int:
+        with CaptureQueriesContext(connection) as queries:
+            assert TEXT in read(as_viewer, *page)
+        return len(queries)
+
+    pages = get_pages(verifying)
+    [count(page) for page in pages]
+    before = [count(page) for page in pages]
+    numbers = PhoneNumberFactory.create_batch(20, account=verifying.account, campaign=verifying.campaign)
+    capability.enable([number.pk for number in numbers], context=Context.system(since - TURN))
+    Registration.objects.update(next_action_at=since - TURN)
+    assert [count(page) for page in pages] == before
