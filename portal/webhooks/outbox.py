@@ -50,18 +50,17 @@ def write_messages(changed: QuerySet, *, code: str, now: datetime, **change: Sou
         payload=_as_text(payload),
     )
     if written:
-        _create_deliveries(batch, event.type, now)
+        messages = WebhookMessage.objects.filter(batch=batch)
+        create_deliveries(messages.filter(account__webhook_endpoints__event_types__contains=event.type), now)
         enqueue(DELIVER_TASK)
     return written
 
 
-def _create_deliveries(batch: str, event_type: str, now: datetime) -> None:
-    """Create a delivery of each message of the batch to each endpoint of its account that receives the type."""
-    insert_from(
+def create_deliveries(messages: QuerySet[WebhookMessage], now: datetime) -> int:
+    """Create a delivery for each row of `messages`, which joins the endpoint that it is for; return how many."""
+    return insert_from(
         WebhookDelivery,
-        WebhookMessage.objects.filter(
-            batch=batch, account__webhook_endpoints__event_types__contains=event_type
-        ).order_by("pk"),
+        messages.order_by("pk"),
         message_id="pk",
         endpoint_id=F("account__webhook_endpoints__pk"),
         ordering_key="ordering_key",

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet, Value
+from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet
 
 from enrollment.models import Transition
-from portal.db.bulk import insert_from
 from portal.db.in_list import in_list
 from portal.models import AuditEvent, WebhookDelivery, WebhookEndpoint, WebhookMessage
 from portal.webhooks.events import TEST_EVENT_TYPE, event_definitions
+from portal.webhooks.outbox import create_deliveries
 from reputation.invariants.registry import Invariant
 
 # Deliveries are deleted 30 days after they ended; see reputation/retention.py.
@@ -27,46 +27,31 @@ _CHANGES = ("webhook.added", "webhook.changed", "webhook.removed")
 State = WebhookDelivery.State
 
 
-def _get_addressees() -> QuerySet[WebhookEndpoint]:
-    """The endpoints that were subscribed to a message, and have not been changed since."""
+def _get_undelivered() -> QuerySet[WebhookMessage]:
+    """A row for each message and endpoint that it was not delivered to.
+
+    These are endpoints of its account that were subscribed to it before, and have not been changed since.
+    """
+    endpoint = OuterRef("account__webhook_endpoints__pk")
     changed = AuditEvent.objects.filter(
-        account=OuterRef("account"), subject_type="webhookendpoint", subject_id=OuterRef("pk"), code="webhook.changed"
+        account=OuterRef("account"), subject_type="webhookendpoint", subject_id=endpoint, code="webhook.changed"
     )
-    at = OuterRef("at")
-    endpoints = WebhookEndpoint.objects.filter(account=OuterRef("account"), created_at__lt=at)
-    return endpoints.filter(~Exists(changed), event_types__contains=OuterRef("type"))
+    delivered = WebhookDelivery.objects.filter(message=OuterRef("pk"), endpoint=endpoint)
+    return WebhookMessage.objects.exclude(type=TEST_EVENT_TYPE).filter(
+        ~Exists(changed),
+        ~Exists(delivered),
+        account__webhook_endpoints__created_at__lt=F("at"),
+        account__webhook_endpoints__event_types__contains=F("type"),
+    )
 
 
 def _find_undelivered(now: datetime) -> QuerySet[WebhookMessage]:
-    """Messages without a delivery to an endpoint of their account that had been subscribed before."""
-    recent = WebhookMessage.objects.filter(at__gt=now - _KEPT_FOR).exclude(type=TEST_EVENT_TYPE)
-    delivered = WebhookDelivery.objects.filter(message=OuterRef(OuterRef("pk")), endpoint=OuterRef("pk"))
-    return recent.filter(Exists(_get_addressees().filter(~Exists(delivered), created_at__lt=OuterRef("at"))))
+    return _get_undelivered().filter(at__gt=now - _KEPT_FOR).distinct()
 
 
 def _deliver(ids: Sequence[Any], now: datetime) -> None:
     """Creates the deliveries that are missing. Receivers know each event by its id, so none counts twice."""
-    for endpoint in WebhookEndpoint.objects.filter(
-        account__in=WebhookMessage.objects.filter(pk__in=ids).values("account")
-    ):
-        delivered = WebhookDelivery.objects.filter(message=OuterRef("pk"), endpoint=endpoint)
-        messages = WebhookMessage.objects.filter(
-            ~Exists(delivered), pk__in=in_list(ids), account=endpoint.account_id, type__in=endpoint.event_type_list
-        )
-        insert_from(
-            WebhookDelivery,
-            messages.order_by("pk"),
-            message_id="pk",
-            endpoint_id=Value(endpoint.pk),
-            ordering_key="ordering_key",
-            is_manual=Value(False),
-            state=Value(State.PENDING.value),
-            created_at=Value(now),
-            next_action_at=Value(now),
-            last_summary=Value(""),
-            lease_token=Value(""),
-            attempts=Value(0),
-        )
+    create_deliveries(_get_undelivered().filter(pk__in=in_list(ids)), now)
 
 
 def _find_untold_events(now: datetime) -> list[str]:

@@ -3,10 +3,14 @@
 Where it has a repair, one repair makes the portal sound again, and a second one changes nothing.
 """
 
+from datetime import timedelta
+
 import pytest
 from django.utils import timezone
 
+from portal.models import WebhookDelivery
 from reputation.invariants.all import INVARIANTS
+from tests.factories import WebhookEndpointFactory
 from tests.reputation.invariants.breaking import BREAKS
 
 pytestmark = pytest.mark.django_db
@@ -40,3 +44,14 @@ def test_a_violation_is_found_and_repaired(name, portal, find_violated, repair_a
         assert repaired.keys() == {name}
         assert find_violated() == []
         assert repair_all() == {}
+
+
+def test_a_missing_delivery_is_made_up_for_endpoints_that_were_subscribed_to_the_event(portal, repair_all):
+    later = WebhookEndpointFactory(account=portal.account, created_at=timezone.now() + timedelta(hours=1))
+    deliveries = WebhookDelivery.objects.order_by("message", "endpoint")
+    before = list(deliveries.values_list("message", "endpoint"))
+    deliveries[0].delete()
+
+    assert repair_all() == {"deliveries": 1}
+    assert list(deliveries.values_list("message", "endpoint")) == before
+    assert not later.deliveries.exists()
