@@ -1,4 +1,4 @@
-"""Work of tasks: nothing waits or lasts too long, and a claim has both a token and an end."""
+"""Work of tasks: nothing waits or lasts too long, and a claim has an end."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def _get_claimable() -> list[type[Model]]:
     return [model for model in apps.get_models() if issubclass(model, Claimable)]
 
 
-def _find_half_claims(now: datetime) -> list[str]:
-    """One query for each table that has claims."""
-    return _find_claims(Q(lease_token="") ^ Q(lease_until__isnull=True))
+def _find_claims_without_end(now: datetime) -> list[str]:
+    """One query for each table that has claims. An end without a claim is a pause: nobody takes the row before it."""
+    return _find_claims(~Q(lease_token="") & Q(lease_until__isnull=True))
 
 
 def _find_endless_claims(now: datetime) -> list[str]:
@@ -115,7 +115,7 @@ def _drop_test_calls(ids: Sequence[Any], now: datetime) -> None:
 
 INVARIANTS = (
     Invariant("late_work", "No work is due for longer than its bound.", _find_late_work),
-    Invariant("claims", "A claim of a worker has both a token and an end.", _find_half_claims, _release),
+    Invariant("claims", "A claim of a worker has an end.", _find_claims_without_end, _release),
     Invariant("claims_end", "A claim of a worker ends within an hour.", _find_endless_claims, _release),
     Invariant("imports_end", "No import is read or applied for more than a day.", _find_endless_imports),
     Invariant("import_ends", "An import has an end if and only if it has ended.", _find_wrong_import_ends),

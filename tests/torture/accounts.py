@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
+from enrollment.decisions import decide
+from enrollment.models import Application
 from portal.accounts.api_keys import create_api_key
-from portal.audit import Context
-from portal.models import Account, Product
+from portal.audit import Actor, Context
+from portal.models import Account, Product, User
 from reputation.models import PhoneNumber
 from tests.factories import (
     AccountFactory,
@@ -17,6 +19,7 @@ from tests.factories import (
     LicenceFactory,
     MemberFactory,
     PhoneNumberFactory,
+    UserFactory,
     WebhookEndpointFactory,
 )
 
@@ -37,13 +40,22 @@ def create_account(name: str, hook: str) -> ApiAccount:
     """An enrolled account with seats, a campaign, a key, and an endpoint that receives everything."""
     account = AccountFactory(name=name)
     MemberFactory(account=account)
-    ApplicationFactory(account=account)
+    _approve(ApplicationFactory(account=account, state=Application.State.SUBMITTED))
     for product in (Product.CONTACT_CENTER_ELITE, Product.MONITORING_SKU):
         LicenceFactory(account=account, product=product, seats=SEATS)
     WebhookEndpointFactory(account=account, url=hook)
     context = Context.system(timezone.now())
     _key, token = create_api_key(account=account, name="torture", scopes=SCOPES, expires_at=None, context=context)
     return ApiAccount(account, token, CampaignFactory(account=account, name="Torture").pk)
+
+
+def _approve(application: Application) -> None:
+    reviewer = Actor(UserFactory(staff_role=User.StaffRole.REVIEWER), "admin")
+    decide(
+        {application.pk: application.revision},
+        to=Application.State.APPROVED,
+        context=Context(reviewer, timezone.now()),
+    )
 
 
 def list_e164(start: int, count: int) -> list[str]:

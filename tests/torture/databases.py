@@ -32,8 +32,16 @@ class Sqlite:
 
     def __init__(self, folder: Path) -> None:
         self.disk = Disk(folder / "database", DISK_MB)
-        self.path = self.disk.folder / "portal.sqlite3"
+        self.path, self.saved = self.disk.folder / "portal.sqlite3", folder / "saved.sqlite3"
         self.url = self.direct_url = f"sqlite:///{self.path}"
+
+    def save(self) -> None:
+        shutil.copy(self.path, self.saved)
+
+    def restore(self) -> None:
+        for path in self.disk.folder.glob(f"{self.path.name}*"):
+            path.unlink()
+        shutil.copy(self.saved, self.path)
 
     def start_if_ended(self) -> None:
         """It runs within the portal's processes."""
@@ -86,10 +94,20 @@ class Postgresql:
         self._run("initdb", "-D", self.data, "-U", "portal", "-A", "trust", "-E", "UTF8", "--no-sync")
         self.process: subprocess.Popen | None = None
         self.start()
-        self._run("createdb", "-h", "127.0.0.1", "-p", self.port, "-U", "portal", "portal")
+        self._manage("createdb", "portal")
         command = [sys.executable, "-m", "tests.torture.proxy", self.proxy_port, self.port, self.delay]
         self.proxy = subprocess.Popen([str(part) for part in command], cwd=ROOT)
         wait_for_port(self.proxy_port, "The proxy")
+
+    def save(self) -> None:
+        self._manage("createdb", "--template", "portal", "saved")
+
+    def restore(self) -> None:
+        self._manage("dropdb", "--force", "portal")
+        self._manage("createdb", "--template", "saved", "portal")
+
+    def _manage(self, program: str, *arguments: str) -> None:
+        self._run(program, "-h", "127.0.0.1", "-p", self.port, "-U", "portal", *arguments)
 
     def _run(self, program: str, *arguments: object) -> None:
         command = _drop_privileges((find_program(program), *arguments))

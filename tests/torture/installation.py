@@ -144,18 +144,29 @@ class Installation:
             raise RuntimeError(f"{arguments} failed:\n{done.stdout}{done.stderr}")
         return done.stdout
 
-    def start(self, *, clusters: int = 1, can_shift_clock: bool = False) -> None:
+    def save(self) -> None:
+        """Keep the database as it is now, for `begin_again`. Nobody may use it meanwhile."""
+        self.database.save()
+
+    def begin_again(self) -> None:
+        """Bring the database back to how it was when it was saved, and forget what the receiver got."""
+        self.database.restore()
+        self.received.write_text("")
+        self.probed.write_text("")
+
+    def start(self, *, can_shift_clock: bool = False) -> None:
+        """Start everything, with libfaketime if the clock is to be shifted; returns when the web answers."""
         self._add("stand-ins", "-m", "tests.torture.stand_ins", str(self.stand_in_port), str(self.folder))
         shifted = {
             "LD_PRELOAD": FAKETIME,
             "FAKETIME_TIMESTAMP_FILE": str(self.clock),
             "FAKETIME_CACHE_DURATION": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "PYTHONPATH": str(Path(__file__).with_name("faketime")),
         }
         more = shifted if can_shift_clock else {}
         self._add("web", "-m", "gunicorn", "--config", "deploy/gunicorn.conf.py", "portal.wsgi", **more)
-        for number in range(clusters):
-            self.add_cluster(number, **more)
+        self.add_cluster(0, **more)
         wait_for_port(self.port, "The portal")
 
     def add_cluster(self, number: int, **environment: str) -> Service:

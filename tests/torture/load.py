@@ -7,14 +7,16 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field
 
 from tests.torture.accounts import LOADED_NUMBERS, ApiAccount, list_e164
 from tests.torture.client import ApiClient, Stopped
 
 ROWS_OF_IMPORT = 4_000  # more than 64 KB, so that workers read it
-ROUND_SECONDS = 2.0
 FIRST_IMPORTED = 1_000_000
+# Files are imported again and again, with other labels, so that the portal does not grow for as long as the load runs.
+FILES = 3
 
 
 @dataclass
@@ -28,6 +30,10 @@ class Ledger:
     # Answers and failures of match requests.
     matched: int = 0
     unmatched: int = 0
+
+    def copy(self) -> Ledger:
+        """As it is now, while threads go on."""
+        return deepcopy(self)
 
 
 class Load:
@@ -79,8 +85,9 @@ class Load:
             self.ledger.numbers.append(number)
 
     def import_file(self, client: ApiClient) -> None:
-        numbers = list_e164(FIRST_IMPORTED + ROWS_OF_IMPORT * next(self.files), ROWS_OF_IMPORT)
-        text = "Number,Label\n" + "".join(f"{number},Imported by the load\n" for number in numbers)
+        file = next(self.files)
+        numbers = list_e164(FIRST_IMPORTED + ROWS_OF_IMPORT * (file % FILES), ROWS_OF_IMPORT)
+        text = "Number,Label\n" + "".join(f"{number},File {file}\n" for number in numbers)
         answer = client.request("POST", "imports", files={"file": ("numbers.csv", text.encode(), "text/csv")})
         if answer.status_code != 201:
             return
@@ -93,7 +100,8 @@ class Load:
 
     def switch_numbers(self, client: ApiClient) -> None:
         action = self.random.choice(("enable", "enable", "disable"))
-        answer = client.request("POST", f"numbers/{action}", json={"filter": {}})
+        body = {"filter": {"campaign": str(self.account.campaign_id)}}
+        answer = client.request("POST", f"numbers/{action}", json=body)
         if answer.status_code < 300:
             self.ledger.bulk_actions.append(answer.json()["id"])
             client.wait_for_state(f"bulk-actions/{answer.json()['id']}", {"done"})

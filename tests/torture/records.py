@@ -11,13 +11,13 @@ from tests.reliability.record import MEASUREMENTS, Measurement, describe_run, re
 NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
 
-@dataclass(frozen=True)
+@dataclass
 class FaultRun:
     """`seconds` is the time to recover, None if it took longer than the limit.
 
-    `lost` are the pieces of acknowledged work that are not there, `violations` what check_invariants says, `left` what
-    did not come to rest; empty if all is well. `notes` are what the fault hit, and `number` is which run of its seed
-    this is.
+    `lost` are the pieces of acknowledged work that are not there, `violations` the invariants that do not hold, `left`
+    what did not come to rest; empty if all is well. `notes` are what the fault hit, and `number` is which run of its
+    seed this is.
     """
 
     fault: str
@@ -25,7 +25,7 @@ class FaultRun:
     seconds: float | None
     number: int
     lost: list[str] = field(default_factory=list)
-    violations: str = ""
+    violations: list[str] = field(default_factory=list)
     left: str = ""
     notes: list[str] = field(default_factory=list)
 
@@ -37,13 +37,13 @@ class FaultRun:
         taken = "not recovered" if self.seconds is None else f"{self.seconds:.1f} s"
         words = [f"{self.fault}: {taken}", *self.notes, *(f"LOST {lost}" for lost in self.lost)]
         words += [f"LEFT {self.left}"] if self.left else []
-        words += [f"VIOLATED {self.violations}"] if self.violations else []
+        words += [f"VIOLATED {violation}" for violation in self.violations]
         return "; ".join(words)
 
 
 def add_run(run: FaultRun) -> None:
     """Store a run, and update the document. What does not come to rest or breaks an invariant counts as lost."""
-    lost = len(run.lost) + bool(run.violations) + bool(run.left)
+    lost = len(run.lost) + len(run.violations) + bool(run.left)
     record(Measurement(run.fault, NAMES[run.database], run.seconds, lost, **describe_run()))
     update_document()
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tests.torture.faults import Fault
 
 DATABASES = ("sqlite", "postgresql")
+# How many faults one portal suffers, before the next ones meet a portal as it was at first.
+FAULTS_OF_STRETCH = 10
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -77,32 +79,27 @@ def _torture(arguments: argparse.Namespace, seed: int) -> int:
             fault for fault in get_faults() if arguments.database in fault.databases and arguments.only in fault.name
         ]
         torture = Torture(portal, seed)
-        bad, bag = 0, []
+        bad = 0
         until = time.monotonic() + arguments.minutes * 60
-        while time.monotonic() < until and (fault := _choose(faults, bag, torture.random, arguments)):
-            run = torture.run(fault)
-            write(f"{datetime.now(UTC):%H:%M:%S} {run.describe()}")
-            if not run.is_good:
-                bad += 1
-                portal.keep_logs(Path(arguments.logs) / f"{arguments.database}-{seed}-{run.number}")
-            if not arguments.dry:
-                add_run(run)
+        while time.monotonic() < until and (stretch := _choose(faults, torture.random, arguments)):
+            for run in torture.run_stretch(stretch):
+                write(f"{datetime.now(UTC):%H:%M:%S} {run.describe()}")
+                if not run.is_good:
+                    bad += 1
+                    portal.keep_logs(Path(arguments.logs) / f"{arguments.database}-{seed}-{run.number}")
+                if not arguments.dry:
+                    add_run(run)
     return int(bool(bad))
 
 
-def _choose(
-    faults: list[Fault], bag: list[Fault], random_: random.Random, arguments: argparse.Namespace
-) -> Fault | None:
-    """Take the next fault of a shuffled list of all. With --missing, only one with too few runs so far."""
+def _choose(faults: list[Fault], random_: random.Random, arguments: argparse.Namespace) -> list[Fault]:
+    """The faults of the next stretch, in random order. With --missing, only those with too few runs so far."""
     from tests.torture.records import NAMES, count_runs
 
     if arguments.missing:
         counts = count_runs()
         faults = [fault for fault in faults if counts[fault.name, NAMES[arguments.database]] < fault.times]
-        bag[:] = [fault for fault in bag if fault in faults]
-    if not bag:
-        bag.extend(random_.sample(faults, len(faults)))
-    return bag.pop() if bag else None
+    return random_.sample(faults, min(len(faults), FAULTS_OF_STRETCH))
 
 
 if __name__ == "__main__":

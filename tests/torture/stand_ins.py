@@ -3,7 +3,7 @@
     python -m tests.torture.stand_ins PORT FOLDER
 
 FOLDER/behaviour.json holds {"vendor": BEHAVIOUR, "receiver": BEHAVIOUR}. FOLDER/received.txt gets the id of each
-webhook that was answered with success, FOLDER/probed.txt those that were sent to /probe, which always behaves well.
+webhook that is answered with success, FOLDER/probed.txt those that were sent to /probe, which always behaves well.
 """
 
 from __future__ import annotations
@@ -98,10 +98,10 @@ class Handler(BaseHTTPRequestHandler):
                 self.wfile.flush()
                 time.sleep(DRIP_SECONDS)
         else:
-            self.wfile.write(reply)
             if name != "vendor":
                 file_name = "received.txt" if name == "receiver" else "probed.txt"
                 self.stand_ins.note_received(self.headers["webhook-id"], file_name)
+            self.wfile.write(reply)
 
     def log_message(self, *arguments: object) -> None:
         pass
