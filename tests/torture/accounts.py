@@ -26,7 +26,7 @@ from tests.factories import (
 SCOPES = ("read", "write", "match", "report")
 SEATS = 1_000_000
 PROBE_NUMBER = "+12065550100"
-LOADED_NUMBERS = 2_000
+LOADED_NUMBERS = 400
 
 
 @dataclass(frozen=True)

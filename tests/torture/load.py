@@ -50,7 +50,7 @@ class Load:
             for step, pause in (
                 (self.add_number, 0.3),
                 (self.import_file, 1.0),
-                (self.switch_numbers, 1.0),
+                (self.switch_numbers, 4.0),
                 (self.report_label, 1.0),
                 (self.match, 0.1),
             )
