@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -68,6 +69,7 @@ def _setup_django(environment: dict[str, str]) -> None:
 def _torture(arguments: argparse.Namespace, seed: int) -> int:
     """The exit status: 0 if all went well."""
     write(f"seed {seed}, {arguments.database}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the processes of the portal end, too
     with installation(arguments.database) as portal:
         # This process asks the database itself, also while a fault is between it and the portal.
         _setup_django(portal.environment | {"DATABASE_URL": portal.database.direct_url})
