@@ -9,6 +9,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import product
 from urllib.parse import urlencode
 
@@ -204,27 +205,49 @@ def _get_middle_id(pages: _PageTimer, sort: str) -> int:
     return numbers.order_by(column, "e164").values_list("pk", flat=True)[numbers.count() // 2]
 
 
+@dataclass(frozen=True)
+class _Comparison:
+    """The milliseconds of our page, and of Django admin's."""
+
+    ours: float
+    admins: float
+
+    @property
+    def ratio(self) -> float:
+        return self.admins / self.ours
+
+
 def _measure_against_admin(pages: _PageTimer) -> list[Result]:
     pages.use()
-    compared = [_time_against_admin(pages, *place) for place in _get_comparisons(pages)]
-    ratios = {name: admins / ours for name, ours, admins in compared}
-    worst = min(ratios, key=ratios.__getitem__)
-    middle = sorted(compared, key=lambda row: ratios[row[0]])[len(compared) // 2]
-    searches = [_time_against_admin(pages, f"a search for {name}", {"q": text}) for name, text in SEARCHES.items()]
-    named = (f"the first page, the middle of {len(compared)} filters and orders ({middle[0]})", *middle[1:])
-    least = next(row for row in compared if row[0] == worst)
+    places = dict(_get_comparisons(pages))
+    ratios = {name: _time_against_admin(pages, query).ratio for name, query in places.items()}
+    in_order = sorted(ratios, key=ratios.__getitem__)
+    # One request of Django admin tells which pages to look at. What is reported is measured again, with more requests.
+    suspects = {name: _time_against_admin(pages, places[name], is_again=True) for name in in_order[:REMEASURED_COUNT]}
+    least = min(suspects, key=lambda name: suspects[name].ratio)
+    middle = in_order[len(in_order) // 2]
+    measured = {
+        f"the first page, the middle of {len(places)} filters and orders ({middle})": _time_against_admin(
+            pages, places[middle], is_again=True
+        ),
+        f"the least of these ({least})": suspects[least],
+        **{
+            f"a search for {name}": _time_against_admin(pages, {"q": text}, is_again=True)
+            for name, text in SEARCHES.items()
+        },
+    }
     return [
         Result(
             f"{name}, {pages.count:,} numbers",
-            f"{ours:.1f} ms",
+            f"{comparison.ours:.1f} ms",
             "Django admin's list of the same numbers",
-            f"{admins:.0f} ms",
-            admins / ours,
+            f"{comparison.admins:.0f} ms",
+            comparison.ratio,
             20,
             at_least=True,
             bound=EXPLANATION,
         )
-        for name, ours, admins in (named, (f"the least of these ({worst})", *least[1:]), *searches)
+        for name, comparison in measured.items()
     ]
 
 
@@ -249,8 +272,8 @@ def _get_comparisons(pages: _PageTimer) -> Iterable[tuple[str, dict[str, object]
         yield f"{name} by {sort}", {**chosen, "sort": sort}
 
 
-def _time_against_admin(pages: _PageTimer, name: str, query: dict[str, object]) -> tuple[str, float, float]:
-    """The name, and the milliseconds of our page and of the admin's."""
+def _time_against_admin(pages: _PageTimer, query: dict[str, object], *, is_again: bool = False) -> _Comparison:
+    """Compare the medians of more requests if `is_again`."""
     admin_query: dict[str, object] = {"account__id__exact": pages.data.account.pk}
     for parameter, value in query.items():
         if parameter == "sort":
@@ -259,8 +282,9 @@ def _time_against_admin(pages: _PageTimer, name: str, query: dict[str, object]) 
             admin_query["campaign__id__exact"] = value
         else:
             admin_query[_ADMIN_FILTERS[parameter][0] if parameter in _ADMIN_FILTERS else parameter] = value
-    ours, *_what = pages.page(**query)
-    admins, page = pages.took(reverse("admin:reputation_phonenumber_changelist"), admin_query.items(), times=1)
+    ours = pages.again(**query) if is_again else pages.page(**query)[0]
+    address = reverse("admin:reputation_phonenumber_changelist")
+    admins, page = pages.took(address, admin_query.items(), times=pages.times if is_again else 1)
     if b'name="_selected_action"' not in page and query.get("q") != SEARCHES["what no number has"]:
         raise SystemExit(f"Django admin shows no number for {admin_query}.")
-    return name, ours, admins
+    return _Comparison(ours, admins)
