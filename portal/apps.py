@@ -13,19 +13,21 @@ class PortalConfig(AppConfig):
         from portal.audit.record import on_recorded
         from portal.backups.data_directory import check_restore_finished
         from portal.db.unknown_migrations import refuse_unknown_migrations
+        from portal.jobs.totals import register_totals
         from portal.jobs.work import register_kinds
         from portal.mail import register_mail_kinds
         from portal.mail.work import MAIL_WORK
         from portal.operations.portal_sections import SECTIONS
         from portal.operations.sections import register_sections
         from portal.phone.current_plan import set_plan_source
-        from portal.webhooks import mails, outbox, work
+        from portal.webhooks import mails, outbox, results, work
 
         set_plan_source(fetch_numbering_plan)
         register(check_restore_finished)
         on_recorded(outbox.write_messages)
         without_work = {"portal.operations.tasks.check_operations": "It looks whether all is well."}
         register_kinds((*work.KINDS, MAIL_WORK), without_work=without_work)
+        register_totals((results.ATTEMPTS,))
         register_sections(SECTIONS)
         register_mail_kinds(passwords.INVITATION, passwords.STAFF_INVITATION, passwords.PASSWORD_RESET)
         register_mail_kinds(owner_mails.KIND, mails.KIND)

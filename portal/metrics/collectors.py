@@ -55,8 +55,14 @@ class PortalCollector(Collector):
         yield _gauge("portal_webhooks_waiting", "Webhook deliveries that are not accepted yet.", waiting["count"])
         age = self._get_age(waiting["oldest"])
         yield _gauge("portal_webhooks_age_seconds", "How long the oldest of them waits.", age)
-        paused = WebhookEndpoint.objects.exclude(state=WebhookEndpoint.State.ACTIVE).count()
-        yield _gauge("portal_webhook_endpoints_paused", "Webhook endpoints that get nothing.", paused)
+        is_active = Q(state=WebhookEndpoint.State.ACTIVE)
+        endpoints = WebhookEndpoint.objects.aggregate(
+            paused=Count("pk", filter=~is_active),
+            failing=Count("pk", filter=is_active & Q(failing_since__isnull=False)),
+        )
+        yield _gauge("portal_webhook_endpoints_paused", "Webhook endpoints that get nothing.", endpoints["paused"])
+        text = "Webhook endpoints whose last requests failed, and which are tried again."
+        yield _gauge("portal_webhook_endpoints_failing", text, endpoints["failing"])
 
     def _collect_mails(self) -> Iterator[Metric]:
         is_waiting = Q(state=OutgoingMail.State.WAITING)

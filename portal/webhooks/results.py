@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
@@ -17,6 +17,7 @@ from django.db.models.functions import Coalesce
 from portal.audit import Context
 from portal.db.bulk import insert_rows, update_rows
 from portal.jobs.claims import RELEASED
+from portal.jobs.totals import Total
 from portal.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from portal.webhooks import endpoints
 from portal.webhooks.http import SendResult
@@ -27,6 +28,7 @@ RETRY_DELAYS = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 72_000)
 JITTER = 0.1
 
 State = WebhookDelivery.State
+ATTEMPTS: Final = Total("portal_webhook_attempts", "Requests to receivers of webhooks.", ("outcome",))
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,8 @@ def record_results(results: Sequence[Result], now: datetime) -> timedelta | None
             by_endpoint[sent.endpoint.pk].append((sent, result))
         for pk in sorted(by_endpoint):
             _update_endpoint(by_endpoint[pk], now)
+    for _, result in held:
+        ATTEMPTS.add("delivered" if result.is_delivered else "failed")
     return min((row["next_action_at"] - now for row in rows if row["next_action_at"]), default=None)
 
 

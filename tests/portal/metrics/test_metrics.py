@@ -16,6 +16,7 @@ from portal.jobs import totals
 from portal.jobs.runner import run_until_done, task
 from portal.jobs.work import get_kinds
 from portal.models import Canary, MetricTotal
+from portal.webhooks.results import ATTEMPTS
 from reputation.metrics import MATCH_SECONDS, count_provider_call
 from tests.factories import MonitoredNumberFactory
 
@@ -137,6 +138,7 @@ def test_counts_that_cannot_be_written_are_kept(monkeypatch, caplog):
 
 def test_alert_rules_name_metrics_that_exist_and_say_what_to_do(client):
     count_provider_call("vendor", "look_up", cost=0, is_failed=True)
+    ATTEMPTS.add("failed")
     totals.flush()
     names = {name for name, _ in read_samples(client)} | {"up"}
     path = Path(portal_settings.BASE_DIR, "deploy", "alert-rules.yml")

@@ -6,7 +6,8 @@ import pytest
 from django.utils import timezone
 
 from portal.audit import Context
-from portal.models import AuditEvent, Member, WebhookEndpoint
+from portal.jobs import totals
+from portal.models import AuditEvent, Member, MetricTotal, WebhookEndpoint
 from portal.webhooks import delivery as webhook_delivery
 from portal.webhooks import endpoints, mails, results
 from reputation.monitoring import capability
@@ -37,6 +38,28 @@ def test_retry_delays_grow_and_end_within_three_days():
 def test_retry_delays_use_the_service_clock(settings):
     settings.SERVICE_DAY = timedelta(seconds=20)
     assert results.retry_delay(1) < timedelta(milliseconds=2)
+
+
+def test_attempts_are_counted_by_their_outcome(client, endpoint, receiver, numbers, now):
+    def get_counts() -> tuple[dict[str, float], str]:
+        totals.flush()
+        stored = MetricTotal.objects.filter(metric="portal_webhook_attempts").values_list("label", "value")
+        return dict(stored), client.get("/metrics").content.decode()
+
+    totals.flush()
+    MetricTotal.objects.all().delete()
+    receiver.answer = respond(500)
+    change_capability(numbers, now)
+    deliver(now)
+    counts, metrics = get_counts()
+    assert counts == {"failed": len(receiver.requests)}
+    assert f'portal_webhook_attempts_total{{outcome="failed"}} {len(receiver.requests):.1f}' in metrics
+    assert "portal_webhook_endpoints_failing 1.0" in metrics
+    receiver.answer = respond(200)
+    deliver_until_done(now)
+    counts, metrics = get_counts()
+    assert counts["delivered"] == len(receiver.accepted_changes())
+    assert "portal_webhook_endpoints_failing 0.0" in metrics
 
 
 def test_endpoint_failing_for_three_days_is_paused_and_owners_are_mailed(
