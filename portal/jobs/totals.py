@@ -14,6 +14,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 from django.db import connection
@@ -60,20 +61,43 @@ class Histogram:
         _add({(self.name, bucket): 1, (self.sum_name, ""): value})
 
 
+@dataclass(frozen=True)
+class LastTime:
+    """A gauge of Prometheus: when something happened last, in seconds since 1970."""
+
+    name: str
+    help: str
+    labels: tuple[str, ...]
+
+    def note(self, *labels: str, at: datetime) -> None:
+        """Note that it happened at `at`, for these values of the labels."""
+        key = (self.name, SEPARATOR.join(labels))
+        with _lock:
+            _times[key] = max(_times.get(key, 0.0), at.timestamp())
+
+    def read(self) -> dict[tuple[str, ...], datetime]:
+        """The times that are stored, by the values of the labels; one query."""
+        rows = MetricTotal.objects.filter(metric=self.name).values_list("label", "value")
+        return {tuple(label.split(SEPARATOR)): datetime.fromtimestamp(value, UTC) for label, value in rows}
+
+
+Metric = Total | Histogram | LastTime
+
 SWEEP_ROWS: Final = Total("portal_sweep_rows", "Rows that sweeps did.", ("sweep",))
 SWEEP_SECONDS: Final = Total("portal_sweep_seconds", "How long sweeps that did something worked.", ("sweep",))
 
-_registered: dict[str, Total | Histogram] = {total.name: total for total in (SWEEP_ROWS, SWEEP_SECONDS)}
+_registered: dict[str, Metric] = {total.name: total for total in (SWEEP_ROWS, SWEEP_SECONDS)}
 _lock = threading.Lock()
 _counts: defaultdict[tuple[str, str], float] = defaultdict(float)
+_times: dict[tuple[str, str], float] = {}
 
 
-def register_totals(totals: Iterable[Total | Histogram]) -> None:
+def register_totals(totals: Iterable[Metric]) -> None:
     """Add the totals of an app to /metrics."""
     _registered.update((total.name, total) for total in totals)
 
 
-def get_totals() -> list[Total | Histogram]:
+def get_totals() -> list[Metric]:
     return list(_registered.values())
 
 
@@ -84,26 +108,51 @@ def _add(amounts: Mapping[tuple[str, str], float]) -> None:
 
 
 def flush() -> None:
-    """Add what this process counted to the table: one statement, or none. Keeps the counts if that fails."""
+    """Write what this process counted to the table: one statement, one more for times, or none.
+
+    Keeps what cannot be written.
+    """
+    _flush_counts()
+    _flush_times()
+
+
+def _flush_counts() -> None:
     with _lock:
         taken = dict(_counts)
         _counts.clear()
     if not taken:
         return
     try:
-        _write(taken)
+        _write(taken, "{table}.value + excluded.value")
     except Exception as error:
         _add(taken)
         logger.warning("Totals for /metrics could not be written, and are kept: %s", error)
 
 
-def _write(amounts: dict[tuple[str, str], float]) -> None:
+def _flush_times() -> None:
+    with _lock:
+        taken = dict(_times)
+    if not taken:
+        return
+    try:
+        _write(taken, "CASE WHEN excluded.value > {table}.value THEN excluded.value ELSE {table}.value END")
+    except Exception as error:
+        logger.warning("Times for /metrics could not be written, and are kept: %s", error)
+        return
+    with _lock:
+        for key, value in taken.items():
+            if _times.get(key) == value:
+                del _times[key]
+
+
+def _write(amounts: dict[tuple[str, str], float], result: str) -> None:
+    """Insert the values. `result` is the SQL of what a row then has that exists."""
     table = MetricTotal._meta.db_table
     rows = sorted(amounts.items())  # the same order in all processes, so that two cannot deadlock
     values = ", ".join(["(%s, %s, %s)"] * len(rows))
     sql = (
         f"INSERT INTO {table} (metric, label, value) VALUES {values} "
-        f"ON CONFLICT (metric, label) DO UPDATE SET value = {table}.value + excluded.value"
+        f"ON CONFLICT (metric, label) DO UPDATE SET value = {result.format(table=table)}"
     )
     with connection.cursor() as cursor:
         cursor.execute(sql, [item for (metric, label), value in rows for item in (metric, label[:200], value)])
@@ -114,6 +163,7 @@ def _reset_after_fork() -> None:
     global _lock
     _lock = threading.Lock()
     _counts.clear()
+    _times.clear()
 
 
 os.register_at_fork(after_in_child=_reset_after_fork)

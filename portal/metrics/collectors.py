@@ -13,7 +13,7 @@ from django.utils import timezone
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from portal.jobs.totals import SEPARATOR, Histogram, Total, get_totals
+from portal.jobs.totals import SEPARATOR, Histogram, LastTime, Total, get_totals
 from portal.jobs.work import get_kinds
 from portal.models import Canary, MetricTotal, OutgoingMail, TaskFailure, WebhookDelivery, WebhookEndpoint
 
@@ -102,11 +102,12 @@ def collect_totals() -> Iterator[Metric]:
     for metric, label, value in MetricTotal.objects.order_by("metric", "label").values_list("metric", "label", "value"):
         values[metric][label] = value
     for total in get_totals():
-        yield _histogram(total, values) if isinstance(total, Histogram) else _counter(total, values[total.name])
+        yield _histogram(total, values) if isinstance(total, Histogram) else _by_labels(total, values[total.name])
 
 
-def _counter(total: Total, values: dict[str, float]) -> Metric:
-    family = CounterMetricFamily(total.name, total.help, labels=total.labels)
+def _by_labels(total: Total | LastTime, values: dict[str, float]) -> Metric:
+    kind = GaugeMetricFamily if isinstance(total, LastTime) else CounterMetricFamily
+    family = kind(total.name, total.help, labels=total.labels)
     for label, value in values.items():
         family.add_metric(label.split(SEPARATOR) if total.labels else [], value)
     return family

@@ -8,7 +8,8 @@ from django.db import models
 class MetricTotal(models.Model):
     """What was counted since the portal was installed, for each metric and combination of its labels.
 
-    Only grows, as Prometheus expects of a counter. There are few rows: labels are names of sweeps and providers.
+    Only grows, as Prometheus expects of a counter. Of some metrics it is the last time that something happened, in
+    seconds since 1970. There are few rows: labels are names of sweeps and providers, and ids of connections.
     """
 
     metric = models.CharField(max_length=60)

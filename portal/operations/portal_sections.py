@@ -20,7 +20,9 @@ from portal.text import pluralize
 
 LATE: Final = timedelta(minutes=3)
 QUEUE_LATE: Final = timedelta(minutes=5)
+# A few area codes begin service each year. After a year without a newer report, the banner says so, too.
 AREA_CODES_OLD: Final = timedelta(days=183)
+AREA_CODES_LATE: Final = timedelta(days=365)
 START_WORKERS: Final = (
     "Look at the log of the workers (journalctl -u portal-worker), and start them again if they are not running."
 )
@@ -138,12 +140,14 @@ def describe_mails(now: datetime) -> Content:
 def describe_area_codes(now: datetime) -> Content:
     """How old the table of area codes is. No query, or one."""
     report_date = get_numbering_plan().report_date
+    age = now.date() - report_date
     problems = []
-    if now.date() - report_date > AREA_CODES_OLD:
+    if age > AREA_CODES_OLD:
         advice = (
             "Load a newer report with manage.py load_area_codes. Until then, numbers of new area codes are refused."
         )
-        problems.append(Problem(f"The table of area codes is of {report_date}.", advice, is_urgent=False))
+        text = f"The table of area codes is of {report_date}."
+        problems.append(Problem(text, advice, is_urgent=age > AREA_CODES_LATE))
     return Content(problems=problems, note=f"Report of {report_date}.")
 
 

@@ -17,7 +17,7 @@ from django.db import Error
 from django.db.models import F
 
 from portal.db.outages import is_outage
-from reputation.metrics import count_provider_call
+from reputation.metrics import count_provider_call, note_provider_call
 from reputation.models import CircuitBreaker, Connection
 from reputation.providers.protocol import (
     EngineResponse,
@@ -91,7 +91,9 @@ class ProviderClient:
         else:
             self._record_recovery(connection, operation)
         cost = sum((answer.cost for answer in result.answers), Decimal(0))
-        count_provider_call(connection.provider, operation, cost=cost, is_failed=result.retry_at is not None)
+        is_failed = result.retry_at is not None
+        count_provider_call(connection.provider, operation, cost=cost, is_failed=is_failed)
+        note_provider_call(connection.pk, operation, is_failed=is_failed, at=self.now)
         if cost:
             logger.info("%s: %s of %s cost $%s", connection, operation, len(result.answers), cost)
         return result

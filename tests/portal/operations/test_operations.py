@@ -1,5 +1,6 @@
 """Operations: what is late or fails, what to do, and the banner that leads there."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from django.urls import reverse
 from django_q.models import Schedule
 
 from portal.models import AuditEvent, Heartbeat, OperationsCheck, TaskFailure
-from portal.operations import state
+from portal.operations import portal_sections, state
 from portal.operations.sections import build_sections, get_problems
 from portal.operations.tasks import check_operations
 from reputation.models import CircuitBreaker, Connection
@@ -22,7 +23,9 @@ URL = reverse("admin:portal_taskfailure_changelist")
 
 
 @pytest.fixture(autouse=True)
-def all_is_well(now, settings):
+def all_is_well(now, settings, monkeypatch):
+    plan = replace(portal_sections.get_numbering_plan(), report_date=now.date())
+    monkeypatch.setattr(portal_sections, "get_numbering_plan", lambda: plan)
     settings.FTC_FETCH = False
     Heartbeat.objects.create(name="tasks", at=now)
     Schedule.objects.update(next_run=now + timedelta(minutes=1))
@@ -93,10 +96,15 @@ def test_a_provider_that_fails_for_long_is_a_problem(now):
     assert urgent(now) == ["example (operator): look_up fails. It answers 500."]
 
 
-def test_old_area_codes_are_named_without_a_banner(now):
-    later = now + timedelta(days=400)
-    texts = [problem.text for problem in get_problems(build_sections(later)) if not problem.is_urgent]
-    assert any(text.startswith("The table of area codes is of") for text in texts)
+@pytest.mark.parametrize(
+    ("age_days", "is_named", "is_in_banner"), [(180, False, False), (200, True, False), (400, True, True)]
+)
+def test_old_area_codes_are_named_and_very_old_ones_in_the_banner(now, age_days, is_named, is_in_banner):
+    later = now + timedelta(days=age_days)
+    problems = get_problems(build_sections(later))
+    found = [problem for problem in problems if problem.text.startswith("The table of area codes is of")]
+    assert [problem.is_urgent for problem in found] == ([is_in_banner] if is_named else [])
+    assert all("manage.py load_area_codes" in problem.advice for problem in found)
 
 
 def test_number_of_queries_does_not_depend_on_the_number_of_rows(as_operator, now):
