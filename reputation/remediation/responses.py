@@ -42,9 +42,11 @@ def save_responses(
     """Writes the responses, by submission id, to the submissions; returns the ids of the cases with a claimed removal.
 
     A submission that was reset, closed or withdrawn while its engine was being asked keeps its new state. If its case
-    was cancelled before it had a reference, the engine has the request all the same: that is stored.
+    was cancelled, the engine has the request all the same: its answer is stored, and it is not asked again. If the
+    number was removed before the submission had a reference, the request is withdrawn now.
     """
-    current = {row.pk: row for row in Submission.objects.filter(pk__in=list(responses)).select_for_update(of=("self",))}
+    asked = Submission.objects.filter(pk__in=list(responses)).select_related("case__number")
+    current = {row.pk: row for row in asked.select_for_update(of=("self",))}
     rows, claimed = [], []
     for submission in submissions:
         response, stored = responses.get(submission.pk), current.get(submission.pk)
@@ -55,10 +57,14 @@ def save_responses(
             continue
         if stored.state in (State.WITHDRAWING, State.CONTINUED):
             continue
+        if not stored.case.is_unfinished:
+            submission.next_action_at = None
         if stored.state == State.WITHDRAWN:
             if stored.reference or not submission.reference:
                 continue
             submission.next_action_at = None
+            if stored.case.number.removed_at and submission.state in Submission.OPEN:
+                submission.state, submission.next_action_at = State.WITHDRAWING, now
         rows.append({name: getattr(submission, name) for name in _RESPONSE_FIELDS})
         if submission.state == State.DONE:
             claimed.append(submission.case_id)
