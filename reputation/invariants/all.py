@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reputation.invariants import audit_trail, capability, cases, counts, messages, numbers, work
+from reputation.invariants import audit_trail, capability, cases, counts, mails, messages, numbers, work
 from reputation.invariants.registry import Invariant
 
 INVARIANTS: tuple[Invariant, ...] = (
@@ -12,5 +12,6 @@ INVARIANTS: tuple[Invariant, ...] = (
     *capability.INVARIANTS,
     *work.INVARIANTS,
     *messages.INVARIANTS,
+    *mails.INVARIANTS,
     *audit_trail.INVARIANTS,
 )

@@ -6,7 +6,16 @@ from django.db import connection
 from django.db.models import F
 
 from enrollment.models import Application, Transition
-from portal.models import ApiKey, AuditEvent, IdempotentResponse, Licence, WebhookDelivery, WebhookMessage
+from portal.models import (
+    ApiKey,
+    AuditEvent,
+    IdempotentResponse,
+    Licence,
+    MailServer,
+    OutgoingMail,
+    WebhookDelivery,
+    WebhookMessage,
+)
 from reputation.models import (
     BulkAction,
     Case,
@@ -112,6 +121,14 @@ def break_api_keys(portal, now):
     ApiKey.objects.filter(pk=key.pk).update(revoked_at=now - DAY, last_used_at=now)
 
 
+def add_mail(now, **values):
+    """A mail that waits, of a kind whose text is stored."""
+    OutgoingMail.objects.create(
+        **{"kind": "digest", "recipient": "olga@example.com", "body": "Text.", "created_at": now, "due_at": now}
+        | values
+    )
+
+
 def get_tag(portal):
     return Tag.objects.filter(number=portal.tagged).earliest("pk")
 
@@ -179,6 +196,12 @@ BREAKS = {
     "delivery_states": lambda portal, now: change(WebhookDelivery.objects.earliest("pk"), next_action_at=None),
     "delivery_accounts": lambda portal, now: change(portal.endpoint, account=portal.other_account),
     "mails": lambda portal, now: Transition.objects.update(mailed_at=now),
+    "mail_texts": lambda portal, now: add_mail(now, state="sent", ended_at=now),
+    "mail_tokens": lambda portal, now: add_mail(now, kind="invitation", params={"user": 1}),
+    "mails_with_text": lambda portal, now: add_mail(now, body=""),
+    "mail_ends": lambda portal, now: add_mail(now, state="given_up"),
+    "mails_due": lambda portal, now: add_mail(now, due_at=now + DAY),
+    "mail_server": lambda portal, now: MailServer.objects.create(failures=3),
     "capability_steps": lambda portal, now: change(get_event(portal.clean.pk, "capability.on"), before="failed"),
     "capability_recorded": lambda portal, now: change(portal.off, capability="failed"),
     "case_steps": lambda portal, now: change(get_event(portal.case.pk, "case.submitted"), before="in_review"),

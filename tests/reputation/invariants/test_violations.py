@@ -11,7 +11,7 @@ from django.utils import timezone
 from portal.models import WebhookDelivery
 from reputation.invariants.all import INVARIANTS
 from tests.factories import WebhookEndpointFactory
-from tests.reputation.invariants.breaking import BREAKS
+from tests.reputation.invariants.breaking import BREAKS, add_mail
 
 pytestmark = pytest.mark.django_db
 
@@ -55,3 +55,8 @@ def test_a_missing_delivery_is_made_up_for_endpoints_that_were_subscribed_to_the
     assert repair_all() == {"deliveries": 1}
     assert list(deliveries.values_list("message", "endpoint")) == before
     assert not later.deliveries.exists()
+
+
+def test_a_half_claim_of_a_mail_is_found(portal, find_violated):
+    add_mail(timezone.now(), lease_token="left")
+    assert find_violated() == ["claims"]
