@@ -8,9 +8,7 @@ from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django_q.models import Failure
 
-from portal.api import idempotency
-from portal.mail import queue
-from portal.models import TaskFailure, WebhookDelivery, WebhookMessage
+from portal.models import IdempotentResponse, OutgoingMail, TaskFailure, WebhookDelivery, WebhookMessage
 from reputation.matching.statistics import WINDOW_DAYS
 from reputation.models import (
     BulkAction,
@@ -23,11 +21,10 @@ from reputation.models import (
     PhoneNumber,
 )
 from reputation.service_clock import days
-from reputation.test_calls.cleanup import delete_called_numbers
-from reputation.test_calls.photos import delete_old_photos
+from reputation.test_calls.cleanup import delete_called_numbers, delete_old_photos
 
 CHUNK = 2_000
-# Of bulk actions, deliveries and failed tasks.
+# Of bulk actions, deliveries, mails and failed tasks.
 RETENTION = timedelta(days=30)
 
 
@@ -98,6 +95,16 @@ def delete_old_webhook_messages(now: datetime) -> int:
     return _delete_chunk(WebhookMessage.objects.filter(at__lt=now - RETENTION, deliveries__isnull=True))
 
 
+def delete_old_idempotent_responses(now: datetime) -> int:
+    """Deletes one chunk of stored responses of the API."""
+    return _delete_chunk(IdempotentResponse.objects.filter(started_at__lt=now - IdempotentResponse.RETENTION))
+
+
+def delete_old_mails(now: datetime) -> int:
+    """Deletes one chunk of mails that were sent, refused or given up long ago. Waiting ones are kept."""
+    return _delete_chunk(OutgoingMail.objects.filter(ended_at__lt=now - RETENTION))
+
+
 # In this order: rows before the rows that they refer to.
 STEPS = {
     "prune checks": delete_old_checks,
@@ -111,8 +118,8 @@ STEPS = {
     "prune tasks of the queue": delete_old_tasks_of_the_queue,
     "prune webhook deliveries": delete_old_webhook_deliveries,
     "prune webhook messages": delete_old_webhook_messages,
-    "prune API answers": idempotency.prune,
-    "prune mails": queue.prune,
+    "prune API answers": delete_old_idempotent_responses,
+    "prune mails": delete_old_mails,
     "prune photos of labels": delete_old_photos,
     "prune called numbers": delete_called_numbers,
 }

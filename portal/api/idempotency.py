@@ -24,10 +24,8 @@ from portal.api.authentication import ApiRequest, View
 from portal.api.problems import Problem, problem_from_exception, validation_problem
 from portal.models import IdempotentResponse
 
-RETENTION = timedelta(hours=24)
 # Longer than any request may take, so its process is no longer working on it.
 ABANDONED_AFTER = timedelta(minutes=2)
-CHUNK = 2_000
 STORED_HEADERS = ("Content-Type", "Location", "ETag")
 KEY_PATTERN = r'^("[\x20\x21\x23-\x7e]{1,255}"|[\x21\x23-\x7e]{1,255})$'
 
@@ -75,14 +73,6 @@ def _run_once(request: ApiRequest, key: str, run: Callable[[], HttpResponse], *,
     return response
 
 
-def prune(now: datetime) -> int:
-    """Delete a chunk of the responses whose retention is over; return how many."""
-    old = IdempotentResponse.objects.filter(started_at__lt=now - RETENTION).order_by("started_at")
-    ids = list(old.values_list("pk", flat=True)[:CHUNK])
-    IdempotentResponse.objects.filter(pk__in=ids).delete()
-    return len(ids)
-
-
 def _claim_key(request: ApiRequest, key: str) -> IdempotentResponse:
     """Return the row to complete, or one that is completed. Raises a Problem if another request holds the key."""
     if not re.match(KEY_PATTERN, key):
@@ -99,7 +89,7 @@ def _claim_key(request: ApiRequest, key: str) -> IdempotentResponse:
     )
     if is_new:
         return row
-    if row.started_at > now - RETENTION:
+    if row.started_at > now - IdempotentResponse.RETENTION:
         if row.fingerprint != fingerprint:
             raise Problem("idempotency_key_reused")
         if row.completed_at:

@@ -1,4 +1,4 @@
-"""What operators see of the outbox, and what they can do: counts, the age of late mails, another attempt, retention."""
+"""What operators see of the outbox, and what they can do: counts, the age of late mails, another attempt."""
 
 from __future__ import annotations
 
@@ -15,10 +15,6 @@ from portal.mail.outbox import SEND_TASK
 from portal.models import MailServer, OutgoingMail
 
 State = OutgoingMail.State
-
-# Of mails that were sent, refused or given up.
-RETENTION = timedelta(days=30)
-CHUNK = 2_000
 
 
 @dataclass(frozen=True)
@@ -86,11 +82,3 @@ def get_states(kind: str, references: Iterable[str]) -> dict[str, set[str]]:
     for reference, state in rows:
         states.setdefault(reference, set()).add(state)
     return states
-
-
-def prune(now: datetime) -> int:
-    """Delete a chunk of the mails that ended more than RETENTION ago; return how many."""
-    old = OutgoingMail.objects.filter(ended_at__lt=now - RETENTION).order_by("ended_at")
-    ids = list(old.values_list("pk", flat=True)[:CHUNK])
-    OutgoingMail.objects.filter(pk__in=ids).delete()
-    return len(ids)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import models
 from django.utils import timezone
@@ -62,6 +62,8 @@ class ApiUsage(models.Model):
 
 class IdempotentResponse(models.Model):
     """The stored response to a write with an Idempotency-Key. Without `completed_at` the request is in progress."""
+
+    RETENTION = timedelta(hours=24)
 
     api_key = models.ForeignKey(ApiKey, models.CASCADE, related_name="+", db_index=False)
     idempotency_key = models.CharField(max_length=255)

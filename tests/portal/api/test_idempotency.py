@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from portal.api import idempotency
 from portal.models import ApiKey, AuditEvent, IdempotentResponse
-from reputation import campaigns
+from reputation import campaigns, retention
 from reputation.models import Campaign, PhoneNumber
 from tests.factories import PhoneNumberFactory
 from tests.portal.api.helpers import CAMPAIGNS, NUMBERS, assert_problem, post_json
@@ -114,8 +114,8 @@ def test_key_can_be_used_for_another_request_after_a_day(api_client):
     with time_machine.travel(now - timedelta(hours=25), tick=False):
         post_json(api_client, CAMPAIGNS, {"name": "A"}, idempotency_key="one")
     assert post_json(api_client, CAMPAIGNS, {"name": "B"}, idempotency_key="one").status_code == 201
-    assert idempotency.prune(now) == 0
-    assert idempotency.prune(now + timedelta(hours=25)) == 1
+    assert retention.delete_old_idempotent_responses(now) == 0
+    assert retention.delete_old_idempotent_responses(now + timedelta(hours=25)) == 1
     assert not IdempotentResponse.objects.exists()
 
 

@@ -25,7 +25,8 @@ from portal.audit import Actor, Context
 from portal.models import Account
 from reputation.imports import pipeline
 from reputation.models import LabelPhoto
-from reputation.test_calls.photos import _delete_files, store_photo
+from reputation.test_calls.cleanup import _delete_files
+from reputation.test_calls.photos import store_photo
 from tests.factories import AccountFactory, CampaignFactory, MemberFactory
 member = MemberFactory(account=AccountFactory(name="Writer"), user__email=f"writer{sys.argv[1]}@example.com")
 CampaignFactory(account=member.account)

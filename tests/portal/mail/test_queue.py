@@ -10,6 +10,7 @@ from portal.jobs.work import late_work
 from portal.mail import queue
 from portal.mail.tasks import send_mails as send_mails_task
 from portal.models import MailServer, OutgoingMail, User
+from reputation import retention
 from tests.portal.mail.helpers import enqueue_mails, states, sweep
 from tests.support.mails import send_mails
 from tests.support.pages import get_html, messages_in
@@ -135,6 +136,6 @@ def test_task_asks_once_while_all_mails_wait(now, django_assert_num_queries):
 
 def test_ended_mails_are_deleted_after_30_days_and_waiting_ones_stay(refused, now):
     enqueue_mails(now, "waiting@example.com")
-    assert queue.prune(now + timedelta(days=29)) == 0
-    assert queue.prune(now + timedelta(days=31)) == 2
+    assert retention.delete_old_mails(now + timedelta(days=29)) == 0
+    assert retention.delete_old_mails(now + timedelta(days=31)) == 2
     assert states() == {"waiting@example.com": "waiting"}
