@@ -2,9 +2,8 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 PORT ?= 8000
-BIN := .venv/bin
-
 MINUTES ?= 15
+BIN := .venv/bin
 
 .PHONY: help demo dev test test-postgres test-deploy bench torture lint format lock chromium servers proxies
 
@@ -69,27 +68,20 @@ COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11.0 --generat
 	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
+# Install the packages $(1) for $(2), as root on Debian and Ubuntu. Elsewhere, say what is missing.
+install = if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "Installing $(1) for $(2)"; apt-get update -qq && apt-get install -y -qq $(1) >/dev/null; \
+	else echo "Needed for $(2): $(1). On Debian and Ubuntu: sudo apt-get install $(1)"; exit 1; fi
+
 chromium:
 	@command -v chromium chromium-browser google-chrome >/dev/null && exit 0; \
-	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  echo "Installing Chromium for the browser journeys"; apt-get update -qq && apt-get install -y -qq chromium >/dev/null; \
-	else \
-	  echo "The browser journeys need Chromium, which is not installed."; \
-	  echo "On Debian and Ubuntu: sudo apt-get install chromium. Elsewhere: install Chromium or Chrome so that it is on the PATH."; exit 1; fi
+	$(call install,chromium,the browser journeys)
 
 servers:
 	@{ command -v postgres || ls /usr/lib/postgresql/*/bin/postgres; } >/dev/null 2>&1 && command -v redis-server >/dev/null && exit 0; \
-	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  echo "Installing PostgreSQL and Redis for the tests"; apt-get update -qq && apt-get install -y -qq postgresql redis-server >/dev/null; \
-	else \
-	  echo "These tests need PostgreSQL and Redis. On Debian and Ubuntu: sudo apt-get install postgresql redis-server"; exit 1; fi
-
-DEPLOY_PACKAGES = adduser caddy git iproute2 nginx-light openssl python3-venv systemd util-linux
+	$(call install,postgresql redis-server,the tests)
 
 proxies:
 	@command -v caddy >/dev/null && [ -x /usr/sbin/nginx ] && command -v systemd-analyze ip git openssl adduser >/dev/null && \
 	  /usr/bin/python3 -c 'import ensurepip' 2>/dev/null && exit 0; \
-	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  echo "Installing Caddy, nginx and systemd for the tests"; apt-get update -qq && apt-get install -y -qq $(DEPLOY_PACKAGES) >/dev/null; \
-	else \
-	  echo "These tests need Debian's packages. As root: apt-get install $(DEPLOY_PACKAGES)"; exit 1; fi
+	$(call install,adduser caddy git iproute2 nginx-light openssl python3-venv systemd util-linux,the tests of deploy/)
