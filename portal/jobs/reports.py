@@ -1,7 +1,7 @@
-"""What the processes of a cluster tell their supervisor, through a pipe: a line for each sign.
+"""What the processes of a cluster report to their supervisor, through a pipe: a line for each report.
 
-Lines are shorter than PIPE_BUF, so those of several processes do not mix. Nothing waits for the supervisor: a sign that
-finds the pipe full is lost. Without a supervisor, nothing is told.
+Lines are shorter than PIPE_BUF, so those of several processes do not mix. Nothing waits for the supervisor: a report
+that finds the pipe full is lost. Without a supervisor, nothing is reported.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Final
 
 # Set by the supervisor: the pipe's end to write to.
-PIPE_VARIABLE: Final = "PORTAL_SIGNS_PIPE"
+PIPE_VARIABLE: Final = "PORTAL_REPORTS_PIPE"
 
 # The sentinel's loop went round, and all of the cluster's processes are there.
-GUARDS: Final = "guards"
+ALIVE: Final = "alive"
 # The sentinel found a process that a signal had killed.
 DIED: Final = "died"
 # A worker began or ended a task. The detail is the canary's number, or 0 for other tasks.
@@ -26,7 +26,7 @@ SAVED: Final = "saved"
 
 
 @dataclass(frozen=True)
-class Sign:
+class Report:
     kind: str
     pid: int
     detail: str
@@ -36,8 +36,8 @@ class Sign:
         return int(self.detail)
 
 
-def report(kind: str, detail: object = 0) -> None:
-    """Tell the supervisor. If it was killed, end the cluster at once: a new supervisor starts its own."""
+def send(kind: str, detail: object = 0) -> None:
+    """Report to the supervisor. If it was killed, end the cluster at once: a new supervisor starts its own."""
     pipe = os.environ.get(PIPE_VARIABLE)
     if not pipe:
         return
@@ -49,6 +49,6 @@ def report(kind: str, detail: object = 0) -> None:
         pass
 
 
-def parse(line: bytes) -> Sign:
+def parse(line: bytes) -> Report:
     kind, pid, detail = line.decode().split(" ", 2)
-    return Sign(kind, int(pid), detail)
+    return Report(kind, int(pid), detail)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 
-from portal.jobs import signs
-from portal.jobs.signs import Sign
+from portal.jobs import reports
+from portal.jobs.reports import Report
 from portal.jobs.supervisor.linux import has_dead_child, is_suspended
 
 
@@ -30,23 +30,23 @@ class Activity:
     # Which process a signal killed, and which signal.
     death: str = ""
 
-    def note(self, sign: Sign, now: float) -> None:
-        match sign.kind:
-            case signs.GUARDS:
+    def note(self, report: Report, now: float) -> None:
+        match report.kind:
+            case reports.ALIVE:
                 self.guarded_at = now
-                self.sentinel_pid = sign.pid
+                self.sentinel_pid = report.pid
                 self.ready_at = self.ready_at or now
-            case signs.DIED:
-                self.death = sign.detail
-            case signs.BEGAN:
-                self.busy[sign.pid] = self.worked_at = now
-            case signs.ENDED:
-                self.busy.pop(sign.pid, None)
+            case reports.DIED:
+                self.death = report.detail
+            case reports.BEGAN:
+                self.busy[report.pid] = self.worked_at = now
+            case reports.ENDED:
+                self.busy.pop(report.pid, None)
                 self.worked_at = now
-                self.ran_number = max(self.ran_number, sign.number)
-            case signs.SAVED:
+                self.ran_number = max(self.ran_number, report.number)
+            case reports.SAVED:
                 self.saved_at = now
-                self.saved_number = max(self.saved_number, sign.number)
+                self.saved_number = max(self.saved_number, report.number)
 
     def has_unnoticed_death(self, now: float, patience: float) -> bool:
         """Whether the sentinel has done nothing for so long, and one of its processes is dead.

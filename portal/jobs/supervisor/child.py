@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import django
 
-from portal.jobs import signs
+from portal.jobs import reports
 from portal.jobs.supervisor import linux
 from portal.logs.context import task_id
 
@@ -72,13 +72,13 @@ def _make_sentinel(forks: _Forks) -> type:
         def reincarnate(self, process: Any) -> None:
             """A process that a signal killed may hold a queue's lock for ever. One that ended by itself does not."""
             if process.exitcode is not None and process.exitcode < 0:
-                signs.report(signs.DIED, f"{process.role} {signal.Signals(-process.exitcode).name}")
+                reports.send(reports.DIED, f"{process.role} {signal.Signals(-process.exitcode).name}")
             super().reincarnate(process)
 
         def status(self) -> Any:
             """Called in each round of the guard's loop."""
             if self.start_event.is_set():
-                signs.report(signs.GUARDS)
+                reports.send(reports.ALIVE)
             return super().status()
 
     return ReportingSentinel
@@ -94,16 +94,16 @@ def _connect_signals() -> None:
 
 def _report_begin(task: dict[str, Any], **kwargs: object) -> None:
     task_id.set(task["id"])
-    signs.report(signs.BEGAN, _get_canary_number(task))
+    reports.send(reports.BEGAN, _get_canary_number(task))
 
 
 def _report_end(task: dict[str, Any], **kwargs: object) -> None:
     task_id.set("")
-    signs.report(signs.ENDED, _get_canary_number(task))
+    reports.send(reports.ENDED, _get_canary_number(task))
 
 
 def _report_saved(task: dict[str, Any], **kwargs: object) -> None:
-    signs.report(signs.SAVED, _get_canary_number(task))
+    reports.send(reports.SAVED, _get_canary_number(task))
 
 
 def _get_canary_number(task: dict[str, Any]) -> int:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Final
 
 from portal.environment import BASE_DIR
-from portal.jobs import signs
+from portal.jobs import reports
 from portal.jobs.canary import CLUSTER_VARIABLE
 from portal.jobs.supervisor.activity import Activity
 from portal.jobs.supervisor.child import SUPERVISOR_VARIABLE
@@ -35,7 +35,7 @@ class ClusterProcess:
             [sys.executable, "-m", "portal.jobs.supervisor.child"],
             cwd=BASE_DIR,
             env=os.environ
-            | {CLUSTER_VARIABLE: name, signs.PIPE_VARIABLE: str(writing_end), SUPERVISOR_VARIABLE: str(os.getpid())},
+            | {CLUSTER_VARIABLE: name, reports.PIPE_VARIABLE: str(writing_end), SUPERVISOR_VARIABLE: str(os.getpid())},
             stdin=subprocess.DEVNULL,
             start_new_session=True,
             pass_fds=(writing_end,),
@@ -54,7 +54,7 @@ class ClusterProcess:
             return ""
         return f"main was killed by {signal.Signals(-code).name}" if code < 0 else f"main ended with exit code {code}"
 
-    def read_signs(self, wait_seconds: float) -> None:
+    def read_reports(self, wait_seconds: float) -> None:
         """Note what the processes reported. If they reported nothing, wait so long for it."""
         readable, _, _ = select.select([self._pipe], [], [], wait_seconds)
         if not readable:
@@ -65,7 +65,7 @@ class ClusterProcess:
         *lines, self._unread = (self._unread + read).split(b"\n")
         now = time.monotonic()
         for line in lines:
-            self.activity.note(signs.parse(line), now)
+            self.activity.note(reports.parse(line), now)
 
     def request_stop(self) -> None:
         """Ask the main process, and no other, to end: a cluster whose children get SIGTERM hangs."""

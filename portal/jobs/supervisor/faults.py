@@ -39,7 +39,7 @@ def find_fault(activity: Activity, waiting: Waiting, *, now: float, workers: int
     workers are in tasks that are not over time.
     """
     if activity.death:
-        return f"{activity.death.replace(' ', ' was killed by ')}"
+        return activity.death.replace(" ", " was killed by ")
     if waiting.database_since is None:
         return ""
     if activity.ready_at is None or activity.guarded_at is None:

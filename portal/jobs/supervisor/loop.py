@@ -75,7 +75,7 @@ class Supervisor:
     def _tick(self, now: float) -> None:
         database_since = self.threads[0].get_succeeding_since(now, patience=PATIENCE_SECONDS)
         if self.cluster:
-            self.cluster.read_signs(TICK_SECONDS)
+            self.cluster.read_reports(TICK_SECONDS)
             self._check(self.cluster, database_since)
         elif database_since is not None and now >= self._start_at:
             self._start()
@@ -146,7 +146,7 @@ class Supervisor:
         deadline = time.monotonic() + GRACE_SECONDS
         cluster.request_stop()
         while not cluster.get_end() and time.monotonic() < deadline and self._signals < 2:
-            cluster.read_signs(TICK_SECONDS / 5)
+            cluster.read_reports(TICK_SECONDS / 5)
         if not cluster.get_end():
             logger.warning("The task cluster did not end in time and is killed; what it was doing is done again.")
         cluster.kill()
