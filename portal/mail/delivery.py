@@ -23,6 +23,7 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
+from portal.db.outages import is_outage
 from portal.jobs.claims import RowClaim, claim_row, unclaimed
 from portal.mail import server
 from portal.mail.failures import Failure, Scope, describe_failure
@@ -54,7 +55,7 @@ def get_retry_delay(attempts: int) -> timedelta:
     return min(FIRST_RETRY_DELAY * 2 ** min(max(attempts - 1, 0), 20), MAX_RETRY_DELAY)
 
 
-class Courier:
+class MailSender:
     """A connection to the mail server for one run of the task. It is opened for the first mail, and kept."""
 
     def __init__(self, clock: Callable[[], datetime] = timezone.now) -> None:
@@ -118,6 +119,8 @@ class Courier:
         try:
             email = _compose(mail)
         except Exception as error:
+            if is_outage(error):  # the task gives the mail back
+                raise
             logger.exception("Mail %s (%s) could not be written", mail.pk, mail.kind)
             _postpone(mail, claim, f"The portal could not write the mail: {type(error).__name__}.", self._clock())
             return True

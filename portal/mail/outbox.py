@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from django.db import models, transaction
 from django.db.models import F, QuerySet
 
+from portal.db.outages import is_outage
 from portal.jobs.runner import enqueue as enqueue_task
 from portal.mail.messages import Message
 from portal.models import OutgoingMail
@@ -73,14 +74,16 @@ def enqueue_due(due: QuerySet[Row], compose: Callable[[Row], Message | None], *,
     """Write the mails of up to CHUNK_SIZE `due` rows into the outbox; return how many rows there were.
 
     The rows' model has mail_due_at, written with the change, and mail_attempts. `compose` returns None if there is
-    nobody to write to. The mail is in the outbox if and only if its row is no longer due.
+    nobody to write to. The mail is in the outbox if and only if its row is no longer due. Raises what an outage raises.
     """
     keys = list(due.order_by("mail_due_at", "pk").values_list("pk", flat=True)[:CHUNK_SIZE])
     for key in keys:
         try:
             with transaction.atomic():
                 _enqueue_row(due.filter(pk=key), compose, kind=kind, now=now)
-        except Exception:
+        except Exception as error:
+            if is_outage(error):  # the mails stay due
+                raise
             logger.exception("The mail %s of row %s could not be written; it is tried again later", kind, key)
             due.filter(pk=key).update(mail_due_at=now + COMPOSE_RETRY_DELAY, mail_attempts=F("mail_attempts") + 1)
     return len(keys)

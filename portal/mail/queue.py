@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db.models import Count, QuerySet
 
@@ -53,12 +53,6 @@ def get_waiting_since(due_at: datetime) -> datetime:
     """
     failing_since = server.get_server().failing_since
     return min(due_at, failing_since) if failing_since else due_at
-
-
-def oldest_waiting(now: datetime) -> timedelta | None:
-    """For how long the longest due mail has been due; None if none is due. At most two queries."""
-    due_at = get_oldest_due_at(now)
-    return None if due_at is None else now - due_at
 
 
 def retry(mails: QuerySet[OutgoingMail], now: datetime) -> int:

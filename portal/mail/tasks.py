@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from portal.jobs.runner import run_until_done, task
 from portal.mail import server
-from portal.mail.delivery import Courier
+from portal.mail.delivery import MailSender
 
 
 @task
@@ -14,5 +14,5 @@ def send_mails() -> None:
     """Send the mails that are due, over one connection. While they wait for the mail server, this is one query."""
     if server.is_paused(timezone.now()):
         return
-    with Courier() as courier:
-        run_until_done("send mails", courier.send_next)
+    with MailSender() as sender:
+        run_until_done("send mails", sender.send_next)

@@ -8,12 +8,12 @@ from django.core import mail
 from django.core.mail import EmailMessage
 from django.utils import timezone
 
-from portal.mail.delivery import Courier
+from portal.mail.delivery import MailSender
 
 
 def send_mails(now: datetime | None = None) -> list[EmailMessage]:
     """Send the mails that are due (by the clock, or at `now`); return all that Django's test outbox has."""
-    with Courier(clock=(lambda: now) if now else timezone.now) as courier:
-        while courier.send_next():
+    with MailSender(clock=(lambda: now) if now else timezone.now) as sender:
+        while sender.send_next():
             pass
     return mail.outbox

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from portal.mail.delivery import Courier
+from portal.mail.delivery import MailSender
 from portal.mail.outbox import enqueue_rows
 from portal.models import OutgoingMail
 
@@ -22,8 +22,8 @@ def enqueue_mails(now: datetime, *recipients: str) -> list[OutgoingMail]:
 def sweep(now: datetime) -> int:
     """One run of the task at this time; return how many steps it made."""
     count = 0
-    with Courier(clock=lambda: now) as courier:
-        while courier.send_next():
+    with MailSender(clock=lambda: now) as sender:
+        while sender.send_next():
             count += 1
     return count
 

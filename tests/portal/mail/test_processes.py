@@ -20,9 +20,9 @@ import django; django.setup()
 from django.conf import settings
 settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", int(sys.argv[1])
-from portal.mail.delivery import Courier
-with Courier() as courier:
-    while courier.send_next():
+from portal.mail.delivery import MailSender
+with MailSender() as sender:
+    while sender.send_next():
         pass
 """
 

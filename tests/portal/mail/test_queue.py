@@ -95,19 +95,19 @@ def test_summary_counts_and_the_age_is_that_of_the_longest_due_mail(refused, now
     summary = queue.get_summary(now)
     assert (summary.waiting_count, summary.unsent_count) == (2, 1)
     assert summary.oldest_due_at == now - 7 * MINUTE
-    assert queue.oldest_waiting(now) == 7 * MINUTE
+    assert queue.get_oldest_due_at(now) == now - 7 * MINUTE
 
 
 def test_nothing_waits_in_an_empty_outbox(now):
-    assert queue.oldest_waiting(now) is None
+    assert queue.get_oldest_due_at(now) is None
 
 
 def test_mail_that_the_server_asked_to_send_later_is_not_late(server, now):
     server.on_recipient = lambda address: "451 Try again"
     enqueue_mails(now, "dana@example.com")
     sweep(now)
-    assert queue.oldest_waiting(now + MINUTE) is None
-    assert queue.oldest_waiting(now + 3 * MINUTE) == MINUTE
+    assert queue.get_oldest_due_at(now + MINUTE) is None
+    assert queue.get_oldest_due_at(now + 3 * MINUTE) == now + 3 * MINUTE - MINUTE
 
 
 def test_mails_are_late_while_the_server_refuses_all_however_often_they_are_tried(server, now):
@@ -116,7 +116,7 @@ def test_mails_are_late_while_the_server_refuses_all_however_often_they_are_trie
     for minutes in range(0, 20, 4):
         sweep(now + minutes * MINUTE)
     later = now + 20 * MINUTE
-    assert queue.oldest_waiting(later) == 20 * MINUTE
+    assert queue.get_oldest_due_at(later) == later - 20 * MINUTE
     assert [(work.kind.name, work.get_age(later)) for work in late_work(later)] == [("mails", 20 * MINUTE)]
 
 
