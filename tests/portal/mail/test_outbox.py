@@ -1,5 +1,6 @@
 """Putting mails into the outbox: with the change that they tell of, and without tokens."""
 
+import errno
 import re
 from datetime import timedelta
 
@@ -15,9 +16,9 @@ from django_q.models import OrmQ
 from portal.accounts import members
 from portal.accounts.passwords import PASSWORD_RESET
 from portal.audit import Context
-from portal.mail import Message, enqueue, enqueue_private
-from portal.models import OutgoingMail, User
-from tests.factories import UserFactory
+from portal.mail import Message, enqueue, enqueue_due, enqueue_private
+from portal.models import OutgoingMail, User, WebhookEndpoint
+from tests.factories import UserFactory, WebhookEndpointFactory
 from tests.support.mails import send_mails
 
 pytestmark = pytest.mark.django_db
@@ -151,3 +152,15 @@ def test_user_who_was_deactivated_before_the_mail_was_sent_gets_no_link(client):
     client.post(reverse("password_reset"), {"email": "dana@example.com"})
     User.objects.update(is_active=False)
     assert send_mails() == []
+
+
+def test_rows_stay_due_while_the_disk_is_full(now):
+    endpoint = WebhookEndpointFactory(mail_due_at=now)
+
+    def compose(row):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        enqueue_due(WebhookEndpoint.objects.mail_due(now), compose, kind="webhook_paused", now=now)
+    endpoint.refresh_from_db()
+    assert (endpoint.mail_due_at, endpoint.mail_attempts) == (now, 0)
