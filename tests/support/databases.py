@@ -30,13 +30,28 @@ def get_server_address() -> str:
 
 @contextmanager
 def empty_postgresql(server: str) -> Iterator[str]:
-    """Yield the DATABASE_URL of a new database without tables on the server, and drop it afterwards.
+    """Yield the DATABASE_URL of a new database without tables on the server, and drop it afterwards."""
+    with _create_postgresql(server, template="template1") as address:
+        yield address
 
-    It is not a copy of the test database: PostgreSQL copies no database that somebody is connected to.
+
+@contextmanager
+def copied_postgresql(address: str) -> Iterator[str]:
+    """Yield the DATABASE_URL of a copy of a database, to which nobody may be connected, and drop it afterwards.
+
+    A copy takes a fraction of a second, and `migrate` 15 seconds.
     """
+    server, _, name = address.rpartition("/")
+    with _create_postgresql(server, template=name) as copy:
+        yield copy
+
+
+@contextmanager
+def _create_postgresql(server: str, *, template: str) -> Iterator[str]:
     name = f"beside_{secrets.token_hex(6)}"
+    create = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
     with psycopg.connect(f"{server}/postgres", autocommit=True) as admin:
-        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        admin.execute(create)
     try:
         yield f"{server}/{name}"
     finally:

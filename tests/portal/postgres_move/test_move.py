@@ -8,7 +8,7 @@ from django.db import connection
 
 from portal.postgres_move.tables import list_tables
 from tests.portal.backups.portals import FILL, Portal
-from tests.support.databases import empty_postgresql, get_server_address
+from tests.support.databases import copied_postgresql, empty_postgresql, get_server_address
 
 pytestmark = [
     pytest.mark.xdist_group("postgres_move"),
@@ -58,23 +58,34 @@ def portal(tmp_path_factory):
     return portal
 
 
-@pytest.fixture
-def address():
+@pytest.fixture(scope="module")
+def migrated(portal):
+    """The address of a database that `migrate` made. Tests only read it, and copy it."""
     with empty_postgresql(get_server_address()) as address:
+        Portal(portal.folder, address).manage_well("migrate", "--no-input", "-v", "0")
         yield address
 
 
 @pytest.fixture
-def moved(portal, address):
-    """The portal, moved into an empty database, and what the command said."""
-    said = portal.manage_well("move_to_postgres", "--to", address)
-    return Portal(portal.folder, address), said
+def address(migrated):
+    """The address of a database of the test's own, with the tables of a new portal."""
+    with copied_postgresql(migrated) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def moved(portal):
+    """The portal, moved into a database without tables, and what the command said. Tests only read it, and copy it."""
+    with empty_postgresql(get_server_address()) as address:
+        said = portal.manage_well("move_to_postgres", "--to", address)
+        yield Portal(portal.folder, address), said
 
 
 def test_moved_portal_has_the_same_rows_and_works(portal, moved):
     there, said = moved
     before, after = portal.describe()["tables"], there.describe()["tables"]
     assert {name: rows for name, (rows, _) in before.items()} == {name: rows for name, (rows, _) in after.items()}
+    assert "Creating the tables." in said
     assert "each table verified" in said
     assert "portal_account: 1 of 1 rows copied" in said
     expected, found = json.loads(portal.run(READ_ODD_VALUES)), json.loads(there.run(READ_ODD_VALUES))
@@ -110,7 +121,8 @@ except IntegrityError:
 def test_moved_portal_takes_new_rows_and_counts_them(moved):
     """Sequences are above the copied ids, and the triggers and foreign keys are back."""
     there, _ = moved
-    assert there.run(USE) == "refused\n"
+    with copied_postgresql(there.database) as copy:
+        assert Portal(there.folder, copy).run(USE) == "refused\n"
 
 
 # Names, since PostgreSQL writes a definition in other words once it was dumped and read again.
@@ -127,12 +139,10 @@ with connection.cursor() as cursor:
 """
 
 
-def test_moved_database_has_the_indexes_and_constraints_of_a_migrated_one(moved):
+def test_moved_database_has_the_indexes_and_constraints_of_a_migrated_one(moved, migrated):
     there, _ = moved
-    with empty_postgresql(get_server_address()) as other:
-        migrated = Portal(there.folder, other)
-        migrated.manage_well("migrate", "--no-input", "-v", "0")
-        assert there.run(LIST_INDEXES_AND_CONSTRAINTS) == migrated.run(LIST_INDEXES_AND_CONSTRAINTS)
+    expected = Portal(there.folder, migrated)
+    assert there.run(LIST_INDEXES_AND_CONSTRAINTS) == expected.run(LIST_INDEXES_AND_CONSTRAINTS)
 
 
 def test_killed_move_continues_until_all_is_moved(portal, address):
@@ -154,7 +164,6 @@ move_to_postgresql(sys.argv[1], chunk=7, report=lambda line: print(line, flush=T
 print("moved", flush=True)
 """
     there = Portal(portal.folder, address)
-    there.manage_well("migrate", "--no-input", "-v", "0")
     kills, said = 0, ""
     statements = 400
     while "moved" not in said:
