@@ -1,7 +1,9 @@
 """Fixtures of all tests: an account with its members, a client for each role, and a fake provider."""
 
 import math
+import secrets
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from django.test import Client
@@ -175,10 +177,18 @@ def look_ups_in_time(monkeypatch) -> None:
     monkeypatch.setattr(lateness, "_memory", lateness._Memory(next_check=math.inf))
 
 
+@pytest.fixture(scope="session")
+def simulated_stores(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("simulated")
+
+
 @pytest.fixture(autouse=True)
-def reset_simulated_engines(settings, tmp_path_factory) -> None:
-    """Give each test its own store of the simulated engines, since it is not rolled back with the database."""
-    settings.SIMULATED_DIR = tmp_path_factory.mktemp("simulated")
+def reset_simulated_engines(settings, simulated_stores) -> None:
+    """Give each test its own store of the simulated engines, since it is not rolled back with the database.
+
+    The few tests that use it make the folder. `mktemp` for each test would list the folders of all tests before it.
+    """
+    settings.SIMULATED_DIR = simulated_stores / secrets.token_hex(8)
 
 
 @pytest.fixture(autouse=True)
