@@ -2,6 +2,7 @@
 
 import math
 import secrets
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -174,7 +175,7 @@ def forget_failed_tasks(monkeypatch) -> None:
 @pytest.fixture(autouse=True)
 def look_ups_in_time(monkeypatch) -> None:
     """Pages do not ask whether look-ups are late: the query would come at some time in some test."""
-    monkeypatch.setattr(lateness, "_memory", lateness._Memory(next_check=math.inf))
+    monkeypatch.setattr(lateness, "_answers", defaultdict(lambda: (None, math.inf)))
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """Pages say of when their statuses are, if look-ups are late."""
 
+from collections import defaultdict
 from datetime import timedelta
 
 import pytest
@@ -19,7 +20,7 @@ LINE = "look-ups are late"
 
 @pytest.fixture(autouse=True)
 def ask_again(monkeypatch):
-    monkeypatch.setattr(lateness, "_memory", lateness._Memory())
+    monkeypatch.setattr(lateness, "_answers", defaultdict(lambda: (None, 0.0)))
 
 
 def make_number(account, now, *, hours_late: float) -> PhoneNumber:
@@ -49,8 +50,9 @@ def test_numbers_that_were_never_looked_up_have_no_date(account, now):
     assert lateness.get_last_lookup_if_late(account, now) is None
 
 
-def test_pages_cost_one_query_a_minute(account, now):
-    make_number(account, now, hours_late=0)
+@pytest.mark.parametrize("hours_late", [0, 25])
+def test_pages_cost_one_query_a_minute(account, now, hours_late):
+    make_number(account, now, hours_late=hours_late)
     counts = []
     for _ in range(3):
         with CaptureQueriesContext(connection) as queries:
