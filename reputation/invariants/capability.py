@@ -11,14 +11,18 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from enrollment.models import Application
 from portal.db.in_list import in_list
 from portal.models import Account, Licence, today_of
-from reputation.invariants.registry import Invariant
+from reputation.invariants.registry import Invariant, make_due
 from reputation.models import CoverageLoss, NumberCount, PhoneNumber, Registration
 from reputation.models.counts import get_facets
+from reputation.monitoring.capability import VERIFICATION_DEADLINE_DAYS
 from reputation.monitoring.eligibility import build_coverage, count_monitored_by_account
 from reputation.monitoring.verification import complete_verifications
+from reputation.service_clock import days
 
 # The sweeps that follow a revocation or the end of a licence start every minute, and need some time for many numbers.
 GRACE = timedelta(minutes=15)
+# By how much the clock may have been ahead when a deadline was set.
+_CLOCK_ERROR = timedelta(days=1)
 Capability, State = PhoneNumber.Capability, Registration.State
 _MONITORED_FACETS = get_facets(capability=PhoneNumber.MONITORED)
 
@@ -59,10 +63,6 @@ def _find_never_looked_up(now: datetime) -> QuerySet[PhoneNumber]:
     return PhoneNumber.objects.filter(capability__in=PhoneNumber.MONITORED, next_action_at__isnull=True)
 
 
-def _make_due(ids: Sequence[Any], now: datetime) -> None:
-    PhoneNumber.objects.filter(pk__in=in_list(ids)).update(next_action_at=now)
-
-
 def _find_due_without_monitoring(now: datetime) -> QuerySet[PhoneNumber]:
     working = Q(next_action_at__isnull=False) | Q(lookup_round_started_at__isnull=False)
     return PhoneNumber.objects.filter(working, capability__in=(Capability.OFF, Capability.FAILED))
@@ -70,6 +70,16 @@ def _find_due_without_monitoring(now: datetime) -> QuerySet[PhoneNumber]:
 
 def _end_work(ids: Sequence[Any], now: datetime) -> None:
     PhoneNumber.objects.filter(pk__in=in_list(ids)).update(next_action_at=None, lookup_round_started_at=None)
+
+
+def _find_endless_verifications(now: datetime) -> QuerySet[PhoneNumber]:
+    latest = now + days(VERIFICATION_DEADLINE_DAYS) + _CLOCK_ERROR
+    return PhoneNumber.objects.filter(capability=Capability.VERIFYING, next_action_at__gt=latest)
+
+
+def _end_at_deadline(ids: Sequence[Any], now: datetime) -> None:
+    deadline = now + days(VERIFICATION_DEADLINE_DAYS)
+    PhoneNumber.objects.filter(pk__in=in_list(ids)).update(next_action_at=deadline)
 
 
 def _find_unverifiable(now: datetime) -> QuerySet[PhoneNumber]:
@@ -86,10 +96,6 @@ def _complete(ids: Sequence[Any], now: datetime) -> None:
 def _find_stuck_registrations(now: datetime) -> QuerySet[Registration]:
     waiting = (*Registration.UNANSWERED, State.WITHDRAWING)
     return Registration.objects.filter(state__in=waiting, next_action_at__isnull=True)
-
-
-def _make_registrations_due(ids: Sequence[Any], now: datetime) -> None:
-    Registration.objects.filter(pk__in=in_list(ids)).update(next_action_at=now)
 
 
 def _find_needless_registrations(now: datetime) -> QuerySet[Registration]:
@@ -112,7 +118,7 @@ INVARIANTS = (
         "monitored_numbers_due",
         "A number that is on is looked up at some time, and one that is verified has a deadline.",
         _find_never_looked_up,
-        _make_due,
+        make_due(PhoneNumber),
     ),
     Invariant(
         "unmonitored_numbers",
@@ -127,10 +133,16 @@ INVARIANTS = (
         _complete,
     ),
     Invariant(
+        "verifications_end",
+        f"The verification of a number ends within {VERIFICATION_DEADLINE_DAYS} days.",
+        _find_endless_verifications,
+        _end_at_deadline,
+    ),
+    Invariant(
         "registrations_due",
         "A registration that is not answered, or being withdrawn, is due at some time.",
         _find_stuck_registrations,
-        _make_registrations_due,
+        make_due(Registration),
     ),
     Invariant(
         "registrations",

@@ -11,13 +11,14 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from portal.audit import Context
 from portal.db.in_list import in_list
 from reputation.desks import requests
-from reputation.invariants.registry import Invariant
+from reputation.invariants.registry import Invariant, make_due, make_not_due
 from reputation.models import Case, DeskRequest, PhoneNumber, Submission, Tag
+from reputation.numbers import spam_status
 from reputation.remediation import cases, clearing
 from reputation.remediation.opening import open_cases
 
 _UNFINISHED = Q(state__in=Case.UNFINISHED)
-_ON = Q(capability=PhoneNumber.Capability.ON, removed_at__isnull=True)
+_ON = Q(number__capability=PhoneNumber.Capability.ON, number__removed_at__isnull=True)
 _ENDED_FOR_GOOD = (Case.State.CLEARED, Case.State.CANCELLED)
 
 
@@ -29,7 +30,7 @@ def _find_several_unfinished(now: datetime) -> QuerySet[PhoneNumber]:
 def _find_tags_without_case(now: datetime) -> QuerySet[Tag]:
     """Active tags of monitored numbers whose case is missing, another number's, or over for good."""
     wrong_case = Q(case__isnull=True) | ~Q(case__number=F("number")) | Q(case__state__in=_ENDED_FOR_GOOD)
-    return Tag.objects.active().filter(wrong_case, number__in=PhoneNumber.objects.filter(_ON))
+    return Tag.objects.active().filter(wrong_case, _ON)
 
 
 def _find_tags_without_submission(now: datetime) -> QuerySet[Tag]:
@@ -42,7 +43,7 @@ def _open_cases(ids: Sequence[Any], now: datetime) -> None:
     tags.update(case=None)
     numbers = list(tags.values_list("number_id", flat=True).distinct())
     open_cases(numbers, now=now)
-    cases.spam_status.recompute(numbers, now=now)
+    spam_status.recompute(numbers, now=now)
 
 
 def _find_cases_without_tag(now: datetime) -> QuerySet[Case]:
@@ -55,7 +56,7 @@ def _close_without_tag(ids: Sequence[Any], now: datetime) -> None:
 
 
 def _find_cases_unmonitored(now: datetime) -> QuerySet[Case]:
-    return Case.objects.filter(_UNFINISHED, number__in=PhoneNumber.objects.exclude(_ON))
+    return Case.objects.filter(_UNFINISHED).exclude(_ON)
 
 
 def _cancel(ids: Sequence[Any], now: datetime) -> None:
@@ -75,20 +76,8 @@ def _find_due_after_end(now: datetime) -> QuerySet[Case]:
     return Case.objects.filter(state__in=_ENDED_FOR_GOOD, next_action_at__isnull=False)
 
 
-def _make_due(ids: Sequence[Any], now: datetime) -> None:
-    Case.objects.filter(pk__in=in_list(ids)).update(next_action_at=now)
-
-
-def _make_not_due(ids: Sequence[Any], now: datetime) -> None:
-    Case.objects.filter(pk__in=in_list(ids)).update(next_action_at=None)
-
-
 def _find_stuck_withdrawals(now: datetime) -> QuerySet[Submission]:
     return Submission.objects.filter(state=Submission.State.WITHDRAWING, next_action_at__isnull=True)
-
-
-def _withdraw(ids: Sequence[Any], now: datetime) -> None:
-    Submission.objects.filter(pk__in=in_list(ids)).update(next_action_at=now)
 
 
 def _find_double_requests(now: datetime) -> QuerySet[PhoneNumber]:
@@ -139,13 +128,15 @@ INVARIANTS = (
         _cancel,
     ),
     Invariant("case_ends", "A case has an end if and only if it is finished.", _find_wrong_ends),
-    Invariant("cases_due", "An unfinished case is due at some time.", _find_never_due, _make_due),
-    Invariant("finished_cases", "A cleared or cancelled case is never due again.", _find_due_after_end, _make_not_due),
+    Invariant("cases_due", "An unfinished case is due at some time.", _find_never_due, make_due(Case)),
+    Invariant(
+        "finished_cases", "A cleared or cancelled case is never due again.", _find_due_after_end, make_not_due(Case)
+    ),
     Invariant(
         "withdrawals",
         "A request that is being withdrawn from an engine is due at some time.",
         _find_stuck_withdrawals,
-        _withdraw,
+        make_due(Submission),
     ),
     Invariant("desk_requests", "A number has one open request to a desk at most.", _find_double_requests),
     Invariant(

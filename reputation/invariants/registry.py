@@ -11,7 +11,9 @@ from itertools import islice
 from typing import Any, Final
 
 from django.db import OperationalError, connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
+
+from portal.db.in_list import in_list
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +42,20 @@ class Invariant:
     sentence: str
     find: Find
     repair: Repair | None = None
+
+
+def make_due(model: type[Model]) -> Repair:
+    """The repair that makes the rows due at once."""
+    return lambda keys, now: _set_due(model, keys, now)
+
+
+def make_not_due(model: type[Model]) -> Repair:
+    """The repair after which the rows are not due any more."""
+    return lambda keys, now: _set_due(model, keys, None)
+
+
+def _set_due(model: type[Model], keys: Sequence[Any], at: datetime | None) -> None:
+    model._base_manager.filter(pk__in=in_list(keys)).update(next_action_at=at)
 
 
 @dataclass(frozen=True)

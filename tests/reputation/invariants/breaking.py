@@ -179,6 +179,7 @@ BREAKS = {
     "monitored_numbers_due": lambda portal, now: change(portal.clean, next_action_at=None),
     "unmonitored_numbers": lambda portal, now: change(portal.off, next_action_at=now + DAY),
     "verifications": lambda portal, now: of_verifying(portal).update(state="accepted", next_action_at=None),
+    "verifications_end": lambda portal, now: change(portal.verifying, next_action_at=now + 30 * DAY),
     "registrations_due": lambda portal, now: of_verifying(portal).update(next_action_at=None),
     "registrations": lambda portal, now: Registration.objects.filter(number=portal.clean).update(next_action_at=now),
     "late_work": lambda portal, now: change(portal.clean, next_action_at=now - DAY),

@@ -15,16 +15,6 @@ def portal(provider, enrolled_account, actor) -> SoundPortal:
 
 
 @pytest.fixture
-def find_violated():
-    """The names of the invariants that do not hold."""
-
-    def find() -> list[str]:
-        return [violation.invariant.name for violation in check(INVARIANTS, timezone.now())]
-
-    return find
-
-
-@pytest.fixture
 def repair_all():
     """Repair what can be repaired; return the number of rows by the name of the invariant."""
 

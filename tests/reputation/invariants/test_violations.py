@@ -12,6 +12,7 @@ from portal.models import WebhookDelivery
 from reputation.invariants.all import INVARIANTS
 from tests.factories import WebhookEndpointFactory
 from tests.reputation.invariants.breaking import BREAKS, add_mail
+from tests.support.invariants import get_violated
 
 pytestmark = pytest.mark.django_db
 
@@ -23,8 +24,8 @@ def media_root(settings, tmp_path):
     settings.MEDIA_ROOT = tmp_path
 
 
-def test_the_sound_portal_violates_nothing(portal, find_violated):
-    assert find_violated() == []
+def test_the_sound_portal_violates_nothing(portal):
+    assert get_violated() == []
 
 
 def test_each_invariant_is_broken_here():
@@ -32,17 +33,17 @@ def test_each_invariant_is_broken_here():
 
 
 @pytest.mark.parametrize("name", BREAKS)
-def test_a_violation_is_found_and_repaired(name, portal, find_violated, repair_all):
+def test_a_violation_is_found_and_repaired(name, portal, repair_all):
     BREAKS[name](portal, timezone.now())
 
-    assert find_violated() == [name]
+    assert get_violated() == [name]
     repaired = repair_all()
     if name not in REPAIRABLE:
         assert repaired == {}
-        assert find_violated() == [name]
+        assert get_violated() == [name]
     else:
         assert repaired.keys() == {name}
-        assert find_violated() == []
+        assert get_violated() == []
         assert repair_all() == {}
 
 
@@ -57,6 +58,6 @@ def test_a_missing_delivery_is_made_up_for_endpoints_that_were_subscribed_to_the
     assert not later.deliveries.exists()
 
 
-def test_a_half_claim_of_a_mail_is_found(portal, find_violated):
+def test_a_half_claim_of_a_mail_is_found(portal):
     add_mail(timezone.now(), lease_token="left")
-    assert find_violated() == ["claims"]
+    assert get_violated() == ["claims"]
