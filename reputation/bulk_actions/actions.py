@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from portal.audit import Context
 from portal.db.in_list import in_list
-from portal.jobs.claims import LEASE_DURATION, RELEASED, LeaseLost, RowClaim, claim_row
+from portal.jobs.claims import RELEASED, LeaseLost, RowClaim, claim_row
 from portal.jobs.runner import BUDGET_SECONDS, enqueue, pause
 from portal.models import Account
 from reputation import campaigns
@@ -38,7 +38,6 @@ Outcome = BulkActionNumber.Outcome
 # At most so many are processed while the person waits. More go to the workers, with a progress bar.
 MAX_SYNCHRONOUS = 1_000
 CHUNK = 10_000
-LEASE = LEASE_DURATION
 
 
 def create_bulk_action(
@@ -141,7 +140,7 @@ def apply(bulk_action: BulkAction, *, context: Context) -> bool:
     Each chunk commits with how far it came, and only while this worker holds the claim. A killed worker's successor
     continues from there. Returns False immediately if another worker holds it.
     """
-    claim = claim_row(BulkAction.objects.in_progress(), bulk_action.pk, now=context.now, lease=LEASE)
+    claim = claim_row(BulkAction.objects.in_progress(), bulk_action.pk, now=context.now)
     if claim is None:
         return False
     until = time.monotonic() + BUDGET_SECONDS

@@ -15,7 +15,7 @@ from django.db.models import Count, Max, Value
 from django.utils import timezone
 
 from portal.db.bulk import insert_from
-from portal.jobs.claims import LEASE_DURATION, RELEASED, claim_row
+from portal.jobs.claims import RELEASED, claim_row
 from portal.jobs.runner import BUDGET_SECONDS, enqueue, pause
 from reputation.bulk_actions.rules import ELIGIBILITY_RULES
 from reputation.bulk_actions.selection import get_matching_numbers
@@ -28,7 +28,6 @@ Outcome = BulkActionNumber.Outcome
 
 # Numbers of one statement and transaction; also the most that a person who opens a window waits for.
 CHUNK = 20_000
-LEASE = LEASE_DURATION
 NO_FREE_SEAT = "no_free_seat"
 
 
@@ -53,7 +52,7 @@ def continue_snapshot(bulk_action: BulkAction) -> bool:
     Returns False immediately if another worker holds it, and after the current chunk if somebody stops it.
     """
     until = time.monotonic() + BUDGET_SECONDS
-    claim = claim_row(BulkAction.objects.preparing(), bulk_action.pk, now=timezone.now(), lease=LEASE)
+    claim = claim_row(BulkAction.objects.preparing(), bulk_action.pk, now=timezone.now())
     if claim is None:
         return False
     try:

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from portal.accounts.licensing import Product
 from portal.audit import Actor, Context
+from portal.jobs.claims import LEASE_DURATION
 from portal.models import AuditEvent
 from reputation.bulk_actions import actions, preview
 from reputation.bulk_actions.actions import apply, confirm, create_bulk_action
@@ -186,10 +187,10 @@ def test_many_numbers_are_applied_by_a_worker_and_by_another_after_it_was_killed
         with pytest.raises(SystemExit):
             apply(shown, context=Context(actor, now))
     # A killed worker does not release its claim.
-    BulkAction.objects.update(lease_until=now + actions.LEASE, lease_token="of the dead")
+    BulkAction.objects.update(lease_until=now + LEASE_DURATION, lease_token="of the dead")
     assert stored_capabilities(numbers) == ["verifying"] * 2 + ["off"] * 4
     assert not apply(shown, context=Context(actor, now)), "its lease still holds"
-    assert apply(shown, context=Context(actor, now + actions.LEASE))
+    assert apply(shown, context=Context(actor, now + LEASE_DURATION))
     assert stored_capabilities(numbers) == ["verifying"] * 6
     assert (shown.applied_count, shown.skipped_count) == (6, 0)
 
@@ -208,7 +209,7 @@ def test_worker_whose_claim_expired_changes_nothing(
     bulk_action = open_bulk_action(numbers)
     confirm(bulk_action, context=Context(actor, now))
     # After the expiry of the claim that the first worker renewed with its first chunk.
-    later = Context(actor, timezone.now() + actions.LEASE + timedelta(seconds=60))
+    later = Context(actor, timezone.now() + LEASE_DURATION + timedelta(seconds=60))
     applied_by_successor = []
 
     def stall(seconds: float) -> None:
@@ -254,7 +255,7 @@ def test_chunk_that_outlasts_its_claim_is_applied_once(enrolled_account, actor, 
     def take_over() -> None:
         is_in_chunk.wait(60)
         try:
-            apply(BulkAction.objects.get(pk=bulk_action.pk), context=Context(actor, now + 2 * actions.LEASE))
+            apply(BulkAction.objects.get(pk=bulk_action.pk), context=Context(actor, now + 2 * LEASE_DURATION))
         finally:
             connections.close_all()
 
@@ -264,7 +265,7 @@ def test_chunk_that_outlasts_its_claim_is_applied_once(enrolled_account, actor, 
     apply(BulkAction.objects.get(pk=bulk_action.pk), context=Context(actor, now))
     second.join(60)
     assert not second.is_alive()
-    apply(BulkAction.objects.get(pk=bulk_action.pk), context=Context(actor, now + 4 * actions.LEASE))
+    apply(BulkAction.objects.get(pk=bulk_action.pk), context=Context(actor, now + 4 * LEASE_DURATION))
     bulk_action.refresh_from_db()
     assert (bulk_action.state, bulk_action.applied_count, bulk_action.skipped_count) == ("done", 6, 0)
     assert stored_capabilities(numbers) == ["verifying"] * 6

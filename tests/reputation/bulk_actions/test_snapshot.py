@@ -8,6 +8,7 @@ from django.utils import timezone
 from portal.accounts.licensing import Product
 from portal.audit import Context
 from portal.db.bulk import insert_rows
+from portal.jobs.claims import LEASE_DURATION
 from portal.models import AuditEvent
 from reputation.bulk_actions import actions, snapshot
 from reputation.bulk_actions.actions import apply, confirm, create_bulk_action
@@ -99,7 +100,7 @@ def test_another_worker_continues_the_snapshot_without_duplicates(open_for_all, 
     window = open_for_all(10)
     question = ELIGIBILITY_RULES["enable"](window.account, None, now)
     snapshot.snapshot_chunk(window, get_matching_numbers(window, now), question)
-    BulkAction.objects.update(lease_until=now + snapshot.LEASE)
+    BulkAction.objects.update(lease_until=now + LEASE_DURATION)
     continue_bulk_actions()
     assert len(snapshot_ids(window)) == 3, "its lease still holds"
     BulkAction.objects.update(lease_until=None)
