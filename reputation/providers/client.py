@@ -154,14 +154,11 @@ def _call_batch(provider: Provider, operation: str, batch: list[Any]) -> list[An
         return list(getattr(provider, operation)(batch))
     except ProviderError:
         raise
-    except Error as error:
-        if is_outage(error):
-            raise
-        logger.exception("%s: %s failed unexpectedly", provider.name, operation)
-        raise ProviderUnavailable(f"Unexpected {type(error).__name__}: {error}") from error
     except OSError as error:  # the base of time-outs and connection errors in socket, ssl, urllib, requests, httpx
         raise ProviderUnavailable(f"{type(error).__name__}: {error}") from error
     except Exception as error:
+        if isinstance(error, Error) and is_outage(error):
+            raise
         logger.exception("%s: %s failed unexpectedly", provider.name, operation)
         raise ProviderUnavailable(f"Unexpected {type(error).__name__}: {error}") from error
 
