@@ -190,7 +190,7 @@ KINDS = (
         "digests.send_digests",
         queries.get_untold_members,
         _WAITING,
-        60,
+        0,  # the query finds only what is late
         "digests",
         is_cheap=False,
     ),

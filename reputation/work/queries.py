@@ -52,8 +52,9 @@ GetRows = Callable[[datetime], Rows]
 
 # In every time zone, a day is over so long after midnight in UTC.
 LATEST_MIDNIGHT = timedelta(hours=12)
-# Members are told within this time. The query of those to tell is not asked for more often.
-DIGEST_DELAY = timedelta(minutes=5)
+# Members who were to be told this long ago are told late. Nothing says since when a member is to be told, so those who
+# are due for a shorter time are not looked for.
+DIGESTS_LATE_AFTER = timedelta(hours=2)
 
 # Files and windows ----------------------------------------------------------------------------------------------------
 
@@ -166,8 +167,8 @@ def get_end(valid_until: date) -> datetime:
 
 
 def get_untold_members(now: datetime) -> QuerySet[Member]:
-    """Members who were to be told DIGEST_DELAY ago already, and were not told since."""
-    since = now - DIGEST_DELAY
+    """Members who were to be told DIGESTS_LATE_AFTER ago already, and were not told since."""
+    since = now - DIGESTS_LATE_AFTER
     return get_due_members(since).filter(unclaimed(now)).annotate(due_since=Value(since, DateTimeField()))
 
 

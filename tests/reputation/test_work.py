@@ -134,7 +134,7 @@ def add_test_call(account, now) -> None:
 def add_news(account, now) -> None:
     MemberFactory(account=account, digest="at_once", digest_sent_at=now - DAY)
     number = PhoneNumberFactory(account=account, capability="on", spam_status="tagged")
-    TagFactory(number=number, detected_at=now - HOUR)
+    TagFactory(number=number, detected_at=now - 3 * HOUR)
 
 
 def add_engine(account, now) -> None:
@@ -255,6 +255,12 @@ def test_the_longest_due_work_comes_first_and_what_is_beyond_its_bound_is_late(a
         ("verification_deadlines", 1),
     ]
     assert [(work.kind.name, work.since) for work in late_work(now)] == [("lookups", late_since)]
+
+
+def test_digests_are_late_once_members_wait_for_two_hours(account, now):
+    add_news(account, now)
+    assert [work.kind.name for work in late_work(now)] == ["digests"]
+    assert late_work(now - 2 * HOUR) == []
 
 
 def test_endpoints_that_back_off_or_are_paused_do_not_wait(account, now):
