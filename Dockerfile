@@ -1,11 +1,13 @@
 # The image of the portal: web server, task workers and manage.py. compose.yaml runs it. See docs/production.md.
-FROM python:3.12-slim AS build
+FROM python:3.12-slim-bookworm AS build
 WORKDIR /opt/portal
 RUN python -m venv .venv
 COPY requirements.txt ./
 RUN .venv/bin/pip install --no-cache-dir --require-hashes -r requirements.txt
 
-FROM python:3.12-slim
+FROM python:3.12-slim-bookworm
+# pg_dump and pg_restore, for backup and restore. They are of Debian 12's version of PostgreSQL, as is that of compose.yaml.
+RUN apt-get update && apt-get install --yes --no-install-recommends postgresql-client && rm -rf /var/lib/apt/lists/*
 RUN groupadd --system --gid 10001 portal && useradd --system --uid 10001 --gid portal --home-dir /var/lib/portal portal \
     && install -d -m 750 -o portal -g portal /var/lib/portal
 WORKDIR /opt/portal

@@ -7,6 +7,7 @@ import re
 import pytest
 import yaml
 
+from tests.deploy.units import read_unit
 from tests.support.processes import ROOT
 
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
@@ -43,3 +44,22 @@ def test_image_runs_as_another_user_than_root():
     users = re.findall(r"^USER (\S+)$", DOCKERFILE, re.MULTILINE)
     assert users == ["portal"]
     assert DOCKERFILE.index("\nUSER portal") < DOCKERFILE.index("\nCMD")
+
+
+def test_services_have_the_time_to_stop_that_they_need():
+    """Docker kills a service after 10 seconds if nothing is said."""
+    for service, unit in (("web", "portal-web.service"), ("workers", "portal-worker.service")):
+        allowed = int(read_unit((ROOT / "deploy" / unit).read_text())["TimeoutStopSec"])
+        assert COMPOSE["services"][service]["stop_grace_period"] == f"{allowed}s"
+
+
+def test_backups_have_the_programs_of_the_version_of_the_server():
+    """pg_restore of a later version writes settings that this server does not know. Debian 12 has PostgreSQL 15."""
+    assert set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)) == {"python:3.12-slim-bookworm"}
+    assert "postgresql-client" in DOCKERFILE
+    assert COMPOSE["services"]["database"]["image"] == "postgres:15"
+
+
+def test_a_database_that_is_set_up_does_not_count_as_ready():
+    """The image of PostgreSQL sets it up with a server that answers on its socket only."""
+    assert COMPOSE["services"]["database"]["healthcheck"]["test"][:3] == ["CMD", "pg_isready", "-h"]
