@@ -81,7 +81,11 @@ servers:
 	@{ command -v postgres || ls /usr/lib/postgresql/*/bin/postgres; } >/dev/null 2>&1 && command -v redis-server >/dev/null && exit 0; \
 	$(call install,postgresql redis-server,the tests)
 
+DEPLOY_PROGRAMS = adduser caddy git ip nginx openssl promtool systemd-analyze unshare
+# The package prometheus has promtool.
+DEPLOY_PACKAGES = adduser caddy git iproute2 nginx-light openssl prometheus python3-venv systemd util-linux
+
 proxies:
-	@command -v caddy >/dev/null && [ -x /usr/sbin/nginx ] && command -v systemd-analyze ip git openssl adduser >/dev/null && \
-	  /usr/bin/python3 -c 'import ensurepip' 2>/dev/null && exit 0; \
-	$(call install,adduser caddy git iproute2 nginx-light openssl python3-venv systemd util-linux,the tests of deploy/)
+	@PATH=$$PATH:/usr/sbin; for program in $(DEPLOY_PROGRAMS); do command -v $$program || missing=1; done >/dev/null; \
+	[ -z "$$missing" ] && /usr/bin/python3 -c 'import ensurepip' 2>/dev/null && exit 0; \
+	$(call install,$(DEPLOY_PACKAGES),the tests of deploy/)

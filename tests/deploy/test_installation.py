@@ -52,6 +52,13 @@ user = User.objects.get(email="{OWNER}"); user.set_password("{PASSWORD}"); user.
 from django.urls import reverse; print("PAGE", reverse("import-new"))
 """
 
+CHECK_METRICS = """
+set -e
+/opt/portal/.venv/bin/python -c 'import httpx; print(httpx.get("http://127.0.0.1:8000/metrics").text)' > /tmp/metrics
+grep -q portal_canary_age_seconds /tmp/metrics
+promtool check metrics < /tmp/metrics
+"""
+
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
 def installed(request, tmp_path_factory) -> Iterator[tuple[Machine, str]]:
@@ -86,6 +93,7 @@ def test_owner_signs_in_and_the_worker_reads_a_file(installed):
         seen = machine.run("/opt/portal/.venv/bin/python", "-c", VISITOR, HOST, OWNER, PASSWORD, page)
         assert "previewed" in seen
         assert "404 200" in seen
+        assert machine.run("sh", "-c", CHECK_METRICS) == "", "promtool has something against /metrics"
     check_that_data_is_closed(machine)
 
 
