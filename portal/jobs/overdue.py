@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
+from secrets import token_hex
 
 from django.db.models import Q
 from django.utils import timezone
@@ -66,7 +67,8 @@ def _runs(work: DueWork, held: set[str]) -> bool:
 def _begin_interval(work: DueWork, now: datetime) -> None:
     """The task is not queued again before the interval ends."""
     interval = min(max(work.get_age(now) / 10, MIN_INTERVAL), MAX_INTERVAL)
-    Lease.objects.update_or_create(name=_get_interval_name(work), defaults={"lease_until": now + interval})
+    values = {"lease_until": now + interval, "lease_token": token_hex(16)}  # a claim has both
+    Lease.objects.update_or_create(name=_get_interval_name(work), defaults=values)
 
 
 def _get_interval_name(work: DueWork) -> str:

@@ -67,6 +67,7 @@ def task(function: Callable[..., object]) -> Callable[..., None]:
     def run(*args: object, is_continuation: bool = False) -> None:
         started_at = timezone.now()
         is_unfinished: list[bool] = []
+        is_database_away = False
         previous = _is_unfinished.set(is_unfinished)
         try:
             with keep_claims():
@@ -74,13 +75,15 @@ def task(function: Callable[..., object]) -> Callable[..., None]:
             if is_unfinished:
                 enqueue_again(path, *args)
         except Exception as error:
+            is_database_away = is_outage(error)
             _log_failure(function.__qualname__, error)
             record_failure(path, args, error)
         else:
             record_success(path, started_at=started_at)
         finally:
             _is_unfinished.reset(previous)
-            totals.flush()
+            if not is_database_away:  # otherwise it would wait for the database once more; the next task writes them
+                totals.flush()
             _release_memory()
 
     return run

@@ -126,6 +126,7 @@ def _flush_counts() -> None:
         _write(taken, "{table}.value + excluded.value")
     except Exception as error:
         _add(taken)
+        connection.close_if_unusable_or_obsolete()  # so that the next flush of this thread opens a new one
         logger.warning("Totals for /metrics could not be written, and are kept: %s", error)
 
 

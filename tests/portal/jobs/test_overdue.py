@@ -12,6 +12,7 @@ from portal.jobs.runner import run_exclusively
 from portal.models import Lease
 from reputation.models import Engine, PhoneNumber
 from tests.factories import MonitoredNumberFactory
+from tests.support.invariants import get_violated
 
 pytestmark = pytest.mark.django_db
 
@@ -36,6 +37,7 @@ def end_interval() -> None:
 def test_overdue_work_is_queued_once(overdue_number):
     assert enqueue_overdue() == [LOOK_UP]
     assert enqueue_overdue() == []
+    assert "claims" not in get_violated()
     end_interval()
     assert enqueue_overdue() == [], "its task waits in the queue"
     assert [row.func() for row in OrmQ.objects.all()] == [LOOK_UP]

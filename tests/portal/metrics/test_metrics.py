@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 from django.conf import settings as portal_settings
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
@@ -134,6 +134,22 @@ def test_counts_that_cannot_be_written_are_kept(monkeypatch, caplog):
     assert "are kept" in caplog.text
     totals.flush()
     assert MetricTotal.objects.get(metric="portal_provider_calls").value == 1
+
+
+def test_a_task_that_met_an_outage_leaves_its_counts_to_the_next():
+    """Writing them would wait for the database as long as the task did, and fail as well."""
+    errors = [OperationalError("server closed the connection unexpectedly"), None]
+
+    @task
+    def call_provider() -> None:
+        count_provider_call("vendor", "look_up", cost=0, is_failed=False)
+        if error := errors.pop(0):
+            raise error
+
+    call_provider()
+    assert not MetricTotal.objects.exists()
+    call_provider()
+    assert MetricTotal.objects.get(metric="portal_provider_calls").value == 2
 
 
 def test_alert_rules_name_metrics_that_exist_and_say_what_to_do(client):
