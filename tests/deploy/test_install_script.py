@@ -45,6 +45,16 @@ def test_step_runs_the_commands_of_the_document_in_the_same_order(name):
     assert [line for line in dict.fromkeys(lines_of_step(name)) if line in wanted] == commands
 
 
+def test_debian_has_the_packages():
+    installs = [command for command in steps_of_document()["packages"] if command.startswith("apt-get install ")]
+    names = [name for command in installs for name in command.removeprefix("apt-get install --yes ").split()]
+    assert {"python3-venv", "git", "caddy", "postgresql"} <= set(names)
+    for name in names:
+        command = ["apt-get", "install", "--simulate", "--yes", name]
+        answer = subprocess.run(command, capture_output=True, text=True)
+        assert answer.returncode == 0, answer.stderr
+
+
 def test_script_is_valid_and_refuses_another_database():
     assert subprocess.run(["bash", "-n", ROOT / "deploy" / "install.sh"]).returncode == 0
     answer = subprocess.run(
