@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from portal.jobs import signs
-from portal.jobs.signs import Sign
+from portal.jobs import reports
+from portal.jobs.reports import Report
 from portal.jobs.supervisor.activity import Activity
 from portal.jobs.supervisor.faults import CANARY_SECONDS, GUARD_SECONDS, START_SECONDS, Waiting, find_fault
 from tests.support.waiting import wait_until
@@ -21,8 +21,8 @@ TASK_SECONDS = 120
 def build_activity(*, guarded_at: float | None = NOW, started_at: float = LONG_AGO) -> Activity:
     activity = Activity(started_at=started_at)
     if guarded_at is not None:
-        activity.note(Sign(signs.GUARDS, 1, "0"), LONG_AGO)
-        activity.note(Sign(signs.GUARDS, 1, "0"), guarded_at)
+        activity.note(Report(reports.ALIVE, 1, "0"), LONG_AGO)
+        activity.note(Report(reports.ALIVE, 1, "0"), guarded_at)
     return activity
 
 
@@ -48,7 +48,7 @@ def test_no_canary_for_a_while_is_a_fault():
 
 def test_a_killed_process_is_a_fault_whatever_else():
     activity = build_activity()
-    activity.note(Sign(signs.DIED, 1, "monitor SIGKILL"), NOW)
+    activity.note(Report(reports.DIED, 1, "monitor SIGKILL"), NOW)
     assert find(activity, canary_since=None, database_since=None) == "monitor was killed by SIGKILL"
 
 
@@ -70,47 +70,47 @@ def test_a_sentinel_that_does_nothing_is_a_fault():
 
 
 def test_a_cluster_that_begins_and_ends_tasks_is_not_stuck():
-    for kind in (signs.BEGAN, signs.ENDED):
+    for kind in (reports.BEGAN, reports.ENDED):
         activity = build_activity()
-        activity.note(Sign(kind, 2, "0"), NOW - CANARY_SECONDS)
+        activity.note(Report(kind, 2, "0"), NOW - CANARY_SECONDS)
         assert find(activity) == ""
 
 
 @pytest.mark.parametrize(("age", "is_fault"), [(TASK_SECONDS, False), (TASK_SECONDS + 10, True)])
 def test_a_busy_worker_is_left_alone_until_its_task_is_over_time(age, is_fault):
     activity = build_activity()
-    activity.note(Sign(signs.BEGAN, os.getpid(), "0"), NOW - age)
+    activity.note(Report(reports.BEGAN, os.getpid(), "0"), NOW - age)
     assert bool(find(activity)) is is_fault
 
 
 def test_a_worker_that_is_suspended_or_gone_is_not_busy(suspended):
     for pid in (suspended, 2**22 + 1):
         activity = build_activity()
-        activity.note(Sign(signs.BEGAN, pid, "0"), NOW - CANARY_SECONDS - 1)
+        activity.note(Report(reports.BEGAN, pid, "0"), NOW - CANARY_SECONDS - 1)
         assert find(activity).startswith("no canary")
 
 
 def test_a_monitor_that_takes_no_results_is_a_fault():
     activity = build_activity()
-    activity.note(Sign(signs.ENDED, 2, "7"), NOW - CANARY_SECONDS - 1)
+    activity.note(Report(reports.ENDED, 2, "7"), NOW - CANARY_SECONDS - 1)
     assert "monitor" in find(activity)
-    activity.note(Sign(signs.SAVED, 3, "0"), NOW - 1)
+    activity.note(Report(reports.SAVED, 3, "0"), NOW - 1)
     assert find(activity) == ""
 
 
-def test_a_cluster_whose_supervisor_is_gone_is_killed_by_its_next_sign():
+def test_a_cluster_whose_supervisor_is_gone_is_killed_by_its_next_report():
     """It writes to a pipe that nobody reads."""
     reading, writing = os.pipe()
-    code = "import time; from portal.jobs import signs\nwhile True: signs.report(signs.GUARDS); time.sleep(0.05)"
+    code = "import time; from portal.jobs import reports\nwhile True: reports.send(reports.ALIVE); time.sleep(0.05)"
     process = subprocess.Popen(
         [sys.executable, "-c", code],
-        env=os.environ | {signs.PIPE_VARIABLE: str(writing)},
+        env=os.environ | {reports.PIPE_VARIABLE: str(writing)},
         pass_fds=(writing,),
         start_new_session=True,
     )
     os.close(writing)
-    sign = signs.parse(os.read(reading, 4096).splitlines()[0])
-    assert (sign.kind, sign.pid) == (signs.GUARDS, process.pid)
+    report = reports.parse(os.read(reading, 4096).splitlines()[0])
+    assert (report.kind, report.pid) == (reports.ALIVE, process.pid)
     os.close(reading)
     wait_until(lambda: process.poll() is not None)
     assert process.returncode == -signal.SIGKILL
