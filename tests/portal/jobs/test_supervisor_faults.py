@@ -16,13 +16,15 @@ from tests.support.waiting import wait_until
 NOW = 10_000.0
 LONG_AGO = NOW - 1_000
 TASK_SECONDS = 120
+# No process has this id, so it has no dead child. The process 1 of a machine may have some.
+SENTINEL = 0
 
 
 def build_activity(*, guarded_at: float | None = NOW, started_at: float = LONG_AGO) -> Activity:
     activity = Activity(started_at=started_at)
     if guarded_at is not None:
-        activity.note(Report(reports.ALIVE, 1, "0"), LONG_AGO)
-        activity.note(Report(reports.ALIVE, 1, "0"), guarded_at)
+        activity.note(Report(reports.ALIVE, SENTINEL, "0"), LONG_AGO)
+        activity.note(Report(reports.ALIVE, SENTINEL, "0"), guarded_at)
     return activity
 
 
