@@ -1,4 +1,4 @@
-"""A disk of a few megabytes that tests fill."""
+"""A small disk that tests fill."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import pytest
 
 
 @contextmanager
-def small_disk(folder: Path, *, megabytes: int) -> Iterator[Path]:
-    """Mount a disk of this size on the folder until the block ends. Skips the test where nothing can be mounted."""
+def small_disk(folder: Path, *, size: str) -> Iterator[Path]:
+    """Mount a disk of this size, such as 300k, until the block ends. Skip the test where nothing can be mounted."""
     folder.mkdir(parents=True, exist_ok=True)
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=1777", "tmpfs", folder], capture_output=True, text=True
+        ["mount", "-t", "tmpfs", "-o", f"size={size},mode=1777", "tmpfs", folder], capture_output=True, text=True
     )
     if mounted.returncode:
         pytest.skip(f"No disk can be mounted here, which takes root: {mounted.stderr.strip()}")

@@ -2,8 +2,6 @@
 
 import io
 import json
-import os
-import subprocess
 import tarfile
 
 import pytest
@@ -13,6 +11,7 @@ from portal.backups import postgresql_programs
 from portal.backups.archive import DATABASES
 from portal.backups.errors import BackupError
 from tests.portal.backups.portals import Portal
+from tests.support.small_disk import small_disk
 
 pytestmark = pytest.mark.xdist_group("backups")
 
@@ -100,33 +99,21 @@ def check_refused(portal: Portal, archive, message: str) -> None:
     assert sorted(portal.folder.rglob("*")) == before, "nothing was written"
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a small file system")
 def test_backup_on_a_full_disk_leaves_no_file(portal, tmp_path):
-    small = tmp_path / "small"
-    small.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", small], check=True)
-    try:
+    with small_disk(tmp_path / "small", size="300k") as small:
         refused = portal.manage("backup", small)
         assert refused.returncode == 1
         assert "No backup was made" in refused.stderr
         assert "o space left" in refused.stderr
         assert list(small.iterdir()) == []
-    finally:
-        subprocess.run(["umount", small], check=True)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a small file system")
 def test_restore_on_a_full_disk_changes_nothing(backup, empty_portal):
-    uploads = empty_portal.uploads
-    uploads.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", uploads], check=True)
-    try:
+    with small_disk(empty_portal.uploads, size="100k") as uploads:
         refused = empty_portal.manage("restore", backup)
         assert refused.returncode == 1
         assert "No space left" in refused.stderr
         assert list(uploads.iterdir()) == []
-    finally:
-        subprocess.run(["umount", uploads], check=True)
     empty_portal.manage_well("restore", backup)
 
 

@@ -13,7 +13,7 @@ from tests.support.small_disk import fill, small_disk
 
 @pytest.fixture
 def disk(tmp_path):
-    with small_disk(tmp_path / "disk", megabytes=4) as folder:
+    with small_disk(tmp_path / "disk", size="4m") as folder:
         yield folder
 
 
