@@ -6,7 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +52,7 @@ paths = (path for path in settings.MEDIA_ROOT.glob("[!.]*/**/*") if path.is_file
 files = {str(path.relative_to(settings.MEDIA_ROOT)): sha256(path.read_bytes()).hexdigest() for path in paths}
 print(json.dumps({"tables": tables, "files": files}))
 """
+OPEN_DATABASE = "from django.db import connection; connection.ensure_connection()"
 
 
 @dataclass
@@ -98,6 +100,17 @@ class Portal:
                 stdout=out,
                 stderr=out if log else None,
             )
+
+    @contextmanager
+    def running(self, code: str, *arguments: object) -> Iterator[None]:
+        """Run the code in a process that then waits until the block ends."""
+        process = self.start(f"{code}\nprint('ready', flush=True); import time; time.sleep(600)", *arguments)
+        try:
+            assert process.stdout.readline() == b"ready\n"
+            yield
+        finally:
+            process.kill()
+            process.communicate()
 
     def describe(self) -> dict:
         """The checksums of all tables and files."""

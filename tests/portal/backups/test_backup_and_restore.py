@@ -8,7 +8,7 @@ import tarfile
 import pytest
 from django.db import connection
 
-from tests.portal.backups.portals import Portal
+from tests.portal.backups.portals import OPEN_DATABASE, Portal
 
 pytestmark = pytest.mark.xdist_group("backups")
 
@@ -63,15 +63,8 @@ HOLDS = ["open database", *(["web process"] if connection.vendor == "sqlite" els
 
 @pytest.mark.parametrize("hold", HOLDS)
 def test_nothing_is_restored_under_a_running_portal(backup, empty_portal, hold):
-    opened = "from django.db import connection; connection.ensure_connection()\n" if hold == "open database" else ""
-    running = empty_portal.start(f"{opened}print('ready', flush=True); import time; time.sleep(600)", "portal.wsgi")
-    try:
-        assert running.stdout.readline() == b"ready\n"
+    with empty_portal.running(OPEN_DATABASE if hold == "open database" else "", "portal.wsgi"):
         refused = empty_portal.manage("restore", backup)
-    finally:
-        running.kill()
-        running.wait()
-        running.stdout.close()
     assert refused.returncode == 1
     assert "under a running portal" in refused.stderr
     assert "systemctl stop portal-web portal-worker" in refused.stderr
@@ -107,18 +100,9 @@ def test_row_whose_file_is_gone_does_not_prevent_a_backup(portal, backup, empty_
 
 
 def test_only_one_backup_or_restore_works_on_a_portal(portal, tmp_path):
-    hold = (
-        "from portal.backups.data_directory import lock_data_directory; import time\n"
-        "with lock_data_directory(): print('locked', flush=True); time.sleep(600)"
-    )
-    holder = portal.start(hold)
-    try:
-        assert holder.stdout.readline() == b"locked\n"
+    lock = "from portal.backups.data_directory import lock_data_directory as lock; held = lock(); held.__enter__()"
+    with portal.running(lock):
         assert "Another backup, restore or move" in portal.manage("backup", tmp_path).stderr
-    finally:
-        holder.kill()
-        holder.wait()
-        holder.stdout.close()
     portal.manage_well("backup", tmp_path)
 
 

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 
 from portal.postgres_move.tables import list_tables
-from tests.portal.backups.portals import FILL, Portal
+from tests.portal.backups.portals import FILL, OPEN_DATABASE, Portal
 from tests.support.databases import copied_postgresql, empty_postgresql, get_server_address
 
 pytestmark = [
@@ -219,15 +219,8 @@ print(len(refused), set(refused))
 
 
 def test_running_portal_is_not_moved(portal, address):
-    opened = "from django.db import connection; connection.ensure_connection()\n"
-    running = portal.start(f"{opened}print('ready', flush=True); import time; time.sleep(600)")
-    try:
-        assert running.stdout.readline() == b"ready\n"
+    with portal.running(OPEN_DATABASE):
         refused = portal.manage("move_to_postgres", "--to", address)
-    finally:
-        running.kill()
-        running.wait()
-        running.stdout.close()
     assert refused.returncode == 1
     assert "under a running portal" in refused.stderr
     assert "systemctl stop portal-web portal-worker" in refused.stderr
@@ -252,8 +245,11 @@ def test_address_that_does_not_answer_is_named(portal, address):
     assert "Traceback" not in refused.stderr
 
 
-def test_every_table_of_every_model_is_known():
-    assert len(list_tables()) > 50
+@pytest.mark.django_db
+def test_every_table_is_moved_but_the_list_of_migrations():
+    """`migrate` fills that one in the new database."""
+    tables = set(connection.introspection.table_names()) - {"django_migrations"}
+    assert {table.name for table in list_tables()} == tables
 
 
 def copy_portal(portal: Portal, folder) -> Portal:
