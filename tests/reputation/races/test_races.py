@@ -19,8 +19,8 @@ from tests.factories import (
     PhoneNumberFactory,
     UserFactory,
 )
+from tests.reputation.races.race import race
 from tests.support.invariants import get_violated
-from tests.support.races import race
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

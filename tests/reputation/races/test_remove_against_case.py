@@ -10,8 +10,8 @@ from reputation.models import Case, PhoneNumber, Registration
 from reputation.monitoring import capability, lookups, verification
 from reputation.remediation import sweep
 from tests.factories import CampaignFactory, PhoneNumberFactory
+from tests.reputation.races.race import meanwhile
 from tests.support.invariants import get_violated
-from tests.support.races import meanwhile
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
