@@ -9,18 +9,19 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from django.conf import settings
 from django.db import connection, connections
+from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
 from portal.backups.archive import verify_archive
 from portal.backups.create import create_backup
 from portal.backups.data_directory import describe_unfinished_restore
 from portal.backups.restore import restore_backup
+from tests.support.waiting import wait_until
 
 STEPS = {"open", "os.rename", "os.remove", "os.link", "os.mkdir", "os.rmdir", "os.chmod", "subprocess.Popen"}
 
@@ -111,13 +112,13 @@ def kill_restores(first: Path, second: Path, describe: Callable[[], dict], strid
 
 def wait_for_programs() -> None:
     """Wait until psql of a killed restore has ended."""
-    if connection.vendor == "sqlite":
-        return
-    with connection.cursor() as cursor:
-        while True:
-            cursor.execute(
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
-            if not cursor.fetchone()[0]:
-                return
-            time.sleep(0.05)
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            wait_until(lambda: not _count_others(cursor))
+
+
+def _count_others(cursor: CursorWrapper) -> int:
+    cursor.execute(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    return cursor.fetchone()[0]

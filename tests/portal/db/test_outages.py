@@ -5,6 +5,7 @@ import sqlite3
 
 import pytest
 from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, connection
+from django.db.utils import ConnectionHandler
 from psycopg import errors
 
 from portal.db.outages import is_disk_full, is_outage
@@ -69,8 +70,6 @@ def test_a_table_that_is_missing_is_no_outage():
 
 def connect(database: dict) -> None:
     """Connect with Django's own backends, so that the error is the one that a view meets."""
-    from django.db.utils import ConnectionHandler
-
     handler = ConnectionHandler({"default": database})
     with handler["default"].cursor():
         pass

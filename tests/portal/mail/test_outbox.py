@@ -3,11 +3,12 @@
 import errno
 import re
 from datetime import timedelta
+from smtplib import SMTPDataError
 
 import pytest
 from django.apps import apps
 from django.contrib.auth.tokens import default_token_generator
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Model
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -125,8 +126,6 @@ class RepeatingBackend:
         pass
 
     def send_messages(self, messages):
-        from smtplib import SMTPDataError
-
         raise SMTPDataError(554, f"Spam: {messages[0].body}".encode())
 
 
@@ -134,8 +133,6 @@ def test_password_reset_does_the_same_for_known_and_unknown_addresses(client, no
     UserFactory(email="dana@example.com")
 
     def count_queries(address: str) -> list[str]:
-        from django.db import connection
-
         with CaptureQueriesContext(connection) as captured:
             client.post(reverse("password_reset"), {"email": address})
         return [re.sub(r"'[^']*'|[0-9]+", "?", query["sql"]) for query in captured]

@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django_q.models import OrmQ
 
@@ -78,9 +80,6 @@ def test_reviewers_do_not_see_the_list(as_staff):
 
 
 def test_list_costs_the_same_queries_for_1_and_50_mails(as_operator, now, django_assert_num_queries):
-    from django.db import connection
-    from django.test.utils import CaptureQueriesContext
-
     enqueue_mails(now, "dana@example.com")
     with CaptureQueriesContext(connection) as one:
         as_operator.get(reverse(LIST))
