@@ -35,7 +35,7 @@ from tests.support.invariants import get_violated
 from tests.support.provider import FakeProvider
 
 # As many steps as take about a minute.
-EXAMPLES, STEPS = 3, 20
+EXAMPLES, STEPS = 16, 20
 ACCOUNTS = st.integers(0, 1)
 LINES = st.integers(0, 5)
 SEVERAL = st.sets(LINES, min_size=1)
