@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import shutil
@@ -22,13 +21,13 @@ from portal.backups.errors import BackupError
 from portal.backups.manifest import Manifest
 from portal.backups.snapshots import Snapshot, open_snapshot
 from portal.backups.uploads import LinkedUploads, link_uploads
+from portal.db.outages import is_disk_full
 
 NAME = "portal-%Y%m%dT%H%M%SZ.tar.gz"
 NAME_PATTERN = re.compile(r"portal-\d{8}T\d{6}Z\.tar\.gz")
 UNFINISHED = ".unfinished-backup-"
 # A file that came and went between two steps is missing in one snapshot, and not needed in the next.
 ATTEMPTS = 5
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 Report = Callable[[str], object]
 
 
@@ -133,8 +132,8 @@ def _explaining_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.OperationalError) as error:
-        is_full = getattr(error, "errno", None) in NO_SPACE or "disk is full" in str(error)
-        advice = f"There is no space left in {folder}. Free some, or name another folder" if is_full else str(error)
+        no_space = f"There is no space left in {folder}. Free some, or name another folder"
+        advice = no_space if is_disk_full(error) else str(error)
         raise BackupError(f"No backup was made. {advice}.") from error
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -23,7 +24,11 @@ def refuse_if_in_use(task: str) -> None:
     PostgreSQL knows its connections from all machines. For SQLite, the processes of this machine are looked at, as far
     as this user may: those that have the file open, and portals with the same data directory, which may open it.
     """
-    users = _list_connections() if connection.vendor == "postgresql" else list(_list_processes())
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            users = list_connections(cursor)
+    else:
+        users = list(_list_processes(sqlite.get_path().resolve()))
     if users:
         raise BackupError(
             f"{task} would change the database under a running portal: {'; '.join(users[:5])}. Nothing was changed. "
@@ -31,28 +36,28 @@ def refuse_if_in_use(task: str) -> None:
         )
 
 
-def _list_connections() -> list[str]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pid, COALESCE(host(client_addr), 'this machine'), COALESCE(application_name, '') "
-            "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
-            "AND backend_type = 'client backend' ORDER BY pid"
-        )
-        return [f"connection {pid} from {host} {name}".strip() for pid, host, name in cursor.fetchall()]
+def list_connections(cursor: Any) -> list[str]:
+    """The other connections to the PostgreSQL database of this cursor, which is Django's or psycopg's."""
+    cursor.execute(
+        "SELECT pid, COALESCE(host(client_addr), 'this machine'), COALESCE(application_name, '') "
+        "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
+        "AND backend_type = 'client backend' ORDER BY pid"
+    )
+    return [f"connection {pid} from {host} {name}".strip() for pid, host, name in cursor.fetchall()]
 
 
-def _list_processes() -> Iterator[str]:
+def _list_processes(database: Path) -> Iterator[str]:
     if not PROCESSES.is_dir():
         return  # not Linux: nothing can be known
     for folder in PROCESSES.iterdir():
-        if folder.name.isdecimal() and int(folder.name) != os.getpid() and _uses_portal(folder):
+        if folder.name.isdecimal() and int(folder.name) != os.getpid() and _uses_portal(folder, database):
             command = _read_words(folder / "cmdline")
             yield f"process {folder.name} ({' '.join(command)[:80]})"
 
 
-def _uses_portal(folder: Path) -> bool:
+def _uses_portal(folder: Path, database: Path) -> bool:
     try:
-        if any(_has_open(entry) for entry in (folder / "fd").iterdir()):
+        if any(_leads_to(entry, database) for entry in (folder / "fd").iterdir()):
             return True
     except OSError:
         pass  # it has ended, or belongs to another user
@@ -61,9 +66,9 @@ def _uses_portal(folder: Path) -> bool:
     return is_portal and f"DATA_DIR={settings.DATA_DIR}" in _read_words(folder / "environ")
 
 
-def _has_open(descriptor: Path) -> bool:
+def _leads_to(descriptor: Path, database: Path) -> bool:
     try:
-        return os.readlink(descriptor).removesuffix("-wal") == str(sqlite.get_path().resolve())
+        return os.readlink(descriptor).removesuffix("-wal") == str(database)
     except OSError:
         return False
 

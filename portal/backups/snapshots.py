@@ -15,7 +15,6 @@ from portal.backups import postgresql, sqlite
 
 MIGRATIONS = "django_migrations"
 
-
 # Writes the snapshot that the cursor of the connection sees to a file.
 Dump = Callable[[BaseDatabaseWrapper, CursorWrapper, Path], None]
 # For each database: the statements that begin the snapshot, and the function that writes it to a file.
@@ -77,18 +76,21 @@ def open_snapshot() -> Iterator[Snapshot]:
         own.close()
 
 
-def list_tables() -> list[str]:
-    """The tables of all models, those between the two sides of a many-to-many relation included."""
+def list_models() -> list[type[models.Model]]:
+    """The models with a table of their own, those between the two sides of a many-to-many relation included."""
     found = apps.get_models(include_auto_created=True)
-    return sorted({model._meta.db_table for model in found if model._meta.managed and not model._meta.proxy})
+    return [model for model in found if model._meta.managed and not model._meta.proxy]
+
+
+def list_tables() -> list[str]:
+    return sorted(model._meta.db_table for model in list_models())
 
 
 def list_file_columns() -> list[tuple[str, str]]:
     """Table and column of each field that names an upload."""
     return sorted(
         (model._meta.db_table, str(field.column))
-        for model in apps.get_models()
-        if model._meta.managed and not model._meta.proxy
+        for model in list_models()
         for field in model._meta.local_concrete_fields
         if isinstance(field, models.FileField)
     )

@@ -47,9 +47,7 @@ class LinkedUploads:
 def _link_or_copy(file: Path, link: Path) -> None:
     try:
         os.link(file, link)
-    except FileNotFoundError:
-        raise
-    except OSError:  # a file system without hard links
+    except OSError:  # a file system without hard links, or no such file
         shutil.copyfile(file, link)
 
 

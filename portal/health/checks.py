@@ -64,8 +64,7 @@ def _get_own_migrations() -> frozenset[tuple[str, str]]:
 
 def check_canary(now: datetime) -> str:
     """ "missing" if no canary has ever run, "late" if none has run for a while in any cluster."""
-    rows = Canary.objects.filter(last_run_at__isnull=False).order_by("-last_run_at")
-    last_run_at = rows.values_list("last_run_at", flat=True).first()
+    last_run_at = Canary.get_last_run_at()
     if last_run_at is None:
         return "missing"
     return OK if now - last_run_at <= CANARY_LATE else "late"

@@ -136,13 +136,23 @@ def _release_memory() -> None:
             _malloc_trim(0)
 
 
-def enqueue(task_path: str, *args: object) -> None:
+def enqueue(task_path: str, *args: object, **options: object) -> None:
     """Queue a task for what became due in this transaction. If the task gets lost, the schedule finds the work.
 
     All tasks are queued here. A queue in the database gets its row in the same transaction. Any other queue is told
-    after the commit, and the change stands if that queue cannot be reached.
+    after the commit, and the change stands if that queue cannot be reached. `options` are those of async_task.
     """
-    _enqueue(task_path, *args)
+    if settings.Q_CLUSTER.get("orm"):
+        async_task(task_path, *args, **options)
+    else:
+        transaction.on_commit(partial(_enqueue_now, task_path, *args, **options))
+
+
+def _enqueue_now(task_path: str, *args: object, **options: object) -> None:
+    try:
+        async_task(task_path, *args, **options)
+    except Exception as error:
+        logger.warning("The queue cannot be reached (%s): %s waits for its schedule", error, task_path)
 
 
 def enqueue_again(task_path: str, *args: object) -> bool:
@@ -156,7 +166,7 @@ def enqueue_again(task_path: str, *args: object) -> bool:
     with transaction.atomic():
         is_new = claim_row(Lease.objects.all(), name, now=now, lease=MAX_WAIT, is_renewed=False)
         if is_queued := bool(is_new or _replace_lost(name, now)):
-            _enqueue(task_path, *args, is_continuation=True)
+            enqueue(task_path, *args, is_continuation=True)
     return is_queued
 
 
@@ -187,20 +197,6 @@ def _holds_task_queued_by(moment: datetime, now: datetime) -> bool:
 def _waiting_name(task_path: str, args: tuple[object, ...]) -> str:
     """The name of the lease that says that a continuation of this task waits in the queue."""
     return f"{WAITING_PREFIX}{sha256(repr((task_path, args)).encode()).hexdigest()[:40]}"
-
-
-def _enqueue(task_path: str, *args: object, **options: object) -> None:
-    if settings.Q_CLUSTER.get("orm"):
-        async_task(task_path, *args, **options)
-    else:
-        transaction.on_commit(partial(_enqueue_now, task_path, *args, **options))
-
-
-def _enqueue_now(task_path: str, *args: object, **options: object) -> None:
-    try:
-        async_task(task_path, *args, **options)
-    except Exception as error:
-        logger.warning("The queue cannot be reached (%s): %s waits for its schedule", error, task_path)
 
 
 @contextmanager

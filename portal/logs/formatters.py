@@ -16,7 +16,6 @@ from portal.logs.masking import mask
 FORMATS: Final = ("plain", "json", "journal")
 # Control characters, line separators and lone surrogates: they could forge a line, or stop it from being written.
 _UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-_UNPRINTABLE_BUT_LINE_END: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def create_formatter(kind: str) -> logging.Formatter:
@@ -43,8 +42,8 @@ class PlainFormatter(logging.Formatter):
         message = f"{self.formatMessage(record)}{f' [{ids}]' if ids else ''}: {record.getMessage()}"
         lines = [_UNPRINTABLE.sub(_escape, mask(message))]
         for text in (self._format_traceback(record), record.stack_info):
-            shown = _UNPRINTABLE_BUT_LINE_END.sub(_escape, mask(text or ""))
-            lines += [f"    {line}" for line in shown.split("\n") if line.strip()]
+            shown = mask(text or "").split("\n")
+            lines += [f"    {_UNPRINTABLE.sub(_escape, line)}" for line in shown if line.strip()]
         return "\n".join(lines)
 
     def _format_traceback(self, record: logging.LogRecord) -> str:

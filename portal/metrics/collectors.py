@@ -9,7 +9,6 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db.models import Count, Min, Q
-from django.utils import timezone
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -29,7 +28,8 @@ class PortalCollector(Collector):
         yield from self._collect_canary()
         yield from self._collect_webhooks()
         yield from self._collect_mails()
-        yield _gauge("portal_failing_tasks", "Failures of tasks that did not succeed since.", _count_failures())
+        failing = TaskFailure.objects.open().count()
+        yield _gauge("portal_failing_tasks", "Failures of tasks that did not succeed since.", failing)
         yield from _collect_disk()
         yield from collect_totals()
 
@@ -45,8 +45,7 @@ class PortalCollector(Collector):
 
     def _collect_canary(self) -> Iterator[Metric]:
         """The age is infinite if no canary has ever run."""
-        rows = Canary.objects.filter(last_run_at__isnull=False).order_by("-last_run_at")
-        last = rows.values_list("last_run_at", flat=True).first()
+        last = Canary.get_last_run_at()
         age = self._get_age(last) if last else float("inf")
         yield _gauge("portal_canary_age_seconds", "How long ago a task last went through a cluster.", age)
 
@@ -79,10 +78,6 @@ class PortalCollector(Collector):
     def _get_age(self, since: datetime | None) -> float:
         """Seconds since then, never negative; 0 if nothing waits."""
         return max((self.now - since).total_seconds(), 0.0) if since else 0.0
-
-
-def _count_failures() -> int:
-    return TaskFailure.objects.filter(ended_at__isnull=True).count()
 
 
 def _collect_disk() -> Iterator[Metric]:
@@ -125,7 +120,3 @@ def _histogram(histogram: Histogram, values: dict[str, dict[str, float]]) -> Met
 
 def _gauge(name: str, text: str, value: float) -> Metric:
     return GaugeMetricFamily(name, text, value=value)
-
-
-def collect_now() -> PortalCollector:
-    return PortalCollector(timezone.now())

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from django.conf import settings
 from django.db import Error
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseNotFound
+from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from portal.health.middleware import is_local
-from portal.metrics.collectors import collect_now
+from portal.metrics.collectors import PortalCollector
 
 logger = logging.getLogger(__name__)
 
@@ -38,10 +39,8 @@ def has_token(request: HttpRequest) -> bool:
 
 def show_metrics() -> HttpResponse:
     registry = CollectorRegistry(auto_describe=False)
-    collector = collect_now()
+    registry.register(PortalCollector(timezone.now()))
     try:
-        # As a list, since a collector that fails half-way would leave out what follows.
-        registry.register(collector)
         text = generate_latest(registry)
     except Error as error:
         logger.warning("The metrics cannot be read from the database: %s", error)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import models
 
 
@@ -55,6 +57,11 @@ class Canary(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @classmethod
+    def get_last_run_at(cls) -> datetime | None:
+        """When a canary last ran in any cluster. None if none ever did. One query."""
+        return cls.objects.aggregate(last=models.Max("last_run_at"))["last"]
 
 
 class TaskFailureQuerySet(models.QuerySet["TaskFailure"]):

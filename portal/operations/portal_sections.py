@@ -112,8 +112,7 @@ def _format_minutes(bound: timedelta) -> str:
 
 def describe_webhooks(now: datetime) -> Content:
     """Deliveries that wait, and endpoints that are paused. Two queries."""
-    pending = WebhookDelivery.objects.filter(ended_at__isnull=True)
-    waiting = pending.aggregate(count=Count("pk"), oldest=Min("next_action_at"))
+    waiting = WebhookDelivery.objects.pending().aggregate(count=Count("pk"), oldest=Min("next_action_at"))
     paused = WebhookEndpoint.objects.filter(state=WebhookEndpoint.State.PAUSED).count()
     return Content(
         ("Waiting deliveries", "First attempt due", "Paused endpoints"),

@@ -15,7 +15,7 @@ from django.db import connection
 
 from portal.backups.data_directory import lock_data_directory
 from portal.backups.errors import BackupError
-from portal.backups.in_use import refuse_if_in_use
+from portal.backups.in_use import list_connections, refuse_if_in_use
 from portal.postgres_move.source import Source, open_source
 from portal.postgres_move.tables import Table, list_tables
 from portal.postgres_move.target import STATE, Target
@@ -58,12 +58,10 @@ def _open_target(address: str) -> Iterator[Target]:
     except psycopg.Error as error:
         raise BackupError(f"The new database cannot be reached: {' '.join(str(error).split())}") from error
     with opened:
-        others = opened.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
-            "AND backend_type = 'client backend'"
-        ).fetchone()
-        if others and others[0]:
-            raise BackupError(f"{others[0]} others use the new database. Stop what is connected to it first.")
+        with opened.cursor() as cursor:
+            users = list_connections(cursor)
+        if users:
+            raise BackupError(f"Others use the new database: {'; '.join(users[:5])}. Stop them first.")
         yield Target(opened)
 
 

@@ -9,10 +9,10 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from django.apps import apps
 from django.db import models
 
 from portal.backups.errors import BackupError
+from portal.backups.snapshots import list_models
 
 Convert = Callable[[Any], Any]
 # PostgreSQL stores no NUL in a text.
@@ -66,12 +66,6 @@ class Table:
             value if value is None or convert is None else convert(value)
             for value, convert in zip(row, converts, strict=True)
         )
-
-
-def list_models() -> list[type[models.Model]]:
-    """The models whose tables are copied, those between the two sides of a many-to-many relation included."""
-    found = apps.get_models(include_auto_created=True)
-    return [model for model in found if model._meta.managed and not model._meta.proxy]
 
 
 def list_tables() -> list[Table]:
