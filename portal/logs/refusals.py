@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Final
 
+from django.http import HttpRequest
+
 _LOGGED_ATTRIBUTE: Final = "_refusal_is_logged"
 
 
@@ -21,6 +23,6 @@ class QuietRefusals(logging.Filter):
         request = getattr(record, "request", None)
         if getattr(request, _LOGGED_ATTRIBUTE, False):
             return False
-        if request is not None:
+        if isinstance(request, HttpRequest):  # Django's development server logs its socket
             setattr(request, _LOGGED_ATTRIBUTE, True)
         return True

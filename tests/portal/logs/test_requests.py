@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import socket
 from logging.config import dictConfig
 
 import pytest
@@ -55,6 +56,14 @@ def test_failed_csrf_check_is_one_line(read_lines):
     (line,) = read_lines()
     assert line["message"].startswith("Forbidden (CSRF cookie not set.): /sign-in/")
     assert "exc_info" not in line
+
+
+def test_refusal_of_the_development_server_which_logs_its_socket_is_one_line(read_lines):
+    with socket.socket() as connection:
+        extra = {"request": connection, "status_code": 404, "server_time": "now"}
+        logging.getLogger("django.server").warning('"%s" %s', "GET /nowhere/ HTTP/1.1", "404", extra=extra)
+    (line,) = read_lines()
+    assert line["message"] == '"GET /nowhere/ HTTP/1.1" 404'
 
 
 def test_refused_page_is_one_line_without_a_traceback(client, read_lines):
