@@ -12,9 +12,20 @@ from django.utils import timezone
 from portal.accounts.roles import Permission
 from portal.admin.permissions import RolePermissionsMixin
 from portal.mail import queue, server
-from portal.mail.kinds import get_label
+from portal.mail.kinds import get_label, kinds
 from portal.models import OutgoingMail
 from portal.text import pluralize
+
+
+class KindFilter(admin.SimpleListFilter):
+    title = "kind"
+    parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return sorted(((code, get_label(code)) for code in kinds), key=lambda choice: choice[1])
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[OutgoingMail]) -> QuerySet[OutgoingMail]:
+        return queryset.filter(kind=self.value()) if self.value() else queryset
 
 
 @admin.register(OutgoingMail)
@@ -22,13 +33,16 @@ class OutgoingMailAdmin(RolePermissionsMixin, admin.ModelAdmin):
     """Texts are not shown: they belong to the accounts."""
 
     list_display = ["recipient", "what", "state", "attempts", "created_at", "due_at", "ended_at", "last_error"]
-    list_filter = ["state", "kind"]
+    list_filter = ["state", KindFilter]
     search_fields = ["recipient", "subject"]
     ordering = ["-pk"]
     fields = ["recipient", "what", "state", "attempts", "created_at", "due_at", "ended_at", "last_error"]
     show_full_result_count = False
     actions = ["send_again"]
     read_permission = Permission.READ_MAILS
+
+    class Media:
+        css = {"all": ["css/review.css"]}
 
     @admin.display(description="subject", ordering="subject")
     def what(self, mail: OutgoingMail) -> str:

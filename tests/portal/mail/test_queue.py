@@ -48,6 +48,15 @@ def test_mail_that_is_written_later_is_listed_by_its_kind(as_operator, client):
     assert "New password" in get_html(as_operator.get(reverse(LIST)))
 
 
+def test_kinds_are_filtered_by_their_names(as_operator, now):
+    for kind in ("digest", "ticket"):
+        OutgoingMail.objects.create(kind=kind, recipient=f"{kind}@example.com", created_at=now, due_at=now)
+    page = get_html(as_operator.get(reverse(LIST), {"kind": "ticket"}))
+    assert "Digest about spam tags" in page
+    assert "ticket@example.com" in page
+    assert "digest@example.com" not in page
+
+
 def test_operator_has_a_refused_mail_sent_again_and_a_sent_one_stays(as_operator, refused, server):
     OrmQ.objects.all().delete()
     chosen = list(OutgoingMail.objects.values_list("pk", flat=True))
