@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
 from django.db import transaction
@@ -20,7 +20,9 @@ from portal.jobs.claims import RELEASED
 from portal.jobs.totals import Total
 from portal.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from portal.webhooks import endpoints
-from portal.webhooks.http import SendResult
+
+if TYPE_CHECKING:  # every process imports this module, and few need the HTTP client
+    from portal.webhooks.http import SendResult
 
 # Seconds between attempts: 5 seconds, 5 and 30 minutes, then hours. Just under three days in total.
 RETRY_DELAYS = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 72_000)
@@ -44,7 +46,7 @@ class InFlight:
         return self.delivery.endpoint
 
 
-Result = tuple[InFlight, SendResult]
+Result = tuple[InFlight, "SendResult"]
 
 
 def retry_delay(attempts: int) -> timedelta | None:
