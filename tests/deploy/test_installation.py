@@ -13,6 +13,7 @@ import pytest
 from tests.deploy.machine import Machine, empty_machine
 from tests.deploy.units import run_unit
 from tests.support.processes import ROOT
+from tests.support.waiting import wait_until
 
 HOST = "portal.localhost"
 OWNER, PASSWORD = "dana@example.com", "a portal of my own 2026"
@@ -57,6 +58,33 @@ set -e
 /opt/portal/.venv/bin/python -c 'import httpx; print(httpx.get("http://127.0.0.1:8000/metrics").text)' > /tmp/metrics
 grep -q portal_canary_age_seconds /tmp/metrics
 promtool check metrics < /tmp/metrics
+"""
+
+# Stands for systemd, which does not run here: writes down what it is told, and reloads the web server as its unit says.
+SYSTEMCTL = """#!/bin/sh
+echo "$*" >> /run/told
+[ "$*" != "reload portal-web" ] || kill -HUP "$(pgrep --oldest --full bin/gunicorn)"
+"""
+WHO, WHAT = ("AUTHOR", "COMMITTER"), ("NAME", "EMAIL")
+SIGN_IN_PAGE = """
+import sys, httpx
+headers = {"Host": sys.argv[1], "X-Forwarded-Proto": "https"}
+print(httpx.get("http://127.0.0.1:8000/sign-in/", headers=headers, timeout=60).text)
+"""
+# Runs inside the machine until it is told to end: asks for the sign-in page all the time, and prints what fails.
+WATCHER = """
+import sys, time
+from pathlib import Path
+import httpx
+headers = {"Host": sys.argv[1], "X-Forwarded-Proto": "https"}
+asked = 0
+while not Path("/run/upgraded").exists():
+    answer = httpx.get("http://127.0.0.1:8000/sign-in/", headers=headers, timeout=60)
+    asked += 1
+    if answer.status_code != 200:
+        sys.exit(f"request {asked}: {answer.status_code}")
+    time.sleep(0.05)
+print("asked", asked)
 """
 
 
@@ -115,3 +143,26 @@ def test_a_second_run_keeps_settings_and_database(installed):
     written = machine.run("bash", "/source/deploy/install.sh", *OFFLINE_STEPS, HOST=HOST)
     assert "kept: /etc/portal/portal.env" in written
     assert machine.run("cat", "/etc/portal/portal.env") == settings
+
+
+def test_script_upgrades_while_the_portal_answers(installed):
+    machine, _ = installed
+    python = "/opt/portal/.venv/bin/python"
+    publish = "cd /source && sed -i 's/<body/<body data-release=\"next\"/' templates/base.html && git commit -qam Next"
+    machine.run("sh", "-c", publish, **{f"GIT_{who}_{what}": "a@example.com" for who in WHO for what in WHAT})
+    machine.run("sh", "-c", f"mkdir -p /run/systemd/system; cat > /usr/local/bin/systemctl <<'END'\n{SYSTEMCTL}END")
+    machine.run("chmod", "755", "/usr/local/bin/systemctl")
+    options = {"REPOSITORY": "/source", "HOST": HOST}
+    with run_unit(machine, "portal-web.service"):
+        watcher = subprocess.Popen([*machine.enter(), python, "-c", WATCHER, HOST], stdout=subprocess.PIPE, text=True)
+        machine.run("bash", "/opt/portal/deploy/install.sh", *ONLINE_STEPS, online=True, **options)
+        machine.run("bash", "/opt/portal/deploy/install.sh", *OFFLINE_STEPS, **options)
+        wait_until(lambda: 'data-release="next"' in machine.run(python, "-c", SIGN_IN_PAGE, HOST))
+        machine.run("touch", "/run/upgraded")
+        assert "asked" in watcher.communicate(timeout=60)[0]
+    assert machine.run("cat", "/run/told").splitlines() == [
+        "stop portal-worker",
+        "daemon-reload",
+        "enable --now portal-web portal-worker",
+        "reload portal-web",
+    ]
