@@ -49,7 +49,7 @@ with transaction.atomic():
 class ProductionPortal:
     """A portal in `folder`. `start` and `stop` run its processes; `manage` runs one command."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **environment: str) -> None:
         self.folder = folder
         self.port = free_port()
         self.mails = folder / "mails"
@@ -70,6 +70,7 @@ class ProductionPortal:
             "WEB_CONCURRENCY": "1",
             "WORKERS": "1",
             "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
+            **environment,
         }
 
     @property
@@ -145,9 +146,9 @@ class ProductionPortal:
 
 
 @contextmanager
-def production_portal(folder: Path) -> Iterator[ProductionPortal]:
-    """Install and run a portal in this folder until the block ends."""
-    portal = ProductionPortal(folder)
+def production_portal(folder: Path, **environment: str) -> Iterator[ProductionPortal]:
+    """Install and run a portal in this folder until the block ends. `environment` is added to its environment."""
+    portal = ProductionPortal(folder, **environment)
     portal.install()
     portal.start()
     try:

@@ -78,6 +78,10 @@ def is_alive(pid: int) -> bool:
     return _read_stat(pid)[:1] not in ([], ["Z"])
 
 
+def list_children(pid: int) -> list[int]:
+    return [child for child in _list_pids() if _read_stat(child)[1:2] == [str(pid)]]
+
+
 def _list_pids() -> list[int]:
     return sorted(int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal())
 
