@@ -86,6 +86,10 @@ class Handler(BaseHTTPRequestHandler):
         else:
             results = self.stand_ins.answer(self.path.rpartition("/")[2], json.loads(body))
             reply = json.dumps(change_answers(behaviour, results)).encode()
+        if name != "vendor":
+            # The receiver has the body, and says so with the status, whatever becomes of the rest of its answer.
+            file_name = "received.txt" if name == "receiver" else "probed.txt"
+            self.stand_ins.note_received(self.headers["webhook-id"], file_name)
         self.send_response(200)
         self.send_header("Content-Length", str(len(reply)))
         self.end_headers()
@@ -98,9 +102,6 @@ class Handler(BaseHTTPRequestHandler):
                 self.wfile.flush()
                 time.sleep(DRIP_SECONDS)
         else:
-            if name != "vendor":
-                file_name = "received.txt" if name == "receiver" else "probed.txt"
-                self.stand_ins.note_received(self.headers["webhook-id"], file_name)
             self.wfile.write(reply)
 
     def log_message(self, *arguments: object) -> None:
