@@ -1,31 +1,39 @@
 """Idempotency-Key (draft-ietf-httpapi-idempotency-key-header): a write that is sent twice is done once.
 
-A unique constraint lets one request claim the key. The write and its response are committed in one transaction, so a
-process that dies leaves neither, and a later request with the same key does the work.
+A unique constraint lets one request claim the key for ten seconds. A thread renews the claim while the request runs.
+The write and its response are committed in one transaction, so a process that dies leaves neither. Once its claim has
+run out, a later request with the same key does the work. A process that was only slow cannot store its response then,
+and its write is rolled back.
 """
 
 from __future__ import annotations
 
+import logging
 import re
 import secrets
-from collections.abc import Callable
-from contextlib import nullcontext
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import datetime, timedelta
 from functools import wraps
 from hashlib import sha256
 from typing import cast
 
 from django.core.files.uploadedfile import UploadedFile
-from django.db import transaction
+from django.db import Error, connection, transaction
 from django.http import HttpResponse
 from django.http.multipartparser import MultiPartParserError
+from django.utils import timezone
 
 from portal.api.authentication import ApiRequest, View
 from portal.api.problems import Problem, problem_from_exception, validation_problem
+from portal.jobs.renewal import INTERVAL_SECONDS, WAIT_MILLISECONDS
 from portal.models import IdempotentResponse
 
-# Longer than any request may take, so its process is no longer working on it.
-ABANDONED_AFTER = timedelta(minutes=2)
+logger = logging.getLogger(__name__)
+
+# A living process renews its claim well before.
+ABANDONED_AFTER = timedelta(seconds=10)
 STORED_HEADERS = ("Content-Type", "Location", "ETag")
 KEY_PATTERN = r'^("[\x20\x21\x23-\x7e]{1,255}"|[\x21\x23-\x7e]{1,255})$'
 
@@ -59,7 +67,7 @@ def _run_once(request: ApiRequest, key: str, run: Callable[[], HttpResponse], *,
     if claimed.completed_at:
         return _replay(claimed)
     try:
-        with transaction.atomic() if atomic else nullcontext():
+        with _keep_claim(claimed), transaction.atomic() if atomic else nullcontext():
             response = run()
             _store_response(claimed, response, now=request.context.now)
     except Exception as error:
@@ -73,11 +81,45 @@ def _run_once(request: ApiRequest, key: str, run: Callable[[], HttpResponse], *,
     return response
 
 
+@contextmanager
+def _keep_claim(claimed: IdempotentResponse) -> Iterator[None]:
+    """Renew the claim every few seconds while the block runs, from a thread that dies with the process."""
+    ended = threading.Event()
+    thread = threading.Thread(target=_renew_until, args=(claimed, ended), name="idempotency", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _renew_until(claimed: IdempotentResponse, ended: threading.Event) -> None:
+    """Renew the claim until the event is set.
+
+    On SQLite, the request's own transaction may keep this thread from writing. Then nobody can take over, either.
+    """
+    held = IdempotentResponse.objects.filter(pk=claimed.pk, claim_token=claimed.claim_token, completed_at__isnull=True)
+    try:
+        while not ended.wait(INTERVAL_SECONDS):
+            try:
+                if connection.vendor == "sqlite" and connection.connection is None:
+                    with connection.cursor() as cursor:
+                        cursor.execute(f"PRAGMA busy_timeout = {WAIT_MILLISECONDS}")
+                held.update(started_at=timezone.now())
+            except Error as error:
+                logger.debug("The claim on an Idempotency-Key was not renewed: %s", error)
+                connection.close()
+    finally:
+        connection.close()  # that of this thread
+
+
 def _claim_key(request: ApiRequest, key: str) -> IdempotentResponse:
     """Return the row to complete, or one that is completed. Raises a Problem if another request holds the key."""
     if not re.match(KEY_PATTERN, key):
         raise validation_problem("header.Idempotency-Key", "An Idempotency-Key has 1 to 255 visible ASCII characters.")
-    fingerprint, now = _fingerprint(request), request.context.now
+    fingerprint = _fingerprint(request)
+    now = timezone.now()  # reading the request may have taken long
     claim = {
         "fingerprint": fingerprint,
         "started_at": now,
@@ -96,7 +138,11 @@ def _claim_key(request: ApiRequest, key: str) -> IdempotentResponse:
             return row
         if row.started_at > now - ABANDONED_AFTER:
             raise Problem("idempotency_under_way", headers={"Retry-After": "1"})
-    if not IdempotentResponse.objects.filter(pk=row.pk, claim_token=row.claim_token).update(**claim):
+    # Unless the other request was completed or renewed since the row was read.
+    unchanged = IdempotentResponse.objects.filter(
+        pk=row.pk, claim_token=row.claim_token, started_at=row.started_at, completed_at=row.completed_at
+    )
+    if not unchanged.update(**claim):
         raise Problem("idempotency_under_way", headers={"Retry-After": "1"})
     row.refresh_from_db()
     return row
