@@ -2,7 +2,8 @@
 
 It runs django-q2's cluster as `manage.py qcluster` does. In addition, its processes have names, tell the supervisor
 what they do, and end with their parents. Otherwise the workers of a killed sentinel would go on beside those of the
-next cluster.
+next cluster. All code is loaded before the workers are forked, so they keep its version while an upgrade replaces the
+files.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ def main() -> None:
     from django_q import cluster
 
     from portal.jobs.canary import is_log_of_other_tasks
+    from portal.preloading import load_code
 
+    load_code()  # before the workers are forked
     logging.getLogger("django-q").addFilter(is_log_of_other_tasks)
     _connect_signals()
     cluster.Sentinel = _make_sentinel(_Forks())
