@@ -2,9 +2,18 @@
 
 import multiprocessing
 import os
+import sys
 
-from portal.logging_settings import LOGGING
-from portal.logs.context import request_id
+
+def forget_code() -> None:
+    """Let the next import read the files again. Child processes inherit modules, and an upgrade replaces the files."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "portal"]:
+        del sys.modules[name]
+
+
+forget_code()  # of the version that ran before `reload`
+
+from portal.logging_settings import LOGGING  # noqa: E402
 
 # Only the proxy (Caddy or nginx) may reach this address.
 bind = os.environ.get("BIND", "127.0.0.1:8000")
@@ -31,6 +40,13 @@ logconfig_dict = LOGGING
 control_socket_disable = True
 
 
+def post_fork(server: object, worker: object) -> None:
+    """Called in a new web process, before it loads the portal."""
+    forget_code()
+
+
 def post_request(worker: object, req: object, environ: object, resp: object) -> None:
     """Called after the access log: the next line of this thread belongs to another request."""
+    from portal.logs.context import request_id  # here, because it is that of the web process
+
     request_id.set("")
