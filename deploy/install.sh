@@ -34,7 +34,6 @@ step_user() {
 
 step_code() {
   if [ -d /opt/portal/.git ]; then
-    with_systemd systemctl stop portal-worker
     git -C /opt/portal pull --ff-only
   else
     git clone "$REPOSITORY" /opt/portal
@@ -82,6 +81,7 @@ step_services() {
   with_systemd systemctl daemon-reload
   with_systemd systemctl enable --now portal-web portal-worker
   with_systemd systemctl reload portal-web
+  with_systemd systemctl restart portal-worker
 }
 
 step_proxy() {
