@@ -110,8 +110,16 @@ class Site:
         wait_until(lambda: not former & list_children(master), seconds=SECONDS)
         assert sign in self.read_page("/sign-in/")
 
-    def restart_workers(self) -> None:
+    def loads_code_at_start(self) -> bool:
+        """Whether the version in the folder does, so that its workers may run while the files change."""
+        return "def load_code()" in (self.code / "portal" / "preloading.py").read_text()
+
+    def stop_workers(self) -> None:
         self._stop("workers")
+
+    def restart_workers(self) -> None:
+        if "workers" in self.processes:
+            self.stop_workers()
         self.start_workers()
 
     def stop(self) -> None:

@@ -47,12 +47,21 @@ def seeded(site) -> dict:
 
 
 def upgrade(site: Site, load: Load, version: Path, sign: str) -> None:
-    """The steps of docs/production.md. Requests are answered after each step, and the workers do their part."""
+    """The steps of docs/production.md. Requests are answered after each step, and the workers do their part.
+
+    Workers of a version that does not load all code at their start are stopped meanwhile.
+    """
     load.wait_for_rounds()
+    if not (has_workers := site.loads_code_at_start()):
+        site.stop_workers()
     site.replace_files(version)
     load.wait_for_answers()
     site.migrate()
-    load.wait_for_rounds()  # the former version, on the new database, with the new files
+    # The former version, on the new database, with the new files.
+    if has_workers:
+        load.wait_for_rounds()
+    else:
+        load.wait_for_answers()
     site.reload_web(sign)
     load.wait_for_answers()
     site.restart_workers()
