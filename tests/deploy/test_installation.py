@@ -161,8 +161,8 @@ def test_script_upgrades_while_the_portal_answers(installed):
         machine.run("touch", "/run/upgraded")
         assert "asked" in watcher.communicate(timeout=60)[0]
     assert machine.run("cat", "/run/told").splitlines() == [
-        "stop portal-worker",
         "daemon-reload",
         "enable --now portal-web portal-worker",
         "reload portal-web",
+        "restart portal-worker",
     ]
