@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 
 from django.conf import settings
 from django.contrib.staticfiles.management.commands import collectstatic
+from django.contrib.staticfiles.storage import ManifestFilesMixin, staticfiles_storage
 from django.core.files.storage import storages
 
 
@@ -28,7 +29,14 @@ class Command(collectstatic.Command):
             self.storage = storages.create_storage({"BACKEND": backend, "OPTIONS": {"location": folder}})
             report = super().collect()
             move_changed(Path(folder), root)
+        reload_manifest()
         return report
+
+
+def reload_manifest() -> None:
+    """Let this process, if it goes on, know the files by their new names, as Django's command does."""
+    if isinstance(staticfiles_storage, ManifestFilesMixin):
+        staticfiles_storage.hashed_files, staticfiles_storage.manifest_hash = staticfiles_storage.load_manifest()
 
 
 def move_changed(made: Path, root: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.management import call_command
 
 
@@ -59,3 +60,11 @@ def test_nothing_is_left_beside_the_files(sources, settings, tmp_path):
     collect()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["collected", "sources"]
     assert (settings.STATIC_ROOT.stat().st_mode & 0o777) == settings.FILE_UPLOAD_DIRECTORY_PERMISSIONS
+
+
+def test_the_process_itself_knows_the_new_names(sources, settings):
+    collect()
+    before = staticfiles_storage.url("page.css")
+    (sources / "page.css").write_text("body { color: white }\n" * 50)
+    collect()
+    assert staticfiles_storage.url("page.css") != before
