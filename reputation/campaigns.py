@@ -279,6 +279,8 @@ def _set_campaign(ids: Sequence[int], *, campaign: Campaign | None, account_id: 
         account = coverage.lock_account(account_id)
         movable = PhoneNumber.objects.for_account(account_id).filter(elsewhere, pk__in=in_list(ids))
         moved = list(movable.select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True))
+        if not moved:
+            return []
         numbers = PhoneNumber.objects.filter(pk__in=in_list(moved))
         audit.record_changes(
             numbers,
@@ -290,6 +292,6 @@ def _set_campaign(ids: Sequence[int], *, campaign: Campaign | None, account_id: 
         )
         numbers.update(campaign=campaign)
         daily_limit.recompute(numbers, account_id=account_id, now=context.now)
-        if campaign is None and moved:
+        if campaign is None:
             coverage.end_without_seat(moved, account=account, context=context)
     return moved

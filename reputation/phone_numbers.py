@@ -136,10 +136,12 @@ def change(
     """
     with transaction.atomic():
         account = coverage.lock_account(number.account_id)
-        leaving = PhoneNumber.objects.filter(pk=number.pk)
-        if not (campaign or end_monitoring) and coverage.count_ending(leaving, get_coverage(account, context.now)):
-            raise MonitoringWouldEnd
         before = PhoneNumber.objects.select_for_update().get(pk=number.pk)
+        before.account = account
+        if before.campaign_id and not (campaign or end_monitoring):
+            leaving = PhoneNumber.objects.filter(pk=before.pk)
+            if coverage.count_ending(leaving, get_coverage(account, context.now)):
+                raise MonitoringWouldEnd
         label = clean_label(label)
         for old, new in (
             (before.label, label),
