@@ -138,7 +138,7 @@ def change(
         account = coverage.lock_account(number.account_id)
         before = PhoneNumber.objects.select_for_update().get(pk=number.pk)
         before.account = account
-        if before.campaign_id and not (campaign or end_monitoring):
+        if before.campaign_id and before.capability in PhoneNumber.MONITORED and not (campaign or end_monitoring):
             leaving = PhoneNumber.objects.filter(pk=before.pk)
             if coverage.count_ending(leaving, get_coverage(account, context.now)):
                 raise MonitoringWouldEnd

@@ -60,12 +60,11 @@ def end_without_seat(moved: Sequence[int], *, account: Account, context: Context
 
     Call it in the transaction that moved them, after the move, with the account locked. Returns the ids it ended.
     """
-    coverage = get_coverage(account, context.now)
-    excess = coverage.uncovered_count
-    if not excess:
+    monitored = PhoneNumber.objects.monitored().filter(pk__in=in_list(moved), campaign__isnull=True).order_by("-pk")
+    if not monitored.exists():
         return []
-    monitored = PhoneNumber.objects.monitored().filter(pk__in=in_list(moved), campaign__isnull=True)
-    ids = list(monitored.order_by("-pk").values_list("pk", flat=True)[:excess])
+    excess = get_coverage(account, context.now).uncovered_count
+    ids = list(monitored.values_list("pk", flat=True)[:excess])
     return capability.disable(ids, context=context, reason=LEFT_CAMPAIGN) if ids else []
 
 
