@@ -60,6 +60,7 @@ def run_unit(machine: Machine, name: str) -> Iterator[None]:
             yield
         finally:
             _stop(process, float(unit["TimeoutStopSec"]))
+            machine.run("rm", notify_path)  # so that the unit can run again
 
 
 def _open_log(machine: Machine, name: str):
