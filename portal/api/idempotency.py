@@ -8,29 +8,26 @@ and its write is rolled back.
 
 from __future__ import annotations
 
-import logging
 import re
 import secrets
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import datetime, timedelta
-from functools import wraps
+from functools import partial, wraps
 from hashlib import sha256
 from typing import cast
 
 from django.core.files.uploadedfile import UploadedFile
-from django.db import Error, connection, transaction
+from django.db import transaction
 from django.http import HttpResponse
 from django.http.multipartparser import MultiPartParserError
 from django.utils import timezone
 
 from portal.api.authentication import ApiRequest, View
 from portal.api.problems import Problem, problem_from_exception, validation_problem
-from portal.jobs.renewal import INTERVAL_SECONDS, WAIT_MILLISECONDS
+from portal.jobs.renewal import renew_until
 from portal.models import IdempotentResponse
-
-logger = logging.getLogger(__name__)
 
 # A living process renews its claim well before.
 ABANDONED_AFTER = timedelta(seconds=10)
@@ -83,35 +80,20 @@ def _run_once(request: ApiRequest, key: str, run: Callable[[], HttpResponse], *,
 
 @contextmanager
 def _keep_claim(claimed: IdempotentResponse) -> Iterator[None]:
-    """Renew the claim every few seconds while the block runs, from a thread that dies with the process."""
+    """Renew the claim every few seconds while the block runs, from a thread that dies with the process.
+
+    On SQLite, the request's own transaction may keep the thread from writing. Then nobody can take over, either.
+    """
+    held = IdempotentResponse.objects.filter(pk=claimed.pk, claim_token=claimed.claim_token, completed_at__isnull=True)
     ended = threading.Event()
-    thread = threading.Thread(target=_renew_until, args=(claimed, ended), name="idempotency", daemon=True)
+    renew = partial(renew_until, ended, lambda: held.update(started_at=timezone.now()))
+    thread = threading.Thread(target=renew, name="idempotency", daemon=True)
     thread.start()
     try:
         yield
     finally:
         ended.set()
         thread.join()
-
-
-def _renew_until(claimed: IdempotentResponse, ended: threading.Event) -> None:
-    """Renew the claim until the event is set.
-
-    On SQLite, the request's own transaction may keep this thread from writing. Then nobody can take over, either.
-    """
-    held = IdempotentResponse.objects.filter(pk=claimed.pk, claim_token=claimed.claim_token, completed_at__isnull=True)
-    try:
-        while not ended.wait(INTERVAL_SECONDS):
-            try:
-                if connection.vendor == "sqlite" and connection.connection is None:
-                    with connection.cursor() as cursor:
-                        cursor.execute(f"PRAGMA busy_timeout = {WAIT_MILLISECONDS}")
-                held.update(started_at=timezone.now())
-            except Error as error:
-                logger.debug("The claim on an Idempotency-Key was not renewed: %s", error)
-                connection.close()
-    finally:
-        connection.close()  # that of this thread
 
 
 def _claim_key(request: ApiRequest, key: str) -> IdempotentResponse:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -75,23 +75,26 @@ class _Renewer:
             self._thread.join()
 
     def _run(self) -> None:
-        try:
-            while not self._ended.wait(INTERVAL_SECONDS):
-                if claims := self.get_claims():
-                    self._renew(claims)
-        finally:
-            connection.close()  # that of this thread
+        renew_until(self._ended, lambda: _renew(self.get_claims()))
 
-    def _renew(self, claims: list[HeldClaim]) -> None:
-        try:
-            if connection.vendor == "sqlite" and connection.connection is None:
-                with connection.cursor() as cursor:
-                    cursor.execute(f"PRAGMA busy_timeout = {WAIT_MILLISECONDS}")
-            _renew(claims)
-        except Error as error:
-            # The database is away or busy. While it is, nobody else can take over, and the next attempt is near.
-            logger.debug("Claims were not renewed: %s", error)
-            connection.close()
+
+def renew_until(ended: threading.Event, renew: Callable[[], object]) -> None:
+    """Call `renew` every few seconds until the event is set; for a thread of its own, whose connection is closed then.
+
+    While the database is away or busy, nobody else can take over, and the next attempt is near.
+    """
+    try:
+        while not ended.wait(INTERVAL_SECONDS):
+            try:
+                if connection.vendor == "sqlite" and connection.connection is None:
+                    with connection.cursor() as cursor:
+                        cursor.execute(f"PRAGMA busy_timeout = {WAIT_MILLISECONDS}")
+                renew()
+            except Error as error:
+                logger.debug("Claims were not renewed: %s", error)
+                connection.close()
+    finally:
+        connection.close()
 
 
 def _renew(claims: list[HeldClaim]) -> None:

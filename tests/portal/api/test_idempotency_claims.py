@@ -7,6 +7,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 
 from portal.api import idempotency
+from portal.jobs import renewal
 from portal.models import AuditEvent, IdempotentResponse
 from reputation.imports import pipeline
 from reputation.models import Campaign
@@ -55,7 +56,7 @@ def test_a_request_whose_process_is_killed_is_done_by_the_next_one_within_second
 
 @pytest.mark.django_db(transaction=True)
 def test_a_request_that_takes_long_keeps_its_key(account, api_client, monkeypatch):
-    monkeypatch.setattr(idempotency, "INTERVAL_SECONDS", 0.05)
+    monkeypatch.setattr(renewal, "INTERVAL_SECONDS", 0.05)
     receive = pipeline.receive
 
     def receive_slowly(**kwargs):
