@@ -1,4 +1,4 @@
-"""Python processes on the test database. Tests that start one need transaction=True."""
+"""Python processes beside that of the tests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def start_python(code: str, *arguments: object, **environment: str) -> subprocess.Popen:
-    """Run the code. `arguments` are in its sys.argv. `environment` is added to that of this process."""
+    """Run the code on the test database; the test needs transaction=True.
+
+    `arguments` are in its sys.argv. `environment` is added to that of this process.
+    """
     here = connection.settings_dict
     address = f"postgres://{here['USER']}:{here['PASSWORD']}@{here['HOST']}:{here['PORT']}/{here['NAME']}"
     database = {"DATABASE_URL": f"sqlite:///{here['NAME']}" if connection.vendor == "sqlite" else address}
@@ -24,3 +27,20 @@ def start_python(code: str, *arguments: object, **environment: str) -> subproces
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+
+
+def run_python(
+    *arguments: object, environment: dict[str, str], folder: Path = ROOT, seconds: float | None = None
+) -> str:
+    """Run Python in the folder with this environment until it ends well, and return what it writes."""
+    done = subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+    assert done.returncode == 0, f"{arguments} failed:\n{done.stdout}{done.stderr}"
+    return done.stdout

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from email import message_from_string, policy
 from pathlib import Path
 
-from tests.support.processes import ROOT
+from tests.support.processes import ROOT, run_python
 from tests.support.servers import free_port, wait_for_port
 
 # Only to end a test of a portal that hangs.
@@ -85,17 +85,8 @@ class ProductionPortal:
     def manage(self, *arguments: str, code: str = "") -> str:
         """Run manage.py, or this code, with the arguments; return the output."""
         script = ["-c", f"import django; django.setup()\n{code}"] if code else ["manage.py"]
-        done = subprocess.run(
-            [sys.executable, *script, *arguments],
-            cwd=ROOT,
-            env=self.environment | {"DJANGO_SETTINGS_MODULE": "portal.settings"},
-            capture_output=True,
-            text=True,
-            timeout=COMMAND_TIMEOUT,
-            check=False,
-        )
-        assert done.returncode == 0, f"{arguments} failed:\n{done.stdout}{done.stderr}"
-        return done.stdout
+        environment = self.environment | {"DJANGO_SETTINGS_MODULE": "portal.settings"}
+        return run_python(*script, *arguments, environment=environment, seconds=COMMAND_TIMEOUT)
 
     def start(self) -> None:
         for name, command in (

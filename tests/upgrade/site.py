@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.support.processes import run_python
 from tests.support.servers import free_port, wait_for_port
 from tests.support.waiting import wait_until
 
@@ -56,17 +57,7 @@ class Site:
 
     def run(self, *arguments: object) -> str:
         """Run Python in the folder of the code, and return what it writes."""
-        done = subprocess.run(
-            [sys.executable, *map(str, arguments)],
-            cwd=self.code,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
-        assert done.returncode == 0, f"{arguments} failed:\n{done.stdout}{done.stderr}"
-        return done.stdout
+        return run_python(*arguments, environment=self.environment, folder=self.code, seconds=SECONDS)
 
     def migrate(self) -> None:
         self.run("manage.py", "migrate", "-v", "0")
