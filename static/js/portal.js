@@ -192,6 +192,12 @@ document.addEventListener("copy", (event) => {
 });
 
 // --- forms and htmx ------------------------------------------------------------------------------------------------
+// A choice that was made while the scripts were loading counts like a later one.
+document.addEventListener("DOMContentLoaded", () => {
+  for (const form of document.querySelectorAll("form[hx-trigger*='change']")) {
+    if (live.hasUnsavedInput(form)) htmx.trigger(form, "change");
+  }
+});
 document.addEventListener("htmx:afterSettle", ({ target }) => {
   if (target.dataset?.announce) announce(target.dataset.announce);
 });

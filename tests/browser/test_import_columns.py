@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from portal.models import Member
 from reputation.imports import pipeline
@@ -142,6 +142,26 @@ class TestChangeOfAChoice:
         expect(page.get_by_text("2 columns ignored")).to_have_count(0)
         expect(page.get_by_text("1 column ignored")).to_be_visible()
         assert NumberImport.objects.get().columns == {"number": 1, "label": 2}
+
+    def test_a_choice_in_the_moment_that_the_preview_is_replaced_counts(self, page):
+        page.evaluate("""() => document.addEventListener("htmx:afterSwap", () => setTimeout(() => {
+          const fax = [...document.querySelectorAll("select")].find((field) => field.labels[0].textContent === "Fax");
+          fax.value = "number";
+          fax.dispatchEvent(new Event("change", { bubbles: true }));
+        }), { once: true })""")
+        page.get_by_label("Site").select_option("label")
+        expect(tally(page, "New")).to_have_text("3")
+        assert NumberImport.objects.get().columns == {"number": 1, "label": 2}
+
+    def test_a_choice_made_while_the_scripts_are_loading_counts(self, page):
+        scripts: list[Route] = []
+        page.route("**/js/portal*.js", lambda route: scripts.append(route))
+        page.goto(page.url, wait_until="commit")
+        page.get_by_label("Fax").select_option("number")
+        expect(tally(page, "New")).to_have_text("2")
+        scripts[0].continue_()
+        expect(tally(page, "New")).to_have_text("3")
+        expect(page.get_by_label("Fax")).to_have_value("number")
 
 
 def test_the_changed_choice_stays_in_view_on_a_long_page(open_page, live_url, admin):
