@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
-import time
 from typing import TextIO
 
+import httpx
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
@@ -19,7 +18,7 @@ from portal.environment import BASE_DIR
 
 # The supervisor of the workers needs 20 seconds at most. A task that is cut off runs again, which is safe.
 GRACE_SECONDS = 30
-START_TIMEOUT_SECONDS = 60
+PROBE_TIMEOUT_SECONDS = 5
 
 
 class Command(BaseCommand):
@@ -107,12 +106,15 @@ def get_web_command(port: int, *, reload: bool) -> list[str]:
 
 
 def wait_for_web_server(port: int, *, shutdown: ShutdownRequest, web: Program) -> bool:
-    """Wait until the web server accepts connections. False if it does not, or if a shutdown is requested meanwhile."""
-    deadline = time.monotonic() + START_TIMEOUT_SECONDS
-    while time.monotonic() < deadline and web.is_running():
-        with socket.socket() as client:
-            if client.connect_ex((HOST, port)) == 0:
+    """Wait until the web server answers. False if it ends, or if a shutdown is requested meanwhile.
+
+    It accepts connections seconds before its processes have loaded the portal.
+    """
+    while web.is_running() and not shutdown.requested.wait(0.1):
+        try:
+            url = f"http://{HOST}:{port}/healthz"
+            if httpx.get(url, timeout=PROBE_TIMEOUT_SECONDS, trust_env=False).is_success:  # not through a proxy
                 return True
-        if shutdown.requested.wait(0.1):
-            return False
+        except httpx.TransportError:
+            continue
     return False

@@ -9,13 +9,16 @@ import subprocess
 import sys
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
 
-from tests.support.demo import BASE_DIR, DemoProcess, free_port, start_demo
+from portal.demo.processes import Program, ShutdownRequest
+from portal.management.commands.demo import wait_for_web_server
+from tests.support.demo import BASE_DIR, READY_TIMEOUT, DemoProcess, free_port, start_demo
 
 # Run these tests one after the other, since each starts a whole portal.
 pytestmark = [pytest.mark.xdist_group("demo"), pytest.mark.own_portal]
@@ -168,7 +171,7 @@ def test_a_second_demo_on_the_same_data_names_the_first(run_demo, data_dir):
     demo.wait_for(READY_LINE)
     users = query_database(demo, "SELECT id FROM portal_user ORDER BY id")
     second = run_demo("--reset")
-    assert second.process.wait(30) == 1
+    assert second.process.wait(READY_TIMEOUT) == 1
     assert f"A demo already runs on {data_dir}: {demo.url}, process {demo.process.pid}." in second.output
     assert "DATA_DIR=" in second.output
     assert "Traceback" not in second.output
@@ -182,7 +185,7 @@ def test_a_killed_demo_whose_programs_still_run_names_the_command_that_ends_them
     demo.process.kill()
     demo.process.wait()
     second = run_demo()
-    assert second.process.wait(30) == 1
+    assert second.process.wait(READY_TIMEOUT) == 1
     command = re.search(r"End them with: (kill -KILL -- .*)", second.output)[1]
     subprocess.run(command.split(), check=True)
     wait_until(lambda: not running_groups(demo))
@@ -191,13 +194,30 @@ def test_a_killed_demo_whose_programs_still_run_names_the_command_that_ends_them
     assert third.stop() == 0
 
 
+def test_the_web_server_is_ready_when_it_answers_and_not_when_it_accepts_connections():
+    web = Program("web server", [sys.executable, "-c", "import signal; signal.pause()"], env={})
+    web.start()
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor() as threads:
+            port = server.getsockname()[1]
+            is_ready = threads.submit(wait_for_web_server, port, shutdown=ShutdownRequest(), web=web)
+            connection, _ = server.accept()
+            with connection:
+                assert connection.recv(4096).startswith(b"GET /healthz ")
+                assert not is_ready.done()
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+                assert is_ready.result()
+    finally:
+        web.kill_group()
+
+
 def test_a_port_in_use_is_reported_before_anything_starts(run_demo, data_dir):
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
         demo = run_demo(port=port)
-        assert demo.process.wait(30) == 1
+        assert demo.process.wait(READY_TIMEOUT) == 1
     assert f"Port {port} is in use by another program." in demo.output
     assert f"make demo PORT={port + 1}" in demo.output
     assert "Traceback" not in demo.output
