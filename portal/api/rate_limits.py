@@ -95,13 +95,15 @@ class RateLimiter:
         return RateLimitStatus(policy, limit, counter.total + counter.unsynced, WINDOW_SECONDS - seconds)
 
 
-# A process whose clock is behind adds to the later minute: counting a few too many is better than losing many.
+# A process whose clock is behind adds to the later minute: counting a few too many is better than losing many. A minute
+# that is far ahead was counted while a clock was wrong.
 _ADD_SQL = """
 INSERT INTO portal_apiusage (api_key_id, policy, minute, request_count) VALUES (%s, %s, %s, %s)
 ON CONFLICT (api_key_id, policy) DO UPDATE SET
-    request_count = CASE WHEN portal_apiusage.minute >= excluded.minute
+    request_count = CASE WHEN portal_apiusage.minute BETWEEN excluded.minute AND excluded.minute + 5
            THEN portal_apiusage.request_count + excluded.request_count ELSE excluded.request_count END,
-    minute = CASE WHEN portal_apiusage.minute > excluded.minute THEN portal_apiusage.minute ELSE excluded.minute END
+    minute = CASE WHEN portal_apiusage.minute BETWEEN excluded.minute AND excluded.minute + 5
+           THEN portal_apiusage.minute ELSE excluded.minute END
 RETURNING request_count
 """
 

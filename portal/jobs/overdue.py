@@ -37,7 +37,7 @@ def enqueue_overdue() -> list[str]:
     One query for each kind of work, and a few more if something is overdue. Raises what the database raises.
     """
     now = timezone.now()
-    overdue = [work for work in due_work(now, only_cheap=True) if work.get_age(now) >= GRACE]
+    overdue = [work for work in due_work(now, only_cheap=True) if work.is_overdue(now, GRACE)]
     if not overdue:
         return []
     held = _get_held_leases(now)

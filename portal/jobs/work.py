@@ -17,7 +17,7 @@ from typing import Any, Final
 from django.db import models
 from django.db.models import QuerySet
 
-from portal.jobs.claims import unclaimed
+from portal.jobs.claims import CLOCK_TOLERANCE, unclaimed
 
 # Counting stops here: a count of all numbers would take longer than doing some of the work.
 MAX_COUNT: Final = 100_000
@@ -72,6 +72,10 @@ class DueWork:
     def get_age(self, now: datetime) -> timedelta:
         """For how long the longest due row waits; never negative."""
         return max(now - self.since, timedelta())
+
+    def is_overdue(self, now: datetime, grace: timedelta) -> bool:
+        """Whether a free worker should have begun. Also if it got due by a clock that was far ahead of this one."""
+        return self.get_age(now) >= grace or self.since > now + CLOCK_TOLERANCE
 
     def is_late(self, now: datetime) -> bool:
         return self.get_age(now) > self.kind.late_after

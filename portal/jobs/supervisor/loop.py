@@ -14,6 +14,7 @@ from django.db import connections
 from django_q.conf import Conf
 
 from portal.jobs.canary import is_log_of_other_tasks
+from portal.jobs.clock import look_at_clock
 from portal.jobs.overdue import enqueue_overdue
 from portal.jobs.supervisor.cluster import ClusterProcess
 from portal.jobs.supervisor.faults import Waiting, find_fault
@@ -39,6 +40,11 @@ OVERDUE_SECONDS: Final = 3
 READY_SECONDS: Final = 20
 
 
+def queue_overdue_work() -> None:
+    look_at_clock()
+    enqueue_overdue()
+
+
 class Supervisor:
     """Runs until SIGTERM or SIGINT. A second signal ends the cluster at once."""
 
@@ -47,7 +53,7 @@ class Supervisor:
         self.watch = CanaryWatch(self.name)
         self.threads = [
             PeriodicThread("The canary", self.watch.step, seconds=1),
-            PeriodicThread("Overdue work", enqueue_overdue, seconds=OVERDUE_SECONDS),
+            PeriodicThread("Overdue work", queue_overdue_work, seconds=OVERDUE_SECONDS),
         ]
         self.cluster: ClusterProcess | None = None
         self._signals = 0

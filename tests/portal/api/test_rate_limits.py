@@ -1,5 +1,6 @@
 """Rate limits, in one process and across several."""
 
+from datetime import timedelta
 from itertools import count
 
 import pytest
@@ -80,3 +81,14 @@ def test_processes_exceed_the_limit_by_at_most_one_second_of_requests(account, n
             for _ in range(50):
                 answered += not process.count_request(key, "default", now=now).is_exceeded
     assert 1_000 <= answered <= 1_000 + 4 * 50
+
+
+def test_a_minute_that_was_counted_by_a_clock_an_hour_fast_limits_nothing_once_it_is_right(account, now, settings):
+    settings.API_RATE_LIMIT = 10
+    key, _ = create_api_key(account)
+    fast = RateLimiter().count_request
+    for _ in range(10):
+        fast(key, "default", now=now + timedelta(hours=1))
+    right = RateLimiter(clock=count(step=2).__next__).count_request
+    statuses = [right(key, "default", now=now) for _ in range(10)]
+    assert [status.used for status in statuses] == list(range(1, 11))
