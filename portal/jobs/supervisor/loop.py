@@ -30,6 +30,9 @@ TICK_SECONDS: Final = 0.5
 PATIENCE_SECONDS: Final = 5
 # How long a cluster may take to end its tasks, so that the supervisor ends within 20 seconds.
 GRACE_SECONDS: Final = 15
+# How long it may take once no worker is in a task. It takes a second otherwise. A cluster hangs whose children got
+# SIGTERM as well, as careless scripts send it.
+IDLE_SECONDS: Final = 5
 # The delay before a cluster that let no canary through is started again doubles up to this.
 MAX_DELAY_SECONDS: Final = 30
 # How often systemd is told that the loop goes round. WatchdogSec in deploy/portal-worker.service is far longer.
@@ -149,10 +152,14 @@ class Supervisor:
         connections.close_all()
 
     def _end(self, cluster: ClusterProcess) -> None:
-        deadline = time.monotonic() + GRACE_SECONDS
+        now = worked_at = time.monotonic()
+        deadline = now + GRACE_SECONDS
         cluster.request_stop()
-        while not cluster.get_end() and time.monotonic() < deadline and self._signals < 2:
+        while not cluster.get_end() and now < min(deadline, worked_at + IDLE_SECONDS) and self._signals < 2:
             cluster.read_reports(TICK_SECONDS / 5)
+            now = time.monotonic()
+            if cluster.activity.count_working(now, Conf.TIMEOUT):
+                worked_at = now
         if not cluster.get_end():
             logger.warning("The task cluster did not end in time and is killed; what it was doing is done again.")
         cluster.kill()

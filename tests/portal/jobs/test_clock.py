@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 import time_machine
 from django.utils import timezone
-from django_q.models import OrmQ, Schedule
+from django_q.models import Schedule
 
 from portal.jobs.claims import claim_row, unclaimed
 from portal.jobs.clock import INTERVAL, look_at_clock

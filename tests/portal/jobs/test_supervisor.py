@@ -17,7 +17,7 @@ from reputation.models import PhoneNumber
 from tests.factories import MonitoredNumberFactory
 from tests.support.servers import ProgramMissing, temporary_redis
 from tests.support.waiting import wait_until
-from tests.support.workers import SCRIPT, is_alive, kill, run_workers
+from tests.support.workers import SCRIPT, STOP_SECONDS, is_alive, kill, run_workers
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -25,6 +25,14 @@ pytestmark = pytest.mark.django_db(transaction=True)
 IMPATIENT_SCRIPT = f"""
 from portal.jobs.supervisor import faults
 faults.CANARY_SECONDS = 3
+{SCRIPT}
+"""
+# With another bound of the loop.
+LOOP_SCRIPT = f"""
+import django
+django.setup()
+from portal.jobs.supervisor import loop
+loop.{{bound}}
 {SCRIPT}
 """
 
@@ -128,6 +136,24 @@ def test_sigterm_ends_a_stuck_cluster_within_20_seconds(tmp_path, roles):
         kill(workers.get_processes(*roles), signal.SIGSTOP)
         assert workers.stop() == 0
         assert not any(map(is_alive, processes))
+
+
+def test_sigterm_to_all_processes_ends_a_cluster_that_then_hangs_without_its_grace(tmp_path):
+    with run_workers(tmp_path, script=LOOP_SCRIPT.format(bound="GRACE_SECONDS = 3_600")) as workers:
+        processes = workers.get_processes()
+        async_task("os.system", f"touch {tmp_path}/begun; sleep 600")
+        wait_until((tmp_path / "begun").exists)
+        kill([workers.process.pid, *processes], signal.SIGTERM)
+        assert workers.process.wait(STOP_SECONDS) == 0
+        assert not any(map(is_alive, processes))
+
+
+def test_sigterm_lets_a_task_that_runs_end(tmp_path):
+    with run_workers(tmp_path, script=LOOP_SCRIPT.format(bound="IDLE_SECONDS = 0.5")) as workers:
+        async_task("os.system", f"touch {tmp_path}/begun; sleep 3; touch {tmp_path}/done")
+        wait_until((tmp_path / "begun").exists)
+        assert workers.stop() == 0
+        assert (tmp_path / "done").exists()
 
 
 @pytest.mark.parametrize("suspended", [(), ("worker", "sentinel")])
