@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from portal.jobs import reports
 from portal.jobs.reports import Report
-from portal.jobs.supervisor.linux import has_dead_child, is_suspended
+from portal.jobs.supervisor.linux import has_dead_child, is_halted
 
 
 @dataclass
@@ -56,8 +56,8 @@ class Activity:
         return self.guarded_at is not None and now - self.guarded_at > patience and has_dead_child(self.sentinel_pid)
 
     def count_working(self, now: float, limit: float) -> int:
-        """How many workers are in a task, for less than `limit` seconds. One that is suspended does not work."""
-        return sum(now - since < limit and _exists(pid) and not is_suspended(pid) for pid, since in self.busy.items())
+        """How many workers are in a task, for less than `limit` seconds. One that is dead or suspended does not work."""
+        return sum(now - since < limit and _exists(pid) and not is_halted(pid) for pid, since in self.busy.items())
 
 
 def _exists(pid: int) -> bool:

@@ -36,9 +36,9 @@ def set_process_name(name: str) -> None:
         _prctl(_SET_NAME, name.encode(), 0, 0, 0)
 
 
-def is_suspended(pid: int) -> bool:
-    """Whether a signal or a debugger has suspended this process."""
-    return _read_state(pid) in ("T", "t")
+def is_halted(pid: int) -> bool:
+    """Whether this process has ended and its parent has not asked how, or a signal or a debugger has suspended it."""
+    return _read_state(pid) in ("Z", "T", "t")
 
 
 def has_dead_child(pid: int) -> bool:

@@ -85,8 +85,16 @@ def test_a_busy_worker_is_left_alone_until_its_task_is_over_time(age, is_fault):
     assert bool(find(activity)) is is_fault
 
 
-def test_a_worker_that_is_suspended_or_gone_is_not_busy(suspended):
-    for pid in (suspended, 2**22 + 1):
+@pytest.fixture
+def dead():
+    """A process that has ended, and whose parent has not asked how."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        yield process.pid
+
+
+def test_a_worker_that_is_suspended_or_dead_or_gone_is_not_busy(suspended, dead):
+    for pid in (suspended, dead, 2**22 + 1):
         activity = build_activity()
         activity.note(Report(reports.BEGAN, pid, "0"), NOW - CANARY_SECONDS - 1)
         assert find(activity).startswith("no canary")
