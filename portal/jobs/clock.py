@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.apps import apps
 from django.db import models, transaction
-from django.db.models import Q
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
@@ -22,14 +21,17 @@ from portal.models import Canary, Claimable, Heartbeat
 
 logger = logging.getLogger(__name__)
 
-# The row with the latest moment that a supervisor saw.
-HEARTBEAT_NAME: Final = "clock"
-# How often it is written. What got due after it was written last counts as due, too.
+# The rows with the latest moment that a supervisor saw, and with when it was noticed that the clock was set back.
+LATEST: Final = "clock"
+SET_BACK: Final = "clock set back"
+# How often the latest moment is written.
 INTERVAL: Final = timedelta(seconds=30)
+# How far after it a supervisor may have seen the clock before it was set back.
+_MARGIN: Final = INTERVAL + timedelta(seconds=30)
+# For so long after a clock was set back, a process may still write a time that it read before.
+REPEAT_FOR: Final = timedelta(seconds=10)
 # The fields of all models that say when something is due, or may be tried again.
 DUE_FIELDS: Final = frozenset({"backoff_until", "due_at", "mail_due_at", "next_action_at", "paused_until", "retry_at"})
-# How far after the recorded moment a supervisor may have seen the clock before it was set back.
-_MARGIN: Final = INTERVAL + timedelta(seconds=30)
 
 
 def look_at_clock() -> None:
@@ -38,38 +40,42 @@ def look_at_clock() -> None:
     One query, and a write every INTERVAL. Several processes may call it at once. Raises what the database raises.
     """
     now = timezone.now()
-    latest = Heartbeat.objects.filter(name=HEARTBEAT_NAME).values_list("at", flat=True).first()
+    moments = dict(Heartbeat.objects.filter(name__in=(LATEST, SET_BACK)).values_list("name", "at"))
+    latest = moments.get(LATEST)
     if latest is None or now - latest >= INTERVAL:
-        Heartbeat.objects.update_or_create(name=HEARTBEAT_NAME, defaults={"at": now})
+        Heartbeat.objects.update_or_create(name=LATEST, defaults={"at": now})
     elif latest - now > CLOCK_TOLERANCE:
-        _go_back(latest, now)
+        _go_back(latest, moments.get(SET_BACK), now)
 
 
-def _go_back(latest: datetime, now: datetime) -> None:
-    """One update for each field."""
+def _go_back(latest: datetime, noticed_at: datetime | None, now: datetime) -> None:
+    """Called until REPEAT_FOR is over. One update for each field."""
     until = latest + _MARGIN
     with transaction.atomic():
-        if not Heartbeat.objects.filter(name=HEARTBEAT_NAME, at=latest).update(at=now):
-            return  # another process does it
-        for model, field in _get_times():
-            model._base_manager.filter(**{f"{field}__gt": now, f"{field}__lte": until}).update(**{field: now})
+        for rows, field in _get_times():
+            rows.filter(**{f"{field}__gt": now, f"{field}__lte": until}).update(**{field: now})
         for model in apps.get_models():
             if issubclass(model, Claimable):
-                ahead = Q(lease_until__gt=now + CLOCK_TOLERANCE, lease_until__lte=until + MAX_WAIT)
-                model._base_manager.filter(ahead).update(**RELEASED)
-    minutes = (latest - now).total_seconds() / 60
-    logger.warning("The clock was set back by %.0f minutes. What was due before is due now.", minutes)
+                model._base_manager.filter(lease_until__gt=now + MAX_WAIT + CLOCK_TOLERANCE).update(**RELEASED)
+        if noticed_at is None:
+            Heartbeat.objects.update_or_create(name=SET_BACK, defaults={"at": now})
+            minutes = (latest - now).total_seconds() / 60
+            logger.warning("The clock was set back by %.0f minutes. What was due before is due now.", minutes)
+        elif not timedelta(0) <= now - noticed_at < REPEAT_FOR:
+            Heartbeat.objects.filter(name=LATEST).update(at=now)
+            Heartbeat.objects.filter(name=SET_BACK).delete()
 
 
-def _get_times() -> list[tuple[type[models.Model], str]]:
+def _get_times() -> list[tuple[models.QuerySet[Any], str]]:
     """The fields with times that lie ahead only because the clock was fast, if they are before the latest moment.
 
     Also those that say when something last ran: if it does not run again, it must not look as if it just had.
     """
     due = [
-        (model, field.name)
+        (model._base_manager.all(), field.name)
         for model in apps.get_models()
         for field in model._meta.get_fields()
         if isinstance(field, models.DateTimeField) and field.name in DUE_FIELDS
     ]
-    return [*due, (Schedule, "next_run"), (OrmQ, "lock"), (Heartbeat, "at"), (Canary, "last_run_at")]
+    queue = [(Schedule.objects.all(), "next_run"), (OrmQ.objects.all(), "lock")]
+    return [*due, *queue, (Canary.objects.all(), "last_run_at"), (Heartbeat.objects.exclude(name=LATEST), "at")]

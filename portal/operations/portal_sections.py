@@ -11,7 +11,7 @@ from django.db.models import Count, Min
 from django_q.brokers import get_broker
 from django_q.models import OrmQ, Schedule
 
-from portal.jobs.clock import HEARTBEAT_NAME as CLOCK
+from portal.jobs import clock
 from portal.jobs.work import DueWork, due_work
 from portal.mail import queue as mail_queue
 from portal.models import Canary, Heartbeat, TaskFailure, WebhookDelivery, WebhookEndpoint
@@ -42,7 +42,7 @@ def describe_failures(now: datetime) -> Content:
 def describe_workers(now: datetime) -> Content:
     """When a canary last went through each cluster, and when a scheduled task last ran. Two queries."""
     canaries = list(Canary.objects.order_by("name"))
-    heartbeats = list(Heartbeat.objects.exclude(name=CLOCK).order_by("name"))
+    heartbeats = list(Heartbeat.objects.exclude(name__in=(clock.LATEST, clock.SET_BACK)).order_by("name"))
     rows: list[Sequence[Cell]] = [
         (canary.name, canary.last_run_at, canary.replacements, canary.last_replaced_at, canary.last_fault)
         for canary in canaries

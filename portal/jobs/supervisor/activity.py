@@ -56,7 +56,7 @@ class Activity:
         return self.guarded_at is not None and now - self.guarded_at > patience and has_dead_child(self.sentinel_pid)
 
     def count_working(self, now: float, limit: float) -> int:
-        """How many workers are in a task, for less than `limit` seconds. One that is dead or suspended does not work."""
+        """How many workers are in a task, for less than `limit` seconds. A dead or suspended one does not work."""
         return sum(now - since < limit and _exists(pid) and not is_halted(pid) for pid, since in self.busy.items())
 
 
