@@ -12,6 +12,7 @@ from django.db.migrations.executor import MigrationExecutor
 from reputation.complaint_files import load_file
 from reputation.complaint_rows import get_fingerprint
 from reputation.models import Complaint, ComplaintFile
+from tests.support.migration_steps import migration_steps
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -27,10 +28,11 @@ HEADINGS = (
 @pytest.fixture
 def old():
     """Add rows to the database as it was before. Ends at the newest migration."""
-    call_command("migrate", *BEFORE[0], verbosity=0)
-    apps = MigrationExecutor(connection).loader.project_state(BEFORE).apps
-    yield OldRows(apps.get_model("reputation", "ComplaintFile"), apps.get_model("reputation", "Complaint"))
-    call_command("migrate", "reputation", verbosity=0)
+    with migration_steps():
+        call_command("migrate", *BEFORE[0], verbosity=0)
+        apps = MigrationExecutor(connection).loader.project_state(BEFORE).apps
+        yield OldRows(apps.get_model("reputation", "ComplaintFile"), apps.get_model("reputation", "Complaint"))
+        call_command("migrate", "reputation", verbosity=0)
 
 
 class OldRows:

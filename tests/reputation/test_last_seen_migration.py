@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from reputation.models import NumberCount, PhoneNumber, Tag
 from tests.factories import AccountFactory, EngineFactory, PhoneNumberFactory
+from tests.support.migration_steps import migration_steps
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -24,8 +25,9 @@ def migrate():
     def to(target: str | None) -> None:
         call_command("migrate", "reputation", *([target] if target else []), verbosity=0)
 
-    yield to
-    to(None)
+    with migration_steps():
+        yield to
+        to(None)
 
 
 def test_an_upgrade_keeps_skipping_numbers_whose_label_was_hidden(migrate):

@@ -12,6 +12,7 @@ from portal.models import AuditEvent
 from reputation.models import CarrierEngine, Case, Check, NumberCount, PhoneNumber, Tag
 from reputation.monitoring import engines, retirement
 from tests.factories import AccountFactory, PhoneNumberFactory
+from tests.support.migration_steps import migration_steps
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -25,9 +26,10 @@ def old_apps(settings):
     engines.sync_engines()
     account = AccountFactory()
     numbers = [PhoneNumberFactory(account=account, e164=f"+1206555010{n}") for n in range(3)]
-    call_command("migrate", *BEFORE, verbosity=0)
-    yield MigrationExecutor(connection).loader.project_state([BEFORE]).apps, numbers
-    call_command("migrate", "reputation", verbosity=0)
+    with migration_steps():
+        call_command("migrate", *BEFORE, verbosity=0)
+        yield MigrationExecutor(connection).loader.project_state([BEFORE]).apps, numbers
+        call_command("migrate", "reputation", verbosity=0)
 
 
 def test_complaints_that_tagged_numbers_put_them_at_risk_after_the_upgrade(old_apps):

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from tests.support.processes import ROOT
@@ -155,13 +155,17 @@ class Postgresql:
         """All of its processes are suspended: connections stay, and nothing answers."""
         assert self.process
         pids = [self.process.pid, *list_descendants(self.process.pid)]
-        for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
+        self._send(signal.SIGSTOP, pids)
         try:
             yield
         finally:
-            for pid in pids:
-                os.kill(pid, signal.SIGCONT)
+            self._send(signal.SIGCONT, pids)
+
+    @staticmethod
+    def _send(number: signal.Signals, pids: list[int]) -> None:
+        for pid in pids:
+            with suppress(ProcessLookupError):  # a connection was closed meanwhile
+                os.kill(pid, number)
 
     @contextmanager
     def slowed(self) -> Iterator[None]:
