@@ -29,6 +29,7 @@ from reputation.providers.protocol import (
     Stage,
 )
 from reputation.providers.registry import create_provider, get_providers
+from reputation.providers.time_limit import time_limit
 from reputation.service_clock import days
 
 logger = logging.getLogger(__name__)
@@ -36,6 +37,8 @@ logger = logging.getLogger(__name__)
 # The backoff of a failing operation doubles with each consecutive failure. Days of the service's clock.
 INITIAL_BACKOFF_DAYS = 1 / 288  # five minutes
 MAX_BACKOFF_DAYS = 1 / 4
+# A call that does not end by its own time-out is cut off so much later.
+EXTRA_SECONDS = 1
 
 
 @dataclass
@@ -151,7 +154,8 @@ def call_in_batches(provider: Provider, operation: str, items: Sequence[Any], re
 def _call_batch(provider: Provider, operation: str, batch: list[Any]) -> list[Any]:
     """The answers. Raises ProviderError, whatever the provider raises, and an outage of the portal's own database."""
     try:
-        return list(getattr(provider, operation)(batch))
+        with time_limit(provider.limits.timeout + EXTRA_SECONDS):
+            return list(getattr(provider, operation)(batch))
     except ProviderError:
         raise
     except OSError as error:  # the base of time-outs and connection errors in socket, ssl, urllib, requests, httpx
