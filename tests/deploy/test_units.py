@@ -30,3 +30,11 @@ def test_systemd_notices_a_mistake(tmp_path):
         ["systemd-analyze", "verify", "--man=no", "--generators=no", unit], capture_output=True, text=True
     )
     assert re.search(r"Unknown key (name )?'Umask'", answer.stderr)
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_systemd_rates_the_exposure_of_the_unit_as_ok(name):
+    command = ["systemd-analyze", "security", "--offline=yes", "--no-pager", "--threshold=20", ROOT / "deploy" / name]
+    answer = subprocess.run(command, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stdout
+    assert " OK " in answer.stdout.splitlines()[-1]
