@@ -12,6 +12,8 @@ from contextlib import contextmanager
 import psycopg
 from django.conf import settings
 from django.db import connection
+from environ import Env
+from psycopg.conninfo import make_conninfo
 
 from portal.backups.data_directory import lock_data_directory
 from portal.backups.errors import BackupError
@@ -53,8 +55,15 @@ def move_to_postgresql(address: str, *, restart: bool = False, report: Report, c
 @contextmanager
 def _open_target(address: str) -> Iterator[Target]:
     """Yield the database, which nobody else may use. Raises BackupError."""
+    # Read as DATABASE_URL is: in an address of libpq, the folder of a socket is written in another way.
+    named = Env.db_url_config(address)
+    if named.get("ENGINE") != "django.db.backends.postgresql":
+        raise BackupError("The address of the new database is none of PostgreSQL: it begins with postgres://.")
+    keys = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
+    values = {key: str(named[name]) for key, name in keys.items() if named.get(name)}
+    options = {"options": "-c timezone=UTC"} | named.get("OPTIONS", {})
     try:
-        opened = psycopg.connect(address, autocommit=True, options="-c timezone=UTC")
+        opened = psycopg.connect(make_conninfo(**values, **options), autocommit=True)
     except psycopg.Error as error:
         raise BackupError(f"The new database cannot be reached: {' '.join(str(error).split())}") from error
     with opened:

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 
+import psycopg
 import pytest
 from django.db import connection
 
@@ -243,6 +244,22 @@ def test_address_that_does_not_answer_is_named(portal, address):
     assert refused.returncode == 1
     assert "The new database cannot be reached" in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.django_db
+def test_the_address_may_name_the_folder_of_a_socket(portal, address, monkeypatch):
+    """As docs/production.md sets DATABASE_URL: the user is that of the process, or PGUSER."""
+    server, _, name = address.rpartition("/")
+    with psycopg.connect(f"{server}/{name}") as asked:
+        (folder,) = asked.execute("SHOW unix_socket_directories").fetchone()
+    monkeypatch.setenv("PGUSER", connection.settings_dict["USER"])
+    monkeypatch.setenv("PGPORT", str(connection.settings_dict["PORT"]))
+    assert "each table verified" in portal.manage_well("move_to_postgres", "--to", f"postgres:///{folder}/{name}")
+
+
+def test_address_of_another_database_is_refused(portal, tmp_path):
+    answer = portal.manage("move_to_postgres", "--to", f"sqlite:///{tmp_path}/other.sqlite3")
+    assert "begins with postgres://" in answer.stderr
 
 
 @pytest.mark.django_db
