@@ -46,8 +46,9 @@ def add_numbers(account, count: int = COUNT, **fields) -> None:
 
 def kill_while_under_way(workers: Workers, count_done: Callable[[], int]) -> None:
     """Kill the workers after the first chunk, and assert that the next one follows in time."""
+    processes = workers.get_processes("worker")
     wait_until(count_done, seconds=BOUND)
-    kill(workers.get_processes("worker"))
+    kill(processes)
     done = count_done()
     assert done < COUNT, "the work was done before the workers were killed"
     wait_until(lambda: count_done() > done, seconds=BOUND)
@@ -85,12 +86,13 @@ def test_a_bulk_action_is_applied_to_its_end(enrolled_account, context, tmp_path
         campaign=campaign,
         numbers=PhoneNumber.objects.all(),
     )
-    actions.confirm(bulk_action, context=context)
 
     def count_applied() -> int:
         return BulkAction.objects.get().applied_count
 
     with run_workers(tmp_path) as workers:
+        # Not before: it would be applied while the canary is waited for.
+        actions.confirm(bulk_action, context=context)
         kill_while_under_way(workers, count_applied)
         wait_until(lambda: BulkAction.objects.get().state == BulkAction.State.DONE, seconds=2 * BOUND)
     assert (count_applied(), PhoneNumber.objects.in_campaign(campaign).count()) == (COUNT, COUNT)
