@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from portal.accounts.licensing import Product
 from portal.audit import Actor
-from portal.jobs import failures
+from portal.jobs import failures, outages
 from portal.models import Account, Member, User
 from portal.phone import current_plan
 from reputation.matching import recorder
@@ -164,6 +164,12 @@ def use_providers(switch_providers, monkeypatch) -> Callable[..., list[FakeVendo
 def use_shipped_area_codes(monkeypatch) -> None:
     """The table in the database is not asked for: its query would come at some time in some test."""
     monkeypatch.setattr(current_plan, "_current", current_plan._Current())
+
+
+@pytest.fixture(autouse=True)
+def forget_outages(monkeypatch) -> None:
+    """The process is in no outage. An earlier test may have reported one, which is then logged no more."""
+    monkeypatch.setattr(outages, "_since", None)
 
 
 @pytest.fixture(autouse=True)
