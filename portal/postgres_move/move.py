@@ -55,15 +55,8 @@ def move_to_postgresql(address: str, *, restart: bool = False, report: Report, c
 @contextmanager
 def _open_target(address: str) -> Iterator[Target]:
     """Yield the database, which nobody else may use. Raises BackupError."""
-    # Read as DATABASE_URL is: in an address of libpq, the folder of a socket is written in another way.
-    named = Env.db_url_config(address)
-    if named.get("ENGINE") != "django.db.backends.postgresql":
-        raise BackupError("The address of the new database is none of PostgreSQL: it begins with postgres://.")
-    keys = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
-    values = {key: str(named[name]) for key, name in keys.items() if named.get(name)}
-    options = {"options": "-c timezone=UTC"} | named.get("OPTIONS", {})
     try:
-        opened = psycopg.connect(make_conninfo(**values, **options), autocommit=True)
+        opened = psycopg.connect(_read_address(address), autocommit=True, options="-c timezone=UTC")
     except psycopg.Error as error:
         raise BackupError(f"The new database cannot be reached: {' '.join(str(error).split())}") from error
     with opened:
@@ -72,6 +65,22 @@ def _open_target(address: str) -> Iterator[Target]:
         if users:
             raise BackupError(f"Others use the new database: {'; '.join(users[:5])}. Stop them first.")
         yield Target(opened)
+
+
+def _read_address(address: str) -> str:
+    """The address as psycopg takes it. Raises BackupError.
+
+    It is read as DATABASE_URL is: libpq itself expects the folder of a socket in another place.
+    """
+    try:
+        named = Env.db_url_config(address)
+    except ValueError:  # such as a port that is no number
+        named = {}
+    if named.get("ENGINE") != "django.db.backends.postgresql":
+        raise BackupError("This is no address of a PostgreSQL database, such as postgres:////run/postgresql/portal.")
+    keys = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
+    values = {key: str(named[name]) for key, name in keys.items() if named.get(name)}
+    return make_conninfo(**values, **named.get("OPTIONS", {}))
 
 
 def _begin(source: Source, target: Target, tables: list[Table], address: str, report: Report) -> None:

@@ -246,7 +246,6 @@ def test_address_that_does_not_answer_is_named(portal, address):
     assert "Traceback" not in refused.stderr
 
 
-@pytest.mark.django_db
 def test_the_address_may_name_the_folder_of_a_socket(portal, address, monkeypatch):
     """As docs/production.md sets DATABASE_URL: the user is that of the process, or PGUSER."""
     server, _, name = address.rpartition("/")
@@ -257,9 +256,12 @@ def test_the_address_may_name_the_folder_of_a_socket(portal, address, monkeypatc
     assert "each table verified" in portal.manage_well("move_to_postgres", "--to", f"postgres:///{folder}/{name}")
 
 
-def test_address_of_another_database_is_refused(portal, tmp_path):
-    answer = portal.manage("move_to_postgres", "--to", f"sqlite:///{tmp_path}/other.sqlite3")
-    assert "begins with postgres://" in answer.stderr
+@pytest.mark.parametrize("address", ["sqlite:////tmp/other.sqlite3", "portal", "postgres://127.0.0.1:port/portal"])
+def test_what_is_no_address_of_postgresql_is_refused(portal, address):
+    refused = portal.manage("move_to_postgres", "--to", address)
+    assert refused.returncode == 1
+    assert "no address of a PostgreSQL database" in refused.stderr
+    assert "Traceback" not in refused.stderr
 
 
 @pytest.mark.django_db
