@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.support.databases import empty_database
-from tests.support.processes import ROOT, run_python
+from tests.support.processes import ROOT, run_on_database
 from tests.upgrade.release import HistoryMissing, extract_previous_release
 
 pytestmark = pytest.mark.xdist_group("upgrade")
@@ -29,18 +28,12 @@ def release(tmp_path_factory) -> Path:
 def migrated_database(tmp_path_factory):
     """The address of a database of its own, of the kind that the tests use, migrated by this version."""
     with empty_database(tmp_path_factory.mktemp("database")) as address:
-        run_code(ROOT, address, "manage.py", "migrate", "--no-input", "-v", "0")
+        run_on_database(address, "manage.py", "migrate", "--no-input", "-v", "0")
         yield address
 
 
-def run_code(folder: Path, address: str, *arguments: object) -> str:
-    """Run Python with the portal's code in the folder, on the database, and return what it writes."""
-    code = {"PYTHONPATH": str(folder), "DJANGO_SETTINGS_MODULE": "portal.settings", "DEMO": "1"}
-    return run_python(*arguments, environment=os.environ | code | {"DATABASE_URL": address}, folder=folder)
-
-
 def use_every_table(folder: Path, address: str) -> dict:
-    return json.loads(run_code(folder, address, SCRIPT, folder))
+    return json.loads(run_on_database(address, SCRIPT, folder, folder=folder))
 
 
 def test_the_previous_release_reads_and_writes_every_table_of_this_version(release, migrated_database):
@@ -75,7 +68,7 @@ with connection.cursor() as cursor:
 
 def test_changes_that_the_previous_release_cannot_bear_are_found(release, migrated_database):
     """The last test of this database, because it changes the tables."""
-    run_code(ROOT, migrated_database, "-c", EXECUTE, *CHANGES.values())
+    run_on_database(migrated_database, "-c", EXECUTE, *CHANGES.values())
     assert set(use_every_table(release, migrated_database)["errors"]) == set(CHANGES)
 
 

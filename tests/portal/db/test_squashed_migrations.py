@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 
 from tests.support.databases import empty_database
-from tests.support.processes import ROOT, run_python
+from tests.support.processes import run_on_database
 
 DESCRIBE = """
 import json
@@ -45,9 +44,7 @@ print(json.dumps([tables, definitions]))
 
 
 def describe(address: str, how: str) -> list[dict]:
-    code = {"PYTHONPATH": str(ROOT), "DJANGO_SETTINGS_MODULE": "portal.settings", "DEMO": "1"}
-    written = run_python("-c", DESCRIBE, how, environment=os.environ | code | {"DATABASE_URL": address}, folder=ROOT)
-    return json.loads(written.splitlines()[-1])
+    return json.loads(run_on_database(address, "-c", DESCRIBE, how).splitlines()[-1])
 
 
 def test_the_tables_are_those_of_all_steps(tmp_path):
