@@ -83,8 +83,7 @@ def test_a_sentinel_that_does_not_notice_a_death_is_replaced(tmp_path):
 
 
 def test_one_canary_waits_while_a_cluster_is_stuck(tmp_path):
-    # django-q2's pusher waits for 10 seconds after an error of the database, and then needs some on a busy machine.
-    with run_workers(tmp_path, script=IMPATIENT_SCRIPT.replace("= 3", "= 22")) as workers:
+    with run_workers(tmp_path, script=IMPATIENT_SCRIPT.replace("= 3", "= 12")) as workers:
         kill(workers.get_processes("pusher"), signal.SIGSTOP)
         most = 0
 
