@@ -22,6 +22,20 @@ from tests.factories import AccountFactory, ApplicationFactory, LicenceFactory, 
 from tests.support.provider import FakeLookUps, FakeProvider, FakeVendor
 from tests.support.urls import create_api_key
 
+LONGEST_NAME = 60
+"""Characters of a parameter that are still readable in the name of a test."""
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a test by the parameter instead of by its value, if the value is a whole file.
+
+    An archive holds the time at which it was made. The workers of pytest-xdist import the tests one after
+    another, and refuse to begin if their names differ.
+    """
+    if isinstance(val, str | bytes) and len(val) > LONGEST_NAME:
+        return argname
+    return None
+
 
 @pytest.fixture
 def account(db) -> Account:

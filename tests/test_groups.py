@@ -46,3 +46,9 @@ def test_tests_of_one_group_run_in_one_process(tmp_path):
     assert len(processes) == 10
     assert len(set(processes)) == 1
     assert set(others.read_text().split()) - set(processes), "the other process was idle"
+
+
+def test_no_name_of_a_test_holds_a_whole_file(request):
+    """A file may hold the time at which it was made, and all workers must find the same names."""
+    names = [item.nodeid.partition("::")[2] for item in request.session.items]
+    assert max(map(len, names)) < 400
