@@ -9,6 +9,7 @@ class PortalConfig(AppConfig):
 
     def ready(self) -> None:
         from portal.accounts import owner_mails, passwords
+        from portal.accounts.api_keys import expiry
         from portal.area_code_tables import fetch_numbering_plan
         from portal.audit.record import on_recorded
         from portal.backups.data_directory import check_restore_finished
@@ -26,9 +27,9 @@ class PortalConfig(AppConfig):
         register(check_restore_finished)
         on_recorded(outbox.write_messages)
         without_work = {"portal.operations.tasks.check_operations": "It looks whether all is well."}
-        register_kinds((*work.KINDS, MAIL_WORK), without_work=without_work)
+        register_kinds((*work.KINDS, MAIL_WORK, expiry.WORK), without_work=without_work)
         register_totals((results.ATTEMPTS,))
         register_sections(SECTIONS)
         register_mail_kinds(passwords.INVITATION, passwords.STAFF_INVITATION, passwords.PASSWORD_RESET)
-        register_mail_kinds(owner_mails.KIND, mails.KIND)
+        register_mail_kinds(owner_mails.KIND, mails.KIND, expiry.KIND)
         pre_migrate.connect(refuse_unknown_migrations, sender=self)

@@ -60,6 +60,9 @@ SCHEDULES = (
     ),
     ScheduleEntry("canary", "reputation.tasks.maintenance.record_heartbeat", in_demo_loop=False),
     ScheduleEntry("check operations", "portal.operations.tasks.check_operations", in_demo_loop=False),
+    ScheduleEntry(
+        "warn about API keys", "portal.accounts.api_keys.tasks.warn_about_expiry", minutes=60, in_demo_loop=False
+    ),
     ScheduleEntry("end stale imports", "reputation.tasks.imports.end_stale_imports", minutes=10, in_demo_loop=False),
     ScheduleEntry("keep engines in step", "reputation.tasks.maintenance.sync_engines", minutes=60, in_demo_loop=False),
     ScheduleEntry("prune", "reputation.tasks.maintenance.prune", minutes=24 * 60, in_demo_loop=False),

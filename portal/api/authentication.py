@@ -18,6 +18,7 @@ from portal.accounts.roles import API_SCOPES
 from portal.api import rate_limits
 from portal.api.problems import problem_from_exception
 from portal.audit import Actor, Context
+from portal.client_address import get_client_address
 
 
 class ApiRequest(HttpRequest):
@@ -45,7 +46,9 @@ def require_api_key(scope: str, *, policy: str = "default") -> Callable[[View], 
             now = timezone.now()
             headers = {"Cache-Control": "no-store"}
             try:
-                caller = api_keys.authenticate(request.META.get("HTTP_AUTHORIZATION"), scope=scope, now=now)
+                caller = api_keys.authenticate(
+                    request.META.get("HTTP_AUTHORIZATION"), scope=scope, now=now, address=get_client_address(request)
+                )
                 request.caller = caller
                 request.context = Context(Actor(user=None, via="api", api_key_id=caller.pk), now)
                 api_keys.record_use(caller, now=now)

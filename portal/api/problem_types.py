@@ -62,7 +62,21 @@ PROBLEM_TYPES = {
             401,
             "The API key has expired",
             "The last day of this key is over.",
-            "Ask an owner for a new key.",
+            "Ask an owner for a new key. Owners get a mail 30, 7 and 1 days before a key expires.",
+        ),
+        ProblemType(
+            "key_stopped",
+            401,
+            "The API key stopped",
+            "The person who answers for this key left the account, cannot sign in, or may no longer make keys.",
+            "Ask an owner to take the key over, under Account > API keys. It works again at once.",
+        ),
+        ProblemType(
+            "address_not_allowed",
+            403,
+            "The API key may not be used from this address",
+            "The key is good, but is bound to other addresses than the one that the request came from.",
+            "Send requests from an address of the key, or ask an owner for a key for this one.",
         ),
         ProblemType(
             "scope_missing",

@@ -114,6 +114,7 @@ EVENT_LABELS: dict[str, EventLabel] = {
     "account.time_zone": EventLabel("Time zone changed", shows_values=True),
     "api_key.made": EventLabel("API key made", shows_values=True),
     "api_key.revoked": EventLabel("API key revoked"),
+    "api_key.taken_over": EventLabel("API key taken over", shows_values=True),
     "licence.added": EventLabel("Licence added", shows_values=True),
     "licence.changed": EventLabel("Licence changed", shows_values=True),
     "licence.removed": EventLabel("Licence removed"),

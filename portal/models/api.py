@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Self
 
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
 from portal.models.accounts import Account, AccountQuerySet, User
+
+
+class ApiKeyQuerySet(AccountQuerySet["ApiKey"]):
+    def mail_due(self, now: datetime) -> Self:
+        """Keys whose account's owners are to be mailed that they expire soon."""
+        return self.filter(mail_due_at__lte=now)
 
 
 class ApiKey(models.Model):
@@ -24,15 +32,39 @@ class ApiKey(models.Model):
     secret_hash = models.CharField(max_length=64, help_text="SHA-256 of the secret, as hex.")
     scopes = models.CharField(max_length=80, help_text="Space-separated codes from roles.API_SCOPES.")
     created_at = models.DateTimeField(default=timezone.now)
-    created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    # Empty: a command made it. Protected, because the key of a deleted person would look like that.
+    created_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    taken_over_by = models.ForeignKey(
+        User, models.SET_NULL, null=True, related_name="+", help_text="Who answers for the key in place of its maker."
+    )
+    # Empty only for keys that the previous release makes during an upgrade, until the next run of the task.
     expires_at = models.DateTimeField(null=True)
+    allowed_networks = models.TextField(
+        blank=True, default="", db_default="", help_text="Space-separated, as 203.0.113.0/24. Empty: all."
+    )
+    form_token = models.UUIDField(null=True, help_text="The form that made it, so that it makes one.")
     revoked_at = models.DateTimeField(null=True)
     last_used_at = models.DateTimeField(null=True)
+    # The last warning (days before it expires), and its mail: when it is due, and how often writing it was tried.
+    warned_days = models.PositiveSmallIntegerField(null=True)
+    mail_due_at = models.DateTimeField(null=True)
+    mail_attempts = models.PositiveSmallIntegerField(default=0, db_default=0)
 
-    objects = AccountQuerySet.as_manager()
+    objects = ApiKeyQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["account", "form_token"], name="api_key_once_for_form")]
+        indexes = [
+            models.Index(fields=["mail_due_at"], name="api_key_mail_due", condition=Q(mail_due_at__isnull=False)),
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} (nrp_{self.prefix})"
+
+    @property
+    def holder(self) -> User | None:
+        """Who answers for the key. None: a command made it."""
+        return self.taken_over_by or self.created_by
 
     @property
     def scope_list(self) -> list[str]:

@@ -9,10 +9,11 @@ from django.shortcuts import redirect, render
 from django.urls import path
 from django.views.decorators.http import require_POST
 
-from portal.accounts import members
+from portal.accounts import api_keys, members
 from portal.accounts.access import MemberRequest, get_account_object_or_404, member_required, owner_required
 from portal.accounts.members import MembershipError
 from portal.models import Member
+from portal.text import join_names, pluralize
 
 
 class AddMemberForm(forms.Form):
@@ -65,6 +66,7 @@ def change_role(request: MemberRequest, pk: int) -> HttpResponse:
         name = member.user.get_full_name()
         is_now = f"is now {member.get_role_display().lower()}" if changed else "has this role already"
         messages.success(request, f"{name} {is_now}.")
+        _warn_about_keys(request, member)
     return redirect("members")
 
 
@@ -73,14 +75,28 @@ def remove(request: MemberRequest, pk: int) -> HttpResponse:
     """Ask for confirmation on a page of its own, then remove the member on POST."""
     member = get_account_object_or_404(request, Member.objects.select_related("user", "account"), pk)
     if request.method != "POST":
-        return render(request, "portal/member_remove.html", {"leaving": member})
+        keys = api_keys.get_keys_of(request.account, member.user)
+        return render(request, "portal/member_remove.html", {"leaving": member, "keys": keys})
     try:
         members.remove_member(member, context=request.context)
     except MembershipError as error:
         messages.error(request, str(error))
     else:
         messages.success(request, f"{member.user.get_full_name()} is no longer a member.")
+        _warn_about_keys(request, member)
     return redirect("members")
+
+
+def _warn_about_keys(request: MemberRequest, member: Member) -> None:
+    """Say which API keys stopped, because the member held them and may no longer make keys."""
+    stopped = [key for key in api_keys.get_keys_of(request.account, member.user) if not key.is_held]
+    if stopped:
+        names = join_names([key.name for key in stopped])
+        messages.warning(
+            request,
+            f"{pluralize(len(stopped), 'API key')} of {member.user.get_full_name()} stopped: {names}. If something "
+            "still uses them, take them over under API keys.",
+        )
 
 
 def _render_page(request: MemberRequest, form: AddMemberForm) -> HttpResponse:

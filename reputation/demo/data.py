@@ -99,7 +99,6 @@ def _get_or_create_api_key(account: Account, now: datetime) -> str:
             account=account,
             name="Example dialer",
             scopes=("match", "read"),
-            expires_at=None,
             context=Context(Actor(user=None, via="command"), now),
         )
         token_file.touch(mode=0o600)

@@ -36,6 +36,7 @@ from tests.factories import (
     MemberFactory,
     PhoneNumberFactory,
     TelephoneFactory,
+    UserFactory,
     WebhookEndpointFactory,
 )
 from tests.support.urls import (
@@ -247,6 +248,8 @@ def _api_keys(url: Url, account: Account, owner: Member) -> Iterator[StateRow]:
     revoked, _ = create_api_key(account, "read", "write", name="The former CRM")
     api_keys.revoke_api_key(revoked, context=Context(actor, now))
     ApiKey.objects.filter(pk=revoked.pk).update(last_used_at=now)
+    stopped, _ = create_api_key(account, "report", name="Agents", allowed_networks="203.0.113.0/24 2001:db8::/32")
+    ApiKey.objects.filter(pk=stopped.pk).update(created_by=UserFactory(name="Pat Long-gone"))
     yield "some that work", reverse(url.name), owner
 
 

@@ -1,7 +1,8 @@
 """Account > API keys: created and revoked by owners, shown once, and kept as a hash."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
@@ -9,8 +10,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from portal.accounts.api_keys import KeyExpired, KeyRevoked, authenticate
-from portal.models import ApiKey, AuditEvent
+from portal.accounts.api_keys import LIFETIME, authenticate
+from portal.accounts.api_keys.errors import AddressNotAllowed, KeyExpired, KeyRevoked, KeyStopped
+from portal.models import ApiKey, AuditEvent, Member, today_of
+from tests.factories import MemberFactory, UserFactory
 from tests.support.pages import get_html
 from tests.support.urls import create_api_key
 
@@ -18,7 +21,9 @@ pytestmark = pytest.mark.django_db
 
 
 def post_key(client, **typed):
-    return client.post(reverse("api-key-create"), {"name": "Dialer", "scopes": ["match", "read"]} | typed)
+    return client.post(
+        reverse("api-key-create"), {"name": "Dialer", "scopes": ["match", "read"], "lifetime": "365"} | typed
+    )
 
 
 def token_in(answer) -> str:
@@ -43,13 +48,29 @@ def test_secret_of_a_key_is_not_stored(as_owner):
 
 def test_form_sent_twice_creates_one_key_and_shows_a_message(as_owner):
     form = as_owner.get(reverse("api-key-create")).context["form"]
-    prefix = form["key_prefix"].value()
-    token = token_in(post_key(as_owner, key_prefix=prefix))
-    assert token.split("_")[1] == prefix
-    again = post_key(as_owner, key_prefix=prefix)
+    form_token = str(form["form_token"].value())
+    token_in(post_key(as_owner, form_token=form_token))
+    again = post_key(as_owner, form_token=form_token)
     assert again.status_code == 302
     assert "no second one was made" in get_html(as_owner.get(again.url))
     assert ApiKey.objects.count() == 1
+
+
+def test_the_server_alone_generates_the_prefix(as_owner):
+    sent = "0123456789"
+    form_token = "01234567-89ab-4cde-8f01-23456789abcd"
+    token = token_in(post_key(as_owner, key_prefix=sent, prefix=sent, form_token=form_token))
+    prefix = ApiKey.objects.get().prefix
+    assert token.split("_")[1] == prefix
+    assert prefix not in (sent, form_token.replace("-", "")[: len(prefix)])
+
+
+def test_the_same_form_token_in_another_account_makes_a_key_there(as_owner, client_for):
+    form_token = "01234567-89ab-4cde-8f01-23456789abcd"
+    stranger = client_for(MemberFactory(role=Member.Role.OWNER))
+    token_in(post_key(as_owner, form_token=form_token))
+    token_in(post_key(stranger, form_token=form_token))
+    assert ApiKey.objects.values("account").distinct().count() == 2
 
 
 @pytest.mark.parametrize("who", ["as_admin", "as_viewer"])
@@ -62,6 +83,7 @@ def test_admins_and_viewers_can_list_but_not_create_or_revoke_keys(request, who,
     assert reverse("api-key-create") not in page
     assert post_key(client).status_code == 403
     assert client.post(reverse("api-key-revoke", args=[key.pk])).status_code == 403
+    assert client.post(reverse("api-key-take-over", args=[key.pk])).status_code == 403
     assert ApiKey.objects.get().revoked_at is None
 
 
@@ -96,14 +118,21 @@ def test_key_without_scopes_or_with_an_invalid_last_day_is_not_created(as_owner)
     assert "Choose what the key may do" in get_html(post_key(as_owner, scopes=[]))
     assert "This day is over" in get_html(post_key(as_owner, expires_on=str(yesterday)))
     assert "This is not a date" in get_html(post_key(as_owner, expires_on="soon"))
+    too_late = timezone.localdate() + LIFETIME + timedelta(days=2)
+    assert "a year at most" in get_html(post_key(as_owner, expires_on=str(too_late)))
+    assert "Choose for how long" in get_html(post_key(as_owner, lifetime=""))
+    assert "9999 is not one of" in get_html(post_key(as_owner, lifetime="9999"))
+    assert "203.0.113.999 is no address" in get_html(post_key(as_owner, allowed_networks="203.0.113.999"))
+    assert post_key(as_owner, form_token="\x00").status_code == 200
     assert not ApiKey.objects.exists()
 
 
 def test_last_day_of_a_key_ends_in_the_time_zone_of_the_account(as_owner, account):
     account.time_zone = "Pacific/Honolulu"
     account.save()
-    token = token_in(post_key(as_owner, expires_on="2031-03-31"))
-    ends = timezone.datetime.fromisoformat("2031-04-01T00:00:00-10:00")
+    last_day = today_of(account, timezone.now()) + timedelta(days=40)
+    token = token_in(post_key(as_owner, expires_on=str(last_day)))
+    ends = datetime.combine(last_day + timedelta(days=1), time(), ZoneInfo("Pacific/Honolulu"))
     authenticate(f"Bearer {token}", scope="read", now=ends - timedelta(seconds=1))
     with pytest.raises(KeyExpired):
         authenticate(f"Bearer {token}", scope="read", now=ends)
@@ -122,3 +151,67 @@ def test_query_count_is_the_same_for_5_and_100_keys(as_owner, account):
     for _ in range(95):
         create_api_key(account)
     assert queries() == few
+
+
+@pytest.mark.parametrize("days", [30, 90, 180, 365])
+def test_keys_expire_after_a_year_or_sooner_as_chosen(as_owner, account, days):
+    form = as_owner.get(reverse("api-key-create")).context["form"]
+    assert form["lifetime"].value() == 365
+    post_key(as_owner, lifetime=str(days))
+    key = ApiKey.objects.get()
+    last_day = today_of(account, timezone.now()) + timedelta(days=days)
+    zone = ZoneInfo(account.time_zone)
+    assert key.expires_at == datetime.combine(last_day + timedelta(days=1), time(), zone)
+    expires = key.expires_at.astimezone(zone)
+    assert f"{expires.day} {expires:%b %Y, %H:%M:%S %Z}" in get_html(as_owner.get(reverse("api-keys")))
+
+
+def test_a_key_that_is_bound_to_addresses_says_so(as_owner):
+    token = token_in(post_key(as_owner, allowed_networks="203.0.113.7\n2001:db8::/32"))
+    now = timezone.now()
+    authenticate(f"Bearer {token}", scope="read", now=now, address="203.0.113.7")
+    with pytest.raises(AddressNotAllowed):
+        authenticate(f"Bearer {token}", scope="read", now=now, address="203.0.113.8")
+    assert "only from 203.0.113.7 2001:db8::/32" in get_html(as_owner.get(reverse("api-keys")))
+    assert AuditEvent.objects.get(code="api_key.made").reason == "Only from 203.0.113.7, 2001:db8::/32"
+
+
+def test_an_owner_takes_over_the_key_of_somebody_who_left(as_owner, account, owner):
+    maker = UserFactory(name="Pat Gone")
+    key, token = create_api_key(account, name="Dialer in Seattle")
+    ApiKey.objects.update(created_by=maker)
+    url = reverse("api-key-take-over", args=[key.pk])
+    with pytest.raises(KeyStopped):
+        authenticate(f"Bearer {token}", scope="read", now=timezone.now())
+    page = get_html(as_owner.get(reverse("api-keys")))
+    assert "Stopped" in page
+    assert "Pat Gone may no longer make keys" in page
+    assert url in page
+    assert "It works again at once" in get_html(as_owner.get(url, headers={"HX-Request": "true"}))
+    assert "You answer for Dialer in Seattle" in get_html(as_owner.post(url, follow=True))
+    authenticate(f"Bearer {token}", scope="read", now=timezone.now())
+    assert url not in get_html(as_owner.get(reverse("api-keys")))
+    assert "Nothing was changed" in get_html(as_owner.post(url, follow=True))
+    taken_over = AuditEvent.objects.get(code="api_key.taken_over")
+    assert (taken_over.actor, taken_over.before, taken_over.after) == (owner.user, maker.email, owner.user.email)
+
+
+def test_a_revoked_key_cannot_be_taken_over(as_owner, account, now):
+    key, _ = create_api_key(account)
+    ApiKey.objects.update(created_by=UserFactory(), revoked_at=now)
+    assert "Nothing was changed" in get_html(as_owner.post(reverse("api-key-take-over", args=[key.pk]), follow=True))
+    assert ApiKey.objects.get().taken_over_by is None
+
+
+def test_who_ends_a_membership_is_told_which_keys_stop(as_owner, account):
+    leaving = MemberFactory(account=account, role=Member.Role.OWNER)
+    create_api_key(account, name="Dialer in Seattle")
+    ApiKey.objects.update(created_by=leaving.user)
+    create_api_key(account, name="Reports")
+    remove = reverse("member-remove", args=[leaving.pk])
+    assert "Dialer in Seattle" in get_html(as_owner.get(remove))
+    change = reverse("member-change-role", args=[leaving.pk])
+    assert "stopped: Dialer in Seattle." in get_html(
+        as_owner.post(change, {"role": "admin", "shown": "owner"}, follow=True)
+    )
+    assert "stopped: Dialer in Seattle." in get_html(as_owner.post(remove, follow=True))

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from portal.accounts import api_keys
-from portal.accounts.api_keys import authenticate, record_use
+from portal.accounts.api_keys import AuthenticationError, authenticate, record_use
 from portal.accounts.roles import API_SCOPES
 from portal.audit import Context
 from portal.models import ApiKey
@@ -20,8 +20,8 @@ def bearer_header(token: str) -> str:
     return f"Bearer {token}"
 
 
-def authentication_error(authorization, scope="read", now=None) -> api_keys.AuthenticationError:
-    with pytest.raises(api_keys.AuthenticationError) as raised:
+def authentication_error(authorization, scope="read", now=None) -> AuthenticationError:
+    with pytest.raises(AuthenticationError) as raised:
         authenticate(authorization, scope=scope, now=now or timezone.now())
     return raised.value
 
