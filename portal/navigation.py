@@ -59,7 +59,7 @@ MENU = (
             MenuItem("Members", "users", ("members", "member")),
             MenuItem("API keys", "key-round", ("api-keys", "api-key", "api-reference")),
             MenuItem("Webhooks", "webhook", ("webhooks", "webhook")),
-            MenuItem("Your settings", "settings", ("preferences", "account-settings", "password_change")),
+            MenuItem("Your settings", "settings", ("preferences", "account-settings", "account_change_password")),
         ),
     ),
 )

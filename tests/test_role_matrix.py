@@ -29,7 +29,7 @@ from tests.factories import (
     MemberFactory,
     UserFactory,
 )
-from tests.support.urls import POST_DATA, POST_NEEDS, PUBLIC_URLS, all_api_operations, all_page_urls
+from tests.support.urls import PERSON_URLS, POST_DATA, POST_NEEDS, PUBLIC_URLS, all_api_operations, all_page_urls
 
 pytestmark = pytest.mark.django_db
 
@@ -148,7 +148,7 @@ def sign_in(role: str, account: Account) -> Client:
 
 def read_cell(answer: HttpResponse) -> str:
     """Return whether the request was allowed, and neither refused nor redirected to a sign-in page."""
-    sign_in_pages = (reverse("sign-in"), reverse("admin:login"))
+    sign_in_pages = (reverse("account_login"), reverse("admin:login"))
     if answer.status_code == 405:
         return "-"
     if answer.status_code in (401, 403) or answer.headers.get("Location", "").startswith(sign_in_pages):
@@ -192,7 +192,8 @@ def test_pages_allow_the_roles_of_the_table():
                 needed = resolve(address).func.permission
                 if method == "POST":
                     needed = POST_NEEDS.get(url.name, needed)
-                expected[row][role] = "yes" if needed in MEMBER_ROLES.get(role, NOBODY) else "no"
+                is_for_all = url.name in PERSON_URLS and role != "anonymous"
+                expected[row][role] = "yes" if is_for_all or needed in MEMBER_ROLES.get(role, NOBODY) else "no"
     print_matrix(ROLES, actual)
     assert_as_in_table(actual, expected)
 

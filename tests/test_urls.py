@@ -7,14 +7,12 @@ from django.urls import reverse
 
 from portal.accounts.roles import API_SCOPES
 from tests.factories import AccountFactory, UserFactory
-from tests.support.urls import POST_DATA, PUBLIC_URLS, ApiOperation, Url, all_api_operations, all_page_urls
+from tests.support.urls import PERSON_URLS, POST_DATA, PUBLIC_URLS, ApiOperation, Url, all_api_operations, all_page_urls
 
 pytestmark = pytest.mark.django_db
 
 # URLs by which a viewer changes only their own user.
-PERSONAL_URLS = {"switch-account", "preferences", "password_change", "password_change_done"}
-# URLs that are open to users without an account.
-ACCOUNTLESS_URLS = {"password_change", "password_change_done"}
+PERSONAL_URLS = {"switch-account", "preferences", *PERSON_URLS}
 
 URLS = all_page_urls()
 OPERATIONS = all_api_operations()
@@ -31,7 +29,7 @@ def test_visitor_is_redirected_to_the_sign_in_page(url, account, client):
     answers = [client.get(address), client.post(address, POST_DATA.get(url.name, {}))]
     sent_to_sign_in = [answer for answer in answers if answer.status_code == 302]
     assert sent_to_sign_in, f"A stranger got {answers} from {address}"
-    assert all(answer.url.startswith(reverse("sign-in")) for answer in sent_to_sign_in)
+    assert all(answer.url.startswith(reverse("account_login")) for answer in sent_to_sign_in)
     assert all(answer.status_code in (302, 405) for answer in answers)
 
 
@@ -63,7 +61,7 @@ def test_a_viewer_changes_nothing(url, viewer, client_for, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "url", [url for url in MEMBERS_ONLY if not url.arguments and url.name not in ACCOUNTLESS_URLS], ids=url_id
+    "url", [url for url in MEMBERS_ONLY if not url.arguments and url.name not in PERSON_URLS], ids=url_id
 )
 def test_user_without_an_account_is_refused(url, client):
     AccountFactory()

@@ -53,22 +53,48 @@ def member_required(view: View) -> View:
     def inner(request: MemberRequest, *args: object, **kwargs: object) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return _redirect_to_sign_in(request)
-        request.memberships = list(
-            Member.objects.filter(user=request.user).select_related("account").order_by("account__name", "pk")
-        )
-        if not request.memberships:
+        if not _choose_account(request):
             return render(request, "portal/no_account.html", status=403)
-        chosen = request.session.get(ACCOUNT_SESSION_KEY)
-        request.member = next((m for m in request.memberships if m.account_id == chosen), request.memberships[0])
-        request.member.user = request.user
-        request.permissions = get_member_permissions(request.member)
-        request.account = request.member.account
-        request.context = Context(Actor(user=request.user, via="web"), timezone.now())
         with timezone.override(ZoneInfo(request.account.time_zone)):
             return view(request, *args, **kwargs)
 
     inner.permission = Permission.VIEW_ACCOUNT  # type: ignore[attr-defined]  # Callable has no attributes
     return inner
+
+
+def signed_in_required(view: View) -> View:
+    """Restrict the view to people who are signed in. Staff and people without an account are among them.
+
+    For a member, the request also has what `member_required` adds, so that the page shows the menu.
+    """
+
+    @wraps(view)
+    def inner(request: MemberRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+        if not request.user.is_authenticated:
+            return _redirect_to_sign_in(request)
+        if not _choose_account(request):
+            return view(request, *args, **kwargs)
+        with timezone.override(ZoneInfo(request.account.time_zone)):
+            return view(request, *args, **kwargs)
+
+    inner.permission = None  # type: ignore[attr-defined]  # Callable has no attributes
+    return inner
+
+
+def _choose_account(request: MemberRequest) -> bool:
+    """Add the account and the member to the request. False if the person is a member of no account."""
+    request.context = Context(Actor(user=request.user, via="web"), timezone.now())
+    request.memberships = list(
+        Member.objects.filter(user=request.user).select_related("account").order_by("account__name", "pk")
+    )
+    if not request.memberships:
+        return False
+    chosen = request.session.get(ACCOUNT_SESSION_KEY)
+    request.member = next((m for m in request.memberships if m.account_id == chosen), request.memberships[0])
+    request.member.user = request.user
+    request.permissions = get_member_permissions(request.member)
+    request.account = request.member.account
+    return True
 
 
 def _redirect_to_sign_in(request: MemberRequest) -> HttpResponse:

@@ -8,25 +8,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
-from django.contrib.auth.forms import PasswordResetForm
-from django.contrib.auth.tokens import default_token_generator
-from django.utils import timezone
-from django.utils.encoding import force_bytes
-from django.utils.http import urlsafe_base64_encode
+from django import forms
 
 from portal import mail
+from portal.authentication.password_links import INVITATION as INVITED
+from portal.authentication.password_links import LIFETIMES, RESET, get_set_password_link
 from portal.models import Member, User
-
-
-def get_set_password_link(user: User) -> str:
-    """A URL that lets its reader set the user's password: once, and for settings.PASSWORD_RESET_TIMEOUT."""
-    uid = urlsafe_base64_encode(force_bytes(user.pk))
-    return mail.build_url("password_reset_confirm", uid, default_token_generator.make_token(user))
-
-
-def _get_link_days() -> int:
-    return settings.PASSWORD_RESET_TIMEOUT // 86_400
 
 
 def enqueue_invitation(member: Member, *, invited_by: User | None, now: datetime) -> None:
@@ -43,10 +30,10 @@ def compose_invitation(params: dict[str, Any]) -> mail.Message | None:
     context = {
         "account": member.account,
         "invited_by": User.objects.filter(pk=params["invited_by"]).first(),
-        "sign_in": mail.build_url("sign-in"),
-        "forgotten": mail.build_url("password_reset"),
-        "link": "" if member.user.has_usable_password() else get_set_password_link(member.user),
-        "days": _get_link_days(),
+        "sign_in": mail.build_url("account_login"),
+        "forgotten": mail.build_url("account_reset_password"),
+        "link": "" if member.user.has_usable_password() else get_set_password_link(member.user, purpose=INVITED),
+        "days": LIFETIMES[INVITED].days,
     }
     subject = f"You were added to {member.account.name}"
     return mail.Message(subject, "portal/mails/invitation.txt", context, to=[member.user.email])
@@ -68,9 +55,9 @@ def compose_staff_invitation(params: dict[str, Any]) -> mail.Message | None:
     context = {
         "role": user.get_staff_role_display(),
         "sign_in": mail.build_url("admin:index"),
-        "forgotten": mail.build_url("password_reset"),
-        "link": "" if user.has_usable_password() else get_set_password_link(user),
-        "days": _get_link_days(),
+        "forgotten": mail.build_url("account_reset_password"),
+        "link": "" if user.has_usable_password() else get_set_password_link(user, purpose=INVITED),
+        "days": LIFETIMES[INVITED].days,
     }
     subject = "The administration of the Number Reputation portal"
     return mail.Message(subject, "portal/mails/staff_invitation.txt", context, to=[user.email])
@@ -79,17 +66,26 @@ def compose_staff_invitation(params: dict[str, Any]) -> mail.Message | None:
 STAFF_INVITATION = mail.MailKind("staff_invitation", "Invitation of staff", compose_staff_invitation)
 
 
-class UserPasswordResetForm(PasswordResetForm):
-    """Also for people who never set a password: their first link may have expired."""
+class ForgottenPasswordForm(forms.Form):
+    email = forms.EmailField(
+        label="E-mail",
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+        error_messages={
+            "required": "Write your e-mail address.",
+            "invalid": "This is not an e-mail address. Write it as dana@example.com.",
+        },
+    )
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Enqueue the mail for any address.
 
-        Whether somebody has this address is looked up when the mail is sent. So the page does the same work for known
-        and unknown addresses, and the time it takes does not tell them apart.
-        """
-        address = self.cleaned_data["email"].strip().lower()
-        mail.enqueue_private(address, kind=PASSWORD_RESET.code, params={"email": address}, now=timezone.now())
+def enqueue_password_reset(email: str, *, now: datetime) -> None:
+    """Enqueue a mail for any address, also for people who never set a password: their first link may have expired.
+
+    Whether somebody has this address is looked up when the mail is sent. So the page does the same work for known and
+    unknown addresses, and the time it takes does not tell them apart.
+    """
+    address = email.strip().lower()
+    mail.enqueue_private(address, kind=PASSWORD_RESET.code, params={"email": address}, now=now)
 
 
 def compose_password_reset(params: dict[str, Any]) -> mail.Message | None:
@@ -97,7 +93,7 @@ def compose_password_reset(params: dict[str, Any]) -> mail.Message | None:
     user = User.objects.filter(email=params["email"], is_active=True).first()
     if user is None:
         return None
-    context = {"link": get_set_password_link(user), "user": user, "days": _get_link_days()}
+    context = {"link": get_set_password_link(user, purpose=RESET), "user": user}
     subject = "A new password for the Number Reputation portal"
     return mail.Message(subject, "portal/mails/password_reset.txt", context, to=[user.email])
 

@@ -15,7 +15,7 @@ _PATTERNS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     (re.compile(r"(nrp_[0-9a-f]{4,16})_[0-9A-Za-z]+"), rf"\1_{MASK}"),
     (re.compile(r"whsec_[0-9A-Za-z+/=_-]+"), f"whsec_{MASK}"),
     # Links to choose a password, which invitations have too, and links of testers.
-    (re.compile(r"(/password/set/)[^\s\"'<>?#]+"), rf"\1{MASK}/"),
+    (re.compile(r"(/password/set/#?)[^\s\"'<>?#]+"), rf"\1{MASK}/"),
     (re.compile(r"(/t/)[^\s\"'<>?#/]+"), rf"\1{MASK}"),
     # user:password@ in addresses of databases, mail servers and queues. A password may contain @.
     (re.compile(r"([a-z][a-z0-9+.-]{0,20}://[^\s:/@\"'<>]*:)[^\s/\"'<>]+@", re.IGNORECASE), rf"\1{MASK}@"),

@@ -1,44 +1,82 @@
-"""Password pages: Django's views for changing and resetting a password, with our templates."""
+"""Pages to change a password, to ask for a link that sets one, and to set it."""
+
+from __future__ import annotations
 
 from django.contrib import messages
-from django.contrib.auth import views
-from django.contrib.auth.forms import PasswordChangeForm, SetPasswordForm
-from django.http import HttpResponse
-from django.urls import path, reverse_lazy
+from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth.forms import PasswordChangeForm
+from django.contrib.auth.forms import SetPasswordForm as FirstPasswordForm
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import path
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_post_parameters
 
-from portal.accounts.access import member_required
-from portal.accounts.passwords import UserPasswordResetForm
+from portal.accounts.access import MemberRequest, signed_in_required
+from portal.accounts.passwords import ForgottenPasswordForm, enqueue_password_reset
+from portal.authentication import passwords
+from portal.authentication.forms import LINK_USED, NewPasswordForm
+from portal.client_address import get_client_address
 
-
-class PasswordChangeView(views.PasswordChangeView):
-    template_name = "portal/password_change.html"
-    success_url = reverse_lazy("preferences")
-
-    def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
-        messages.success(self.request, "Your password was changed. You are signed out everywhere else.")
-        return super().form_valid(form)
-
-
-class PasswordResetConfirmView(views.PasswordResetConfirmView):
-    template_name = "portal/password_reset_confirm.html"
-    success_url = reverse_lazy("sign-in")
-
-    def form_valid(self, form: SetPasswordForm) -> HttpResponse:
-        messages.success(self.request, "Your password is set. Sign in with it.")
-        return super().form_valid(form)
+CHANGED_MEANWHILE = "Your password was changed meanwhile, in another window. Nothing was changed now."
 
 
-urlpatterns = [
-    path("change/", member_required(PasswordChangeView.as_view()), name="password_change"),
-    path(
-        "forgotten/",
-        views.PasswordResetView.as_view(template_name="portal/password_reset.html", form_class=UserPasswordResetForm),
-        name="password_reset",
-    ),
-    path(
-        "forgotten/sent/",
-        views.PasswordResetDoneView.as_view(template_name="portal/password_reset_done.html"),
-        name="password_reset_done",
-    ),
-    path("set/<uidb64>/<token>/", PasswordResetConfirmView.as_view(), name="password_reset_confirm"),
+@sensitive_post_parameters()
+@signed_in_required
+def change_password(request: MemberRequest) -> HttpResponse:
+    """Whoever has no password, but a passkey, sets their first one here."""
+    form_class = PasswordChangeForm if request.user.has_usable_password() else FirstPasswordForm
+    form = form_class(request.user, request.POST or None)
+    if not form.is_valid():
+        return render(request, "portal/password_change.html", {"form": form})
+    new = form.cleaned_data["new_password1"]
+    address = get_client_address(request)
+    if passwords.set_password(request.user, new, sentence=passwords.CHANGED, address=address, now=request.context.now):
+        update_session_auth_hash(request, request.user)
+        messages.success(request, passwords.CHANGED)
+    else:
+        messages.error(request, CHANGED_MEANWHILE)
+    return redirect("preferences")
+
+
+def forgotten_password(request: HttpRequest) -> HttpResponse:
+    """The answer and the time it takes are the same for known and unknown addresses."""
+    form = ForgottenPasswordForm(request.POST or None)
+    if not form.is_valid():
+        return render(request, "portal/password_reset.html", {"form": form})
+    enqueue_password_reset(form.cleaned_data["email"], now=timezone.now())
+    return redirect("account_reset_password_done")
+
+
+def forgotten_password_sent(request: HttpRequest) -> HttpResponse:
+    return render(request, "portal/password_reset_done.html")
+
+
+@sensitive_post_parameters()
+def set_password(request: HttpRequest) -> HttpResponse:
+    """The page that links in mails open. Their token is in the fragment, which only the browser sees."""
+    form = NewPasswordForm(request.POST or None)
+    if form.is_valid():
+        new = form.cleaned_data["new_password1"]
+        address = get_client_address(request)
+        if passwords.set_password(form.user, new, sentence=passwords.SET_BY_LINK, address=address, now=timezone.now()):
+            messages.success(request, "Your password is set. Sign in with it.")
+            return redirect("account_login")
+        form.add_error("code", LINK_USED)
+    context = {"form": form, "is_expired": form.has_error("code", LINK_USED.code)}
+    return render(request, "portal/set_password.html", context)
+
+
+def outdated_link(request: HttpRequest, **token: str) -> HttpResponse:
+    """Links of releases whose links had the token in their path."""
+    messages.error(request, "This link no longer works. Write your e-mail address, and we send you a new one.")
+    return redirect("account_reset_password")
+
+
+urls = [
+    path("password/change/", change_password, name="account_change_password"),
+    path("password/forgotten/", forgotten_password, name="account_reset_password"),
+    path("password/forgotten/sent/", forgotten_password_sent, name="account_reset_password_done"),
+    path("password/set/", set_password, name="set-password"),
+    path("password/set/<str:person>/<str:token>/", outdated_link, name="set-password-outdated"),
 ]

@@ -1,49 +1,16 @@
-"""Sign in, sign out, and switch the account."""
+"""Sign in, sign out, confirm who you are, and switch the account."""
 
 from __future__ import annotations
 
-from django import forms
-from django.contrib.auth.forms import AuthenticationForm
-from django.contrib.auth.views import LoginView, LogoutView
+from allauth.account import views
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import rotate_token
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.views.decorators.http import require_POST
 
-from portal.accounts.access import ACCOUNT_SESSION_KEY, MemberRequest, member_required
+from portal.accounts.access import ACCOUNT_SESSION_KEY, MemberRequest, member_required, signed_in_required
 from portal.db.keyset import parse_id
-
-
-class SignInForm(AuthenticationForm):
-    error_messages = {
-        "invalid_login": "The e-mail address or the password is not right. Check both; capital letters count in the "
-        "password. You can also make a new one.",
-        "inactive": "You are kept from signing in. Ask whoever runs the portal.",
-    }
-    username = forms.EmailField(
-        label="E-mail",
-        widget=forms.EmailInput(attrs={"autofocus": True, "autocomplete": "username"}),
-        error_messages={
-            "required": "Write your e-mail address.",
-            "invalid": "This is not an e-mail address. Write it as dana@example.com.",
-        },
-    )
-    password = forms.CharField(
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
-        error_messages={"required": "Write your password."},
-    )
-
-
-class SignInView(LoginView):
-    template_name = "portal/sign_in.html"
-    authentication_form = SignInForm
-    redirect_authenticated_user = True
-
-
-class SignOutView(LogoutView):
-    next_page = "sign-in"
 
 
 @require_POST
@@ -59,6 +26,9 @@ def switch_account(request: MemberRequest) -> HttpResponse:
     return redirect("overview")
 
 
+confirm = signed_in_required(views.ReauthenticateView.as_view(template_name="portal/confirm.html"))
+
+
 def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """The 403 page, with the reason. It shows nothing of the account, so it does not poll for changes."""
     context = {"reason": str(exception or ""), "live_token": None}
@@ -66,7 +36,13 @@ def permission_denied(request: HttpRequest, exception: Exception | None = None) 
 
 
 urls = [
-    path("sign-in/", SignInView.as_view(), name="sign-in"),
-    path("sign-out/", SignOutView.as_view(), name="sign-out"),
+    path("sign-in/", views.LoginView.as_view(template_name="portal/sign_in.html"), name="account_login"),
+    path(
+        "sign-in/inactive/",
+        views.AccountInactiveView.as_view(template_name="portal/inactive.html"),
+        name="account_inactive",
+    ),
+    path("account/confirm/", confirm, name="account_reauthenticate"),
+    path("sign-out/", require_POST(views.LogoutView.as_view()), name="account_logout"),
     path("account/switch/", switch_account, name="switch-account"),
 ]

@@ -335,10 +335,11 @@ STATE_BUILDERS: dict[str, Callable[[Url, Account, Member], Iterator[StateRow]]] 
 }
 
 PUBLIC_PAGES: dict[str, Callable[[Url], str]] = {
-    "sign-in": lambda url: reverse("sign-in"),
-    "sign-out": lambda url: reverse("sign-out"),
-    "password_reset": lambda url: reverse("password_reset"),
-    "password_reset_done": lambda url: reverse("password_reset_done"),
-    "password_reset_complete": lambda url: reverse("password_reset_complete"),
-    "password_reset_confirm": lambda url: reverse("password_reset_confirm", args=["MQ", "no-such-token"]),
+    "account_login": lambda url: reverse("account_login"),
+    "account_logout": lambda url: reverse("account_logout"),
+    "account_reset_password": lambda url: reverse("account_reset_password"),
+    "account_reset_password_done": lambda url: reverse("account_reset_password_done"),
+    "account_inactive": lambda url: reverse("account_inactive"),
+    "set-password": lambda url: f"{reverse('set-password')}#reset.no-such-token",
+    "set-password-outdated": lambda url: reverse("set-password-outdated", args=["MQ", "no-such-token"]),
 }

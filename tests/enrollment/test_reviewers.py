@@ -41,7 +41,7 @@ def test_reviewer_created_in_django_admin_can_approve_an_application(as_superuse
     form = {"email": "rita@example.com", "name": "Rita", "is_active": "on", "staff_role": "reviewer"}
     as_superuser.post(user_url, form)
     client = Client()
-    client.post(reverse("admin:login"), {"username": "rita@example.com", "password": PASSWORD})
+    client.post(reverse("account_login"), {"username": "rita@example.com", "password": PASSWORD})
     assert application_url(submitted) in get_html(client.get(QUEUE))
     assert APPROVE in get_html(client.get(application_url(submitted)))
     approve(client, submitted)

@@ -1,11 +1,15 @@
-"""Empty the outbox of mails in tests."""
+"""Empty the outbox of mails in tests, and use what the mails hold."""
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from django.core import mail
 from django.core.mail import EmailMessage
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from portal.mail.delivery import MailSender
@@ -17,3 +21,16 @@ def send_mails(now: datetime | None = None) -> list[EmailMessage]:
         while sender.send_next():
             pass
     return mail.outbox
+
+
+def read_code(text: str) -> str:
+    """The part after the sign # of a link that sets a password, which the page moves into its form."""
+    found = re.search(r"http://127\.0\.0\.1:8000/password/set/#(\S+)", text)
+    assert found, text
+    return found[1]
+
+
+def set_password(client: Client, code: str, password: str) -> HttpResponse:
+    """Set the password with the form that the link opens."""
+    data = {"code": code, "new_password1": password, "new_password2": password}
+    return client.post(reverse("set-password"), data, follow=True)

@@ -249,16 +249,20 @@ OBJECT_FACTORIES: dict[str, Callable[[Account], Model]] = {
 
 # URLs that are open to visitors.
 PUBLIC_URLS = {
-    "sign-in",
-    "sign-out",
-    "password_reset",
-    "password_reset_done",
-    "password_reset_confirm",
-    "password_reset_complete",
+    "account_login",
+    "account_logout",
+    "account_reset_password",
+    "account_reset_password_done",
+    "account_inactive",
+    "set-password",
+    "set-password-outdated",
     "openapi",
     "tester",
     *(f"tester-{name}" for name in ACTIONS),
 }
+
+# URLs of a person, with or without an account: whoever is signed in may open them, and changes only their own user.
+PERSON_URLS = {"account_change_password", "account_reauthenticate"}
 
 # Data without which a POST request gets 404.
 POST_DATA: dict[str, dict[str, str]] = {

@@ -9,8 +9,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from portal.accounts.new_accounts import NewAccount, NotCreated, create_account, parse_licence
-from portal.accounts.passwords import get_set_password_link
 from portal.audit import Actor, Context
+from portal.authentication.password_links import INVITATION, get_set_password_link
 
 SMTP_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 
@@ -66,4 +66,5 @@ class Command(BaseCommand):
         if options["show_links"] or settings.EMAIL_BACKEND != SMTP_BACKEND:
             for user in outcome.people:
                 if not user.has_usable_password():
-                    self.stdout.write(f"{user.email} sets a password here: {get_set_password_link(user)}")
+                    link = get_set_password_link(user, purpose=INVITATION)
+                    self.stdout.write(f"{user.email} sets a password here: {link}")

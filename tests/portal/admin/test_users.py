@@ -20,7 +20,7 @@ def add_user(client: Client, email: str, staff_role: str = "") -> None:
 
 def sign_in(email: str) -> Client:
     client = Client()
-    client.post(reverse("admin:login"), {"username": email, "password": PASSWORD})
+    client.post(reverse("account_login"), {"username": email, "password": PASSWORD})
     return client
 
 

@@ -19,6 +19,10 @@ TEXTS = {
     "webhook secret": (f"signed with whsec_{SECRET}+/=", "whsec_***"),
     "invitation": (f"https://numbers.example.com/password/set/MTc/c8x-{SECRET}/ was opened", "/password/set/***/"),
     "access log of an invitation": (f'"GET /password/set/MTc/{SECRET}/ HTTP/1.1" 200', "HTTP/1.1"),
+    "link with a fragment": (
+        f"https://numbers.example.com/password/set/#reset.{SECRET} was sent",
+        "/password/set/#***",
+    ),
     "tester": (f"https://numbers.example.com/t/{SECRET}/", "/t/***/"),
     "bearer": (f"Authorization: Bearer {SECRET}", "Authorization: ***"),
     "bearer in a dict": (f"{{'Authorization': 'Bearer {SECRET}', 'Accept': 'text/csv'}}", "'Accept': 'text/csv'"),

@@ -44,7 +44,7 @@ def test_list_shows_recipient_subject_state_attempts_and_last_error(as_operator,
 
 
 def test_mail_that_is_written_later_is_listed_by_its_kind(as_operator, client):
-    client.post(reverse("password_reset"), {"email": "dana@example.com"})
+    client.post(reverse("account_reset_password"), {"email": "dana@example.com"})
     assert "New password" in get_html(as_operator.get(reverse(LIST)))
 
 

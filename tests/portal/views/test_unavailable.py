@@ -40,7 +40,7 @@ def test_a_page_says_that_the_database_cannot_be_used(as_admin, absent_database)
 def test_visitors_are_told_too(client, absent_database):
     client.raise_request_exception = False
     absent_database()
-    answer = client.post(reverse("sign-in"), {"username": "a@example.com", "password": "x"})
+    answer = client.post(reverse("account_login"), {"username": "a@example.com", "password": "x"})
     assert answer.status_code == 503
 
 

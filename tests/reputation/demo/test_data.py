@@ -52,7 +52,7 @@ def sign_ins(seeded):
 def test_each_role_has_a_user_who_can_sign_in(sign_ins, client):
     assert [sign_in.email.split("@")[0] for sign_in in sign_ins] == ["dana", "vic", "hana", "alex", "riley", "olga"]
     for sign_in in sign_ins:
-        client.post(reverse("sign-in"), {"username": sign_in.email, "password": sign_in.password})
+        client.post(reverse("account_login"), {"username": sign_in.email, "password": sign_in.password})
         assert client.get(sign_in.start_path or reverse("overview")).status_code == 200
         client.logout()
     roles = {

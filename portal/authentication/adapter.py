@@ -1,0 +1,68 @@
+"""What django-allauth asks the portal: its texts, its mails, and who may do what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core import context
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.http import HttpRequest
+from django.utils import timezone
+
+from portal.authentication import notices
+from portal.authentication.reauthentication import was_recently_authenticated
+from portal.client_address import get_client_address
+from portal.models import User
+
+# What a person is told by mail, for each of allauth's mails.
+NOTICES = {
+    "account/email/password_changed": "Your password was changed.",
+    "account/email/password_reset": "Your password was set anew, with a link from a mail.",
+    "account/email/password_set": "A password was set for your sign-in.",
+}
+# Messages that would say what the page shows anyway.
+QUIET_MESSAGES = {"account/messages/logged_in.txt", "account/messages/logged_out.txt"}
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    """allauth's own limits are switched off (settings.ACCOUNT_RATE_LIMITS): they lock people out."""
+
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "email_password_mismatch": "The e-mail address or the password is not right. Check both; capital letters "
+        "count in the password. You can also make a new one.",
+        "enter_current_password": "Write your present password.",
+        "incorrect_password": "This is not your present password. Capital letters count.",
+        "incorrect_code": "This code is not right. Look at the present one; each works once.",
+    }
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        """People are invited; nobody signs up."""
+        return False
+
+    def add_message(
+        self, request: HttpRequest, level: int, message_template: str = "", *args: Any, **kwargs: Any
+    ) -> None:
+        if message_template not in QUIET_MESSAGES:
+            super().add_message(request, level, message_template, *args, **kwargs)
+
+    def reauthenticate(self, user: AbstractBaseUser, password: str) -> bool:
+        return user.check_password(password)
+
+    def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
+        return not was_recently_authenticated(context.request.session)
+
+    def send_notification_mail(
+        self,
+        template_prefix: str,
+        user: AbstractBaseUser,
+        context: dict[str, Any] | None = None,
+        email: str | None = None,
+    ) -> None:
+        """Through the outbox, like all mail of the portal."""
+        assert isinstance(user, User)
+        address = get_client_address(self.request)
+        notices.send_notice(user, NOTICES[template_prefix], address=address, now=timezone.now())
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        return get_client_address(request)

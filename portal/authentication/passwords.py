@@ -1,0 +1,28 @@
+"""Set a person's password, and tell them by mail that it was set."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.contrib.auth.hashers import make_password
+from django.db import transaction
+
+from portal.authentication.notices import send_notice
+from portal.models import User
+
+CHANGED = "Your password was changed. You are signed out everywhere else."
+SET_BY_LINK = "Your password was set, with a link from a mail. You are signed out everywhere."
+
+
+def set_password(user: User, password: str, *, sentence: str, address: str, now: datetime) -> bool:
+    """Set the password, and send `sentence` to the person. False, and nothing is changed, if it changed meanwhile.
+
+    All sessions of the user end, since each holds a hash of the password. `address` is the client's IP address.
+    """
+    hashed = make_password(password)
+    with transaction.atomic():
+        if not User.objects.filter(pk=user.pk, password=user.password).update(password=hashed):
+            return False
+        user.password = hashed
+        send_notice(user, sentence, address=address, now=now)
+    return True

@@ -1,0 +1,37 @@
+"""When a person last proved who they are. What matters most needs that to be recent: OWASP ASVS 5, chapter 7.5."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from allauth.account.signals import authentication_step_completed
+from django.conf import settings
+from django.contrib.auth.signals import user_logged_in
+from django.contrib.sessions.backends.base import SessionBase
+from django.http import HttpRequest
+
+AUTHENTICATED_AT = "authenticated_at"
+
+
+def was_recently_authenticated(session: SessionBase) -> bool:
+    """Whether the session's person signed in, or confirmed who they are, within settings.REAUTHENTICATION_SECONDS."""
+    age = time.time() - session.get(AUTHENTICATED_AT, 0)
+    # A time in the future is from a clock that was set right since.
+    return 0 <= age < settings.REAUTHENTICATION_SECONDS
+
+
+def note_authentication(request: HttpRequest, **kwargs: Any) -> None:
+    request.session[AUTHENTICATED_AT] = time.time()
+
+
+def connect_signals() -> None:
+    """Sign-in by any way, and each confirmation of a person who is signed in."""
+    user_logged_in.connect(note_authentication, dispatch_uid="note_sign_in")
+    authentication_step_completed.connect(note_confirmation, dispatch_uid="note_confirmation")
+
+
+def note_confirmation(request: HttpRequest, reauthenticated: bool = False, **kwargs: Any) -> None:
+    """A step of a sign-in that is not complete does not count."""
+    if reauthenticated:
+        note_authentication(request)
