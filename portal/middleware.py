@@ -1,4 +1,4 @@
-"""A page for responses with status 405."""
+"""Headers of private responses, and a page for responses with status 405."""
 
 from __future__ import annotations
 
@@ -6,6 +6,24 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+
+
+def privacy_headers_middleware(
+    get_response: Callable[[HttpRequest], HttpResponse],
+) -> Callable[[HttpRequest], HttpResponse]:
+    """Keep responses out of caches, and all resources out of the pages of other sites.
+
+    Static files are public, and say themselves how long browsers keep them. Everything else is `no-store`: what a
+    member sees must not be on the disk of a shared computer, nor come back with the browser's *Back* after signing out.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        response.headers.setdefault("Cache-Control", "no-store")
+        response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        return response
+
+    return middleware
 
 
 def method_not_allowed_middleware(

@@ -6,13 +6,12 @@
 from datetime import timedelta
 from pathlib import Path
 
-from csp.constants import NONE, SELF
-
 from portal.authentication_settings import *  # noqa: F403
 from portal.desk_settings import DESKS  # noqa: F401
 from portal.environment import BASE_DIR, DEMO_SECRET_KEY, environment
 from portal.fcc_settings import read_fcc_settings
 from portal.ftc_settings import *  # noqa: F403
+from portal.header_settings import *  # noqa: F403
 from portal.logging_settings import *  # noqa: F403
 from portal.logs.masking import add_secrets
 from portal.observation_settings import *  # noqa: F403
@@ -140,6 +139,8 @@ MIDDLEWARE = [
     "portal.health.middleware.health_middleware",
     "portal.metrics.middleware.metrics_middleware",
     "django.middleware.security.SecurityMiddleware",
+    "django_permissions_policy.PermissionsPolicyMiddleware",
+    "portal.middleware.privacy_headers_middleware",
     "portal.api.problems.problem_details_middleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -211,26 +212,15 @@ REVIEW_WORKING_DAYS = environment.require_minimum(0, "REVIEW_WORKING_DAYS", read
 # Security
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = USES_HTTPS
+if USES_HTTPS:
+    # Browsers take cookies of these names only over https, for this host and all paths: no other host of the domain can
+    # set them, nor anybody between who changes plain http.
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
 SECURE_HSTS_SECONDS = 31_536_000 if USES_HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = USES_HTTPS
 BEHIND_PROXY = read("bool", "BEHIND_PROXY", False)
 if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-SECURE_REFERRER_POLICY = "same-origin"
-X_FRAME_OPTIONS = "DENY"
-CONTENT_SECURITY_POLICY = {
-    "DIRECTIVES": {
-        "default-src": [NONE],
-        "script-src": [SELF],
-        "style-src": [SELF],
-        "img-src": [SELF, "data:"],
-        "font-src": [SELF],
-        "connect-src": [SELF],
-        "form-action": [SELF],
-        "frame-ancestors": [NONE],
-        "base-uri": [NONE],
-    }
-}
 
 # The service
 

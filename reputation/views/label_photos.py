@@ -57,7 +57,7 @@ def keep_photo(request: MemberRequest, form: forms.Form) -> LabelPhoto | None:
 
 @member_required
 def label_photo(request: MemberRequest, pk: int) -> FileResponse:
-    """The photo. Photos are never changed, so browsers may keep one for a day, but nobody between may."""
+    """The photo. Nobody keeps it, not even the browser: the phone in it may show more than the label."""
     photo = get_account_object_or_404(request, LabelPhoto, pk)
     try:
         content = photo.file.open("rb")
@@ -67,7 +67,7 @@ def label_photo(request: MemberRequest, pk: int) -> FileResponse:
         content,
         content_type="image/jpeg",
         filename=f"label-{photo.pk}.jpg",
-        headers={"Cache-Control": "private, max-age=86400", "X-Content-Type-Options": "nosniff"},
+        headers={"X-Content-Type-Options": "nosniff"},
     )
 
 

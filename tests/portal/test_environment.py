@@ -172,7 +172,7 @@ sheet = re.search(r'/static/css/portal\\.[0-9a-f]{12}\\.css', page.content.decod
 answer = client.get(sheet)
 print(json.dumps({
     "page": page.status_code, "csp": page["Content-Security-Policy"], "hsts": page["Strict-Transport-Security"],
-    "sheet": answer.status_code, "cache": answer["Cache-Control"], "secure": page.cookies["csrftoken"]["secure"],
+    "sheet": answer.status_code, "cache": answer["Cache-Control"], "secure": page.cookies["__Host-csrftoken"]["secure"],
     "plain": Client(headers={"host": "numbers.example.com"}).get("/sign-in/").status_code,
 }))
 """
@@ -190,6 +190,42 @@ def test_static_files_are_collected_and_served_by_the_production_portal(producti
     assert "script-src 'self'" in seen["csp"]
     assert seen["hsts"].startswith("max-age=31536000")
     assert seen["secure"]
+
+
+# Signs in to pages of the portal with https, with and without the token of the form.
+COOKIES_SCRIPT = """
+import json, django
+django.setup()
+from django.test import Client
+from portal.models import User
+client = Client(enforce_csrf_checks=True, headers={"host": "numbers.example.com", "x-forwarded-proto": "https"})
+client.get("/sign-in/")
+client.force_login(User.objects.create(email="dana@example.com"))
+def post(**data):
+    headers = {"referer": "https://numbers.example.com/"}
+    return client.post("/sign-out/", data, headers=headers).status_code
+cookies = {name: dict(morsel) for name, morsel in client.cookies.items()}
+token = client.cookies["__Host-csrftoken"].value
+print(json.dumps({"cookies": cookies, "without": post(), "with": post(csrfmiddlewaretoken=token)}))
+"""
+
+
+def test_cookies_over_https_are_for_this_host_only(production_env):
+    for command in ("migrate", "collectstatic"):
+        assert run_python(production_env, "manage.py", command, "--noinput", "-v", "0").returncode == 0
+    answer = run_python(production_env, "-c", COOKIES_SCRIPT)
+    assert answer.returncode == 0, answer.stderr
+    seen = json.loads(answer.stdout)
+    assert set(seen["cookies"]) == {"__Host-sessionid", "__Host-csrftoken"}
+    # Browsers refuse a cookie with this prefix otherwise.
+    assert {(c["secure"], c["path"], c["domain"] or "") for c in seen["cookies"].values()} == {(True, "/", "")}
+    assert (seen["without"], seen["with"]) == (403, 302)
+
+
+def test_cookies_over_plain_http_keep_their_usual_names(production_env):
+    plain = production_env | {"PUBLIC_URL": "http://numbers.lan", "ALLOW_PLAIN_HTTP": "1"}
+    script = "from django.conf import settings; print(settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME)"
+    assert run_python(plain, "-c", script).stdout.split() == ["sessionid", "csrftoken"]
 
 
 def test_gunicorn_accepts_its_configuration_and_the_portal(production_env):

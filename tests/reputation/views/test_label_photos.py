@@ -21,13 +21,13 @@ def photo(account, now) -> LabelPhoto:
     return store_photo(account, content, now=now)
 
 
-def test_members_see_the_photo_as_a_jpeg_that_only_their_browser_keeps(as_viewer, photo):
+def test_members_see_the_photo_as_a_jpeg_that_nobody_keeps(as_viewer, photo):
     answer = as_viewer.get(reverse("label-photo", args=[photo.pk]))
     with Image.open(BytesIO(b"".join(answer.streaming_content))) as image:
         assert image.format == "JPEG"
     assert answer.headers["Content-Type"] == "image/jpeg"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    assert answer.headers["Cache-Control"] == "private, max-age=86400"
+    assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["Content-Disposition"].startswith("inline")
 
 
