@@ -16,7 +16,9 @@ from portal.logging_settings import *  # noqa: F403
 from portal.logs.masking import add_secrets
 from portal.observation_settings import *  # noqa: F403
 from portal.queue_settings import *  # noqa: F403
+from portal.queue_settings import Q_BROKER_URL
 from portal.test_call_settings import TEST_CALLS  # noqa: F401
+from portal.tls_settings import check_tls
 
 read = environment.read
 
@@ -198,7 +200,9 @@ environment.require(
     bool(EMAIL_URL),
     "EMAIL_URL is missing: where mail is handed in, such as smtp+tls://user:password@mail.example.com:587.",
 )
-vars().update(read("email_url", "EMAIL_URL", EMAIL_URL) if EMAIL_URL else {})
+MAIL_SETTINGS = read("email_url", "EMAIL_URL", EMAIL_URL) if EMAIL_URL else {}
+vars().update(MAIL_SETTINGS)
+check_tls(environment, database=DATABASES["default"], broker_url=Q_BROKER_URL, mail=MAIL_SETTINGS)
 EMAIL_TIMEOUT = 20
 MAIL_PER_SECOND = environment.require_minimum(0, "MAIL_PER_SECOND", read("int", "MAIL_PER_SECOND", 0))
 DEFAULT_FROM_EMAIL = read("str", "DEFAULT_FROM_EMAIL", "Number Reputation <portal@localhost>" if DEMO else "")
@@ -243,8 +247,9 @@ COMPLAINTS_THRESHOLD = read("int", "COMPLAINTS_THRESHOLD", 2)
 COMPLAINTS_WINDOW_DAYS = read("int", "COMPLAINTS_WINDOW_DAYS", 30)
 FCC = read_fcc_settings(environment, is_demo=DEMO)
 CHECKS_KEPT_DAYS = read("int", "CHECKS_KEPT_DAYS", 400)
-# Webhooks go to public addresses only. The demo also allows the local machine.
+# Webhooks go to public addresses only, and over https. The demo also allows the local machine, and http.
 WEBHOOK_PRIVATE_ADDRESSES = read("bool", "WEBHOOK_PRIVATE_ADDRESSES", DEMO)
+WEBHOOK_PLAIN_HTTP = read("bool", "WEBHOOK_PLAIN_HTTP", DEMO)
 
 # Requests per minute and API key: reads and writes, and match requests. 0 is no limit.
 API_RATE_LIMIT = environment.require_minimum(0, "API_RATE_LIMIT", read("int", "API_RATE_LIMIT", 600))

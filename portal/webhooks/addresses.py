@@ -1,4 +1,6 @@
-"""Which addresses webhooks may be sent to: http(s) on the public internet, unless WEBHOOK_PRIVATE_ADDRESSES is set.
+"""Which addresses webhooks may be sent to: https on the public internet, unless settings allow more.
+
+WEBHOOK_PRIVATE_ADDRESSES allows other addresses, and WEBHOOK_PLAIN_HTTP allows http.
 
 DNS may change at any moment, so a name is resolved and checked for every connection, and the connection goes to the
 checked address (see http.py). The check when an endpoint is saved only gives the person an early answer.
@@ -29,6 +31,16 @@ class NotAllowed(Exception):
     """Webhooks must not be sent to this address. The message, shown to a person, says why and what to do next."""
 
 
+class NoPublicServer(NotAllowed):
+    """The name does not exist, could not be looked up, or leads to an address that is not allowed."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"No server that can be reached from the internet was found by the name {host}. Check how it is written, "
+            "and its DNS, and try again. Whoever runs the portal can allow other addresses."
+        )
+
+
 def is_public(address: str) -> bool:
     """Return whether this IP address, in any notation, is on the public internet."""
     ip = ip_address(address.partition("%")[0])
@@ -51,7 +63,12 @@ def parse_url(text: str) -> httpx.URL:
     except (httpx.InvalidURL, ValueError):
         raise NotAllowed("This is not an address. Write it as https://example.com/hook.") from None
     if url.scheme not in DEFAULT_PORTS or not url.host:
-        raise NotAllowed("The address must begin with https:// or http://, as https://example.com/hook.")
+        raise NotAllowed("The address must begin with https://, as https://example.com/hook.")
+    if url.scheme == "http" and not settings.WEBHOOK_PLAIN_HTTP:
+        raise NotAllowed(
+            "Webhooks are sent over https only. Write the address as https://example.com/hook; whoever runs the portal "
+            "can allow plain http."
+        )
     if not re.fullmatch(r"[a-zA-Z0-9._:-]+", url.raw_host.decode("ascii")) or url.port == 0 or (url.port or 0) > 65_535:
         raise NotAllowed("The name or port in this address cannot be right. Write it as https://example.com/hook.")
     if url.userinfo:
@@ -62,18 +79,19 @@ def parse_url(text: str) -> httpx.URL:
 
 
 def resolve(url: httpx.URL) -> list[str]:
-    """Return the IP addresses to connect to, in order. Raises NotAllowed if there are none or one is not allowed."""
+    """Return the IP addresses to connect to, in order. Raises NotAllowed if there are none or one is not allowed.
+
+    The message is the same for a name that does not exist and for one of an internal address. Otherwise, anybody who
+    may add a webhook could ask which names the network of the portal knows.
+    """
     host = url.raw_host.decode("ascii")
     try:
         found = socket.getaddrinfo(host, url.port or DEFAULT_PORTS[url.scheme], type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise NotAllowed(f"No server is known by the name {host}. Check how it is written, and its DNS.") from None
+        raise NoPublicServer(host) from None
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     if not settings.WEBHOOK_PRIVATE_ADDRESSES and not all(map(is_public, addresses)):
-        raise NotAllowed(
-            f"{host} leads to an address that is not public, and nothing is sent there. Use a receiver that can be "
-            "reached from the internet; whoever runs the portal can allow others."
-        )
+        raise NoPublicServer(host)
     return addresses
 
 
@@ -84,6 +102,6 @@ def validate_url(text: str) -> None:
     try:
         pool.submit(resolve, url).result(RESOLVE_SECONDS)
     except TimeoutError:
-        raise NotAllowed(f"The name {url.host} could not be looked up in time. Try again in a moment.") from None
+        raise NoPublicServer(url.host) from None
     finally:
         pool.shutdown(wait=False)

@@ -165,7 +165,7 @@ async def _request_response(
         except (httpx.ConnectError, httpx.ConnectTimeout):
             if position == len(found):
                 raise
-    raise NotAllowed(f"No server is known by the name {url.host}.")
+    raise addresses.NoPublicServer(url.host)
 
 
 def _headers(request: WebhookRequest) -> dict[str, str]:

@@ -9,11 +9,15 @@ import secrets
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
+import environ
 import pytest
 from django.conf import settings
 
+from portal.environment import EnvironmentReader
 from portal.jobs.runner import BUDGET_SECONDS
+from portal.tls_settings import check_tls
 
 ROOT = Path(settings.BASE_DIR)
 REQUIRED_VARIABLES = ("SECRET_KEY", "ALLOWED_HOSTS", "PUBLIC_URL", "EMAIL_URL", "DEFAULT_FROM_EMAIL")
@@ -96,6 +100,8 @@ INVALID_VALUES = {
     "EMAIL_URL": ("pigeon://roof", "EMAIL_URL cannot be read"),
     "UPLOAD_LIMIT_MB": ("many", "UPLOAD_LIMIT_MB cannot be read"),
     "MIN_FREE_DISK_MB": ("-1", "MIN_FREE_DISK_MB is -1; it must be 0 or more"),
+    "REQUIRE_TLS": ("maybe", "REQUIRE_TLS cannot be read: 'maybe' is neither 1 nor 0"),
+    "WEBHOOK_PLAIN_HTTP": ("maybe", "WEBHOOK_PLAIN_HTTP cannot be read"),
     "MAIL_PER_SECOND": ("-1", "MAIL_PER_SECOND is -1; it must be 0 or more"),
     "WORKERS": ("0", "WORKERS is 0; it must be 1 or more"),
     "Q_BROKER_URL": ("localhost", "Q_BROKER_URL is not the address of a Redis"),
@@ -190,6 +196,57 @@ def test_static_files_are_collected_and_served_by_the_production_portal(producti
     assert "script-src 'self'" in seen["csp"]
     assert seen["hsts"].startswith("max-age=31536000")
     assert seen["secure"]
+
+
+UNENCRYPTED = {
+    "DATABASE_URL": "postgres://portal:word@db.example.com/portal",
+    "Q_BROKER_URL": "redis://redis.example.com:6379/0",
+    "EMAIL_URL": "smtp://portal:word@mail.example.com:25",
+}
+
+
+def names_without_tls(environment: dict[str, str]) -> set[str]:
+    answer = run_python(environment, "-c", "from django.conf import settings; settings.DEBUG")
+    return {name for name in UNENCRYPTED if f"{name} does not use TLS, and REQUIRE_TLS=1." in answer.stderr}
+
+
+def test_connections_without_tls_are_refused_where_it_is_required(production_env):
+    assert names_without_tls(production_env | UNENCRYPTED) == set()
+    assert names_without_tls(production_env | UNENCRYPTED | {"REQUIRE_TLS": "1"}) == set(UNENCRYPTED)
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "is_accepted"),
+    [
+        ("DATABASE_URL", "sqlite:////tmp/portal.sqlite3", True),
+        ("DATABASE_URL", "postgres:////run/postgresql/portal", True),
+        ("DATABASE_URL", "postgres://portal:word@127.0.0.1/portal", True),
+        ("DATABASE_URL", "postgres://portal:word@[::1]:5432/portal", True),
+        ("DATABASE_URL", "postgres://portal:word@db.example.com/portal?sslmode=require", True),
+        ("DATABASE_URL", "postgres://portal:word@db.example.com/portal?sslmode=verify-full", True),
+        ("DATABASE_URL", "postgres://portal:word@db.example.com/portal?sslmode=prefer", False),
+        ("DATABASE_URL", "postgres://portal:word@127.0.0.1/portal?host=db.example.com", False),
+        ("DATABASE_URL", "postgres://portal:word@127.0.0.1/portal?hostaddr=203.0.113.7", False),
+        ("Q_BROKER_URL", "rediss://redis.example.com:6379/0", True),
+        ("Q_BROKER_URL", "unix:///run/redis.sock", True),
+        ("Q_BROKER_URL", "redis://localhost:6379/0", True),
+        ("Q_BROKER_URL", "redis://:word@10.0.0.7:6379/0", False),
+        ("EMAIL_URL", "smtp+ssl://portal:word@mail.example.com:465", True),
+        ("EMAIL_URL", "smtp://localhost:25", True),
+        ("EMAIL_URL", "smtp://127.evil.example:25", False),
+    ],
+)
+def test_required_tls_leaves_connections_within_the_machine(name, url, is_accepted):
+    environment = EnvironmentReader()
+    with patch.dict(os.environ, {"REQUIRE_TLS": "1"}):
+        check_tls(
+            environment,
+            database=environ.Env.db_url_config(url) if name == "DATABASE_URL" else {},
+            broker_url=url if name == "Q_BROKER_URL" else "",
+            mail=environ.Env.email_url_config(url) if name == "EMAIL_URL" else {},
+        )
+    assert (environment.errors == []) == is_accepted
+    assert all(error.startswith(name) for error in environment.errors)
 
 
 # Signs in to pages of the portal with https, with and without the token of the form.

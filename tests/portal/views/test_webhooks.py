@@ -61,7 +61,7 @@ def test_admin_adds_a_webhook_with_its_own_secret(as_admin, account, admin):
 @pytest.mark.parametrize(
     ("wrong", "field", "said"),
     [
-        ({"url": "https://127.0.0.1/"}, "url", "not public"),
+        ({"url": "https://127.0.0.1/"}, "url", "No server that can be reached"),
         ({"url": "ftp://8.8.8.8/"}, "url", "must begin with https"),
         ({"url": ""}, "url", "Write the address"),
         ({"url": "https://8.8.8.8/" + "x" * 500}, "url", "500"),

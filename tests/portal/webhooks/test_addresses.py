@@ -1,5 +1,7 @@
 """Addresses that webhooks may be sent to: the public internet only."""
 
+import socket
+
 import pytest
 
 from portal.webhooks import addresses
@@ -53,8 +55,8 @@ def public_addresses_only(settings):
         ("https://[fe80::1%25eth0]/", "name or port|not an address"),
         ("https://example.com:port/", "not an address"),
         ("https://\x00example.com/", "not an address"),
-        ("https://no-such-name.invalid/", "No server is known"),
-        (f"https://{'a' * 70}.example/", "No server is known"),
+        ("https://no-such-name.invalid/", "No server that can be reached from the internet"),
+        (f"https://{'a' * 70}.example/", "No server that can be reached from the internet"),
     ],
 )
 def test_invalid_url_is_refused_with_the_reason(url, said, public_addresses_only):
@@ -94,3 +96,41 @@ def test_public_address_is_accepted_with_any_port(public_addresses_only):
 def test_private_address_is_accepted_if_the_setting_allows_it(settings):
     settings.WEBHOOK_PRIVATE_ADDRESSES = True
     addresses.validate_url("http://127.0.0.1:8000/")
+
+
+INTERNAL = {"intranet.example": "10.1.2.3", "metadata.example": "169.254.169.254", "mixed.example": "fd00::1"}
+
+
+@pytest.fixture
+def internal_names(monkeypatch) -> None:
+    """A name server that knows the internal names, one of which never answers, and no others."""
+
+    def look_up(host: str, port: int, **options: object) -> list:
+        if host == "slow.example":
+            raise TimeoutError
+        if host not in INTERNAL:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (INTERNAL[host], port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+
+
+def test_nothing_tells_an_internal_name_from_one_that_does_not_exist(public_addresses_only, internal_names):
+    answers = set()
+    for host in (*INTERNAL, "slow.example", "no-such-name.example"):
+        with pytest.raises(NotAllowed) as refused:
+            addresses.validate_url(f"https://{host}/hook")
+        answers.add(str(refused.value).replace(host, "NAME"))
+    (answer,) = answers
+    assert not [address for address in INTERNAL.values() if address in answer]
+
+
+def test_plain_http_needs_the_setting(settings):
+    settings.WEBHOOK_PLAIN_HTTP = False
+    with pytest.raises(NotAllowed, match="sent over https only"):
+        addresses.validate_url("http://8.8.8.8/hook")
+    with pytest.raises(NotAllowed, match="sent over https only"):
+        addresses.parse_url("HTTP://8.8.8.8/hook")
+    addresses.validate_url("https://8.8.8.8/hook")
+    settings.WEBHOOK_PLAIN_HTTP = True
+    addresses.validate_url("http://8.8.8.8/hook")

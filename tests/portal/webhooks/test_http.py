@@ -162,7 +162,7 @@ def test_host_that_now_resolves_to_a_private_address_is_not_connected_to(
         endpoint = WebhookEndpointFactory(account=account, url=url)
         endpoints.send_test_event(endpoint, context=Context.system(now))
         deliver(now)
-        assert "leads to an address that is not public" in WebhookAttempt.objects.get().summary
+        assert "No server that can be reached from the internet" in WebhookAttempt.objects.get().summary
         assert inner.requests == []
 
 
