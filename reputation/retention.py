@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django_q.models import Failure
 
@@ -105,6 +106,11 @@ def delete_old_mails(now: datetime) -> int:
     return _delete_chunk(OutgoingMail.objects.filter(ended_at__lt=now - RETENTION))
 
 
+def delete_expired_sessions(now: datetime) -> int:
+    """Deletes one chunk of sessions that ended. Django's command clearsessions deletes all in one transaction."""
+    return _delete_chunk(Session.objects.filter(expire_date__lt=now))
+
+
 # In this order: rows before the rows that they refer to.
 STEPS = {
     "prune checks": delete_old_checks,
@@ -120,6 +126,7 @@ STEPS = {
     "prune webhook messages": delete_old_webhook_messages,
     "prune API answers": delete_old_idempotent_responses,
     "prune mails": delete_old_mails,
+    "prune sessions": delete_expired_sessions,
     "prune photos of labels": delete_old_photos,
     "prune called numbers": delete_called_numbers,
 }

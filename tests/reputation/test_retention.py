@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django_q.models import Task
@@ -114,6 +115,17 @@ def test_ended_webhook_deliveries_are_kept_for_30_days_and_pending_ones_until_th
     assert retention.delete_old_webhook_messages(now) == 0
     assert set(WebhookDelivery.objects.all()) == {made["pending"], made["recent"]}
     assert WebhookMessage.objects.count() == 2
+
+
+def test_sessions_that_ended_are_deleted_in_chunks(now, monkeypatch, django_assert_num_queries):
+    monkeypatch.setattr(retention, "CHUNK", 5)
+    for number in range(7):
+        Session.objects.create(session_key=f"ended-{number}", expire_date=now - timedelta(seconds=1))
+    Session.objects.create(session_key="current", expire_date=now + timedelta(seconds=1))
+    with django_assert_num_queries(2):
+        assert retention.delete_expired_sessions(now) == 5
+    assert retention.delete_expired_sessions(now) == 2
+    assert Session.objects.get().session_key == "current"
 
 
 def test_audit_trail_and_cases_are_never_deleted(account, now):
