@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from portal.db.in_list import in_list
+from portal.files.csv_export import unescape_formula
 from portal.files.records import REPLACEMENT, Record
 from portal.phone.numbers import InvalidPhoneNumber
 from reputation.imports.columns import parse_source
 from reputation.imports.number_cells import parse_cell
 from reputation.models import Campaign, ImportRow, NumberImport, PhoneNumber
-from reputation.numbers.export import unescape_formula
 from reputation.phone_numbers import clean_label
 
 Outcome = ImportRow.Outcome

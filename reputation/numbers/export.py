@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
+from portal.files.csv_export import csv_lines
 from reputation.labels import REMEDIATION_LABELS, SPAM_STATUS_LABELS
 from reputation.models import PhoneNumber
 from reputation.models.numbers import PhoneNumberQuerySet
@@ -24,40 +23,6 @@ HEADINGS = (
     "tagged since",
     "last checked",
 )
-
-# Characters with which spreadsheets start a formula (OWASP, CSV injection). A number in E.164 is a harmless formula,
-# and other programs need it unchanged.
-_FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
-_E164 = re.compile(r"\+\d+")
-
-
-class Echo:
-    """A file for csv.writer whose write method returns the line."""
-
-    def write(self, line: str) -> str:
-        return line
-
-
-def escape_formula(cell: str) -> str:
-    """Prefixes a cell that a spreadsheet would run as a formula with an apostrophe.
-
-    The import removes one apostrophe. So a cell with apostrophes before a formula gets another one, too.
-    """
-    return f"'{cell}" if _FORMULA.match(cell) and not _E164.fullmatch(cell) else cell
-
-
-def unescape_formula(cell: str) -> str:
-    """Reverses `escape_formula`."""
-    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
-
-
-def csv_lines(rows: Iterable[Iterable[object]]) -> Iterator[str]:
-    """The rows as lines of a CSV file. The first starts with a byte order mark, which Excel needs to read UTF-8."""
-    writer = csv.writer(Echo())
-    prefix = "\ufeff"
-    for row in rows:
-        yield prefix + writer.writerow([escape_formula(str(cell)) for cell in row])
-        prefix = ""
 
 
 def stream_csv(numbers: PhoneNumberQuerySet, now: datetime) -> Iterator[str]:

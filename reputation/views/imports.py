@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST
 
 from portal.accounts.access import MemberRequest, editor_required, get_account_object_or_404, member_required
 from portal.db.keyset import parse_id
+from portal.files.csv_export import csv_lines
 from portal.files.encodings import ENCODINGS
 from portal.files.records import UnreadableFile
 from reputation.imports import cleanup, pipeline, preview
@@ -22,7 +23,6 @@ from reputation.imports.columns import IGNORE, ROLES, WrongChoice, move_roles
 from reputation.imports.headings import MAX_COLUMNS
 from reputation.labels import format_number_count
 from reputation.models import NumberImport
-from reputation.numbers.export import csv_lines
 from reputation.views.phone_numbers import csv_response
 
 PAGE_SIZE = 25

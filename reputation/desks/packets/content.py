@@ -9,9 +9,9 @@ from datetime import date, datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from portal.files.csv_export import csv_lines
 from portal.phone.numbers import format_national
 from portal.text import pluralize
-from reputation.numbers.export import csv_lines
 
 # Upper ends of the bands of calls per month. The last band has none.
 MONTHLY_BANDS = (1_000, 10_000, 100_000, 1_000_000)
