@@ -5,7 +5,7 @@ PORT ?= 8000
 MINUTES ?= 15
 BIN := .venv/bin
 
-.PHONY: help demo dev test test-postgres test-deploy bench torture lint format lock chromium servers proxies
+.PHONY: help demo dev test test-postgres test-deploy bench torture lint audit format lock chromium servers proxies
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -39,6 +39,9 @@ lint: .venv/development ## style, format, types, allowed imports, missing migrat
 	$(BIN)/lint-imports
 	DEMO=1 $(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/djlint --quiet --lint templates
+
+audit: .venv/development ## look all locked requirements up in the database of known vulnerabilities (ends with 2 if it cannot be reached)
+	$(BIN)/python .ci/audit.py $(ARGS) requirements.txt requirements-redis.txt requirements-dev.txt
 
 format: .venv/development ## fix and format the code with ruff
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
