@@ -31,7 +31,7 @@ def mail_owners_about_changes(account: Account, context: Context) -> Iterator[No
         recorded = events.filter(pk__gt=last_pk, at=context.now, actor=context.actor.user)
         changes = [
             f"{describe_event(event).sentence} ({event.subject_label})"
-            for event in recorded.select_related("actor", "api_key").order_by("pk")
+            for event in recorded.with_actors().order_by("pk")
         ]
         if changes and owners:
             mail.enqueue(_build_message(account, context, changes, owners), kind=KIND.code, now=context.now)

@@ -15,7 +15,7 @@ class AuditEventAdmin(RolePermissionsMixin, admin.ModelAdmin):
     list_display = ["at", "account", "text", "subject_label", "before", "after", "who"]
     list_display_links = None
     list_filter = ["via"]
-    list_select_related = ["account", "actor", "api_key"]
+    list_select_related = ["account", "actor", "identity", "api_key"]
     search_fields = ["subject_label", "account__name"]
     ordering = ["-pk"]
     show_full_result_count = False

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.http import HttpRequest
 
+from portal.accounts import people
 from portal.accounts.roles import Permission
-from portal.admin.permissions import RolePermissionsMixin
+from portal.admin.permissions import RolePermissionsMixin, get_context
 from portal.models import User
 
 
@@ -47,6 +49,12 @@ class UserAdmin(RolePermissionsMixin, DjangoUserAdmin):
     ]
     readonly_fields = ["last_login", "date_joined"]
     read_permission = change_permission = Permission.MANAGE_USERS
+
+    def save_model(self, request: HttpRequest, obj: User, form: forms.ModelForm, change: bool) -> None:
+        if change:
+            values = {field: getattr(obj, field) for field in ("name", "email", "staff_role", "is_active")}
+            people.update_person(obj, **values, context=get_context(request))
+        super().save_model(request, obj, form, change)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -78,6 +78,6 @@ class AuditPage:
 def get_audit_page(params: Mapping[str, str], *, account: Account) -> AuditPage:
     """Return the page that the query string asks for, in one query."""
     chosen = AuditFilter.from_params(params)
-    events = chosen.apply(AuditEvent.objects.for_account(account)).select_related("actor", "api_key")
+    events = chosen.apply(AuditEvent.objects.for_account(account).with_actors())
     page = keyset.paginate(events, params)
     return AuditPage(events=page.rows, filter=chosen, older=page.older, newer=page.newer)

@@ -27,7 +27,7 @@ def get_settled_events(*, account: Account, kind: str = "", now: datetime) -> Qu
     (`xmin` is the transaction that inserted the row): at most as long as the longest chunk of a task. SQLite has one
     writer at a time and needs no such check.
     """
-    settled: QuerySet[AuditEvent] = AuditEvent.objects.for_account(account).select_related("actor", "api_key")
+    settled: QuerySet[AuditEvent] = AuditEvent.objects.for_account(account).with_actors()
     if kind:
         settled = settled.filter(code__in=get_event_codes(kind))
     if connection.vendor == "postgresql":

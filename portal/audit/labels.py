@@ -109,6 +109,10 @@ EVENT_LABELS: dict[str, EventLabel] = {
     "member.added": EventLabel("Member added", shows_values=True),
     "member.role": EventLabel("Role changed", shows_values=True),
     "member.removed": EventLabel("Member removed"),
+    "person.name": EventLabel("Person renamed", shows_values=True),
+    "person.email": EventLabel("E-mail address of a person changed", shows_values=True),
+    "person.staff_role": EventLabel("Staff role changed", shows_values=True),
+    "person.is_active": EventLabel("Whether a person may sign in changed", shows_values=True),
     "account.added": EventLabel("Account set up"),
     "account.name": EventLabel("Account renamed", shows_values=True),
     "account.time_zone": EventLabel("Time zone changed", shows_values=True),
@@ -141,7 +145,7 @@ EVENT_KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "campaigns": ("Campaigns", ("campaign.",)),
     "enrollment": ("Enrollment", ("application.",)),
     "webhooks": ("Webhooks", ("webhook.",)),
-    "members": ("Members", ("member.",)),
+    "members": ("Members", ("member.", "person.")),
     "account": (
         "Account, licences, connections and API keys",
         (
@@ -168,13 +172,17 @@ VIA_LABELS = {
 
 @dataclass(frozen=True)
 class EventDescription:
-    """An event in words: what happened, the values before and after, and who did it from where."""
+    """An event in words: what happened, the values before and after, and who did it from where.
+
+    `actor` is the person's name at that time, and `email` their address; empty if it was no person.
+    """
 
     text: str
     tone: str
     before: str
     after: str
     actor: str
+    email: str
     shows_values: bool
 
     @property
@@ -188,7 +196,7 @@ class EventDescription:
 
 
 def describe_event(event: AuditEvent) -> EventDescription:
-    """Describe an event in words. Reads `event.actor` and `event.api_key`: select them with the events."""
+    """Describe an event in words. Select events `with_actors` for it."""
     label = EVENT_LABELS.get(event.code) or EventLabel(event.code.replace(".", " ").replace("_", " ").capitalize())
     return EventDescription(
         text=label.text,
@@ -196,6 +204,7 @@ def describe_event(event: AuditEvent) -> EventDescription:
         before=_format_value(event.before),
         after=_format_value(event.after),
         actor=_get_actor_name(event),
+        email="" if event.api_key is not None else event.actor_email,
         shows_values=label.shows_values,
     )
 
@@ -216,7 +225,7 @@ def _get_actor_name(event: AuditEvent) -> str:
     via = VIA_LABELS.get(event.via, event.via)
     if event.api_key is not None:
         return f"API key {event.api_key.name}"
-    if event.actor is None:
+    name = event.actor_name
+    if name is None:
         return "The service" if event.via == "task" else f"Somebody, {via}"
-    name = event.actor.get_full_name()
     return name if event.via == "web" else f"{name}, {via}"

@@ -1,6 +1,7 @@
 """Write the audit trail: one row for each changed object, in the transaction of the change.
 
-Listeners are called in the same transaction, so webhooks send exactly what was recorded.
+Listeners are called in the same transaction, so webhooks send exactly what was recorded. The events of one statement
+form a batch (`portal/audit/batches.py`).
 """
 
 from __future__ import annotations
@@ -9,8 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from django.db import transaction
 from django.db.models import F, Model, QuerySet, Value
 
+from portal.audit.batches import Change, Origin, create_number, store_batches, store_single
+from portal.audit.identities import Identity, get_identity
 from portal.db.bulk import Source, insert_from
 from portal.models import Account, AuditEvent, User
 
@@ -71,25 +75,30 @@ def record_event(
     reason: str = "",
 ) -> None:
     """Add one event about one object."""
-    AuditEvent.objects.create(
-        account=account,
-        at=context.now,
-        actor=context.actor.user,
-        via=context.actor.via,
-        api_key_id=context.actor.api_key_id,
-        code=code,
-        subject_type=subject._meta.model_name or "",
-        subject_id=subject.pk,
-        # Numbers as E.164: the trail is searched by it, and record_changes stores it.
-        subject_label=getattr(subject, "e164", str(subject))[:120],
-        before=before[:200],
-        after=after[:200],
-        reason=reason[:500],
-    )
-    changed = type(subject)._base_manager.filter(pk=subject.pk)
-    _notify_listeners(
-        changed, code=code, now=context.now, before=Value(before), after=Value(after), reason=Value(reason)
-    )
+    number, origin, identity = _begin(context, code, subject)
+    with transaction.atomic(savepoint=False):
+        event = AuditEvent.objects.create(
+            account=account,
+            at=context.now,
+            actor=context.actor.user,
+            identity_id=identity.pk,
+            via=context.actor.via,
+            api_key_id=context.actor.api_key_id,
+            code=code,
+            subject_type=origin.subject_type,
+            subject_id=subject.pk,
+            # Numbers as E.164: the trail is searched by it, and record_changes stores it.
+            subject_label=getattr(subject, "e164", str(subject))[:120],
+            before=before[:200],
+            after=after[:200],
+            reason=reason[:500],
+            batch=number,
+        )
+        store_single(number, origin, Change(*(getattr(event, name) for name in Change._fields)), now=context.now)
+        changed = type(subject)._base_manager.filter(pk=subject.pk)
+        _notify_listeners(
+            changed, code=code, now=context.now, before=Value(before), after=Value(after), reason=Value(reason)
+        )
 
 
 def record_changes(
@@ -107,22 +116,43 @@ def record_changes(
     Call it before the UPDATE, in the same transaction and with the same rows, so that `before` is read from them.
     `label`, `before`, `after` and `reason` are names of columns or expressions (Value(...) for a constant).
     """
-    added = insert_from(
-        AuditEvent,
-        changed,
-        account_id=F("account_id"),
-        at=Value(context.now),
-        actor_id=Value(context.actor.user.pk if context.actor.user else None),
-        via=Value(context.actor.via),
-        api_key_id=Value(context.actor.api_key_id),
-        code=Value(code),
-        subject_type=Value(changed.model._meta.model_name),
-        subject_id=F("pk"),
-        subject_label=label,
-        before=before,
-        after=after,
-        reason=reason,
-    )
-    if added:
-        _notify_listeners(changed, code=code, now=context.now, before=before, after=after, reason=reason)
+    number, origin, identity = _begin(context, code, changed.model)
+    with transaction.atomic(savepoint=False):
+        added = insert_from(
+            AuditEvent,
+            changed,
+            account_id=F("account_id"),
+            at=Value(context.now),
+            actor_id=Value(origin.actor_id),
+            identity_id=Value(identity.pk),
+            via=Value(context.actor.via),
+            api_key_id=Value(context.actor.api_key_id),
+            code=Value(code),
+            subject_type=Value(origin.subject_type),
+            subject_id=F("pk"),
+            subject_label=label,
+            before=before,
+            after=after,
+            reason=reason,
+            batch=Value(number),
+        )
+        if added:
+            store_batches(number, origin, now=context.now)
+            _notify_listeners(changed, code=code, now=context.now, before=before, after=after, reason=reason)
     return added
+
+
+def _begin(context: Context, code: str, subject: Model | type[Model]) -> tuple[int, Origin, Identity]:
+    """The number of a statement, what its events have in common, and the identity of the actor."""
+    actor = context.actor
+    identity = get_identity(actor.user, now=context.now)
+    origin = Origin(
+        at=context.now,
+        actor_id=actor.user.pk if actor.user else None,
+        identity_digest=identity.digest,
+        via=actor.via,
+        api_key_id=actor.api_key_id,
+        code=code,
+        subject_type=subject._meta.model_name or "",
+    )
+    return create_number(), origin, identity

@@ -11,7 +11,7 @@ from portal.models.accounts import (
 )
 from portal.models.api import ApiKey, ApiUsage, IdempotentResponse
 from portal.models.area_codes import AreaCodeTable
-from portal.models.audit import AuditEvent
+from portal.models.audit import AuditBatch, AuditChain, AuditEvent, AuditIdentity
 from portal.models.jobs import Canary, Claimable, Heartbeat, Lease, OperationsCheck, TaskFailure
 from portal.models.mail import MailServer, OutgoingMail
 from portal.models.metrics import MetricTotal
@@ -23,7 +23,10 @@ __all__ = [
     "ApiKey",
     "ApiUsage",
     "AreaCodeTable",
+    "AuditBatch",
+    "AuditChain",
     "AuditEvent",
+    "AuditIdentity",
     "Canary",
     "Claimable",
     "Heartbeat",

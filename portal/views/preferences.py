@@ -13,10 +13,10 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from portal.accounts import members
+from portal.accounts import members, people
 from portal.accounts import settings as account_settings
 from portal.accounts.access import MemberRequest, member_required, owner_required
-from portal.models import Member, User
+from portal.models import Member
 
 US_TIME_ZONES = (
     "America/New_York",
@@ -89,7 +89,7 @@ def preferences(request: MemberRequest) -> HttpResponse:
     form = ProfileForm(request.POST, memberships=request.memberships)
     if not form.is_valid():
         return _render_page(request, profile_form=form)
-    User.objects.filter(pk=request.user.pk).update(name=form.cleaned_data["name"])
+    people.update_person(request.user, name=form.cleaned_data["name"], context=request.context)
     for member, digest in form.digests():
         if digest != member.digest:
             members.set_digest(member, digest=digest, now=timezone.now())

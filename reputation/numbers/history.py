@@ -82,5 +82,5 @@ def get_events(number: PhoneNumber, *, before: int | None = None) -> QuerySet[Au
         | Q(subject_type="case", subject_id__in=Case.objects.filter(number=number).values("pk"))
         | Q(subject_type="tag", subject_id__in=Tag.objects.filter(number=number).values("pk"))
     )
-    events = AuditEvent.objects.for_account(number.account_id).filter(subjects).select_related("actor", "api_key")
+    events = AuditEvent.objects.for_account(number.account_id).filter(subjects).with_actors()
     return (events.filter(pk__lt=before) if before else events).order_by("-pk")

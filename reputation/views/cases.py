@@ -104,7 +104,7 @@ def render_case(
             Q(subject_type="case", subject_id=case.pk)
             | Q(subject_type="deskrequest", subject_id__in=[one.pk for one in requests])
         )
-        .select_related("actor", "api_key")
+        .with_actors()
         .order_by("-pk")[:200],
         "ticket_text": ticket.get_ticket_text(case) if failed else "",
         "ticket_subject": f"Spam label on {case.number}",

@@ -21,7 +21,10 @@ class EventSubject(ResponseSchema):
 
 
 class EventActor(ResponseSchema):
-    name: str | None = Field(description="The person or the API key; null for the service itself.")
+    name: str | None = Field(
+        description="The person, by the name at that time, or the API key; null for the service itself."
+    )
+    email: str | None = Field(description="The person's e-mail address at that time; null if it was no person.")
     via: Annotated[str, Choices(*VIA_LABELS)]
 
 
@@ -55,7 +58,7 @@ class EventFilters(Schema):
 
 
 def serialize_events(events: Iterable[AuditEvent]) -> list[EventResponse]:
-    """Serialize events; select `actor` and `api_key` with them."""
+    """Serialize events; select them `with_actors`."""
     return [
         EventResponse(
             id=event.pk,
@@ -66,13 +69,13 @@ def serialize_events(events: Iterable[AuditEvent]) -> list[EventResponse]:
             before=event.before,
             after=event.after,
             reason=event.reason,
-            by=EventActor(name=_actor_name(event), via=event.via),
+            by=_serialize_actor(event),
         )
         for event in events
     ]
 
 
-def _actor_name(event: AuditEvent) -> str | None:
+def _serialize_actor(event: AuditEvent) -> EventActor:
     if event.api_key:
-        return event.api_key.name
-    return event.actor.get_full_name() if event.actor else None
+        return EventActor(name=event.api_key.name, email=None, via=event.via)
+    return EventActor(name=event.actor_name, email=event.actor_email or None, via=event.via)

@@ -29,7 +29,7 @@ def request_detail(request: MemberRequest, pk: int) -> HttpResponse:
         "is_others": one.is_claimed_by_other(request.user.pk, request.context.now),
         "events": AuditEvent.objects.for_account(request.account)
         .filter(subject_type="deskrequest", subject_id=one.pk)
-        .select_related("actor", "api_key")
+        .with_actors()
         .order_by("-pk")[:100],
     }
     return render(request, "reputation/desk/request.html", context)

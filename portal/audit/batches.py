@@ -1,0 +1,114 @@
+"""Batches of the audit trail: the events that one statement records in one account, with a hash of them.
+
+A batch is written with its events. It is linked after the commit (`portal/audit/chain.py`), so that no transaction
+waits for another one's events.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import time
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from django.db import transaction
+
+from portal.audit.chain import link_batches
+from portal.db.bulk import insert_rows
+from portal.models import AuditBatch, AuditEvent
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Origin(NamedTuple):
+    """What all events of a batch have in common: when, who, from where and what."""
+
+    at: datetime
+    actor_id: int | None
+    identity_digest: str | None
+    via: str
+    api_key_id: int | None
+    code: str
+    subject_type: str
+
+
+class Change(NamedTuple):
+    """What is particular to an event of a batch."""
+
+    pk: int
+    account_id: int | None
+    subject_id: int
+    subject_label: str
+    before: str
+    after: str
+    reason: str
+
+
+class EventDigest:
+    """The hash of events that are added in the order of their ids."""
+
+    def __init__(self) -> None:
+        self.count = self.first_id = self.last_id = 0
+        self._hash = hashlib.sha256()
+
+    def add(self, origin: Origin, change: Change) -> None:
+        self.first_id = self.first_id or change.pk
+        self.last_id = change.pk
+        self.count += 1
+        values = [to_microseconds(origin.at), *origin[1:], *change]
+        self._hash.update(json.dumps(values, separators=(",", ":")).encode() + b"\n")
+
+    @property
+    def hexdigest(self) -> str:
+        return self._hash.hexdigest()
+
+
+def to_microseconds(at: datetime) -> int:
+    """Microseconds since 1970: the same number whatever the time zone, and however a database stores it."""
+    return (at - _EPOCH) // timedelta(microseconds=1)
+
+
+def create_number() -> int:
+    """A new number for the batches of a statement: microseconds since 1970, and ten random bits."""
+    return time.time_ns() // 1000 << 10 | secrets.randbits(10)
+
+
+def store_batches(number: int, origin: Origin, *, now: datetime) -> None:
+    """Write the batches of the events that the statement with this number has inserted. Two queries.
+
+    A statement may record in several accounts. Each of them gets a batch with this number.
+    """
+    digests: defaultdict[int | None, EventDigest] = defaultdict(EventDigest)
+    events = AuditEvent.objects.filter(batch=number).order_by("pk").values_list(*Change._fields)
+    for row in events:
+        change = Change(*row)
+        digests[change.account_id].add(origin, change)
+    _insert(number, digests, now)
+
+
+def store_single(number: int, origin: Origin, change: Change, *, now: datetime) -> None:
+    """Write the batch of the only event with this number. One query."""
+    digest = EventDigest()
+    digest.add(origin, change)
+    _insert(number, {change.account_id: digest}, now)
+
+
+def _insert(number: int, digests: dict[int | None, EventDigest], now: datetime) -> None:
+    rows = [
+        {
+            "account_id": account_id,
+            "number": number,
+            "at": now,
+            "event_count": digest.count,
+            "first_event_id": digest.first_id,
+            "last_event_id": digest.last_id,
+            "content_hash": digest.hexdigest,
+        }
+        for account_id, digest in digests.items()
+    ]
+    insert_rows(AuditBatch, rows)
+    accounts = list(digests)
+    transaction.on_commit(lambda: link_batches(accounts))

@@ -1,0 +1,34 @@
+"""Events about a person rather than about an object of one account: a rename, a sign-in, a new password."""
+
+from __future__ import annotations
+
+from django.db.models import F, Value
+
+from portal.audit.record import Context, record_changes, record_event
+from portal.models import Member, User
+
+
+def record_about_person(
+    user: User, *, context: Context, code: str, before: str = "", after: str = "", reason: str = ""
+) -> None:
+    """Add an event to the trail of each account that the person is a member of, or one without an account if of none.
+
+    The number of queries does not depend on the number of accounts.
+    """
+    members = Member.objects.filter(user=user)
+    recorded = record_changes(
+        members,
+        context=context,
+        code=code,
+        label=F("user__email"),
+        before=Value(before[:200]),
+        after=Value(after[:200]),
+        reason=Value(reason[:500]),
+    )
+    if not recorded:
+        record_event(account=None, context=context, code=code, subject=user, before=before, after=after, reason=reason)
+
+
+def record_about_address(address: str, *, context: Context, code: str, reason: str = "") -> None:
+    """Add an event about an e-mail address that no user has, such as a sign-in that failed."""
+    record_event(account=None, context=context, code=code, subject=User(pk=0, email=address), reason=reason)
