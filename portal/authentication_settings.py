@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from portal.environment import environment
+
 __all__ = [
     "ACCOUNT_ADAPTER",
     "ACCOUNT_EMAIL_NOTIFICATIONS",
@@ -17,8 +19,19 @@ __all__ = [
     "LOGIN_REDIRECT_URL",
     "LOGIN_URL",
     "LOGOUT_REDIRECT_URL",
+    "MFA_ADAPTER",
+    "MFA_FORMS",
+    "MFA_PASSKEY_LOGIN_ENABLED",
+    "MFA_RATE_LIMITS",
+    "MFA_SUPPORTED_TYPES",
+    "MFA_TOTP_ISSUER",
+    "MFA_TOTP_TOLERANCE",
+    "MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN",
     "REAUTHENTICATION_SECONDS",
+    "STAFF_NEED_SECOND_FACTOR",
 ]
+
+read = environment.read
 
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "overview"
@@ -37,6 +50,31 @@ ACCOUNT_FORMS = {
     "login": "portal.authentication.forms.SignInForm",
     "reauthenticate": "portal.authentication.forms.ConfirmForm",
 }
+MFA_ADAPTER = "portal.authentication.adapter.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_RATE_LIMITS = False
+MFA_TOTP_ISSUER = "Number Reputation"
+MFA_TOTP_TOLERANCE = 1  # a code works for 30 seconds longer, for clocks that differ
+# Browsers offer passkeys over plain http on the own machine only: for the demo.
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = read("bool", "DEMO", False)
+MFA_FORMS = {
+    "authenticate": "portal.authentication.factor_forms.CodeForm",
+    "reauthenticate": "portal.authentication.factor_forms.ConfirmCodeForm",
+    "activate_totp": "portal.authentication.factor_forms.AppForm",
+    "add_webauthn": "portal.authentication.factor_forms.PasskeyForm",
+    "authenticate_webauthn": "portal.authentication.factor_forms.UsePasskeyForm",
+    "edit_webauthn": "portal.authentication.factor_forms.PasskeyNameForm",
+    "login_webauthn": "portal.authentication.factor_forms.PasskeySignInForm",
+    "reauthenticate_webauthn": "portal.authentication.factor_forms.ConfirmPasskeyForm",
+}
+# Whoever has a staff role sets up a second factor at the next sign-in. Only the demo may do without.
+STAFF_NEED_SECOND_FACTOR = read("bool", "STAFF_NEED_SECOND_FACTOR", not read("bool", "DEMO", False))
+environment.require(
+    STAFF_NEED_SECOND_FACTOR or read("bool", "DEMO", False),
+    "STAFF_NEED_SECOND_FACTOR=0 is for the demo: whoever learns a reviewer's password could approve enrollments.",
+)
+
 # How recently a person must have proved who they are, before keys, members, roles, secrets and factors are changed.
 REAUTHENTICATION_SECONDS = 15 * 60
 

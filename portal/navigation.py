@@ -59,7 +59,9 @@ MENU = (
             MenuItem("Members", "users", ("members", "member")),
             MenuItem("API keys", "key-round", ("api-keys", "api-key", "api-reference")),
             MenuItem("Webhooks", "webhook", ("webhooks", "webhook")),
-            MenuItem("Your settings", "settings", ("preferences", "account-settings", "account_change_password")),
+            MenuItem(
+                "Your settings", "settings", ("preferences", "account-settings", "account_change_password", "mfa_")
+            ),
         ),
     ),
 )

@@ -82,7 +82,12 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Statistics of the task cluster.
 QSTAT_DIR = DATA_DIR / "qstat"
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    # Shared by all processes: django-allauth notes here which codes of second factors were used.
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "portal_cache",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    },
     "qstat": {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": QSTAT_DIR},
 }
 
@@ -121,7 +126,7 @@ INSTALLED_APPS = [
     "reputation",
     "enrollment",
     "portal",
-    "django.contrib.admin",
+    "portal.admin_config.PortalAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.forms",
@@ -130,6 +135,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "csp",

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
@@ -20,6 +20,7 @@ from django_htmx.middleware import HtmxDetails
 
 from portal.accounts.roles import Permission, get_member_permissions
 from portal.audit import Actor, Context
+from portal.authentication.second_factors import get_requirement
 from portal.models import Account, Member, User
 from portal.models.accounts import AccountQuerySet
 
@@ -55,6 +56,8 @@ def member_required(view: View) -> View:
             return _redirect_to_sign_in(request)
         if not _choose_account(request):
             return render(request, "portal/no_account.html", status=403)
+        if get_requirement(request):
+            return _redirect(request, reverse("mfa_index"))
         with timezone.override(ZoneInfo(request.account.time_zone)):
             return view(request, *args, **kwargs)
 
@@ -106,8 +109,11 @@ def _redirect_to_sign_in(request: MemberRequest) -> HttpResponse:
     next_url = request.get_full_path()
     if request.method not in ("GET", "HEAD") or request.htmx:
         next_url = _get_referring_page(request)
-    response = redirect_to_login(next_url)
-    return HttpResponseClientRedirect(response.url) if request.htmx else response
+    return _redirect(request, redirect_to_login(next_url).url)
+
+
+def _redirect(request: MemberRequest, url: str) -> HttpResponse:
+    return HttpResponseClientRedirect(url) if request.htmx else HttpResponseRedirect(url)
 
 
 def _get_referring_page(request: MemberRequest) -> str:

@@ -64,7 +64,8 @@ class AccountAdmin(RolePermissionsMixin, admin.ModelAdmin):
             audit.record_event(account=obj, context=context, code="account.added", subject=obj, after=obj.name)
             return
         stored = Account.objects.get(pk=obj.pk)
-        update_account(stored, name=obj.name, time_zone=obj.time_zone, context=context)
+        values = {field: form.cleaned_data[field] for field in form.changed_data if field in form.cleaned_data}
+        update_account(stored, **values, context=context)
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         context = get_context(request)

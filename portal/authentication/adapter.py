@@ -6,10 +6,13 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core import context
+from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.models import Authenticator
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
 from django.utils import timezone
 
+from portal import encryption
 from portal.authentication import notices
 from portal.authentication.reauthentication import was_recently_authenticated
 from portal.client_address import get_client_address
@@ -20,6 +23,11 @@ NOTICES = {
     "account/email/password_changed": "Your password was changed.",
     "account/email/password_reset": "Your password was set anew, with a link from a mail.",
     "account/email/password_set": "A password was set for your sign-in.",
+    "mfa/email/webauthn_added": "A passkey was added to your sign-in.",
+    "mfa/email/webauthn_removed": "A passkey was removed from your sign-in.",
+    "mfa/email/totp_activated": "An app for codes was added to your sign-in.",
+    "mfa/email/totp_deactivated": "The app for codes was removed from your sign-in.",
+    "mfa/email/recovery_codes_generated": "New recovery codes were made for your sign-in.",
 }
 # Messages that would say what the page shows anyway.
 QUIET_MESSAGES = {"account/messages/logged_in.txt", "account/messages/logged_out.txt"}
@@ -66,3 +74,21 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def get_client_ip(self, request: HttpRequest) -> str:
         return get_client_address(request)
+
+
+class SecondFactorAdapter(DefaultMFAAdapter):
+    """Seeds of codes are encrypted in the database. Passkeys hold public keys only."""
+
+    error_messages = DefaultMFAAdapter.error_messages | {
+        "incorrect_code": "This code is not right. Look at the present one; each works once.",
+    }
+
+    def encrypt(self, text: str) -> str:
+        return encryption.encrypt(text)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return encryption.decrypt(encrypted_text)
+
+    def generate_authenticator_name(self, user: AbstractBaseUser, type: Authenticator.Type) -> str:
+        count = Authenticator.objects.filter(user_id=user.pk, type=type).count()
+        return "My passkey" if not count else f"My passkey {count + 1}"

@@ -12,6 +12,7 @@ from portal.models.accounts import (
 from portal.models.api import ApiKey, ApiUsage, IdempotentResponse
 from portal.models.area_codes import AreaCodeTable
 from portal.models.audit import AuditBatch, AuditChain, AuditEvent, AuditIdentity
+from portal.models.cache import CacheEntry
 from portal.models.jobs import Canary, Claimable, Heartbeat, Lease, OperationsCheck, TaskFailure
 from portal.models.mail import MailServer, OutgoingMail
 from portal.models.metrics import MetricTotal
@@ -27,6 +28,7 @@ __all__ = [
     "AuditChain",
     "AuditEvent",
     "AuditIdentity",
+    "CacheEntry",
     "Canary",
     "Claimable",
     "Heartbeat",

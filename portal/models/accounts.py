@@ -105,6 +105,7 @@ class Account(models.Model):
 
     name = models.CharField(max_length=120)
     time_zone = models.CharField(max_length=60, default="America/New_York", validators=[validate_time_zone])
+    requires_second_factor = models.BooleanField("members need a second factor", default=False, db_default=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     def __str__(self) -> str:

@@ -80,6 +80,12 @@ class AccountForm(forms.Form):
         show_hidden_initial=True,
         help_text="Times in the portal and in mails are shown in it, and licences begin and end by its days.",
     )
+    requires_second_factor = forms.BooleanField(
+        required=False,
+        show_hidden_initial=True,
+        label="Members need a second factor",
+        help_text="Whoever has none adds a passkey or an app at their next request. Sign in with yours first.",
+    )
 
 
 @member_required
@@ -113,7 +119,7 @@ def _render_page(
     request: MemberRequest, *, profile_form: ProfileForm | None = None, account_form: AccountForm | None = None
 ) -> HttpResponse:
     account = request.account
-    shown = {"name": account.name, "time_zone": account.time_zone}
+    shown = {field: getattr(account, field) for field in AccountForm.base_fields}
     context = {
         "profile_form": profile_form
         or ProfileForm(initial={"name": request.user.name}, memberships=request.memberships),

@@ -63,7 +63,7 @@ def add_account(page: Page) -> None:
     page.goto("/admin/portal/account/add/")
     page.get_by_label("E-mail").fill(SUPERUSER)
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     page.get_by_label("Name:").fill("Cascade Solar")
     page.get_by_text("Add another Licence").click()
     page.locator("[name=licences-0-product]").select_option("contact_center_elite")
@@ -90,7 +90,7 @@ def sign_in_owner(page: Page) -> None:
     page.goto("/sign-in/")
     page.get_by_label("E-mail").fill(OWNER)
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     page.wait_for_url("/")
 
 

@@ -34,7 +34,7 @@ def reviewer_page(open_page, demo_portal) -> Page:
     page.goto("/admin/")
     page.get_by_label("E-mail").fill("riley@portal.example")
     page.get_by_label("Password").fill("demo-portal-2026")
-    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     return page
 
 

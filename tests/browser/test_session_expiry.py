@@ -25,7 +25,7 @@ def test_opening_a_window_leads_to_the_sign_in_page_and_back(open_page, live_url
     page.get_by_role("link", name="Services details").click()
     page.get_by_label("E-mail").fill(admin.user.email)
     page.get_by_label("Password").fill("correct horse battery")
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     page.wait_for_url(f"**{PATH}?status=clean")
 
 

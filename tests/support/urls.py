@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db.models import Model
@@ -219,6 +220,15 @@ def create_label_photo(account: Account) -> LabelPhoto:
 
 
 # By prefix of the URL name, or by name of an id in the API: a function that creates the object for an account.
+
+
+def create_passkey(account: Account) -> Authenticator:
+    """A passkey of the account's first member. It cannot be used, since no device has its private key."""
+    member = account.members.order_by("pk").first() or MemberFactory(account=account)
+    data = {"name": "Phone", "credential": {}}
+    return Authenticator.objects.create(user=member.user, type=Authenticator.Type.WEBAUTHN, data=data)
+
+
 OBJECT_FACTORIES: dict[str, Callable[[Account], Model]] = {
     "api-key": lambda account: create_api_key(account)[0],
     "bulk-action": create_bulk_action,
@@ -236,6 +246,8 @@ OBJECT_FACTORIES: dict[str, Callable[[Account], Model]] = {
     "label-photo": create_label_photo,
     "label-report": create_label_report,
     "label_report": create_label_report,
+    "mfa_edit_webauthn": create_passkey,
+    "mfa_remove_webauthn": create_passkey,
     "member": lambda account: MemberFactory(account=account),
     "number": lambda account: PhoneNumberFactory(account=account),
     "phone-number": lambda account: PhoneNumberFactory(account=account),
@@ -254,6 +266,8 @@ PUBLIC_URLS = {
     "account_reset_password",
     "account_reset_password_done",
     "account_inactive",
+    "mfa_authenticate",
+    "mfa_login_webauthn",
     "set-password",
     "set-password-outdated",
     "openapi",
@@ -262,7 +276,22 @@ PUBLIC_URLS = {
 }
 
 # URLs of a person, with or without an account: whoever is signed in may open them, and changes only their own user.
-PERSON_URLS = {"account_change_password", "account_reauthenticate"}
+PERSON_URLS = {
+    "account_change_password",
+    "account_reauthenticate",
+    "mfa_index",
+    "mfa_activate_totp",
+    "mfa_deactivate_totp",
+    "mfa_view_recovery_codes",
+    "mfa_generate_recovery_codes",
+    "mfa_download_recovery_codes",
+    "mfa_list_webauthn",
+    "mfa_add_webauthn",
+    "mfa_edit_webauthn",
+    "mfa_remove_webauthn",
+    "mfa_reauthenticate",
+    "mfa_reauthenticate_webauthn",
+}
 
 # Data without which a POST request gets 404.
 POST_DATA: dict[str, dict[str, str]] = {
