@@ -12,7 +12,7 @@ class PortalConfig(AppConfig):
         from portal.accounts.api_keys import expiry
         from portal.area_code_tables import fetch_numbering_plan
         from portal.audit.record import on_recorded
-        from portal.authentication import notices, reauthentication
+        from portal.authentication import notices, reauthentication, sessions
         from portal.backups.data_directory import check_restore_finished
         from portal.db.unknown_migrations import refuse_unknown_migrations
         from portal.jobs.totals import register_totals
@@ -35,4 +35,5 @@ class PortalConfig(AppConfig):
         register_mail_kinds(owner_mails.KIND, mails.KIND, expiry.KIND)
         register_mail_kinds(notices.KIND)
         reauthentication.connect_signals()
+        sessions.connect_signals()
         pre_migrate.connect(refuse_unknown_migrations, sender=self)

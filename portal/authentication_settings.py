@@ -15,7 +15,9 @@ __all__ = [
     "ACCOUNT_SIGNUP_ENABLED",
     "ACCOUNT_SIGNUP_FIELDS",
     "ACCOUNT_USER_MODEL_USERNAME_FIELD",
+    "ADMIN_IDLE_MINUTES",
     "AUTH_PASSWORD_VALIDATORS",
+    "IDLE_MINUTES",
     "LOGIN_REDIRECT_URL",
     "LOGIN_URL",
     "LOGOUT_REDIRECT_URL",
@@ -74,6 +76,10 @@ environment.require(
     STAFF_NEED_SECOND_FACTOR or read("bool", "DEMO", False),
     "STAFF_NEED_SECOND_FACTOR=0 is for the demo: whoever learns a reviewer's password could approve enrollments.",
 )
+
+# A session ends when nothing was done for this long. What an open page asks by itself does not count.
+IDLE_MINUTES = environment.require_minimum(1, "IDLE_MINUTES", read("int", "IDLE_MINUTES", 240))
+ADMIN_IDLE_MINUTES = environment.require_minimum(1, "ADMIN_IDLE_MINUTES", read("int", "ADMIN_IDLE_MINUTES", 30))
 
 # How recently a person must have proved who they are, before keys, members, roles, secrets and factors are changed.
 REAUTHENTICATION_SECONDS = 15 * 60

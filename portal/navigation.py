@@ -60,7 +60,9 @@ MENU = (
             MenuItem("API keys", "key-round", ("api-keys", "api-key", "api-reference")),
             MenuItem("Webhooks", "webhook", ("webhooks", "webhook")),
             MenuItem(
-                "Your settings", "settings", ("preferences", "account-settings", "account_change_password", "mfa_")
+                "Your settings",
+                "settings",
+                ("preferences", "account-settings", "account_change_password", "mfa_", "session"),
             ),
         ),
     ),

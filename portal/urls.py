@@ -1,15 +1,26 @@
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.urls import include, path
 from django_q.models import Failure, OrmQ, Schedule, Success
 
-from portal.views import api_keys, audit_trail, members, passwords, preferences, second_factors, signing_in, webhooks
+from portal.views import (
+    api_keys,
+    audit_trail,
+    members,
+    passwords,
+    preferences,
+    second_factors,
+    sessions,
+    signing_in,
+    webhooks,
+)
 
 # Roles replace groups. Schedules and tasks are not editable: one wrong schedule stops the scheduler.
 # Operations has the failed tasks: django-q2 takes a task that failed for one that is done.
-for model in (Group, Authenticator, EmailAddress, Failure, OrmQ, Schedule, Success):
+for model in (Group, Authenticator, EmailAddress, Failure, OrmQ, Schedule, Success, UserSession):
     if admin.site.is_registered(model):
         admin.site.unregister(model)
 
@@ -18,6 +29,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     *signing_in.urls,
     *second_factors.urls,
+    *sessions.urls,
     *passwords.urls,
     *members.urls,
     *api_keys.urls,

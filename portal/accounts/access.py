@@ -20,6 +20,7 @@ from django_htmx.middleware import HtmxDetails
 
 from portal.accounts.roles import Permission, get_member_permissions
 from portal.audit import Actor, Context
+from portal.authentication.reauthentication import require_recent_sign_in
 from portal.authentication.second_factors import get_requirement
 from portal.models import Account, Member, User
 from portal.models.accounts import AccountQuerySet
@@ -145,12 +146,25 @@ def editor_required(view: View) -> View:
 
 
 def owner_required(view: View) -> View:
-    """Restrict the view to members who may manage the account: members, API keys, and the account itself."""
+    """Restrict the view to members who may manage the account: members, API keys, secrets, and the account itself.
+
+    They must have proved recently who they are: somebody else may sit at their computer. What they sent is kept, and
+    done once they confirm that it is them.
+    """
     return _permission_required(
-        view,
+        _recent_sign_in_required(view),
         Permission.MANAGE_ACCOUNT,
         "Only an owner of this account can do this. Ask one; Members shows who they are.",
     )
+
+
+def _recent_sign_in_required(view: View) -> View:
+    @wraps(view)
+    def inner(request: MemberRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+        require_recent_sign_in(request)
+        return view(request, *args, **kwargs)
+
+    return inner
 
 
 def get_account_object_or_404(request: MemberRequest, objects: type[M] | QuerySet[M], pk: int) -> M:

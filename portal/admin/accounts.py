@@ -18,12 +18,12 @@ from portal.accounts.roles import Permission, staff_may
 from portal.accounts.settings import update_account
 from portal.admin.licences import LicenceInline
 from portal.admin.members import MemberFormSet, MemberInline, save_members
-from portal.admin.permissions import RolePermissionsMixin, get_context
+from portal.admin.permissions import ConfirmedChangesMixin, RolePermissionsMixin, get_context
 from portal.models import Account
 
 
 @admin.register(Account)
-class AccountAdmin(RolePermissionsMixin, admin.ModelAdmin):
+class AccountAdmin(ConfirmedChangesMixin, RolePermissionsMixin, admin.ModelAdmin):
     list_display = ["name", "time_zone", "created_at"]
     ordering = ["-pk"]
     inlines = [LicenceInline, MemberInline]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from portal.accounts.roles import Permission, staff_may
 from portal.audit import Actor, Context
+from portal.authentication.reauthentication import require_recent_sign_in
 from portal.models import User
 
 
@@ -35,6 +36,15 @@ class RolePermissionsMixin:
 
     def _may_change(self, request: HttpRequest) -> bool:
         return self.change_permission is not None and staff_may(request.user, self.change_permission)
+
+
+class ConfirmedChangesMixin:
+    """For ModelAdmin of roles, members and secrets: staff who change them proved recently who they are."""
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.method == "POST":
+            require_recent_sign_in(request)
+        return super().changeform_view(request, *args, **kwargs)  # type: ignore[misc]
 
 
 def get_user(request: HttpRequest) -> User:

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 
 from portal.accounts import people
 from portal.accounts.roles import Permission
-from portal.admin.permissions import RolePermissionsMixin, get_context
+from portal.admin.permissions import ConfirmedChangesMixin, RolePermissionsMixin, get_context
 from portal.models import User
 
 
@@ -29,7 +29,7 @@ class ChangeUserForm(UserChangeForm):
 
 
 @admin.register(User)
-class UserAdmin(RolePermissionsMixin, DjangoUserAdmin):
+class UserAdmin(ConfirmedChangesMixin, RolePermissionsMixin, DjangoUserAdmin):
     """A user who leaves is deactivated rather than deleted, so that the audit trail still names them."""
 
     form = ChangeUserForm

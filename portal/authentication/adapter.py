@@ -73,7 +73,8 @@ class AccountAdapter(DefaultAccountAdapter):
         notices.send_notice(user, NOTICES[template_prefix], address=address, now=timezone.now())
 
     def get_client_ip(self, request: HttpRequest) -> str:
-        return get_client_address(request)
+        """Of a client on a Unix socket, no address is known."""
+        return get_client_address(request) or "0.0.0.0"
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):

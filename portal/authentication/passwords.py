@@ -4,25 +4,31 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from allauth.usersessions.models import UserSession
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
 
 from portal.authentication.notices import send_notice
+from portal.authentication.sessions import end_sessions
 from portal.models import User
 
 CHANGED = "Your password was changed. You are signed out everywhere else."
 SET_BY_LINK = "Your password was set, with a link from a mail. You are signed out everywhere."
 
 
-def set_password(user: User, password: str, *, sentence: str, address: str, now: datetime) -> bool:
+def set_password(
+    user: User, password: str, *, sentence: str, address: str, now: datetime, kept_session: str | None = None
+) -> bool:
     """Set the password, and send `sentence` to the person. False, and nothing is changed, if it changed meanwhile.
 
-    All sessions of the user end, since each holds a hash of the password. `address` is the client's IP address.
+    All sessions of the user end, since each holds a hash of the password. The view that keeps one, by its key, stores
+    the new hash in it. `address` is the client's IP address.
     """
     hashed = make_password(password)
     with transaction.atomic():
         if not User.objects.filter(pk=user.pk, password=user.password).update(password=hashed):
             return False
         user.password = hashed
+        end_sessions(UserSession.objects.filter(user=user).exclude(session_key=kept_session))
         send_notice(user, sentence, address=address, now=now)
     return True

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from allauth.account.signals import authentication_step_completed
+from allauth.core.exceptions import ReauthenticationRequired
 from django.conf import settings
 from django.contrib.auth.signals import user_logged_in
 from django.contrib.sessions.backends.base import SessionBase
@@ -19,6 +20,12 @@ def was_recently_authenticated(session: SessionBase) -> bool:
     age = time.time() - session.get(AUTHENTICATED_AT, 0)
     # A time in the future is from a clock that was set right since.
     return 0 <= age < settings.REAUTHENTICATION_SECONDS
+
+
+def require_recent_sign_in(request: HttpRequest) -> None:
+    """Raises ReauthenticationRequired, for which allauth's middleware asks the person, and then repeats the request."""
+    if not was_recently_authenticated(request.session):
+        raise ReauthenticationRequired
 
 
 def note_authentication(request: HttpRequest, **kwargs: Any) -> None:

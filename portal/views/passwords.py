@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from allauth.usersessions.models import UserSession
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.forms import PasswordChangeForm
@@ -16,6 +17,7 @@ from portal.accounts.access import MemberRequest, signed_in_required
 from portal.accounts.passwords import ForgottenPasswordForm, enqueue_password_reset
 from portal.authentication import passwords
 from portal.authentication.forms import LINK_USED, NewPasswordForm
+from portal.authentication.reauthentication import require_recent_sign_in
 from portal.client_address import get_client_address
 
 CHANGED_MEANWHILE = "Your password was changed meanwhile, in another window. Nothing was changed now."
@@ -25,14 +27,26 @@ CHANGED_MEANWHILE = "Your password was changed meanwhile, in another window. Not
 @signed_in_required
 def change_password(request: MemberRequest) -> HttpResponse:
     """Whoever has no password, but a passkey, sets their first one here."""
-    form_class = PasswordChangeForm if request.user.has_usable_password() else FirstPasswordForm
+    has_password = request.user.has_usable_password()
+    if not has_password:
+        require_recent_sign_in(request)
+    form_class = PasswordChangeForm if has_password else FirstPasswordForm
     form = form_class(request.user, request.POST or None)
     if not form.is_valid():
         return render(request, "portal/password_change.html", {"form": form})
     new = form.cleaned_data["new_password1"]
     address = get_client_address(request)
-    if passwords.set_password(request.user, new, sentence=passwords.CHANGED, address=address, now=request.context.now):
+    former_key = request.session.session_key
+    if passwords.set_password(
+        request.user,
+        new,
+        sentence=passwords.CHANGED,
+        address=address,
+        now=request.context.now,
+        kept_session=former_key,
+    ):
         update_session_auth_hash(request, request.user)
+        UserSession.objects.filter(session_key=former_key).update(session_key=request.session.session_key)
         messages.success(request, passwords.CHANGED)
     else:
         messages.error(request, CHANGED_MEANWHILE)

@@ -11,13 +11,24 @@ from django.views.generic import RedirectView
 
 from portal.accounts.access import MemberRequest, signed_in_required
 from portal.authentication.second_factors import get_requirement
+from portal.authentication.sessions import describe_client, get_sessions
+
+MAX_SESSIONS = 50
 
 
 class IndexView(base.IndexView):
     request: MemberRequest
 
     def get_context_data(self, **kwargs: object) -> dict[str, object]:
-        return super().get_context_data(**kwargs) | {"second_factor_is_missing": get_requirement(self.request)}
+        own_key = self.request.session.session_key
+        sessions = [
+            (session, describe_client(session.user_agent), session.session_key == own_key)
+            for session in get_sessions(self.request.user)[:MAX_SESSIONS]
+        ]
+        return super().get_context_data(**kwargs) | {
+            "second_factor_is_missing": get_requirement(self.request),
+            "sessions": sessions,
+        }
 
 
 urls = [

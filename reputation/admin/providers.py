@@ -12,7 +12,7 @@ from django.http import HttpRequest
 
 from portal import audit
 from portal.accounts.roles import Permission
-from portal.admin.permissions import RolePermissionsMixin, get_context
+from portal.admin.permissions import ConfirmedChangesMixin, RolePermissionsMixin, get_context
 from reputation.models import CarrierEngine, Check, CircuitBreaker, Connection, EngineRole
 from reputation.monitoring import roles
 from reputation.providers.registry import get_providers
@@ -75,7 +75,7 @@ class ConnectionForm(forms.ModelForm):
 
 
 @admin.register(Connection)
-class ConnectionAdmin(AuditedAdmin):
+class ConnectionAdmin(ConfirmedChangesMixin, AuditedAdmin):
     """The portal creates the operator's connections. They can be switched off, but not deleted."""
 
     form = ConnectionForm

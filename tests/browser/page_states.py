@@ -340,6 +340,8 @@ PUBLIC_PAGES: dict[str, Callable[[Url], str]] = {
     "account_reset_password": lambda url: reverse("account_reset_password"),
     "account_reset_password_done": lambda url: reverse("account_reset_password_done"),
     "account_inactive": lambda url: reverse("account_inactive"),
+    "mfa_authenticate": lambda url: reverse("mfa_authenticate"),
+    "mfa_login_webauthn": lambda url: reverse("mfa_login_webauthn"),
     "set-password": lambda url: f"{reverse('set-password')}#reset.no-such-token",
     "set-password-outdated": lambda url: reverse("set-password-outdated", args=["MQ", "no-such-token"]),
 }

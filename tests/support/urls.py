@@ -15,6 +15,7 @@ from datetime import timedelta
 
 import pytest
 from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db.models import Model
@@ -59,6 +60,7 @@ from tests.factories import (
     WebhookEndpointFactory,
 )
 from tests.support.desks import create_desk, create_request
+from tests.support.second_factors import add_passkey
 
 TOKEN = "0123456789abcdef"
 
@@ -222,11 +224,18 @@ def create_label_photo(account: Account) -> LabelPhoto:
 # By prefix of the URL name, or by name of an id in the API: a function that creates the object for an account.
 
 
-def create_passkey(account: Account) -> Authenticator:
-    """A passkey of the account's first member. It cannot be used, since no device has its private key."""
+def create_session(account: Account) -> UserSession:
+    """A session of the account's first member."""
     member = account.members.order_by("pk").first() or MemberFactory(account=account)
-    data = {"name": "Phone", "credential": {}}
-    return Authenticator.objects.create(user=member.user, type=Authenticator.Type.WEBAUTHN, data=data)
+    client = Client()
+    client.force_login(member.user)
+    return UserSession.objects.create(user=member.user, ip="203.0.113.9", session_key=client.session.session_key)
+
+
+def create_passkey(account: Account) -> Authenticator:
+    """A passkey of the account's first member."""
+    member = account.members.order_by("pk").first() or MemberFactory(account=account)
+    return add_passkey(member.user)
 
 
 OBJECT_FACTORIES: dict[str, Callable[[Account], Model]] = {
@@ -246,6 +255,7 @@ OBJECT_FACTORIES: dict[str, Callable[[Account], Model]] = {
     "label-photo": create_label_photo,
     "label-report": create_label_report,
     "label_report": create_label_report,
+    "session-end": create_session,
     "mfa_edit_webauthn": create_passkey,
     "mfa_remove_webauthn": create_passkey,
     "member": lambda account: MemberFactory(account=account),
@@ -280,6 +290,8 @@ PERSON_URLS = {
     "account_change_password",
     "account_reauthenticate",
     "mfa_index",
+    "session-end",
+    "sessions-end-others",
     "mfa_activate_totp",
     "mfa_deactivate_totp",
     "mfa_view_recovery_codes",

@@ -1,0 +1,33 @@
+"""End sessions in which nothing was done for a while."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import logout
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+
+from portal.authentication.sessions import is_idle, note_activity
+
+ENDED = "You were signed out, because nothing was done for a while."
+
+
+def idle_limit_middleware(
+    get_response: Callable[[HttpRequest], HttpResponse],
+) -> Callable[[HttpRequest], HttpResponse]:
+    """What an open page asks by itself (the header X-Live) does not keep a session alive."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        # A request without a session, such as one to the API, costs nothing here.
+        if settings.SESSION_COOKIE_NAME in request.COOKIES and request.user.is_authenticated:
+            if is_idle(request.session, in_administration=request.path.startswith(reverse("admin:index"))):
+                logout(request)
+                messages.info(request, ENDED)
+            elif "X-Live" not in request.headers:
+                note_activity(request)
+        return get_response(request)
+
+    return middleware

@@ -1,0 +1,43 @@
+"""End sessions, from the list under Account > Your sign-in."""
+
+from __future__ import annotations
+
+from allauth.usersessions.models import UserSession
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import path
+from django.views.decorators.http import require_POST
+
+from portal.accounts.access import MemberRequest, signed_in_required
+from portal.authentication.sessions import describe_client, end_sessions, get_sessions
+from portal.text import pluralize
+
+
+@require_POST
+@signed_in_required
+def end(request: MemberRequest, pk: int) -> HttpResponse:
+    session = get_object_or_404(get_sessions(request.user), pk=pk)
+    end_sessions(UserSession.objects.filter(pk=session.pk))
+    if session.session_key == request.session.session_key:
+        return redirect("account_login")
+    messages.success(request, f"{describe_client(session.user_agent)} was signed out.")
+    return redirect("mfa_index")
+
+
+@require_POST
+@signed_in_required
+def end_others(request: MemberRequest) -> HttpResponse:
+    others = UserSession.objects.filter(user=request.user).exclude(session_key=request.session.session_key)
+    ended = end_sessions(others)
+    if ended:
+        messages.success(request, f"You were signed out of {pluralize(ended, 'other session')}.")
+    else:
+        messages.info(request, "You are signed in nowhere else.")
+    return redirect("mfa_index")
+
+
+urls = [
+    path("account/sign-in/sessions/<int:pk>/end/", end, name="session-end"),
+    path("account/sign-in/sessions/end-others/", end_others, name="sessions-end-others"),
+]
