@@ -6,6 +6,7 @@ Sessions, cookies and CSRF tokens are ignored: a browser sends those without bei
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import wraps
 
 from django.http import HttpRequest, HttpResponse
@@ -14,10 +15,13 @@ from django.views.decorators.csrf import csrf_exempt
 
 from portal.accounts import api_keys
 from portal.accounts.api_keys import AuthenticatedKey
+from portal.accounts.api_keys.errors import KeyUnknown
 from portal.accounts.roles import API_SCOPES
 from portal.api import rate_limits
-from portal.api.problems import problem_from_exception
+from portal.api.problems import Problem, problem_from_exception
 from portal.audit import Actor, Context
+from portal.authentication import throttling
+from portal.authentication.throttling import MustWait, Subject
 from portal.client_address import get_client_address
 
 
@@ -29,6 +33,17 @@ class ApiRequest(HttpRequest):
 
 
 View = Callable[..., HttpResponse]
+
+
+def _count_unknown_key(request: HttpRequest, error: Exception, now: datetime) -> Exception:
+    """Make addresses wait that try many keys. A request with a valid key is never counted, and never waits."""
+    if isinstance(error, KeyUnknown):
+        address = throttling.get_network(get_client_address(request))
+        try:
+            throttling.begin_attempt([Subject(throttling.API_ADDRESS, address)], now=now)
+        except MustWait as wait:
+            return Problem("rate_limited", wait.sentence, headers={"Retry-After": str(wait.seconds)})
+    return error
 
 
 def require_api_key(scope: str, *, policy: str = "default") -> Callable[[View], View]:
@@ -57,7 +72,7 @@ def require_api_key(scope: str, *, policy: str = "default") -> Callable[[View], 
                 rate_limit.raise_if_exceeded()
                 response = view(request, *args, **kwargs)
             except Exception as error:
-                response = problem_from_exception(error).to_response()
+                response = problem_from_exception(_count_unknown_key(request, error, now)).to_response()
             for name, value in headers.items():
                 response.headers[name] = value
             return response

@@ -8,13 +8,16 @@ from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
+from django.contrib.auth import authenticate
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from portal import encryption
-from portal.authentication import notices
+from portal.authentication import notices, throttling
+from portal.authentication.devices import get_device_id, remember_device
 from portal.authentication.reauthentication import was_recently_authenticated
+from portal.authentication.throttling import Subject, refuse_if_throttled
 from portal.client_address import get_client_address
 from portal.models import User
 
@@ -54,8 +57,34 @@ class AccountAdapter(DefaultAccountAdapter):
         if message_template not in QUIET_MESSAGES:
             super().add_message(request, level, message_template, *args, **kwargs)
 
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
+        """Raises ValidationError with the code `throttled` if there were too many attempts; see throttling.py."""
+        email = credentials.get("email", "").strip().lower()
+        device = get_device_id(request, email)
+        address = Subject(throttling.ADDRESS, throttling.get_network(get_client_address(request)))
+        # Guesses of others neither keep the person out of a browser that they used, nor do their neighbours'.
+        own = Subject(throttling.DEVICE, device) if device else Subject(throttling.PERSON, email)
+        with refuse_if_throttled():
+            throttling.begin_attempt([own] if device else [own, address], now=timezone.now())
+        user = authenticate(request, **credentials)
+        if user is not None:
+            throttling.note_success(cleared=[own], refunded=[] if device else [address])
+        return user
+
     def reauthenticate(self, user: AbstractBaseUser, password: str) -> bool:
-        return user.check_password(password)
+        subject = Subject(throttling.CONFIRMATION, str(user.pk))
+        with refuse_if_throttled():
+            throttling.begin_attempt([subject], now=timezone.now())
+        if not user.check_password(password):
+            return False
+        throttling.note_success(cleared=[subject])
+        return True
+
+    def post_login(self, request: HttpRequest, user: AbstractBaseUser, **kwargs: Any) -> HttpResponse:
+        response = super().post_login(request, user, **kwargs)
+        assert isinstance(user, User)
+        remember_device(request, response, user)
+        return response
 
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
         return not was_recently_authenticated(context.request.session)

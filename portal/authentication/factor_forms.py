@@ -16,7 +16,11 @@ from allauth.mfa.webauthn.forms import (
     ReauthenticateWebAuthnForm,
 )
 from django import forms
+from django.utils import timezone
 from fido2.webauthn import AuthenticationResponse, RegistrationResponse
+
+from portal.authentication import throttling
+from portal.authentication.throttling import Subject, refuse_if_throttled
 
 NAME_LENGTH = 60
 NO_PASSKEY = "The browser gave no passkey that could be used. Try again, or go on in another way."
@@ -42,8 +46,14 @@ class _WithCode:
         self.fields["code"] = _create_code_field(self.label)  # type: ignore[attr-defined]
 
     def clean_code(self) -> str:
+        """Whoever tries codes has the password, or the session, so nobody else can make the person wait."""
+        subject = Subject(throttling.CODE, str(self.user.pk))  # type: ignore[attr-defined]
+        with refuse_if_throttled():
+            throttling.begin_attempt([subject], now=timezone.now())
         self.cleaned_data["code"] = self.cleaned_data["code"].replace(" ", "")  # type: ignore[attr-defined]
-        return super().clean_code()  # type: ignore[misc]
+        code = super().clean_code()  # type: ignore[misc]
+        throttling.note_success(cleared=[subject])
+        return code
 
 
 class CodeForm(_WithCode, AuthenticateForm):

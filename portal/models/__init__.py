@@ -16,6 +16,7 @@ from portal.models.cache import CacheEntry
 from portal.models.jobs import Canary, Claimable, Heartbeat, Lease, OperationsCheck, TaskFailure
 from portal.models.mail import MailServer, OutgoingMail
 from portal.models.metrics import MetricTotal
+from portal.models.throttling import AttemptCount
 from portal.models.webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookMessage
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "ApiKey",
     "ApiUsage",
     "AreaCodeTable",
+    "AttemptCount",
     "AuditBatch",
     "AuditChain",
     "AuditEvent",

@@ -12,6 +12,8 @@ from django.views.decorators.http import require_POST
 from portal.accounts import api_keys, members
 from portal.accounts.access import MemberRequest, get_account_object_or_404, member_required, owner_required
 from portal.accounts.members import MembershipError
+from portal.authentication import throttling
+from portal.authentication.throttling import MustWait, Subject
 from portal.models import Member
 from portal.text import join_names, pluralize
 
@@ -40,9 +42,13 @@ def add(request: MemberRequest) -> HttpResponse:
     if not form.is_valid():
         return _render_page(request, form)
     try:
+        throttling.begin_attempt([Subject(throttling.INVITATIONS, str(request.account.pk))], now=request.context.now)
         added = members.add_member(account=request.account, **form.cleaned_data, context=request.context)
     except MembershipError as error:
         form.add_error("email", str(error))
+        return _render_page(request, form)
+    except MustWait as error:
+        form.add_error("email", f"You invited many people. {error.sentence}")
         return _render_page(request, form)
     messages.success(request, f"{added.user.email} was added, and gets a mail that says how to sign in.")
     return redirect("members")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from allauth.usersessions.models import UserSession
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
@@ -15,9 +17,11 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from portal.accounts.access import MemberRequest, signed_in_required
 from portal.accounts.passwords import ForgottenPasswordForm, enqueue_password_reset
-from portal.authentication import passwords
+from portal.authentication import passwords, throttling
+from portal.authentication.devices import remember_device
 from portal.authentication.forms import LINK_USED, NewPasswordForm
 from portal.authentication.reauthentication import require_recent_sign_in
+from portal.authentication.throttling import MustWait, Subject
 from portal.client_address import get_client_address
 
 CHANGED_MEANWHILE = "Your password was changed meanwhile, in another window. Nothing was changed now."
@@ -58,7 +62,17 @@ def forgotten_password(request: HttpRequest) -> HttpResponse:
     form = ForgottenPasswordForm(request.POST or None)
     if not form.is_valid():
         return render(request, "portal/password_reset.html", {"form": form})
-    enqueue_password_reset(form.cleaned_data["email"], now=timezone.now())
+    email, now = form.cleaned_data["email"].strip().lower(), timezone.now()
+    address = Subject(throttling.MAIL_ADDRESS, throttling.get_network(get_client_address(request)))
+    try:
+        throttling.begin_attempt([address], now=now)
+    except MustWait as error:
+        form.add_error(None, error.sentence)
+        return render(request, "portal/password_reset.html", {"form": form}, status=429)
+    # A person who got several mails gets none for a while. The page does not tell.
+    with suppress(MustWait):
+        throttling.begin_attempt([Subject(throttling.MAIL, email)], now=now)
+        enqueue_password_reset(email, now=now)
     return redirect("account_reset_password_done")
 
 
@@ -75,7 +89,10 @@ def set_password(request: HttpRequest) -> HttpResponse:
         address = get_client_address(request)
         if passwords.set_password(form.user, new, sentence=passwords.SET_BY_LINK, address=address, now=timezone.now()):
             messages.success(request, "Your password is set. Sign in with it.")
-            return redirect("account_login")
+            response = redirect("account_login")
+            # Whoever reads the person's mail may sign in, however many others guess.
+            remember_device(request, response, form.user)
+            return response
         form.add_error("code", LINK_USED)
     context = {"form": form, "is_expired": form.has_error("code", LINK_USED.code)}
     return render(request, "portal/set_password.html", context)

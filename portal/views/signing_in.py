@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from allauth.account import views
+from django.core.exceptions import NON_FIELD_ERRORS
+from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import rotate_token
 from django.shortcuts import get_object_or_404, redirect, render
@@ -10,7 +12,18 @@ from django.urls import path
 from django.views.decorators.http import require_POST
 
 from portal.accounts.access import ACCOUNT_SESSION_KEY, MemberRequest, member_required, signed_in_required
+from portal.authentication.throttling import THROTTLED
 from portal.db.keyset import parse_id
+
+
+class SignInView(views.LoginView):
+    template_name = "portal/sign_in.html"
+
+    def form_invalid(self, form: Form) -> HttpResponse:
+        response = super().form_invalid(form)
+        if form.has_error(NON_FIELD_ERRORS, THROTTLED):
+            response.status_code = 429
+        return response
 
 
 @require_POST
@@ -36,7 +49,7 @@ def permission_denied(request: HttpRequest, exception: Exception | None = None) 
 
 
 urls = [
-    path("sign-in/", views.LoginView.as_view(template_name="portal/sign_in.html"), name="account_login"),
+    path("sign-in/", SignInView.as_view(), name="account_login"),
     path(
         "sign-in/inactive/",
         views.AccountInactiveView.as_view(template_name="portal/inactive.html"),

@@ -1,0 +1,20 @@
+"""Counts of failed attempts to sign in and the like."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class AttemptCount(models.Model):
+    """How often something that may be guessed was tried: see portal.authentication.throttling.
+
+    `key` names what is counted, such as the attempts of an address; it is a hash, so the table holds no addresses.
+    """
+
+    key = models.CharField(max_length=64, primary_key=True)
+    attempts = models.PositiveIntegerField(default=0, db_default=0)
+    last_at = models.DateTimeField(db_index=True)
+    waits_until = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.attempts} attempts"
