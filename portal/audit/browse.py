@@ -1,83 +1,61 @@
-"""The audit trail for a page: filtered, newest first, with keyset pagination."""
+"""The audit trail for a page: filtered, newest first, with keyset pagination. A batch of many events is one line."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from django.db.models import Q, QuerySet
-from django.db.models.lookups import IContains
-
-from portal.audit.labels import EVENT_KINDS, get_event_codes
+from portal.audit.filters import AuditFilter
+from portal.audit.labels import SUBJECT_NOUNS
 from portal.db import keyset
-from portal.db.folding import FoldedAccents, fold_accents
-from portal.db.keyset import parse_id
-from portal.models import Account, AuditEvent
-from portal.phone.search import MAX_SEARCH_LENGTH, read_number_search
-
-# Values of the parameter `who` other than the id of a member's user.
-NON_MEMBER_ACTORS = {
-    "service": "The service",
-    "administration": "Staff, in the administration",
-    "api": "Other systems, by the API",
-}
+from portal.models import Account, AuditBatch, AuditEvent
+from portal.text import pluralize
 
 
 @dataclass(frozen=True)
-class AuditFilter:
-    """Empty fields do not filter. `kind` is a key of EVENT_KINDS. `actor` is the id of a user or a key of
-    NON_MEMBER_ACTORS. `q` is part of a subject's label, where accents do not matter."""
+class AuditLine:
+    """An event, or a batch with its newest event. `batch` is the number of a batch of several events, else 0."""
 
-    kind: str = ""
-    actor: str = ""
-    q: str = ""
-
-    @classmethod
-    def from_params(cls, params: Mapping[str, str]) -> AuditFilter:
-        """Read the filter from the query string. Invalid values are ignored."""
-        kind, actor = params.get("kind", ""), params.get("who", "")
-        return cls(
-            kind=kind if kind in EVENT_KINDS else "",
-            actor=actor if actor in NON_MEMBER_ACTORS or parse_id(actor) else "",
-            q=params.get("q", "").replace("\x00", "").strip()[:MAX_SEARCH_LENGTH],
-        )
-
-    def apply(self, events: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
-        if self.kind:
-            events = events.filter(code__in=get_event_codes(self.kind))
-        if self.actor == "service":
-            events = events.filter(actor__isnull=True).exclude(via="api")
-        elif self.actor == "administration":
-            events = events.filter(via="admin")
-        elif self.actor == "api":
-            events = events.filter(via="api")
-        elif self.actor:
-            events = events.filter(actor=int(self.actor))
-        if self.q:
-            matches = Q(IContains(FoldedAccents("subject_label"), fold_accents(self.q)))
-            if wanted := read_number_search(self.q):
-                matches |= wanted.as_condition("subject_label")
-            events = events.filter(matches)
-        return events
+    event: AuditEvent
+    count: int = 1
+    batch: int = 0
 
     @property
-    def is_empty(self) -> bool:
-        return self == AuditFilter()
+    def subjects(self) -> str:
+        """What the events of a batch are about: 8,019 phone numbers."""
+        return pluralize(self.count, SUBJECT_NOUNS.get(self.event.subject_type, "object"))
 
 
 @dataclass(frozen=True)
 class AuditPage:
-    """Events newest first. `older` and `newer` are the ids for `?before=` and `?after=`; 0 if there is none."""
+    """Lines newest first. `older` and `newer` are the ids for `?before=` and `?after=`; 0 if there is none."""
 
-    events: list[AuditEvent]
+    lines: list[AuditLine]
     filter: AuditFilter
     older: int
     newer: int
 
+    @property
+    def events(self) -> list[AuditEvent]:
+        return [line.event for line in self.lines]
+
 
 def get_audit_page(params: Mapping[str, str], *, account: Account) -> AuditPage:
-    """Return the page that the query string asks for, in one query."""
+    """Return the page that the query string asks for: one query for single events, two for lines with batches."""
     chosen = AuditFilter.from_params(params)
-    events = chosen.apply(AuditEvent.objects.for_account(account).with_actors())
-    page = keyset.paginate(events, params)
-    return AuditPage(events=page.rows, filter=chosen, older=page.older, newer=page.newer)
+    events = AuditEvent.objects.for_account(account).with_actors()
+    if chosen.lists_single_events:
+        page = keyset.paginate(chosen.apply(events), params)
+    else:
+        batches = AuditBatch.objects.for_account(account).filter(chosen.get_batch_condition("last_event__"))
+        batches = batches.select_related(*(f"last_event__{name}" for name in ("actor", "identity", "api_key")))
+        # Events of releases without batches.
+        without_batch = chosen.apply(events).filter(batch__isnull=True)
+        page = keyset.paginate_merged({"last_event_id": batches, "pk": without_batch}, params)
+    return AuditPage([_build_line(row) for row in page.rows], chosen, page.older, page.newer)
+
+
+def _build_line(row: AuditEvent | AuditBatch) -> AuditLine:
+    if isinstance(row, AuditEvent):
+        return AuditLine(row)
+    return AuditLine(row.last_event, row.event_count, row.number if row.event_count > 1 else 0)

@@ -114,6 +114,8 @@ EVENT_LABELS: dict[str, EventLabel] = {
     "person.email": EventLabel("E-mail address of a person changed", shows_values=True),
     "person.staff_role": EventLabel("Staff role changed", shows_values=True),
     "person.is_active": EventLabel("Whether a person may sign in changed", shows_values=True),
+    "export.audit_trail": EventLabel("Audit trail exported", shows_values=True),
+    "export.numbers": EventLabel("Phone numbers exported"),
     "account.added": EventLabel("Account set up"),
     "account.name": EventLabel("Account renamed", shows_values=True),
     "account.time_zone": EventLabel("Time zone changed", shows_values=True),
@@ -137,6 +139,17 @@ EVENT_LABELS: dict[str, EventLabel] = {
     "desk.removed": EventLabel("Remediation desk removed"),
 }
 
+# What a type of object is called, where an event code alone does not say it.
+SUBJECT_NOUNS = {
+    "phonenumber": "phone number",
+    "case": "case",
+    "tag": "label",
+    "deskrequest": "request",
+    "deskregistration": "registration",
+    "application": "application",
+    "member": "member",
+}
+
 # The kinds that the trail can be filtered by: name in the query string -> label, prefixes of its codes.
 EVENT_KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "numbers": ("Phone numbers", ("number.", "import.")),
@@ -147,11 +160,12 @@ EVENT_KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "campaigns": ("Campaigns", ("campaign.",)),
     "enrollment": ("Enrollment", ("application.",)),
     "webhooks": ("Webhooks", ("webhook.",)),
-    "members": ("Members", ("member.", "person.")),
+    "members": ("Members", ("member.", "person.", "user.")),
     "account": (
-        "Account, licences, connections and API keys",
+        "Account, licences, connections, API keys and exports",
         (
             "account.",
+            "export.",
             "licence.",
             "api_key.",
             "connection.",

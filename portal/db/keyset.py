@@ -22,19 +22,30 @@ class KeysetPage:
 
 def paginate(rows: QuerySet, params: Mapping[str, str]) -> KeysetPage:
     """Return the page of `rows` that `before` or `after` in the query string asks for, in one query."""
+    return paginate_merged({"pk": rows}, params)
+
+
+def paginate_merged(sources: Mapping[str, QuerySet], params: Mapping[str, str]) -> KeysetPage:
+    """Return the page of several querysets in one order: each by its own key field, with one query for each.
+
+    The keys of all `sources` together are unique.
+    """
     before, after = parse_id(params.get("before")), parse_id(params.get("after"))
-    if after:
-        found = list(rows.filter(pk__gt=after).order_by("pk")[: PAGE_SIZE + 1])
-        more_newer, more_older = len(found) > PAGE_SIZE, True
-        found = found[:PAGE_SIZE][::-1]
-    else:
-        found = list((rows.filter(pk__lt=before) if before else rows).order_by("-pk")[: PAGE_SIZE + 1])
-        more_newer, more_older = bool(before), len(found) > PAGE_SIZE
-        found = found[:PAGE_SIZE]
+    found: list[tuple[int, Any]] = []
+    for field, rows in sources.items():
+        if after:
+            ahead = rows.filter(**{f"{field}__gt": after}).order_by(field)
+        else:
+            ahead = (rows.filter(**{f"{field}__lt": before}) if before else rows).order_by(f"-{field}")
+        found += [(getattr(row, field), row) for row in ahead[: PAGE_SIZE + 1]]
+    found.sort(key=lambda pair: pair[0], reverse=not after)
+    has_more = len(found) > PAGE_SIZE
+    more_newer, more_older = (has_more, True) if after else (bool(before), has_more)
+    shown = sorted(found[:PAGE_SIZE], key=lambda pair: pair[0], reverse=True)
     return KeysetPage(
-        rows=found,
-        older=found[-1].pk if found and more_older else 0,
-        newer=found[0].pk if found and more_newer else 0,
+        rows=[row for _, row in shown],
+        older=shown[-1][0] if shown and more_older else 0,
+        newer=shown[0][0] if shown and more_newer else 0,
     )
 
 

@@ -82,6 +82,11 @@ class AuditEvent(models.Model):
         return f"{self.code} {self.subject_label}"
 
     @property
+    def subject_key(self) -> str:
+        """The object in a query string: phonenumber:12."""
+        return f"{self.subject_type}:{self.subject_id}"
+
+    @property
     def actor_name(self) -> str | None:
         """The person's name at that time; None if it was no person."""
         if self.identity is not None:

@@ -13,7 +13,9 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_safe
 
+from portal import audit
 from portal.accounts.access import MemberRequest, editor_required, get_account_object_or_404, member_required
 from portal.models import Account
 from portal.phone.numbers import US_REGIONS, InvalidPhoneNumber, ParsedNumber, country_name
@@ -188,11 +190,13 @@ def _get_return_url(request: MemberRequest) -> str:
     return back if is_local else reverse("phone-numbers")
 
 
+@require_safe
 @member_required
 def export_csv(request: MemberRequest) -> StreamingHttpResponse:
     """The filtered list as CSV."""
     now = timezone.now()
     numbers = NumberFilter.from_params(request.GET).apply(PhoneNumber.objects.for_account(request.account), now)
+    audit.record_event(account=request.account, context=request.context, code="export.numbers", subject=request.account)
     return csv_response(number_export.stream_csv(numbers, now), f"phone-numbers-{timezone.localdate(now)}.csv")
 
 
