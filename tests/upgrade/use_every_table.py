@@ -63,6 +63,7 @@ def make_value(field: models.Field[Any, Any], path: tuple[type[models.Model], ..
         models.IntegerField: lambda: number,
         models.FloatField: lambda: 0.5,
         models.BinaryField: lambda: b"x",
+        models.GenericIPAddressField: lambda: "192.0.2.1",
         models.CharField: lambda: f"{number:x}"[: field.max_length],
         models.TextField: lambda: f"{number:x}",
     }
