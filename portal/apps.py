@@ -27,7 +27,10 @@ class PortalConfig(AppConfig):
         set_plan_source(fetch_numbering_plan)
         register(check_restore_finished)
         on_recorded(outbox.write_messages)
-        without_work = {"portal.operations.tasks.check_operations": "It looks whether all is well."}
+        without_work = {
+            "portal.operations.tasks.check_operations": "It looks whether all is well.",
+            "portal.operations.tasks.encrypt_secrets": "Nothing waits for it: it reads all secrets once a day.",
+        }
         register_kinds((*work.KINDS, MAIL_WORK, expiry.WORK), without_work=without_work)
         register_totals((results.ATTEMPTS,))
         register_sections(SECTIONS)

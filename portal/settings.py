@@ -8,6 +8,7 @@ from pathlib import Path
 
 from portal.authentication_settings import *  # noqa: F403
 from portal.desk_settings import DESKS  # noqa: F401
+from portal.encryption import is_key
 from portal.environment import BASE_DIR, DEMO_SECRET_KEY, environment
 from portal.fcc_settings import read_fcc_settings
 from portal.ftc_settings import *  # noqa: F403
@@ -29,6 +30,7 @@ DEBUG = read("bool", "DEBUG", False)
 
 SECRET_KEY = read("str", "SECRET_KEY", DEMO_SECRET_KEY if DEMO else "")
 SECRET_KEY_FALLBACKS = read("list", "SECRET_KEY_FALLBACKS", [])
+ENCRYPTION_KEYS = read("list", "ENCRYPTION_KEYS", [])
 ALLOWED_HOSTS = read("list", "ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"] if DEMO else [])
 PUBLIC_URL = read("str", "PUBLIC_URL", "http://127.0.0.1:8000" if DEMO else "").rstrip("/")
 USES_HTTPS = PUBLIC_URL.startswith("https://")
@@ -38,6 +40,11 @@ environment.require(
     DEMO or (len(SECRET_KEY) >= 50 and SECRET_KEY != DEMO_SECRET_KEY),
     "SECRET_KEY is missing or shorter than 50 characters. Make one with: "
     "python3 -c 'import secrets; print(secrets.token_urlsafe(50))'.",
+)
+environment.require(
+    all(map(is_key, ENCRYPTION_KEYS)),
+    "ENCRYPTION_KEYS has a key that is not 32 bytes in base64. Make one with: "
+    "python3 -c 'import base64, secrets; print(base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())'.",
 )
 environment.require(bool(ALLOWED_HOSTS), "ALLOWED_HOSTS is missing: the host names the portal answers to, with commas.")
 environment.require(
@@ -266,7 +273,8 @@ API_MATCH_RATE_LIMIT = environment.require_minimum(
 )
 
 # Hidden in log lines, wherever they occur.
-add_secrets(METRICS_TOKEN, SECRET_KEY, *SECRET_KEY_FALLBACKS, DATABASES["default"].get("PASSWORD"), FCC.app_token)
+add_secrets(METRICS_TOKEN, SECRET_KEY, *SECRET_KEY_FALLBACKS, *ENCRYPTION_KEYS)
+add_secrets(DATABASES["default"].get("PASSWORD"), FCC.app_token)
 add_secrets(vars().get("EMAIL_HOST_PASSWORD"))
 
 environment.raise_errors()

@@ -65,6 +65,7 @@ SCHEDULES = (
     ),
     ScheduleEntry("end stale imports", "reputation.tasks.imports.end_stale_imports", minutes=10, in_demo_loop=False),
     ScheduleEntry("keep engines in step", "reputation.tasks.maintenance.sync_engines", minutes=60, in_demo_loop=False),
+    ScheduleEntry("encrypt secrets", "portal.operations.tasks.encrypt_secrets", minutes=24 * 60, in_demo_loop=False),
     ScheduleEntry("prune", "reputation.tasks.maintenance.prune", minutes=24 * 60, in_demo_loop=False),
 )
 DEMO_LOOP = ScheduleEntry("rounds", "reputation.tasks.demo_loop.run_demo_loop")

@@ -7,6 +7,7 @@ from datetime import datetime
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
+from portal.db.encrypted_fields import EncryptedCharField
 from portal.models.accounts import Account, AccountQuerySet, User
 from portal.models.jobs import Claimable
 
@@ -35,8 +36,8 @@ class WebhookEndpoint(Claimable):
         max_length=300, help_text="Space-separated types from portal.webhooks.events.EVENT_TYPES."
     )
     # Signs each request. After a replacement the previous secret signs as well, until it expires.
-    secret = models.CharField(max_length=80)
-    previous_secret = models.CharField(max_length=80, blank=True)
+    secret = EncryptedCharField(max_length=300)
+    previous_secret = EncryptedCharField(max_length=300, blank=True)
     previous_secret_expires_at = models.DateTimeField(null=True)
     state = models.CharField(max_length=10, choices=State, default=State.ACTIVE)
     state_since = models.DateTimeField()
@@ -77,8 +78,9 @@ class WebhookEndpoint(Claimable):
         return self.event_types.split()
 
     def get_signing_secrets(self, now: datetime) -> tuple[str, ...]:
-        """The secret, and the previous one until it expires."""
-        if self.previous_secret_expires_at is not None and self.previous_secret_expires_at > now:
+        """The secret, and the previous one until it expires. One that no key decrypts is empty, and cannot sign."""
+        is_valid = self.previous_secret_expires_at is not None and self.previous_secret_expires_at > now
+        if is_valid and self.previous_secret:
             return (self.secret, self.previous_secret)
         return (self.secret,)
 

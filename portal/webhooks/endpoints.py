@@ -10,6 +10,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F
+from django.utils.crypto import constant_time_compare
 
 from portal import audit
 from portal.audit import Context
@@ -141,13 +142,14 @@ def rotate_secret(endpoint: WebhookEndpoint, *, expected_secret: str, context: C
     in a row would leave the receiver with a secret that no longer signs.
     """
     with transaction.atomic():
-        replaced = WebhookEndpoint.objects.filter(pk=endpoint.pk, secret=expected_secret).update(
+        locked = WebhookEndpoint.objects.select_for_update().filter(pk=endpoint.pk).first()
+        if locked is None or not constant_time_compare(locked.secret, expected_secret):
+            raise NotChanged("The secret was replaced meanwhile. Nothing was changed; the page shows the new one.")
+        WebhookEndpoint.objects.filter(pk=endpoint.pk).update(
             secret=generate_secret(),
             previous_secret=F("secret"),
             previous_secret_expires_at=context.now + settings.SERVICE_DAY,
         )
-        if not replaced:
-            raise NotChanged("The secret was replaced meanwhile. Nothing was changed; the page shows the new one.")
         _record(endpoint, context=context, code="webhook.secret")
 
 

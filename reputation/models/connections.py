@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from portal.db.encrypted_fields import EncryptedJSONField
 from portal.models import Account
 from reputation.models.engines import Engine
 
@@ -26,7 +27,8 @@ class Connection(models.Model):
     account = models.ForeignKey(
         Account, models.CASCADE, null=True, blank=True, related_name="+", help_text="Empty: the operator's."
     )
-    settings = models.JSONField(default=dict, blank=True, help_text="What the provider needs to know, by name.")
+    # Encrypted, because keys of vendors are among them.
+    settings = EncryptedJSONField(default=dict, blank=True, help_text="What the provider needs to know, by name.")
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 

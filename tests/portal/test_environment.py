@@ -100,6 +100,7 @@ INVALID_VALUES = {
     "EMAIL_URL": ("pigeon://roof", "EMAIL_URL cannot be read"),
     "UPLOAD_LIMIT_MB": ("many", "UPLOAD_LIMIT_MB cannot be read"),
     "MIN_FREE_DISK_MB": ("-1", "MIN_FREE_DISK_MB is -1; it must be 0 or more"),
+    "ENCRYPTION_KEYS": ("short", "ENCRYPTION_KEYS has a key that is not 32 bytes in base64"),
     "REQUIRE_TLS": ("maybe", "REQUIRE_TLS cannot be read: 'maybe' is neither 1 nor 0"),
     "WEBHOOK_PLAIN_HTTP": ("maybe", "WEBHOOK_PLAIN_HTTP cannot be read"),
     "MAIL_PER_SECOND": ("-1", "MAIL_PER_SECOND is -1; it must be 0 or more"),
