@@ -106,7 +106,7 @@ EVENT_LABELS: dict[str, EventLabel] = {
     "webhook.resumed": EventLabel("Webhook resumed", "good"),
     "webhook.secret": EventLabel("Webhook's secret replaced"),
     "webhook.removed": EventLabel("Webhook removed"),
-    "user.second_factors_reset": EventLabel("Second factors reset", "wait"),
+    "person.second_factors_reset": EventLabel("Second factors reset", "wait"),
     "member.added": EventLabel("Member added", shows_values=True),
     "member.role": EventLabel("Role changed", shows_values=True),
     "member.removed": EventLabel("Member removed"),

@@ -12,6 +12,7 @@ from enrollment.questions import QUESTIONS
 from tests.browser.helpers import NARROW, fill_field, screenshot
 from tests.enrollment.form_data import BUSINESS
 from tests.support.production import PASSWORD, SUPERUSER, ProductionPortal, production_portal
+from tests.support.second_factors import get_code
 from tests.support.waiting import wait_until
 
 OWNER = "dana@cascadesolar.example"
@@ -59,11 +60,13 @@ def test_the_first_week_without_a_contract(installed, open_page):
 
 
 def add_account(page: Page) -> None:
-    """The operator adds the account: its licence, and its owner, who gets a mail."""
+    """The operator sets up a second factor, and adds the account: its licence, and its owner, who gets a mail."""
     page.goto("/admin/portal/account/add/")
     page.get_by_label("E-mail").fill(SUPERUSER)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in", exact=True).click()
+    set_up_app(page)
+    page.goto("/admin/portal/account/add/")
     page.get_by_label("Name:").fill("Cascade Solar")
     page.get_by_text("Add another Licence").click()
     page.locator("[name=licences-0-product]").select_option("contact_center_elite")
@@ -73,6 +76,14 @@ def add_account(page: Page) -> None:
     page.locator("[name=members-0-role]").select_option("owner")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator("body")).to_contain_text("was added successfully")
+
+
+def set_up_app(page: Page) -> None:
+    expect(page.get_by_text("The administration needs a second factor of you")).to_be_visible()
+    page.get_by_role("link", name="Set up an app").click()
+    page.get_by_label("Code that the app shows").fill(get_code(page.locator("code.token").inner_text()))
+    page.get_by_role("button", name="Use the app").click()
+    page.wait_for_url("**/account/sign-in/codes/")
 
 
 def choose_password(page: Page, portal: ProductionPortal) -> None:

@@ -219,7 +219,7 @@ def test_pages_of_a_strict_account_cost_no_more_queries(user, secret, account, d
 def test_operator_resets_lost_factors_with_a_command(user, secret, capsys):
     call_command("reset_second_factors", user.email.upper())
     assert not Authenticator.objects.exists()
-    assert AuditEvent.objects.get().code == "user.second_factors_reset"
+    assert AuditEvent.objects.get().code == "person.second_factors_reset"
     assert "Your second factors were removed" in send_mails()[-1].body
     client, _ = send_password(user)
     assert is_signed_in(client)
