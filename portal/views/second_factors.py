@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from functools import wraps
+
 from allauth.mfa.base import views as base
 from allauth.mfa.recovery_codes import views as recovery_codes
 from allauth.mfa.totp import views as totp
 from allauth.mfa.webauthn import views as webauthn
+from django.http import Http404, HttpResponseBase
+from django.shortcuts import redirect
 from django.urls import path
 from django.views.generic import RedirectView
 
-from portal.accounts.access import MemberRequest, signed_in_required
+from portal.accounts.access import MemberRequest, View, signed_in_required
 from portal.authentication.second_factors import get_requirement
 from portal.authentication.sessions import describe_client, get_sessions
 
@@ -31,13 +35,26 @@ class IndexView(base.IndexView):
         }
 
 
+def factor_required(view: View) -> View:
+    """For pages of a factor that a person has. Whoever has none, or opens an old page, gets the list of factors."""
+
+    @wraps(view)
+    def inner(request: MemberRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+        try:
+            return view(request, *args, **kwargs)
+        except Http404:
+            return redirect("mfa_index")
+
+    return signed_in_required(inner)
+
+
 urls = [
     path("account/sign-in/", signed_in_required(IndexView.as_view()), name="mfa_index"),
     path("account/sign-in/app/", signed_in_required(totp.activate_totp), name="mfa_activate_totp"),
-    path("account/sign-in/app/remove/", signed_in_required(totp.deactivate_totp), name="mfa_deactivate_totp"),
+    path("account/sign-in/app/remove/", factor_required(totp.deactivate_totp), name="mfa_deactivate_totp"),
     path(
         "account/sign-in/codes/",
-        signed_in_required(recovery_codes.view_recovery_codes),
+        factor_required(recovery_codes.view_recovery_codes),
         name="mfa_view_recovery_codes",
     ),
     path(
@@ -47,7 +64,7 @@ urls = [
     ),
     path(
         "account/sign-in/codes/save/",
-        signed_in_required(recovery_codes.download_recovery_codes),
+        factor_required(recovery_codes.download_recovery_codes),
         name="mfa_download_recovery_codes",
     ),
     path(

@@ -18,6 +18,7 @@ from enrollment.models import Application
 from portal.accounts import api_keys
 from portal.accounts.licensing import Product
 from portal.audit import Actor, Context
+from portal.authentication.second_factors import has_second_factor
 from portal.environment import BASE_DIR
 from portal.models import Account, ApiKey, Member, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from portal.webhooks import endpoints
@@ -39,6 +40,7 @@ from tests.factories import (
     UserFactory,
     WebhookEndpointFactory,
 )
+from tests.support.second_factors import add_app
 from tests.support.urls import (
     Url,
     all_page_urls,
@@ -300,6 +302,12 @@ def _tester_pages(url: Url, account: Account, owner: Member) -> Iterator[StateRo
     yield "the link does not exist", reverse(url.name, args=["no-such-token"]), None
 
 
+def _second_factors(url: Url, account: Account, owner: Member) -> Iterator[StateRow]:
+    if not has_second_factor(owner.user):
+        add_app(owner.user)
+    yield "with an app", reverse(url.name), owner
+
+
 # By URL name: a function that yields (state, address, member).
 STATE_BUILDERS: dict[str, Callable[[Url, Account, Member], Iterator[StateRow]]] = {
     "api-keys": _api_keys,
@@ -319,6 +327,7 @@ STATE_BUILDERS: dict[str, Callable[[Url, Account, Member], Iterator[StateRow]]] 
     "test-round": _test_rounds,
     "tester": _tester_pages,
     **dict.fromkeys((f"tester-{name}" for name in ACTIONS), _tester_pages),
+    **dict.fromkeys(("mfa_deactivate_totp", "mfa_view_recovery_codes", "mfa_download_recovery_codes"), _second_factors),
     "webhook": _webhooks,
     "webhook-delivery": _webhook_deliveries,
     **dict.fromkeys(

@@ -117,6 +117,12 @@ def test_removing_the_app_removes_the_recovery_codes(as_viewer, user, secret):
     assert not Authenticator.objects.exists()
 
 
+@pytest.mark.parametrize("name", ["mfa_deactivate_totp", "mfa_view_recovery_codes", "mfa_download_recovery_codes"])
+def test_page_of_a_factor_that_is_gone_leads_to_the_list(as_viewer, name):
+    assert as_viewer.get(reverse(name)).url == reverse(INDEX)
+    assert as_viewer.post(reverse(name)).status_code in (302, 405)
+
+
 def test_passkeys_of_others_are_not_found(as_viewer):
     theirs = add_passkey(UserFactory())
     for name in ("mfa_edit_webauthn", "mfa_remove_webauthn"):
