@@ -90,7 +90,7 @@ def test_event_has_its_code_subject_values_and_actor(api_client, account, now, f
     assert renamed["about"] == {"kind": "campaign", "id": campaign.pk, "label": "Renewals"}
     assert (renamed["before"], renamed["after"]) == ("Spring", "Renewals")
     assert renamed["by"] == {"name": admin.user.get_full_name(), "email": admin.user.email, "via": "web"}
-    assert (tagged["about"]["label"], tagged["by"]) == ("+12065550143", {"name": None, "via": "task"})
+    assert (tagged["about"]["label"], tagged["by"]) == ("+12065550143", {"name": None, "email": None, "via": "task"})
 
 
 def test_feed_can_be_filtered_by_kind(api_client, account, now, feed_cursor):
