@@ -50,7 +50,7 @@ def send_password(page: Page, member: Member) -> None:
 
 
 def sign_out(page: Page) -> None:
-    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("button", name="Sign out", exact=True).click()
     page.wait_for_url("**/sign-in/")
 
 
@@ -76,7 +76,7 @@ def test_passkey_signs_in_without_a_password(open_with_authenticator, member):
     screenshot(page, "sign-in")
     page.get_by_role("button", name="Sign in with a passkey").click()
     page.wait_for_url(lambda url: url.endswith("localhost:" + url.split(":")[2].split("/")[0] + "/"))
-    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    expect(page.get_by_role("button", name="Sign out", exact=True)).to_be_visible()
 
 
 def test_passkey_leads_to_the_page_that_was_asked_for(open_with_authenticator, member):
@@ -133,7 +133,7 @@ def test_app_then_recovery_code(open_page, live_url, member):
     page.get_by_label("Code").fill(recovery)
     page.get_by_role("button", name="Sign in", exact=True).click()
     page.wait_for_url("**/")
-    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    expect(page.get_by_role("button", name="Sign out", exact=True)).to_be_visible()
 
 
 def test_member_of_an_account_that_requires_a_factor_adds_one_and_goes_on(open_with_authenticator, member):
@@ -148,3 +148,18 @@ def test_member_of_an_account_that_requires_a_factor_adds_one_and_goes_on(open_w
     add_passkey(page)
     page.goto("/account/members/")
     expect(page.get_by_role("heading", name="Members")).to_be_visible()
+
+
+def test_session_on_another_device_is_ended(open_page, live_url, member):
+    phone, laptop = open_page(live_url, width=NARROW), open_page(live_url)
+    for page in (phone, laptop):
+        send_password(page, member)
+        page.wait_for_url("**/")
+    laptop.goto("/account/sign-in/")
+    expect(laptop.get_by_role("row")).to_have_count(3)
+    laptop.get_by_role("row").filter(has_not_text="this one").get_by_role("button").click()
+    expect(laptop.get_by_text("was signed out")).to_be_visible()
+    phone.reload()
+    phone.wait_for_url("**/sign-in/**")
+    laptop.reload()
+    expect(laptop.get_by_role("row")).to_have_count(2)
