@@ -62,7 +62,7 @@ def dump(own: BaseDatabaseWrapper, cursor: CursorWrapper, path: Path) -> None:
     with path.open("wb") as out, tempfile.TemporaryFile() as errors:
         done = subprocess.run(command, stdout=out, stderr=errors, env=programs.environment, check=False)
         if done.returncode:
-            raise BackupError(f"pg_dump failed, so no backup was made: {_read_errors(errors)}")
+            raise BackupError(f"No backup was made, because pg_dump failed: {_read_errors(errors)}")
 
 
 def find_restore_programs(manifest: Manifest) -> Programs:
