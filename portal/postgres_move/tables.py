@@ -104,6 +104,8 @@ def _describe_column(name: str, one: models.Field[Any, Any]) -> Column:
         return Column(name, int, None, '"{}"::int')
     if isinstance(one, models.UUIDField):
         return Column(name, None, None, """replace("{}"::text, '-', '')""")
+    if isinstance(one, models.GenericIPAddressField):
+        return Column(name, None, None, 'host("{}")')
     if isinstance(one, models.DecimalField):
         quantum = Decimal(1).scaleb(-one.decimal_places)
         return Column(name, lambda value: Decimal(str(value)).quantize(quantum), lambda value: value.quantize(quantum))
