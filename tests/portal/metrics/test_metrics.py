@@ -76,9 +76,14 @@ def test_the_number_of_queries_is_fixed_however_much_there_is(client, now):
 
 
 def test_due_work_has_its_number_and_age(client):
+    before = read_samples(client)
     MonitoredNumberFactory.create_batch(3, next_action_at=timezone.now() - timedelta(hours=1))
     samples = read_samples(client)
-    (kind,) = [kind for (name, kind), value in samples.items() if name == "portal_due_rows" and value == 3]
+    # Another kind may have as many rows.
+    more = {kind: value - before[name, kind] for (name, kind), value in samples.items() if name == "portal_due_rows"}
+    kinds = [kind for kind, value in more.items() if value]
+    assert [more[kind] for kind in kinds] == [3], more
+    kind = kinds[0]
     assert samples["portal_due_age_seconds", kind] == pytest.approx(3600, abs=120)
     assert samples["portal_due_late_seconds", kind] > 0
 

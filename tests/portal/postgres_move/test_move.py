@@ -19,7 +19,8 @@ pytestmark = [
 # Values that the two databases store in different ways.
 ODD_VALUES = r"""
 from datetime import datetime, timezone as tz
-from portal.models import Account, Heartbeat, Lease
+from allauth.usersessions.models import UserSession
+from portal.models import Account, Heartbeat, Lease, User
 from enrollment.models import Application
 account = Account.objects.get()
 odd = {
@@ -30,11 +31,15 @@ Application.objects.create(account=account, legal_name="Ünïcode \\N \t", answe
 Heartbeat.objects.create(name="whole second", at=datetime(2026, 3, 8, 7, 0, 0, tzinfo=tz.utc))
 Heartbeat.objects.create(name="Ümlaut", at=datetime(2026, 11, 1, 5, 59, 59, 999999, tzinfo=tz.utc))
 Heartbeat.objects.create(name="a microsecond", at=datetime(1999, 12, 31, 23, 59, 59, 1, tzinfo=tz.utc))
+user = User.objects.order_by("pk").first()
+for key, ip in (("v4", "203.0.113.9"), ("v6", "2001:db8::7")):
+    UserSession.objects.create(user=user, session_key=key, ip=ip)
 for name in ("Z", "a", "ä", "_", "-", "B b"):
     Lease.objects.create(name=name)
 """
 READ_ODD_VALUES = """
 import json
+from allauth.usersessions.models import UserSession
 from enrollment.models import Application
 from portal.models import Heartbeat
 from reputation.models import Desk, PhoneNumber
@@ -42,6 +47,7 @@ print(json.dumps({
     "odd": Application.objects.get(legal_name__startswith="Ün").answers,
     "name": Application.objects.get(legal_name__startswith="Ün").legal_name,
     "times": {beat.name: beat.at.isoformat() for beat in Heartbeat.objects.all()},
+    "addresses": sorted(UserSession.objects.values_list("ip", flat=True)),
     "facets": sorted(PhoneNumber.objects.values_list("facet", flat=True)),
     "desks": [sorted(desk.engines.values_list("slug", flat=True)) for desk in Desk.objects.order_by("pk")],
 }, sort_keys=True))
