@@ -33,6 +33,8 @@ def token(path):
     return re.search(r'name="csrfmiddlewaretoken" value="(\\w+)"', ask("GET", path).text)[1]
 form = {"username": sys.argv[2], "password": sys.argv[3], "csrfmiddlewaretoken": token("/sign-in/")}
 assert ask("POST", "/sign-in/", data=form).status_code == 302
+form = {"code": sys.argv[5], "csrfmiddlewaretoken": token("/sign-in/second-factor/")}
+assert ask("POST", "/sign-in/second-factor/", data=form).status_code == 302
 page = sys.argv[4]
 form = {"csrfmiddlewaretoken": token(page)}
 answer = ask("POST", page, data=form, files={"file": ("numbers.csv", "number\\n+12065550123\\n+12065550124\\n")})
@@ -51,6 +53,11 @@ SET_PASSWORD = f"""
 from portal.models import User
 user = User.objects.get(email="{OWNER}"); user.set_password("{PASSWORD}"); user.save()
 from django.urls import reverse; print("PAGE", reverse("import-new"))
+# The owner of an own installation is staff, who need a second factor.
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+TOTP.activate(user, generate_totp_secret())
+print("CODE", RecoveryCodes.activate(user).get_unused_codes()[0])
 """
 
 CHECK_METRICS = """
@@ -114,11 +121,12 @@ def test_it_says_what_it_leaves_out_without_systemd(installed):
 def test_owner_signs_in_and_the_worker_reads_a_file(installed):
     machine, _ = installed
     machine.run("portal", "create_account", "Cascade Solar LLC", "--owner", OWNER, "--own")
-    page = re.search(r"PAGE (\S+)", machine.run("portal", "shell", "-c", SET_PASSWORD))[1]
+    prepared = machine.run("portal", "shell", "-c", SET_PASSWORD)
+    page, code = re.search(r"PAGE (\S+)\s+CODE (\S+)", prepared).groups()
     with ExitStack() as services:
         for name in ("portal-web.service", "portal-worker.service"):
             services.enter_context(run_unit(machine, name))
-        seen = machine.run("/opt/portal/.venv/bin/python", "-c", VISITOR, HOST, OWNER, PASSWORD, page)
+        seen = machine.run("/opt/portal/.venv/bin/python", "-c", VISITOR, HOST, OWNER, PASSWORD, page, code)
         assert "previewed" in seen
         assert "404 200" in seen
         assert machine.run("sh", "-c", CHECK_METRICS) == "", "promtool has something against /metrics"
