@@ -81,7 +81,8 @@ class Scene:
 
 @pytest.fixture
 def scene(tmp_path) -> Iterator[Scene]:
-    environment = {"WEBHOOK_PRIVATE_ADDRESSES": "1", "API_RATE_LIMIT": "0", "WORKERS": "2"}
+    receiver_is_near = {"WEBHOOK_PRIVATE_ADDRESSES": "1", "WEBHOOK_PLAIN_HTTP": "1"}
+    environment = receiver_is_near | {"API_RATE_LIMIT": "0", "WORKERS": "2"}
     with stopped_postgresql() as server, run_receiver() as receiver:
         environment["DATABASE_URL"] = server.url
         with production_portal(tmp_path / "portal", **environment) as portal:
