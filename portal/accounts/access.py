@@ -8,6 +8,8 @@ from typing import TypeVar, cast
 from urllib.parse import urlsplit, urlunsplit
 from zoneinfo import ZoneInfo
 
+from allauth.account.adapter import get_adapter
+from allauth.core.exceptions import ReauthenticationRequired
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
@@ -161,7 +163,14 @@ def owner_required(view: View) -> View:
 def _recent_sign_in_required(view: View) -> View:
     @wraps(view)
     def inner(request: MemberRequest, *args: object, **kwargs: object) -> HttpResponseBase:
-        require_recent_sign_in(request)
+        try:
+            require_recent_sign_in(request)
+        except ReauthenticationRequired:
+            if not request.htmx:
+                raise
+            # The whole page asks. What htmx requested, such as a dialog, is a page of its own, too, and comes next.
+            methods = get_adapter().get_reauthentication_methods(request.user)
+            return HttpResponseClientRedirect(redirect_to_login(request.get_full_path(), methods[0]["url"]).url)
         return view(request, *args, **kwargs)
 
     return inner

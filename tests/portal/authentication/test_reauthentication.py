@@ -9,6 +9,7 @@ from django.utils import timezone
 from portal.models import Account, ApiKey, Member, User
 from tests.factories import MemberFactory, UserFactory, WebhookEndpointFactory
 from tests.support.pages import get_html
+from tests.support.urls import create_api_key
 
 pytestmark = pytest.mark.django_db
 
@@ -121,3 +122,13 @@ def test_confirmation_never_leads_to_another_site(as_owner, later):
 def test_time_of_a_clock_that_was_fast_does_not_count(as_owner, time_machine):
     time_machine.move_to(timezone.now() - timedelta(hours=2))
     assert as_owner.post(reverse("api-key-create"), KEY).url.startswith(reverse(CONFIRM))
+
+
+@pytest.mark.parametrize("name", ["api-key-revoke", "api-key-take-over"])
+def test_dialog_that_needs_a_confirmation_leads_the_whole_page_there(as_owner, account, later, name):
+    key, _ = create_api_key(account)
+    page = reverse(name, args=[key.pk])
+    later()
+    answer = as_owner.get(page, headers={"HX-Request": "true"})
+    assert answer.headers["HX-Redirect"] == f"{reverse(CONFIRM)}?next={page}"
+    assert confirm(as_owner, answer.headers["HX-Redirect"]).redirect_chain[-1][0] == page
