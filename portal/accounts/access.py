@@ -48,21 +48,31 @@ View = Callable[..., HttpResponseBase]
 
 
 def member_required(view: View) -> View:
-    """Restrict the view to signed-in members of an account.
+    """Restrict the view to signed-in members of an account, with a second factor if the account or a role needs one.
 
     The account is the one chosen at the top of the page, else the first by name. Times are shown in its time zone.
     """
 
+    @any_member_required
     @wraps(view)
     def inner(request: MemberRequest, *args: object, **kwargs: object) -> HttpResponseBase:
-        if not request.user.is_authenticated:
-            return _redirect_to_sign_in(request)
-        if not _choose_account(request):
-            return render(request, "portal/no_account.html", status=403)
         if get_requirement(request):
             return _redirect(request, reverse("mfa_index"))
-        with timezone.override(ZoneInfo(request.account.time_zone)):
-            return view(request, *args, **kwargs)
+        return view(request, *args, **kwargs)
+
+    inner.permission = Permission.VIEW_ACCOUNT  # type: ignore[attr-defined]  # Callable has no attributes
+    return inner
+
+
+def any_member_required(view: View) -> View:
+    """Restrict the view to signed-in members of an account, also to those who have yet to add a second factor."""
+
+    @signed_in_required
+    @wraps(view)
+    def inner(request: MemberRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+        if not request.memberships:
+            return render(request, "portal/no_account.html", status=403)
+        return view(request, *args, **kwargs)
 
     inner.permission = Permission.VIEW_ACCOUNT  # type: ignore[attr-defined]  # Callable has no attributes
     return inner

@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.views.decorators.http import require_POST
 
-from portal.accounts.access import ACCOUNT_SESSION_KEY, MemberRequest, member_required, signed_in_required
+from portal.accounts.access import ACCOUNT_SESSION_KEY, MemberRequest, any_member_required, signed_in_required
 from portal.authentication.throttling import THROTTLED
 from portal.db.keyset import parse_id
 
@@ -27,7 +27,7 @@ class SignInView(views.LoginView):
 
 
 @require_POST
-@member_required
+@any_member_required
 def switch_account(request: MemberRequest) -> HttpResponse:
     """Switch to another account of the user. Answers 404 if they are not a member of it.
 
