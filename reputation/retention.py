@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
+from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django_q.models import Failure
 
-from portal.models import IdempotentResponse, OutgoingMail, TaskFailure, WebhookDelivery, WebhookMessage
+from portal.authentication.throttling import FORGOTTEN_AFTER
+from portal.models import (
+    AttemptCount,
+    CacheEntry,
+    IdempotentResponse,
+    OutgoingMail,
+    TaskFailure,
+    WebhookDelivery,
+    WebhookMessage,
+)
 from reputation.matching.statistics import WINDOW_DAYS
 from reputation.models import (
     BulkAction,
@@ -106,6 +116,22 @@ def delete_old_mails(now: datetime) -> int:
     return _delete_chunk(OutgoingMail.objects.filter(ended_at__lt=now - RETENTION))
 
 
+def delete_entries_of_ended_sessions(now: datetime) -> int:
+    """Deletes one chunk of the entries under *Your sign-in* whose session ended. Run it after the sessions."""
+    session = Session.objects.filter(session_key=OuterRef("session_key"))
+    return _delete_chunk(UserSession.objects.filter(~Exists(session)))
+
+
+def delete_old_attempts(now: datetime) -> int:
+    """Deletes one chunk of counts of attempts that do not count any more."""
+    return _delete_chunk(AttemptCount.objects.filter(last_at__lt=now - FORGOTTEN_AFTER))
+
+
+def delete_expired_cache_entries(now: datetime) -> int:
+    """Deletes one chunk of values that the cache would not return any more."""
+    return _delete_chunk(CacheEntry.objects.filter(expires__lt=now))
+
+
 def delete_expired_sessions(now: datetime) -> int:
     """Deletes one chunk of sessions that ended. Django's command clearsessions deletes all in one transaction."""
     return _delete_chunk(Session.objects.filter(expire_date__lt=now))
@@ -127,6 +153,9 @@ STEPS = {
     "prune API answers": delete_old_idempotent_responses,
     "prune mails": delete_old_mails,
     "prune sessions": delete_expired_sessions,
+    "prune lists of sessions": delete_entries_of_ended_sessions,
+    "prune attempts": delete_old_attempts,
+    "prune the cache": delete_expired_cache_entries,
     "prune photos of labels": delete_old_photos,
     "prune called numbers": delete_called_numbers,
 }

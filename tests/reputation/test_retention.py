@@ -3,12 +3,15 @@
 from datetime import timedelta
 
 import pytest
+from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
+from django.core.cache import cache
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django_q.models import Task
 
-from portal.models import AuditEvent, TaskFailure, WebhookDelivery, WebhookMessage
+from portal.models import AttemptCount, AuditEvent, CacheEntry, TaskFailure, WebhookDelivery, WebhookMessage
 from portal.webhooks import outbox
 from reputation import retention
 from reputation.models import BulkAction, BulkActionNumber, CampaignCalls, Case, Check, Complaint, NumberCalls
@@ -126,6 +129,29 @@ def test_sessions_that_ended_are_deleted_in_chunks(now, monkeypatch, django_asse
         assert retention.delete_expired_sessions(now) == 5
     assert retention.delete_expired_sessions(now) == 2
     assert Session.objects.get().session_key == "current"
+
+
+def test_entries_of_sessions_that_ended_are_deleted(viewer, now):
+    client = Client()
+    client.force_login(viewer.user)
+    for key in (client.session.session_key, "ended"):
+        UserSession.objects.create(user=viewer.user, session_key=key, ip="203.0.113.9")
+    assert retention.delete_entries_of_ended_sessions(now) == 1
+    assert UserSession.objects.get().session_key == client.session.session_key
+
+
+def test_counts_of_attempts_are_kept_for_a_day(now):
+    for hours in (23, 25):
+        AttemptCount.objects.create(key=str(hours), last_at=now - timedelta(hours=hours))
+    assert retention.delete_old_attempts(now) == 1
+    assert AttemptCount.objects.get().key == "23"
+
+
+def test_values_of_the_cache_are_deleted_once_they_expired(now):
+    cache.set("kept", "x", timeout=3600)
+    CacheEntry.objects.create(cache_key="old", value="", expires=now - timedelta(seconds=1))
+    assert retention.delete_expired_cache_entries(now) == 1
+    assert cache.get("kept") == "x"
 
 
 def test_audit_trail_and_cases_are_never_deleted(account, now):
