@@ -32,7 +32,7 @@ class Command(BaseCommand):
         with transaction.atomic():
             removed = reset_second_factors(user)
             if removed:
-                audit.record_event(account=None, context=context, code="person.second_factors_reset", subject=user)
+                audit.record_about_person(user, context=context, code="person.second_factors_reset")
                 notices.send_notice(user, "Your second factors were removed.", address="", now=context.now)
         if not removed:
             self.stdout.write(f"{user.email} has no second factor. Nothing was changed.")
