@@ -1,7 +1,18 @@
-// Says what to do when the browser made or found no passkey: the person cancelled, or the device has none. The
-// library's scripts tell of that by an event.
+// What the buttons of passkeys do, by the library's scripts, and what to do when the browser made or found no passkey.
 "use strict";
 
+const { addForm, authenticateForm, loginForm } = window.allauth.webauthn.forms;
+const ids = { credential: "id_credential", data: "passkey-data" };
+const buttons = {
+  "add-passkey": () => addForm({ ids: { ...ids, add: "add-passkey", passwordless: "id_passwordless" } }),
+  "use-passkey": () => authenticateForm({ ids: { ...ids, authenticate: "use-passkey" } }),
+  "passkey-sign-in": () => loginForm({ ids: { ...ids, login: "passkey-sign-in" } }),
+};
+for (const [id, begin] of Object.entries(buttons)) {
+  if (document.getElementById(id)) begin();
+}
+
+// The person cancelled, or the device has none.
 document.addEventListener("allauth.error", (event) => {
   event.preventDefault();
   const place = document.getElementById("passkey-error");
