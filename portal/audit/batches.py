@@ -12,6 +12,7 @@ import secrets
 import time
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
+from threading import Lock
 from typing import NamedTuple
 
 from django.db import transaction
@@ -21,6 +22,8 @@ from portal.db.bulk import insert_rows
 from portal.models import AuditBatch, AuditEvent
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_number_lock = Lock()
+_last_moment = [0]
 
 
 class Origin(NamedTuple):
@@ -72,8 +75,13 @@ def to_microseconds(at: datetime) -> int:
 
 
 def create_number() -> int:
-    """A new number for the batches of a statement: microseconds since 1970, and ten random bits."""
-    return time.time_ns() // 1000 << 10 | secrets.randbits(10)
+    """A new number for the batches of a statement: microseconds since 1970, and ten random bits.
+
+    Two numbers of this process always differ, even if the clock stands still or is set back.
+    """
+    with _number_lock:
+        _last_moment[0] = max(time.time_ns() // 1000, _last_moment[0] + 1)
+        return _last_moment[0] << 10 | secrets.randbits(10)
 
 
 def store_batches(number: int, origin: Origin, *, now: datetime) -> None:

@@ -10,6 +10,7 @@ from django.db import connection, transaction
 
 from portal import audit
 from portal.audit import Context
+from portal.audit.batches import create_number
 from portal.audit.verification import Verification
 from portal.models import Account, AuditBatch, AuditChain
 from tests.factories import AccountFactory
@@ -17,6 +18,11 @@ from tests.factories import AccountFactory
 pytestmark = pytest.mark.django_db(transaction=True)
 
 WRITERS, EVENTS = 4, 8
+
+
+def test_numbers_differ_while_the_clock_stands_still(time_machine):
+    time_machine.move_to("2026-11-28T12:00:00Z", tick=False)
+    assert len({create_number() for _ in range(2_000)}) == 2_000
 
 
 def run_in_threads(*work: Callable[[], None]) -> None:
