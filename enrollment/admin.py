@@ -30,6 +30,7 @@ from enrollment.own_accounts import get_own_accounts
 from enrollment.questions import QUESTIONS_BY_ID
 from enrollment.snapshot import FieldChange, diff_snapshots
 from portal.accounts.roles import Permission
+from portal.admin.openings import RecordedOpeningsMixin
 from portal.admin.permissions import RolePermissionsMixin, get_context, get_user
 from portal.db.keyset import parse_id
 
@@ -77,7 +78,7 @@ class DecisionForm(forms.Form):
 
 
 @admin.register(Application)
-class ApplicationAdmin(RolePermissionsMixin, admin.ModelAdmin):
+class ApplicationAdmin(RecordedOpeningsMixin, RolePermissionsMixin, admin.ModelAdmin):
     read_permission = change_permission = Permission.DECIDE_APPLICATIONS
     list_display = (
         "legal_name",
@@ -96,6 +97,7 @@ class ApplicationAdmin(RolePermissionsMixin, admin.ModelAdmin):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     ordering = ("submitted_at", "pk")
+    opened_label = "legal_name"
     actions = ("approve", "ask_for_more", "reject", "revoke")
 
     class Media:
@@ -151,6 +153,7 @@ class ApplicationAdmin(RolePermissionsMixin, admin.ModelAdmin):
             return HttpResponseRedirect(reverse("admin:index"))
         if request.method == "POST" or not self.has_view_permission(request, application):
             raise PermissionDenied
+        self.record_openings(request, [application.pk])
         own_accounts = get_own_accounts(get_user(request), {application.account_id})
         conflict = own_accounts.get_conflict(application.account_id)
         steps = list(application.transitions.select_related("user").order_by("-pk"))
@@ -188,6 +191,7 @@ class ApplicationAdmin(RolePermissionsMixin, admin.ModelAdmin):
             self._message_outcome(request, decision, outcome)
             return HttpResponseRedirect(self._get_return_url(shown))
         rows = self._get_decision_rows(request, to, shown)
+        self.record_openings(request, [application.pk for application, _, _ in rows])
         context = self._get_context(
             request,
             title=decision.verb,

@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
+from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from portal import audit
@@ -18,22 +19,27 @@ from portal.accounts.roles import Permission, staff_may
 from portal.accounts.settings import update_account
 from portal.admin.licences import LicenceInline
 from portal.admin.members import MemberFormSet, MemberInline, save_members
+from portal.admin.openings import RecordedOpeningsMixin
 from portal.admin.permissions import ConfirmedChangesMixin, RolePermissionsMixin, get_context
 from portal.models import Account
 
 
 @admin.register(Account)
-class AccountAdmin(ConfirmedChangesMixin, RolePermissionsMixin, admin.ModelAdmin):
+class AccountAdmin(RecordedOpeningsMixin, ConfirmedChangesMixin, RolePermissionsMixin, admin.ModelAdmin):
     list_display = ["name", "time_zone", "created_at"]
     ordering = ["-pk"]
     inlines = [LicenceInline, MemberInline]
     search_fields = ["name"]
+    opened_label = "name"
     read_permission = Permission.READ_ACCOUNTS
     change_permission = Permission.CHANGE_ACCOUNTS
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Deleting an account would delete its audit trail."""
         return False
+
+    def get_opened(self, pks: list[int]) -> QuerySet[Account]:
+        return super().get_opened(pks).annotate(account_id=F("pk"))
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:
         """Only staff who see the members may find accounts by their addresses."""

@@ -5,19 +5,21 @@ from __future__ import annotations
 from django.contrib import admin
 
 from portal.accounts.roles import Permission
+from portal.admin.openings import RecordedOpeningsMixin
 from portal.admin.permissions import RolePermissionsMixin
 from portal.audit.labels import describe_event
 from portal.models import AuditEvent
 
 
 @admin.register(AuditEvent)
-class AuditEventAdmin(RolePermissionsMixin, admin.ModelAdmin):
+class AuditEventAdmin(RecordedOpeningsMixin, RolePermissionsMixin, admin.ModelAdmin):
     list_display = ["at", "account", "text", "subject_label", "before", "after", "who"]
     list_display_links = None
     list_filter = ["via"]
     list_select_related = ["account", "actor", "identity", "api_key"]
     search_fields = ["subject_label", "account__name"]
     ordering = ["-pk"]
+    opened_label = "subject_label"
     show_full_result_count = False
     read_permission = Permission.READ_AUDIT_TRAIL
 

@@ -17,6 +17,7 @@ from django.utils import timezone
 from portal.accounts.licensing import count_losing_monitoring, delete_licence, save_licence
 from portal.accounts.owner_mails import mail_owners_about_changes
 from portal.accounts.roles import Permission
+from portal.admin.openings import RecordedOpeningsMixin
 from portal.admin.permissions import RolePermissionsMixin, get_context
 from portal.models import Account, Licence
 from portal.models.accounts import LicenceQuerySet
@@ -96,12 +97,13 @@ class ValidityFilter(admin.SimpleListFilter):
 
 
 @admin.register(Licence)
-class LicenceAdmin(RolePermissionsMixin, admin.ModelAdmin):
+class LicenceAdmin(RecordedOpeningsMixin, RolePermissionsMixin, admin.ModelAdmin):
     form = LicenceForm
     list_display = ["account", "product", "seats", "valid_from", "valid_until"]
     list_filter = [ValidityFilter, "product"]
     list_select_related = ["account"]
     search_fields = ["account__name"]
+    opened_label = "product"
     autocomplete_fields = ["account"]
     read_permission = Permission.READ_ACCOUNTS
     change_permission = Permission.CHANGE_ACCOUNTS

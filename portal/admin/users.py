@@ -6,14 +6,19 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
-from django.http import HttpRequest
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
 
+from portal import audit
 from portal.accounts import people
 from portal.accounts.roles import Permission
+from portal.admin.openings import RecordedOpeningsMixin
 from portal.admin.permissions import ConfirmedChangesMixin, RolePermissionsMixin, get_context
-from portal.models import User
+from portal.models import Member, User
 
 
 class AddUserForm(AdminUserCreationForm):
@@ -29,7 +34,7 @@ class ChangeUserForm(UserChangeForm):
 
 
 @admin.register(User)
-class UserAdmin(ConfirmedChangesMixin, RolePermissionsMixin, DjangoUserAdmin):
+class UserAdmin(RecordedOpeningsMixin, ConfirmedChangesMixin, RolePermissionsMixin, DjangoUserAdmin):
     """A user who leaves is deactivated rather than deleted, so that the audit trail still names them."""
 
     form = ChangeUserForm
@@ -49,6 +54,19 @@ class UserAdmin(ConfirmedChangesMixin, RolePermissionsMixin, DjangoUserAdmin):
     ]
     readonly_fields = ["last_login", "date_joined"]
     read_permission = change_permission = Permission.MANAGE_USERS
+    opened_label = "user__email"
+
+    def get_opened(self, pks: list[int]) -> QuerySet[Member]:
+        """The person as a member of each of their accounts."""
+        return Member.objects.filter(user__in=pks)
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        user = self.get_object(request, unquote(id))
+        with transaction.atomic():
+            response = super().user_change_password(request, id, form_url)
+            if user and User.objects.exclude(password=user.password).filter(pk=user.pk).exists():
+                audit.record_about_person(user, context=get_context(request), code="password.set_by_staff")
+        return response
 
     def save_model(self, request: HttpRequest, obj: User, form: forms.ModelForm, change: bool) -> None:
         if change:

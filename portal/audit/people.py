@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from django.db.models import F, Value
+from django.db.models import Value
+from django.db.models.functions import Left
 
-from portal.audit.record import Context, record_changes, record_event
+from portal.audit.record import LABEL_LENGTH, Context, record_changes, record_event
 from portal.models import Member, User
 
 
@@ -20,7 +21,7 @@ def record_about_person(
         members,
         context=context,
         code=code,
-        label=F("user__email"),
+        label=Left("user__email", LABEL_LENGTH),
         before=Value(before[:200]),
         after=Value(after[:200]),
         reason=Value(reason[:500]),

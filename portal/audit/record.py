@@ -18,6 +18,8 @@ from portal.audit.identities import Identity, get_identity
 from portal.db.bulk import Source, insert_from
 from portal.models import Account, AuditEvent, User
 
+LABEL_LENGTH = 120
+
 
 @dataclass(frozen=True)
 class Actor:
@@ -88,14 +90,15 @@ def record_event(
             subject_type=origin.subject_type,
             subject_id=subject.pk,
             # Numbers as E.164: the trail is searched by it, and record_changes stores it.
-            subject_label=getattr(subject, "e164", str(subject))[:120],
+            subject_label=getattr(subject, "e164", str(subject))[:LABEL_LENGTH],
             before=before[:200],
             after=after[:200],
             reason=reason[:500],
             batch=number,
         )
         store_single(number, origin, Change(*(getattr(event, name) for name in Change._fields)), now=context.now)
-        changed = type(subject)._base_manager.filter(pk=subject.pk)
+        # Not type(subject): request.user is a proxy.
+        changed = subject.__class__._base_manager.filter(pk=subject.pk)
         _notify_listeners(
             changed, code=code, now=context.now, before=Value(before), after=Value(after), reason=Value(reason)
         )

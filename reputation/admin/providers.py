@@ -12,6 +12,7 @@ from django.http import HttpRequest
 
 from portal import audit
 from portal.accounts.roles import Permission
+from portal.admin.openings import RecordedOpeningsMixin
 from portal.admin.permissions import ConfirmedChangesMixin, RolePermissionsMixin, get_context
 from reputation.models import CarrierEngine, Check, CircuitBreaker, Connection, EngineRole
 from reputation.monitoring import roles
@@ -75,7 +76,7 @@ class ConnectionForm(forms.ModelForm):
 
 
 @admin.register(Connection)
-class ConnectionAdmin(ConfirmedChangesMixin, AuditedAdmin):
+class ConnectionAdmin(RecordedOpeningsMixin, ConfirmedChangesMixin, AuditedAdmin):
     """The portal creates the operator's connections. They can be switched off, but not deleted."""
 
     form = ConnectionForm
@@ -85,6 +86,7 @@ class ConnectionAdmin(ConfirmedChangesMixin, AuditedAdmin):
     # Not autocomplete_fields: the selector of Django's admin has no accessible name while it is empty.
     raw_id_fields = ["account"]
     search_fields = ["provider", "account__name"]
+    opened_label = "provider"
     event_prefix = "connection"
 
     def get_readonly_fields(self, request: HttpRequest, obj: Connection | None = None) -> list[str]:

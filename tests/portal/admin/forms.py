@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from portal.models import Account, Member
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import reverse
+
+from portal.models import Account, Member, User
 
 
 def account_form(account: Account, licences: Sequence[dict] = (), members: Sequence[dict] = ()) -> dict[str, Any]:
@@ -21,3 +25,9 @@ def account_form(account: Account, licences: Sequence[dict] = (), members: Seque
 
 def member_row(member: Member, **changed: object) -> dict[str, object]:
     return {"id": member.pk, "role": member.role} | changed
+
+
+def send_password_form(client: Client, user: User, password: str) -> HttpResponse:
+    """Set the password of another person."""
+    data = {"usable_password": "true", "password1": password, "password2": password}
+    return client.post(reverse("admin:auth_user_password_change", args=[user.pk]), data)

@@ -28,7 +28,8 @@ def save_members(account):
 
 
 def audit_events() -> list[tuple[str, str, str]]:
-    return list(AuditEvent.objects.order_by("pk").values_list("code", "before", "after"))
+    changes = AuditEvent.objects.exclude(code="staff.opened").order_by("pk")
+    return list(changes.values_list("code", "before", "after"))
 
 
 def mails_to(address: str) -> list[mail.EmailMessage]:
