@@ -13,6 +13,8 @@ class PortalConfig(AppConfig):
         from portal.area_code_tables import fetch_numbering_plan
         from portal.audit.record import on_recorded
         from portal.authentication import notices, reauthentication, sessions
+        from portal.authentication.security_events import failed_sign_ins
+        from portal.authentication.security_events import record as security_events
         from portal.backups.data_directory import check_restore_finished
         from portal.db.unknown_migrations import refuse_unknown_migrations
         from portal.jobs.totals import register_totals
@@ -31,7 +33,7 @@ class PortalConfig(AppConfig):
             "portal.operations.tasks.check_operations": "It looks whether all is well.",
             "portal.operations.tasks.encrypt_secrets": "Nothing waits for it: it reads all secrets once a day.",
         }
-        register_kinds((*work.KINDS, MAIL_WORK, expiry.WORK), without_work=without_work)
+        register_kinds((*work.KINDS, MAIL_WORK, expiry.WORK, failed_sign_ins.WORK), without_work=without_work)
         register_totals((results.ATTEMPTS,))
         register_sections(SECTIONS)
         register_mail_kinds(passwords.INVITATION, passwords.STAFF_INVITATION, passwords.PASSWORD_RESET)
@@ -39,4 +41,5 @@ class PortalConfig(AppConfig):
         register_mail_kinds(notices.KIND)
         reauthentication.connect_signals()
         sessions.connect_signals()
+        security_events.connect_signals()
         pre_migrate.connect(refuse_unknown_migrations, sender=self)

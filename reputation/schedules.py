@@ -63,6 +63,11 @@ SCHEDULES = (
     ScheduleEntry(
         "warn about API keys", "portal.accounts.api_keys.tasks.warn_about_expiry", minutes=60, in_demo_loop=False
     ),
+    ScheduleEntry(
+        "record failed sign-ins",
+        "portal.authentication.security_events.tasks.record_failed_sign_ins",
+        in_demo_loop=False,
+    ),
     ScheduleEntry("end stale imports", "reputation.tasks.imports.end_stale_imports", minutes=10, in_demo_loop=False),
     ScheduleEntry("keep engines in step", "reputation.tasks.maintenance.sync_engines", minutes=60, in_demo_loop=False),
     ScheduleEntry("encrypt secrets", "portal.operations.tasks.encrypt_secrets", minutes=24 * 60, in_demo_loop=False),

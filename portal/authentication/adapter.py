@@ -17,6 +17,8 @@ from portal import encryption
 from portal.authentication import notices, throttling
 from portal.authentication.devices import get_device_id, remember_device
 from portal.authentication.reauthentication import was_recently_authenticated
+from portal.authentication.security_events.failed_sign_ins import note_failed_sign_in
+from portal.authentication.security_events.record import record, record_failure, record_sign_in
 from portal.authentication.throttling import Subject, refuse_if_throttled
 from portal.client_address import get_client_address
 from portal.models import User
@@ -67,7 +69,9 @@ class AccountAdapter(DefaultAccountAdapter):
         with refuse_if_throttled():
             throttling.begin_attempt([own] if device else [own, address], now=timezone.now())
         user = authenticate(request, **credentials)
-        if user is not None:
+        if user is None:
+            note_failed_sign_in(request, email, now=timezone.now())
+        else:
             throttling.note_success(cleared=[own], refunded=[] if device else [address])
         return user
 
@@ -76,6 +80,8 @@ class AccountAdapter(DefaultAccountAdapter):
         with refuse_if_throttled():
             throttling.begin_attempt([subject], now=timezone.now())
         if not user.check_password(password):
+            assert isinstance(user, User)
+            record_failure(self.request, user, "sign_in.confirmation_failed")
             return False
         throttling.note_success(cleared=[subject])
         return True
@@ -84,7 +90,13 @@ class AccountAdapter(DefaultAccountAdapter):
         response = super().post_login(request, user, **kwargs)
         assert isinstance(user, User)
         remember_device(request, response, user)
+        record_sign_in(request, user)
         return response
+
+    def logout(self, request: HttpRequest) -> None:
+        if isinstance(request.user, User):
+            record(request, request.user, "sign_in.ended")
+        super().logout(request)
 
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
         return not was_recently_authenticated(context.request.session)

@@ -10,6 +10,7 @@ from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
+from portal.authentication.security_events.record import record
 from portal.authentication.sessions import is_idle, note_activity
 
 ENDED = "You were signed out, because nothing was done for a while."
@@ -24,6 +25,7 @@ def idle_limit_middleware(
         # A request without a session, such as one to the API, costs nothing here.
         if settings.SESSION_COOKIE_NAME in request.COOKIES and request.user.is_authenticated:
             if is_idle(request.session, in_administration=request.path.startswith(reverse("admin:index"))):
+                record(request, request.user, "sign_in.ended", after="nothing was done for a while")
                 logout(request)
                 messages.info(request, ENDED)
             elif "X-Live" not in request.headers:

@@ -16,7 +16,7 @@ from portal.models.cache import CacheEntry
 from portal.models.jobs import Canary, Claimable, Heartbeat, Lease, OperationsCheck, TaskFailure
 from portal.models.mail import MailServer, OutgoingMail
 from portal.models.metrics import MetricTotal
-from portal.models.throttling import AttemptCount
+from portal.models.throttling import AttemptCount, FailedSignIn
 from portal.models.webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookMessage
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "CacheEntry",
     "Canary",
     "Claimable",
+    "FailedSignIn",
     "Heartbeat",
     "IdempotentResponse",
     "Lease",

@@ -1,4 +1,4 @@
-"""Counts of failed attempts to sign in and the like."""
+"""Counts of failed attempts to sign in and the like, and failed sign-ins that the audit trail does not have yet."""
 
 from __future__ import annotations
 
@@ -18,3 +18,17 @@ class AttemptCount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.attempts} attempts"
+
+
+class FailedSignIn(models.Model):
+    """A wrong password, until a task adds it to the audit trail: see portal.authentication.security_events.
+
+    `email` is what was typed, `client` the address and the browser.
+    """
+
+    email = models.CharField(max_length=254)
+    client = models.CharField(max_length=200)
+    at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.email} at {self.at}"

@@ -39,19 +39,18 @@ def change_password(request: MemberRequest) -> HttpResponse:
     if not form.is_valid():
         return render(request, "portal/password_change.html", {"form": form})
     new = form.cleaned_data["new_password1"]
-    address = get_client_address(request)
     former_key = request.session.session_key
     if passwords.set_password(
         request.user,
         new,
-        sentence=passwords.CHANGED,
-        address=address,
+        code=passwords.CHANGED,
+        request=request,
         now=request.context.now,
         kept_session=former_key,
     ):
         update_session_auth_hash(request, request.user)
         UserSession.objects.filter(session_key=former_key).update(session_key=request.session.session_key)
-        messages.success(request, passwords.CHANGED)
+        messages.success(request, passwords.SENTENCES[passwords.CHANGED])
     else:
         messages.error(request, CHANGED_MEANWHILE)
     return redirect("preferences")
@@ -86,8 +85,7 @@ def set_password(request: HttpRequest) -> HttpResponse:
     form = NewPasswordForm(request.POST or None)
     if form.is_valid():
         new = form.cleaned_data["new_password1"]
-        address = get_client_address(request)
-        if passwords.set_password(form.user, new, sentence=passwords.SET_BY_LINK, address=address, now=timezone.now()):
+        if passwords.set_password(form.user, new, code=passwords.SET_BY_LINK, request=request, now=timezone.now()):
             messages.success(request, "Your password is set. Sign in with it.")
             response = redirect("account_login")
             # Whoever reads the person's mail may sign in, however many others guess.

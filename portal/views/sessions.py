@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from allauth.usersessions.models import UserSession
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import path
 from django.views.decorators.http import require_POST
 
 from portal.accounts.access import MemberRequest, signed_in_required
+from portal.authentication.security_events.record import record
 from portal.authentication.sessions import describe_client, end_sessions, get_sessions
 from portal.text import pluralize
 
@@ -18,7 +20,9 @@ from portal.text import pluralize
 @signed_in_required
 def end(request: MemberRequest, pk: int) -> HttpResponse:
     session = get_object_or_404(get_sessions(request.user), pk=pk)
-    end_sessions(UserSession.objects.filter(pk=session.pk))
+    with transaction.atomic():
+        record(request, request.user, "sign_in.ended", after=describe_client(session.user_agent))
+        end_sessions(UserSession.objects.filter(pk=session.pk))
     if session.session_key == request.session.session_key:
         return redirect("account_login")
     messages.success(request, f"{describe_client(session.user_agent)} was signed out.")
@@ -29,7 +33,9 @@ def end(request: MemberRequest, pk: int) -> HttpResponse:
 @signed_in_required
 def end_others(request: MemberRequest) -> HttpResponse:
     others = UserSession.objects.filter(user=request.user).exclude(session_key=request.session.session_key)
-    ended = end_sessions(others)
+    with transaction.atomic():
+        if ended := end_sessions(others):
+            record(request, request.user, "sign_in.ended", after=pluralize(ended, "other session"))
     if ended:
         messages.success(request, f"You were signed out of {pluralize(ended, 'other session')}.")
     else:

@@ -9,7 +9,7 @@ from django.utils.module_loading import import_string
 
 from enrollment.models import Application, Transition
 from portal.jobs.work import WorkKind, due_work, get_kind, get_kinds, get_tasks_without_work, late_work
-from portal.models import ApiKey, OutgoingMail, WebhookDelivery, WebhookEndpoint, WebhookMessage
+from portal.models import ApiKey, FailedSignIn, OutgoingMail, WebhookDelivery, WebhookEndpoint, WebhookMessage
 from reputation import schedules
 from reputation.models import (
     BulkAction,
@@ -180,6 +180,9 @@ DUE_ROWS: dict[str, Callable] = {
     "licence_mails": lambda account, now, settings: LicenceFactory(account=account, mail_due_at=now - HOUR),
     "api_key_mails": lambda account, now, settings: ApiKey.objects.filter(pk=create_api_key(account)[0].pk).update(
         mail_due_at=now - HOUR
+    ),
+    "failed_sign_ins": lambda account, now, settings: FailedSignIn.objects.create(
+        email="dana@example.com", client="curl", at=now - HOUR
     ),
     "coverage_mails": lambda account, now, settings: add_loss(account, now, finished_at=now, mail_due_at=now - HOUR),
     "desk_requests": lambda account, now, settings: DeskRequestFactory(

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.core import mail
 from django.db import connection
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
@@ -162,7 +162,7 @@ def test_token_is_in_no_request(client):
 def test_of_two_who_set_the_password_at_once_one_does(user_with_link):
     """Both have read the user before one of them writes."""
     first, second = (User.objects.get(pk=user_with_link.pk) for _ in range(2))
-    details = {"sentence": "", "address": "", "now": timezone.now()}
+    details = {"code": passwords.SET_BY_LINK, "request": RequestFactory().get("/"), "now": timezone.now()}
     assert passwords.set_password(first, NEW, **details)
     assert not passwords.set_password(second, "yet another good one", **details)
     user_with_link.refresh_from_db()
