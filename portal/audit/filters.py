@@ -61,6 +61,11 @@ class AuditFilter:
         return bool(self.q or self.subject or self.batch)
 
     @property
+    def subject_key(self) -> str:
+        """The object in a query string: phonenumber:12; empty if none was chosen."""
+        return f"{self.subject[0]}:{self.subject[1]}" if self.subject else ""
+
+    @property
     def is_empty(self) -> bool:
         return self == AuditFilter()
 

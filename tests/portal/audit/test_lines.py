@@ -1,5 +1,6 @@
 """The page shows a bulk action as one line, and filters by day and by object."""
 
+import re
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -172,3 +173,25 @@ def test_the_number_of_queries_does_not_grow_with_bulk_actions(as_viewer, retire
         retire(120)
         record()
     assert count_queries() == few
+
+
+def submit_search(client, q: str, **params):
+    """Search with the form of the page, as it was opened with these parameters."""
+    form = get_html(client.get(URL, params)).partition('<form class="toolbar"')[2].partition("</form>")[0]
+    kept = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]+)">', form))
+    return get_page(client, q=q, **kept)
+
+
+def test_search_on_the_page_of_a_bulk_action_stays_within_it(as_viewer, retire, record, numbers):
+    record()
+    batch = retire(120)
+    record()
+    (event,) = submit_search(as_viewer, numbers[0].e164, batch=batch).events
+    assert (event.batch, event.subject_id) == (batch, numbers[0].pk)
+
+
+def test_search_on_the_page_of_an_object_stays_with_it(as_viewer, record, numbers):
+    wanted = record(index=1)
+    record(index=2)
+    page = submit_search(as_viewer, numbers[1].e164[:6], object=f"phonenumber:{numbers[1].pk}")
+    assert page.events == [wanted]
