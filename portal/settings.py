@@ -16,6 +16,7 @@ from portal.header_settings import *  # noqa: F403
 from portal.logging_settings import *  # noqa: F403
 from portal.logs.masking import add_secrets
 from portal.observation_settings import *  # noqa: F403
+from portal.openid_connect_settings import *  # noqa: F403
 from portal.queue_settings import *  # noqa: F403
 from portal.queue_settings import Q_BROKER_URL
 from portal.test_call_settings import TEST_CALLS  # noqa: F401
@@ -143,6 +144,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.socialaccount",
     "allauth.usersessions",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",

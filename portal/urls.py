@@ -1,5 +1,6 @@
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.contrib.auth.models import Group
@@ -10,6 +11,7 @@ from portal.views import (
     api_keys,
     audit_trail,
     members,
+    openid_connect,
     passwords,
     preferences,
     second_factors,
@@ -20,7 +22,8 @@ from portal.views import (
 
 # Roles replace groups. Schedules and tasks are not editable: one wrong schedule stops the scheduler.
 # Operations has the failed tasks: django-q2 takes a task that failed for one that is done.
-for model in (Group, Authenticator, EmailAddress, Failure, OrmQ, Schedule, Success, UserSession):
+LIBRARY_MODELS = (Authenticator, EmailAddress, SocialAccount, SocialApp, SocialToken, UserSession)
+for model in (Group, Failure, OrmQ, Schedule, Success, *LIBRARY_MODELS):
     if admin.site.is_registered(model):
         admin.site.unregister(model)
 
@@ -28,6 +31,7 @@ urlpatterns = [
     path("", include("reputation.urls")),
     path("admin/", admin.site.urls),
     *signing_in.urls,
+    *openid_connect.urls,
     *second_factors.urls,
     *sessions.urls,
     *passwords.urls,

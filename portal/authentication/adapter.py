@@ -8,14 +8,18 @@ from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
+from django.conf import settings
 from django.contrib.auth import authenticate
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils import timezone
 
 from portal import encryption
 from portal.authentication import notices, throttling
 from portal.authentication.devices import get_device_id, remember_device
+from portal.authentication.openid_connect import is_linked
 from portal.authentication.reauthentication import was_recently_authenticated
 from portal.authentication.security_events.failed_sign_ins import note_failed_sign_in
 from portal.authentication.security_events.record import record, record_failure, record_sign_in
@@ -28,6 +32,8 @@ NOTICES = {
     "account/email/password_changed": "Your password was changed.",
     "account/email/password_reset": "Your password was set anew, with a link from a mail.",
     "account/email/password_set": "A password was set for your sign-in.",
+    "socialaccount/email/account_connected": "You signed in with your organization for the first time. You can do so "
+    "from now on.",
     "mfa/email/webauthn_added": "A passkey was added to your sign-in.",
     "mfa/email/webauthn_removed": "A passkey was removed from your sign-in.",
     "mfa/email/totp_activated": "An app for codes was added to your sign-in.",
@@ -100,6 +106,18 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
         return not was_recently_authenticated(context.request.session)
+
+    def get_reauthentication_methods(self, user: AbstractBaseUser | AnonymousUser) -> list[dict[str, str]]:
+        methods = super().get_reauthentication_methods(user)
+        if isinstance(user, User) and is_linked(user):
+            methods.append(
+                {
+                    "id": "openid_connect",
+                    "description": f"Sign in again with {settings.OIDC_NAME}",
+                    "url": reverse("openid-connect-confirm"),
+                }
+            )
+        return methods
 
     def send_notification_mail(
         self,

@@ -5,14 +5,17 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from allauth.account.internal.flows.login import get_authentication_records
 from allauth.account.signals import authentication_step_completed
 from allauth.core.exceptions import ReauthenticationRequired
 from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.signals import user_logged_in
 from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
 
 AUTHENTICATED_AT = "authenticated_at"
+PROVED_AT = "proved_to_identity_provider_at"
 
 
 def was_recently_authenticated(session: SessionBase) -> bool:
@@ -32,9 +35,22 @@ def note_authentication(request: HttpRequest, **kwargs: Any) -> None:
     request.session[AUTHENTICATED_AT] = time.time()
 
 
+def note_proof(request: HttpRequest, at: float) -> None:
+    """Note when the person signed in at an identity provider, in seconds since 1970."""
+    request.session[PROVED_AT] = at
+
+
+def note_sign_in(request: HttpRequest, user: AbstractBaseUser, **kwargs: Any) -> None:
+    """What nothing but an identity provider proved, it may have been told long ago, by whoever sat there then."""
+    note_authentication(request)
+    records = get_authentication_records(request, user)
+    if records and records[-1]["method"] == "socialaccount":
+        request.session[AUTHENTICATED_AT] = request.session.pop(PROVED_AT, 0)
+
+
 def connect_signals() -> None:
     """Sign-in by any way, and each confirmation of a person who is signed in."""
-    user_logged_in.connect(note_authentication, dispatch_uid="note_sign_in")
+    user_logged_in.connect(note_sign_in, dispatch_uid="note_sign_in")
     authentication_step_completed.connect(note_confirmation, dispatch_uid="note_confirmation")
 
 

@@ -45,6 +45,7 @@ DEVICE = Limit("device", 10, timedelta(minutes=15))
 CODE = Limit("code", 5, timedelta(minutes=15))
 CONFIRMATION = Limit("confirmation", 10, timedelta(minutes=15))
 # Several people may share an address.
+IDENTITY_PROVIDER = Limit("identity provider", 60, timedelta(minutes=15))
 ADDRESS = Limit("address", 20, timedelta(minutes=15))
 API_ADDRESS = Limit("API address", 30, timedelta(minutes=5))
 MAIL = Limit("mail", 3, timedelta(hours=1), first=timedelta(minutes=1))

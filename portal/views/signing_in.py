@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from allauth.account import views
+from django.conf import settings
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
@@ -18,6 +19,10 @@ from portal.db.keyset import parse_id
 
 class SignInView(views.LoginView):
     template_name = "portal/sign_in.html"
+
+    def get_context_data(self, **kwargs: object) -> dict[str, object]:
+        name = settings.OIDC_NAME if settings.OIDC_ISSUER else ""
+        return super().get_context_data(**kwargs) | {"identity_provider": name}
 
     def form_invalid(self, form: Form) -> HttpResponse:
         response = super().form_invalid(form)

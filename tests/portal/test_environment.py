@@ -103,6 +103,8 @@ INVALID_VALUES = {
     "ENCRYPTION_KEYS": ("short", "ENCRYPTION_KEYS has a key that is not 32 bytes in base64"),
     "REQUIRE_TLS": ("maybe", "REQUIRE_TLS cannot be read: 'maybe' is neither 1 nor 0"),
     "WEBHOOK_PLAIN_HTTP": ("maybe", "WEBHOOK_PLAIN_HTTP cannot be read"),
+    "OIDC_ISSUER": ("http://id.example.com", "OIDC_ISSUER does not begin with https://"),
+    "OIDC_CLIENT_ID": ("", "OIDC_ISSUER is set, but not OIDC_CLIENT_ID and OIDC_CLIENT_SECRET"),
     "MAIL_PER_SECOND": ("-1", "MAIL_PER_SECOND is -1; it must be 0 or more"),
     "WORKERS": ("0", "WORKERS is 0; it must be 1 or more"),
     "Q_BROKER_URL": ("localhost", "Q_BROKER_URL is not the address of a Redis"),

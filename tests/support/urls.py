@@ -278,6 +278,8 @@ PUBLIC_URLS = {
     "account_inactive",
     "mfa_authenticate",
     "mfa_login_webauthn",
+    "openid_connect_callback",
+    "openid_connect_login",
     "set-password",
     "set-password-outdated",
     "openapi",
@@ -303,6 +305,9 @@ PERSON_URLS = {
     "mfa_remove_webauthn",
     "mfa_reauthenticate",
     "mfa_reauthenticate_webauthn",
+    "openid-connect-begin-confirmation",
+    "openid-connect-confirm",
+    "openid-connect-confirmed",
 }
 
 # Data without which a POST request gets 404.
