@@ -1,6 +1,6 @@
 from django.apps import AppConfig
 from django.core.checks import register
-from django.db.models.signals import pre_migrate
+from django.db.models.signals import post_migrate, pre_migrate
 
 
 class PortalConfig(AppConfig):
@@ -11,6 +11,7 @@ class PortalConfig(AppConfig):
         from portal.accounts import owner_mails, passwords
         from portal.accounts.api_keys import expiry
         from portal.area_code_tables import fetch_numbering_plan
+        from portal.audit import protection
         from portal.audit.record import on_recorded
         from portal.authentication import notices, reauthentication, sessions
         from portal.authentication.security_events import failed_sign_ins
@@ -43,3 +44,5 @@ class PortalConfig(AppConfig):
         sessions.connect_signals()
         security_events.connect_signals()
         pre_migrate.connect(refuse_unknown_migrations, sender=self)
+        pre_migrate.connect(protection.begin_migration, sender=self)
+        post_migrate.connect(protection.end_migration, sender=self)

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from django.db.backends.sqlite3.operations import DatabaseOperations
 from django.test import Client
 from django.utils import timezone
 
 from portal.accounts.licensing import Product
-from portal.audit import Actor
+from portal.audit import Actor, protection
 from portal.audit.identities import get_identity
 from portal.jobs import failures, outages
 from portal.models import Account, Member, User
@@ -175,6 +176,20 @@ def use_providers(switch_providers, monkeypatch) -> Callable[..., list[FakeVendo
         return [provider.vendor for provider in providers]
 
     return use
+
+
+@pytest.fixture(autouse=True, scope="session")
+def flush_without_triggers() -> Iterator[None]:
+    """Empty the tables after a test that commits, also those whose rows SQLite keeps from being deleted."""
+
+    def flush(self: DatabaseOperations, statements: list[str]) -> None:
+        protection.remove_triggers()
+        execute(self, statements)
+
+    execute = DatabaseOperations.execute_sql_flush
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DatabaseOperations, "execute_sql_flush", flush)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.db.models import F, Value
 
 from portal import audit
-from portal.audit import Context
+from portal.audit import Context, protection
 from portal.audit.chain import link_batches, link_remaining
 from portal.audit.verification import Verification
 from portal.models import Account, AuditBatch, AuditChain, AuditEvent, AuditIdentity
@@ -19,6 +19,12 @@ from reputation.models import PhoneNumber
 from tests.factories import AccountFactory, PhoneNumberFactory
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _without_triggers(db):
+    """Whoever alters events in SQLite has removed the triggers first."""
+    protection.remove_triggers()
 
 
 @pytest.fixture
