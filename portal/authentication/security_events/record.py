@@ -19,6 +19,7 @@ from portal.text import pluralize
 
 Type = Authenticator.Type
 FACTORS = {Type.TOTP: "app for codes", Type.WEBAUTHN: "passkey", Type.RECOVERY_CODES: "recovery codes"}
+METHODS = {"socialaccount": "identity provider"}
 
 
 def describe_origin(request: HttpRequest) -> str:
@@ -57,7 +58,7 @@ def _record(
 def _describe_methods(request: HttpRequest, user: User) -> str:
     """With what the person signed in: password, app for codes."""
     records = get_authentication_records(request, user)
-    return ", ".join(FACTORS.get(one.get("type"), one["method"]) for one in records)
+    return ", ".join(FACTORS.get(one.get("type")) or METHODS.get(one["method"], one["method"]) for one in records)
 
 
 # Receivers of allauth's signals
