@@ -1,4 +1,4 @@
-"""Refuse uploads over the size limit without storing them, and delete those that do not fit on the disk."""
+"""Upload handlers: refuse files over the limit, discard files that no view takes, and delete what does not fit."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from django.core.files.uploadhandler import FileUploadHandler, StopUpload, Tempo
 
 
 class SizeLimitUploadHandler(FileUploadHandler):
-    """Leaves the file out of request.FILES if the request is larger than UPLOAD_LIMIT_MB, and sets `request.too_large`,
-    so that the view can show an error at the field. The request is read to its end: browsers report a reset connection
-    as a network error."""
+    """Leaves the file out of request.FILES if the request is larger than `request.upload_limit_bytes` (default:
+    UPLOAD_LIMIT_MB), and sets `request.too_large`, so that the view can show an error at the field. The request is read
+    to its end: browsers report a reset connection as a network error."""
 
     def handle_raw_input(
         self,
@@ -23,13 +23,24 @@ class SizeLimitUploadHandler(FileUploadHandler):
         boundary: str,
         encoding: str | None = None,
     ) -> None:
-        self.is_too_large = content_length > settings.UPLOAD_LIMIT_MB * 1024 * 1024
+        limit = getattr(self.request, "upload_limit_bytes", settings.UPLOAD_LIMIT_MB * 1024 * 1024)
+        self.is_too_large = content_length > limit
         cast(Any, self.request).too_large = self.is_too_large
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
         if self.is_too_large:
             raise StopUpload(connection_reset=False)
         return raw_data
+
+    def file_complete(self, file_size: int) -> None:
+        return None
+
+
+class DiscardUploadHandler(FileUploadHandler):
+    """Leaves files out of request.FILES, and writes nothing: for addresses that take none."""
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
+        return None
 
     def file_complete(self, file_size: int) -> None:
         return None

@@ -157,6 +157,15 @@ def editor_required(view: View) -> View:
     )
 
 
+def may_edit_account(request: HttpRequest, **_: object) -> bool:
+    """Whether `editor_required` lets the request pass. For uploads, before their body is read."""
+    if not request.user.is_authenticated:
+        return False
+    member_request = cast(MemberRequest, request)
+    is_member = _choose_account(member_request) and not get_requirement(request)
+    return is_member and Permission.EDIT_ACCOUNT in member_request.permissions
+
+
 def owner_required(view: View) -> View:
     """Restrict the view to members who may manage the account: members, API keys, secrets, and the account itself.
 

@@ -66,8 +66,7 @@ def operation(
     def decorate(function: Callable) -> Callable:
         summary, _, description = (function.__doc__ or "").partition("\n\n")
         layers: list[Callable] = [idempotent(atomic=atomic)] if is_write else []
-        if body:
-            layers.append(_checks_body_headers(body))
+        layers.append(_checks_body_headers(body))
         decorate_view(*layers, require_api_key(scope, policy=policy))(function)
         return router.api_operation(
             [method],
@@ -98,10 +97,10 @@ def _checks_body_headers(body: str) -> Callable[[View], View]:
 def check_body_headers(body: str, request: HttpRequest) -> None:
     """Check type and length by the headers, before the body is read. Raises a Problem.
 
-    `body` is json, file or photo.
+    `body` is json, file or photo, or empty if the operation reads none. A body is ignored then, if it is small.
     """
-    media_type = "application/json" if body == "json" else "multipart/form-data"
-    max_bytes = MAX_JSON_BYTES if body == "json" else settings.UPLOAD_LIMIT_MB * 1024 * 1024
+    media_type = {"json": "application/json", "": request.content_type}.get(body, "multipart/form-data")
+    max_bytes = MAX_JSON_BYTES if body in ("", "json") else settings.UPLOAD_LIMIT_MB * 1024 * 1024
     length = request.META.get("CONTENT_LENGTH") or ""
     if length.isdecimal() and int(length) > max_bytes:
         raise Problem("too_large", f"The body is larger than {max_bytes // (1024 * 1024)} MB.")

@@ -14,7 +14,14 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
 
-from portal.accounts.access import MemberRequest, editor_required, get_account_object_or_404, member_required
+from portal.accounts.access import (
+    MemberRequest,
+    editor_required,
+    get_account_object_or_404,
+    may_edit_account,
+    member_required,
+)
+from portal.body_limits import takes_upload
 from portal.files.records import UnreadableFile
 from portal.models import today_of
 from reputation.engine_lists import hiya
@@ -59,6 +66,7 @@ class HiyaListForm(forms.Form):
         return self.cleaned_data
 
 
+@takes_upload(may_edit_account)
 @editor_required
 def bring_list(request: MemberRequest) -> HttpResponse:
     today = today_of(request.account, request.context.now)

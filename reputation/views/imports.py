@@ -12,7 +12,14 @@ from django.shortcuts import redirect, render
 from django.urls import path
 from django.views.decorators.http import require_POST
 
-from portal.accounts.access import MemberRequest, editor_required, get_account_object_or_404, member_required
+from portal.accounts.access import (
+    MemberRequest,
+    editor_required,
+    get_account_object_or_404,
+    may_edit_account,
+    member_required,
+)
+from portal.body_limits import takes_upload
 from portal.db.keyset import parse_id
 from portal.files.csv_export import csv_lines
 from portal.files.encodings import ENCODINGS
@@ -38,6 +45,7 @@ class ImportForm(forms.Form):
     )
 
 
+@takes_upload(may_edit_account)
 @editor_required
 def upload(request: MemberRequest) -> HttpResponse:
     """Upload a file. A file that cannot be read is an error of the field. Any other leads to its preview."""

@@ -30,6 +30,11 @@ class PhotoField(forms.FileField):
         )
 
 
+def get_upload_limit_mb() -> int:
+    """The largest request with a photo: a megabyte more than the photo itself."""
+    return min(settings.UPLOAD_LIMIT_MB, settings.TEST_CALLS.photo_mb + 1)
+
+
 def keep_photo(request: MemberRequest, form: forms.Form) -> LabelPhoto | None:
     """The photo that comes with the form, or that came before with other values that were wrong.
 

@@ -12,14 +12,21 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
 
-from portal.accounts.access import MemberRequest, editor_required, get_account_object_or_404, member_required
+from portal.accounts.access import (
+    MemberRequest,
+    editor_required,
+    get_account_object_or_404,
+    may_edit_account,
+    member_required,
+)
+from portal.body_limits import takes_upload
 from portal.db.keyset import paginate
 from portal.models import Account, today_of
 from portal.phone.numbers import InvalidPhoneNumber
 from reputation.models import LabelPhoto, LabelReport, PhoneNumber
 from reputation.test_calls import reports
 from reputation.test_calls.networks import get_known_networks
-from reputation.views.label_photos import PhotoField, keep_photo
+from reputation.views.label_photos import PhotoField, get_upload_limit_mb, keep_photo
 
 State = LabelReport.State
 
@@ -78,6 +85,7 @@ class ReportForm(forms.Form):
         )
 
 
+@takes_upload(may_edit_account, limit_mb=get_upload_limit_mb)
 @editor_required
 def report_label(request: MemberRequest, pk: int) -> HttpResponse:
     """Report a label of the number. What is wrong is said at its field, and nothing typed is lost."""

@@ -13,7 +13,14 @@ from django.shortcuts import redirect, render
 from django.urls import path, reverse
 from django.views.decorators.http import require_POST
 
-from portal.accounts.access import MemberRequest, editor_required, get_account_object_or_404, member_required
+from portal.accounts.access import (
+    MemberRequest,
+    editor_required,
+    get_account_object_or_404,
+    may_edit_account,
+    member_required,
+)
+from portal.body_limits import takes_upload
 from portal.db.keyset import paginate, parse_id
 from portal.text import pluralize
 from reputation.models import Telephone, Tester, TestRound
@@ -22,7 +29,8 @@ from reputation.providers.handset import HandsetProvider
 from reputation.test_calls import answering, progress, results, rounds, telephones
 from reputation.test_calls.rounds import Caller, NoCalls
 from reputation.test_calls.sampling import get_sample_shown
-from reputation.views.call_station import ACTIONS, Action, CallStation, get_panel_context, perform, respond
+from reputation.views.call_station import ACTIONS, Action, CallStation, get_panel_context, perform, record, respond
+from reputation.views.label_photos import get_upload_limit_mb
 from reputation.views.telephones import build_telephone_rows
 
 MAX_MINUTES = 480
@@ -214,7 +222,7 @@ def _as_member(action: Action) -> Any:
         outcome = perform(action, request, station)
         return respond(request, station, outcome, lambda panel: render_round(request, test_round, panel))
 
-    return view
+    return takes_upload(may_edit_account, limit_mb=get_upload_limit_mb)(view) if action is record else view
 
 
 urls = [

@@ -24,10 +24,12 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
 
 from portal.accounts.access import MemberRequest, editor_required, get_account_object_or_404
+from portal.body_limits import takes_upload
 from reputation.models import Telephone, Tester
 from reputation.test_calls import testers
 from reputation.test_calls.rounds import Caller
-from reputation.views.call_station import ACTIONS, Action, CallStation, get_panel_context, perform, respond
+from reputation.views.call_station import ACTIONS, Action, CallStation, get_panel_context, perform, record, respond
+from reputation.views.label_photos import get_upload_limit_mb
 
 TesterView = Callable[..., HttpResponse]
 
@@ -99,6 +101,10 @@ def tester_required(view: TesterView) -> TesterView:
     return cast(TesterView, csrf_exempt(never_cache(_csrf_protected(inner))))
 
 
+def _is_tester(request: HttpRequest, *, token: str) -> bool:
+    return testers.find_tester(token, timezone.now()) is not None
+
+
 def _get_station(tester: Tester, token: str) -> CallStation:
     return CallStation(
         account=tester.account,
@@ -127,7 +133,7 @@ def _as_tester(action: Action) -> TesterView:
         outcome = perform(action, request, station)
         return respond(request, station, outcome, lambda panel: _render_page(request, station, panel))
 
-    return view
+    return takes_upload(_is_tester, limit_mb=get_upload_limit_mb)(view) if action is record else view
 
 
 urls = [

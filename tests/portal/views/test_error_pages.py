@@ -1,5 +1,7 @@
 """Errors are shown on pages of the portal, with an explanation."""
 
+from urllib.parse import urlencode
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -38,7 +40,8 @@ def test_form_without_a_csrf_token_shows_what_to_do(admin):
 
 
 def test_too_many_fields_show_a_400_page(as_admin):
-    answer = as_admin.post(reverse("bulk-action-open"), {"action": "enable", "number": [str(n) for n in range(6_000)]})
+    form = urlencode({"action": "enable", "number": [str(n) for n in range(6_000)]}, doseq=True)
+    answer = as_admin.post(reverse("bulk-action-open"), form, content_type="application/x-www-form-urlencoded")
     assert answer.status_code == 400
     assert "too large or not well-formed" in get_html(answer)
 
