@@ -13,10 +13,10 @@ RUN groupadd --system --gid 10001 portal && useradd --system --uid 10001 --gid p
 WORKDIR /opt/portal
 COPY --from=build /opt/portal/.venv .venv
 COPY . .
-ENV DATA_DIR=/var/lib/portal BIND=0.0.0.0:8000 PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+ENV DATA_DIR=/var/lib/portal BIND=0.0.0.0:8000 DIALER_BIND=0.0.0.0:8001 PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 USER portal
 VOLUME /var/lib/portal
-EXPOSE 8000
+EXPOSE 8000 8001
 # The root may be read-only: only DATA_DIR, /tmp and /dev/shm are written to.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s \
     CMD [".venv/bin/python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/healthz', timeout=4)"]

@@ -77,16 +77,21 @@ step_migrate() {
 
 step_services() {
   cd /opt/portal
-  cp deploy/portal-web.service deploy/portal-worker.service /etc/systemd/system/
+  cp deploy/portal-web.service deploy/portal-dialer.service deploy/portal-worker.service /etc/systemd/system/
   with_systemd systemctl daemon-reload
-  with_systemd systemctl enable --now portal-web portal-worker
-  with_systemd systemctl reload portal-web
+  with_systemd systemctl enable --now portal-web portal-dialer portal-worker
+  with_systemd systemctl reload portal-web portal-dialer
   with_systemd systemctl restart portal-worker
 }
 
 step_proxy() {
   cd /opt/portal
-  if grep -qs PORTAL_UPSTREAM /etc/caddy/Caddyfile; then say "kept: /etc/caddy/Caddyfile"; return; fi
+  if grep -qs PORTAL_DIALER_UPSTREAM /etc/caddy/Caddyfile; then say "kept: /etc/caddy/Caddyfile"; return; fi
+  if grep -qs PORTAL_UPSTREAM /etc/caddy/Caddyfile; then
+    say "kept: /etc/caddy/Caddyfile"
+    say "to do: it passes nothing to portal-dialer. Take over what is new in deploy/Caddyfile or deploy/Caddyfile-2.6"
+    return
+  fi
   case "$(caddy version)" in *2.6.*) caddyfile=Caddyfile-2.6 ;; *) caddyfile=Caddyfile ;; esac
   install -m 644 deploy/$caddyfile /etc/caddy/Caddyfile
   sed -i "s/numbers.example.com/$HOST/" /etc/caddy/Caddyfile

@@ -32,7 +32,7 @@ def refuse_if_in_use(task: str) -> None:
     if users:
         raise BackupError(
             f"{task} would change the database under a running portal: {'; '.join(users[:5])}. Nothing was changed. "
-            "Stop the services first: systemctl stop portal-web portal-worker"
+            "Stop the services first: systemctl stop portal-web portal-dialer portal-worker"
         )
 
 

@@ -53,7 +53,7 @@ def open_source() -> Iterator[Source]:
     except sqlite3.OperationalError as error:
         raise BackupError(
             f"The SQLite database cannot be read alone ({error}). Stop the services first: "
-            "systemctl stop portal-web portal-worker"
+            "systemctl stop portal-web portal-dialer portal-worker"
         ) from error
     finally:
         connection.close()

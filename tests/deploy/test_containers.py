@@ -12,7 +12,7 @@ from tests.support.processes import ROOT
 
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
-PORTAL_SERVICES = ("migrate", "web", "workers")
+PORTAL_SERVICES = ("migrate", "web", "dialer", "workers")
 # Of gunicorn, in deploy/gunicorn.conf.py.
 GUNICORN_VARIABLES = {"WEB_THREADS"}
 
@@ -48,7 +48,8 @@ def test_image_runs_as_another_user_than_root():
 
 def test_services_have_the_time_to_stop_that_they_need():
     """Docker kills a service after 10 seconds if nothing is said."""
-    for service, unit in (("web", "portal-web.service"), ("workers", "portal-worker.service")):
+    for service, name in (("web", "web"), ("dialer", "dialer"), ("workers", "worker")):
+        unit = f"portal-{name}.service"
         allowed = int(read_unit((ROOT / "deploy" / unit).read_text())["TimeoutStopSec"])
         assert COMPOSE["services"][service]["stop_grace_period"] == f"{allowed}s"
 
@@ -63,3 +64,10 @@ def test_backups_have_the_programs_of_the_version_of_the_server():
 def test_a_database_that_is_set_up_does_not_count_as_ready():
     """The image of PostgreSQL sets it up with a server that answers on its socket only."""
     assert COMPOSE["services"]["database"]["healthcheck"]["test"][:3] == ["CMD", "pg_isready", "-h"]
+
+
+def test_proxy_reaches_the_dialers_processes_at_the_address_that_they_listen_at():
+    assert COMPOSE["services"]["proxy"]["environment"]["PORTAL_DIALER_UPSTREAM"] == "dialer:8001"
+    assert "DIALER_BIND=0.0.0.0:8001" in DOCKERFILE
+    assert "--config deploy/gunicorn-dialer.conf.py" in COMPOSE["services"]["dialer"]["command"][-1]
+    assert "127.0.0.1:8001/healthz" in COMPOSE["services"]["dialer"]["healthcheck"]["test"][-1]

@@ -83,7 +83,7 @@ def test_command_reads_settings_as_systemd_does(line, value):
 
 
 def test_command_has_the_user_umask_and_settings_of_the_units():
-    for name in ("portal-web.service", "portal-worker.service"):
+    for name in ("portal-web.service", "portal-dialer.service", "portal-worker.service"):
         unit = (ROOT / "deploy" / name).read_text()
         for line in (
             f"User={portal_command['USER']}",

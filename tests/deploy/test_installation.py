@@ -17,6 +17,7 @@ from tests.support.waiting import wait_until
 
 HOST = "portal.localhost"
 OWNER, PASSWORD = "dana@example.com", "a portal of my own 2026"
+UNITS = ("portal-web.service", "portal-dialer.service", "portal-worker.service")
 ONLINE_STEPS = ("user", "code")
 OFFLINE_STEPS = ("settings", "database", "command", "migrate", "services", "proxy")
 # Runs inside the machine: signs in through the web server as the proxy asks it, uploads a file, and prints its page.
@@ -67,18 +68,22 @@ grep -q portal_canary_age_seconds /tmp/metrics
 promtool check metrics < /tmp/metrics
 """
 
-# Stands for systemd, which does not run here: writes down what it is told, and reloads the web server as its unit says.
+# Stands for systemd, which does not run here: writes down what it is told, and reloads services as their units say.
 SYSTEMCTL = """#!/bin/sh
 echo "$*" >> /run/told
-[ "$*" != "reload portal-web" ] || kill -HUP "$(pgrep --oldest --full bin/gunicorn)"
+[ "$*" != "reload portal-web portal-dialer" ] || for config in gunicorn.conf.py gunicorn-dialer.conf.py; do
+  kill -HUP "$(pgrep --oldest --full "bin/gunicorn --config deploy/$config")"
+done
 """
 WHO, WHAT = ("AUTHOR", "COMMITTER"), ("NAME", "EMAIL")
 SIGN_IN_PAGE = """
 import sys, httpx
 headers = {"Host": sys.argv[1], "X-Forwarded-Proto": "https"}
-print(httpx.get("http://127.0.0.1:8000/sign-in/", headers=headers, timeout=60).text)
+print(httpx.get(f"http://127.0.0.1:{sys.argv[2]}/sign-in/", headers=headers, timeout=60).text)
 """
-# Runs inside the machine until it is told to end: asks for the sign-in page all the time, and prints what fails.
+# Of portal-web and portal-dialer.
+PORTS = (8000, 8001)
+# Runs inside the machine until it is told to end: asks both web servers all the time, and prints what fails.
 WATCHER = """
 import sys, time
 from pathlib import Path
@@ -86,10 +91,11 @@ import httpx
 headers = {"Host": sys.argv[1], "X-Forwarded-Proto": "https"}
 asked = 0
 while not Path("/run/upgraded").exists():
-    answer = httpx.get("http://127.0.0.1:8000/sign-in/", headers=headers, timeout=60)
-    asked += 1
-    if answer.status_code != 200:
-        sys.exit(f"request {asked}: {answer.status_code}")
+    for port in (8000, 8001):
+        answer = httpx.get(f"http://127.0.0.1:{port}/sign-in/", headers=headers, timeout=60)
+        asked += 1
+        if answer.status_code != 200:
+            sys.exit(f"request {asked} to port {port}: {answer.status_code}")
     time.sleep(0.05)
 print("asked", asked)
 """
@@ -114,7 +120,8 @@ def installed(request, tmp_path_factory) -> Iterator[tuple[Machine, str]]:
 
 def test_it_says_what_it_leaves_out_without_systemd(installed):
     _, written = installed
-    assert "left out, because systemd is not running: systemctl enable --now portal-web portal-worker" in written
+    enabled = "systemctl enable --now portal-web portal-dialer portal-worker"
+    assert f"left out, because systemd is not running: {enabled}" in written
     assert "portal: done" in written.splitlines()
 
 
@@ -124,7 +131,7 @@ def test_owner_signs_in_and_the_worker_reads_a_file(installed):
     prepared = machine.run("portal", "shell", "-c", SET_PASSWORD)
     page, code = re.search(r"PAGE (\S+)\s+CODE (\S+)", prepared).groups()
     with ExitStack() as services:
-        for name in ("portal-web.service", "portal-worker.service"):
+        for name in UNITS:
             services.enter_context(run_unit(machine, name))
         seen = machine.run("/opt/portal/.venv/bin/python", "-c", VISITOR, HOST, OWNER, PASSWORD, page, code)
         assert "previewed" in seen
@@ -161,16 +168,17 @@ def test_script_upgrades_while_the_portal_answers(installed):
     machine.run("sh", "-c", f"mkdir -p /run/systemd/system; cat > /usr/local/bin/systemctl <<'END'\n{SYSTEMCTL}END")
     machine.run("chmod", "755", "/usr/local/bin/systemctl")
     options = {"REPOSITORY": "/source", "HOST": HOST}
-    with run_unit(machine, "portal-web.service"):
+    with run_unit(machine, "portal-web.service"), run_unit(machine, "portal-dialer.service"):
         watcher = subprocess.Popen([*machine.enter(), python, "-c", WATCHER, HOST], stdout=subprocess.PIPE, text=True)
         machine.run("bash", "/opt/portal/deploy/install.sh", *ONLINE_STEPS, online=True, **options)
         machine.run("bash", "/opt/portal/deploy/install.sh", *OFFLINE_STEPS, **options)
-        wait_until(lambda: 'data-release="next"' in machine.run(python, "-c", SIGN_IN_PAGE, HOST))
+        for port in PORTS:
+            wait_until(lambda port=port: 'data-release="next"' in machine.run(python, "-c", SIGN_IN_PAGE, HOST, port))
         machine.run("touch", "/run/upgraded")
         assert "asked" in watcher.communicate(timeout=60)[0]
     assert machine.run("cat", "/run/told").splitlines() == [
         "daemon-reload",
-        "enable --now portal-web portal-worker",
-        "reload portal-web",
+        "enable --now portal-web portal-dialer portal-worker",
+        "reload portal-web portal-dialer",
         "restart portal-worker",
     ]

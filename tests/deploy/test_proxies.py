@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from django.urls import get_resolver
 
 from tests.deploy.upstream import SlowRequest, Upstream, run_upstream
 from tests.support.processes import ROOT
@@ -38,6 +40,7 @@ class Proxy:
     host: str
     port: int
     upstream: Upstream
+    dialer: Upstream
     tls: ssl.SSLContext | None = None
 
     def client(self) -> httpx.Client:
@@ -77,6 +80,7 @@ def test_caddyfile_serves_the_host_of_the_example_by_default(name):
     config = adapt(CADDYFILES[name][0], name).stdout
     assert f'"host":["{HOST}"]' in config
     assert '"dial":"127.0.0.1:8000"' in config
+    assert '"dial":"127.0.0.1:8001"' in config
 
 
 def write_nginx_config(folder: Path, site: str) -> Path:
@@ -124,39 +128,42 @@ def run_program(command: list[object], port: int, folder: Path, **environment: s
 
 
 @contextmanager
-def run_caddy(name: str, upstream: Upstream, folder: Path) -> Iterator[Proxy]:
+def run_caddy(name: str, upstream: Upstream, dialer: Upstream, folder: Path) -> Iterator[Proxy]:
     port = free_port()
     config = folder / "Caddyfile"
     # Without its control socket, whose port another Caddy may have.
-    config.write_text("{\n\tadmin off\n}\n" + (ROOT / "deploy" / name).read_text())
+    text = (ROOT / "deploy" / name).read_text().replace("\n{\n", "\n{\n\tadmin off\n", 1)
+    config.write_text(text.replace("read_header 10s", "read_header 3s"))
     command = [CADDYFILES[name][0], "run", "--adapter", "caddyfile", "--config", config]
     environment = {
         "PORTAL_HOST": f"http://127.0.0.1:{port}",
         "PORTAL_UPSTREAM": f"127.0.0.1:{upstream.port}",
+        "PORTAL_DIALER_UPSTREAM": f"127.0.0.1:{dialer.port}",
     }
     with run_program(command, port, folder, **environment):
-        yield Proxy("http", f"127.0.0.1:{port}", port, upstream)
+        yield Proxy("http", f"127.0.0.1:{port}", port, upstream, dialer)
 
 
 @contextmanager
-def run_nginx(upstream: Upstream, folder: Path) -> Iterator[Proxy]:
+def run_nginx(upstream: Upstream, dialer: Upstream, folder: Path) -> Iterator[Proxy]:
     port, plain_port = free_port(), free_port()
-    site = (ROOT / "deploy" / "nginx.conf").read_text()
+    site = (ROOT / "deploy" / "nginx.conf").read_text().replace("header_timeout 10s", "header_timeout 3s")
     site = re.sub(r"(listen (\[::\]:)?)443 ", rf"\g<1>{port} ", site)
     site = re.sub(r"(listen (\[::\]:)?)80;", rf"\g<1>{plain_port};", site)
-    config = write_nginx_config(folder, site.replace("127.0.0.1:8000", f"127.0.0.1:{upstream.port}"))
+    site = site.replace("127.0.0.1:8000", f"127.0.0.1:{upstream.port}")
+    config = write_nginx_config(folder, site.replace("127.0.0.1:8001", f"127.0.0.1:{dialer.port}"))
     tls = ssl.create_default_context()
     tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
     with run_program(["/usr/sbin/nginx", "-c", config, "-g", "daemon off;"], port, folder):
-        yield Proxy("https", HOST, port, upstream, tls)
+        yield Proxy("https", HOST, port, upstream, dialer, tls)
 
 
 @pytest.fixture(params=PROXIES, scope="module")
 def proxy(request, tmp_path_factory) -> Iterator[Proxy]:
     folder = tmp_path_factory.mktemp("proxy")
-    with run_upstream() as upstream:
-        run = run_nginx(upstream, folder) if request.param == "nginx.conf" else None
-        with run or run_caddy(request.param, upstream, folder) as running:
+    with run_upstream() as upstream, run_upstream() as dialer:
+        run = run_nginx(upstream, dialer, folder) if request.param == "nginx.conf" else None
+        with run or run_caddy(request.param, upstream, dialer, folder) as running:
             yield running
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -201,4 +208,67 @@ def test_it_passes_a_slow_body_only_once_it_is_complete(proxy):
 def test_it_passes_a_large_upload_unchanged(proxy):
     body = bytes(range(256)) * 4 * 30_000
     with proxy.client() as client:
-        assert client.post("/large", content=body).text == hashlib.sha256(body).hexdigest()
+        answer = client.post("/number-management/phone-numbers/import/", content=body)
+        assert answer.text == hashlib.sha256(body).hexdigest()
+
+
+def list_upload_paths() -> list[str]:
+    """A path of each address that takes files."""
+    found = ["/api/v1/imports", "/api/v1/label-photos"]
+    for pattern in get_resolver().url_patterns:
+        for one in getattr(pattern, "url_patterns", [pattern]):
+            if hasattr(getattr(one, "callback", None), "may_upload"):
+                found.append("/" + re.sub("<int:[a-z]+>", "17", re.sub("<str:[a-z]+>", "word", str(one.pattern))))
+    return found
+
+
+@pytest.mark.parametrize("path", list_upload_paths())
+def test_it_passes_files_to_each_address_that_takes_them(proxy, path):
+    with proxy.client() as client:
+        assert client.post(path, content=b"x" * 3_000_000).status_code == 200
+    assert proxy.upstream.arrived[-1] == path
+
+
+@pytest.mark.parametrize("path", ["/sign-in/", "/api/v1/match", "/number-management/phone-numbers/imports/"])
+def test_it_refuses_a_large_body_at_other_addresses(proxy, path):
+    before = len(proxy.upstream.arrived), len(proxy.dialer.arrived)
+    with proxy.client() as client:
+        assert client.post(path, content=b"x" * 3_000_000).status_code == 413
+    assert (len(proxy.upstream.arrived), len(proxy.dialer.arrived)) == before
+
+
+def test_it_passes_the_dialers_requests_to_their_own_processes(proxy):
+    before = len(proxy.upstream.arrived)
+    with proxy.client() as client:
+        assert client.post("/api/v1/match", content=b"{}").status_code == 200
+    seen = proxy.dialer.headers["/api/v1/match"]
+    assert (seen["host"], seen["x-forwarded-proto"]) == (proxy.host, proxy.scheme)
+    assert seen["x-forwarded-for"] == "127.0.0.1"
+    assert len(proxy.upstream.arrived) == before
+
+
+def test_it_passes_a_slow_request_of_a_dialer_only_once_it_is_complete(proxy):
+    slow = SlowRequest(proxy.port, "/api/v1/match", host=proxy.host, size=1000, tls=proxy.tls)
+    before = len(proxy.dialer.arrived)
+    slow.send(500)
+    with proxy.client() as client:
+        assert client.post("/fast", content=b"x").status_code == 200
+    assert len(proxy.dialer.arrived) == before, "the portal is asked while the body is not complete"
+    slow.send(500)
+    assert slow.read_status() == 200
+
+
+def test_it_gives_up_on_a_client_that_does_not_finish_the_head(proxy):
+    """The example's 10 seconds; the test shortens them."""
+    connection = socket.create_connection(("127.0.0.1", proxy.port), timeout=60)
+    with proxy.tls.wrap_socket(connection, server_hostname=proxy.host) if proxy.tls else connection as client:
+        client.sendall(f"GET /slow-head HTTP/1.1\r\nHost: {proxy.host}\r\n".encode())
+        assert not client.recv(4096).startswith(b"HTTP/1.1 200")
+    assert "/slow-head" not in proxy.upstream.arrived
+
+
+@pytest.mark.parametrize("name", PROXIES)
+def test_it_has_a_limit_for_the_time_of_a_body_and_of_a_response(name):
+    text = (ROOT / "deploy" / name).read_text()
+    for wanted in ("client_body_timeout", "send_timeout") if name == "nginx.conf" else ("read_body", "write"):
+        assert re.search(rf"^\s+{wanted} \d+[sm];?$", text, re.MULTILINE)

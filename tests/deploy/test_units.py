@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.processes import ROOT
 
-UNITS = ["portal-web.service", "portal-worker.service"]
+UNITS = ["portal-web.service", "portal-dialer.service", "portal-worker.service"]
 
 
 @pytest.mark.parametrize("name", UNITS)

@@ -309,7 +309,7 @@ def test_systemd_gives_the_worker_time_to_finish_its_tasks():
     assert int(worker["TimeoutStopSec"]) >= 3 * BUDGET_SECONDS
 
 
-@pytest.mark.parametrize("name", ["portal-web.service", "portal-worker.service"])
+@pytest.mark.parametrize("name", ["portal-web.service", "portal-dialer.service", "portal-worker.service"])
 def test_systemd_units_may_write_only_to_the_data_directory(name):
     assert systemd_service(name)["ReadWritePaths"] == env_example()["DATA_DIR"][1]
     assert systemd_service(name)["EnvironmentFile"] == "/etc/portal/portal.env"

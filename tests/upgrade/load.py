@@ -32,8 +32,8 @@ class RequestFailed(Exception):
 class Load:
     """Threads, each with its own kind of requests. `rounds` counts how often each has done them all."""
 
-    def __init__(self, url: str, seeded: dict) -> None:
-        self.url, self.seeded = url, seeded
+    def __init__(self, url: str, seeded: dict, dialer_url: str = "") -> None:
+        self.url, self.seeded, self.dialer_url = url, seeded, dialer_url or url
         self.failures: list[str] = []
         self.rounds: Counter[str] = Counter()
         # The numbers that the portal said it has added, or will.
@@ -111,7 +111,7 @@ class Load:
         self._ask(client, "POST", "/api/v1/numbers", json={"number": number})
         self.numbers.append(number)
         match = {"campaign_id": self.seeded["campaign_id"], "called": "+12062129911"}
-        self._ask(client, "POST", "/api/v1/match", json=match)
+        self._ask(client, "POST", f"{self.dialer_url}/api/v1/match", json=match)
 
     def import_file(self, client: httpx.Client) -> None:
         numbers = [f"+1360{2_000_000 + next(_places)}" for _ in range(ROWS_OF_IMPORT)]
@@ -143,8 +143,8 @@ class Load:
 
 
 @contextmanager
-def under_load(url: str, seeded: dict) -> Iterator[Load]:
-    load = Load(url, seeded)
+def under_load(url: str, seeded: dict, dialer_url: str = "") -> Iterator[Load]:
+    load = Load(url, seeded, dialer_url)
     load.start()
     try:
         yield load

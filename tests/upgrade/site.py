@@ -21,15 +21,16 @@ from tests.support.waiting import wait_until
 # Only a test that fails waits this long.
 SECONDS = 240
 WEB = ("-m", "gunicorn", "--config", "deploy/gunicorn.conf.py", "portal.wsgi")
+DIALER = ("-m", "gunicorn", "--config", "deploy/gunicorn-dialer.conf.py", "portal.wsgi")
 WORKERS = ("manage.py", "run_workers")
 
 
 class Site:
-    """`code` holds the files of the running version. Pages and the API answer at `url`."""
+    """`code` holds the files of the running version. Pages and the API answer at `url`, dialers are at `dialer_url`."""
 
     def __init__(self, folder: Path, code: Path, address: str) -> None:
         self.folder, self.code = folder, code
-        self.port = free_port()
+        self.port, self.dialer_port = free_port(), free_port()
         self.processes: dict[str, subprocess.Popen] = {}
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         self.environment = kept | {
@@ -47,6 +48,7 @@ class Site:
             "API_RATE_LIMIT": "0",
             "API_MATCH_RATE_LIMIT": "0",
             "BIND": f"127.0.0.1:{self.port}",
+            "DIALER_BIND": f"127.0.0.1:{self.dialer_port}",
             "WEB_CONCURRENCY": "2",
             "WORKERS": "2",
         }
@@ -54,6 +56,11 @@ class Site:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def dialer_url(self) -> str:
+        """That of the pages, as long as the running version has no processes for dialers."""
+        return f"http://127.0.0.1:{self.dialer_port}" if "dialer" in self.processes else self.url
 
     def run(self, *arguments: object) -> str:
         """Run Python in the folder of the code, and return what it writes."""
@@ -66,6 +73,12 @@ class Site:
     def start_web(self) -> None:
         self._start("web", WEB)
         wait_for_port(self.port, "The portal")
+        self._start_dialer()
+
+    def _start_dialer(self) -> None:
+        if (self.code / DIALER[-2]).exists():
+            self._start("dialer", DIALER)
+            wait_for_port(self.dialer_port, "The processes for dialers")
 
     def start_workers(self) -> None:
         """Return once they have done a task, as systemd does."""
@@ -94,12 +107,20 @@ class Site:
                 shutil.copyfile(new, old)
 
     def reload_web(self, sign: str) -> None:
-        """As `systemctl reload` does. Return once no process of the former version answers."""
-        master = self.processes["web"].pid
-        former = list_children(master)
-        os.kill(master, signal.SIGHUP)
-        wait_until(lambda: not former & list_children(master), seconds=SECONDS)
+        """As `systemctl reload` does. Return once no process of the former version answers.
+
+        Processes for dialers are started if the former version had none.
+        """
+        for name in ("web", "dialer"):
+            if name not in self.processes:
+                self._start_dialer()
+                continue
+            master = self.processes[name].pid
+            former = list_children(master)
+            os.kill(master, signal.SIGHUP)
+            wait_until(lambda master=master, former=former: not former & list_children(master), seconds=SECONDS)
         assert sign in self.read_page("/sign-in/")
+        assert sign in httpx.get(f"{self.dialer_url}/sign-in/", timeout=SECONDS).text
 
     def loads_code_at_start(self) -> bool:
         """Whether the version in the folder does, so that its workers may run while the files change."""

@@ -79,7 +79,7 @@ def test_no_request_fails_while_the_previous_release_becomes_this_version(site, 
     version = versions.sign_pages(versions.copy_this_version(tmp_path / "this"), "this")
     site.start_web()
     site.start_workers()
-    with under_load(site.url, seeded) as load:
+    with under_load(site.url, seeded, site.dialer_url) as load:
         upgrade(site, load, version, versions.get_sign("this"))
     check_nothing_lost(site, load)
 
@@ -88,7 +88,7 @@ def test_nothing_fails_while_this_version_becomes_one_with_other_files(site, see
     """No process of this version can load a file of the next one. Neither the web nor the workers need to."""
     version = versions.sign_pages(versions.copy_this_version(tmp_path / "next"), "next")
     versions.change_every_file(version, "next")
-    with under_load(site.url, seeded) as load:
+    with under_load(site.url, seeded, site.dialer_url) as load:
         upgrade(site, load, version, versions.get_sign("next"))
     check_nothing_lost(site, load)
 

@@ -67,7 +67,7 @@ def test_nothing_is_restored_under_a_running_portal(backup, empty_portal, hold):
         refused = empty_portal.manage("restore", backup)
     assert refused.returncode == 1
     assert "under a running portal" in refused.stderr
-    assert "systemctl stop portal-web portal-worker" in refused.stderr
+    assert "systemctl stop portal-web portal-dialer portal-worker" in refused.stderr
     empty_portal.manage_well("restore", backup)
 
 

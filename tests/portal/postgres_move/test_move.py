@@ -230,7 +230,7 @@ def test_running_portal_is_not_moved(portal, address):
         refused = portal.manage("move_to_postgres", "--to", address)
     assert refused.returncode == 1
     assert "under a running portal" in refused.stderr
-    assert "systemctl stop portal-web portal-worker" in refused.stderr
+    assert "systemctl stop portal-web portal-dialer portal-worker" in refused.stderr
 
 
 def test_value_that_postgresql_refuses_is_named(portal, address, tmp_path):
