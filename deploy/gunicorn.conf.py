@@ -18,7 +18,8 @@ from portal.logging_settings import LOGGING  # noqa: E402
 # Only the proxy (Caddy or nginx) may reach this address.
 bind = os.environ.get("BIND", "127.0.0.1:8000")
 workers = int(os.environ.get("WEB_CONCURRENCY", min(multiprocessing.cpu_count() + 1, 5)))
-worker_class = "gthread"
+# Reads requests before a thread gets them: a slow client that reaches gunicorn directly occupies no thread.
+worker_class = "portal.web_worker.BufferingWorker"
 # A process runs one Python thread at a time, and SQLite hardly waits: on two processors with eight connections, the p99
 # of match requests was 12 ms with two threads, 17 ms with four, and 20 ms with eight. PostgreSQL waits for the network,
 # and other threads use that time. Slow clients occupy no thread, because the proxy buffers requests and responses.

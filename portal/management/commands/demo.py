@@ -102,7 +102,7 @@ def get_web_command(port: int, *, reload: bool) -> list[str]:
         return get_manage_command("runserver", f"{HOST}:{port}")
     gunicorn = [sys.executable, "-m", "gunicorn", "portal.wsgi", "--chdir", str(BASE_DIR), "--bind", f"{HOST}:{port}"]
     quiet = ["--log-level", "warning", "--no-control-socket", "--graceful-timeout", "5"]
-    return [*gunicorn, "--worker-class", "gthread", "--threads", "8", *quiet]
+    return [*gunicorn, "--worker-class", "portal.web_worker.BufferingWorker", "--threads", "8", *quiet]
 
 
 def wait_for_web_server(port: int, *, shutdown: ShutdownRequest, web: Program) -> bool:
