@@ -8,7 +8,7 @@ class PortalConfig(AppConfig):
     verbose_name = "Accounts"
 
     def ready(self) -> None:
-        from portal.accounts import owner_mails, passwords
+        from portal.accounts import invitations, owner_mails, passwords
         from portal.accounts.api_keys import expiry
         from portal.area_code_tables import fetch_numbering_plan
         from portal.audit import protection
@@ -37,7 +37,9 @@ class PortalConfig(AppConfig):
         register_kinds((*work.KINDS, MAIL_WORK, expiry.WORK, failed_sign_ins.WORK), without_work=without_work)
         register_totals((results.ATTEMPTS,))
         register_sections(SECTIONS)
-        register_mail_kinds(passwords.INVITATION, passwords.STAFF_INVITATION, passwords.PASSWORD_RESET)
+        register_mail_kinds(
+            invitations.MAIL, passwords.INVITATION, passwords.STAFF_INVITATION, passwords.PASSWORD_RESET
+        )
         register_mail_kinds(owner_mails.KIND, mails.KIND, expiry.KIND)
         register_mail_kinds(notices.KIND)
         reauthentication.connect_signals()

@@ -10,6 +10,7 @@ from django_q.models import Failure, OrmQ, Schedule, Success
 from portal.views import (
     api_keys,
     audit_trail,
+    invitations,
     members,
     openid_connect,
     passwords,
@@ -36,6 +37,7 @@ urlpatterns = [
     *sessions.urls,
     *passwords.urls,
     *members.urls,
+    *invitations.urls,
     *api_keys.urls,
     *audit_trail.urls,
     *preferences.urls,

@@ -15,11 +15,13 @@ from portal.models import (
     AttemptCount,
     CacheEntry,
     IdempotentResponse,
+    Invitation,
     OutgoingMail,
     TaskFailure,
     WebhookDelivery,
     WebhookMessage,
 )
+from portal.models.invitations import INVITATION_LIFETIME
 from reputation.matching.statistics import WINDOW_DAYS
 from reputation.models import (
     BulkAction,
@@ -122,6 +124,11 @@ def delete_entries_of_ended_sessions(now: datetime) -> int:
     return _delete_chunk(UserSession.objects.filter(~Exists(session)))
 
 
+def delete_expired_invitations(now: datetime) -> int:
+    """Deletes one chunk of invitations that nobody answered in time."""
+    return _delete_chunk(Invitation.objects.filter(created_at__lte=now - INVITATION_LIFETIME))
+
+
 def delete_old_attempts(now: datetime) -> int:
     """Deletes one chunk of counts of attempts that do not count any more."""
     return _delete_chunk(AttemptCount.objects.filter(last_at__lt=now - FORGOTTEN_AFTER))
@@ -155,6 +162,7 @@ STEPS = {
     "prune sessions": delete_expired_sessions,
     "prune lists of sessions": delete_entries_of_ended_sessions,
     "prune attempts": delete_old_attempts,
+    "prune invitations": delete_expired_invitations,
     "prune the cache": delete_expired_cache_entries,
     "prune photos of labels": delete_old_photos,
     "prune called numbers": delete_called_numbers,

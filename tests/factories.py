@@ -9,7 +9,7 @@ from factory.django import DjangoModelFactory
 
 from enrollment.models import Application
 from portal.accounts.licensing import Product
-from portal.models import Account, Licence, Member, User, WebhookEndpoint
+from portal.models import Account, Invitation, Licence, Member, User, WebhookEndpoint
 from portal.phone.numbers import parse_number
 from portal.webhooks.events import EVENT_TYPES
 from reputation.models import (
@@ -54,6 +54,15 @@ class MemberFactory(DjangoModelFactory):
     account = factory.SubFactory(AccountFactory)
     user = factory.SubFactory(UserFactory)
     role = Member.Role.ADMIN
+
+
+class InvitationFactory(DjangoModelFactory):
+    class Meta:
+        model = Invitation
+
+    account = factory.SubFactory(AccountFactory)
+    email = factory.Sequence(lambda n: f"guest{n}@example.com")
+    role = Member.Role.VIEWER
 
 
 class LicenceFactory(DjangoModelFactory):

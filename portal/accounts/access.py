@@ -24,7 +24,7 @@ from portal.accounts.roles import Permission, get_member_permissions
 from portal.audit import Actor, Context
 from portal.authentication.reauthentication import require_recent_sign_in
 from portal.authentication.second_factors import get_requirement
-from portal.models import Account, Member, User
+from portal.models import Account, Invitation, Member, User
 from portal.models.accounts import AccountQuerySet
 
 ACCOUNT_SESSION_KEY = "account_id"
@@ -71,6 +71,8 @@ def any_member_required(view: View) -> View:
     @wraps(view)
     def inner(request: MemberRequest, *args: object, **kwargs: object) -> HttpResponseBase:
         if not request.memberships:
+            if Invitation.objects.open(request.context.now).for_person(request.user).exists():
+                return _redirect(request, reverse("invitations"))
             return render(request, "portal/no_account.html", status=403)
         return view(request, *args, **kwargs)
 

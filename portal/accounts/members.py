@@ -11,7 +11,7 @@ from portal import audit
 from portal.accounts.passwords import enqueue_invitation
 from portal.accounts.roles import Permission, get_member_roles
 from portal.audit import Context
-from portal.models import Account, Member, User
+from portal.models import Account, Invitation, Member, User
 
 
 class MembershipError(Exception):
@@ -26,23 +26,31 @@ class LastOwner(MembershipError):
 
 
 def add_member(*, account: Account, email: str, role: str, context: Context) -> Member:
-    """Make the person with this address a member, and tell them by mail how to sign in.
+    """Make the person with this address a member at once, and tell them by mail how to sign in.
 
-    Creates the user, without a password, if there is none.
+    Only for those who run the portal: owners invite people (portal.accounts.invitations). Creates the user, without a
+    password, if there is none.
     Raises MembershipError if they are a member already or may not sign in.
     """
     with transaction.atomic():
-        _lock_account(account)
+        lock_account(account)
         user, _ = User.objects.get_or_create(email=email.strip().lower(), defaults={"password": make_password(None)})
         if not user.is_active:
             raise MembershipError("This person is kept from signing in. Ask whoever runs the portal.")
         if Member.objects.filter(account=account, user=user).exists():
             raise MembershipError("This person is a member already. Their role can be changed in the list.")
-        member = Member.objects.create(
-            account=account, user=user, role=role, joined_at=context.now, digest_sent_at=context.now
-        )
-        _record_event(member, context=context, code="member.added", after=role)
+        Invitation.objects.filter(account=account, email=user.email).delete()
+        member = add_accepted_member(account=account, user=user, role=role, context=context)
         enqueue_invitation(member, invited_by=context.actor.user, now=context.now)
+    return member
+
+
+def add_accepted_member(*, account: Account, user: User, role: str, context: Context) -> Member:
+    """Make a person a member who is none yet. In a transaction that holds `lock_account`."""
+    member = Member.objects.create(
+        account=account, user=user, role=role, joined_at=context.now, digest_sent_at=context.now
+    )
+    _record_event(member, context=context, code="member.added", after=role)
     return member
 
 
@@ -52,7 +60,7 @@ def change_role(member: Member, *, role: str, expected_role: str, context: Conte
     Raises LastOwner, and MembershipError if the role is another than expected or the member was removed.
     """
     with transaction.atomic():
-        _lock_account(member.account)
+        lock_account(member.account)
         before = Member.objects.filter(pk=member.pk).values_list("role", flat=True).first()
         if before == role:
             return False
@@ -70,7 +78,7 @@ def change_role(member: Member, *, role: str, expected_role: str, context: Conte
 def remove_member(member: Member, *, context: Context) -> None:
     """Remove the person from the account. The user stays, and the audit trail still names them. Raises LastOwner."""
     with transaction.atomic():
-        _lock_account(member.account)
+        lock_account(member.account)
         before = Member.objects.filter(pk=member.pk).values_list("role", flat=True).first()
         if before is None:
             return
@@ -93,7 +101,7 @@ def get_emails(account: Account, permission: Permission) -> list[str]:
     return list(members.order_by("pk").values_list("user__email", flat=True))
 
 
-def _lock_account(account: Account) -> None:
+def lock_account(account: Account) -> None:
     """Serialize changes to an account's members: two owners who demote each other at once would leave none."""
     Account.objects.select_for_update().get(pk=account.pk)
 

@@ -35,7 +35,7 @@ def compose_invitation(params: dict[str, Any]) -> mail.Message | None:
         "link": "" if member.user.has_usable_password() else get_set_password_link(member.user, purpose=INVITED),
         "days": LIFETIMES[INVITED].days,
     }
-    subject = f"You were added to {member.account.name}"
+    subject = "You were added to an account of the Number Reputation portal"
     return mail.Message(subject, "portal/mails/invitation.txt", context, to=[member.user.email])
 
 

@@ -120,6 +120,9 @@ EVENT_LABELS: dict[str, EventLabel] = {
     "factor.code_used": EventLabel("Recovery code used", "wait", shows_values=True),
     "staff.opened": EventLabel("Opened by staff"),
     "person.second_factors_reset": EventLabel("Second factors reset", "wait"),
+    "invitation.sent": EventLabel("Person invited", "wait", shows_values=True),
+    "invitation.withdrawn": EventLabel("Invitation withdrawn"),
+    "invitation.declined": EventLabel("Invitation declined"),
     "member.added": EventLabel("Member added", shows_values=True),
     "member.role": EventLabel("Role changed", shows_values=True),
     "member.removed": EventLabel("Member removed"),
@@ -175,7 +178,7 @@ EVENT_KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "webhooks": ("Webhooks", ("webhook.",)),
     "sign_in": ("Sign-in, passwords and second factors", ("sign_in.", "password.", "factor.")),
     "staff": ("What staff opened", ("staff.",)),
-    "members": ("Members", ("member.", "person.", "user.")),
+    "members": ("Members", ("member.", "invitation.", "person.", "user.")),
     "account": (
         "Account, licences, connections, API keys and exports",
         (

@@ -13,6 +13,7 @@ from portal.models.api import ApiKey, ApiUsage, IdempotentResponse
 from portal.models.area_codes import AreaCodeTable
 from portal.models.audit import AuditBatch, AuditChain, AuditEvent, AuditIdentity
 from portal.models.cache import CacheEntry
+from portal.models.invitations import Invitation
 from portal.models.jobs import Canary, Claimable, Heartbeat, Lease, OperationsCheck, TaskFailure
 from portal.models.mail import MailServer, OutgoingMail
 from portal.models.metrics import MetricTotal
@@ -36,6 +37,7 @@ __all__ = [
     "FailedSignIn",
     "Heartbeat",
     "IdempotentResponse",
+    "Invitation",
     "Lease",
     "Licence",
     "MailServer",

@@ -1,4 +1,4 @@
-"""Account > Members: the list, and, for owners, adding people, changing roles and removing."""
+"""Account > Members: the list, and, for owners, inviting people, changing roles and removing."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from django.shortcuts import redirect, render
 from django.urls import path
 from django.views.decorators.http import require_POST
 
-from portal.accounts import api_keys, members
+from portal.accounts import api_keys, invitations, members
 from portal.accounts.access import MemberRequest, get_account_object_or_404, member_required, owner_required
 from portal.accounts.members import MembershipError
 from portal.authentication import throttling
 from portal.authentication.throttling import MustWait, Subject
-from portal.models import Member
+from portal.models import Invitation, Member
 from portal.text import join_names, pluralize
 
 
@@ -43,14 +43,25 @@ def add(request: MemberRequest) -> HttpResponse:
         return _render_page(request, form)
     try:
         throttling.begin_attempt([Subject(throttling.INVITATIONS, str(request.account.pk))], now=request.context.now)
-        added = members.add_member(account=request.account, **form.cleaned_data, context=request.context)
+        invited = invitations.invite(account=request.account, **form.cleaned_data, context=request.context)
     except MembershipError as error:
         form.add_error("email", str(error))
         return _render_page(request, form)
     except MustWait as error:
         form.add_error("email", f"You invited many people. {error.sentence}")
         return _render_page(request, form)
-    messages.success(request, f"{added.user.email} was added, and gets a mail that says how to sign in.")
+    messages.success(request, f"{invited.email} gets a mail, and is a member once they accept.")
+    return redirect("members")
+
+
+@require_POST
+@owner_required
+def withdraw_invitation(request: MemberRequest, pk: int) -> HttpResponse:
+    invitation = get_account_object_or_404(request, Invitation.objects.select_related("account"), pk)
+    if invitations.withdraw(invitation, context=request.context):
+        messages.success(request, f"The invitation of {invitation.email} was withdrawn.")
+    else:
+        messages.error(request, f"{invitation.email} answered meanwhile. Nothing was changed.")
     return redirect("members")
 
 
@@ -107,12 +118,15 @@ def _warn_about_keys(request: MemberRequest, member: Member) -> None:
 
 def _render_page(request: MemberRequest, form: AddMemberForm) -> HttpResponse:
     people = Member.objects.for_account(request.account).select_related("user").order_by("user__email")
-    return render(request, "portal/members.html", {"form": form, "people": people, "roles": Member.Role.choices})
+    invited = Invitation.objects.for_account(request.account).open(request.context.now).order_by("email")
+    context = {"form": form, "people": people, "invited": invited, "roles": Member.Role.choices}
+    return render(request, "portal/members.html", context)
 
 
 urls = [
     path("account/members/", member_list, name="members"),
     path("account/members/add/", add, name="member-add"),
+    path("account/members/invitations/<int:pk>/withdraw/", withdraw_invitation, name="invitation-withdraw"),
     path("account/members/<int:pk>/role/", change_role, name="member-change-role"),
     path("account/members/<int:pk>/remove/", remove, name="member-remove"),
 ]

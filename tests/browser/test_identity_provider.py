@@ -146,7 +146,7 @@ def test_sign_in_of_long_ago_at_the_provider_is_no_confirmation(open_page, live_
     page.wait_for_url("**/account/members/")
     page.goto(reverse("members"))
     page.get_by_label("E-mail").fill("new@example.com")
-    page.get_by_role("button", name="Add", exact=True).click()
+    page.get_by_role("button", name="Invite").click()
     page.wait_for_url("**/account/confirm/**")
     # The person at the browser takes the request for another sign-in out of the address.
     answer = page.request.get(reverse("openid-connect-begin-confirmation"), max_redirects=0)

@@ -54,6 +54,7 @@ from reputation.views.api_reference import openapi_document
 from reputation.views.call_station import ACTIONS
 from tests.factories import (
     CampaignFactory,
+    InvitationFactory,
     MemberFactory,
     PhoneNumberFactory,
     TelephoneFactory,
@@ -250,6 +251,7 @@ OBJECT_FACTORIES: dict[str, Callable[[Account], Model]] = {
     "desk-hiya-list": create_engine_list,
     "desk-registration-letter": create_registration_letter,
     "import": create_import,
+    "invitation": lambda account: InvitationFactory(account=account),
     "test_call": lambda account: create_test_call(account),
     "test_round": lambda account: create_test_call(account).round,
     "label-photo": create_label_photo,
@@ -308,6 +310,9 @@ PERSON_URLS = {
     "openid-connect-begin-confirmation",
     "openid-connect-confirm",
     "openid-connect-confirmed",
+    "invitations",
+    "invitation-accept",
+    "invitation-decline",
 }
 
 # Data without which a POST request gets 404.

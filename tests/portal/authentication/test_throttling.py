@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from portal.authentication import throttling
 from portal.authentication.throttling import MustWait, Subject, get_delay, get_network
-from portal.models import AttemptCount, Member, User
+from portal.models import AttemptCount, Invitation, User
 from tests.factories import MemberFactory
 from tests.support.mails import read_code, send_mails, set_password
 from tests.support.pages import get_html
@@ -214,7 +214,7 @@ def test_owner_invites_few_people_an_hour(as_owner):
         answer = as_owner.post(reverse("member-add"), {"email": f"guest{number}@example.com", "role": "viewer"})
     assert "You invited many people" in get_html(answer)
     assert 'value="guest39@example.com"' in get_html(answer)
-    assert Member.objects.count() == 31
+    assert Invitation.objects.count() == 30
 
 
 def test_address_that_guesses_keys_waits_and_a_valid_key_does_not(client, account):
