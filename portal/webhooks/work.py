@@ -14,9 +14,12 @@ from portal.webhooks.outbox import DELIVER_TASK
 
 
 def get_waiting_endpoints(now: datetime) -> QuerySet[WebhookEndpoint]:
-    """Endpoints with a delivery that is ready. `due_since` is when it, or the endpoint after a break, got ready."""
-    ready = WebhookDelivery.objects.ready(now).filter(unclaimed(now), endpoint=OuterRef("pk"))
-    oldest = Subquery(ready.order_by("next_action_at").values("next_action_at")[:1])
+    """Endpoints with a delivery that can be sent. `due_since` is since when it, or the endpoint after a break, can be.
+
+    A delivery that waits behind a refused one of its ordering key is not due, however long that takes.
+    """
+    due = WebhookDelivery.objects.due(now).filter(unclaimed(now), endpoint=OuterRef("pk"))
+    oldest = Subquery(due.order_by("next_action_at").values("next_action_at")[:1])
     waiting = WebhookEndpoint.objects.annotate(oldest_delivery=oldest).filter(oldest_delivery__isnull=False)
     return waiting.annotate(due_since=Greatest("oldest_delivery", Coalesce("backoff_until", "oldest_delivery")))
 

@@ -41,11 +41,12 @@ def ask(question: Callable[[], Answer]) -> Answer:
 def is_at_rest(account: ApiAccount) -> bool:
     """Whether no import, bulk action or due webhook of the account waits or is under way.
 
-    A webhook that its receiver refused waits for its next attempt, for up to hours. That is not lost.
+    A webhook that its receiver refused waits for its next attempt, for up to hours, and those behind it wait for it. That
+    is not lost.
     """
     imports = NumberImport.objects.for_account(account.account).filter(state__in=NumberImport.IN_PROGRESS)
     actions = BulkAction.objects.for_account(account.account).in_progress()
-    deliveries = WebhookDelivery.objects.for_account(account.account).ready(timezone.now())
+    deliveries = WebhookDelivery.objects.for_account(account.account).due(timezone.now())
     return not (imports.exists() or actions.exists() or deliveries.exists())
 
 
