@@ -35,12 +35,14 @@ class Probe:
         try:
             before = self._count_received()
             action = "disable" if self.is_on else "enable"
-            until = since + LIMIT_SECONDS
+            until, may_be_done = since + LIMIT_SECONDS, False
             while True:
                 answer = client.try_once("POST", f"numbers/{action}", json={"ids": [self.number_id]})
                 if answer is not None and answer.status_code < 300:
-                    assert answer.json()["to_do"] == 1, answer.json()["sentence"]
+                    assert answer.json()["to_do"] == 1 or may_be_done, answer.json()["sentence"]
                     break
+                # A request whose answer was lost may have been done.
+                may_be_done = True
                 self._wait(until, f"{action} was not answered")
             self.is_on = not self.is_on
             while self._count_received() == before:
