@@ -33,6 +33,7 @@ from reputation.test_calls.testers import invite_tester
 from reputation.views.call_station import ACTIONS
 from tests.factories import (
     AccountFactory,
+    InvitationFactory,
     LicenceFactory,
     MemberFactory,
     PhoneNumberFactory,
@@ -309,6 +310,17 @@ def _second_factors(url: Url, account: Account, owner: Member) -> Iterator[State
 
 
 # By URL name: a function that yields (state, address, member).
+def _members(url: Url, account: Account, owner: Member) -> Iterator[StateRow]:
+    InvitationFactory(account=account, role=Member.Role.ADMIN)
+    yield "somebody is invited", reverse(url.name), owner
+
+
+def _invitations(url: Url, account: Account, owner: Member) -> Iterator[StateRow]:
+    inviting = MemberFactory(account=AccountFactory(name="Harbor Roofing"), role=Member.Role.OWNER)
+    InvitationFactory(account=inviting.account, email=owner.user.email, invited_by=inviting.user)
+    yield "invited", reverse(url.name), owner
+
+
 STATE_BUILDERS: dict[str, Callable[[Url, Account, Member], Iterator[StateRow]]] = {
     "api-keys": _api_keys,
     "number": _numbers,
@@ -322,6 +334,8 @@ STATE_BUILDERS: dict[str, Callable[[Url, Account, Member], Iterator[StateRow]]] 
     "campaign-default": _campaigns,
     "bulk-action": _bulk_actions,
     "import": _imports,
+    "invitations": _invitations,
+    "members": _members,
     "services-details": _enrollments,
     "telephone": _telephones,
     "test-round": _test_rounds,
@@ -351,6 +365,8 @@ PUBLIC_PAGES: dict[str, Callable[[Url], str]] = {
     "account_inactive": lambda url: reverse("account_inactive"),
     "mfa_authenticate": lambda url: reverse("mfa_authenticate"),
     "mfa_login_webauthn": lambda url: reverse("mfa_login_webauthn"),
+    "openid_connect_callback": lambda url: reverse("openid_connect_callback"),
+    "openid_connect_login": lambda url: reverse("openid_connect_login"),
     "set-password": lambda url: f"{reverse('set-password')}#reset.no-such-token",
     "set-password-outdated": lambda url: reverse("set-password-outdated", args=["MQ", "no-such-token"]),
 }

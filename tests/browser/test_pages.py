@@ -21,6 +21,7 @@ from tests.browser.helpers import (
     screenshot,
 )
 from tests.browser.page_states import PageState, page_states
+from tests.support.servers import free_port
 
 # Colours depend only on the theme, everything else only on the width. Two renderings with all rules, and two with the
 # contrast rule, therefore find as much as four with all rules.
@@ -73,6 +74,8 @@ INVISIBLE_FOCUS_JS = """() => {
 def demo_data(transactional_db, settings, tmp_path) -> None:
     """Create the demo data, with simulated engines that do not know its numbers."""
     settings.SIMULATED_DIR, settings.DATA_DIR = tmp_path / "simulated", tmp_path
+    # The pages of signing in with an identity provider, which does not answer.
+    settings.OIDC_ISSUER, settings.OIDC_CLIENT_ID = f"http://127.0.0.1:{free_port()}", "portal"
     data.seed(now=timezone.now())
 
 
