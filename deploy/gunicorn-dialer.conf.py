@@ -7,7 +7,7 @@ large exports or guessed passwords, occupies processes of deploy/portal-web.serv
 import os
 from pathlib import Path
 
-exec(Path(__file__).with_name("gunicorn.conf.py").read_text())
+exec(Path(__file__).with_name("gunicorn.conf.py").read_text())  # noqa: S102 - the file beside this one
 
 # Only the proxy (Caddy or nginx) may reach this address.
 bind = os.environ.get("DIALER_BIND", "127.0.0.1:8001")
