@@ -25,6 +25,7 @@ CONTENT_SECURITY_POLICY = {
         "form-action": [SELF],
         "frame-ancestors": [NONE],
         "base-uri": [NONE],
+        "object-src": [NONE],
     }
 }
 # Features that no page uses. Those that pages use, such as copying to the clipboard and passkeys, keep the browser's
