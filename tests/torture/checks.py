@@ -41,8 +41,8 @@ def ask(question: Callable[[], Answer]) -> Answer:
 def is_at_rest(account: ApiAccount) -> bool:
     """Whether no import, bulk action or due webhook of the account waits or is under way.
 
-    A webhook that its receiver refused waits for its next attempt, for up to hours, and those behind it wait for it. That
-    is not lost.
+    A webhook that its receiver refused waits for its next attempt, for up to hours, and those behind it wait for it.
+    That is not lost.
     """
     imports = NumberImport.objects.for_account(account.account).filter(state__in=NumberImport.IN_PROGRESS)
     actions = BulkAction.objects.for_account(account.account).in_progress()
