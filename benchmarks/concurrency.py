@@ -93,7 +93,7 @@ def _measure_pages(run: BenchmarkRun, numbers: int) -> list[Result]:
     head = [
         f"GET {reverse('number-reputation')} HTTP/1.1",
         "Host: 127.0.0.1",
-        f"Cookie: {_create_session_cookie(data)}",
+        f"Cookie: {create_session_cookie(data)}",
         "",
         "",
     ]
@@ -179,7 +179,7 @@ def _run_load(port: int, request: str, *, seconds: float) -> tuple[list[float], 
     return took, failed
 
 
-def _create_session_cookie(data: Dataset) -> str:
+def create_session_cookie(data: Dataset) -> str:
     """The cookie of a session of the large account's admin."""
     session = import_module(settings.SESSION_ENGINE).SessionStore()
     session[SESSION_KEY] = str(data.user.pk)

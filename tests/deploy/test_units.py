@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from tests.deploy.units import read_unit
 from tests.support.processes import ROOT
 
 UNITS = ["portal-web.service", "portal-dialer.service", "portal-worker.service"]
@@ -38,3 +39,9 @@ def test_systemd_rates_the_exposure_of_the_unit_as_ok(name):
     answer = subprocess.run(command, capture_output=True, text=True)
     assert answer.returncode == 0, answer.stdout
     assert " OK " in answer.stdout.splitlines()[-1]
+
+
+def test_dialers_are_served_first_if_there_is_too_little_processor_time():
+    """100 is what the other services have, as nothing is said."""
+    assert read_unit((ROOT / "deploy" / "portal-dialer.service").read_text())["CPUWeight"] == "1000"
+    assert "CPUWeight" not in (ROOT / "deploy" / "portal-web.service").read_text()

@@ -288,10 +288,9 @@ def test_cookies_over_plain_http_keep_their_usual_names(production_env):
     assert run_python(plain, "-c", script).stdout.split() == ["sessionid", "csrftoken"]
 
 
-def test_gunicorn_accepts_its_configuration_and_the_portal(production_env):
-    answer = run_python(
-        production_env, "-m", "gunicorn", "--check-config", "--config", "deploy/gunicorn.conf.py", "portal.wsgi"
-    )
+@pytest.mark.parametrize("name", ["gunicorn.conf.py", "gunicorn-dialer.conf.py"])
+def test_gunicorn_accepts_its_configuration_and_the_portal(production_env, name):
+    answer = run_python(production_env, "-m", "gunicorn", "--check-config", "--config", f"deploy/{name}", "portal.wsgi")
     assert answer.returncode == 0, answer.stderr
 
 
