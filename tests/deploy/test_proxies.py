@@ -110,6 +110,22 @@ def test_nginx_accepts_its_example(tmp_path):
     assert answer.returncode == 0, answer.stderr
 
 
+@pytest.mark.parametrize(
+    ("version", "is_spoken"), [("-tls1", False), ("-tls1_1", False), ("-tls1_2", True), ("-tls1_3", True)]
+)
+def test_nginx_speaks_present_versions_of_tls_only(version, is_spoken, tmp_path):
+    # Seclevel 0: otherwise OpenSSL itself refuses the former versions, on both sides.
+    site = (ROOT / "deploy" / "nginx.conf").read_text()
+    site = "ssl_ciphers DEFAULT@SECLEVEL=0;\nssl_protocols TLSv1 TLSv1.1 TLSv1.2 TLSv1.3;\n" + site
+    port, plain_port = free_port(), free_port()
+    site = re.sub(r"(listen (\[::\]:)?)443 ", rf"\g<1>{port} ", site)
+    config = write_nginx_config(tmp_path, re.sub(r"(listen (\[::\]:)?)80;", rf"\g<1>{plain_port};", site))
+    ask = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", version, "-cipher", "DEFAULT:@SECLEVEL=0"]
+    with run_program(["/usr/sbin/nginx", "-c", config, "-g", "daemon off;"], port, tmp_path):
+        answer = subprocess.run(ask, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert (answer.returncode == 0) == is_spoken, answer.stderr
+
+
 @contextmanager
 def run_program(command: list[object], port: int, folder: Path, **environment: str) -> Iterator[None]:
     with (folder / "log").open("w") as log:
