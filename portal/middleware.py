@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render
 
 
@@ -29,10 +29,13 @@ def privacy_headers_middleware(
 def method_not_allowed_middleware(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
-    """Render a page for 405. Django's response is empty: somebody who reloads a POST-only address would see nothing."""
+    """Render a page for 405. Django's response is empty: somebody who reloads a POST-only address would see nothing.
+
+    TRACE is for finding out what proxies do with a request. No view expects it.
+    """
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        response = get_response(request)
+        response = HttpResponseNotAllowed(["GET"]) if request.method == "TRACE" else get_response(request)
         if response.status_code != 405 or response.content:
             return response
         page = render(request, "405.html", status=405)

@@ -31,6 +31,13 @@ def test_get_request_to_a_post_url_shows_a_405_page(as_admin):
     assert "only takes what a form or a button sends" in get_html(answer)
 
 
+@pytest.mark.parametrize(
+    "path", ["/", "/sign-in/", "/password/forgotten/", "/admin/", "/api/v1/numbers", "/no-such-page/"]
+)
+def test_trace_is_refused(as_admin, path):
+    assert as_admin.trace(path).status_code == 405
+
+
 def test_form_without_a_csrf_token_shows_what_to_do(admin):
     client = Client(enforce_csrf_checks=True)
     client.force_login(admin.user)
