@@ -60,7 +60,12 @@ step_database() {
     return
   fi
   runuser -u postgres -- createuser portal
-  runuser -u postgres -- createdb --owner=portal --encoding=UTF8 --template=template0 portal
+  runuser -u postgres -- createuser portal_owner
+  runuser -u postgres -- createdb --owner=portal_owner --encoding=UTF8 --template=template0 portal
+  password=$(python3 -c 'import secrets; print(secrets.token_urlsafe(30))')
+  runuser -u postgres -- psql -q -d postgres <<< "ALTER ROLE portal_owner PASSWORD '$password'"
+  install -m 600 /dev/null /etc/portal/owner.env
+  echo "MIGRATE_DATABASE_URL=postgres://portal_owner:$password@127.0.0.1:5432/portal" > /etc/portal/owner.env
   sed -i "s|^# DATABASE_URL=.*|DATABASE_URL=postgres:////run/postgresql/portal|" /etc/portal/portal.env
 }
 

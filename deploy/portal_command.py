@@ -13,6 +13,9 @@ import sys
 USER = "portal"
 FOLDER = "/opt/portal"
 SETTINGS = "/etc/portal/portal.env"
+# What only these commands get, and never the units: the address of the owner of PostgreSQL's tables.
+OWNER_SETTINGS = "/etc/portal/owner.env"
+OWNER_COMMANDS = ("migrate", "restore")
 UMASK = 0o027
 # What a command on a terminal needs of the caller's environment. Everything else is that of the units.
 KEPT = ("PATH", "TERM", "LANG", "COLUMNS", "LINES", "EDITOR")
@@ -35,6 +38,12 @@ def unquote(value: str) -> str:
     return re.sub(r"\\(.)", r"\1", value)
 
 
+def get_files(arguments: list[str], owner_settings: str = OWNER_SETTINGS) -> list[str]:
+    """The files with the settings of a command."""
+    is_owner = bool(arguments) and arguments[0] in OWNER_COMMANDS and os.path.exists(owner_settings)
+    return [SETTINGS, owner_settings] if is_owner else [SETTINGS]
+
+
 def become(user: str) -> dict[str, str]:
     """Take the user's groups and id. Return HOME, USER and LOGNAME."""
     import pwd
@@ -49,8 +58,10 @@ def become(user: str) -> dict[str, str]:
 def main() -> None:
     if os.geteuid() != 0:
         sys.exit("portal: run this as root; it continues as the user portal.")
-    with open(SETTINGS, encoding="utf-8") as file:
-        settings = read_settings(file.read())
+    settings = {}
+    for path in get_files(sys.argv[1:]):
+        with open(path, encoding="utf-8") as file:
+            settings |= read_settings(file.read())
     environment = {name: os.environ[name] for name in KEPT if name in os.environ}
     environment |= become(USER) | settings
     os.umask(UMASK)

@@ -65,6 +65,7 @@ DATA_DIR = Path(read("str", "DATA_DIR", str(BASE_DIR / "data")))
 DATABASES = {"default": read("db_url", "DATABASE_URL", f"sqlite:///{DATA_DIR / 'portal.sqlite3'}")}
 DATABASES["default"]["CONN_MAX_AGE"] = None
 DATABASES["default"]["ATOMIC_REQUESTS"] = False
+_POSTGRESQL = "django.db.backends.postgresql"
 if DATABASES["default"].get("ENGINE") == "django.db.backends.sqlite3":
     # IMMEDIATE takes the write lock when a transaction begins: a transaction that reads first and writes later would
     # fail with "database is locked". With WAL, readers never wait. synchronous=NORMAL may lose the last commits on a
@@ -81,10 +82,16 @@ if DATABASES["default"].get("ENGINE") == "django.db.backends.sqlite3":
 else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     environment.require(
-        DATABASES["default"].get("ENGINE") in (None, "django.db.backends.postgresql"),
+        DATABASES["default"].get("ENGINE") in (None, _POSTGRESQL),
         "DATABASE_URL is for another database than SQLite or PostgreSQL, such as "
         "postgres://portal:password@127.0.0.1:5432/portal.",
     )
+# The owner of the tables, if that is another role than the portal's: see portal/db/owner.py.
+MIGRATE_DATABASE = read("db_url", "MIGRATE_DATABASE_URL", "") if read("str", "MIGRATE_DATABASE_URL", "") else {}
+environment.require(
+    not MIGRATE_DATABASE or MIGRATE_DATABASE["ENGINE"] == DATABASES["default"].get("ENGINE") == _POSTGRESQL,
+    "MIGRATE_DATABASE_URL is for PostgreSQL, with the owner of the tables of the database in DATABASE_URL.",
+)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Statistics of the task cluster.
@@ -220,7 +227,12 @@ environment.require(
 )
 MAIL_SETTINGS = read("email_url", "EMAIL_URL", EMAIL_URL) if EMAIL_URL else {}
 vars().update(MAIL_SETTINGS)
-check_tls(environment, database=DATABASES["default"], broker_url=Q_BROKER_URL, mail=MAIL_SETTINGS)
+check_tls(
+    environment,
+    databases={"DATABASE_URL": DATABASES["default"], "MIGRATE_DATABASE_URL": MIGRATE_DATABASE},
+    broker_url=Q_BROKER_URL,
+    mail=MAIL_SETTINGS,
+)
 EMAIL_TIMEOUT = 20
 MAIL_PER_SECOND = environment.require_minimum(0, "MAIL_PER_SECOND", read("int", "MAIL_PER_SECOND", 0))
 DEFAULT_FROM_EMAIL = read("str", "DEFAULT_FROM_EMAIL", "Number Reputation <portal@localhost>" if DEMO else "")
@@ -277,7 +289,7 @@ API_MATCH_RATE_LIMIT = environment.require_minimum(
 
 # Hidden in log lines, wherever they occur.
 add_secrets(METRICS_TOKEN, SECRET_KEY, *SECRET_KEY_FALLBACKS, *ENCRYPTION_KEYS)
-add_secrets(DATABASES["default"].get("PASSWORD"), FCC.app_token)
+add_secrets(DATABASES["default"].get("PASSWORD"), MIGRATE_DATABASE.get("PASSWORD"), FCC.app_token)
 add_secrets(vars().get("EMAIL_HOST_PASSWORD"))
 
 environment.raise_errors()

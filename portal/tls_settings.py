@@ -14,20 +14,25 @@ ENCRYPTED_SSL_MODES = ("require", "verify-ca", "verify-full")
 
 
 def check_tls(
-    environment: EnvironmentReader, *, database: Mapping[str, Any], broker_url: str, mail: Mapping[str, Any]
+    environment: EnvironmentReader,
+    *,
+    databases: Mapping[str, Mapping[str, Any]],
+    broker_url: str,
+    mail: Mapping[str, Any],
 ) -> None:
     """With REQUIRE_TLS=1, record an error for each of the connections that goes to another machine without TLS.
 
-    `database` and `mail` are what Django is set to, and `broker_url` is Q_BROKER_URL.
+    `databases`, by their variable, and `mail` are what Django is set to, and `broker_url` is Q_BROKER_URL.
     """
     read = environment.read
     if not read("bool", "REQUIRE_TLS", False):
         return
-    environment.require(
-        _is_database_encrypted(database),
-        "DATABASE_URL does not use TLS, and REQUIRE_TLS=1. Add ?sslmode=verify-full&sslrootcert=/path/to/ca.pem to it, "
-        "or ?sslmode=require, which does not check whose server it is.",
-    )
+    for name, database in databases.items():
+        environment.require(
+            _is_database_encrypted(database),
+            f"{name} does not use TLS, and REQUIRE_TLS=1. Add ?sslmode=verify-full&sslrootcert=/path/to/ca.pem to it, "
+            "or ?sslmode=require, which does not check whose server it is.",
+        )
     environment.require(
         _is_redis_encrypted(broker_url),
         "Q_BROKER_URL does not use TLS, and REQUIRE_TLS=1. Write it as rediss://host:6379/0.",

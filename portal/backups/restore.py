@@ -19,6 +19,7 @@ from portal.backups.errors import BackupError
 from portal.backups.in_use import refuse_if_in_use
 from portal.backups.manifest import Manifest, check_fits
 from portal.backups.uploads import has_uploads, replace_uploads, unpack_folder
+from portal.db.owner import connected_as_owner, grant_rights
 
 Report = Callable[[str], object]
 
@@ -75,7 +76,10 @@ def _restore_postgresql(archive: Path, database: Path, manifest: Manifest, progr
     was_unfinished = bool(describe_unfinished_restore())
     begin_restore(archive)
     try:
-        postgresql.restore(database, manifest, programs)
+        with connected_as_owner() as role:
+            postgresql.restore(database, manifest, programs)
+            if role:
+                grant_rights(role)
     except BackupError:
         if not was_unfinished:
             end_restore()  # nothing has changed

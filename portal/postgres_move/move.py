@@ -25,6 +25,8 @@ from portal.postgres_move.target import STATE, Target
 # Rows that are copied in one transaction. A killed move copies at most these again.
 CHUNK = 20_000
 Report = Callable[[str], object]
+# Settings that name another database than the new one.
+FOR_OTHERS = ("DATABASE_URL_FILE", "MIGRATE_DATABASE_URL", "MIGRATE_DATABASE_URL_FILE")
 
 
 def move_to_postgresql(address: str, *, restart: bool = False, report: Report, chunk: int = CHUNK) -> int:
@@ -107,7 +109,7 @@ def _begin(source: Source, target: Target, tables: list[Table], address: str, re
 
 
 def _migrate(address: str) -> None:
-    environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL_FILE"}
+    environment = {name: value for name, value in os.environ.items() if name not in FOR_OTHERS}
     done = subprocess.run(
         [sys.executable, str(settings.BASE_DIR / "manage.py"), "migrate", "--no-input", "-v", "0"],
         env=environment | {"DATABASE_URL": address},

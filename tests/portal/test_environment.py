@@ -97,6 +97,7 @@ INVALID_VALUES = {
     "DEBUG": ("1", "DEBUG shows settings and data to anyone"),
     "BEHIND_PROXY": ("ture", "BEHIND_PROXY cannot be read: 'ture' is neither 1 nor 0"),
     "DATABASE_URL": ("mysql://a:b@localhost/portal", "DATABASE_URL is for another database"),
+    "MIGRATE_DATABASE_URL": ("postgres://owner:word@127.0.0.1/portal", "MIGRATE_DATABASE_URL is for PostgreSQL"),
     "EMAIL_URL": ("pigeon://roof", "EMAIL_URL cannot be read"),
     "UPLOAD_LIMIT_MB": ("many", "UPLOAD_LIMIT_MB cannot be read"),
     "MIN_FREE_DISK_MB": ("-1", "MIN_FREE_DISK_MB is -1; it must be 0 or more"),
@@ -222,6 +223,7 @@ def test_connections_without_tls_are_refused_where_it_is_required(production_env
     ("name", "url", "is_accepted"),
     [
         ("DATABASE_URL", "sqlite:////tmp/portal.sqlite3", True),
+        ("MIGRATE_DATABASE_URL", "postgres://owner:word@db.example.com/portal", False),
         ("DATABASE_URL", "postgres:////run/postgresql/portal", True),
         ("DATABASE_URL", "postgres://portal:word@127.0.0.1/portal", True),
         ("DATABASE_URL", "postgres://portal:word@[::1]:5432/portal", True),
@@ -244,7 +246,7 @@ def test_required_tls_leaves_connections_within_the_machine(name, url, is_accept
     with patch.dict(os.environ, {"REQUIRE_TLS": "1"}):
         check_tls(
             environment,
-            database=environ.Env.db_url_config(url) if name == "DATABASE_URL" else {},
+            databases={name: environ.Env.db_url_config(url)} if "DATABASE_URL" in name else {},
             broker_url=url if name == "Q_BROKER_URL" else "",
             mail=environ.Env.email_url_config(url) if name == "EMAIL_URL" else {},
         )
