@@ -37,7 +37,9 @@ from django.db.models import DateField, F
 far, days = timedelta(days=4000), timedelta(days=int(sys.argv[1]))
 with transaction.atomic():
     for model in apps.get_models():
-        if model._meta.app_label == "django_q" or model._meta.model_name == "auditevent" or not model._meta.managed:
+        if model._meta.app_label == "django_q" or not model._meta.managed:
+            continue
+        if model._meta.model_name in ("auditevent", "auditbatch"):
             continue
         names = [field.name for field in model._meta.local_fields if isinstance(field, DateField)]
         for step in (-far, far - days):

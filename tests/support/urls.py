@@ -27,7 +27,7 @@ from django.utils import timezone
 from portal.accounts import api_keys
 from portal.accounts.roles import API_SCOPES, Permission
 from portal.audit import Actor, Context
-from portal.models import Account, ApiKey, WebhookDelivery
+from portal.models import Account, ApiKey, Invitation, WebhookDelivery
 from portal.webhooks import endpoints
 from reputation.bulk_actions import actions
 from reputation.desks import registrations
@@ -92,6 +92,12 @@ def create_api_key(account: Account, *scopes: str, **fields: object) -> tuple[Ap
     now = timezone.now()
     arguments = {"name": "Dialer", "scopes": scopes or tuple(API_SCOPES), "expires_at": None} | fields
     return api_keys.create_api_key(account=account, context=Context.system(now), **arguments)
+
+
+def create_invitation_of_member(account: Account) -> Invitation:
+    """Another account invites a member of this one, or a stranger if it has none."""
+    member = account.members.first()
+    return InvitationFactory(email=member.user.email) if member else InvitationFactory()
 
 
 def create_case(account: Account, state: str = Case.State.OPEN, **fields: object) -> Case:
@@ -252,6 +258,7 @@ OBJECT_FACTORIES: dict[str, Callable[[Account], Model]] = {
     "desk-registration-letter": create_registration_letter,
     "import": create_import,
     "invitation": lambda account: InvitationFactory(account=account),
+    **dict.fromkeys(("invitation-accept", "invitation-decline"), create_invitation_of_member),
     "test_call": lambda account: create_test_call(account),
     "test_round": lambda account: create_test_call(account).round,
     "label-photo": create_label_photo,

@@ -6,6 +6,7 @@ from django.db import connection
 from django.db.models import F
 
 from enrollment.models import Application, Transition
+from portal.audit import protection
 from portal.models import (
     ApiKey,
     AuditEvent,
@@ -133,8 +134,10 @@ def get_tag(portal):
     return Tag.objects.filter(number=portal.tagged).earliest("pk")
 
 
-def get_event(subject_id, code):
-    return AuditEvent.objects.get(subject_id=subject_id, code=code)
+def alter_event(subject_id, code, **values):
+    """Whoever alters an event in SQLite has removed the triggers first."""
+    protection.remove_triggers()
+    change(AuditEvent.objects.get(subject_id=subject_id, code=code), **values)
 
 
 def get_cleared_case(portal):
@@ -203,9 +206,9 @@ BREAKS = {
     "mail_ends": lambda portal, now: add_mail(now, state="given_up"),
     "mails_due": lambda portal, now: add_mail(now, due_at=now + DAY),
     "mail_server": lambda portal, now: MailServer.objects.create(failures=3),
-    "capability_steps": lambda portal, now: change(get_event(portal.clean.pk, "capability.on"), before="failed"),
+    "capability_steps": lambda portal, now: alter_event(portal.clean.pk, "capability.on", before="failed"),
     "capability_recorded": lambda portal, now: change(portal.off, capability="failed"),
-    "case_steps": lambda portal, now: change(get_event(portal.case.pk, "case.submitted"), before="in_review"),
+    "case_steps": lambda portal, now: alter_event(portal.case.pk, "case.submitted", before="in_review"),
     "case_recorded": lambda portal, now: change(portal.case, state=Case.State.IN_REVIEW),
     "number_steps": lambda portal, now: record(portal.clean, "number.added", "", "", now),
     "number_recorded": lambda portal, now: change(portal.off, removed_at=now),
