@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from django.db.backends.sqlite3.operations import DatabaseOperations
+from django.db import connection
+from django.db.backends.base.operations import BaseDatabaseOperations
 from django.test import Client
 from django.utils import timezone
 
@@ -182,13 +183,14 @@ def use_providers(switch_providers, monkeypatch) -> Callable[..., list[FakeVendo
 def flush_without_triggers() -> Iterator[None]:
     """Empty the tables after a test that commits, also those whose rows SQLite keeps from being deleted."""
 
-    def flush(self: DatabaseOperations, statements: list[str]) -> None:
+    def flush(self: BaseDatabaseOperations, statements: list[str]) -> None:
         protection.remove_triggers()
         execute(self, statements)
 
-    execute = DatabaseOperations.execute_sql_flush
+    operations = type(connection.ops)
+    execute = operations.execute_sql_flush
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(DatabaseOperations, "execute_sql_flush", flush)
+        patch.setattr(operations, "execute_sql_flush", flush)
         yield
 
 
