@@ -103,7 +103,7 @@ def get_emails(account: Account, permission: Permission) -> list[str]:
 
 def lock_account(account: Account) -> None:
     """Serialize changes to an account's members: two owners who demote each other at once would leave none."""
-    Account.objects.select_for_update().get(pk=account.pk)
+    Account.objects.select_for_update(no_key=True).get(pk=account.pk)
 
 
 def _require_other_owner(member: Member, role: str) -> None:

@@ -15,7 +15,7 @@ def update_account(account: Account, *, context: Context, **values: str | bool) 
     Returns the names of the fields that were changed.
     """
     with transaction.atomic():
-        stored = Account.objects.select_for_update().get(pk=account.pk)
+        stored = Account.objects.select_for_update(no_key=True).get(pk=account.pk)
         changed = {field: value for field, value in values.items() if getattr(stored, field) != value}
         for field, value in changed.items():
             audit.record_event(

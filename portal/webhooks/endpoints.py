@@ -44,7 +44,7 @@ def add(
     The caller validates the address with portal.webhooks.addresses.
     """
     with transaction.atomic():
-        Account.objects.select_for_update().get(pk=account.pk)
+        Account.objects.select_for_update(no_key=True).get(pk=account.pk)
         if WebhookEndpoint.objects.for_account(account).count() >= MAX_ENDPOINTS:
             raise NotChanged(
                 f"An account may have {MAX_ENDPOINTS} webhooks. Remove one that is no longer needed first."

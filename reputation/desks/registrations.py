@@ -90,7 +90,7 @@ def send(account: Account, desk: Desk, ids: Sequence[int], draft: RegistrationDr
         raise NotRegistrable(f"{desk} takes {desk.batch_limit:,} numbers at a time, and these are {len(ids):,}.")
     with transaction.atomic():
         # Somebody else may send the same numbers at the same time.
-        Account.objects.select_for_update().get(pk=account.pk)
+        Account.objects.select_for_update(no_key=True).get(pk=account.pk)
         _check_sendable(account, desk, ids)
         letter = DeskLetter.objects.create(
             account=account,

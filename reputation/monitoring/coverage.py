@@ -32,8 +32,12 @@ MONITORED_FACETS = get_facets(capability=PhoneNumber.MONITORED)
 
 
 def lock_account(account_id: int) -> Account:
-    """Lock the account until the transaction ends. Lock it before its numbers: other processes use this order."""
-    return Account.objects.select_for_update().get(pk=account_id)
+    """Lock the account until the transaction ends. Lock it before its numbers: other processes use this order.
+
+    Rows that refer to the account are inserted meanwhile (FOR NO KEY UPDATE). Otherwise PostgreSQL would keep whoever
+    has locked numbers from recording an event, while this transaction waits for the numbers.
+    """
+    return Account.objects.select_for_update(no_key=True).get(pk=account_id)
 
 
 def losing_cover(coverage: Coverage) -> Q:

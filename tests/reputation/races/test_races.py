@@ -2,6 +2,7 @@
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection, connections, transaction
 from django.utils import timezone
 
 from enrollment.models import Application
@@ -11,6 +12,7 @@ from portal.models import AuditEvent, Member, User
 from reputation.bulk_actions.actions import create_bulk_action
 from reputation.imports import pipeline
 from reputation.models import BulkAction, PhoneNumber
+from reputation.monitoring.coverage import lock_account
 from tests.factories import (
     AccountFactory,
     ApplicationFactory,
@@ -124,3 +126,19 @@ def test_of_two_owners_who_demote_each_other_one_stays(tmp_path):
     ]
     assert Member.objects.filter(role=Member.Role.OWNER).count() == 1
     assert get_violated() == []
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite locks no rows")
+def test_events_of_an_account_are_recorded_while_its_coverage_is_locked(enrolled):
+    """Otherwise whoever has locked numbers waits for the account, whose lock waits for the numbers."""
+    other = connections.create_connection("default")
+    try:
+        with transaction.atomic():
+            lock_account(enrolled.pk)
+            with other.cursor() as cursor:
+                cursor.execute("SET lock_timeout = '5s'")
+                cursor.execute(
+                    "INSERT INTO portal_auditchain (account_id, position, hash) VALUES (%s, 0, '')", [enrolled.pk]
+                )
+    finally:
+        other.close()
