@@ -1,6 +1,6 @@
 """Pages that show progress say so when no worker is at it, and since when."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.db import connection
@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from portal.audit import Context
+from portal.models import Account
 from portal.templatetags.formatting import exact
 from reputation.models import BulkAction, Campaign, NumberImport, PhoneNumber, Registration
 from reputation.monitoring import capability, verification
@@ -45,9 +46,15 @@ def read(client, name: str, *args: object) -> str:
     return " ".join(striptags(get_html(client.get(reverse(name, args=args)))).split())
 
 
-def test_an_import_says_since_when_it_waits_and_where_it_goes_on(as_viewer, batch, since):
+def get_day(account: Account, at: datetime) -> str:
+    """As the account's pages show it: for some hours, its day is another than that of UTC."""
+    with timezone.override(account.time_zone):
+        return exact(at)[:11]
+
+
+def test_an_import_says_since_when_it_waits_and_where_it_goes_on(as_viewer, account, batch, since):
     page = get_html(as_viewer.get(reverse("import", args=[batch.pk])))
-    assert f"{TEXT} {exact(timezone.localtime(since))[:11]}" in " ".join(page.split())
+    assert f"{TEXT} {get_day(account, since)}" in " ".join(page.split())
     assert "data-poll" in page, "the page reads itself again"
     assert 'data-announce="Waiting for workers' in page
     for elsewhere in ("overview", "phone-numbers"):
@@ -109,9 +116,9 @@ def get_pages(number: PhoneNumber) -> list[tuple[object, ...]]:
     return [("number", number.pk), ("overview",), ("number-reputation",), ("campaign", number.campaign_id)]
 
 
-def test_pages_say_since_when_a_verification_waits(as_viewer, verifying, since):
+def test_pages_say_since_when_a_verification_waits(as_viewer, account, verifying, since):
     for page in get_pages(verifying):
-        assert f"{TEXT} {exact(timezone.localtime(since - TURN))[:11]}" in read(as_viewer, *page), page
+        assert f"{TEXT} {get_day(account, since - TURN)}" in read(as_viewer, *page), page
 
 
 def test_a_verification_that_workers_are_at_does_not_wait(as_viewer, verifying):
