@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.utils import timezone
 
 from portal import audit, mail
-from portal.accounts.members import MembershipError, add_accepted_member, lock_account
+from portal.accounts.members import MembershipError, add_accepted_member, get_future_member, lock_account
 from portal.audit import Context
 from portal.authentication.password_links import INVITATION as INVITED
 from portal.authentication.password_links import LIFETIMES, get_set_password_link
@@ -31,11 +30,7 @@ def invite(*, account: Account, email: str, role: str, context: Context) -> Invi
     """
     with transaction.atomic():
         lock_account(account)
-        user, _ = User.objects.get_or_create(email=email.strip().lower(), defaults={"password": make_password(None)})
-        if not user.is_active:
-            raise MembershipError("This person is kept from signing in. Ask whoever runs the portal.")
-        if Member.objects.filter(account=account, user=user).exists():
-            raise MembershipError("This person is a member already. Their role can be changed in the list.")
+        user = get_future_member(account, email)
         others = Invitation.objects.for_account(account).exclude(email=user.email)
         if others.open(context.now).count() >= MAX_OPEN:
             raise MembershipError(f"{MAX_OPEN} invitations are not answered yet. Withdraw some of them first.")

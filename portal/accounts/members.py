@@ -34,15 +34,24 @@ def add_member(*, account: Account, email: str, role: str, context: Context) -> 
     """
     with transaction.atomic():
         lock_account(account)
-        user, _ = User.objects.get_or_create(email=email.strip().lower(), defaults={"password": make_password(None)})
-        if not user.is_active:
-            raise MembershipError("This person is kept from signing in. Ask whoever runs the portal.")
-        if Member.objects.filter(account=account, user=user).exists():
-            raise MembershipError("This person is a member already. Their role can be changed in the list.")
+        user = get_future_member(account, email)
         Invitation.objects.filter(account=account, email=user.email).delete()
         member = add_accepted_member(account=account, user=user, role=role, context=context)
         enqueue_invitation(member, invited_by=context.actor.user, now=context.now)
     return member
+
+
+def get_future_member(account: Account, email: str) -> User:
+    """The person with this address, who may become a member. Somebody new gets a user, without a password.
+
+    Raises MembershipError if they are a member already or may not sign in.
+    """
+    user, _ = User.objects.get_or_create(email=email.strip().lower(), defaults={"password": make_password(None)})
+    if not user.is_active:
+        raise MembershipError("This person is kept from signing in. Ask whoever runs the portal.")
+    if Member.objects.filter(account=account, user=user).exists():
+        raise MembershipError("This person is a member already. Their role can be changed in the list.")
+    return user
 
 
 def add_accepted_member(*, account: Account, user: User, role: str, context: Context) -> Member:
