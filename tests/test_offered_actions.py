@@ -21,7 +21,7 @@ from portal.models import Account, Member, User
 from reputation.demo import data
 from tests.browser.page_states import PageState, page_states
 from tests.factories import MemberFactory
-from tests.support.urls import POST_NEEDS
+from tests.support.url_access import POST_NEEDS
 
 pytestmark = pytest.mark.django_db
 

@@ -29,7 +29,8 @@ from tests.factories import (
     MemberFactory,
     UserFactory,
 )
-from tests.support.urls import PERSON_URLS, POST_DATA, POST_NEEDS, PUBLIC_URLS, all_api_operations, all_page_urls
+from tests.support.url_access import PERSON_URLS, POST_DATA, POST_NEEDS, PUBLIC_URLS
+from tests.support.urls import all_api_operations, all_page_urls
 
 pytestmark = pytest.mark.django_db
 

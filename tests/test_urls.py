@@ -7,7 +7,8 @@ from django.urls import reverse
 
 from portal.accounts.roles import API_SCOPES
 from tests.factories import AccountFactory, UserFactory
-from tests.support.urls import PERSON_URLS, POST_DATA, PUBLIC_URLS, ApiOperation, Url, all_api_operations, all_page_urls
+from tests.support.url_access import PERSON_URLS, POST_DATA, PUBLIC_URLS
+from tests.support.urls import ApiOperation, Url, all_api_operations, all_page_urls
 
 pytestmark = pytest.mark.django_db
 
