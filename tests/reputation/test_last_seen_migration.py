@@ -3,58 +3,53 @@
 from datetime import timedelta
 
 import pytest
-from django.core.management import call_command
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
+from portal.models import Account
 from reputation.models import NumberCount, PhoneNumber, Tag
-from tests.factories import AccountFactory, EngineFactory, PhoneNumberFactory
-from tests.support.migration_steps import migration_steps
+from tests.support.migration_steps import stepwise_database
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-BEFORE = [("reputation", "0001_initial")]
 ENDED = {"end_reason": "not_monitored"}
 
 
 @pytest.fixture
-def migrate():
-    """Migrates like the command, with the set-up afterwards. Ends at the newest migration."""
-
-    def to(target: str | None) -> None:
-        call_command("migrate", "reputation", *([target] if target else []), verbosity=0)
-
-    with migration_steps():
-        yield to
-        to(None)
+def migrate(django_db_blocker, tmp_path):
+    """Migrates a database of its own, which has no tables yet."""
+    with django_db_blocker.unblock(), stepwise_database(tmp_path) as migrate:
+        yield migrate
 
 
 def test_an_upgrade_keeps_skipping_numbers_whose_label_was_hidden(migrate):
-    account, now = AccountFactory(), timezone.now()
-    engine = EngineFactory(slug="sim-hiya")
+    old = migrate("0001_initial")
+    now = timezone.now()
     ended = now - timedelta(days=40)
     seen = ended - timedelta(hours=6)
+    names = ("Engine", "PhoneNumber", "Tag", "Check")
+    engines, numbers, tags, checks = (old.get_model("reputation", name).objects for name in names)
+    account_id = old.get_model("portal", "Account").objects.create(name="Cascade Solar LLC").pk
+    engine_id = engines.create(slug="old-engine", name="Old engine").pk
     hidden, removed, cleared, tagged, never = (
-        PhoneNumberFactory(account=account, e164=f"+1206555010{n}", removed_at=now if n == 1 else None)
+        numbers.create(
+            account_id=account_id,
+            e164=f"+1206555010{n}",
+            region="US",
+            kind="mobile",
+            area_code="206",
+            removed_at=now if n == 1 else None,
+        )
         for n in range(5)
     )
-    migrate("0001")
-    old = MigrationExecutor(connection).loader.project_state(BEFORE).apps
-    old_tags, old_checks = old.get_model("reputation", "Tag").objects, old.get_model("reputation", "Check").objects
-    old_numbers = old.get_model("reputation", "PhoneNumber").objects
     for number in (hidden, removed, cleared, tagged):
-        times = {"detected_at": ended - timedelta(days=2), "ended_at": ended} | ENDED
-        old_tags.create(account_id=account.pk, number_id=number.pk, engine_id=engine.pk, label="Spam", **times)
+        of = {"account_id": account_id, "number_id": number.pk, "engine_id": engine_id}
+        tags.create(**of, label="Spam", detected_at=ended - timedelta(days=2), ended_at=ended, **ENDED)
         run = {"first_at": ended - timedelta(days=2), "last_at": seen, "received_at": seen, "valid_until": now}
-        of = {"account_id": account.pk, "number_id": number.pk, "engine_id": engine.pk, "learnt_by": "look-up"}
-        old_checks.create(**of, result="tagged", is_current=False, **run)
+        checks.create(**of, learnt_by="look-up", result="tagged", is_current=False, **run)
     run = {"first_at": now, "last_at": now, "received_at": now, "valid_until": now}
-    of = {"account_id": account.pk, "number_id": cleared.pk, "engine_id": engine.pk, "learnt_by": "look-up"}
-    old_checks.create(**of, result="clean", is_current=False, **run)
-    old_numbers.filter(pk=tagged.pk).update(capability="on", spam_status="tagged", tagged_since=now)
+    of = {"account_id": account_id, "number_id": cleared.pk, "engine_id": engine_id, "learnt_by": "look-up"}
+    checks.create(**of, result="clean", is_current=False, **run)
+    numbers.filter(pk=tagged.pk).update(capability="on", spam_status="tagged", tagged_since=now)
 
-    migrate(None)
+    migrate()
 
     statuses = dict(PhoneNumber.objects.values_list("e164", "spam_status"))
     assert statuses == {
@@ -64,14 +59,14 @@ def test_an_upgrade_keeps_skipping_numbers_whose_label_was_hidden(migrate):
         tagged.e164: "tagged",
         never.e164: "not_monitored",
     }
-    assert PhoneNumber.objects.awaiting_decision(now).get() == hidden
+    assert PhoneNumber.objects.awaiting_decision(now).get().pk == hidden.pk
     assert set(Tag.objects.last_seen().values_list("number", "last_seen_at")) >= {(hidden.pk, seen), (removed.pk, seen)}
     assert PhoneNumber.objects.get(pk=hidden.pk).facet // 1000 == 7
-    counted = NumberCount.objects.for_account(account)
+    counted = NumberCount.objects.for_account(Account.objects.get(pk=account_id))
     assert (counted.total(), counted.tagged().total(), counted.labelled_when_last_seen().total()) == (4, 1, 1)
     PhoneNumber.objects.filter(pk=never.pk).update(removed_at=now)
     assert counted.total() == 3
-    assert list(PhoneNumber.objects.search("5550100")) == [hidden]
+    assert [number.pk for number in PhoneNumber.objects.search("5550100")] == [hidden.pk]
 
 
 def test_a_status_keeps_its_digit():

@@ -3,42 +3,36 @@
 from datetime import timedelta
 
 import pytest
-from django.core.management import call_command
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from portal.models import AuditEvent
 from reputation.models import CarrierEngine, Case, Check, NumberCount, PhoneNumber, Tag
-from reputation.monitoring import engines, retirement
-from tests.factories import AccountFactory, PhoneNumberFactory
-from tests.support.migration_steps import migration_steps
-
-pytestmark = pytest.mark.django_db(transaction=True)
-
-BEFORE = ("reputation", "0006_import_columns")
+from reputation.monitoring import retirement
+from tests.support.migration_steps import stepwise_database
 
 
 @pytest.fixture
-def old_apps(settings):
-    """The models before the migration. The fixture ends at the newest migration."""
+def migrate(django_db_blocker, settings, tmp_path):
+    """Migrates a database of its own, which has no tables yet."""
     settings.PROVIDERS = ["simulated", "complaints"]
-    engines.sync_engines()
-    account = AccountFactory()
-    numbers = [PhoneNumberFactory(account=account, e164=f"+1206555010{n}") for n in range(3)]
-    with migration_steps():
-        call_command("migrate", *BEFORE, verbosity=0)
-        yield MigrationExecutor(connection).loader.project_state([BEFORE]).apps, numbers
-        call_command("migrate", "reputation", verbosity=0)
+    with django_db_blocker.unblock(), stepwise_database(tmp_path) as migrate:
+        yield migrate
 
 
-def test_complaints_that_tagged_numbers_put_them_at_risk_after_the_upgrade(old_apps):
-    apps, (reported, labelled, clean) = old_apps
+def test_complaints_that_tagged_numbers_put_them_at_risk_after_the_upgrade(migrate):
+    apps = migrate("0006_import_columns")
+    account_id = apps.get_model("portal", "Account").objects.create(name="Cascade Solar LLC").pk
+    numbers = apps.get_model("reputation", "PhoneNumber").objects
+    place = {"region": "US", "kind": "mobile", "area_code": "206"}
+    reported, labelled, clean = (
+        numbers.create(account_id=account_id, e164=f"+1206555010{n}", **place) for n in range(3)
+    )
     now = timezone.now()
     old = {name: apps.get_model("reputation", name).objects for name in ("Check", "Tag", "Case", "Engine")}
-    old["Engine"].filter(slug="ftc-complaints").update(provider="complaints", in_use=True)
-    old["Engine"].filter(slug="sim-hiya").update(provider="simulated", in_use=True, carriers="AT&T, Example Mobile")
-    ftc, hiya = (old["Engine"].get(slug=slug) for slug in ("ftc-complaints", "sim-hiya"))
+    ftc = old["Engine"].create(slug="ftc-complaints", name="FTC complaints", provider="complaints", in_use=True)
+    hiya = old["Engine"].create(
+        slug="sim-hiya", name="Hiya", provider="simulated", in_use=True, carriers="AT&T, Example Mobile"
+    )
     times = {"first_at": now - timedelta(days=3), "last_at": now, "received_at": now, "valid_until": now}
 
     def check(number, engine, result, label=""):
@@ -58,9 +52,9 @@ def test_complaints_that_tagged_numbers_put_them_at_risk_after_the_upgrade(old_a
     tag(labelled, hiya)
     statuses = {reported.pk: "in_remediation", labelled.pk: "in_remediation", clean.pk: "clean"}
     for pk, status in statuses.items():
-        apps.get_model("reputation", "PhoneNumber").objects.filter(pk=pk).update(capability="on", spam_status=status)
+        numbers.filter(pk=pk).update(capability="on", spam_status=status)
 
-    call_command("migrate", "reputation", verbosity=0)
+    migrate()
 
     stored = Check.objects.order_by("pk").values_list("provider", "verdict", "effect", "evidence")
     assert list(stored) == [
@@ -75,9 +69,9 @@ def test_complaints_that_tagged_numbers_put_them_at_risk_after_the_upgrade(old_a
 
     while retirement.retire_engines(now):
         pass
-    assert Tag.objects.get(number=reported).end_reason == "retired"
-    assert Case.objects.get(number=reported).state == "cancelled"
+    assert Tag.objects.get(number_id=reported.pk).end_reason == "retired"
+    assert Case.objects.get(number_id=reported.pk).state == "cancelled"
     assert AuditEvent.objects.filter(code="tag.unwatched").count() == 1
     after = dict(PhoneNumber.objects.values_list("pk", "spam_status"))
     assert (after[reported.pk], after[labelled.pk]) == ("at_risk", "in_remediation")
-    assert Tag.objects.active().get().number == labelled
+    assert Tag.objects.active().get().number_id == labelled.pk
