@@ -1,6 +1,7 @@
 """`python -m tests.reliability.kills 100`: kill random processes of a task cluster, and measure when it works again.
 
-With `--postgresql`, on a temporary PostgreSQL, otherwise on a SQLite file. `--seed` repeats a run. Before each kill,
+With `--postgresql`, on a temporary PostgreSQL, otherwise on a SQLite file. `--seed` repeats a run. With `--missing`, at
+most so many kills, and only of processes that docs/reliability.md has fewer than 20 kills of. Before each kill,
 five numbers are enabled, whose verification is what may get lost. The seconds are those from the kill until a task has
 run in the next cluster that was queued after the former one was gone. The measurements are added to
 docs/reliability.md.
@@ -18,11 +19,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.reliability.record import Measurement, describe_run, record, update_document
+from tests.reliability.record import Measurement, count_runs, describe_run, record, update_document
 from tests.support.servers import temporary_postgresql
 
 IDLE, BUSY = "idle worker", "busy worker"
 FAULTS = (IDLE, BUSY, "monitor", "pusher", "sentinel", "main")
+# How many kills of each process `--missing` wants on each database.
+TIMES = 20
 NUMBERS = 5
 # Longer than any recovery: what takes longer counts as no recovery.
 GIVE_UP_SECONDS = 300
@@ -39,7 +42,7 @@ def main() -> int:
         from tests.reliability.killing import Killing
 
         kind = "PostgreSQL" if options.postgresql else "SQLite"
-        chosen = random.Random(options.seed).choices(FAULTS, k=options.kills)
+        chosen = choose(kind, options)
         measured = Killing(Path(folder)).run(chosen)
     for fault, seconds, lost in measured:
         record(Measurement(f"kill -9: {fault}", kind, seconds, lost, **run))
@@ -47,10 +50,21 @@ def main() -> int:
     return 0 if all(seconds is not None and not lost for _, seconds, lost in measured) else 1
 
 
+def choose(database: str, options: argparse.Namespace) -> list[str]:
+    """The processes to kill, in random order."""
+    chance = random.Random(options.seed)
+    if not options.missing:
+        return chance.choices(FAULTS, k=options.kills)
+    counts = count_runs()
+    missing = [fault for fault in FAULTS for _ in range(TIMES - counts[f"kill -9: {fault}", database])]
+    return chance.sample(missing, min(len(missing), options.kills))
+
+
 def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.reliability.kills", description=__doc__)
     parser.add_argument("kills", type=int)
     parser.add_argument("--postgresql", action="store_true")
+    parser.add_argument("--missing", action="store_true")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     return parser.parse_args()
 

@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import subprocess
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,9 +55,19 @@ def record(measurement: Measurement) -> None:
         file.write(json.dumps(asdict(measurement)) + "\n")
 
 
+def read_measurements() -> list[Measurement]:
+    lines = MEASUREMENTS.read_text().splitlines() if MEASUREMENTS.exists() else []
+    return [Measurement(**json.loads(line)) for line in lines]
+
+
+def count_runs() -> Counter[tuple[str, str]]:
+    """How many runs each fault has on each database."""
+    return Counter((one.fault, one.database) for one in read_measurements())
+
+
 def update_document() -> None:
     """Replace the table by one of all measurements."""
-    measurements = [Measurement(**json.loads(line)) for line in MEASUREMENTS.read_text().splitlines()]
+    measurements = read_measurements()
     before, rest = DOCUMENT.read_text().split(TABLE_BEGIN)
     after = rest.split(TABLE_END)[1]
     DOCUMENT.write_text(f"{before}{TABLE_BEGIN}{build_table(measurements)}{TABLE_END}{after}")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from dataclasses import dataclass, field
 
-from tests.reliability.record import MEASUREMENTS, Measurement, describe_run, record, update_document
+from tests.reliability.record import Measurement, describe_run, record, update_document
 
 NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
@@ -46,10 +44,3 @@ def add_run(run: FaultRun) -> None:
     lost = len(run.lost) + len(run.violations) + bool(run.left)
     record(Measurement(run.fault, NAMES[run.database], run.seconds, lost, **describe_run()))
     update_document()
-
-
-def count_runs() -> Counter[tuple[str, str]]:
-    """How many runs each fault has on each database."""
-    lines = MEASUREMENTS.read_text().splitlines() if MEASUREMENTS.exists() else []
-    measurements = [Measurement(**json.loads(line)) for line in lines]
-    return Counter((one.fault, one.database) for one in measurements)

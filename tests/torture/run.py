@@ -96,7 +96,8 @@ def _torture(arguments: argparse.Namespace, seed: int) -> int:
 
 def _choose(faults: list[Fault], random_: random.Random, arguments: argparse.Namespace) -> list[Fault]:
     """The faults of the next stretch, in random order. With --missing, only those with too few runs so far."""
-    from tests.torture.records import NAMES, count_runs
+    from tests.reliability.record import count_runs
+    from tests.torture.records import NAMES
 
     if arguments.missing:
         counts = count_runs()
