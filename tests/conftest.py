@@ -1,6 +1,7 @@
 """Fixtures of all tests: an account with its members, a client for each role, and a fake provider."""
 
 import math
+import os
 import secrets
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -27,6 +28,11 @@ from tests.support.urls import create_api_key
 
 LONGEST_NAME = 60
 """Characters of a parameter that are still readable in the name of a test."""
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One more than there are processors: tests of whole portals wait for other processes a third of the time."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
