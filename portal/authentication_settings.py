@@ -16,6 +16,7 @@ __all__ = [
     "ACCOUNT_SIGNUP_FIELDS",
     "ACCOUNT_USER_MODEL_USERNAME_FIELD",
     "ADMIN_IDLE_MINUTES",
+    "ADMIN_SESSION_HOURS",
     "AUTH_PASSWORD_VALIDATORS",
     "IDLE_MINUTES",
     "LOGIN_REDIRECT_URL",
@@ -30,6 +31,7 @@ __all__ = [
     "MFA_TOTP_TOLERANCE",
     "MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN",
     "REAUTHENTICATION_SECONDS",
+    "SESSION_DAYS",
     "STAFF_NEED_SECOND_FACTOR",
 ]
 
@@ -80,6 +82,10 @@ environment.require(
 # A session ends when nothing was done for this long. What an open page asks by itself does not count.
 IDLE_MINUTES = environment.require_minimum(1, "IDLE_MINUTES", read("int", "IDLE_MINUTES", 240))
 ADMIN_IDLE_MINUTES = environment.require_minimum(1, "ADMIN_IDLE_MINUTES", read("int", "ADMIN_IDLE_MINUTES", 30))
+
+# A session ends this long after the sign-in, however much is done in it.
+SESSION_DAYS = environment.require_minimum(1, "SESSION_DAYS", read("int", "SESSION_DAYS", 30))
+ADMIN_SESSION_HOURS = environment.require_minimum(1, "ADMIN_SESSION_HOURS", read("int", "ADMIN_SESSION_HOURS", 24))
 
 # How recently a person must have proved who they are, before keys, members, roles, secrets and factors are changed.
 REAUTHENTICATION_SECONDS = 15 * 60

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
@@ -18,7 +18,9 @@ from portal.accounts import people
 from portal.accounts.roles import Permission
 from portal.admin.openings import RecordedOpeningsMixin
 from portal.admin.permissions import ConfirmedChangesMixin, RolePermissionsMixin, get_context
+from portal.authentication.reauthentication import require_recent_sign_in
 from portal.models import Member, User
+from portal.text import pluralize
 
 
 class AddUserForm(AdminUserCreationForm):
@@ -55,6 +57,17 @@ class UserAdmin(RecordedOpeningsMixin, ConfirmedChangesMixin, RolePermissionsMix
     readonly_fields = ["last_login", "date_joined"]
     read_permission = change_permission = Permission.MANAGE_USERS
     opened_label = "user__email"
+    actions = ["end_sessions"]
+
+    @admin.action(description="Sign out everywhere", permissions=["change"])
+    def end_sessions(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """This session of the superuser goes on."""
+        require_recent_sign_in(request)
+        kept = request.session.session_key
+        if ended := people.end_all_sessions(queryset, kept_session=kept, context=get_context(request)):
+            self.message_user(request, f"{pluralize(ended, 'session')} ended.")
+        else:
+            self.message_user(request, "These people are signed in nowhere. Nothing was changed.", messages.WARNING)
 
     def get_opened(self, pks: list[int]) -> QuerySet[Member]:
         """The person as a member of each of their accounts."""

@@ -111,6 +111,7 @@ EVENT_LABELS: dict[str, EventLabel] = {
     "sign_in.factor_failed": EventLabel("Sign-in failed: the second factor was wrong", "wait"),
     "sign_in.confirmation_failed": EventLabel("A signed-in person did not confirm who they are", "wait"),
     "sign_in.ended": EventLabel("Signed out", shows_values=True),
+    "sign_in.ended_by_staff": EventLabel("All sessions ended by staff", "wait"),
     "password.changed": EventLabel("Password changed"),
     "password.set_by_link": EventLabel("Password set with a link from a mail"),
     "password.set_by_staff": EventLabel("Password set by staff", "wait"),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from django.db.models import Value
-from django.db.models.functions import Left
+from django.db.models import BigIntegerField, Exists, OuterRef, QuerySet, Value
+from django.db.models.functions import Cast, Left
 
 from portal.audit.record import LABEL_LENGTH, Context, record_changes, record_event
 from portal.models import Member, User
@@ -28,6 +28,16 @@ def record_about_person(
     )
     if not recorded:
         record_event(account=None, context=context, code=code, subject=user, before=before, after=after, reason=reason)
+
+
+def record_about_people(users: QuerySet[User], *, context: Context, code: str) -> None:
+    """The same about each of these people, in a fixed number of queries."""
+    alone = users.filter(~Exists(Member.objects.filter(user=OuterRef("pk"))))
+    no_account = Cast(Value(None), BigIntegerField())
+    record_changes(
+        Member.objects.filter(user__in=users), context=context, code=code, label=Left("user__email", LABEL_LENGTH)
+    )
+    record_changes(alone.annotate(account_id=no_account), context=context, code=code, label=Left("email", LABEL_LENGTH))
 
 
 def record_about_address(address: str, *, context: Context, code: str, reason: str = "") -> None:

@@ -1,4 +1,4 @@
-"""End sessions in which nothing was done for a while."""
+"""End sessions in which nothing was done for a while, or that began long ago."""
 
 from __future__ import annotations
 
@@ -11,12 +11,10 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from portal.authentication.security_events.record import record
-from portal.authentication.sessions import is_idle, note_activity
-
-ENDED = "You were signed out, because nothing was done for a while."
+from portal.authentication.sessions import find_ending, note_activity
 
 
-def idle_limit_middleware(
+def session_limits_middleware(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
     """What an open page asks by itself (the header X-Live) does not keep a session alive."""
@@ -24,10 +22,11 @@ def idle_limit_middleware(
     def middleware(request: HttpRequest) -> HttpResponse:
         # A request without a session, such as one to the API, costs nothing here.
         if settings.SESSION_COOKIE_NAME in request.COOKIES and request.user.is_authenticated:
-            if is_idle(request.session, in_administration=request.path.startswith(reverse("admin:index"))):
-                record(request, request.user, "sign_in.ended", after="nothing was done for a while")
+            in_administration = request.path.startswith(reverse("admin:index"))
+            if ending := find_ending(request.session, in_administration=in_administration):
+                record(request, request.user, "sign_in.ended", after=ending.cause)
                 logout(request)
-                messages.info(request, ENDED)
+                messages.info(request, ending.sentence)
             elif "X-Live" not in request.headers:
                 note_activity(request)
         return get_response(request)

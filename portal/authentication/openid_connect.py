@@ -31,7 +31,7 @@ from django.urls import reverse
 from requests import RequestException
 
 from portal.authentication import throttling
-from portal.authentication.reauthentication import note_authentication, note_proof
+from portal.authentication.reauthentication import note_confirmation, note_proof
 from portal.authentication.throttling import Subject
 from portal.client_address import get_client_address
 from portal.models import User
@@ -189,7 +189,7 @@ def _confirm(request: HttpRequest, sociallogin: SocialLogin) -> None:
         _refuse(request, f"At {settings.OIDC_NAME} you are somebody else. Nothing was confirmed.")
     if abs(time.time() - sociallogin.signed_in_at) > CONFIRMED_WITHIN_SECONDS:
         _refuse(request, f"{settings.OIDC_NAME} does not say that you signed in again, so nothing was confirmed.")
-    note_authentication(request)
+    note_confirmation(request, reauthenticated=True)
 
 
 def _refuse(request: HttpRequest, sentence: str) -> NoReturn:

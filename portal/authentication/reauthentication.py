@@ -14,6 +14,8 @@ from django.contrib.auth.signals import user_logged_in
 from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
 
+from portal.authentication.sessions import renew_session_key
+
 AUTHENTICATED_AT = "authenticated_at"
 PROVED_AT = "proved_to_identity_provider_at"
 
@@ -55,6 +57,7 @@ def connect_signals() -> None:
 
 
 def note_confirmation(request: HttpRequest, reauthenticated: bool = False, **kwargs: Any) -> None:
-    """A step of a sign-in that is not complete does not count."""
+    """A step of a sign-in that is not complete does not count. Signing in gives the session a new key anyway."""
     if reauthenticated:
         note_authentication(request)
+        renew_session_key(request)

@@ -11,6 +11,7 @@ from django.urls import path
 from django.views.decorators.http import require_POST
 
 from portal.accounts.access import MemberRequest, signed_in_required
+from portal.authentication.reauthentication import require_recent_sign_in
 from portal.authentication.security_events.record import record
 from portal.authentication.sessions import describe_client, end_sessions, get_sessions
 from portal.text import pluralize
@@ -19,7 +20,10 @@ from portal.text import pluralize
 @require_POST
 @signed_in_required
 def end(request: MemberRequest, pk: int) -> HttpResponse:
+    """Signing out of this session needs no confirmation."""
     session = get_object_or_404(get_sessions(request.user), pk=pk)
+    if session.session_key != request.session.session_key:
+        require_recent_sign_in(request)
     with transaction.atomic():
         record(request, request.user, "sign_in.ended", after=describe_client(session.user_agent))
         end_sessions(UserSession.objects.filter(pk=session.pk))
@@ -32,6 +36,7 @@ def end(request: MemberRequest, pk: int) -> HttpResponse:
 @require_POST
 @signed_in_required
 def end_others(request: MemberRequest) -> HttpResponse:
+    require_recent_sign_in(request)
     others = UserSession.objects.filter(user=request.user).exclude(session_key=request.session.session_key)
     with transaction.atomic():
         if ended := end_sessions(others):

@@ -1,8 +1,12 @@
 """Keys, members, roles, secrets and factors are changed only by whoever proved recently who they are."""
 
 from datetime import timedelta
+from http.cookies import SimpleCookie
 
 import pytest
+from allauth.usersessions.models import UserSession
+from django.conf import settings
+from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
@@ -122,6 +126,35 @@ def test_confirmation_never_leads_to_another_site(as_owner, later):
 def test_time_of_a_clock_that_was_fast_does_not_count(as_owner, time_machine):
     time_machine.move_to(timezone.now() - timedelta(hours=2))
     assert as_owner.post(reverse("api-key-create"), KEY).url.startswith(reverse(CONFIRM))
+
+
+def test_other_sessions_are_ended_after_a_confirmation(viewer, later):
+    clients = [Client(), Client()]
+    for client in clients:
+        client.post(reverse("account_login"), {"username": viewer.user.email, "password": PASSWORD})
+    mine, other = [UserSession.objects.get(session_key=client.session.session_key) for client in clients]
+    later()
+    for url in (reverse("session-end", args=[other.pk]), reverse("sessions-end-others")):
+        assert clients[0].post(url).url.startswith(reverse(CONFIRM))
+    assert clients[1].get(reverse("members")).status_code == 200
+    assert clients[0].post(reverse("session-end", args=[mine.pk])).url == reverse("account_login")
+
+
+def test_confirmation_gives_the_session_another_key(viewer, later):
+    client, thief = Client(), Client()
+    client.post(reverse("account_login"), {"username": viewer.user.email, "password": PASSWORD})
+    thief.cookies = SimpleCookie({settings.SESSION_COOKIE_NAME: client.session.session_key})
+    entry = UserSession.objects.get()
+    assert thief.get(reverse("members")).status_code == 200
+    later()
+    client.post(reverse(CONFIRM), {"password": "wrong"})
+    assert client.session.session_key == entry.session_key
+    client.post(reverse(CONFIRM), {"password": PASSWORD})
+    assert client.get(reverse("members")).status_code == 200
+    assert thief.get(reverse("members")).status_code == 302, "who knows the former key is signed out"
+    renewed = UserSession.objects.get()
+    assert (renewed.pk, renewed.created_at) == (entry.pk, entry.created_at)
+    assert renewed.session_key == client.session.session_key
 
 
 @pytest.mark.parametrize("name", ["api-key-revoke", "api-key-take-over"])

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from portal.authentication.sessions import describe_client
+from portal.models import AuditEvent
 from tests.factories import MemberFactory
 from tests.support.pages import get_html
 
@@ -143,6 +144,46 @@ def test_administration_ends_the_session_sooner(as_superuser, time_machine):
     assert answer.redirect_chain[-1][0].startswith(reverse("account_login"))
 
 
+def use_for(client: Client, time_machine, *, hours: int) -> bool:
+    """Open a page every hour for so many hours. False if the session ended meanwhile."""
+    for _ in range(hours):
+        time_machine.move_to(timezone.now() + timedelta(hours=1))
+        if not is_signed_in(client):
+            return False
+    return True
+
+
+def test_session_that_is_used_ends_after_so_many_days(user, time_machine, settings):
+    settings.SESSION_DAYS = 2
+    client = sign_in(user)
+    assert use_for(client, time_machine, hours=47)
+    time_machine.move_to(timezone.now() + timedelta(hours=1, seconds=1))
+    answer = client.get(reverse("members"), follow=True)
+    assert answer.redirect_chain[-1][0].startswith(reverse("account_login"))
+    assert "because you signed in a long time ago" in get_html(answer)
+    event = AuditEvent.objects.filter(code="sign_in.ended").get()
+    assert event.after == "longest time of a session"
+
+
+def test_confirmation_does_not_prolong_a_session(user, time_machine, settings):
+    settings.SESSION_DAYS = 1
+    client = sign_in(user)
+    assert use_for(client, time_machine, hours=23)
+    client.post(reverse("account_reauthenticate"), {"password": PASSWORD})
+    assert not use_for(client, time_machine, hours=2)
+
+
+def test_administration_ends_a_session_that_is_used_sooner(as_superuser, time_machine, settings):
+    settings.ADMIN_SESSION_HOURS = 1
+    start = timezone.now()
+    for minutes in (0, 25, 50):
+        time_machine.move_to(start + timedelta(minutes=minutes))
+        assert as_superuser.get(reverse("admin:index")).status_code == 200
+    time_machine.move_to(start + timedelta(minutes=61))
+    answer = as_superuser.get(reverse("admin:index"), follow=True)
+    assert answer.redirect_chain[-1][0].startswith(reverse("account_login"))
+
+
 def test_activity_is_noted_once_a_minute(user, time_machine, django_assert_max_num_queries):
     client, start = sign_in(user), timezone.now()
     client.get(reverse("members"))
@@ -159,13 +200,13 @@ def test_activity_is_noted_once_a_minute(user, time_machine, django_assert_max_n
 
 
 def test_session_of_an_earlier_release_goes_on(user):
-    """It has no time of activity, which begins to count now."""
+    """It has no times, which begin to count now."""
     client = sign_in(user)
     session = client.session
-    del session["active_at"]
+    del session["active_at"], session["began_at"]
     session.save()
     assert is_signed_in(client)
-    assert "active_at" in client.session
+    assert {"active_at", "began_at"} <= set(client.session.keys())
 
 
 def test_list_needs_a_fixed_number_of_queries(user, django_assert_max_num_queries):
