@@ -33,7 +33,7 @@ SECRET_KEY = read("str", "SECRET_KEY", DEMO_SECRET_KEY if DEMO else "")
 SECRET_KEY_FALLBACKS = read("list", "SECRET_KEY_FALLBACKS", [])
 ENCRYPTION_KEYS = read("list", "ENCRYPTION_KEYS", [])
 ALLOWED_HOSTS = read("list", "ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"] if DEMO else [])
-PUBLIC_URL = read("str", "PUBLIC_URL", "http://127.0.0.1:8000" if DEMO else "").rstrip("/")
+PUBLIC_URL = read("str", "PUBLIC_URL", "http://localhost:8000" if DEMO else "").rstrip("/")
 USES_HTTPS = PUBLIC_URL.startswith("https://")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if USES_HTTPS else []
 

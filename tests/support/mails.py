@@ -25,7 +25,7 @@ def send_mails(now: datetime | None = None) -> list[EmailMessage]:
 
 def read_code(text: str) -> str:
     """The part after the sign # of a link that sets a password, which the page moves into its form."""
-    found = re.search(r"http://127\.0\.0\.1:8000/password/set/#(\S+)", text)
+    found = re.search(r"http://localhost:8000/password/set/#(\S+)", text)
     assert found, text
     return found[1]
 

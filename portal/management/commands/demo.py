@@ -34,7 +34,8 @@ class Command(BaseCommand):
     def handle(self, *, port: int, reset: bool, reload: bool, **options: object) -> None:
         if not settings.DEMO:
             raise CommandError("This needs DEMO=1: it makes accounts whose passwords everybody can read.")
-        address = f"http://{HOST}:{port}"
+        # Browsers offer passkeys for a name, not for an IP address.
+        address = f"http://localhost:{port}"
         try:
             with lock_data_directory(address) as lock:
                 check_port_is_free(port)

@@ -88,7 +88,7 @@ def test_mailed_links_let_owner_and_reviewer_sign_in(client):
 
 def test_links_are_printed_while_mail_is_not_set_up(client):
     shown = run()
-    assert f"{OWNER} sets a password here: http://127.0.0.1:8000/password/set/#" in shown
+    assert f"{OWNER} sets a password here: http://localhost:8000/password/set/#" in shown
     set_password(client, read_code(shown), "a long enough one")
     assert client.login(username=OWNER, password="a long enough one")
 

@@ -86,11 +86,11 @@ def test_digest_lists_tagged_cleared_and_failed_numbers_with_links(account, memb
     assert message.to == [member.user.email]
     assert message.subject == f"{account.name}: 1 number tagged, 1 cleared, 1 needs a support ticket"
     assert "- (206) 555-0143, Front desk: by TNS, Hiya" in message.body
-    assert "http://127.0.0.1:8000" + reverse("number", args=[tagged.pk]) in message.body
+    assert "http://localhost:8000" + reverse("number", args=[tagged.pk]) in message.body
     assert "- (206) 555-0144: no longer labelled by Hiya" in message.body
     assert "- (206) 555-0145" in message.body
-    assert "http://127.0.0.1:8000" + reverse("case", args=[case.pk]) in message.body
-    assert "http://127.0.0.1:8000" + reverse("preferences") in message.body
+    assert "http://localhost:8000" + reverse("case", args=[case.pk]) in message.body
+    assert "http://localhost:8000" + reverse("preferences") in message.body
 
 
 def test_digest_lists_50_numbers_and_counts_the_rest(account, member, hiya, tns, now):
