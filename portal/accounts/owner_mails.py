@@ -30,8 +30,7 @@ def mail_owners_about_changes(account: Account, context: Context) -> Iterator[No
         yield
         recorded = events.filter(pk__gt=last_pk, at=context.now, actor=context.actor.user)
         changes = [
-            f"{describe_event(event).sentence} ({event.subject_label})"
-            for event in recorded.with_actors().order_by("pk")
+            f"{describe_event(event).sentence} ({event.texts.label})" for event in recorded.with_actors().order_by("pk")
         ]
         if changes and owners:
             mail.enqueue(_build_message(account, context, changes, owners), kind=KIND.code, now=context.now)

@@ -48,6 +48,10 @@ class Change(NamedTuple):
     before: str
     after: str
     reason: str
+    personal_digest: str | None
+
+
+CHANGE_COLUMNS = (*Change._fields[:-1], "personal_text__digest")
 
 
 class EventDigest:
@@ -61,7 +65,9 @@ class EventDigest:
         self.first_id = self.first_id or change.pk
         self.last_id = change.pk
         self.count += 1
-        values = [to_microseconds(origin.at), *origin[1:], *change]
+        values = [to_microseconds(origin.at), *origin[1:], *change[:-1]]
+        if change.personal_digest is not None:  # Events without a personal text, and of releases without them, lack it.
+            values.append(change.personal_digest)
         self._hash.update(json.dumps(values, separators=(",", ":")).encode() + b"\n")
 
     @property
@@ -90,7 +96,7 @@ def store_batches(number: int, origin: Origin, *, now: datetime) -> None:
     A statement may record in several accounts. Each of them gets a batch with this number.
     """
     digests: defaultdict[int | None, EventDigest] = defaultdict(EventDigest)
-    events = AuditEvent.objects.filter(batch=number).order_by("pk").values_list(*Change._fields)
+    events = AuditEvent.objects.filter(batch=number).order_by("pk").values_list(*CHANGE_COLUMNS)
     for row in events:
         change = Change(*row)
         digests[change.account_id].add(origin, change)

@@ -48,7 +48,9 @@ def get_audit_page(params: Mapping[str, str], *, account: Account) -> AuditPage:
         page = keyset.paginate(chosen.apply(events), params)
     else:
         batches = AuditBatch.objects.for_account(account).filter(chosen.get_batch_condition("last_event__"))
-        batches = batches.select_related(*(f"last_event__{name}" for name in ("actor", "identity", "api_key")))
+        batches = batches.select_related(
+            *(f"last_event__{name}" for name in ("actor", "identity", "api_key", "personal_text"))
+        )
         # Events of releases without batches.
         without_batch = chosen.apply(events).filter(batch__isnull=True)
         page = keyset.paginate_merged({"last_event_id": batches, "pk": without_batch}, params)

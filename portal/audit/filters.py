@@ -93,7 +93,9 @@ class AuditFilter:
         if self.subject:
             events = events.filter(subject_type=self.subject[0], subject_id=self.subject[1])
         if self.q:
-            matches = Q(IContains(FoldedAccents("subject_label"), fold_accents(self.q)))
+            text = fold_accents(self.q)
+            matches = Q(IContains(FoldedAccents("subject_label"), text))
+            matches |= Q(IContains(FoldedAccents("personal_text__label"), text))
             if wanted := read_number_search(self.q):
                 matches |= wanted.as_condition("subject_label")
             events = events.filter(matches)

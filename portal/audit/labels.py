@@ -207,15 +207,17 @@ VIA_LABELS = {
 
 @dataclass(frozen=True)
 class EventDescription:
-    """An event in words: what happened, the values before and after, and who did it from where.
+    """An event in words: what happened to what, the values before and after, why, and who did it from where.
 
     `actor` is the person's name at that time, and `email` their address; empty if it was no person.
     """
 
     text: str
     tone: str
+    subject: str
     before: str
     after: str
+    reason: str
     actor: str
     email: str
     shows_values: bool
@@ -233,11 +235,14 @@ class EventDescription:
 def describe_event(event: AuditEvent) -> EventDescription:
     """Describe an event in words. Select events `with_actors` for it."""
     label = EVENT_LABELS.get(event.code) or EventLabel(event.code.replace(".", " ").replace("_", " ").capitalize())
+    texts = event.texts
     return EventDescription(
         text=label.text,
         tone=label.tone,
-        before=_format_value(event.before),
-        after=_format_value(event.after),
+        subject=texts.label,
+        before=_format_value(texts.before),
+        after=_format_value(texts.after),
+        reason=texts.reason,
         actor=_get_actor_name(event),
         email="" if event.api_key is not None else event.actor_email,
         shows_values=label.shows_values,

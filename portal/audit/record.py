@@ -15,6 +15,7 @@ from django.db.models import F, Model, QuerySet, Value
 
 from portal.audit.batches import Change, Origin, create_number, store_batches, store_single
 from portal.audit.identities import Identity, get_identity
+from portal.audit.personal_texts import get_personal_fields, keep_apart, keep_rows_apart
 from portal.db.bulk import Source, insert_from
 from portal.models import Account, AuditEvent, User
 
@@ -76,9 +77,16 @@ def record_event(
     after: str = "",
     reason: str = "",
 ) -> None:
-    """Add one event about one object."""
+    """Add one event about one object. What it says about a person is kept in a row of its own."""
     number, origin, identity = _begin(context, code, subject)
+    # Numbers as E.164: the trail is searched by it, and record_changes stores it.
+    label = getattr(subject, "e164", str(subject))[:LABEL_LENGTH]
+    texts = {"subject_label": label, "before": before[:200], "after": after[:200], "reason": reason[:500]}
     with transaction.atomic(savepoint=False):
+        personal = None
+        if fields := get_personal_fields(code, origin.subject_type):
+            account_id = account.pk if account else None
+            personal = keep_apart(texts, fields, number=number, account_id=account_id, subject=subject)
         event = AuditEvent.objects.create(
             account=account,
             at=context.now,
@@ -89,14 +97,13 @@ def record_event(
             code=code,
             subject_type=origin.subject_type,
             subject_id=subject.pk,
-            # Numbers as E.164: the trail is searched by it, and record_changes stores it.
-            subject_label=getattr(subject, "e164", str(subject))[:LABEL_LENGTH],
-            before=before[:200],
-            after=after[:200],
-            reason=reason[:500],
+            personal_text=personal,
             batch=number,
+            **texts,
         )
-        store_single(number, origin, Change(*(getattr(event, name) for name in Change._fields)), now=context.now)
+        values = {name: getattr(event, name) for name in Change._fields[:-1]}
+        change = Change(**values, personal_digest=personal.digest if personal else None)
+        store_single(number, origin, change, now=context.now)
         # Not type(subject): request.user is a proxy.
         changed = subject.__class__._base_manager.filter(pk=subject.pk)
         _notify_listeners(
@@ -120,7 +127,10 @@ def record_changes(
     `label`, `before`, `after` and `reason` are names of columns or expressions (Value(...) for a constant).
     """
     number, origin, identity = _begin(context, code, changed.model)
+    texts: dict[str, Source] = {"subject_label": label, "before": before, "after": after, "reason": reason}
     with transaction.atomic(savepoint=False):
+        if fields := get_personal_fields(code, origin.subject_type):
+            texts = keep_rows_apart(changed, texts, fields, number=number)
         added = insert_from(
             AuditEvent,
             changed,
@@ -133,11 +143,9 @@ def record_changes(
             code=Value(code),
             subject_type=Value(origin.subject_type),
             subject_id=F("pk"),
-            subject_label=label,
-            before=before,
-            after=after,
-            reason=reason,
             batch=Value(number),
+            ignore_conflicts=False,
+            **texts,
         )
         if added:
             store_batches(number, origin, now=context.now)

@@ -14,11 +14,12 @@ from datetime import timedelta
 from django.db.models import Count, Exists, Max, Min, OuterRef, QuerySet
 from django.db.models.functions import Coalesce
 
-from portal.audit.batches import Change, EventDigest, Origin
+from portal.audit.batches import CHANGE_COLUMNS, Change, EventDigest, Origin
 from portal.audit.chain import compute_hash, link_remaining, of_accounts
 from portal.audit.identities import compute_digest
+from portal.audit.personal_texts import compute_digest_of_texts
 from portal.db.in_list import in_list
-from portal.models import Account, AuditBatch, AuditChain, AuditEvent, AuditIdentity
+from portal.models import Account, AuditBatch, AuditChain, AuditEvent, AuditIdentity, AuditPersonalText
 from portal.text import pluralize
 
 # Batches that are read at once, and about as many events.
@@ -57,6 +58,7 @@ class Verification:
         yield from self._find_events_of_no_batch()
         yield from self._find_events_without_batch()
         yield from self._find_altered_identities()
+        yield from self._find_altered_personal_texts()
 
     def _of_account(self, rows: QuerySet) -> QuerySet:
         return rows.filter(account=self.account) if self.account else rows
@@ -106,6 +108,12 @@ class Verification:
             if compute_digest(identity.salt, identity.name, identity.email) != identity.digest:
                 yield Finding(None, f"the name or the address of identity {identity.pk} was altered")
 
+    def _find_altered_personal_texts(self) -> Iterator[Finding]:
+        texts = self._of_account(AuditPersonalText.objects.filter(erased_at__isnull=True))
+        for text in texts.iterator():
+            if compute_digest_of_texts(text) != text.digest:
+                yield Finding(text.account_id, f"personal text {text.pk} of an event was altered")
+
 
 def _read_groups(chain: AuditChain) -> Iterator[list[AuditBatch]]:
     """The linked batches in the order of the chain, as many at once as have about EVENTS events."""
@@ -130,7 +138,7 @@ def _read_digests(chain: AuditChain, group: list[AuditBatch]) -> dict[int, Event
     digests: defaultdict[int, EventDigest] = defaultdict(EventDigest)
     numbers = in_list([batch.number for batch in group])
     events = AuditEvent.objects.filter(of_accounts([chain.account_id]), batch__in=numbers)
-    rows = events.order_by("batch", "pk").values_list("batch", *_ORIGIN, "pk", *Change._fields[1:])
+    rows = events.order_by("batch", "pk").values_list("batch", *_ORIGIN, "pk", *CHANGE_COLUMNS[1:])
     for number, *values in rows.iterator(chunk_size=2_000):
         digests[number].add(Origin(*values[: len(_ORIGIN)]), Change(*values[len(_ORIGIN) :]))
     return digests

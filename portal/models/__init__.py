@@ -11,7 +11,7 @@ from portal.models.accounts import (
 )
 from portal.models.api import ApiKey, ApiUsage, IdempotentResponse
 from portal.models.area_codes import AreaCodeTable
-from portal.models.audit import AuditBatch, AuditChain, AuditEvent, AuditIdentity
+from portal.models.audit import AuditBatch, AuditChain, AuditEvent, AuditIdentity, AuditPersonalText
 from portal.models.cache import CacheEntry
 from portal.models.invitations import Invitation
 from portal.models.jobs import Canary, Claimable, Heartbeat, Lease, OperationsCheck, TaskFailure
@@ -31,6 +31,7 @@ __all__ = [
     "AuditChain",
     "AuditEvent",
     "AuditIdentity",
+    "AuditPersonalText",
     "CacheEntry",
     "Canary",
     "Claimable",

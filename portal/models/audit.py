@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import NamedTuple, Self
 
 from django.db import models
 from django.db.models import Q
@@ -10,6 +10,8 @@ from django.db.models.functions import Coalesce
 
 from portal.models.accounts import Account, AccountQuerySet, User
 from portal.models.api import ApiKey
+
+ERASED_PERSON = "Erased person"
 
 
 class AuditIdentity(models.Model):
@@ -36,13 +38,53 @@ class AuditIdentity(models.Model):
         ]
 
     def __str__(self) -> str:
-        return "Erased person" if self.erased_at else self.name or self.email
+        return ERASED_PERSON if self.erased_at else self.name or self.email
+
+
+class AuditPersonalText(models.Model):
+    """What an event says about a person: who it is about, their former and new address, where they signed in from.
+
+    It is kept apart from the event, which is never changed: to erase a person, blank the texts and `salt`, and set
+    `erased_at`. `digest` is a hash of the salt and the texts, and the hash of the event's batch covers it.
+    `number` is the statement that recorded the event, as in `AuditEvent.batch`, and `subject_id` the event's subject.
+    """
+
+    account = models.ForeignKey(Account, models.CASCADE, null=True, related_name="+")
+    user = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    number = models.BigIntegerField()
+    subject_id = models.BigIntegerField()
+    label = models.CharField(max_length=120, blank=True)
+    before = models.CharField(max_length=200, blank=True)
+    after = models.CharField(max_length=200, blank=True)
+    reason = models.CharField(max_length=500, blank=True)
+    salt = models.CharField(max_length=32, blank=True)
+    digest = models.CharField(max_length=64)
+    erased_at = models.DateTimeField(null=True)
+
+    objects = AccountQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["number", "subject_id"], name="audit_personal_text_once"),
+        ]
+
+    def __str__(self) -> str:
+        return ERASED_PERSON if self.erased_at else self.label
+
+
+class EventTexts(NamedTuple):
+    """The texts of an event as they are shown, wherever they are stored."""
+
+    label: str
+    before: str
+    after: str
+    reason: str
 
 
 class AuditEventQuerySet(AccountQuerySet["AuditEvent"]):
     def with_actors(self) -> Self:
-        """Select with the events what `describe_event` reads."""
-        return self.select_related("actor", "identity", "api_key")
+        """Select with the events what `describe_event` and `texts` read."""
+        return self.select_related("actor", "identity", "api_key", "personal_text")
 
 
 class AuditEvent(models.Model):
@@ -60,11 +102,14 @@ class AuditEvent(models.Model):
     code = models.CharField(max_length=40)
     subject_type = models.CharField(max_length=20)
     subject_id = models.BigIntegerField()
+    # These are empty where they would name a person or tell where one is: see `personal_text`.
     subject_label = models.CharField(max_length=120, blank=True)
     before = models.CharField(max_length=200, blank=True)
     after = models.CharField(max_length=200, blank=True)
     reason = models.CharField(max_length=500, blank=True)
 
+    # Deleted with its account, as the event.
+    personal_text = models.ForeignKey(AuditPersonalText, models.DO_NOTHING, null=True, related_name="+", db_index=False)
     # The number of the statement that recorded it; `AuditBatch` has the hash. Empty in events of releases without it.
     batch = models.BigIntegerField(null=True)
 
@@ -75,6 +120,9 @@ class AuditEvent(models.Model):
             models.Index(fields=["account", "id"], name="audit_by_account"),
             models.Index(fields=["batch", "id"], name="audit_by_batch", condition=Q(batch__isnull=False)),
             models.Index(fields=["account", "id"], name="audit_without_batch", condition=Q(batch__isnull=True)),
+            models.Index(
+                fields=["personal_text"], name="audit_by_personal_text", condition=Q(personal_text__isnull=False)
+            ),
             models.Index(fields=["account", "subject_type", "subject_id", "id"], name="audit_by_subject"),
         ]
 
@@ -85,6 +133,19 @@ class AuditEvent(models.Model):
     def subject_key(self) -> str:
         """The object in a query string: phonenumber:12."""
         return f"{self.subject_type}:{self.subject_id}"
+
+    @property
+    def texts(self) -> EventTexts:
+        """The event's own texts, and those about a person from the row that erasure blanks."""
+        personal = self.personal_text
+        if personal is None:
+            return EventTexts(self.subject_label, self.before, self.after, self.reason)
+        return EventTexts(
+            self.subject_label or str(personal),
+            self.before or personal.before,
+            self.after or personal.after,
+            self.reason or personal.reason,
+        )
 
     @property
     def actor_name(self) -> str | None:

@@ -65,10 +65,10 @@ def serialize_events(events: Iterable[AuditEvent]) -> list[EventResponse]:
             at=event.at,
             what=event.code,
             words=EVENT_LABELS.get(event.code, EventLabel(event.code)).text,
-            about=EventSubject(kind=event.subject_type, id=event.subject_id, label=event.subject_label),
-            before=event.before,
-            after=event.after,
-            reason=event.reason,
+            about=EventSubject(kind=event.subject_type, id=event.subject_id, label=event.texts.label),
+            before=event.texts.before,
+            after=event.texts.after,
+            reason=event.texts.reason,
             by=_serialize_actor(event),
         )
         for event in events

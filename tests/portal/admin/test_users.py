@@ -18,7 +18,7 @@ from tests.factories import MemberFactory, UserFactory
 pytestmark = pytest.mark.django_db
 
 PASSWORD = "a long enough one"
-SESSIONS_QUERIES = 11
+SESSIONS_QUERIES = 14
 
 
 def add_user(client: Client, email: str, staff_role: str = "") -> None:
@@ -119,7 +119,7 @@ def test_superuser_ends_all_sessions_of_the_chosen_people(as_superuser, signed_i
     assert not any(map(is_signed_in, chosen))
     assert is_signed_in(kept)
     events = AuditEvent.objects.filter(code="sign_in.ended_by_staff").with_actors()
-    assert {(event.account_id, event.subject_label) for event in events} == {
+    assert {(event.account_id, event.texts.label) for event in events} == {
         (None, user.email),
         (account.pk, member.user.email),
     }

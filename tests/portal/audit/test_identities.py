@@ -70,7 +70,7 @@ def test_a_rename_is_an_event_in_each_account_of_the_person(account, mallory, no
     people.update_person(mallory, name="Olivia Owner", context=Context(Actor(mallory, "web"), now))
     events = AuditEvent.objects.filter(code="person.name").with_actors()
     assert {event.account_id for event in events} == {account.pk, other.pk}
-    assert {(event.before, event.after, event.actor_name) for event in events} == {
+    assert {(event.texts.before, event.texts.after, event.actor_name) for event in events} == {
         ("Mallory Admin", "Olivia Owner", "Mallory Admin")
     }
 
@@ -86,7 +86,7 @@ def test_what_a_superuser_changes_of_a_person_without_an_account_is_an_event(as_
     data = {"email": "ray@example.com", "name": "Ray", "is_active": "on", "staff_role": "reviewer"}
     assert as_superuser.post(url, data).status_code == 302
     events = AuditEvent.objects.filter(account=None, subject_type="user", subject_id=user.pk, via="admin")
-    assert set(events.values_list("code", "before", "after")) == {
+    assert {(event.code, event.texts.before, event.texts.after) for event in events.with_actors()} == {
         ("person.name", "Riley", "Ray"),
         ("person.email", "riley@example.com", "ray@example.com"),
         ("person.staff_role", "", "reviewer"),
@@ -96,7 +96,7 @@ def test_what_a_superuser_changes_of_a_person_without_an_account_is_an_event(as_
 def test_an_address_without_a_user_can_have_an_event(now):
     audit.record_about_address("nobody@example.com", context=Context(Actor(None, "web"), now), code="person.email")
     event = AuditEvent.objects.get()
-    assert (event.account, event.subject_type, event.subject_label) == (None, "user", "nobody@example.com")
+    assert (event.account, event.subject_type, event.texts.label) == (None, "user", "nobody@example.com")
 
 
 def test_the_identity_is_what_the_database_has_and_not_what_a_form_has_set(mallory, now):

@@ -201,7 +201,7 @@ def test_events_without_an_account_have_a_chain_of_their_own(trail, as_superuser
         audit.record_about_address(address, context=Context(actor, now), code="person.email")
     link_remaining()
     assert list(AuditBatch.objects.filter(account=None).order_by("pk").values_list("position", flat=True)) == [1, 2]
-    AuditEvent.objects.filter(account=None, subject_label="a@example.com").update(reason="x")
+    AuditEvent.objects.filter(account=None, personal_text__label="a@example.com").update(reason="x")
     assert verify()[1].startswith("no account: batch 1 of ")
 
 

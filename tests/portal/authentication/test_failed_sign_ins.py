@@ -43,8 +43,8 @@ def test_failures_of_a_person_are_one_event_of_each_of_their_accounts(user, acco
     events = get_events()
     assert {event.account for event in events} == {account, other}
     assert [describe_event(event).sentence for event in events] == ["Sign-in failed: 3 ×"] * 2
-    assert {(event.actor, event.subject_label) for event in events} == {(None, user.email)}
-    assert {event.reason for event in events} == {"From 198.51.100.7, Another program"}
+    assert {(event.actor, event.texts.label) for event in events} == {(None, user.email)}
+    assert {event.texts.reason for event in events} == {"From 198.51.100.7, Another program"}
     assert not FailedSignIn.objects.exists()
     assert list(Verification().run()) == []
 
@@ -54,7 +54,7 @@ def test_failures_of_a_person_without_an_account_are_an_event_without_an_account
     fail(staff.email)
     record_failed_sign_ins()
     (event,) = get_events()
-    assert (event.account, event.subject_label, event.after) == (None, staff.email, "1 ×")
+    assert (event.account, event.texts.label, event.after) == (None, staff.email, "1 ×")
 
 
 def test_event_has_the_time_of_the_attempt(user, time_machine):
@@ -70,7 +70,7 @@ def test_addresses_that_nobody_has_share_one_event_that_names_none(user):
         fail(f"stranger{number}@example.com", address=f"198.51.100.{number}")
     record_failed_sign_ins()
     (event,) = get_events()
-    assert (event.account, event.subject_label, event.reason) == (None, "Addresses that nobody has", "40 attempts")
+    assert (event.account, event.texts.label, event.texts.reason) == (None, "Addresses that nobody has", "40 attempts")
     assert not FailedSignIn.objects.exists()
 
 

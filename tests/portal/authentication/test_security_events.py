@@ -59,7 +59,7 @@ def test_sign_in_is_an_event_of_each_account_of_the_person(user, account):
     sign_in(user)
     events = get_events("sign_in.done")
     assert {event.account for event in events} == {account, other}
-    assert {(event.actor, event.subject_label, event.reason) for event in events} == {(user, user.email, ORIGIN)}
+    assert {(event.actor, event.texts.label, event.texts.reason) for event in events} == {(user, user.email, ORIGIN)}
     assert get_sentences() == ["Signed in: password"] * 2
 
 
@@ -81,7 +81,7 @@ def test_sign_out_is_an_event(user):
     client = sign_in(user)
     client.post(reverse("account_logout"))
     event = get_event("sign_in.ended")
-    assert (event.actor, event.reason, event.after) == (user, ORIGIN, "")
+    assert (event.actor, event.texts.reason, event.after) == (user, ORIGIN, "")
 
 
 def test_end_of_an_idle_session_is_an_event(user, time_machine):
@@ -111,14 +111,14 @@ def test_change_of_the_password_is_an_event(user):
     client = sign_in(user)
     data = {"old_password": PASSWORD, "new_password1": NEW, "new_password2": NEW}
     client.post(reverse("account_change_password"), data)
-    assert (get_event("password.changed").actor, get_event("password.changed").reason) == (user, ORIGIN)
+    assert (get_event("password.changed").actor, get_event("password.changed").texts.reason) == (user, ORIGIN)
 
 
 def test_password_that_is_set_with_a_link_is_an_event(user):
     new_client().post(reverse("account_reset_password"), {"email": user.email})
     send_mails()
     set_password(new_client(), read_code(mail.outbox[0].body), NEW)
-    assert get_event("password.set_by_link").reason == ORIGIN
+    assert get_event("password.set_by_link").texts.reason == ORIGIN
 
 
 def test_password_that_a_superuser_sets_is_an_event_of_the_persons_account(as_superuser, user, account):
@@ -126,7 +126,7 @@ def test_password_that_a_superuser_sets_is_an_event_of_the_persons_account(as_su
     assert not get_events("password.set_by_staff")
     send_password_form(as_superuser, user, NEW)
     event = get_event("password.set_by_staff")
-    assert (event.account, event.subject_label, event.via) == (account, user.email, "admin")
+    assert (event.account, event.texts.label, event.via) == (account, user.email, "admin")
     assert event.actor != user
 
 
@@ -171,7 +171,7 @@ def test_wrong_code_at_sign_in_is_an_event_without_an_actor(user, account):
     add_app(user)
     sign_in(user).post(reverse("mfa_authenticate"), {"code": "000000"})
     event = get_event("sign_in.factor_failed")
-    assert (event.account, event.actor, event.subject_label, event.reason) == (account, None, user.email, ORIGIN)
+    assert (event.account, event.actor, event.texts.label, event.texts.reason) == (account, None, user.email, ORIGIN)
 
 
 def test_refused_confirmations_are_events(user):

@@ -193,7 +193,11 @@ def test_an_owner_takes_over_the_key_of_somebody_who_left(as_owner, account, own
     assert url not in get_html(as_owner.get(reverse("api-keys")))
     assert "Nothing was changed" in get_html(as_owner.post(url, follow=True))
     taken_over = AuditEvent.objects.get(code="api_key.taken_over")
-    assert (taken_over.actor, taken_over.before, taken_over.after) == (owner.user, maker.email, owner.user.email)
+    assert (taken_over.actor, taken_over.texts.before, taken_over.texts.after) == (
+        owner.user,
+        maker.email,
+        owner.user.email,
+    )
 
 
 def test_a_revoked_key_cannot_be_taken_over(as_owner, account, now):

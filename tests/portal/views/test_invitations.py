@@ -37,7 +37,8 @@ def sign_in(user: User) -> Client:
 
 
 def audit_events() -> list[tuple[str, str, str]]:
-    return list(AuditEvent.objects.order_by("pk").values_list("code", "subject_label", "after"))
+    events = AuditEvent.objects.with_actors().order_by("pk")
+    return [(event.code, event.texts.label, event.texts.after) for event in events]
 
 
 @pytest.fixture
