@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 
+import psycopg
 import pytest
 import yaml
 
 from tests.deploy.units import read_unit
-from tests.support.processes import ROOT
+from tests.support.processes import ROOT, run_python
+from tests.support.servers import temporary_postgresql
 
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -71,3 +75,34 @@ def test_proxy_reaches_the_dialers_processes_at_the_address_that_they_listen_at(
     assert "DIALER_BIND=0.0.0.0:8001" in DOCKERFILE
     assert "--config deploy/gunicorn-dialer.conf.py" in COMPOSE["services"]["dialer"]["command"][-1]
     assert "127.0.0.1:8001/healthz" in COMPOSE["services"]["dialer"]["healthcheck"]["test"][-1]
+
+
+def test_script_of_the_database_makes_a_role_that_cannot_alter_the_audit_trail(tmp_path):
+    """As the image of PostgreSQL runs it, on a server of Debian. Then `migrate` runs as in its service."""
+    service = COMPOSE["services"]["database"]
+    owner, name = service["environment"]["POSTGRES_USER"], service["environment"]["POSTGRES_DB"]
+    script = next(volume.partition(":")[0] for volume in service["volumes"] if "/docker-entrypoint-initdb.d/" in volume)
+    (tmp_path / "password").write_text("it's a \\secret")
+    with temporary_postgresql(owner) as address:
+        port = address.rpartition(":")[2].partition("/")[0]
+        server = {"PGHOST": "127.0.0.1", "PGPORT": port, "POSTGRES_USER": owner, "POSTGRES_DB": name}
+        subprocess.run(
+            ["sh", ROOT / script],
+            env=os.environ | server | {"PORTAL_PASSWORD_FILE": f"{tmp_path}/password"},
+            check=True,
+        )
+        roles = {"DATABASE_URL": address.replace(f"{owner}@", "portal@"), "MIGRATE_DATABASE_URL": address}
+        settings = {"DJANGO_SETTINGS_MODULE": "portal.settings", "DEMO": "1", "DATA_DIR": str(tmp_path)}
+        run_python("manage.py", "migrate", "-v0", environment=os.environ | settings | roles)
+        with psycopg.connect(roles["DATABASE_URL"]) as portal, pytest.raises(psycopg.errors.InsufficientPrivilege):
+            portal.execute("DELETE FROM portal_auditevent")
+
+
+def test_owner_of_the_tables_is_known_to_migrate_only():
+    with_owner = {
+        name for name in PORTAL_SERVICES if "MIGRATE_DATABASE_URL_FILE" in COMPOSE["services"][name]["environment"]
+    }
+    assert with_owner == {"migrate"}
+    passwords = ("owner_password", "migrate_database_url")
+    knowing = {name for name, one in COMPOSE["services"].items() if set(passwords) & set(one.get("secrets", []))}
+    assert knowing == {"migrate", "database"}
