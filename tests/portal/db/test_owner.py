@@ -13,7 +13,7 @@ import pytest
 
 from portal.db.owner import APPEND_ONLY
 from portal.models import AuditBatch, AuditEvent
-from tests.support.processes import ROOT
+from tests.support.processes import ROOT, run_python
 from tests.support.servers import temporary_postgresql
 
 RECORD = """
@@ -120,3 +120,36 @@ def test_portal_that_may_become_the_owner_is_refused(clerk, server, tmp_path):
         admin.execute("REVOKE owner FROM clerk")
     assert done.returncode == 1
     assert "could alter the audit trail" in done.stderr
+
+
+def require_two_roles(server: str, name: str) -> None:
+    """The clerk reads the event that RECORD added, and cannot delete it."""
+    with psycopg.connect(f"postgres://clerk@{server}/{name}", autocommit=True) as portal:
+        assert portal.execute("SELECT count(*) FROM portal_auditevent").fetchone() == (1,)
+        with pytest.raises(DENIED):
+            portal.execute("DELETE FROM portal_auditevent")
+        portal.execute("UPDATE portal_account SET name = name")
+
+
+def test_a_restored_portal_has_two_roles(clerk, server, tmp_path):
+    create_database(server, "restored", owner="owner")
+    archive = tmp_path / "portal.tar.gz"
+    for name, *arguments in (("two_roles", "backup", str(archive)), ("restored", "restore", str(archive))):
+        done = manage(server, tmp_path, name, *arguments)
+        assert done.returncode == 0, done.stderr[-2_000:]
+    require_two_roles(server, "restored")
+    assert manage(server, tmp_path, "restored", "verify_audit").returncode == 0
+
+
+def test_a_portal_that_moved_from_sqlite_as_the_owner_gets_two_roles_with_migrate(server, tmp_path):
+    create_database(server, "moved", owner="owner")
+    before = {"DATA_DIR": str(tmp_path), "DATABASE_URL": f"sqlite:///{tmp_path}/portal.sqlite3"}
+    move = ("move_to_postgres", "--to", f"postgres://owner@{server}/moved")
+    for arguments in (("migrate", "-v0"), ("shell", "-c", RECORD), move):
+        run_python(
+            "manage.py", *arguments, environment=os.environ | {"DJANGO_SETTINGS_MODULE": "tests.settings"} | before
+        )
+    done = manage(server, tmp_path, "moved", "migrate", "-v0")
+    assert done.returncode == 0, done.stderr[-2_000:]
+    require_two_roles(server, "moved")
+    assert "nothing was altered" in manage(server, tmp_path, "moved", "verify_audit").stdout
