@@ -194,7 +194,7 @@ def test_second_attempt_has_the_same_message_id_and_date(server, now):
     server.on_data = lambda message: None
     sweep(now + 2 * MINUTE)
     first, second = server.taken
-    assert first["Message-ID"] == second["Message-ID"] == f"<{OutgoingMail.objects.get().key}@127.0.0.1>"
+    assert first["Message-ID"] == second["Message-ID"] == f"<{OutgoingMail.objects.get().key}@localhost>"
     assert first["Date"] == second["Date"]
 
 
