@@ -6,6 +6,7 @@ loaded a module or a template when it first needs it would combine two versions.
 
 from __future__ import annotations
 
+import gc
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -36,7 +37,9 @@ LEFT_OUT: Final = frozenset(
 def load_code() -> None:
     """Import all modules, compile all templates of the portal, and read the list of static files.
 
-    Python and Django keep them for as long as the process runs.
+    Python and Django keep them for as long as the process runs. The garbage collector leaves them alone from then on.
+    Looking at all of them takes 0.1 to 0.2 seconds, in which the process answers nobody. It would also write to each of
+    them, and forked processes would share none.
     """
     for app in APPS:
         _load_modules(app)
@@ -45,6 +48,8 @@ def load_code() -> None:
     for name in list_templates():
         engines["django"].get_template(name)
     staticfiles_storage.url  # noqa: B018 - reads the list
+    gc.collect()
+    gc.freeze()
 
 
 def _load_modules(package_name: str) -> None:

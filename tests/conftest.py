@@ -13,9 +13,12 @@ from django.db.backends.base.operations import BaseDatabaseOperations
 from django.test import Client
 from django.utils import timezone
 
+from portal.accounts.api_keys import use
 from portal.accounts.licensing import Product
+from portal.api import rate_limits
 from portal.audit import Actor, protection
 from portal.audit.identities import get_identity
+from portal.db.background_writer import writer
 from portal.jobs import failures, outages
 from portal.models import Account, Member, User
 from portal.phone import current_plan
@@ -239,8 +242,10 @@ def reset_simulated_engines(settings, simulated_stores) -> None:
 
 
 @pytest.fixture(autouse=True)
-def disable_recorder_thread(monkeypatch) -> None:
+def write_nothing_in_background(monkeypatch) -> None:
     """Start no writer thread, which would not see the test's transaction, and drop counts of other tests."""
-    monkeypatch.setattr(recorder, "_start_flusher", lambda: None)
+    monkeypatch.setattr(writer, "start", lambda: None)
+    monkeypatch.setattr(rate_limits, "_limiter", rate_limits.RateLimiter())
+    monkeypatch.setattr(use, "_unwritten", {})
     recorder._number_calls.clear()
     recorder._campaign_calls.clear()

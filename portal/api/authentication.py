@@ -49,7 +49,7 @@ def _count_unknown_key(request: HttpRequest, error: Exception, now: datetime) ->
 def require_api_key(scope: str, *, policy: str = "default") -> Callable[[View], View]:
     """Decorate a view: require a key with the scope, apply the rate limit, and answer exceptions as problems.
 
-    It adds one query to those of the view, and a write about once a second. Raises KeyError, when the view is defined,
+    It adds one query to those of the view, and no write. Raises KeyError, when the view is defined,
     for a scope that the role table does not have.
     """
     scope = API_SCOPES[scope].code

@@ -7,24 +7,20 @@ every FLUSH_SECONDS and when it exits. A process that is killed loses its counts
 
 from __future__ import annotations
 
-import atexit
-import logging
 import os
 import random
 import threading
-import time
 from collections import Counter
 from datetime import date
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, connections, transaction
+from django.db import connection, transaction
 
+from portal.db.background_writer import writer
 from portal.jobs import totals
 from reputation.metrics import MATCH_SECONDS
 from reputation.models import Campaign, CampaignCalls, NumberCalls, PhoneNumber
-
-logger = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 10.0
 # Rows in one statement and one transaction.
@@ -33,11 +29,8 @@ CHUNK = 1_000
 LABELLED_BASIS = "labelled"
 
 _lock = threading.Lock()
-# Only one thread writes at a time: the process may exit while its flusher is writing.
-_flush_lock = threading.Lock()
 _number_calls: Counter[tuple[int, int, date]] = Counter()
 _campaign_calls: Counter[tuple[int, int, date, str, bool, str]] = Counter()
-_flusher: tuple[int, threading.Thread] | None = None
 
 
 def record_match(
@@ -65,16 +58,17 @@ def record_match(
         if number_id is not None and not is_already_counted:
             _number_calls[account_id, number_id, day] += weight
     MATCH_SECONDS.observe(seconds)
-    if _flusher is None or _flusher[0] != os.getpid():
-        _start_flusher()
+    writer.start()
 
 
 def flush() -> None:
-    """Write the counts since the last flush. Counts that cannot be written are kept for the next flush."""
-    with _flush_lock:
-        _add_to_totals(NumberCalls, PhoneNumber, ("account_id", "number_id", "day"), _number_calls)
-        key = ("account_id", "campaign_id", "day", "basis", "skipped_tagged", "default_e164")
-        _add_to_totals(CampaignCalls, Campaign, key, _campaign_calls)
+    """Write the counts since the last flush. Counts that cannot be written are kept for the next flush.
+
+    Only one thread may do it at a time.
+    """
+    _add_to_totals(NumberCalls, PhoneNumber, ("account_id", "number_id", "day"), _number_calls)
+    key = ("account_id", "campaign_id", "day", "basis", "skipped_tagged", "default_e164")
+    _add_to_totals(CampaignCalls, Campaign, key, _campaign_calls)
 
 
 def _add_to_totals(
@@ -113,47 +107,17 @@ def _add_to_totals(
             raise
 
 
-def _start_flusher() -> None:
-    """Start this process's flusher thread. Not at import, because a web server forks after that."""
-    global _flusher
-    with _lock:
-        if _flusher is None or _flusher[0] != os.getpid():
-            thread = threading.Thread(target=_run_flusher, name="match-recorder", daemon=True)
-            _flusher = (os.getpid(), thread)
-            thread.start()
-            atexit.register(_flush_at_exit, os.getpid())
-
-
-def _run_flusher() -> None:
-    while True:
-        time.sleep(FLUSH_SECONDS)
-        _flush_safely()
-
-
-def _flush_at_exit(pid: int) -> None:
-    if pid == os.getpid():
-        _flush_safely()
-        connections.close_all()
-
-
 def _reset_after_fork() -> None:
-    """Start with no counts and free locks in a forked process.
+    """Start with no counts and a free lock in a forked process.
 
     The parent writes its counts itself, and a lock that another of its threads held would never be released here.
     """
-    global _lock, _flush_lock
-    _lock, _flush_lock = threading.Lock(), threading.Lock()
+    global _lock
+    _lock = threading.Lock()
     _number_calls.clear()
     _campaign_calls.clear()
 
 
 os.register_at_fork(after_in_child=_reset_after_fork)
-
-
-def _flush_safely() -> None:
-    totals.flush()
-    try:
-        flush()
-    except Exception:
-        logger.exception("Match results could not be written")
-        connection.close()
+writer.add(totals.flush, seconds=FLUSH_SECONDS)
+writer.add(flush, seconds=FLUSH_SECONDS)

@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
@@ -35,15 +35,16 @@ class ProgramMissing(Exception):
 
 
 @contextmanager
-def temporary_postgresql(superuser: str = "portal") -> Iterator[str]:
-    """Yield the DATABASE_URL of an empty database, named portal. Nobody needs a password."""
+def temporary_postgresql(superuser: str = "portal", options: Mapping[str, str] = POSTGRESQL_OPTIONS) -> Iterator[str]:
+    """Yield the DATABASE_URL of an empty database, named portal, on a server with these settings. Nobody needs a
+    password."""
     folder, port = _make_server_dir("postgresql"), free_port()
     data = folder / "data"
     _run(find_program("initdb"), "-D", data, "-U", superuser, "-A", "trust", "-E", "UTF8", "--no-sync")
-    settings = {**POSTGRESQL_OPTIONS, "port": str(port), "unix_socket_directories": str(folder)}
-    options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+    settings = {**options, "port": str(port), "unix_socket_directories": str(folder)}
+    arguments = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     # On SIGINT, PostgreSQL closes all connections and ends.
-    with _run_server(find_program("postgres"), "-D", data, *options, stop=signal.SIGINT, folder=folder):
+    with _run_server(find_program("postgres"), "-D", data, *arguments, stop=signal.SIGINT, folder=folder):
         wait_for_port(port, "PostgreSQL")
         _run(find_program("createdb"), "-h", "127.0.0.1", "-p", port, "-U", superuser, "portal")
         yield f"postgres://{superuser}@127.0.0.1:{port}/portal"

@@ -8,11 +8,10 @@ protects passwords that people choose; here it would only slow down every reques
 from __future__ import annotations
 
 import hmac
-from datetime import datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
 
 from django.db import connection
-from django.db.models import Q
 
 from portal.accounts.api_keys.errors import (
     AddressNotAllowed,
@@ -26,9 +25,7 @@ from portal.accounts.api_keys.errors import (
 )
 from portal.accounts.api_keys.holders import HOLDER_ROLES
 from portal.accounts.api_keys.networks import is_allowed
-from portal.models import Account, ApiKey
-
-LAST_USED_INTERVAL = timedelta(minutes=1)
+from portal.models import Account
 
 # Raw SQL because every request runs it: building the query with the ORM takes ten times as long as running it.
 # The holder of the key (see holders.py) has to be an active member who may make keys.
@@ -98,22 +95,6 @@ def authenticate(authorization: str | None, *, scope: str, now: datetime, addres
         account_name=account_name,
         time_zone=zone,
     )
-
-
-# When this process last wrote a key's `last_used_at`, by the key's prefix.
-_last_recorded: dict[str, datetime] = {}
-
-
-def record_use(caller: AuthenticatedKey, *, now: datetime) -> None:
-    """Write when the key was last used, at most once a minute. Call it outside any transaction."""
-    last = _last_recorded.get(caller.prefix)
-    if last and timedelta(0) <= now - last < LAST_USED_INTERVAL:
-        return
-    _last_recorded[caller.prefix] = now
-    due = ApiKey.objects.filter(
-        Q(last_used_at__isnull=True) | Q(last_used_at__lte=now - LAST_USED_INTERVAL), pk=caller.pk
-    )
-    due.update(last_used_at=now)
 
 
 def _parse_authorization(authorization: str | None) -> tuple[str, str]:

@@ -8,7 +8,6 @@ files.
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import signal
@@ -52,9 +51,6 @@ def main() -> None:
     from portal.preloading import load_code
 
     load_code()
-    # The garbage collector writes to each object it looks at. The forked processes share what it leaves alone.
-    gc.collect()
-    gc.freeze()
     logging.getLogger("django-q").addFilter(is_log_of_other_tasks)
     _connect_signals()
     cluster.Sentinel = _make_sentinel(_Forks())

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
+from django.db import OperationalError, connection
 
-from reputation.models import Campaign
+from portal.db.background_writer import writer
+from portal.models import ApiKey, ApiUsage
+from reputation.models import Campaign, CampaignCalls
 from tests.factories import AccountFactory, CampaignFactory, PhoneNumberFactory
 
 pytestmark = pytest.mark.django_db
@@ -34,6 +39,40 @@ def test_match_returns_the_number_and_the_reason(api_client, campaign):
     assert (said["called"], said["caller_id"], said["basis"]) == ("+12063550199", "+12064552000", "area_code")
     assert said["skipped"] == {"tagged": 1, "labelled_when_last_seen": 0, "daily_limit": 0}
     assert answer.headers["RateLimit-Policy"].startswith('"match"')
+
+
+@contextmanager
+def hold_write_locks() -> Iterator[None]:
+    """Another connection keeps all others from writing. A query that would wait for it fails instead."""
+    other = connection.copy()
+    with other.cursor() as cursor, connection.cursor() as own:
+        try:
+            if connection.vendor == "sqlite":
+                own.execute("PRAGMA busy_timeout = 100")
+                cursor.execute("BEGIN IMMEDIATE")
+            else:
+                own.execute("SET lock_timeout = '100ms'")
+                cursor.execute("BEGIN")
+                cursor.execute(f"LOCK TABLE {', '.join(connection.introspection.table_names())} IN EXCLUSIVE MODE")
+            yield
+            cursor.execute("ROLLBACK")
+        finally:
+            other.close()
+            connection.close()  # the time-outs are the connection's
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_dialer_does_not_wait_for_a_process_that_writes(api_client, campaign):
+    with hold_write_locks():
+        with pytest.raises(OperationalError):
+            Campaign.objects.update(name="waits")
+        body = {"campaign_id": campaign.pk, "called": "+12063550199"}
+        answers = [post_match(api_client, body) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [200, 200, 200]
+    writer.write_all()
+    assert ApiUsage.objects.get().request_count == 3
+    assert ApiKey.objects.get().last_used_at
+    assert CampaignCalls.objects.get().calls == 3
 
 
 def test_another_accounts_campaign_is_not_found(api_client):

@@ -12,6 +12,7 @@ import pytest
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
+from portal.db.background_writer import writer
 from reputation.matching import recorder
 from reputation.matching.match import match
 from reputation.matching.recorder import flush, record_match
@@ -195,9 +196,9 @@ def test_failed_flush_is_logged_and_repeated(record_decision, caplog, monkeypatc
 
     record_decision()
     with connection.execute_wrapper(refuse):
-        recorder._flush_safely()
+        writer.write_all()
     assert "could not be written" in caplog.text
-    recorder._flush_safely()
+    writer.write_all()
     assert campaign_call_total() == 1
 
 
@@ -239,10 +240,11 @@ import os, sys, time
 import django
 django.setup()
 from datetime import date
-from reputation.matching import recorder
+from portal.db.background_writer import writer
 from reputation.matching.recorder import record_match
 
-recorder.FLUSH_SECONDS = 1.0
+for write in writer._writes:
+    write.seconds = 1.0
 account, campaign, number, decisions, seconds = map(int, sys.argv[1:6])
 
 def answer(decisions, basis):

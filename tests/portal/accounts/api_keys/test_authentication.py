@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from portal.accounts import api_keys
 from portal.accounts.api_keys import AuthenticationError, authenticate, record_use
+from portal.accounts.api_keys.use import write_uses
 from portal.accounts.roles import API_SCOPES
 from portal.audit import Context
 from portal.models import ApiKey
@@ -95,6 +96,7 @@ def test_the_last_use_is_written_once_a_minute(account, now, django_assert_num_q
     def use(at):
         key = authenticate(bearer_header(token), scope="read", now=at)
         record_use(key, now=at)
+        write_uses()
         return ApiKey.objects.get().last_used_at
 
     assert use(now) == now
