@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from typing import Any, NoReturn
 
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.internal.jwtkit import lookup_kid_jwk, verify_and_decode
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialLogin
 from allauth.socialaccount.providers.base.constants import AuthError, AuthProcess
 from allauth.socialaccount.providers.oauth2.client import OAuth2Error
@@ -25,7 +27,7 @@ from allauth.utils import build_absolute_uri
 from django.conf import settings
 from django.contrib import messages
 from django.core.cache import cache
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from requests import RequestException
@@ -52,8 +54,20 @@ class OAuth2Adapter(OpenIDConnectOAuth2Adapter):
         found = cache.get(key)
         if found is None:
             found = super().openid_config
+            if str(found["issuer"]).rstrip("/") != settings.OIDC_ISSUER:
+                raise OAuth2Error(f"The document at {settings.OIDC_ISSUER} is that of {found['issuer']}.")
             cache.set(key, found, CONFIGURATION_SECONDS)
         return found
+
+    def _decode_id_token(self, app: SocialApp, id_token: str) -> dict[str, Any]:
+        """django-allauth would not check the signature of a token that came over TLS."""
+        return verify_and_decode(
+            credential=id_token,
+            keys_url=self.openid_config["jwks_uri"],
+            issuer=self.openid_config["issuer"],
+            audience=app.client_id,
+            lookup_kid=lookup_kid_jwk,
+        )
 
     def get_callback_url(self, request: HttpRequest, app: SocialApp) -> str:
         return build_absolute_uri(request, reverse("openid_connect_callback"))
@@ -64,13 +78,32 @@ class IdentityProvider(OpenIDConnectProvider):
 
     oauth2_adapter_class = OAuth2Adapter
 
+    def redirect(
+        self,
+        request: HttpRequest,
+        process: str,
+        next_url: str | None = None,
+        data: Any = None,
+        auth_params: dict[str, str] | None = None,
+        **kwargs: Any,
+    ) -> HttpResponse:
+        """The nonce binds the ID token to this session: the provider copies it, and _check_nonce compares."""
+        nonce = secrets.token_urlsafe(16)
+        parameters = (auth_params or {}) | {"nonce": nonce}
+        return super().redirect(request, process, next_url, data, auth_params=parameters, nonce=nonce, **kwargs)
+
     def extract_extra_data(self, data: dict[str, Any]) -> dict[str, Any]:
         """What the provider tells of people beyond its name for them is not kept."""
         return {}
 
     def sociallogin_from_response(self, request: HttpRequest, response: dict[str, Any]) -> SocialLogin:
+        """Raises KeyError or OAuth2Error if there is no ID token, or if it is about somebody else."""
+        claims = response["id_token"]
+        if response["userinfo"]["sub"] != claims["sub"]:
+            raise OAuth2Error("The ID token and the answer about the person name two people.")
         login = super().sociallogin_from_response(request, response)
         login.signed_in_at = _get_signed_in_at(response)
+        login.nonce = claims.get("nonce")
         return login
 
     def get_login_url(self, request: HttpRequest, **kwargs: Any) -> str:
@@ -118,6 +151,7 @@ class IdentityProviderAdapter(DefaultSocialAccountAdapter):
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
         """The provider has answered. Find the person, or tell why they are not signed in."""
+        _check_nonce(request, sociallogin)
         if not sociallogin.is_existing:
             _connect(request, sociallogin)
         throttling.note_success(refunded=[get_throttled_subject(request)])
@@ -136,6 +170,7 @@ class IdentityProviderAdapter(DefaultSocialAccountAdapter):
     ) -> None:
         if error == AuthError.CANCELLED:
             _refuse(request, f"You were not signed in: {settings.OIDC_NAME} says that it was cancelled.")
+        logger.warning("The identity provider's answer was refused: %s.", exception or error, exc_info=exception)
         _refuse_answer(request)
 
 
@@ -155,6 +190,13 @@ def _refuse_answer(request: HttpRequest) -> NoReturn:
         f"You were not signed in with {settings.OIDC_NAME}: it did not answer as expected, or took too long. Try "
         "again. If it stays like this, tell whoever runs the portal.",
     )
+
+
+def _check_nonce(request: HttpRequest, sociallogin: SocialLogin) -> None:
+    expected = sociallogin.state.get("nonce")
+    if not expected or sociallogin.nonce != expected:
+        logger.warning("The ID token is not the one that was asked for: its nonce is another.")
+        _refuse_answer(request)
 
 
 def _connect(request: HttpRequest, sociallogin: SocialLogin) -> None:

@@ -14,7 +14,7 @@ from django.shortcuts import redirect, render
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.http import urlencode
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_POST
 
 from portal.accounts.access import MemberRequest, signed_in_required
 from portal.authentication import throttling
@@ -29,9 +29,12 @@ from portal.authentication.reauthentication import require_recent_sign_in
 from portal.authentication.throttling import MustWait
 
 
-@require_GET
+@require_POST
 def sign_in(request: HttpRequest) -> HttpResponse:
-    """A link leads here, since the browser would not follow a form to another site (the CSP's form-action)."""
+    """A button leads here. A link would let other sites sign in whoever is signed in at the provider.
+
+    The browser would not follow a form to another site (the CSP's form-action), so it gets a page that goes there.
+    """
     provider = get_provider(request)
     next_url = get_next_redirect_url(request)
     if request.user.is_authenticated:
@@ -42,7 +45,8 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         messages.error(request, error.sentence)
         return redirect("account_login")
     with expect_answers(request):
-        return provider.redirect(request, AuthProcess.LOGIN, next_url)
+        url = provider.redirect(request, AuthProcess.LOGIN, next_url)["Location"]
+        return render(request, "portal/go_to_provider.html", {"name": settings.OIDC_NAME, "url": url})
 
 
 @require_GET

@@ -47,7 +47,7 @@ def member(live_url) -> Member:
 
 def choose_provider(page: Page) -> None:
     page.goto("/sign-in/?next=/account/members/")
-    page.get_by_role("link", name=f"Sign in with {NAME}").click()
+    page.get_by_role("button", name=f"Sign in with {NAME}").click()
 
 
 def sign_in_at_provider(page: Page, name: str = "pat") -> None:

@@ -8,6 +8,7 @@ import pytest
 from allauth.socialaccount.models import SocialAccount
 from django.contrib.messages import get_messages
 from django.http import HttpResponse
+from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
@@ -37,7 +38,8 @@ def get_message(response: HttpResponse) -> str:
 
 @pytest.mark.parametrize("name", URLS)
 def test_without_a_provider_its_pages_do_not_exist(as_owner, name):
-    assert as_owner.get(reverse(name)).status_code == 404
+    send = as_owner.post if name == "openid_connect_login" else as_owner.get
+    assert send(reverse(name)).status_code == 404
 
 
 def test_without_a_provider_the_page_does_not_offer_it(client, db):
@@ -49,12 +51,20 @@ class TestSilentProvider:
     def test_page_offers_it_and_keeps_where_the_person_was_going(self, client, db):
         page = client.get(reverse("account_login"), {"next": "/account/members/?a=1&b=2"}).content.decode()
         assert "Sign in with Cascade ID" in page
-        assert f'href="{reverse("openid_connect_login")}?next=/account/members/%3Fa%3D1%26b%3D2"' in page
+        _, _, form = page.partition(f'<form method="post" action="{reverse("openid_connect_login")}">')
+        form, _, _ = form.partition("</form>")
+        assert '<input type="hidden" name="next" value="/account/members/?a=1&amp;b=2">' in form
+        assert "csrfmiddlewaretoken" in form
 
     def test_person_is_told_that_it_does_not_answer(self, client, db):
-        answer = client.get(reverse("openid_connect_login"))
+        answer = client.post(reverse("openid_connect_login"))
         assert answer.url == reverse("account_login")
         assert "did not answer as expected, or took too long" in get_message(answer)
+
+    def test_another_site_cannot_begin_it(self, db):
+        client = Client(enforce_csrf_checks=True)
+        assert client.get(reverse("openid_connect_login")).status_code == 405
+        assert client.post(reverse("openid_connect_login")).status_code == 403
 
     @pytest.mark.parametrize("query", [{}, {"state": "made-up", "code": "made-up"}, {"error": "access_denied"}])
     def test_answer_that_nobody_asked_for_is_refused(self, client, db, query):
@@ -63,17 +73,17 @@ class TestSilentProvider:
         assert "_auth_user_id" not in client.session
 
     def test_whoever_is_signed_in_already_goes_on(self, as_owner):
-        answer = as_owner.get(reverse("openid_connect_login"), {"next": "/account/members/"})
+        answer = as_owner.post(reverse("openid_connect_login"), {"next": "/account/members/"})
         assert answer.url == "/account/members/"
 
     def test_sign_in_never_leads_to_another_site(self, as_owner):
-        assert as_owner.get(reverse("openid_connect_login"), {"next": "https://evil.example/"}).url == "/"
+        assert as_owner.post(reverse("openid_connect_login"), {"next": "https://evil.example/"}).url == "/"
 
     def test_beginning_again_and_again_has_to_wait(self, client, db):
         """Each sign-in that was begun keeps a session."""
         for _ in range(throttling.IDENTITY_PROVIDER.free):
-            client.get(reverse("openid_connect_login"))
-        assert "There were too many attempts." in get_message(client.get(reverse("openid_connect_login")))
+            client.post(reverse("openid_connect_login"))
+        assert "There were too many attempts." in get_message(client.post(reverse("openid_connect_login")))
 
     def test_only_a_person_who_used_it_is_asked_to_confirm_with_it(self, as_owner, owner):
         link = f'href="{reverse("openid-connect-confirm")}'

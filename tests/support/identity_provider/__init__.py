@@ -17,6 +17,9 @@ PASSWORD = "staple battery horse"
 # Their names there and their addresses. The provider has verified all but the last.
 PEOPLE = {"pat": "Pat@example.com", "stranger": "stranger@example.com", "kim": "kim@example.com"}
 UNVERIFIED = "kim"
+# What is wrong with the ID tokens of these people; see claims.py. Their addresses are verified.
+FAULTS = ("forged", "unsigned", "symmetric", "replayed", "without-nonce", "mistaken", "for-another", "expired")
+PEOPLE |= {name: f"{name}@example.com" for name in FAULTS}
 
 
 @contextmanager
