@@ -37,9 +37,8 @@ class PortalConfig(AppConfig):
         register_kinds((*work.KINDS, MAIL_WORK, expiry.WORK, failed_sign_ins.WORK), without_work=without_work)
         register_totals((results.ATTEMPTS,))
         register_sections(SECTIONS)
-        register_mail_kinds(
-            invitations.MAIL, passwords.INVITATION, passwords.STAFF_INVITATION, passwords.PASSWORD_RESET
-        )
+        register_mail_kinds(invitations.MAIL, passwords.INVITATION, passwords.STAFF_INVITATION)
+        register_mail_kinds(passwords.PERSON_INVITATION, passwords.PASSWORD_RESET)
         register_mail_kinds(owner_mails.KIND, mails.KIND, expiry.KIND)
         register_mail_kinds(notices.KIND)
         reauthentication.connect_signals()

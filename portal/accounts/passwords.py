@@ -66,6 +66,31 @@ def compose_staff_invitation(params: dict[str, Any]) -> mail.Message | None:
 STAFF_INVITATION = mail.MailKind("staff_invitation", "Invitation of staff", compose_staff_invitation)
 
 
+def enqueue_first_password(user: User, *, now: datetime) -> None:
+    """Send a person whom staff added a link to set their password, so that nobody else ever knows it."""
+    if user.staff_role:
+        enqueue_staff_invitation(user, now=now)
+    else:
+        mail.enqueue_private(user.email, kind=PERSON_INVITATION.code, params={"user": user.pk}, now=now)
+
+
+def compose_person_invitation(params: dict[str, Any]) -> mail.Message | None:
+    """None if the person may no longer sign in, or has a password meanwhile."""
+    user = User.objects.filter(pk=params["user"], is_active=True).first()
+    if user is None or user.has_usable_password():
+        return None
+    context = {
+        "forgotten": mail.build_url("account_reset_password"),
+        "link": get_set_password_link(user, purpose=INVITED),
+        "days": LIFETIMES[INVITED].days,
+    }
+    subject = "You were added to the Number Reputation portal"
+    return mail.Message(subject, "portal/mails/person_invitation.txt", context, to=[user.email])
+
+
+PERSON_INVITATION = mail.MailKind("person_invitation", "Invitation of a person", compose_person_invitation)
+
+
 class ForgottenPasswordForm(forms.Form):
     email = forms.EmailField(
         label="E-mail",

@@ -8,13 +8,14 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.contrib.auth.forms import UserChangeForm
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from portal import audit
 from portal.accounts import people
+from portal.accounts.passwords import enqueue_first_password
 from portal.accounts.roles import Permission
 from portal.admin.openings import RecordedOpeningsMixin
 from portal.admin.permissions import ConfirmedChangesMixin, RolePermissionsMixin, get_context
@@ -22,8 +23,12 @@ from portal.authentication.reauthentication import require_recent_sign_in
 from portal.models import Member, User
 from portal.text import pluralize
 
+ADDED = "The person gets a mail with a link to set a password, which works for three days."
 
-class AddUserForm(AdminUserCreationForm):
+
+class AddUserForm(forms.ModelForm):
+    """Nobody chooses a password for another person: they get a link by mail."""
+
     class Meta:
         model = User
         fields = ["email", "name", "staff_role"]
@@ -52,7 +57,7 @@ class UserAdmin(RecordedOpeningsMixin, ConfirmedChangesMixin, RolePermissionsMix
         ("When", {"fields": ["last_login", "date_joined"]}),
     ]
     add_fieldsets = [
-        (None, {"fields": ["email", "name", "staff_role", "usable_password", "password1", "password2"]}),
+        (None, {"fields": ["email", "name", "staff_role"], "description": ADDED}),
     ]
     readonly_fields = ["last_login", "date_joined"]
     read_permission = change_permission = Permission.MANAGE_USERS
@@ -85,7 +90,12 @@ class UserAdmin(RecordedOpeningsMixin, ConfirmedChangesMixin, RolePermissionsMix
         if change:
             values = {field: getattr(obj, field) for field in ("name", "email", "staff_role", "is_active")}
             people.update_person(obj, **values, context=get_context(request))
-        super().save_model(request, obj, form, change)
+            super().save_model(request, obj, form, change)
+            return
+        obj.set_unusable_password()
+        with transaction.atomic():
+            super().save_model(request, obj, form, change)
+            enqueue_first_password(obj, now=get_context(request).now)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -9,6 +9,7 @@ from portal.audit import Actor, Context
 from portal.models import AuditEvent, Member, User
 from tests.enrollment.review import decide
 from tests.factories import MemberFactory, UserFactory
+from tests.support.mails import read_code, send_mails, set_password
 from tests.support.pages import get_html
 
 pytestmark = pytest.mark.django_db
@@ -32,10 +33,9 @@ def state_of(application) -> str:
 
 
 def test_reviewer_created_in_django_admin_can_approve_an_application(as_superuser, submitted):
-    as_superuser.post(
-        reverse("admin:portal_user_add"),
-        {"email": "rita@example.com", "usable_password": "true", "password1": PASSWORD, "password2": PASSWORD},
-    )
+    as_superuser.post(reverse("admin:portal_user_add"), {"email": "rita@example.com"})
+    (invitation,) = send_mails()
+    set_password(Client(), read_code(invitation.body), PASSWORD)
     user_url = reverse("admin:portal_user_change", args=[User.objects.get(email="rita@example.com").pk])
     assert ">Reviewer</option>" in get_html(as_superuser.get(user_url))
     form = {"email": "rita@example.com", "name": "Rita", "is_active": "on", "staff_role": "reviewer"}

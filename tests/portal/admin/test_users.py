@@ -14,10 +14,12 @@ from portal.audit import Context
 from portal.audit.labels import describe_event
 from portal.models import AuditEvent, User
 from tests.factories import MemberFactory, UserFactory
+from tests.support.mails import read_code, send_mails, set_password
 
 pytestmark = pytest.mark.django_db
 
 PASSWORD = "a long enough one"
+NEW_PASSWORD = "battery staple horse"
 SESSIONS_QUERIES = 14
 
 
@@ -36,10 +38,25 @@ def sign_in_user(user: User) -> Client:
     return sign_in(user.email, "correct horse battery")
 
 
-def test_a_superuser_adds_a_user_by_e_mail(as_superuser):
-    add_user(as_superuser, "New@Example.com")
-    assert Client().login(username="new@example.com", password=PASSWORD)
-    assert sign_in("new@example.com").get(reverse("admin:index")).status_code == 302
+@pytest.mark.parametrize(("staff_role", "status"), [("", 302), ("operator", 200)])
+def test_person_whom_a_superuser_adds_chooses_their_password(as_superuser, staff_role, status):
+    add_user(as_superuser, "New@Example.com", staff_role)
+    user = User.objects.get(email="new@example.com")
+    assert not user.has_usable_password(), "what the superuser sent counts for nothing"
+    assert not Client().login(username=user.email, password=PASSWORD)
+    (sent,) = send_mails()
+    assert sent.to[0].lower() == user.email
+    assert "for 3 days" in sent.body
+    set_password(Client(), read_code(sent.body), NEW_PASSWORD)
+    client = sign_in(user.email, NEW_PASSWORD)
+    assert is_signed_in(client)
+    assert client.get(reverse("admin:portal_account_changelist")).status_code == status
+
+
+def test_form_for_a_new_person_asks_for_no_password(as_superuser):
+    page = as_superuser.get(reverse("admin:portal_user_add")).content.decode()
+    assert "gets a mail with a link to set a password" in page
+    assert 'type="password"' not in page
 
 
 def test_superuser_sets_the_staff_role_of_a_user(as_superuser):
