@@ -130,6 +130,9 @@ EVENT_LABELS: dict[str, EventLabel] = {
     "person.name": EventLabel("Person renamed", shows_values=True),
     "person.email": EventLabel("E-mail address of a person changed", shows_values=True),
     "person.staff_role": EventLabel("Staff role changed", shows_values=True),
+    "person.erased": EventLabel("Person erased"),
+    "audit.erased": EventLabel("Texts of an erased person removed from events of an earlier version"),
+    "account.erased": EventLabel("Account erased"),
     "person.is_active": EventLabel("Whether a person may sign in changed", shows_values=True),
     "export.audit_trail": EventLabel("Audit trail exported", shows_values=True),
     "export.numbers": EventLabel("Phone numbers exported"),
@@ -179,7 +182,7 @@ EVENT_KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "webhooks": ("Webhooks", ("webhook.",)),
     "sign_in": ("Sign-in, passwords and second factors", ("sign_in.", "password.", "factor.")),
     "staff": ("What staff opened", ("staff.",)),
-    "members": ("Members", ("member.", "invitation.", "person.", "user.")),
+    "members": ("Members", ("member.", "invitation.", "person.", "user.", "audit.")),
     "account": (
         "Account, licences, connections, API keys and exports",
         (

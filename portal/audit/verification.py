@@ -14,6 +14,7 @@ from datetime import timedelta
 from django.db.models import Count, Exists, Max, Min, OuterRef, QuerySet
 from django.db.models.functions import Coalesce
 
+from portal.audit import erasure
 from portal.audit.batches import CHANGE_COLUMNS, Change, EventDigest, Origin
 from portal.audit.chain import compute_hash, link_remaining, of_accounts
 from portal.audit.identities import compute_digest
@@ -27,8 +28,6 @@ BATCHES, EVENTS = 500, 20_000
 # The previous release may run for so long after the first batch, and writes events without one.
 UPGRADE_TIME = timedelta(days=1)
 
-_ORIGIN = ("at", "actor_id", "identity__digest", "via", "api_key_id", "code", "subject_type")
-
 
 @dataclass(frozen=True)
 class Finding:
@@ -40,13 +39,15 @@ class Finding:
 
 @dataclass
 class Verification:
-    """The numbers of what was verified. `uncovered` events have no batch, because an earlier release wrote them."""
+    """The numbers of what was verified. `uncovered` events have no batch, because an earlier release wrote them.
+    Texts of a person were erased from `erased` batches."""
 
     account: Account | None = None
     events: int = 0
     batches: int = 0
     chains: int = 0
     uncovered: int = 0
+    erased: int = 0
     heads: list[AuditChain] = field(default_factory=list)
 
     def run(self) -> Iterator[Finding]:
@@ -59,6 +60,8 @@ class Verification:
         yield from self._find_events_without_batch()
         yield from self._find_altered_identities()
         yield from self._find_altered_personal_texts()
+        for erased in erasure.find_unrecorded(self.account):
+            yield Finding(erased.account_id, f"erasure {erased.pk} of texts is not the one that was recorded")
 
     def _of_account(self, rows: QuerySet) -> QuerySet:
         return rows.filter(account=self.account) if self.account else rows
@@ -70,7 +73,9 @@ class Verification:
         for group in _read_groups(chain):
             digests = _read_digests(chain, group)
             for batch in group:
-                yield from _compare(batch, last, digests[batch.number])
+                is_erased = erasure.explains(batch, digests[batch.number].hexdigest)
+                self.erased += is_erased
+                yield from _compare(batch, last, digests[batch.number], is_erased)
                 last = batch
                 self.batches += 1
                 self.events += digests[batch.number].count
@@ -138,20 +143,22 @@ def _read_digests(chain: AuditChain, group: list[AuditBatch]) -> dict[int, Event
     digests: defaultdict[int, EventDigest] = defaultdict(EventDigest)
     numbers = in_list([batch.number for batch in group])
     events = AuditEvent.objects.filter(of_accounts([chain.account_id]), batch__in=numbers)
-    rows = events.order_by("batch", "pk").values_list("batch", *_ORIGIN, "pk", *CHANGE_COLUMNS[1:])
+    rows = events.order_by("batch", "pk").values_list("batch", *erasure.ORIGIN_COLUMNS, "pk", *CHANGE_COLUMNS[1:])
     for number, *values in rows.iterator(chunk_size=2_000):
-        digests[number].add(Origin(*values[: len(_ORIGIN)]), Change(*values[len(_ORIGIN) :]))
+        digests[number].add(
+            Origin(*values[: len(erasure.ORIGIN_COLUMNS)]), Change(*values[len(erasure.ORIGIN_COLUMNS) :])
+        )
     return digests
 
 
-def _compare(batch: AuditBatch, previous: AuditBatch, digest: EventDigest) -> Iterator[Finding]:
+def _compare(batch: AuditBatch, previous: AuditBatch, digest: EventDigest, is_erased: bool) -> Iterator[Finding]:
     account_id, place = batch.account_id, f"batch {batch.position} of {batch.at:%Y-%m-%d %H:%M:%S} UTC"
     before, position = previous.position or 0, batch.position or 0
     if position != before + 1:
         yield _find_gap(account_id, before + 1, position - 1)
     elif batch.hash != compute_hash(previous.hash, batch, position):
         yield Finding(account_id, f"{place} does not follow from the one before: altered, or in another place")
-    if digest.hexdigest == batch.content_hash:
+    if is_erased or digest.hexdigest == batch.content_hash:
         return
     if digest.count < batch.event_count:
         yield Finding(account_id, f"{place}: {pluralize(batch.event_count - digest.count, 'event')} deleted")

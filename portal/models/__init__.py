@@ -11,7 +11,7 @@ from portal.models.accounts import (
 )
 from portal.models.api import ApiKey, ApiUsage, IdempotentResponse
 from portal.models.area_codes import AreaCodeTable
-from portal.models.audit import AuditBatch, AuditChain, AuditEvent, AuditIdentity, AuditPersonalText
+from portal.models.audit import AuditBatch, AuditChain, AuditErasure, AuditEvent, AuditIdentity, AuditPersonalText
 from portal.models.cache import CacheEntry
 from portal.models.invitations import Invitation
 from portal.models.jobs import Canary, Claimable, Heartbeat, Lease, OperationsCheck, TaskFailure
@@ -29,6 +29,7 @@ __all__ = [
     "AttemptCount",
     "AuditBatch",
     "AuditChain",
+    "AuditErasure",
     "AuditEvent",
     "AuditIdentity",
     "AuditPersonalText",

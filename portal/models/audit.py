@@ -215,3 +215,21 @@ class AuditChain(models.Model):
 
     def __str__(self) -> str:
         return f"{self.position} batches of account {self.account_id}"
+
+
+class AuditErasure(models.Model):
+    """A batch that lost texts of an erased person, which an earlier release had written into its events.
+
+    `content_hash` is the hash of what is left. The batch keeps its own, so its chain holds. `event` is the event that
+    records the erasure in the same account: a hash over its rows is in it. See portal.audit.erasure.
+    """
+
+    account = models.ForeignKey(Account, models.CASCADE, null=True, related_name="+")
+    batch = models.ForeignKey(AuditBatch, models.CASCADE, related_name="+")
+    event = models.ForeignKey(AuditEvent, models.DO_NOTHING, related_name="+", db_constraint=False)
+    content_hash = models.CharField(max_length=64)
+
+    objects = AccountQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"erasure in batch {self.batch_id}"

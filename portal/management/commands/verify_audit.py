@@ -38,6 +38,10 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"{verification.uncovered:,} events have no batch and are not covered: an earlier release wrote them."
             )
+        if verification.erased:
+            self.stdout.write(
+                f"{verification.erased:,} batches have lost texts of an erased person. The rest was verified."
+            )
         verified = f"{verification.events:,} events in {verification.batches:,} batches verified"
         if found:
             self.stderr.write(self.style.ERROR(f"{verified}: {found:,} findings."))

@@ -1,0 +1,1 @@
+"""Export and erase what the portal stores of a person, or of an account."""
