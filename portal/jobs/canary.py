@@ -29,9 +29,9 @@ REDIS_EXPIRY_SECONDS = 600
 
 
 def run_canary(name: str, number: int) -> None:
-    """The task: write that canary `number` of the cluster `name` ran."""
+    """The task: write that canary `number` of the cluster `name` ran. One that runs again later changes nothing."""
     try:
-        Canary.objects.filter(name=name).update(last_run_at=timezone.now(), last_number=number)
+        Canary.objects.filter(name=name, last_number__lt=number).update(last_run_at=timezone.now(), last_number=number)
     except Exception:
         logger.warning("The canary could not write to the database", exc_info=True)
 
