@@ -15,7 +15,7 @@ FOLDER = "/opt/portal"
 SETTINGS = "/etc/portal/portal.env"
 # What only these commands get, and never the units: the address of the owner of PostgreSQL's tables.
 OWNER_SETTINGS = "/etc/portal/owner.env"
-OWNER_COMMANDS = ("migrate", "restore")
+OWNER_COMMANDS = ("migrate", "restore", "erase_person", "erase_account")
 UMASK = 0o027
 # What a command on a terminal needs of the caller's environment. Everything else is that of the units.
 KEPT = ("PATH", "TERM", "LANG", "COLUMNS", "LINES", "EDITOR")

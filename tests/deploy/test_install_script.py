@@ -94,12 +94,17 @@ def test_command_has_the_user_umask_and_settings_of_the_units():
             assert f"\n{line}\n" in unit
 
 
-def test_only_migrate_and_restore_get_the_address_of_the_owner(tmp_path):
+def test_only_commands_that_change_tables_or_the_trail_get_the_address_of_the_owner(tmp_path):
     path = tmp_path / "owner.env"
     get_files = portal_command["get_files"]
     assert get_files(["migrate"], str(path)) == [portal_command["SETTINGS"]]
     path.touch()
-    for arguments in (["migrate", "--plan"], ["restore", "file"]):
+    for arguments in (
+        ["migrate", "--plan"],
+        ["restore", "file"],
+        ["erase_person", "a@example.com"],
+        ["erase_account", "7"],
+    ):
         assert get_files(arguments, str(path)) == [portal_command["SETTINGS"], str(path)]
     for arguments in ([], ["shell"], ["run_workers"], ["backup", "migrate"]):
         assert get_files(arguments, str(path)) == [portal_command["SETTINGS"]]
