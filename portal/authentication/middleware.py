@@ -13,6 +13,9 @@ from django.urls import reverse
 from portal.authentication.security_events.record import record
 from portal.authentication.sessions import find_ending, note_activity
 
+# What the browser forgets of the portal. Cookies of known browsers stay: they keep others from locking the person out.
+CLEARED_AT_SIGN_OUT = '"cache", "storage"'
+
 
 def session_limits_middleware(
     get_response: Callable[[HttpRequest], HttpResponse],
@@ -21,7 +24,9 @@ def session_limits_middleware(
 
     def middleware(request: HttpRequest) -> HttpResponse:
         # A request without a session, such as one to the API, costs nothing here.
+        was_signed_in = False
         if settings.SESSION_COOKIE_NAME in request.COOKIES and request.user.is_authenticated:
+            was_signed_in = True
             in_administration = request.path.startswith(reverse("admin:index"))
             if ending := find_ending(request.session, in_administration=in_administration):
                 record(request, request.user, "sign_in.ended", after=ending.cause)
@@ -29,6 +34,9 @@ def session_limits_middleware(
                 messages.info(request, ending.sentence)
             elif "X-Live" not in request.headers:
                 note_activity(request)
-        return get_response(request)
+        response = get_response(request)
+        if was_signed_in and request.is_secure() and not request.user.is_authenticated:
+            response.headers["Clear-Site-Data"] = CLEARED_AT_SIGN_OUT
+        return response
 
     return middleware

@@ -10,6 +10,7 @@ are not guessed, and a link by mail makes the browser a known one.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ from django.db.models import F
 from django.utils.crypto import salted_hmac
 
 from portal.models import AttemptCount
+
+logger = logging.getLogger(__name__)
 
 # Attempts that are longer ago do not count any more.
 FORGOTTEN_AFTER = timedelta(days=1)
@@ -110,6 +113,9 @@ def begin_attempt(subjects: Sequence[Subject], *, now: datetime) -> None:
             row.last_at = now
             delay = get_delay(limits[row.key], row.attempts)
             row.waits_until = now + delay if delay else None
+            if delay:
+                # Once for each wait that begins: whoever guesses on meanwhile cannot fill the log.
+                logger.warning("Too many attempts (%s): the next waits %s.", limits[row.key].name, delay)
         AttemptCount.objects.bulk_update(rows, ["attempts", "last_at", "waits_until"])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from allauth.usersessions.models import UserSession
 from django.contrib import messages
+from django.contrib.auth import logout
 from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -28,6 +29,7 @@ def end(request: MemberRequest, pk: int) -> HttpResponse:
         record(request, request.user, "sign_in.ended", after=describe_client(session.user_agent))
         end_sessions(UserSession.objects.filter(pk=session.pk))
     if session.session_key == request.session.session_key:
+        logout(request)
         return redirect("account_login")
     messages.success(request, f"{describe_client(session.user_agent)} was signed out.")
     return redirect("mfa_index")

@@ -113,7 +113,7 @@ def add_label_photo(request: ApiRequest, file: File[UploadedFile]) -> LabelPhoto
     JPEG, PNG or WebP, as `file`. Place, time and camera are removed. A report or a result then names its id.
     """
     try:
-        photo = photos.store_photo(request.caller.account, file, now=request.context.now)
+        photo = photos.store_photo(request.caller.account, file, now=request.context.now, name=file.name or "")
     except photos.PhotoRefused as refused:
         raise validation_problem("body.file", str(refused)) from None
     return LabelPhotoResponse(id=photo.pk, created_at=photo.created_at)

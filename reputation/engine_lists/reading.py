@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, cast
 
 from portal.files.encodings import reject_other_types
+from portal.files.names import check_table_name
 from portal.files.records import Record, UnreadableFile
 from portal.files.tables import Table, open_table
 from portal.files.workbooks import convert_sheet, is_workbook, list_sheets
@@ -53,12 +54,13 @@ class ListContent:
             self.problems.append((line, reason))
 
 
-def read_list(file: BinaryIO) -> ListContent:
-    """Raises UnreadableFile, with what is wrong and what to do."""
+def read_list(file: BinaryIO, *, name: str = "") -> ListContent:
+    """`name` is that of the file. Raises UnreadableFile, with what is wrong and what to do."""
     file.seek(0)
     head = file.read(_INSPECTED_BYTES)
     if not head.strip():
         raise UnreadableFile("There is nothing in this list. Nothing was changed.")
+    check_table_name(name, head)
     if not is_workbook(head):
         reject_other_types(head)
         return _read_text(file)

@@ -27,6 +27,7 @@ from django.utils import timezone
 
 from portal.audit import Context
 from portal.db.outages import is_outage
+from portal.files.names import check_table_name
 from portal.files.records import UnreadableFile
 from portal.files.workbooks import is_workbook
 from portal.jobs.claims import LEASE_DURATION, RELEASED, LeaseLost, claim_row, unclaimed
@@ -91,6 +92,8 @@ def receive(
         received_at=context.now,
     )
     file = cast(BinaryIO, upload.file)
+    file.seek(0)
+    check_table_name(upload.name or "", file.read(4))
     inspect_upload(file, batch)
     file.seek(0)
     batch.file.save(f"{secrets.token_hex(16)}.upload", File(file), save=False)

@@ -40,7 +40,11 @@ class Answer:
 def record_answer(call: TestCall, token: str, answer: Answer, *, now: datetime) -> None:
     """Stores the result with its photo. Raises ResultRefused, or PhotoRefused, and stores neither then."""
     _check_claim(call, token, now)
-    photo = store_photo(call.account, answer.photo, now=now) if answer.photo else None
+    photo = (
+        store_photo(call.account, answer.photo, now=now, name=getattr(answer.photo, "name", ""))
+        if answer.photo
+        else None
+    )
     try:
         results.record_result(call, answer.result, now=now, label=answer.label, name=answer.name, photo=photo)
     except ResultRefused:

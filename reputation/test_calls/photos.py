@@ -10,18 +10,20 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from portal.files.names import get_ending
 from portal.models import Account
 from reputation.models import LabelPhoto
 
 FORMATS = ("JPEG", "PNG", "WEBP")
+FORMAT_OF_ENDING = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
 
 
 class PhotoRefused(Exception):
     """The file is no photo that is taken; the message says why."""
 
 
-def store_photo(account: Account, file: IO[bytes], *, now: datetime) -> LabelPhoto:
-    """Stores the photo. Raises PhotoRefused.
+def store_photo(account: Account, file: IO[bytes], *, now: datetime, name: str = "") -> LabelPhoto:
+    """Stores the photo. `name` is that of the file, whose ending must not say that it is another. Raises PhotoRefused.
 
     It becomes a JPEG of its pixels alone: no place, time, camera or comment of the original is kept.
     """
@@ -30,14 +32,19 @@ def store_photo(account: Account, file: IO[bytes], *, now: datetime) -> LabelPho
     if len(content) > limit:
         raise PhotoRefused(f"The photo is larger than {settings.TEST_CALLS.photo_mb} MB. Send a smaller one.")
     photo = LabelPhoto(account=account, created_at=now)
-    photo.file.save("photo.jpg", ContentFile(_encode(content)), save=False)
+    photo.file.save("photo.jpg", ContentFile(_encode(content, get_ending(name))), save=False)
     photo.save()
     return photo
 
 
-def _encode(content: bytes) -> bytes:
+def _encode(content: bytes, ending: str) -> bytes:
     try:
         with Image.open(BytesIO(content), formats=FORMATS) as image:
+            if ending and FORMAT_OF_ENDING.get(ending) != image.format:
+                raise PhotoRefused(
+                    f"The picture is {image.format}, but its name ends otherwise. Take or save it anew as JPEG, PNG or "
+                    "WebP, and choose that file."
+                )
             if image.width * image.height > settings.TEST_CALLS.photo_megapixels * 1_000_000:
                 raise PhotoRefused("The picture has too many pixels. Send a smaller one.")
             upright = ImageOps.exif_transpose(image).convert("RGB")

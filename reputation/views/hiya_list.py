@@ -97,7 +97,7 @@ def _read(request: MemberRequest, form: HiyaListForm, today: date) -> HttpRespon
     """Returns None if the list was refused. Then the form says why."""
     upload = form.cleaned_data["file"]
     try:
-        content: ListContent = read_list(upload) if upload else read_text(form.cleaned_data["text"])
+        content: ListContent = read_list(upload, name=upload.name) if upload else read_text(form.cleaned_data["text"])
         result = hiya.apply_list(
             request.account,
             content,

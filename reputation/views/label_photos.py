@@ -49,7 +49,7 @@ def keep_photo(request: MemberRequest, form: forms.Form) -> LabelPhoto | None:
         if getattr(request, "too_large", False):
             raise PhotoRefused(f"The photo is larger than {settings.TEST_CALLS.photo_mb} MB. Send a smaller one.")
         if upload and "photo" not in form.errors:
-            photo = store_photo(request.account, upload, now=request.context.now)
+            photo = store_photo(request.account, upload, now=request.context.now, name=upload.name or "")
     except PhotoRefused as refused:
         form.add_error("photo", str(refused))
     data = request.POST.copy()

@@ -75,6 +75,18 @@ def test_own_session_is_ended(user):
     assert not is_signed_in(client)
 
 
+@pytest.mark.parametrize("is_own", [False, True])
+def test_signing_out_empties_what_the_browser_keeps(user, is_own):
+    """Over plain http browsers ignore it. The cookies of known browsers stay."""
+    client = sign_in(user)
+    url = reverse("session-end", args=[UserSession.objects.get().pk]) if is_own else reverse("account_logout")
+    assert "Clear-Site-Data" not in client.get(reverse("members"), secure=True).headers
+    assert client.post(url, secure=True).headers["Clear-Site-Data"] == '"cache", "storage"'
+    assert not is_signed_in(client)
+    assert "Clear-Site-Data" not in client.get(reverse("account_login"), secure=True).headers
+    assert "Clear-Site-Data" not in sign_in(user).post(reverse("account_logout")).headers
+
+
 def test_all_others_are_ended(user):
     others = [sign_in(user, CHROME), sign_in(user, CHROME)]
     client = sign_in(user)

@@ -127,6 +127,15 @@ def test_right_password_ends_the_count_of_the_person_and_not_of_the_address(user
     assert AttemptCount.objects.get(key=address.key).attempts == 12
 
 
+def test_wait_is_logged_once_when_it_begins(user, caplog):
+    guess(throttling.PERSON.free - 1)
+    assert "Too many attempts" not in caplog.text
+    guess(20)
+    lines = [record.getMessage() for record in caplog.records if record.name == throttling.logger.name]
+    assert lines == ["Too many attempts (person): the next waits 0:00:01."]
+    assert "dana@example.com" not in caplog.text
+
+
 def test_waits_grow_and_end(user, time_machine):
     now = timezone.now()
     time_machine.move_to(now, tick=False)

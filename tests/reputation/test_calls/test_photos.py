@@ -39,6 +39,18 @@ def test_a_photo_is_stored_as_a_jpeg_under_its_account_with_a_random_name(accoun
     assert not LabelPhoto.objects.for_account(AccountFactory()).exists()
 
 
+@pytest.mark.parametrize("name", ["label.JPG", "label.jpeg", "label"])
+def test_name_that_fits_the_picture_is_taken(account, now, name):
+    assert photos.store_photo(account, draw("JPEG"), now=now, name=name).pk
+
+
+@pytest.mark.parametrize("name", ["label.png", "label.jpg.exe", "label.html"])
+def test_name_that_says_something_else_is_refused(account, media, now, name):
+    with pytest.raises(photos.PhotoRefused, match="is JPEG, but its name ends otherwise"):
+        photos.store_photo(account, draw("JPEG"), now=now, name=name)
+    assert list(media.iterdir()) == []
+
+
 def test_metadata_is_removed_and_the_picture_is_upright(account, now):
     exif = Image.Exif()
     exif[0x0112] = 6  # turned by 90 degrees
