@@ -9,6 +9,7 @@ before can be compared with it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from django.contrib.admin.models import LogEntry
@@ -19,7 +20,7 @@ from portal import audit
 from portal.audit import Context, protection
 from portal.audit.chain import link_batches
 from portal.db.in_list import in_list
-from portal.models import Account, ApiKey, AuditBatch, AuditChain, AuditEvent, Member, OutgoingMail
+from portal.models import Account, ApiKey, AuditBatch, AuditChain, AuditEvent, Invitation, Member, OutgoingMail
 from portal.privacy.tables import Table, get_account_paths, get_files, get_order_of_deletion
 
 CHUNK = 2_000
@@ -56,9 +57,13 @@ def _lock_out(account: Account, context: Context) -> None:
 
 
 def _erase_mails(account: Account) -> None:
-    """Mails that name the account: what waits to be sent, and subjects of what was sent."""
-    named = Q(subject__icontains=account.name) | Q(body__icontains=account.name)
-    OutgoingMail.objects.filter(named).delete()
+    """Mails that name the account. Of those that wait, only mails to its people: others may write of the same name."""
+    name = _get_pattern(account)
+    named = OutgoingMail.objects.filter(Q(subject__regex=name) | Q(body__regex=name))
+    members = Member.objects.filter(account=account).values("user__email")
+    invited = Invitation.objects.filter(account=account).values("email")
+    named.exclude(state=OutgoingMail.State.WAITING).delete()
+    named.filter(Q(recipient__in=members) | Q(recipient__in=invited)).delete()
 
 
 def _erase_from_admin_log(account: Account) -> None:
@@ -69,13 +74,18 @@ def _erase_from_admin_log(account: Account) -> None:
         first = entries.select_related("content_type").first()
         model = first.content_type.model_class() if first and first.content_type else None
         if model is Account:
-            entries.filter(object_id=account.pk).delete()
+            entries.filter(object_id=str(account.pk)).delete()
         elif model in paths:
             keys = [key for key in entries.values_list("object_id", flat=True).distinct() if key and key.isdecimal()]
             rows = model._base_manager.filter(**{paths[model]: account.pk}, pk__in=in_list(list(map(int, keys))))
             entries.filter(object_id__in=[str(pk) for pk in rows.values_list("pk", flat=True)]).delete()
-    named = Q(object_repr__icontains=account.name) | Q(change_message__icontains=account.name)
-    LogEntry.objects.filter(named).delete()
+            name = _get_pattern(account)
+            entries.filter(Q(object_repr__regex=name) | Q(change_message__regex=name)).delete()
+
+
+def _get_pattern(account: Account) -> str:
+    """Finds the account's name as whole words."""
+    return rf"(^|\W){re.escape(account.name)}(\W|$)"
 
 
 def _describe_trail(account: Account) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from io import StringIO
 
 import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 from django.db import connection
@@ -13,7 +15,7 @@ from portal import audit
 from portal.audit import Context
 from portal.audit.chain import link_remaining
 from portal.audit.verification import Verification
-from portal.models import Account, AuditEvent, Member, User
+from portal.models import Account, AuditEvent, Member, OutgoingMail, User
 from portal.privacy import accounts
 from portal.privacy.tables import get_files
 from reputation.models import LabelPhoto, NumberImport, PhoneNumber
@@ -50,6 +52,8 @@ def test_no_row_and_no_text_of_the_account_is_left(filled):
     files = [getattr(row, field.name).name for row in _get_rows_with_files() for field in get_files(type(row))]
     assert len(files) == 3
     assert all(map(default_storage.exists, files))
+    LogEntry.objects.update(content_type=ContentType.objects.get_for_model(PhoneNumber))
+    OutgoingMail.objects.update(state="sent")
     erase(filled)
     assert {table: rows for table, rows in count_rows(filled.pk).items() if rows} == {}
     assert not Account.objects.filter(pk=filled.pk).exists()
@@ -109,6 +113,18 @@ def test_members_of_the_account_keep_their_other_accounts(filled):
     other = MemberFactory(user=user)
     erase(filled)
     assert list(Member.objects.filter(user=user)) == [other]
+
+
+def test_waiting_mails_of_others_stay(filled):
+    member = MemberFactory(account=filled).user
+    subject = f"{ACCOUNT_NAME}: a label"
+    theirs = OutgoingMail.objects.create(kind="x", recipient=member.email, subject=subject)
+    others = OutgoingMail.objects.create(
+        kind="x", recipient="other@example.com", subject=f"New {ACCOUNT_NAME}: a label"
+    )
+    erase(filled)
+    assert not OutgoingMail.objects.filter(pk=theirs.pk).exists()
+    assert OutgoingMail.objects.filter(pk=others.pk).exists()
 
 
 def _get_rows_with_files():
