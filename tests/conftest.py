@@ -241,10 +241,16 @@ def reset_simulated_engines(settings, simulated_stores) -> None:
     settings.SIMULATED_DIR = simulated_stores / secrets.token_hex(8)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def start_no_writer() -> Iterator[None]:
+    """A writer thread would not see the tests' transactions. A browser may send a request between two tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(writer, "start", lambda: None)
+        yield
+
+
 @pytest.fixture(autouse=True)
-def write_nothing_in_background(monkeypatch) -> None:
-    """Start no writer thread, which would not see the test's transaction, and drop counts of other tests."""
-    monkeypatch.setattr(writer, "start", lambda: None)
+def drop_counts_of_other_tests(monkeypatch) -> None:
     monkeypatch.setattr(rate_limits, "_limiter", rate_limits.RateLimiter())
     monkeypatch.setattr(use, "_unwritten", {})
     recorder._number_calls.clear()

@@ -131,8 +131,8 @@ def _run_server(*command: object, folder: Path, stop: signal.Signals = signal.SI
 
 
 def wait_for_port(port: int, what: str, process: subprocess.Popen | None = None) -> None:
-    """Raises SystemExit if the process ended, or nothing listens after 30 seconds."""
-    until = time.monotonic() + 30
+    """Raises SystemExit if the process ended, or nothing listens after two minutes."""
+    until = time.monotonic() + 120
     while time.monotonic() < until and not (process and process.poll()):
         with socket.socket() as attempt:
             if attempt.connect_ex(("127.0.0.1", port)) == 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 import pytest
 
@@ -38,7 +39,9 @@ def test_each_function_is_called_when_it_is_due():
     wait_until(lambda: len(often) > 3)
     assert not rarely
     for write in background._writes:
-        write.seconds = 3600  # the thread sleeps during the other tests
+        write.seconds = 3600
+    # From now on the thread sleeps. It would call time.sleep while another test replaces it.
+    wait_until(lambda: min(write.due_at for write in background._writes) > time.monotonic() + 60)
 
 
 # What the process and its child, which it forks, write at their ends.
