@@ -30,7 +30,7 @@ from django.core.cache import cache
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from requests import RequestException
+from requests import RequestException, Session
 
 from portal.authentication import throttling
 from portal.authentication.reauthentication import note_confirmation, note_proof
@@ -148,6 +148,12 @@ class IdentityProviderAdapter(DefaultSocialAccountAdapter):
     def get_provider(self, request: HttpRequest, provider: str, client_id: str | None = None) -> IdentityProvider:
         """The only one. None is read from the database."""
         return get_provider(request)
+
+    def get_requests_session(self) -> Session:
+        """For questions to the provider. A redirect is an error: the answer comes from where the question went."""
+        session = super().get_requests_session()
+        session.max_redirects = 0
+        return session
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
         """The provider has answered. Find the person, or tell why they are not signed in."""

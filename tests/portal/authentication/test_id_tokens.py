@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -93,3 +95,26 @@ def test_document_of_another_issuer_is_refused(client, settings, issuer, caplog)
     assert answer.url == reverse("account_login")
     assert "did not answer as expected" in get_message(answer)
     assert f"is that of {issuer}" in caplog.text
+
+
+def test_redirect_of_the_provider_is_not_followed(client, settings):
+    asked = []
+
+    class Redirector(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(302)
+            self.send_header("Location", "/elsewhere")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Redirector) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        settings.OIDC_ISSUER = f"http://127.0.0.1:{server.server_port}"
+        answer = client.post(reverse("openid_connect_login"))
+        server.shutdown()
+    assert "did not answer as expected" in get_message(answer)
+    assert asked == ["/.well-known/openid-configuration"]
