@@ -252,6 +252,6 @@ def start_no_writer() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def drop_counts_of_other_tests(monkeypatch) -> None:
     monkeypatch.setattr(rate_limits, "_limiter", rate_limits.RateLimiter())
-    monkeypatch.setattr(use, "_unwritten", {})
+    use.unwritten.clear()
     recorder._number_calls.clear()
     recorder._campaign_calls.clear()

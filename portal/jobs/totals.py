@@ -19,6 +19,7 @@ from typing import Final
 
 from django.db import connection
 
+from portal.db.latest_values import LatestValues
 from portal.models import MetricTotal
 
 logger = logging.getLogger(__name__)
@@ -71,9 +72,7 @@ class LastTime:
 
     def note(self, *labels: str, at: datetime) -> None:
         """Note that it happened at `at`, for these values of the labels."""
-        key = (self.name, SEPARATOR.join(labels))
-        with _lock:
-            _times[key] = max(_times.get(key, 0.0), at.timestamp())
+        _times.note((self.name, SEPARATOR.join(labels)), at.timestamp())
 
     def read(self) -> dict[tuple[str, ...], datetime]:
         """The times that are stored, by the values of the labels; one query."""
@@ -89,7 +88,7 @@ SWEEP_SECONDS: Final = Total("portal_sweep_seconds", "How long sweeps that did s
 _registered: dict[str, Metric] = {total.name: total for total in (SWEEP_ROWS, SWEEP_SECONDS)}
 _lock = threading.Lock()
 _counts: defaultdict[tuple[str, str], float] = defaultdict(float)
-_times: dict[tuple[str, str], float] = {}
+_times: LatestValues[tuple[str, str], float] = LatestValues()
 
 
 def register_totals(totals: Iterable[Metric]) -> None:
@@ -131,19 +130,11 @@ def _flush_counts() -> None:
 
 
 def _flush_times() -> None:
-    with _lock:
-        taken = dict(_times)
-    if not taken:
-        return
+    later = "CASE WHEN excluded.value > {table}.value THEN excluded.value ELSE {table}.value END"
     try:
-        _write(taken, "CASE WHEN excluded.value > {table}.value THEN excluded.value ELSE {table}.value END")
+        _times.write(lambda times: _write(times, later))
     except Exception as error:
         logger.warning("Times for /metrics could not be written, and are kept: %s", error)
-        return
-    with _lock:
-        for key, value in taken.items():
-            if _times.get(key) == value:
-                del _times[key]
 
 
 def _write(amounts: dict[tuple[str, str], float], result: str) -> None:
@@ -164,7 +155,6 @@ def _reset_after_fork() -> None:
     global _lock
     _lock = threading.Lock()
     _counts.clear()
-    _times.clear()
 
 
 os.register_at_fork(after_in_child=_reset_after_fork)

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from datetime import datetime, timedelta
 
 from django.db.models import Case, Q, Value, When
 
 from portal.accounts.api_keys.authentication import AuthenticatedKey
 from portal.db.background_writer import writer
+from portal.db.latest_values import LatestValues
 from portal.models import ApiKey
 
 LAST_USED_INTERVAL = timedelta(minutes=1)
 WRITE_SECONDS = 1.0
 
-_lock = threading.Lock()
 # When this process last noted a use, by the key's prefix.
 _last_noted: dict[str, datetime] = {}
-# Uses that are not written, by the key's id.
-_unwritten: dict[int, datetime] = {}
+# By the key's id.
+unwritten: LatestValues[int, datetime] = LatestValues()
 
 
 def record_use(caller: AuthenticatedKey, *, now: datetime) -> None:
@@ -27,36 +25,23 @@ def record_use(caller: AuthenticatedKey, *, now: datetime) -> None:
     last = _last_noted.get(caller.prefix)
     if last and timedelta(0) <= now - last < LAST_USED_INTERVAL:
         return
-    with _lock:
-        _last_noted[caller.prefix] = _unwritten[caller.pk] = now
+    _last_noted[caller.prefix] = now
+    unwritten.note(caller.pk, now)
     writer.start()
 
 
 def write_uses() -> None:
     """Write what is noted, at most once a minute for each key: one query, or none. Keeps what cannot be written."""
-    with _lock:
-        uses = dict(_unwritten)
-    if not uses:
-        return
+    unwritten.write(_write)
+
+
+def _write(uses: dict[int, datetime]) -> None:
     due = [
         Q(pk=pk) & (Q(last_used_at__isnull=True) | Q(last_used_at__lte=at - LAST_USED_INTERVAL))
         for pk, at in uses.items()
     ]
     times = Case(*(When(pk=pk, then=Value(at)) for pk, at in uses.items()))
     ApiKey.objects.filter(Q(*due, _connector=Q.OR)).update(last_used_at=times)
-    with _lock:
-        for pk, at in uses.items():
-            if _unwritten.get(pk) == at:
-                del _unwritten[pk]
 
 
-def _reset_after_fork() -> None:
-    """A forked process begins without uses, which its parent writes, and with a free lock."""
-    global _lock
-    _lock = threading.Lock()
-    _last_noted.clear()
-    _unwritten.clear()
-
-
-os.register_at_fork(after_in_child=_reset_after_fork)
 writer.add(write_uses, seconds=WRITE_SECONDS)
