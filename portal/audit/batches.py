@@ -11,14 +11,16 @@ import json
 import secrets
 import time
 from collections import defaultdict
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import NamedTuple
 
 from django.db import transaction
 
-from portal.audit.chain import link_batches
+from portal.audit.chain import link_batches, of_accounts
 from portal.db.bulk import insert_rows
+from portal.db.in_list import in_list
 from portal.models import AuditBatch, AuditEvent
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -51,6 +53,7 @@ class Change(NamedTuple):
     personal_digest: str | None
 
 
+ORIGIN_COLUMNS = ("at", "actor_id", "identity__digest", "via", "api_key_id", "code", "subject_type")
 CHANGE_COLUMNS = (*Change._fields[:-1], "personal_text__digest")
 
 
@@ -108,6 +111,20 @@ def store_single(number: int, origin: Origin, change: Change, *, now: datetime) 
     digest = EventDigest()
     digest.add(origin, change)
     _insert(number, {change.account_id: digest}, now)
+
+
+def read_digests(account_id: int | None, batches: Iterable[AuditBatch]) -> defaultdict[int, EventDigest]:
+    """The hashes of the events of these batches of an account as they are now, by the number of the batch. One query.
+
+    A batch that has lost all events has the hash of none.
+    """
+    digests: defaultdict[int, EventDigest] = defaultdict(EventDigest)
+    numbers = in_list([batch.number for batch in batches])
+    events = AuditEvent.objects.filter(of_accounts([account_id]), batch__in=numbers).order_by("batch", "pk")
+    size = len(ORIGIN_COLUMNS)
+    for number, *values in events.values_list("batch", *ORIGIN_COLUMNS, *CHANGE_COLUMNS).iterator(chunk_size=2_000):
+        digests[number].add(Origin(*values[:size]), Change(*values[size:]))
+    return digests
 
 
 def _insert(number: int, digests: dict[int | None, EventDigest], now: datetime) -> None:

@@ -21,7 +21,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from portal.audit import protection
-from portal.audit.batches import CHANGE_COLUMNS, Change, EventDigest, Origin
+from portal.audit.batches import read_digests
 from portal.audit.personal_texts import CODES_WITH_PERSONAL_VALUES, PEOPLE
 from portal.audit.record import Context, record_event
 from portal.db.in_list import in_list
@@ -29,7 +29,6 @@ from portal.models import Account, AuditBatch, AuditErasure, AuditEvent, User
 from portal.models.audit import ERASED_PERSON
 
 CODE = "audit.erased"
-ORIGIN_COLUMNS = ("at", "actor_id", "identity__digest", "via", "api_key_id", "code", "subject_type")
 _TEXTS = ("subject_label", "before", "after", "reason")
 _CHUNK = 500
 
@@ -44,35 +43,23 @@ def erase_from_events(about: Q, pattern: re.Pattern[str], *, context: Context) -
     changed = [event for event in found.order_by("pk").iterator() if _blank(event, pattern)]
     if not changed:
         return 0
-    batches = _find_batches(changed)
-    unaltered = [batch for batch in batches if _is_unaltered(batch)]
+    unaltered = _find_unaltered(_find_batches(changed))
     protection.remove_triggers()
     AuditEvent.objects.bulk_update(changed, _TEXTS, batch_size=_CHUNK)
     protection.install_triggers()
     by_account: defaultdict[int | None, list[AuditErasure]] = defaultdict(list)
-    for batch in unaltered:
-        row = AuditErasure(account_id=batch.account_id, batch=batch, content_hash=compute_content_hash(batch))
+    for batch, content_hash in _compute_hashes(unaltered):
+        row = AuditErasure(account_id=batch.account_id, batch=batch, content_hash=content_hash)
         by_account[batch.account_id].append(row)
     for account_id, rows in by_account.items():
         _store(account_id, rows, context)
     return len(changed)
 
 
-def compute_content_hash(batch: AuditBatch) -> str:
-    """The hash of the batch's events as they are now."""
-    digest = EventDigest()
-    events = AuditEvent.objects.filter(batch=batch.number, account=batch.account_id).order_by("pk")
-    for values in events.values_list(*ORIGIN_COLUMNS, *CHANGE_COLUMNS).iterator(chunk_size=2_000):
-        digest.add(Origin(*values[: len(ORIGIN_COLUMNS)]), Change(*values[len(ORIGIN_COLUMNS) :]))
-    return digest.hexdigest
-
-
-def explains(batch: AuditBatch, content_hash: str) -> bool:
-    """Whether the batch has this hash because texts of a person were erased from it."""
-    if content_hash == batch.content_hash:
-        return False
-    newest = AuditErasure.objects.filter(batch=batch).order_by("-pk").first()
-    return newest is not None and newest.content_hash == content_hash
+def read_hashes(batches: Sequence[AuditBatch]) -> dict[int, str]:
+    """The hash of what is left of each batch that has lost texts of a person, by the batch's id. One query."""
+    rows = AuditErasure.objects.filter(batch__in=in_list([batch.pk for batch in batches])).order_by("pk")
+    return dict(rows.values_list("batch", "content_hash"))  # the newest row of each
 
 
 def find_unrecorded(account: Account | None) -> Iterator[AuditErasure]:
@@ -108,9 +95,21 @@ def _find_batches(events: Sequence[AuditEvent]) -> list[AuditBatch]:
     return [batch for batch in rows if (batch.number, batch.account_id) in wanted]
 
 
-def _is_unaltered(batch: AuditBatch) -> bool:
-    current = compute_content_hash(batch)
-    return current == batch.content_hash or explains(batch, current)
+def _compute_hashes(batches: Sequence[AuditBatch]) -> Iterator[tuple[AuditBatch, str]]:
+    """Each batch with the hash of its events as they are now. A query for each chunk."""
+    by_account: defaultdict[int | None, list[AuditBatch]] = defaultdict(list)
+    for batch in batches:
+        by_account[batch.account_id].append(batch)
+    for account_id, own in by_account.items():
+        for start in range(0, len(own), _CHUNK):
+            chunk = own[start : start + _CHUNK]
+            digests = read_digests(account_id, chunk)
+            yield from ((batch, digests[batch.number].hexdigest) for batch in chunk)
+
+
+def _find_unaltered(batches: Sequence[AuditBatch]) -> list[AuditBatch]:
+    erased = read_hashes(batches)
+    return [batch for batch, found in _compute_hashes(batches) if found in (batch.content_hash, erased.get(batch.pk))]
 
 
 def _store(account_id: int | None, rows: list[AuditErasure], context: Context) -> None:

@@ -6,7 +6,6 @@ are left to the next time.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,11 +14,10 @@ from django.db.models import Count, Exists, Max, Min, OuterRef, QuerySet
 from django.db.models.functions import Coalesce
 
 from portal.audit import erasure
-from portal.audit.batches import CHANGE_COLUMNS, Change, EventDigest, Origin
+from portal.audit.batches import EventDigest, read_digests
 from portal.audit.chain import compute_hash, link_remaining, of_accounts
 from portal.audit.identities import compute_digest
 from portal.audit.personal_texts import compute_digest_of_texts
-from portal.db.in_list import in_list
 from portal.models import Account, AuditBatch, AuditChain, AuditEvent, AuditIdentity, AuditPersonalText
 from portal.text import pluralize
 
@@ -71,9 +69,10 @@ class Verification:
         self.heads.append(chain)
         last = AuditBatch(position=0)
         for group in _read_groups(chain):
-            digests = _read_digests(chain, group)
+            digests = read_digests(chain.account_id, group)
+            erased = erasure.read_hashes(group)
             for batch in group:
-                is_erased = erasure.explains(batch, digests[batch.number].hexdigest)
+                is_erased = erased.get(batch.pk) == digests[batch.number].hexdigest
                 self.erased += is_erased
                 yield from _compare(batch, last, digests[batch.number], is_erased)
                 last = batch
@@ -136,19 +135,6 @@ def _read_groups(chain: AuditChain) -> Iterator[list[AuditBatch]]:
         if group:
             yield group
         last = page[-1].position or 0
-
-
-def _read_digests(chain: AuditChain, group: list[AuditBatch]) -> dict[int, EventDigest]:
-    """The hashes of the events as they are now, by the number of their batch."""
-    digests: defaultdict[int, EventDigest] = defaultdict(EventDigest)
-    numbers = in_list([batch.number for batch in group])
-    events = AuditEvent.objects.filter(of_accounts([chain.account_id]), batch__in=numbers)
-    rows = events.order_by("batch", "pk").values_list("batch", *erasure.ORIGIN_COLUMNS, "pk", *CHANGE_COLUMNS[1:])
-    for number, *values in rows.iterator(chunk_size=2_000):
-        digests[number].add(
-            Origin(*values[: len(erasure.ORIGIN_COLUMNS)]), Change(*values[len(erasure.ORIGIN_COLUMNS) :])
-        )
-    return digests
 
 
 def _compare(batch: AuditBatch, previous: AuditBatch, digest: EventDigest, is_erased: bool) -> Iterator[Finding]:

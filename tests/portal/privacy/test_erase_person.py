@@ -6,6 +6,8 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from portal import audit
 from portal.accounts import people
@@ -154,6 +156,27 @@ def test_an_erasure_that_nobody_recorded_is_found(old_trail):
     AuditEvent.objects.filter(pk=old_trail[0].pk).update(code="sign_in.failed")
     AuditErasure.objects.create(account=row.account, batch=row.batch, event=row.event, content_hash="0" * 64)
     assert any("is not the one that was recorded" in one.text for one in Verification().run())
+
+
+def test_more_batches_of_an_earlier_release_take_no_more_queries(account, owner, now, monkeypatch):
+    counts = []
+    for name, sign_ins in (("few", 2), ("many", 12)):
+        user = UserFactory(email=f"{name}@example.com", name=NAME)
+        with monkeypatch.context() as earlier:
+            earlier.setattr("portal.audit.record.get_personal_fields", lambda code, subject_type: ())
+            for _ in range(sign_ins):
+                origin = Context(Actor(user, "web"), now)
+                audit.record_event(account=account, context=origin, code="sign_in.done", subject=user, reason=ORIGIN)
+        link_remaining()
+        with CaptureQueriesContext(connection) as erasing:
+            erase(user.email)
+        link_remaining()
+        verification = Verification()
+        with CaptureQueriesContext(connection) as verifying:
+            assert list(verification.run()) == []
+        counts.append((len(erasing), len(verifying)))
+    assert verification.erased == 14
+    assert counts[0] == counts[1]
 
 
 def test_triggers_protect_the_trail_afterwards(old_trail):
