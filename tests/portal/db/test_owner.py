@@ -24,6 +24,9 @@ from portal.models import Account
 account = Account.objects.create(name="Cascade Solar LLC")
 audit.record_event(account=account, context=Context.system(timezone.now()), code="account.added", subject=account)
 """
+# One server with a migrated database for all tests.
+pytestmark = pytest.mark.xdist_group("two roles")
+
 DENIED = psycopg.errors.InsufficientPrivilege
 
 
