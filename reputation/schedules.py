@@ -88,10 +88,17 @@ def sync_schedules() -> None:
     resetting it would delay the schedule at every start.
     """
     now = timezone.now()
-    for entry in get_entries():
-        row = {"func": entry.func, "schedule_type": Schedule.MINUTES, "minutes": entry.minutes, "repeats": -1}
-        Schedule.objects.update_or_create(
-            name=f"{NAME_PREFIX}{entry.name}", defaults=row, create_defaults={**row, "next_run": now}
-        )
-    names = [f"{NAME_PREFIX}{entry.name}" for entry in get_entries()]
-    Schedule.objects.filter(name__startswith=NAME_PREFIX).exclude(name__in=names).delete()
+    known = {schedule.name: schedule for schedule in Schedule.objects.filter(name__startswith=NAME_PREFIX)}
+    wanted = {f"{NAME_PREFIX}{entry.name}": _get_row(entry) for entry in get_entries()}
+    missing = [Schedule(name=name, next_run=now, **row) for name, row in wanted.items() if name not in known]
+    if missing:
+        Schedule.objects.bulk_create(missing, ignore_conflicts=True)
+    for name in known.keys() & wanted.keys():
+        if any(getattr(known[name], field) != value for field, value in wanted[name].items()):
+            Schedule.objects.filter(name=name).update(**wanted[name])
+    if obsolete := known.keys() - wanted.keys():
+        Schedule.objects.filter(name__in=obsolete).delete()
+
+
+def _get_row(entry: ScheduleEntry) -> dict[str, object]:
+    return {"func": entry.func, "schedule_type": Schedule.MINUTES, "minutes": entry.minutes, "repeats": -1}

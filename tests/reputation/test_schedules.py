@@ -39,10 +39,11 @@ def test_migrations_create_the_schedules():
 
 
 @pytest.mark.django_db
-def test_second_sync_changes_no_schedule():
+def test_second_sync_changes_no_schedule(django_assert_num_queries):
     Schedule.objects.update(next_run=timezone.now() + timedelta(seconds=30))
     before = list(Schedule.objects.order_by("pk").values())
-    schedules.sync_schedules()
+    with django_assert_num_queries(1):
+        schedules.sync_schedules()
     assert list(Schedule.objects.order_by("pk").values()) == before
 
 
@@ -155,8 +156,11 @@ def test_demo_loop_runs_the_frequent_tasks_and_queues_itself_again(provider, acc
     monkeypatch.setattr(demo_loop, "PAUSE_SECONDS", 0.05)
     number = PhoneNumberFactory(account=account)
     capability.enable([number.pk], context=Context.system(now))
-    demo_loop.run_demo_loop()
-    number.refresh_from_db()
+    for _ in range(50):  # a busy machine does one task in the time of a loop
+        demo_loop.run_demo_loop()
+        number.refresh_from_db()
+        if number.spam_status == "clean":
+            break
     assert (number.capability, number.spam_status) == ("on", "clean")
     assert "reputation.tasks.demo_loop.run_demo_loop" in [row.func() for row in OrmQ.objects.all()]
 
