@@ -18,6 +18,8 @@ from django.urls import reverse
 from tests.support.processes import ROOT, run_python
 from tests.support.servers import free_port, wait_for_port
 
+pytestmark = pytest.mark.no_database
+
 WORKER_CLASS = "portal.web_worker.BufferingWorker"
 THREADS = 2
 # More than there are threads. gthread of gunicorn needs 2 seconds for each of those that do not close.

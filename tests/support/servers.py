@@ -1,6 +1,7 @@
 """`make test-postgres`: run the tests on a temporary PostgreSQL and Redis.
 
-Tests that start a portal of their own are left out, because that portal has its own SQLite database.
+Tests that start a portal of their own are left out, because that portal has its own SQLite database. So are slow tests
+that use no database.
 
 Both are programs installed on this machine. They run in temporary folders, on free ports, by a user other than root.
 """
@@ -151,7 +152,7 @@ def main() -> int:
             return 1
         environment = os.environ | {"DATABASE_URL": address, "TEST_REDIS_URL": broker}
         tests = subprocess.Popen(
-            [sys.executable, "-m", "pytest", "-m", "not own_portal", *sys.argv[1:]], env=environment
+            [sys.executable, "-m", "pytest", "-m", "not own_portal and not no_database", *sys.argv[1:]], env=environment
         )
         try:
             return tests.wait()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from django.db import connection
 
 from portal.db.owner import APPEND_ONLY
 from portal.models import AuditBatch, AuditEvent
@@ -24,8 +25,10 @@ from portal.models import Account
 account = Account.objects.create(name="Cascade Solar LLC")
 audit.record_event(account=account, context=Context.system(timezone.now()), code="account.added", subject=account)
 """
-# One server with a migrated database for all tests.
-pytestmark = pytest.mark.xdist_group("two roles")
+pytestmark = [
+    pytest.mark.xdist_group("two roles"),  # one server with a migrated database for all tests
+    pytest.mark.skipif(connection.vendor != "postgresql", reason="needs PostgreSQL: make test-postgres"),
+]
 
 DENIED = psycopg.errors.InsufficientPrivilege
 

@@ -11,6 +11,8 @@ from portal.files.records import UnreadableFile
 from portal.files.workbooks import convert_sheet, list_sheets
 from tests.support.workbooks import make_workbook
 
+pytestmark = pytest.mark.no_database
+
 
 def convert(content: bytes, sheet: str = "A") -> str:
     out = io.BytesIO()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from tests.portal.db.test_owner import DENIED, create_database, manage, server
+from tests.portal.db.test_owner import DENIED, create_database, manage, pytestmark, server
 
-__all__ = ["server"]
+__all__ = ["pytestmark", "server"]
 
 FILL = """
 from django.utils import timezone
