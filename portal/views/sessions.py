@@ -9,13 +9,20 @@ from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import path
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from portal.accounts.access import MemberRequest, signed_in_required
 from portal.authentication.reauthentication import require_recent_sign_in
 from portal.authentication.security_events.record import record
 from portal.authentication.sessions import describe_client, end_sessions, get_sessions
 from portal.text import pluralize
+
+
+@require_safe
+@signed_in_required
+def check(request: MemberRequest) -> HttpResponse:
+    """For pages that are open: an empty answer while the session lasts."""
+    return HttpResponse(status=204)
 
 
 @require_POST
@@ -51,6 +58,7 @@ def end_others(request: MemberRequest) -> HttpResponse:
 
 
 urls = [
+    path("session/", check, name="session-check"),
     path("account/sign-in/sessions/<int:pk>/end/", end, name="session-end"),
     path("account/sign-in/sessions/end-others/", end_others, name="sessions-end-others"),
 ]

@@ -7,8 +7,8 @@ const refresh = async () => {
   const current = document.getElementById("operations");
   if (!current || document.hidden || current.contains(document.activeElement)) return;
   try {
-    const response = await fetch(window.location.href);
-    if (!response.ok || response.redirected) return;
+    const response = await askInBackground(window.location.href);
+    if (!response.ok) return;
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     const fresh = page.getElementById("operations");
     if (fresh && fresh.innerHTML !== current.innerHTML) current.replaceWith(fresh);

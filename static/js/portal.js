@@ -47,20 +47,20 @@ const live = {
   hasPending: false,
   async poll() {
     const { liveUrl } = document.body.dataset;
-    if (document.hidden || !liveUrl) return;
+    if (document.hidden || !liveUrl || session.hasEnded) return;
     try {
       const url = `${liveUrl}?since=${encodeURIComponent(live.token)}`;
-      const response = await fetch(url, { headers: { "X-Live": "1" } });
-      if (!response.ok || response.redirected || (response.status === 204 && !live.hasPending)) return;
+      const response = await askInBackground(url);
+      if (response.type === "opaqueredirect") session.check();
+      if (!response.ok || (response.status === 204 && !live.hasPending)) return;
       const token = response.status === 204 ? live.token : (await response.json()).token;
       if (await live.refresh()) live.token = token;
     } catch { /* Offline, or the server restarts: the next poll will tell. */ }
   },
   async refresh() {
     const rows = [...document.querySelectorAll("[data-row]")].map((row) => row.dataset.row).join(",");
-    const headers = rows ? { "X-Live": "1", "X-Shown-Rows": rows } : { "X-Live": "1" };
-    const response = await fetch(window.location.href, { headers });
-    if (!response.ok || response.redirected) return false;
+    const response = await askInBackground(window.location.href, rows ? { "X-Shown-Rows": rows } : {});
+    if (!response.ok) return false;
     const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
     const { account, accountName } = document.body.dataset;
     // The page must not mix in anything of another account that was chosen in another window.
@@ -75,22 +75,12 @@ const live = {
     live.applyUpdate(fresh);
     return true;
   },
-  hasUnsavedInput(element) {
-    return [...element.querySelectorAll("input, textarea, select")].some((field) => {
-      if (field.options) {
-        const initial = [...field.options].find((option) => option.defaultSelected) ?? field.options[0];
-        return field.value !== initial?.value;
-      }
-      if (field.type === "checkbox" || field.type === "radio") return field.checked !== field.defaultChecked;
-      return field.value !== field.defaultValue;
-    });
-  },
   // A focused button or link is not in use if it has a successor, which then gets the focus.
   isInUse(element, next) {
     const focused = document.activeElement;
     const hasSuccessor = focused.matches("button, a") && next.querySelector("button, a");
     if (element.contains(focused) && focused !== document.body && !hasSuccessor) return true;
-    if (live.hasUnsavedInput(element)) return true;
+    if (hasUnsavedInput(element)) return true;
     return element.querySelector("dialog[open], details[open]") && element.dataset.live !== "always";
   },
   focusSuccessor(element) {
@@ -195,7 +185,7 @@ document.addEventListener("copy", (event) => {
 // A choice that was made while the scripts were loading counts like a later one.
 document.addEventListener("DOMContentLoaded", () => {
   for (const form of document.querySelectorAll("form[hx-trigger*='change']")) {
-    if (live.hasUnsavedInput(form)) htmx.trigger(form, "change");
+    if (hasUnsavedInput(form)) htmx.trigger(form, "change");
   }
 });
 document.addEventListener("htmx:afterSettle", ({ target }) => {

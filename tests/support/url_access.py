@@ -28,6 +28,7 @@ PERSON_URLS = {
     "account_change_password",
     "account_reauthenticate",
     "mfa_index",
+    "session-check",
     "session-end",
     "sessions-end-others",
     "mfa_activate_totp",
