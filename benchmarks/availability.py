@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import secrets
 import signal
 import statistics
@@ -121,6 +122,8 @@ def run_portal(folder: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             stack.enter_context(run_process(name, folder, environment, *command))
         caddyfile = folder / "Caddyfile"
         text = (ROOT / "deploy" / ("Caddyfile-2.6" if " 2.6" in f" {_caddy_version()}" else "Caddyfile")).read_text()
+        # Without the site that leads from http to https.
+        text = re.sub(r"^http://.*?^}\n", "", text, flags=re.MULTILINE | re.DOTALL)
         caddyfile.write_text(text.replace("\n{\n", "\n{\n\tadmin off\n", 1))
         command = [_caddy(), "run", "--adapter", "caddyfile", "--config", caddyfile]
         stack.enter_context(run_process("proxy", folder, environment, *command))

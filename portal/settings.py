@@ -246,6 +246,7 @@ REVIEW_WORKING_DAYS = environment.require_minimum(0, "REVIEW_WORKING_DAYS", read
 # Security
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = USES_HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^api/v1/"]  # answers with a problem, not with a redirect
 if USES_HTTPS:
     # Browsers take cookies of these names only over https, for this host and all paths: no other host of the domain can
     # set them, nor anybody between who changes plain http.

@@ -21,7 +21,8 @@ from portal.api.problems import Problem
 
 MAX_JSON_BYTES = 1024 * 1024
 COMMON_PROBLEMS = ("key_missing", "key_malformed", "key_unknown", "key_revoked", "key_expired", "key_stopped",
-                   "address_not_allowed", "scope_missing", "rate_limited", "server_error", "unavailable")  # fmt: skip
+                   "https_required", "address_not_allowed", "scope_missing", "rate_limited", "server_error",
+                   "unavailable")  # fmt: skip
 BODY_PROBLEMS = ("malformed", "too_large", "media_type")
 # Scopes whose operations change something, and so take an Idempotency-Key.
 WRITE_SCOPES = ("write", "report", "test_call")

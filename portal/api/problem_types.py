@@ -72,6 +72,13 @@ PROBLEM_TYPES = {
             "Ask an owner to take the key over, under Account > API keys. It works again at once.",
         ),
         ProblemType(
+            "https_required",
+            403,
+            "The API takes https only",
+            "The request came over plain http, where others on the way can read it, an API key included.",
+            "Send requests to the https address. Ask an owner for a new key if this one was sent over plain http.",
+        ),
+        ProblemType(
             "address_not_allowed",
             403,
             "The API key may not be used from this address",

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pydantic
+from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, TooManyFilesSent
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja.errors import HttpError, ValidationError
@@ -108,13 +109,19 @@ _CODE_BY_STATUS = {400: "malformed", 404: "not_found", 405: "method_not_allowed"
 def problem_details_middleware(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
-    """Below /api/v1/, turn Django's own error responses into problems."""
+    """Below /api/v1/, turn Django's own error responses into problems, and refuse plain http.
+
+    A page redirects to https. A program would follow the redirect, and go on sending its key readable for others.
+    """
 
     def middleware(request: HttpRequest) -> HttpResponse:
+        is_api = request.path_info.startswith(API_PREFIX)
+        if is_api and settings.SECURE_SSL_REDIRECT and not request.is_secure():
+            return Problem("https_required").to_response()
         response = get_response(request)
         if (
             response.status_code < 400
-            or not request.path_info.startswith(API_PREFIX)
+            or not is_api
             or response.headers.get("Content-Type", "").startswith("application/")
         ):
             return response

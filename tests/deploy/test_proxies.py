@@ -20,7 +20,7 @@ import httpx
 import pytest
 from django.urls import get_resolver
 
-from tests.deploy.upstream import SlowRequest, Upstream, run_upstream
+from tests.deploy.upstream import STRICT_TRANSPORT_SECURITY, SlowRequest, Upstream, run_upstream
 from tests.support.processes import ROOT
 from tests.support.servers import free_port, wait_for_port
 
@@ -30,15 +30,19 @@ NEW_CADDY = str(Path(sys.prefix) / "bin" / "caddy")
 CADDYFILES = {"Caddyfile-2.6": (DEBIAN_CADDY, (2, 6)), "Caddyfile": (NEW_CADDY, (2, 7))}
 HOST = "numbers.example.com"
 PROXIES = [*CADDYFILES, "nginx.conf"]
+# In the files for Caddy. The name of the other site is a setting.
+PLAIN_SITE = f"http://{{$PORTAL_HOST:{HOST}}} {{"
 
 
 @dataclass(frozen=True)
 class Proxy:
-    """A running proxy. `scheme` is what it tells the portal, whatever a client says."""
+    """A running proxy. `scheme` is what it tells the portal, whatever a client says. On `plain_port` it takes http, and
+    passes nothing on."""
 
     scheme: str
     host: str
     port: int
+    plain_port: int
     upstream: Upstream
     dialer: Upstream
     tls: ssl.SSLContext | None = None
@@ -145,10 +149,11 @@ def run_program(command: list[object], port: int, folder: Path, **environment: s
 
 @contextmanager
 def run_caddy(name: str, upstream: Upstream, dialer: Upstream, folder: Path) -> Iterator[Proxy]:
-    port = free_port()
+    port, plain_port = free_port(), free_port()
     config = folder / "Caddyfile"
     # Without its control socket, whose port another Caddy may have.
     text = (ROOT / "deploy" / name).read_text().replace("\n{\n", "\n{\n\tadmin off\n", 1)
+    text = text.replace(PLAIN_SITE, f"http://127.0.0.1:{plain_port} {{")
     config.write_text(text.replace("read_header 10s", "read_header 3s"))
     command = [CADDYFILES[name][0], "run", "--adapter", "caddyfile", "--config", config]
     environment = {
@@ -157,7 +162,7 @@ def run_caddy(name: str, upstream: Upstream, dialer: Upstream, folder: Path) -> 
         "PORTAL_DIALER_UPSTREAM": f"127.0.0.1:{dialer.port}",
     }
     with run_program(command, port, folder, **environment):
-        yield Proxy("http", f"127.0.0.1:{port}", port, upstream, dialer)
+        yield Proxy("http", f"127.0.0.1:{port}", port, plain_port, upstream, dialer)
 
 
 @contextmanager
@@ -171,7 +176,7 @@ def run_nginx(upstream: Upstream, dialer: Upstream, folder: Path) -> Iterator[Pr
     tls = ssl.create_default_context()
     tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
     with run_program(["/usr/sbin/nginx", "-c", config, "-g", "daemon off;"], port, folder):
-        yield Proxy("https", HOST, port, upstream, dialer, tls)
+        yield Proxy("https", HOST, port, plain_port, upstream, dialer, tls)
 
 
 @pytest.fixture(params=PROXIES, scope="module")
@@ -201,6 +206,32 @@ def test_it_hides_what_is_for_the_machine_only(proxy, path):
     with proxy.client() as client:
         assert client.get(client.base_url.copy_with(raw_path=path.encode())).status_code == 404
     assert len(proxy.upstream.arrived) == before
+
+
+def test_every_answer_says_once_that_the_host_is_for_https_only(proxy):
+    with proxy.client() as client:
+        answers = {
+            200: client.get("/who"),
+            404: client.get("/healthz"),
+            413: client.post("/sign-in/", content=b"x" * 3_000_000),
+        }
+    for status, answer in answers.items():
+        assert answer.status_code == status
+        assert answer.headers.get_list("Strict-Transport-Security") == [STRICT_TRANSPORT_SECURITY]
+
+
+def test_plain_http_leads_people_to_https_and_refuses_programs(proxy):
+    before = len(proxy.upstream.arrived), len(proxy.dialer.arrived)
+    host = HOST if proxy.tls else "127.0.0.1"
+    with httpx.Client(base_url=f"http://127.0.0.1:{proxy.plain_port}", headers={"Host": host}) as client:
+        page = client.get("/number-management/?status=tagged")
+        refusals = [client.post("/api/v1/match", content=b"{}"), client.get("/api/v1/numbers")]
+    assert page.status_code == 301
+    assert page.headers["Location"] == f"https://{host}/number-management/?status=tagged"
+    for answer in refusals:
+        assert answer.status_code == 403
+        assert "https" in answer.text
+    assert (len(proxy.upstream.arrived), len(proxy.dialer.arrived)) == before
 
 
 def test_it_passes_a_page_whose_name_begins_alike(proxy):

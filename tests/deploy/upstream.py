@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
+# As the portal sends it.
+STRICT_TRANSPORT_SECURITY = "max-age=31536000; includeSubDomains; preload"
+
 
 @dataclass
 class Upstream:
@@ -33,6 +36,7 @@ def run_upstream() -> Iterator[Upstream]:
             body = hashlib.sha256(self.read_body()).hexdigest().encode()
             self.send_response(200)
             self.send_header("Content-Length", str(len(body)))
+            self.send_header("Strict-Transport-Security", STRICT_TRANSPORT_SECURITY)
             self.end_headers()
             self.wfile.write(body)
 

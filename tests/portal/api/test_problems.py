@@ -50,6 +50,14 @@ def test_method_that_is_not_allowed_gets_the_allowed_methods(api_client):
     assert_problem(api_client.post("/api/v1/openapi.json"), "method_not_allowed")
 
 
+@pytest.mark.parametrize("path", ["/api/v1/numbers", "/api/v1/openapi.json", "/api/v1/nowhere"])
+def test_plain_http_is_refused_and_not_redirected(path, api_client, settings):
+    settings.SECURE_SSL_REDIRECT = True
+    assert_problem(api_client.get(path), "https_required")
+    assert api_client.get("/number-management/").status_code == 301
+    assert api_client.get("/api/v1/numbers", secure=True).status_code == 200
+
+
 def test_server_error_hides_details_and_is_rolled_back(api_client, monkeypatch, caplog):
     def break_down(*args, **kwargs):
         raise ZeroDivisionError("the inside of it")
