@@ -39,6 +39,7 @@ step_code() {
     git clone "$REPOSITORY" /opt/portal
   fi
   cd /opt/portal
+  chmod 700 .git
   python3 -m venv .venv
   .venv/bin/pip install --require-hashes -r requirements.txt
 }

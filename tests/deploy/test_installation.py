@@ -140,6 +140,12 @@ def test_owner_signs_in_and_the_worker_reads_a_file(installed):
     check_that_data_is_closed(machine)
 
 
+def test_services_cannot_read_the_history_of_the_code(installed):
+    machine, _ = installed
+    command = "setpriv --reuid=portal --regid=portal --clear-groups ls /opt/portal/.git || true"
+    assert "Permission denied" in machine.run("sh", "-c", command)
+
+
 def check_that_data_is_closed(machine: Machine) -> None:
     """`nobody` reads nothing, and no file would be open if the directory were."""
     for folder in ("/var/lib/portal", "/etc/portal"):
