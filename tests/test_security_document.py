@@ -48,12 +48,12 @@ def test_each_requirement_has_a_known_state_and_a_reason():
 
 
 def test_what_is_met_names_a_file_or_a_section():
-    pattern = r"`[\w.-]+[/.][^`]*`|\*[A-Z][^*]+\*, below"
+    pattern = r"`[\w.-]+[/.][^`]*`|\*[A-Z][^*]+\*, above"
     assert [number for number, _, state, reason in ROWS if state == "met" and not re.search(pattern, reason)] == []
 
 
 def test_sections_that_the_table_names_exist():
-    sections = set(re.findall(r"\*([A-Z][^*]+)\*, below", DOCUMENT))
+    sections = set(re.findall(r"\*([A-Z][^*]+)\*, above", DOCUMENT))
     assert sections - set(re.findall(r"^## (.+)$", DOCUMENT, re.MULTILINE)) == set()
 
 
