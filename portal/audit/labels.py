@@ -107,6 +107,7 @@ EVENT_LABELS: dict[str, EventLabel] = {
     "webhook.secret": EventLabel("Webhook's secret replaced"),
     "webhook.removed": EventLabel("Webhook removed"),
     "sign_in.done": EventLabel("Signed in", shows_values=True),
+    "sign_in.linked": EventLabel("Sign-in with an identity provider set up", shows_values=True),
     "sign_in.failed": EventLabel("Sign-in failed", "wait", shows_values=True),
     "sign_in.factor_failed": EventLabel("Sign-in failed: the second factor was wrong", "wait"),
     "sign_in.confirmation_failed": EventLabel("A signed-in person did not confirm who they are", "wait"),

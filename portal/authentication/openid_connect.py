@@ -27,6 +27,7 @@ from allauth.utils import build_absolute_uri
 from django.conf import settings
 from django.contrib import messages
 from django.core.cache import cache
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -34,6 +35,7 @@ from requests import RequestException, Session
 
 from portal.authentication import throttling
 from portal.authentication.reauthentication import note_confirmation, note_proof
+from portal.authentication.security_events.record import record
 from portal.authentication.throttling import Subject
 from portal.client_address import get_client_address
 from portal.models import User
@@ -222,7 +224,9 @@ def _connect(request: HttpRequest, sociallogin: SocialLogin) -> None:
             f"You were not signed in: nobody is known here as {address}. Ask an owner of your account to invite you "
             "with this address.",
         )
-    sociallogin.connect(request, user)
+    with transaction.atomic():
+        sociallogin.connect(request, user)
+        record(request, user, "sign_in.linked", after=settings.OIDC_NAME)
 
 
 def _get_signed_in_at(response: dict[str, Any]) -> float:

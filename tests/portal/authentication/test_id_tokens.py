@@ -14,6 +14,8 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
+from portal.authentication.notices import KIND
+from portal.models import AuditEvent, OutgoingMail
 from tests.factories import UserFactory
 from tests.support.identity_provider import CLIENT_ID, CLIENT_SECRET, FAULTS, PEOPLE, identity_provider
 from tests.support.identity_provider.visits import sign_in_at_provider
@@ -58,6 +60,17 @@ def test_sound_token_signs_the_person_in(client):
     assert go_through_provider(client, "pat").url == reverse("overview")
     assert is_signed_in(client)
     assert SocialAccount.objects.get().user == user
+
+
+def test_the_first_sign_in_is_an_event_and_the_person_gets_a_mail(client):
+    user = UserFactory(email="pat@example.com")
+    for _ in range(2):
+        go_through_provider(client, "pat")
+        client.post(reverse("account_logout"))
+    event = AuditEvent.objects.filter(code="sign_in.linked").get()
+    assert (event.actor, event.after) == (user, "Cascade ID")
+    mail = OutgoingMail.objects.get(kind=KIND.code)
+    assert "You signed in with your organization for the first time." in mail.body
 
 
 @pytest.mark.parametrize("fault", FAULTS)
