@@ -91,11 +91,9 @@ ADMIN_SESSION_HOURS = environment.require_minimum(1, "ADMIN_SESSION_HOURS", read
 REAUTHENTICATION_SECONDS = 15 * 60
 
 RULES = "portal.authentication.password_rules"
+# Without Django's UserAttributeSimilarityValidator: it compares how often each letter occurs, so it finds "a much
+# better one" similar to the name Courtney Matthews. OwnWordsValidator compares words.
 AUTH_PASSWORD_VALIDATORS = [
-    {
-        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
-        "OPTIONS": {"user_attributes": ("email", "name")},
-    },
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": f"{RULES}.OwnWordsValidator"},
     {"NAME": f"{RULES}.KnownPasswordValidator"},

@@ -90,6 +90,19 @@ def test_words_of_the_portal_the_business_and_the_person_do_not_count(password, 
     assert "words that others would try here" in get_reasons(password, user)
 
 
+@pytest.mark.parametrize(
+    "password", ["Wh1tf1eld.Dan4", "dleiftihw.anad", "danawhitfield@cascade.example", "DanaWhitfieldd"]
+)
+def test_variations_of_the_name_are_refused(password, user):
+    assert get_reasons(password, user)
+
+
+@pytest.mark.parametrize("name", ["Courtney Matthews", "Catherine Barnett"])
+def test_a_password_with_the_letters_of_the_name_in_another_order_is_good(name, user):
+    user.name = name
+    assert get_reasons("a much better one", user) == ""
+
+
 def test_an_own_word_among_others_does_no_harm(user):
     assert get_reasons("portal giraffes knit quietly", user) == ""
 
