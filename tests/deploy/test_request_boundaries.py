@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.test_proxies import PROXIES, Proxy, run_caddy, run_nginx, run_program
+from tests.deploy.proxies import PROXIES, Proxy, run_caddy, run_nginx, run_program
 from tests.deploy.upstream import Upstream
 from tests.support.processes import ROOT
 from tests.support.servers import free_port
