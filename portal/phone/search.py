@@ -36,8 +36,9 @@ class NumberSearch:
         return (*self.numbers, *self.prefixes, *self.parts)
 
     def as_condition(self, field: str) -> Q:
-        conditions = [Q(**{f"{field}__startswith": prefix}) for prefix in self.prefixes]
-        conditions += [Q(**{f"{field}__contains": part}) for part in self.parts]
+        """Return the condition that a field fulfils. Digits have no case, but the index of numbers is on UPPER()."""
+        conditions = [Q(**{f"{field}__istartswith": prefix}) for prefix in self.prefixes]
+        conditions += [Q(**{f"{field}__icontains": part}) for part in self.parts]
         if self.numbers:
             conditions.append(Q(**{f"{field}__in": self.numbers}))
         return Q(*conditions, _connector=Q.OR)
