@@ -88,7 +88,11 @@ class _Number(NamedTuple):
     account_id: int
     e164: str
     attempts: int
-    round_ends_at: datetime
+    round_started_at: datetime
+
+    @property
+    def round_ends_at(self) -> datetime:
+        return self.round_started_at + days(INTERVAL_DAYS)
 
 
 def _start_rounds(ids: Sequence[int], token: str, now: datetime) -> dict[int, _Number]:
@@ -102,7 +106,7 @@ def _start_rounds(ids: Sequence[int], token: str, now: datetime) -> dict[int, _N
     claimed.filter(without_round).update(lookup_round_started_at=now, attempts=1)
     rows = claimed.values_list("pk", "account_id", "e164", "attempts", "lookup_round_started_at")
     return {
-        pk: _Number(account_id, e164, attempts, (started_at or now) + days(INTERVAL_DAYS))
+        pk: _Number(account_id, e164, attempts, started_at or now)
         for pk, account_id, e164, attempts, started_at in rows
     }
 
@@ -114,7 +118,7 @@ def _group_by_connection(numbers: Mapping[int, _Number]) -> dict[Connection, dic
     which it has not registered a number yet, and a provider without a connection for the number's account.
     """
     connections = Connections.load(number.account_id for number in numbers.values())
-    missing = _find_missing_answers(list(numbers))
+    missing = _find_missing_answers(numbers)
     by_connection: dict[Connection, dict[int, list[str]]] = {connection: {} for connection in connections}
     for pk, sources in missing.items():
         for provider, engine in sources:
@@ -123,20 +127,21 @@ def _group_by_connection(numbers: Mapping[int, _Number]) -> dict[Connection, dic
     return {connection: missing for connection, missing in by_connection.items() if missing}
 
 
-def _find_missing_answers(ids: Sequence[int]) -> dict[int, list[tuple[str, str]]]:
+def _find_missing_answers(numbers: Mapping[int, _Number]) -> dict[int, list[tuple[str, str]]]:
     """The sources, as provider and slug of the engine, that have not answered in the round of each number."""
+    ids = list(numbers)
     sources = list(
         EngineRole.objects.filter(role=EngineRole.Role.LOOK_UP, engine__in_use=True)
         .order_by("pk")
         .values_list("engine_id", "provider", "engine__slug")
     )
-    answered = set(
-        Check.objects.filter(
-            number__in=in_list(ids), is_current=True, received_at__gte=F("number__lookup_round_started_at")
-        )
-        .exclude(verdict=Check.Verdict.PENDING)
-        .values_list("number_id", "engine_id", "provider")
-    )
+    # The times are compared here: in a join, PostgreSQL without statistics reads all checks once for each number.
+    checks = Check.objects.filter(number__in=in_list(ids), is_current=True).exclude(verdict=Check.Verdict.PENDING)
+    answered = {
+        (pk, engine, provider)
+        for pk, engine, provider, received_at in checks.values_list("number_id", "engine_id", "provider", "received_at")
+        if received_at >= numbers[pk].round_started_at
+    }
     # Another provider may look the engine up all the same.
     not_accepted = set(
         Registration.objects.filter(number__in=in_list(ids), engine__roles__role=EngineRole.Role.REGISTER)
