@@ -146,7 +146,10 @@ def main() -> int:
     """Run pytest with the arguments of the command line."""
     with ExitStack() as stack:
         try:
-            address, broker = stack.enter_context(temporary_postgresql()), stack.enter_context(temporary_redis())
+            # Autovacuum would count rows between two tests, and PostgreSQL plan the next one for empty tables.
+            options = POSTGRESQL_OPTIONS | {"autovacuum": "off"}
+            address = stack.enter_context(temporary_postgresql(options=options))
+            broker = stack.enter_context(temporary_redis())
         except ProgramMissing as missing:
             sys.stderr.write(f"{missing}\n")
             return 1
