@@ -6,16 +6,17 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 from django.db import connection
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def start_python(code: str, *arguments: object, **environment: str) -> subprocess.Popen:
+def start_python(code: str, *arguments: object, log: IO[bytes] | None = None, **environment: str) -> subprocess.Popen:
     """Run the code on the test database; the test needs transaction=True.
 
-    `arguments` are in its sys.argv. `environment` is added to that of this process.
+    `arguments` are in its sys.argv. `environment` is added to that of this process. What it writes goes to `log`.
     """
     here = connection.settings_dict
     address = f"postgres://{here['USER']}:{here['PASSWORD']}@{here['HOST']}:{here['PORT']}/{here['NAME']}"
@@ -24,8 +25,8 @@ def start_python(code: str, *arguments: object, **environment: str) -> subproces
         [sys.executable, "-c", code, *map(str, arguments)],
         cwd=ROOT,
         env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", **database, **environment},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=log or subprocess.DEVNULL,
+        stderr=log or subprocess.DEVNULL,
     )
 
 

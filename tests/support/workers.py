@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,12 +62,21 @@ class Workers:
 
 @contextmanager
 def run_workers(folder: Path, *, script: str = SCRIPT, workers: int = 2, **environment: str) -> Iterator[Workers]:
-    """Run the workers on the test database until the block ends. They have let a canary through when it begins."""
+    """Run the workers on the test database until the block ends. They have let a canary through when it begins.
+
+    pytest shows what they wrote if the test fails.
+    """
     environment = {"DATA_DIR": str(folder), "TMPDIR": str(folder), "WORKERS": str(workers), **environment}
-    running = Workers(start_python(script, **environment))
+    folder.mkdir(exist_ok=True)
+    path = folder / "workers.log"
+    with path.open("ab") as log:
+        running = Workers(start_python(script, log=log, **environment))
     try:
         wait_until(running.get_last_number, seconds=RECOVERY_SECONDS)
         yield running
+    except BaseException:
+        sys.stderr.write(path.read_text(errors="replace"))
+        raise
     finally:
         if running.process.poll() is None:
             running.process.kill()
