@@ -42,6 +42,20 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return (os.cpu_count() or 1) + 2
 
 
+@pytest.hookimpl(trylast=True)  # after pytest-django, which puts the tests without the database last
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the groups that start portals or servers of their own.
+
+    A group runs in one process for minutes. At the end, it would run alone.
+    """
+    items.sort(key=lambda item: not is_group_without_database(item))
+
+
+def is_group_without_database(item: pytest.Item) -> bool:
+    uses_database = item.get_closest_marker("django_db") or "db" in getattr(item, "fixturenames", ())
+    return bool(item.get_closest_marker("xdist_group")) and not uses_database
+
+
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Name a test by the parameter instead of by its value, if the value is a whole file.
 
