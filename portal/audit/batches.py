@@ -57,21 +57,28 @@ ORIGIN_COLUMNS = ("at", "actor_id", "identity__digest", "via", "api_key_id", "co
 CHANGE_COLUMNS = (*Change._fields[:-1], "personal_text__digest")
 
 
+_encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+
+
 class EventDigest:
-    """The hash of events that are added in the order of their ids."""
+    """The hash of events that are added in the order of their ids: of each, a line with what it says as a JSON list."""
 
     def __init__(self) -> None:
         self.count = self.first_id = self.last_id = 0
         self._hash = hashlib.sha256()
+        self._origin: Origin | None = None
+        self._encoded_origin = ""
 
     def add(self, origin: Origin, change: Change) -> None:
         self.first_id = self.first_id or change.pk
         self.last_id = change.pk
         self.count += 1
-        values = [to_microseconds(origin.at), *origin[1:], *change[:-1]]
-        if change.personal_digest is not None:  # Events without a personal text, and of releases without them, lack it.
-            values.append(change.personal_digest)
-        self._hash.update(json.dumps(values, separators=(",", ":")).encode() + b"\n")
+        if origin != self._origin:
+            self._origin = origin
+            self._encoded_origin = _encode([to_microseconds(origin.at), *origin[1:]])[:-1]
+        # Events without a personal text, and of releases without them, lack its digest.
+        values = change[:-1] if change.personal_digest is None else change
+        self._hash.update(f"{self._encoded_origin},{_encode(values)[1:]}\n".encode())
 
     @property
     def hexdigest(self) -> str:
