@@ -37,6 +37,8 @@ def escape_formula(cell: str) -> str:
 
 def unescape_formula(cell: str) -> str:
     """Reverse `escape_formula`."""
+    if "'" not in cell:  # as nearly all cells of an import
+        return cell
     if cell.startswith("'") and _CONTROL.match(cell):
         cell = cell[1:]
     return _ESCAPED_FORMULA.sub(r"\1\2", cell)
