@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from django.contrib.auth.models import Permission
-from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.db.backends.base.operations import BaseDatabaseOperations
 from django.test import Client
@@ -28,13 +26,12 @@ from reputation.matching import recorder
 from reputation.monitoring import engines, lateness
 from reputation.providers import registry
 from tests.factories import AccountFactory, ApplicationFactory, LicenceFactory, MemberFactory, UserFactory
+from tests.support.flushing import write_flush
 from tests.support.provider import FakeLookUps, FakeProvider, FakeVendor
 from tests.support.urls import create_api_key
 
 LONGEST_NAME = 60
 """Characters of a parameter that are still readable in the name of a test."""
-WORN_BYTES = 2_000_000
-"""Size of a table with its indexes that makes PostgreSQL begin new files, instead of deleting rows."""
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -212,47 +209,13 @@ def flush_without_triggers() -> Iterator[None]:
 
     def flush(self: BaseDatabaseOperations, statements: list[str]) -> None:
         protection.remove_triggers()
-        execute(self, truncate_tables() if connection.vendor == "postgresql" and is_worn() else delete_rows())
+        execute(self, write_flush())
 
     operations = type(connection.ops)
     execute = operations.execute_sql_flush
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(operations, "execute_sql_flush", flush)
         yield
-
-
-def is_worn() -> bool:
-    """Whether a table has grown with its indexes, or PostgreSQL has counted its rows.
-
-    It would take the next test's rows for as many as those that were counted, and plan accordingly.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT EXISTS (SELECT 1 FROM unnest(%s::regclass[]) AS emptied(id) JOIN pg_class ON pg_class.oid = id "
-            "WHERE reltuples >= 0 OR pg_total_relation_size(id) > %s)",
-            [list_tables_to_empty(), WORN_BYTES],
-        )
-        return cursor.fetchone()[0]
-
-
-def truncate_tables() -> list[str]:
-    return [f"TRUNCATE {', '.join(list_tables_to_empty())}"]
-
-
-def delete_rows() -> list[str]:
-    """Return the statements that empty the tables. With few rows they take a tenth of the time of Django's TRUNCATE,
-    for which PostgreSQL makes a new file for each table and each index.
-    """
-    deletes = [f"DELETE FROM {table}" for table in list_tables_to_empty()]
-    # Foreign keys are triggers on PostgreSQL. All rows go, so they have nothing to look up.
-    return ["SET LOCAL session_replication_role = replica", *deletes] if connection.vendor == "postgresql" else deletes
-
-
-def list_tables_to_empty() -> list[str]:
-    """Content types and permissions stay: no test changes them, and `migrate` would write the same ones again."""
-    tables = set(connection.introspection.django_table_names(only_existing=True, include_views=False))
-    tables -= {ContentType._meta.db_table, Permission._meta.db_table}
-    return [connection.ops.quote_name(table) for table in sorted(tables)]
 
 
 @pytest.fixture(autouse=True)
