@@ -11,6 +11,8 @@ from typing import Final
 
 from django.http import HttpRequest, HttpResponse
 
+from portal.frames import with_room_for_frames
+
 HEADER: Final = "X-Request-ID"
 _WELL_FORMED: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -26,6 +28,7 @@ def request_id_middleware(get_response: Callable[[HttpRequest], HttpResponse]) -
     access log. deploy/gunicorn.conf.py unsets it.
     """
 
+    @with_room_for_frames
     def middleware(request: HttpRequest) -> HttpResponse:
         given = request.headers.get(HEADER, "")
         identifier = given if _WELL_FORMED.fullmatch(given) else secrets.token_hex(8)
