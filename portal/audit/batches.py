@@ -1,7 +1,7 @@
 """Batches of the audit trail: the events that one statement records in one account, with a hash of them.
 
-A batch is written with its events. It is linked after the commit (`portal/audit/chain.py`), so that no transaction
-waits for another one's events.
+A batch is written with its events. It is linked after the commit (`portal/audit/chain.py`), so
+that no transaction waits for another one's events.
 """
 
 from __future__ import annotations
@@ -100,41 +100,14 @@ def create_number() -> int:
         return _last_moment[0] << 10 | secrets.randbits(10)
 
 
-def store_batches(number: int, origin: Origin, *, now: datetime) -> None:
-    """Write the batches of the events that the statement with this number has inserted. Two queries.
+def store_batches(number: int, origin: Origin, changes: Iterable[Change], *, now: datetime) -> None:
+    """Write the batches of the events that the statement with this number has inserted. One query.
 
     A statement may record in several accounts. Each of them gets a batch with this number.
     """
     digests: defaultdict[int | None, EventDigest] = defaultdict(EventDigest)
-    events = AuditEvent.objects.filter(batch=number).order_by("pk").values_list(*CHANGE_COLUMNS)
-    for row in events:
-        change = Change(*row)
+    for change in sorted(changes):
         digests[change.account_id].add(origin, change)
-    _insert(number, digests, now)
-
-
-def store_single(number: int, origin: Origin, change: Change, *, now: datetime) -> None:
-    """Write the batch of the only event with this number. One query."""
-    digest = EventDigest()
-    digest.add(origin, change)
-    _insert(number, {change.account_id: digest}, now)
-
-
-def read_digests(account_id: int | None, batches: Iterable[AuditBatch]) -> defaultdict[int, EventDigest]:
-    """The hashes of the events of these batches of an account as they are now, by the number of the batch. One query.
-
-    A batch that has lost all events has the hash of none.
-    """
-    digests: defaultdict[int, EventDigest] = defaultdict(EventDigest)
-    numbers = in_list([batch.number for batch in batches])
-    events = AuditEvent.objects.filter(of_accounts([account_id]), batch__in=numbers).order_by("batch", "pk")
-    size = len(ORIGIN_COLUMNS)
-    for number, *values in events.values_list("batch", *ORIGIN_COLUMNS, *CHANGE_COLUMNS).iterator(chunk_size=2_000):
-        digests[number].add(Origin(*values[:size]), Change(*values[size:]))
-    return digests
-
-
-def _insert(number: int, digests: dict[int | None, EventDigest], now: datetime) -> None:
     rows = [
         {
             "account_id": account_id,
@@ -150,3 +123,17 @@ def _insert(number: int, digests: dict[int | None, EventDigest], now: datetime) 
     insert_rows(AuditBatch, rows)
     accounts = list(digests)
     transaction.on_commit(lambda: link_batches(accounts))
+
+
+def read_digests(account_id: int | None, batches: Iterable[AuditBatch]) -> defaultdict[int, EventDigest]:
+    """The hashes of the events of these batches of an account as they are now, by the number of the batch. One query.
+
+    A batch that has lost all events has the hash of none.
+    """
+    digests: defaultdict[int, EventDigest] = defaultdict(EventDigest)
+    numbers = in_list([batch.number for batch in batches])
+    events = AuditEvent.objects.filter(of_accounts([account_id]), batch__in=numbers).order_by("batch", "pk")
+    size = len(ORIGIN_COLUMNS)
+    for number, *values in events.values_list("batch", *ORIGIN_COLUMNS, *CHANGE_COLUMNS).iterator(chunk_size=2_000):
+        digests[number].add(Origin(*values[:size]), Change(*values[size:]))
+    return digests

@@ -68,6 +68,11 @@ def keep_rows_apart(
     return {**sources, **dict.fromkeys(fields, Value("")), "personal_text_id": Subquery(kept.values("pk")[:1])}
 
 
+def get_digests(number: int) -> dict[int, str]:
+    """The digests of what the events of a statement say about people, by the id of the row. One query."""
+    return dict(AuditPersonalText.objects.filter(number=number).values_list("pk", "digest"))
+
+
 def _build(
     texts: Mapping[str, str], number: int, account_id: int | None, user_id: int | None, subject_id: int
 ) -> AuditPersonalText:

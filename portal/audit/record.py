@@ -13,10 +13,10 @@ from typing import Protocol
 from django.db import transaction
 from django.db.models import F, Model, QuerySet, Value
 
-from portal.audit.batches import Change, Origin, create_number, store_batches, store_single
+from portal.audit.batches import Change, Origin, create_number, store_batches
 from portal.audit.identities import Identity, get_identity
-from portal.audit.personal_texts import get_personal_fields, keep_apart, keep_rows_apart
-from portal.db.bulk import Source, insert_from
+from portal.audit.personal_texts import get_digests, get_personal_fields, keep_apart, keep_rows_apart
+from portal.db.bulk import Source, insert_from_returning
 from portal.models import Account, AuditEvent, User
 
 LABEL_LENGTH = 120
@@ -103,7 +103,7 @@ def record_event(
         )
         values = {name: getattr(event, name) for name in Change._fields[:-1]}
         change = Change(**values, personal_digest=personal.digest if personal else None)
-        store_single(number, origin, change, now=context.now)
+        store_batches(number, origin, [change], now=context.now)
         # Not type(subject): request.user is a proxy.
         changed = subject.__class__._base_manager.filter(pk=subject.pk)
         _notify_listeners(
@@ -131,7 +131,7 @@ def record_changes(
     with transaction.atomic(savepoint=False):
         if fields := get_personal_fields(code, origin.subject_type):
             texts = keep_rows_apart(changed, texts, fields, number=number)
-        added = insert_from(
+        added = insert_from_returning(
             AuditEvent,
             changed,
             account_id=F("account_id"),
@@ -144,13 +144,15 @@ def record_changes(
             subject_type=Value(origin.subject_type),
             subject_id=F("pk"),
             batch=Value(number),
-            ignore_conflicts=False,
+            returning=("id", *Change._fields[1:-1], "personal_text_id"),
             **texts,
         )
         if added:
-            store_batches(number, origin, now=context.now)
+            digests = get_digests(number) if fields else {}
+            changes = [Change._make((*row[:-1], digests.get(row[-1]))) for row in added]
+            store_batches(number, origin, changes, now=context.now)
             _notify_listeners(changed, code=code, now=context.now, before=before, after=after, reason=reason)
-    return added
+    return len(added)
 
 
 def _begin(context: Context, code: str, subject: Model | type[Model]) -> tuple[int, Origin, Identity]:

@@ -23,6 +23,39 @@ def insert_from(model: type[models.Model], rows: QuerySet, *, ignore_conflicts: 
     Other columns must have a database default or be nullable. With `ignore_conflicts`, rows that would break a unique
     constraint are skipped. Rows without an order are inserted by their key, so that the new keys follow them.
     """
+    connection = connections[router.db_for_write(model)]
+    try:
+        statement, params = _compile_insert(model, rows, columns, ignore_conflicts=ignore_conflicts)
+    except EmptyResultSet:  # the condition excludes every row
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(statement, params)
+        return cursor.rowcount
+
+
+def insert_from_returning(
+    model: type[models.Model], rows: QuerySet, *, returning: Sequence[str], **columns: Source
+) -> list[tuple[Any, ...]]:
+    """Insert as `insert_from` does, and return these columns of the new rows, as the database has them and in no order.
+
+    `returning` are attribute names. Fields that convert what the database has (times, JSON) are not supported.
+    """
+    connection = connections[router.db_for_write(model)]
+    try:
+        statement, params = _compile_insert(model, rows, columns, ignore_conflicts=False)
+    except EmptyResultSet:
+        return []
+    concrete = {field.attname: field for field in model._meta.concrete_fields}
+    names = ", ".join(_quote_column(concrete[name], connection) for name in returning)
+    with connection.cursor() as cursor:
+        cursor.execute(f"{statement} RETURNING {names}", params)
+        return cursor.fetchall()
+
+
+def _compile_insert(
+    model: type[models.Model], rows: QuerySet, columns: Mapping[str, Source], *, ignore_conflicts: bool
+) -> tuple[str, Sequence[Any]]:
+    """The statement and its parameters. Raises EmptyResultSet if the condition of `rows` excludes every row."""
     if not rows.ordered:
         rows = rows.order_by("pk")
     using = router.db_for_write(model)
@@ -34,18 +67,13 @@ def insert_from(model: type[models.Model], rows: QuerySet, *, ignore_conflicts: 
         for name, expression in columns.items()
     }
     query = rows.using(using).annotate(**selected).values_list(*selected).query
-    try:
-        select, params = query.get_compiler(using).as_sql()
-    except EmptyResultSet:  # the condition excludes every row
-        return 0
+    select, params = query.get_compiler(using).as_sql()
     quote = connection.ops.quote_name
     into = ", ".join(_quote_column(field, connection) for field in fields.values())
     tail = " ON CONFLICT DO NOTHING" if ignore_conflicts else ""
     if ignore_conflicts and connection.vendor == "sqlite" and " WHERE " not in select:
         select += " WHERE true"  # without WHERE, SQLite parses ON CONFLICT as the ON of a join
-    with connection.cursor() as cursor:
-        cursor.execute(f"INSERT INTO {quote(model._meta.db_table)} ({into}) {select}{tail}", params)
-        return cursor.rowcount
+    return f"INSERT INTO {quote(model._meta.db_table)} ({into}) {select}{tail}", params
 
 
 def _quote_column(field: models.Field, connection: BaseDatabaseWrapper) -> str:

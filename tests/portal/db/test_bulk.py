@@ -3,10 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from django.db.models import Value
+from django.db.models.functions import Length
 
 from portal import audit
 from portal.audit import Context
-from portal.db.bulk import insert_rows, update_rows
+from portal.db.bulk import insert_from_returning, insert_rows, update_rows
 from portal.db.in_list import in_list
 from portal.models import AuditEvent
 from reputation.models import Check, PhoneNumber
@@ -79,3 +81,32 @@ def test_rows_from_a_query_without_an_order_follow_their_keys(account, now):
     assert audit.record_changes(numbers, context=Context.system(now), code="number.added", label="e164") == len(ids)
     events = AuditEvent.objects.filter(code="number.added", subject_id__in=ids)
     assert list(events.order_by("pk").values_list("subject_id", flat=True)) == ids
+
+
+def test_columns_of_new_rows_are_returned_as_they_are_stored(account, now):
+    """The hash of the audit trail's batches is over what is returned, and is compared with what is stored."""
+    for _ in range(3):
+        PhoneNumberFactory(account=account, label="Würzburg \u2028 'quoted'")
+    columns = ("id", "account_id", "subject_id", "subject_label", "before", "after", "personal_text_id")
+    returned = insert_from_returning(
+        AuditEvent,
+        PhoneNumber.objects.all(),
+        returning=columns,
+        account_id="account_id",
+        at=Value(now),
+        via=Value("task"),
+        code=Value("number.changed"),
+        subject_type=Value("phonenumber"),
+        subject_id="pk",
+        subject_label="label",
+        before=Length("label"),  # an integer in a column of text
+        after="e164",
+        reason=Value(""),
+    )
+    assert sorted(returned) == list(AuditEvent.objects.order_by("pk").values_list(*columns))
+    assert len(returned) == 3
+
+
+def test_nothing_is_returned_if_the_condition_excludes_every_row(now):
+    nothing = PhoneNumber.objects.filter(pk__in=[])
+    assert insert_from_returning(AuditEvent, nothing, returning=["id"], subject_id="pk", at=Value(now)) == []
