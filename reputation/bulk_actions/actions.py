@@ -169,7 +169,7 @@ def apply_chunk(bulk_action: BulkAction, claim: RowClaim[BulkAction], *, context
     """
     with transaction.atomic():
         # Two actions of one account share its seats: one after the other.
-        coverage.lock_account(bulk_action.account_id)
+        bulk_action.account = coverage.lock_account(bulk_action.account_id)
         ahead = pending_numbers(bulk_action).filter(number__gt=bulk_action.apply_cursor)
         ids = list(ahead.order_by("number").values_list("number", flat=True)[:CHUNK])
         if not ids:
