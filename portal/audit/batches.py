@@ -1,6 +1,6 @@
 """Batches of the audit trail: the events that one statement records in one account, with a hash of them.
 
-A batch is written with its events. It is linked after the commit (`portal/audit/chain.py`), so
+A batch is written with its events. It is linked after the commit, in a task at its end (`portal/audit/chain.py`), so
 that no transaction waits for another one's events.
 """
 
@@ -21,6 +21,7 @@ from django.db import transaction
 from portal.audit.chain import link_batches, of_accounts
 from portal.db.bulk import insert_rows
 from portal.db.in_list import in_list
+from portal.jobs.task_run import call_at_end
 from portal.models import AuditBatch, AuditEvent
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -122,7 +123,7 @@ def store_batches(number: int, origin: Origin, changes: Iterable[Change], *, now
     ]
     insert_rows(AuditBatch, rows)
     accounts = list(digests)
-    transaction.on_commit(lambda: link_batches(accounts))
+    transaction.on_commit(lambda: call_at_end(link_batches, accounts))
 
 
 def read_digests(account_id: int | None, batches: Iterable[AuditBatch]) -> defaultdict[int, EventDigest]:

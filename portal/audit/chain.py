@@ -1,9 +1,10 @@
 """The chain of an account's batches: each is linked to the one before by a hash. Events without an account form a chain
 of their own.
 
-Batches are linked in a short transaction after the one that wrote them. It locks the account's chain and waits for no
-other lock afterwards, so it cannot deadlock with anything, and a transaction that records events waits for nobody. If a
-process dies in between, its batches are linked with the account's next ones, or by `verify_audit`.
+Batches are linked in a short transaction after the one that wrote them, or those of all chunks when a task ends. It
+locks the account's chain and waits for no other lock afterwards, so it cannot deadlock with anything, and a transaction
+that records events waits for nobody. If a process dies in between, its batches are linked with the account's next ones,
+or by `verify_audit`.
 """
 
 from __future__ import annotations

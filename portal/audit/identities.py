@@ -8,8 +8,10 @@ import secrets
 from datetime import datetime
 from typing import NamedTuple
 
+from django.db import transaction
 from django.db.models import F
 
+from portal.jobs.task_run import recall, remember
 from portal.models import AuditIdentity, User
 
 
@@ -26,10 +28,21 @@ NOBODY = Identity(None, None)
 def get_identity(user: User | None, *, now: datetime) -> Identity:
     """Return the identity of the user as stored in the database, and add it if the name or the address is new.
 
-    One query, or four for a new identity. It does not trust the attributes of `user`, which a form may have set.
+    One query, or four for a new identity; one for all chunks of a task. It does not trust the attributes of `user`,
+    which a form may have set.
     """
     if user is None:
         return NOBODY
+    key = ("identity", user.pk)
+    if known := recall(key):
+        return known
+    identity = _get_or_add(user, now)
+    # A transaction that is rolled back takes a new identity with it.
+    transaction.on_commit(lambda: remember(key, identity))
+    return identity
+
+
+def _get_or_add(user: User, now: datetime) -> Identity:
     current = AuditIdentity.objects.filter(
         user=user, erased_at__isnull=True, name=F("user__name"), email=F("user__email")
     )

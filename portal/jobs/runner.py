@@ -24,11 +24,13 @@ from django_q.models import OrmQ
 from django_q.tasks import async_task
 
 from portal.db.outages import is_outage
+from portal.frames import with_room_for_frames
 from portal.jobs import outages, totals
 from portal.jobs.claims import RowClaim, claim_row, give_back_claims
 from portal.jobs.failures import record_failure, record_success
 from portal.jobs.leases import acquire_lease
 from portal.jobs.renewal import keep_claims, keep_claims_of_step
+from portal.jobs.task_run import task_run
 from portal.logs.context import task_context
 from portal.models import Lease
 
@@ -64,13 +66,14 @@ def task(function: Callable[..., object]) -> Callable[..., None]:
 
     @wraps(function)
     @task_context()
+    @with_room_for_frames
     def run(*args: object, is_continuation: bool = False) -> None:
         started_at = timezone.now()
         is_unfinished: list[bool] = []
         is_database_away = False
         previous = _is_unfinished.set(is_unfinished)
         try:
-            with keep_claims():
+            with keep_claims(), task_run():
                 _run(partial(function, *args), path, args, is_continuation=is_continuation)
             if is_unfinished:
                 enqueue_again(path, *args)

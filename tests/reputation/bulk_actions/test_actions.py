@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from portal.accounts.licensing import Product
 from portal.audit import Actor, Context
-from portal.jobs.claims import LEASE_DURATION
+from portal.jobs.claims import LEASE_DURATION, claim_row
+from portal.jobs.task_run import task_run
 from portal.models import AuditEvent
 from reputation.bulk_actions import actions, preview
 from reputation.bulk_actions.actions import apply, confirm, create_bulk_action
@@ -306,6 +307,26 @@ def test_query_count_of_confirm_is_the_same_for_5_and_500_numbers(enrolled_accou
         return len(captured)
 
     assert queries(5) == queries(500)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("provider")
+def test_each_further_chunk_of_a_task_takes_fourteen_queries(numbers, open_bulk_action, admin, now, monkeypatch):
+    """`make bench` counts them for chunks of 10,000."""
+    monkeypatch.setattr(actions, "CHUNK", 1)
+    monkeypatch.setattr(actions, "MAX_SYNCHRONOUS", 0)
+    shown = open_bulk_action(numbers)
+    context = Context(Actor(user=admin.user, via="web"), now)
+    confirm(shown, context=context)
+    shown.refresh_from_db()
+    claim = claim_row(BulkAction.objects.in_progress(), shown.pk, now=now)
+    counts = []
+    with task_run():
+        for _ in numbers:
+            with CaptureQueriesContext(connection) as captured:
+                assert actions.apply_chunk(shown, claim, context=context)
+            counts.append(sum(not query["sql"].startswith(("BEGIN", "COMMIT")) for query in captured))
+    assert counts[1:] == [14] * (len(numbers) - 1)
 
 
 def test_audit_trail_names_the_confirming_user_when_a_worker_applies(
