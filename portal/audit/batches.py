@@ -13,6 +13,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from json.encoder import encode_basestring_ascii as _quote
 from threading import Lock
 from typing import NamedTuple
 
@@ -41,24 +42,10 @@ class Origin(NamedTuple):
     subject_type: str
 
 
-class Change(NamedTuple):
-    """What is particular to an event of a batch."""
-
-    pk: int
-    account_id: int | None
-    subject_id: int
-    subject_label: str
-    before: str
-    after: str
-    reason: str
-    personal_digest: str | None
-
-
+# What is particular to an event of a batch: the values of CHANGE_COLUMNS, and the digest of its personal text or None.
+Change = tuple[int, int | None, int, str, str, str, str, str | None]
+CHANGE_COLUMNS = ("id", "account_id", "subject_id", "subject_label", "before", "after", "reason")
 ORIGIN_COLUMNS = ("at", "actor_id", "identity__digest", "via", "api_key_id", "code", "subject_type")
-CHANGE_COLUMNS = (*Change._fields[:-1], "personal_text__digest")
-
-
-_encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
 class EventDigest:
@@ -71,15 +58,19 @@ class EventDigest:
         self._encoded_origin = ""
 
     def add(self, origin: Origin, change: Change) -> None:
-        self.first_id = self.first_id or change.pk
-        self.last_id = change.pk
+        """Writes the JSON by hand: a call of the encoder takes four times as long as the rest."""
+        pk, account_id, subject_id, label, before, after, reason, personal_digest = change
+        self.first_id = self.first_id or pk
+        self.last_id = pk
         self.count += 1
-        if origin != self._origin:
+        if origin is not self._origin and origin != self._origin:
             self._origin = origin
-            self._encoded_origin = _encode([to_microseconds(origin.at), *origin[1:]])[:-1]
+            self._encoded_origin = json.dumps([to_microseconds(origin.at), *origin[1:]], separators=(",", ":"))[:-1]
+        account = "null" if account_id is None else account_id
+        texts = f"{_quote(label)},{_quote(before)},{_quote(after)},{_quote(reason)}"
         # Events without a personal text, and of releases without them, lack its digest.
-        values = change[:-1] if change.personal_digest is None else change
-        self._hash.update(f"{self._encoded_origin},{_encode(values)[1:]}\n".encode())
+        end = "" if personal_digest is None else f",{_quote(personal_digest)}"
+        self._hash.update(f"{self._encoded_origin},{pk},{account},{subject_id},{texts}{end}]\n".encode())
 
     @property
     def hexdigest(self) -> str:
@@ -108,7 +99,7 @@ def store_batches(number: int, origin: Origin, changes: Iterable[Change], *, now
     """
     digests: defaultdict[int | None, EventDigest] = defaultdict(EventDigest)
     for change in sorted(changes):
-        digests[change.account_id].add(origin, change)
+        digests[change[1]].add(origin, change)
     rows = [
         {
             "account_id": account_id,
@@ -135,6 +126,7 @@ def read_digests(account_id: int | None, batches: Iterable[AuditBatch]) -> defau
     numbers = in_list([batch.number for batch in batches])
     events = AuditEvent.objects.filter(of_accounts([account_id]), batch__in=numbers).order_by("batch", "pk")
     size = len(ORIGIN_COLUMNS)
-    for number, *values in events.values_list("batch", *ORIGIN_COLUMNS, *CHANGE_COLUMNS).iterator(chunk_size=2_000):
-        digests[number].add(Origin(*values[:size]), Change(*values[size:]))
+    rows = events.values_list("batch", *ORIGIN_COLUMNS, *CHANGE_COLUMNS, "personal_text__digest")
+    for number, *values in rows.iterator(chunk_size=2_000):
+        digests[number].add(Origin(*values[:size]), tuple(values[size:]))
     return digests

@@ -13,7 +13,7 @@ from typing import Protocol
 from django.db import transaction
 from django.db.models import F, Model, QuerySet, Value
 
-from portal.audit.batches import Change, Origin, create_number, store_batches
+from portal.audit.batches import CHANGE_COLUMNS, Origin, create_number, store_batches
 from portal.audit.identities import Identity, get_identity
 from portal.audit.personal_texts import get_digests, get_personal_fields, keep_apart, keep_rows_apart
 from portal.db.bulk import Source, insert_from_returning
@@ -101,9 +101,8 @@ def record_event(
             batch=number,
             **texts,
         )
-        values = {name: getattr(event, name) for name in Change._fields[:-1]}
-        change = Change(**values, personal_digest=personal.digest if personal else None)
-        store_batches(number, origin, [change], now=context.now)
+        values = [getattr(event, name) for name in CHANGE_COLUMNS]
+        store_batches(number, origin, [(*values, personal.digest if personal else None)], now=context.now)
         # Not type(subject): request.user is a proxy.
         changed = subject.__class__._base_manager.filter(pk=subject.pk)
         _notify_listeners(
@@ -144,13 +143,14 @@ def record_changes(
             subject_type=Value(origin.subject_type),
             subject_id=F("pk"),
             batch=Value(number),
-            returning=("id", *Change._fields[1:-1], "personal_text_id"),
+            returning=(*CHANGE_COLUMNS, "personal_text_id"),
             **texts,
         )
         if added:
-            digests = get_digests(number) if fields else {}
-            changes = [Change._make((*row[:-1], digests.get(row[-1]))) for row in added]
-            store_batches(number, origin, changes, now=context.now)
+            if fields:
+                digests = get_digests(number)
+                added = [(*row[:-1], digests.get(row[-1])) for row in added]
+            store_batches(number, origin, added, now=context.now)
             _notify_listeners(changed, code=code, now=context.now, before=before, after=after, reason=reason)
     return len(added)
 

@@ -12,7 +12,7 @@ from django.db.models import F, Value
 
 from portal import audit
 from portal.audit import Context, protection
-from portal.audit.batches import Change, EventDigest, Origin
+from portal.audit.batches import EventDigest, Origin
 from portal.audit.chain import link_batches, link_remaining
 from portal.audit.verification import Verification
 from portal.models import Account, AuditBatch, AuditChain, AuditEvent, AuditIdentity
@@ -33,9 +33,9 @@ def test_hash_of_events_is_that_of_earlier_releases():
     origin = Origin(datetime(2026, 11, 29, 12, tzinfo=UTC), 5, "ab" * 32, "web", None, "number.added", "phonenumber")
     system = origin._replace(actor_id=None, identity_digest=None, api_key_id=9, code="number.changed")
     digest = EventDigest()
-    digest.add(origin, Change(7, 1, 3, "+12065550143", "", 'Würzburg "a"\n', "Import of numbers.csv", None))
-    digest.add(origin, Change(8, None, 4, "A", "", "", "", "cd" * 32))
-    digest.add(system, Change(9, 1, 4, "A", "", "", "", None))
+    digest.add(origin, (7, 1, 3, "+12065550143", "", 'Würzburg "a"\n', "Import of numbers.csv", None))
+    digest.add(origin, (8, None, 4, "A", "", "", "", "cd" * 32))
+    digest.add(system, (9, 1, 4, "A", "", "", "", None))
     assert digest.hexdigest == "7daaf6afd9758fbd36115a3e3a4add9f14fa0999d6409882de4d3563150a1ef3"
     assert (digest.count, digest.first_id, digest.last_id) == (3, 7, 9)
 
