@@ -6,9 +6,10 @@ Binding 10,000 separately costs more than the query itself, and SQLite would cac
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from django.db import connection
 from django.db.models.expressions import RawSQL
 
 
@@ -16,6 +17,14 @@ def in_list(values: Iterable[int] | Iterable[str]) -> RawSQL | list[int]:
     """The right side of `pk__in=in_list(ids)`. Empty values give [], for which the ORM skips the query."""
     listed = list(values)
     return _InList(listed) if listed else []
+
+
+def compile_in_list(ids: Sequence[int]) -> tuple[str, Sequence[str | int]]:
+    """The same for SQL that is written by hand: the list in parentheses, and its parameters. `ids` are not empty."""
+    expression = _InList(list(ids))
+    return (
+        expression.as_sqlite(None, connection) if connection.vendor == "sqlite" else expression.as_sql(None, connection)
+    )
 
 
 class _InList(RawSQL):

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from django.db import connection, transaction
 from django.utils import timezone
 
+from portal.db.in_list import compile_in_list
 from reputation.models import Connection, Engine, EngineRole, PhoneNumber, Registration
 from reputation.monitoring import carriers, roles
 from reputation.providers.protocol import EngineInfo
@@ -94,6 +95,7 @@ def register_numbers(ids: Sequence[int], engine: Engine | None = None, *, now: d
     if not ids:
         return 0
     adapted_now = connection.ops.adapt_datetimefield_value(now)
+    listed_ids, params = compile_in_list(ids)
     with connection.cursor() as cursor:
         cursor.execute(
             f"""INSERT INTO {Registration._meta.db_table}
@@ -101,12 +103,13 @@ def register_numbers(ids: Sequence[int], engine: Engine | None = None, *, now: d
             SELECT n.account_id, n.id, e.id, %s, '', '', %s, '', 0
             FROM {PhoneNumber._meta.db_table} n CROSS JOIN {Engine._meta.db_table} e
                 JOIN {EngineRole._meta.db_table} r ON r.engine_id = e.id AND r.role = %s
-            WHERE n.id IN ({", ".join(map(str, ids))}) AND {"e.id = %s" if engine else "e.in_use"}
+            WHERE n.id IN {listed_ids} AND {"e.id = %s" if engine else "e.in_use"}
             ON CONFLICT DO NOTHING""",
             [
                 Registration.State.WAITING.value,
                 adapted_now,
                 EngineRole.Role.REGISTER.value,
+                *params,
                 *([engine.pk] if engine else []),
             ],
         )
