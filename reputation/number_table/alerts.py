@@ -158,6 +158,8 @@ def build_rows(numbers: Iterable[PhoneNumber], now: datetime) -> list[NumberRow]
         number.pk: NumberRow(number, number.spam_status_at(now), is_exhausted=number.exhausted_on == today)
         for number in numbers
     }
+    if not rows:
+        return []
     _add_tags(rows, now)
     for pk, last_seen in get_last_seen_tags(row.number for row in rows.values()).items():
         rows[pk].tags = last_seen
