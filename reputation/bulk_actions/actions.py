@@ -76,6 +76,7 @@ def create_bulk_action(
             apply_immediately=apply_immediately,
             reason=reason,
             max_ending=max_ending,
+            free_seats=snapshot.NOT_COUNTED,
             created_at=context.now,
         )
         snapshot.start_snapshot(bulk_action, numbers, now=context.now)

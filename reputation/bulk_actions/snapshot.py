@@ -29,6 +29,9 @@ Outcome = BulkActionNumber.Outcome
 # Numbers of one statement and transaction; also the most that a person who opens a window waits for.
 CHUNK = 20_000
 NO_FREE_SEAT = "no_free_seat"
+# The free seats are counted with the first chunk. A worker of the previous release takes what is stored, while an
+# upgrade waits for it to end: it then refuses none for lack of a seat, and applying the action checks that again.
+NOT_COUNTED = 2_000_000_000
 
 
 def start_snapshot(bulk_action: BulkAction, numbers: PhoneNumberQuerySet, *, now: datetime) -> None:
@@ -36,13 +39,14 @@ def start_snapshot(bulk_action: BulkAction, numbers: PhoneNumberQuerySet, *, now
 
     Call it in the transaction that creates the bulk action.
     """
+    if bulk_action.selects_all_matching and (bulk_action.expected_count or 0) > CHUNK:
+        enqueue("reputation.tasks.bulk_actions.prepare_bulk_action", bulk_action.pk)
+        return
     rule = ELIGIBILITY_RULES[bulk_action.action](bulk_action.account, bulk_action.campaign, now)
-    bulk_action.free_seats = rule.seats
-    bulk_action.save(update_fields=["free_seats"])
     if not bulk_action.selects_all_matching:  # a worker could not find the numbers again
         while snapshot_chunk(bulk_action, numbers, rule):
             pass
-    elif (bulk_action.expected_count or 0) > CHUNK or snapshot_chunk(bulk_action, numbers, rule):
+    elif snapshot_chunk(bulk_action, numbers, rule):
         enqueue("reputation.tasks.bulk_actions.prepare_bulk_action", bulk_action.pk)
 
 
@@ -128,6 +132,8 @@ def _count_chunk(bulk_action: BulkAction, rule: EligibilityRule, last_id: int | 
     kinds = chunk.order_by().values_list("refusal", "needs_seat", "outcome")
     cursor = last_id or bulk_action.snapshot_cursor
     seats_needed = 0
+    if not bulk_action.snapshot_cursor:
+        bulk_action.free_seats = rule.seats
     for refusal, needs_seat, outcome, count, highest in kinds.annotate(Count("number"), Max("number")):
         cursor = max(cursor, highest)
         if outcome == Outcome.REMOVED:

@@ -78,9 +78,8 @@ def _read_selection(request: MemberRequest, selectable: PhoneNumberQuerySet) -> 
 @member_required
 def show_bulk_action(request: MemberRequest, pk: int) -> HttpResponse:
     """The window. After confirmation it shows the progress, then the result."""
-    bulk_action = get_account_object_or_404(
-        request, BulkAction.objects.select_related("account", "campaign", "user", "api_key"), pk
-    )
+    bulk_action = get_account_object_or_404(request, BulkAction.objects.select_related("campaign"), pk)
+    bulk_action.account = request.account
     return _render_window(request, bulk_action)
 
 
