@@ -93,12 +93,12 @@ def create_number() -> int:
 
 
 def store_batches(number: int, origin: Origin, changes: Iterable[Change], *, now: datetime) -> None:
-    """Write the batches of the events that the statement with this number has inserted. One query.
+    """Write the batches of the events that the statement with this number has inserted, in their order. One query.
 
     A statement may record in several accounts. Each of them gets a batch with this number.
     """
     digests: defaultdict[int | None, EventDigest] = defaultdict(EventDigest)
-    for change in sorted(changes):
+    for change in changes:
         digests[change[1]].add(origin, change)
     rows = [
         {

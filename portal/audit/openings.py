@@ -16,8 +16,8 @@ CODE = "staff.opened"
 MERGED_FOR = timedelta(hours=1)
 
 
-def record_openings(opened: QuerySet, *, context: Context, label: Source) -> int:
-    """Add an event for each of the rows that the actor opened, except those of no account; return how many.
+def record_openings(opened: QuerySet, *, context: Context, label: Source) -> list[int]:
+    """Add an event for each of the rows that the actor opened, except those of no account; return their ids.
 
     Rows have a column or an annotation `account_id`. Two queries if the actor opened all of them a while ago.
     """

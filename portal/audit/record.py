@@ -17,6 +17,7 @@ from portal.audit.batches import CHANGE_COLUMNS, Origin, create_number, store_ba
 from portal.audit.identities import Identity, get_identity
 from portal.audit.personal_texts import get_digests, get_personal_fields, keep_apart, keep_rows_apart
 from portal.db.bulk import Source, insert_from_returning
+from portal.db.in_list import in_list
 from portal.models import Account, AuditEvent, User
 
 LABEL_LENGTH = 120
@@ -119,11 +120,13 @@ def record_changes(
     before: Source = Value(""),
     after: Source = Value(""),
     reason: Source = Value(""),
-) -> int:
-    """Add one event for each row of `changed` in one INSERT ... SELECT, and return how many.
+    lock: bool = False,
+) -> list[int]:
+    """Add one event for each row of `changed` in one INSERT ... SELECT, and return their ids in order.
 
-    Call it before the UPDATE, in the same transaction and with the same rows, so that `before` is read from them.
-    `label`, `before`, `after` and `reason` are names of columns or expressions (Value(...) for a constant).
+    Call it before the UPDATE, in the same transaction and with the same rows, so that `before` is read from them. The
+    rows are locked already, or with `lock` by the statement itself: then update those whose ids are returned. `label`,
+    `before`, `after` and `reason` are names of columns or expressions (Value(...) for a constant).
     """
     number, origin, identity = _begin(context, code, changed.model)
     texts: dict[str, Source] = {"subject_label": label, "before": before, "after": after, "reason": reason}
@@ -132,7 +135,7 @@ def record_changes(
             texts = keep_rows_apart(changed, texts, fields, number=number)
         added = insert_from_returning(
             AuditEvent,
-            changed,
+            changed.select_for_update(of=("self",)) if lock else changed,
             account_id=F("account_id"),
             at=Value(context.now),
             actor_id=Value(origin.actor_id),
@@ -146,13 +149,17 @@ def record_changes(
             returning=(*CHANGE_COLUMNS, "personal_text_id"),
             **texts,
         )
+        ids: list[int] = []
         if added:
             if fields:
                 digests = get_digests(number)
                 added = [(*row[:-1], digests.get(row[-1])) for row in added]
+            added.sort()
             store_batches(number, origin, added, now=context.now)
-            _notify_listeners(changed, code=code, now=context.now, before=before, after=after, reason=reason)
-    return len(added)
+            ids = [subject_id for _pk, _account_id, subject_id, *_texts in added]
+            recorded = changed.filter(pk__in=in_list(ids)) if lock else changed
+            _notify_listeners(recorded, code=code, now=context.now, before=before, after=after, reason=reason)
+    return ids
 
 
 def _begin(context: Context, code: str, subject: Model | type[Model]) -> tuple[int, Origin, Identity]:

@@ -112,20 +112,18 @@ def _withdraw_registrations(ids: Sequence[int], *, now: datetime) -> None:
 def _transition(
     ids: Iterable[int], *, to: Capability, context: Context, next_action_at: datetime | None, reason: str = ""
 ) -> list[int]:
-    """Moves the numbers. Locks them first, so that the audit events and the update affect the same rows."""
-    movable = PhoneNumber.objects.filter(pk__in=in_list(ids), capability__in=TRANSITIONS[to])
-    moved = list(movable.select_for_update().order_by("pk").values_list("pk", flat=True))
-    numbers = PhoneNumber.objects.filter(pk__in=in_list(moved))
-    audit.record_changes(
-        numbers,
+    """Moves the numbers. Locks them with the audit events, so that the update affects the same rows."""
+    moved = audit.record_changes(
+        PhoneNumber.objects.filter(pk__in=in_list(ids), capability__in=TRANSITIONS[to]),
         context=context,
         code=f"capability.{to}",
         label="e164",
         before=F("capability"),
         after=Value(str(to)),
         reason=Value(reason[:300]),
+        lock=True,
     )
-    numbers.update(
+    PhoneNumber.objects.filter(pk__in=in_list(moved)).update(
         capability=to,
         capability_since=context.now,
         capability_reason=reason[:300],

@@ -12,8 +12,10 @@ from portal import audit
 from portal.audit import Context
 from portal.audit.batches import create_number
 from portal.audit.verification import Verification
-from portal.models import Account, AuditBatch, AuditChain
-from tests.factories import AccountFactory
+from portal.models import Account, AuditBatch, AuditChain, AuditEvent
+from reputation.models import PhoneNumber
+from tests.factories import AccountFactory, PhoneNumberFactory
+from tests.reputation.races.race import meanwhile
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -97,3 +99,24 @@ def test_two_writers_of_the_same_accounts_in_opposite_order_do_not_wait_for_each
 
     run_in_threads(lambda: write(account, other), lambda: write(other, account))
     assert_whole(account, other, batches=2)
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer at a time.")
+def test_of_two_that_lock_the_same_rows_the_second_records_only_what_the_first_has_left(account, now):
+    """The second waits with its INSERT, and looks at the rows again once the first has committed."""
+    ids = [PhoneNumberFactory(account=account).pk for _ in range(3)]
+
+    def switch_on(pks: list[int]) -> list[int]:
+        off = PhoneNumber.objects.filter(pk__in=pks, capability="off")
+        with transaction.atomic():
+            moved = audit.record_changes(
+                off, context=Context.system(now), code="capability.on", label="e164", lock=True
+            )
+            PhoneNumber.objects.filter(pk__in=moved).update(capability="on")
+        return moved
+
+    with transaction.atomic():
+        assert switch_on(ids[:2]) == ids[:2]
+        get_moved_by_second = meanwhile(lambda: switch_on(ids))
+    assert get_moved_by_second() == ids[2:]
+    assert AuditEvent.objects.filter(code="capability.on").count() == 3

@@ -227,7 +227,7 @@ def test_a_statement_in_several_accounts_makes_a_batch_for_each(trail, actor, no
     link_remaining()
     number = AuditEvent.objects.latest("pk").batch
     batches = AuditBatch.objects.filter(number=number)
-    assert sum(batches.values_list("event_count", flat=True)) == recorded == 7
+    assert sum(batches.values_list("event_count", flat=True)) == len(recorded) == 7
     assert sorted(batches.values_list("position", flat=True)) == [1, 1, 1, 6]
     assert verify()[0] == 0
 
