@@ -249,6 +249,6 @@ def test_number_of_queries_of_opening_does_not_depend_on_that_of_the_numbers(
     numbers = [MonitoredNumberFactory(account=account) for _ in range(count)]
     for number in numbers:
         TagFactory(number=number, engine=hiya)
-    with django_assert_num_queries(33):
+    with django_assert_num_queries(31):
         open_cases([number.pk for number in numbers], now=now)
     assert DeskRequest.objects.count() == count

@@ -132,5 +132,5 @@ def test_number_of_queries_does_not_depend_on_that_of_the_requests(
     open_request, send, now, count, django_assert_num_queries
 ):
     ones = [open_request() for _ in range(count)]
-    with django_assert_num_queries(18):
+    with django_assert_num_queries(17):
         send(ones, now)

@@ -172,7 +172,7 @@ def test_answers_take_the_same_statements_for_any_count(account, context, tns, d
     numbers = PhoneNumberFactory.create_batch(61, account=account)
     send(account, numbers, context)
     for batch in (numbers[:1], numbers[1:]):
-        with django_assert_num_queries(10):
+        with django_assert_num_queries(9):
             record(account, tns, batch, context)
 
 

@@ -139,5 +139,5 @@ def test_number_of_queries_does_not_depend_on_that_of_the_requests(
 ):
     ones = [open_request() for _ in range(count)]
     send(ones, now)
-    with django_assert_num_queries(18):
+    with django_assert_num_queries(17):
         reply(ones, "acknowledged", now)

@@ -143,5 +143,5 @@ def test_number_of_queries_does_not_depend_on_that_of_the_requests(
     numbers = [MonitoredNumberFactory(account=account) for _ in range(count)]
     ids = [open_request(number).pk for number in numbers]
     DeskRequest.objects.update(state=State.SILENT)
-    with django_assert_num_queries(20):
+    with django_assert_num_queries(19):
         requests.ask_again(account, ids, context=context)
