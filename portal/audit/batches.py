@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from json.encoder import encode_basestring_ascii as _quote
 from threading import Lock
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from django.db import transaction
 
@@ -45,6 +45,7 @@ class Origin(NamedTuple):
 # What is particular to an event of a batch: the values of CHANGE_COLUMNS, and the digest of its personal text or None.
 Change = tuple[int, int | None, int, str, str, str, str, str | None]
 CHANGE_COLUMNS = ("id", "account_id", "subject_id", "subject_label", "before", "after", "reason")
+_ACCOUNT: Final = 1  # the place of the account in a Change
 ORIGIN_COLUMNS = ("at", "actor_id", "identity__digest", "via", "api_key_id", "code", "subject_type")
 
 
@@ -99,7 +100,7 @@ def store_batches(number: int, origin: Origin, changes: Iterable[Change], *, now
     """
     digests: defaultdict[int | None, EventDigest] = defaultdict(EventDigest)
     for change in changes:
-        digests[change[1]].add(origin, change)
+        digests[change[_ACCOUNT]].add(origin, change)
     rows = [
         {
             "account_id": account_id,
