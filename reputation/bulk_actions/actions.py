@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import IntegerField
-from django.db.models.functions import Cast
 from django.utils import timezone
 
 from portal.audit import Context
@@ -229,12 +227,11 @@ def _get_allowed_ids(bulk_action: BulkAction, ids: list[int], now: datetime) -> 
     rule = ELIGIBILITY_RULES[bulk_action.action](bulk_action.account, bulk_action.campaign, now)
     present = PhoneNumber.objects.for_account(bulk_action.account_id).filter(pk__in=in_list(ids))
     not_refused = rule.annotate(present).filter(refusal="").order_by("pk")
-    # An integer: Django would convert each of SQLite's booleans.
-    seats_of = not_refused.values_list("pk", Cast("needs_seat", IntegerField()))
     free_seats = rule.seats
     allowed = []
-    for pk, seats in seats_of:
-        if seats <= free_seats or rule.ends_monitoring:
-            free_seats -= seats
-            allowed.append(pk)
+    for pk, needs_seat in not_refused.values_list("pk", "needs_seat"):
+        if needs_seat and free_seats <= 0 and not rule.ends_monitoring:
+            continue
+        free_seats -= needs_seat
+        allowed.append(pk)
     return allowed
