@@ -39,14 +39,14 @@ def start_snapshot(bulk_action: BulkAction, numbers: PhoneNumberQuerySet, *, now
 
     Call it in the transaction that creates the bulk action.
     """
-    if bulk_action.selects_all_matching and (bulk_action.expected_count or 0) > CHUNK:
-        enqueue("reputation.tasks.bulk_actions.prepare_bulk_action", bulk_action.pk)
-        return
-    rule = ELIGIBILITY_RULES[bulk_action.action](bulk_action.account, bulk_action.campaign, now)
-    if not bulk_action.selects_all_matching:  # a worker could not find the numbers again
-        while snapshot_chunk(bulk_action, numbers, rule):
-            pass
-    elif snapshot_chunk(bulk_action, numbers, rule):
+    has_more = True
+    if not bulk_action.selects_all_matching or (bulk_action.expected_count or 0) <= CHUNK:
+        rule = ELIGIBILITY_RULES[bulk_action.action](bulk_action.account, bulk_action.campaign, now)
+        has_more = snapshot_chunk(bulk_action, numbers, rule)
+        # Those that were ticked: a worker could not find them again.
+        while has_more and not bulk_action.selects_all_matching:
+            has_more = snapshot_chunk(bulk_action, numbers, rule)
+    if has_more:
         enqueue("reputation.tasks.bulk_actions.prepare_bulk_action", bulk_action.pk)
 
 
