@@ -40,10 +40,10 @@ def release(ids: Sequence[int], *, context: Context, reason: str) -> list[int]:
     """
     with transaction.atomic():
         labelled = PhoneNumber.objects.filter(pk__in=in_list(ids), spam_status=PhoneNumber.SpamStatus.LAST_SEEN)
-        released = list(labelled.select_for_update().order_by("pk").values_list("pk", flat=True))
-        numbers = PhoneNumber.objects.filter(pk__in=in_list(released))
-        audit.record_changes(numbers, context=context, code="number.released", label="e164", reason=Value(reason[:300]))
-        numbers.update(decision_due_at=None)
+        released = audit.record_changes(
+            labelled, context=context, code="number.released", label="e164", reason=Value(reason[:300]), lock=True
+        )
+        PhoneNumber.objects.filter(pk__in=in_list(released)).update(decision_due_at=None)
         # What a test call or a report showed while the number was not monitored.
         tags = Tag.objects.active().filter(number__in=in_list(released))
         tags.update(
