@@ -101,9 +101,8 @@ def test_two_writers_of_the_same_accounts_in_opposite_order_do_not_wait_for_each
     assert_whole(account, other, batches=2)
 
 
-@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer at a time.")
 def test_of_two_that_lock_the_same_rows_the_second_records_only_what_the_first_has_left(account, now):
-    """The second waits with its INSERT, and looks at the rows again once the first has committed."""
+    """On PostgreSQL, the second waits with its INSERT, and looks at the rows again once the first has committed."""
     ids = [PhoneNumberFactory(account=account).pk for _ in range(3)]
 
     def switch_on(pks: list[int]) -> list[int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
@@ -13,6 +15,7 @@ from portal.jobs.runner import task
 from portal.jobs.task_run import task_run
 from portal.models import AuditBatch, AuditEvent, AuditIdentity, TaskFailure, User
 from tests.factories import UserFactory
+from tests.support.processes import start_python
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -63,11 +66,24 @@ def test_a_task_that_fails_links_what_it_has_recorded(record_chunk):
     assert positions() == [1]
 
 
-def test_batches_of_a_killed_task_are_linked_with_the_next_ones(record_chunk, monkeypatch):
-    with monkeypatch.context() as patch:
-        patch.setattr("portal.jobs.task_run._Run.end", lambda run: None)
-        with task_run():
-            record_chunk()
+KILLED_TASK = """
+import os, signal, sys
+import django
+django.setup()
+from django.utils import timezone
+from portal import audit
+from portal.audit import Context
+from portal.jobs.task_run import task_run
+from portal.models import Account
+account = Account.objects.get(pk=sys.argv[1])
+with task_run():
+    audit.record_event(account=account, context=Context.system(timezone.now()), code="account.name", subject=account)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_batches_of_a_killed_task_are_linked_with_the_next_ones(account, record_chunk):
+    assert start_python(KILLED_TASK, account.pk).wait(60) == -signal.SIGKILL
     assert positions() == [None]
     with task_run():
         record_chunk()

@@ -79,12 +79,14 @@ def _race_processes(folder: Path, started: tuple[Action, ...]) -> list[str]:
 def meanwhile(action: Callable[[], Any]) -> Callable[[], Any]:
     """Start the action in a thread, and return once it waits for a lock of this transaction, or has ended.
 
-    Returns a function that waits for its end, and returns its value, or the exception that it raised. For PostgreSQL.
+    Returns a function that waits for its end, and returns its value, or the exception that it raised. SQLite does not
+    say who waits; there it returns once the action has begun, which waits with its first write.
     """
     outcome: list[Any] = []
-    ended = threading.Event()
+    begun, ended = threading.Event(), threading.Event()
 
     def run() -> None:
+        begun.set()
         try:
             outcome.append(action())
         except Exception as error:
@@ -94,7 +96,8 @@ def meanwhile(action: Callable[[], Any]) -> Callable[[], Any]:
             ended.set()
 
     threading.Thread(target=run).start()
-    wait_until(lambda: ended.is_set() or _somebody_waits())
+    is_waiting = _somebody_waits if connection.vendor == "postgresql" else begun.is_set
+    wait_until(lambda: ended.is_set() or is_waiting())
 
     def get_outcome() -> Any:
         assert ended.wait(TIMEOUT)
