@@ -9,6 +9,7 @@ import pytest
 from django.urls import reverse
 
 from portal.frames import with_room_for_frames
+from portal.jobs.runner import task
 from tests.factories import PhoneNumberFactory
 
 # A chunk of 16 KiB has room for fewer frames than this.
@@ -45,6 +46,23 @@ def test_calls_in_a_loop_take_no_memory_each():
     with_room = with_room_for_frames(lambda: call_in_a_loop())
     # Without the room, at some depth one for each of the 500 calls.
     assert count_most_faults(with_room, step=1) < 50
+
+
+@pytest.mark.django_db
+def test_calls_in_a_loop_of_a_task_take_no_memory_each():
+    counts = []
+
+    @task
+    def work() -> None:
+        counts.append(count_faults(call_in_a_loop, depth=0))
+
+    def run_below(depth: int) -> None:
+        run_below(depth - 1) if depth else work()
+
+    for depth in range(MAX_DEPTH):
+        run_below(depth)
+    assert len(counts) == MAX_DEPTH
+    assert max(counts) < 50
 
 
 @pytest.mark.django_db
