@@ -4,16 +4,14 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connection, connections
-from django.test.utils import CaptureQueriesContext
+from django.db import connections
 from django.utils import timezone
 
 from portal.accounts.licensing import Product
 from portal.audit import Actor, Context
-from portal.jobs.claims import LEASE_DURATION, claim_row
-from portal.jobs.task_run import task_run
+from portal.jobs.claims import LEASE_DURATION
 from portal.models import AuditEvent
-from reputation.bulk_actions import actions, preview
+from reputation.bulk_actions import actions
 from reputation.bulk_actions.actions import apply, confirm, create_bulk_action
 from reputation.bulk_actions.preview import get_preview
 from reputation.bulk_actions.remove_number import remove_number
@@ -25,31 +23,6 @@ from tests.factories import CampaignFactory, LicenceFactory, MemberFactory, Phon
 pytestmark = pytest.mark.django_db
 
 Capability = PhoneNumber.Capability
-
-
-@pytest.fixture
-def campaign(enrolled_account):
-    return CampaignFactory(account=enrolled_account)
-
-
-@pytest.fixture
-def numbers(enrolled_account, campaign):
-    return PhoneNumberFactory.create_batch(6, account=enrolled_account, campaign=campaign)
-
-
-@pytest.fixture
-def open_bulk_action(enrolled_account, actor, now):
-    """Return a function that creates a bulk action for these, or all, numbers of the account."""
-
-    def open_for(numbers=None, action="enable", **chosen):
-        queryset = PhoneNumber.objects.for_account(enrolled_account)
-        if numbers is not None:
-            queryset = queryset.filter(pk__in=[number.pk for number in numbers])
-        return create_bulk_action(
-            account=enrolled_account, context=Context(actor, now), action=action, numbers=queryset, **chosen
-        )
-
-    return open_for
 
 
 def stored_capabilities(numbers) -> list[str]:
@@ -271,62 +244,6 @@ def test_chunk_that_outlasts_its_claim_is_applied_once(enrolled_account, actor, 
     assert (bulk_action.state, bulk_action.applied_count, bulk_action.skipped_count) == ("done", 6, 0)
     assert stored_capabilities(numbers) == ["verifying"] * 6
     assert AuditEvent.objects.filter(code="capability.verifying").count() == 6
-
-
-def test_query_count_of_the_window_is_the_same_for_5_and_500_numbers(open_bulk_action, enrolled_account, campaign):
-    def queries() -> int:
-        with CaptureQueriesContext(connection) as captured:
-            shown = get_preview(open_bulk_action()).numbers
-        assert shown
-        return len(captured)
-
-    PhoneNumberFactory.create_batch(5, account=enrolled_account, campaign=campaign)
-    few = queries()
-    PhoneNumberFactory.create_batch(495, account=enrolled_account, campaign=campaign)
-    assert queries() == few
-    assert len(get_preview(open_bulk_action()).numbers) == preview.MAX_LISTED
-
-
-@pytest.mark.parametrize("action", ["enable", "disable", "assign", "unassign"])
-def test_query_count_of_confirm_is_the_same_for_5_and_500_numbers(enrolled_account, campaign, actor, now, action):
-    def queries(count: int) -> int:
-        fields = {"capability": Capability.ON} if action == "disable" else {}
-        mine = None if action == "assign" else campaign
-        numbers = PhoneNumberFactory.create_batch(count, account=enrolled_account, campaign=mine, **fields)
-        shown = create_bulk_action(
-            account=enrolled_account,
-            context=Context(actor, now),
-            action=action,
-            numbers=PhoneNumber.objects.filter(pk__in=[number.pk for number in numbers]),
-            campaign=campaign if "assign" in action else None,
-        )
-        with CaptureQueriesContext(connection) as captured:
-            confirm(shown, context=Context(actor, now))
-        shown.refresh_from_db()
-        assert shown.applied_count == count
-        return len(captured)
-
-    assert queries(5) == queries(500)
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("provider")
-def test_each_further_chunk_of_a_task_takes_thirteen_queries(numbers, open_bulk_action, admin, now, monkeypatch):
-    """`make bench` counts them for chunks of 10,000."""
-    monkeypatch.setattr(actions, "CHUNK", 1)
-    monkeypatch.setattr(actions, "MAX_SYNCHRONOUS", 0)
-    shown = open_bulk_action(numbers)
-    context = Context(Actor(user=admin.user, via="web"), now)
-    confirm(shown, context=context)
-    shown.refresh_from_db()
-    claim = claim_row(BulkAction.objects.in_progress(), shown.pk, now=now)
-    counts = []
-    with task_run():
-        for _ in numbers:
-            with CaptureQueriesContext(connection) as captured:
-                assert actions.apply_chunk(shown, claim, context=context)
-            counts.append(sum(not query["sql"].startswith(("BEGIN", "COMMIT")) for query in captured))
-    assert counts[1:] == [13] * (len(numbers) - 1)
 
 
 def test_audit_trail_names_the_confirming_user_when_a_worker_applies(

@@ -20,18 +20,13 @@ from reputation.bulk_actions.selection import get_matching_numbers
 from reputation.models import BulkAction, PhoneNumber, Registration
 from reputation.monitoring import capability
 from reputation.tasks.bulk_actions import apply_bulk_action, continue_bulk_actions, prepare_bulk_action
-from tests.factories import CampaignFactory, LicenceFactory, MemberFactory, PhoneNumberFactory
+from tests.factories import LicenceFactory, MemberFactory, PhoneNumberFactory
 from tests.support.pages import get_html
 
 pytestmark = pytest.mark.django_db
 
 State = BulkAction.State
 Capability = PhoneNumber.Capability
-
-
-@pytest.fixture
-def campaign(enrolled_account):
-    return CampaignFactory(account=enrolled_account)
 
 
 @pytest.fixture
