@@ -2,6 +2,7 @@
 
 import threading
 
+import psycopg
 import pytest
 from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
@@ -31,7 +32,8 @@ def get_feed(client, **params):
 def read_feed(client, cursor, count, **params) -> list[dict]:
     """Read on from the cursor until this many events have come.
 
-    On PostgreSQL events appear after older transactions, such as those of tests that run at the same time.
+    On PostgreSQL a transaction of another database, such as that of a test that runs at the same time, holds events
+    back until the next read if it ends during a read.
     """
     seen = []
 
@@ -137,6 +139,15 @@ def test_event_of_a_transaction_that_commits_late_is_not_skipped(api_client, acc
     threads[0].join()
     seen += read_feed(api_client, page["next_cursor"], 2 - len(seen))
     assert [event["what"] for event in seen] == ["number.added", "number.removed"]
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="A server has several databases")
+def test_open_transaction_of_another_database_holds_nothing_back(api_client, account, now, feed_cursor):
+    with psycopg.connect(**connection.get_connection_params() | {"dbname": "postgres"}) as other:
+        other.execute("SELECT pg_current_xact_id()")
+        record_event(account, now, code="number.changed")
+        assert [event["what"] for event in read_feed(api_client, feed_cursor, 1)] == ["number.changed"]
+        assert other.info.transaction_status == psycopg.pq.TransactionStatus.INTRANS
 
 
 def test_query_count_is_the_same_for_5_and_200_events(api_client, account, now, feed_cursor, admin, settings):
