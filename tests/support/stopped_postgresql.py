@@ -13,6 +13,9 @@ from tests.support import servers
 from tests.support.waiting import wait_until
 from tests.support.workers import is_alive, list_children
 
+# What was committed must be there after a crash, as with the settings PostgreSQL comes with.
+OPTIONS = servers.POSTGRESQL_OPTIONS | {"synchronous_commit": "on"}
+
 
 class StoppedPostgresql:
     """It has one empty database, `url`. `start` waits until it answers."""
@@ -35,7 +38,7 @@ class StoppedPostgresql:
         )
 
     def start(self) -> None:
-        options = servers.POSTGRESQL_OPTIONS | {"port": str(self.port), "unix_socket_directories": str(self.folder)}
+        options = OPTIONS | {"port": str(self.port), "unix_socket_directories": str(self.folder)}
         arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         command = (servers.find_program("postgres"), "-D", self.folder / "data", *arguments)
         with (self.folder / "log").open("ab") as log:
