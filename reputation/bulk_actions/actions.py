@@ -80,15 +80,23 @@ def create_bulk_action(
             created_at=context.now,
         )
         snapshot.start_snapshot(bulk_action, numbers, now=context.now)
-    if apply_immediately and not bulk_action.is_preparing:
-        confirm(bulk_action, context=context)
+        is_confirmed = apply_immediately and not bulk_action.is_preparing and _mark_confirmed(bulk_action, context)
+    if is_confirmed:
+        _apply_if_small(bulk_action, context)
     return bulk_action
 
 
 def prepare(bulk_action: BulkAction, *, now: datetime) -> None:
-    """Continue the snapshot, and confirm the action if it is to be applied immediately."""
-    if snapshot.continue_snapshot(bulk_action) and bulk_action.apply_immediately:
-        confirm(bulk_action, context=Context(bulk_action.confirming_actor, now))
+    """Continue the snapshot. The transaction that completes it confirms an action that is to be applied immediately:
+    nobody would confirm it later."""
+    context = Context(bulk_action.confirming_actor, now)
+
+    def confirm_immediately() -> None:
+        if bulk_action.apply_immediately:
+            _mark_confirmed(bulk_action, context)
+
+    if snapshot.continue_snapshot(bulk_action, when_complete=confirm_immediately) and bulk_action.apply_immediately:
+        _apply_if_small(bulk_action, context)
 
 
 def stop(bulk_action: BulkAction, *, now: datetime) -> bool:
@@ -111,28 +119,42 @@ def confirm(bulk_action: BulkAction, *, context: Context, reason: str = "", max_
     many numbers monitoring may end: as many as the window showed. Raises ReasonMissing if the action needs a reason,
     and has none from its creation either.
     """
+    with transaction.atomic():
+        is_confirmed = _mark_confirmed(bulk_action, context, reason=reason, max_ending=max_ending)
+    if is_confirmed:
+        _apply_if_small(bulk_action, context)
+    return is_confirmed
+
+
+def _mark_confirmed(
+    bulk_action: BulkAction, context: Context, *, reason: str = "", max_ending: int | None = None
+) -> bool:
+    """The part of `confirm` that needs a transaction: from its commit on, the action is applied, whoever is killed."""
     reason = " ".join(reason.split())[:300] or bulk_action.reason
     if ACTION_LABELS[bulk_action.action].reason_question and not reason:
         raise ReasonMissing
-    with transaction.atomic():
-        # Locked before it is read, so that a number removed at this moment either is counted or is not.
-        BulkAction.objects.select_for_update().filter(pk=bulk_action.pk).first()
-        bulk_action.refresh_from_db()
-        is_confirmed = BulkAction.objects.filter(pk=bulk_action.pk, state=State.READY).update(
-            state=State.APPLYING,
-            confirmed_at=context.now,
-            reason=reason,
-            max_ending=bulk_action.max_ending if max_ending is None else max_ending,
-            total_count=bulk_action.refusal_counts.get("", 0),
-            user=context.actor.user,
-            api_key=context.actor.api_key_id,
-        )
-        bulk_action.refresh_from_db()
-        if is_confirmed and bulk_action.total_count > MAX_SYNCHRONOUS:
-            enqueue("reputation.tasks.bulk_actions.apply_bulk_action", bulk_action.pk)
-    if is_confirmed and bulk_action.total_count <= MAX_SYNCHRONOUS:
-        apply(bulk_action, context=context)
+    # Locked before it is read, so that a number removed at this moment either is counted or is not.
+    BulkAction.objects.select_for_update().filter(pk=bulk_action.pk).first()
+    bulk_action.refresh_from_db()
+    is_confirmed = BulkAction.objects.filter(pk=bulk_action.pk, state=State.READY).update(
+        state=State.APPLYING,
+        confirmed_at=context.now,
+        reason=reason,
+        max_ending=bulk_action.max_ending if max_ending is None else max_ending,
+        total_count=bulk_action.refusal_counts.get("", 0),
+        user=context.actor.user,
+        api_key=context.actor.api_key_id,
+    )
+    bulk_action.refresh_from_db()
+    if is_confirmed and bulk_action.total_count > MAX_SYNCHRONOUS:
+        enqueue("reputation.tasks.bulk_actions.apply_bulk_action", bulk_action.pk)
     return bool(is_confirmed)
+
+
+def _apply_if_small(bulk_action: BulkAction, context: Context) -> None:
+    """Apply a confirmed action while the caller waits, unless that would take too long: then a worker does it."""
+    if bulk_action.total_count <= MAX_SYNCHRONOUS:
+        apply(bulk_action, context=context)
 
 
 def apply(bulk_action: BulkAction, *, context: Context) -> bool:

@@ -8,6 +8,7 @@ continues behind the last.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import datetime
 
 from django.db import transaction
@@ -50,10 +51,11 @@ def start_snapshot(bulk_action: BulkAction, numbers: PhoneNumberQuerySet, *, now
         enqueue("reputation.tasks.bulk_actions.prepare_bulk_action", bulk_action.pk)
 
 
-def continue_snapshot(bulk_action: BulkAction) -> bool:
+def continue_snapshot(bulk_action: BulkAction, *, when_complete: Callable[[], None]) -> bool:
     """Continue the snapshot until it is complete (True) or the time is up.
 
-    Returns False immediately if another worker holds it, and after the current chunk if somebody stops it.
+    Calls `when_complete` in the transaction that completes it. Returns False immediately if another worker holds it,
+    and after the current chunk if somebody stops it.
     """
     until = time.monotonic() + BUDGET_SECONDS
     claim = claim_row(BulkAction.objects.preparing(), bulk_action.pk, now=timezone.now())
@@ -69,6 +71,8 @@ def continue_snapshot(bulk_action: BulkAction) -> bool:
                 if not claim.renew():
                     return False
                 has_more = _snapshot_id_range(bulk_action, numbers, rule)
+                if not has_more:
+                    when_complete()
             if not has_more:
                 return True
             if time.monotonic() > until:

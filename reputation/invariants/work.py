@@ -80,6 +80,7 @@ def _find_wrong_bulk_action_ends(now: datetime) -> QuerySet[BulkAction]:
         (done & Q(ended_at__isnull=True))
         | (~done & Q(ended_at__isnull=False))
         | unconfirmed
+        | Q(state=BulkAction.State.READY, apply_immediately=True)
         | Q(state=BulkAction.State.APPLYING, confirmed_at__isnull=True)
     )
 
@@ -124,7 +125,8 @@ INVARIANTS = (
     ),
     Invariant(
         "bulk_action_ends",
-        "A bulk action has an end if and only if it is done, and is applied only once it is confirmed.",
+        "A bulk action has an end if and only if it is done, is applied only once it is confirmed, and waits for a "
+        "confirmation only if somebody is asked for it.",
         _find_wrong_bulk_action_ends,
     ),
     Invariant("coverage_losses_end", "The end of a licence is dealt with within a day.", _find_endless_losses),

@@ -1,5 +1,7 @@
 """Bulk actions on many numbers: workers take the snapshot, and only numbers in it are changed."""
 
+from unittest.mock import Mock
+
 import pytest
 from django.db.models import Count
 from django.urls import reverse
@@ -105,6 +107,10 @@ def test_another_worker_continues_the_snapshot_without_duplicates(open_for_all, 
     assert snapshot_ids(window) == [number.pk for number in numbers]
 
 
+def continue_snapshot(window) -> bool:
+    return snapshot.continue_snapshot(BulkAction.objects.get(pk=window.pk), when_complete=lambda: None)
+
+
 def test_worker_whose_claim_expired_writes_nothing_more(open_for_all, numbers, monkeypatch):
     """The worker stalls after its first chunk, and another completes the snapshot meanwhile."""
     window = open_for_all(10)
@@ -113,10 +119,10 @@ def test_worker_whose_claim_expired_writes_nothing_more(open_for_all, numbers, m
     def stall(seconds: float) -> None:
         monkeypatch.setattr("time.sleep", lambda seconds: None)
         BulkAction.objects.update(lease_until=timezone.now())
-        results.append(snapshot.continue_snapshot(BulkAction.objects.get(pk=window.pk)))
+        results.append(continue_snapshot(window))
 
     monkeypatch.setattr("time.sleep", stall)
-    results.append(snapshot.continue_snapshot(BulkAction.objects.get(pk=window.pk)))
+    results.append(continue_snapshot(window))
     assert results == [True, False]
     window.refresh_from_db()
     assert (window.state, window.selected_count) == (State.READY, 10)
@@ -170,6 +176,35 @@ def test_action_with_apply_immediately_is_applied_after_the_snapshot(open_for_al
     prepare_bulk_action(window.pk)
     window.refresh_from_db()
     assert (window.state, window.applied_count) == (State.DONE, 10)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_action_with_apply_immediately_is_never_left_between_its_snapshot_and_its_start(
+    open_for_all, numbers, monkeypatch
+):
+    """A worker is killed when the snapshot is complete and the action is not yet confirmed."""
+    monkeypatch.setattr(actions, "MAX_SYNCHRONOUS", 0)
+    window = open_for_all(10, apply_immediately=True)
+    with monkeypatch.context() as killed:
+        killed.setattr(actions, "enqueue", Mock(side_effect=SystemExit))
+        with pytest.raises(SystemExit):
+            prepare_bulk_action(window.pk)
+    window.refresh_from_db()
+    assert (window.state, window.selected_count) == (State.PREPARING, 9)
+    continue_bulk_actions()
+    apply_bulk_action(window.pk)
+    window.refresh_from_db()
+    assert (window.state, window.applied_count) == (State.DONE, 10)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_action_with_apply_immediately_is_not_created_without_being_confirmed(open_for_all, numbers, monkeypatch):
+    monkeypatch.setattr(snapshot, "CHUNK", 20)
+    monkeypatch.setattr(actions, "MAX_SYNCHRONOUS", 0)
+    monkeypatch.setattr(actions, "enqueue", Mock(side_effect=SystemExit))
+    with pytest.raises(SystemExit):
+        open_for_all(10, apply_immediately=True)
+    assert not BulkAction.objects.exists()
 
 
 def test_stopped_bulk_action_leaves_the_rest_unchanged_and_says_so(

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from portal.models import WebhookDelivery
 from reputation.invariants.all import INVARIANTS
+from reputation.models import BulkAction
 from tests.factories import WebhookEndpointFactory
 from tests.reputation.invariants.breaking import BREAKS, add_mail
 from tests.support.invariants import get_violated
@@ -61,3 +62,11 @@ def test_a_missing_delivery_is_made_up_for_endpoints_that_were_subscribed_to_the
 def test_a_half_claim_of_a_mail_is_found(portal):
     add_mail(timezone.now(), lease_token="left")
     assert get_violated() == ["claims"]
+
+
+def test_an_action_that_nobody_is_asked_about_does_not_wait_for_a_confirmation(portal):
+    values = {"account": portal.account, "action": "enable", "created_at": timezone.now(), "state": "shown"}
+    BulkAction.objects.create(**values)
+    assert get_violated() == []
+    BulkAction.objects.create(**values, apply_immediately=True)
+    assert get_violated() == ["bulk_action_ends"]
