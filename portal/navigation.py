@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from django.urls import reverse
+
 from portal.accounts.access import MemberRequest
 from portal.accounts.roles import get_template_flags
 from portal.models import Account
@@ -96,7 +98,13 @@ def menu(request: MemberRequest) -> dict[str, Any]:
 def _get_menu(url_name: str) -> list[dict[str, Any]]:
     """The groups of the menu with their items, on the page with this URL name."""
     return [
-        {"name": group.name, "items": [{"item": item, "current": _is_current(item, url_name)} for item in group.items]}
+        {
+            "name": group.name,
+            "items": [
+                {"item": item, "url": reverse(item.url_name), "current": _is_current(item, url_name)}
+                for item in group.items
+            ],
+        }
         for group in MENU
     ]
 

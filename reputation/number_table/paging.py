@@ -54,6 +54,8 @@ def fetch_page(
     page_size: int,
 ) -> Page:
     """Return the page at the `after` or `before` parameter, or the first page; three queries at most."""
+    if not selection.total:
+        return Page([], 0, has_previous=False, has_next=False)
     is_backwards = "before" in params
     position = re.fullmatch(r"(\d{1,9})~(\d{1,18})", params.get("before" if is_backwards else "after", ""))
     from_row = scope.numbers.filter(pk=position[2]).first() if position else None

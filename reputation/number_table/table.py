@@ -149,8 +149,7 @@ def get_number_table(
     order = SortOrder(sort, ascending=not descending)
     page = fetch_page(scope, number_filter, selection, params, now, order, page_size)
     unmatched_ids = set(shown_ids) - {number.pk for number in page.rows}
-    # Django answers an empty `IN` without a query.
-    unmatched = list(scope.account_numbers.only_list_fields().filter(pk__in=unmatched_ids))
+    unmatched = list(scope.account_numbers.only_list_fields().filter(pk__in=unmatched_ids)) if unmatched_ids else []
     campaigns = {campaign.pk: campaign for campaign in Campaign.objects.for_account(scope.account).order_by("name")}
     for number in (*page.rows, *unmatched):
         number.campaign = campaigns.get(number.campaign_id)
