@@ -19,7 +19,7 @@ from portal.audit import Actor, Context
 from portal.jobs.claims import claim_row
 from portal.jobs.task_run import task_run
 from portal.models import AuditEvent
-from reputation.bulk_actions import actions, snapshot
+from reputation.bulk_actions import actions
 from reputation.models import BulkAction, Engine, PhoneNumber, Registration
 from reputation.service_clock import days
 
@@ -63,7 +63,8 @@ def _measure_previews(run: BenchmarkRun) -> list[Result]:
         "all": BulkAction.objects.filter(state=State.PREPARING).latest("pk"),
     }
     started = time.process_time()
-    while not snapshot.continue_snapshot(windows["all"]):
+    while windows["all"].is_preparing:
+        actions.prepare(windows["all"], now=timezone.now())
         windows["all"].refresh_from_db()
     written = time.process_time() - started
     pages = {name: _time_page(client, window) for name, window in windows.items()}
