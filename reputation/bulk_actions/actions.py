@@ -129,7 +129,7 @@ def confirm(bulk_action: BulkAction, *, context: Context, reason: str = "", max_
 def _mark_confirmed(
     bulk_action: BulkAction, context: Context, *, reason: str = "", max_ending: int | None = None
 ) -> bool:
-    """The part of `confirm` that needs a transaction: from its commit on, the action is applied, whoever is killed."""
+    """The part of `confirm` that needs a transaction. Once it commits, a sweep does what a killed process leaves."""
     reason = " ".join(reason.split())[:300] or bulk_action.reason
     if ACTION_LABELS[bulk_action.action].reason_question and not reason:
         raise ReasonMissing
